@@ -1,0 +1,1 @@
+"""Decisions: pure functions and state machines. No socket, clock, file or log may be reached from here."""

@@ -1,0 +1,300 @@
+"""Server → client: every message the project reads or emits, one type each."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.core.contracts import Contract, TagValue
+from engine.core.units import BLANK, Number, Whole
+from engine.wire.order import Order, OrderState
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Base of everything a server may say."""
+
+
+class TickPrice(Reply, frozen=True):  # 1
+    req_id: int
+    tick_type: int
+    price: Number
+    size: Number
+    attributes: Whole = 0  # bit mask: can auto execute, past limit, pre-open
+
+
+class TickSize(Reply, frozen=True):  # 2
+    req_id: int
+    tick_type: int
+    size: Number
+
+
+class OrderStatus(Reply, frozen=True):  # 3
+    order_id: int
+    status: str
+    filled: Number
+    remaining: Number
+    avg_fill_price: Number = BLANK
+    perm_id: int = 0
+    parent_id: int = 0
+    last_fill_price: Number = BLANK
+    client_id: int = 0
+    why_held: str = ""
+    mkt_cap_price: Number = BLANK
+
+
+class ErrorMessage(Reply, frozen=True):  # 4
+    """An error, a warning or a notice; `req_id` is an order id, a request id or -1."""
+
+    req_id: int
+    code: int
+    text: str
+    advanced_reject_json: str = ""  # >= 166
+    time_ms: Whole = BLANK  # >= 194
+
+
+class OpenOrder(Reply, frozen=True):  # 5
+    order_id: int
+    contract: Contract
+    order: Order
+    state: OrderState
+
+
+class AccountValue(Reply, frozen=True):  # 6
+    key: str
+    value: str
+    currency: str
+    account: str
+
+
+class PortfolioValue(Reply, frozen=True):  # 7
+    contract: Contract
+    position: Number
+    market_price: Number
+    market_value: Number
+    average_cost: Number
+    unrealized_pnl: Number
+    realized_pnl: Number
+    account: str
+
+
+class AccountUpdateTime(Reply, frozen=True):  # 8
+    time: str
+
+
+class NextValidId(Reply, frozen=True):  # 9
+    order_id: int
+
+
+class ContractDetails(Reply, frozen=True, kw_only=True):  # 10
+    req_id: int
+    contract: Contract
+    last_trade_time: str = ""  # the part of the date field behind the date, e.g. "08:30 US/Central"
+    market_name: str = ""
+    min_tick: Number = BLANK
+    md_size_multiplier: Whole = BLANK  # 110..163
+    order_types: str = ""
+    valid_exchanges: str = ""
+    price_magnifier: Whole = 1
+    under_con_id: int = 0
+    long_name: str = ""
+    contract_month: str = ""
+    industry: str = ""
+    category: str = ""
+    subcategory: str = ""
+    time_zone_id: str = ""
+    trading_hours: str = ""
+    liquid_hours: str = ""
+    ev_rule: str = ""
+    ev_multiplier: str = ""
+    sec_ids: tuple[TagValue, ...] = ()
+    agg_group: Whole = BLANK  # >= 121
+    under_symbol: str = ""  # >= 122
+    under_sec_type: str = ""
+    market_rule_ids: str = ""  # >= 126
+    real_expiration_date: str = ""  # >= 134
+    stock_type: str = ""  # >= 152
+    min_size: Number = BLANK  # >= 164
+    size_increment: Number = BLANK
+    suggested_size_increment: Number = BLANK  # >= 163 alone, with the others from 164
+
+
+class ContractDetailsEnd(Reply, frozen=True):  # 52
+    req_id: int
+
+
+class Execution(Reply, frozen=True, kw_only=True):  # 11
+    req_id: int
+    order_id: int
+    contract: Contract
+    exec_id: str
+    time: str
+    account: str
+    exchange: str
+    side: str  # BOT or SLD
+    shares: Number
+    price: Number
+    perm_id: int
+    client_id: int
+    liquidation: Whole
+    cum_qty: Number
+    avg_price: Number
+    order_ref: str = ""
+    ev_rule: str = ""
+    ev_multiplier: Number = BLANK
+    model_code: str = ""
+    last_liquidity: Whole = BLANK  # >= 136
+    pending_price_revision: bool = False  # >= 178
+
+
+class ExecutionsEnd(Reply, frozen=True):  # 55
+    req_id: int
+
+
+class CommissionReport(Reply, frozen=True):  # 59
+    exec_id: str
+    commission: Number
+    currency: str
+    realized_pnl: Number
+    yield_: Number = BLANK
+    yield_redemption_date: Whole = BLANK
+
+
+class ManagedAccounts(Reply, frozen=True):  # 15
+    accounts: tuple[str, ...]
+
+
+class TickGeneric(Reply, frozen=True):  # 45
+    req_id: int
+    tick_type: int
+    value: Number
+
+
+class TickString(Reply, frozen=True):  # 46
+    req_id: int
+    tick_type: int
+    value: str
+
+
+class CurrentTime(Reply, frozen=True):  # 49
+    time_s: int
+
+
+class OpenOrderEnd(Reply, frozen=True):  # 53
+    pass
+
+
+class AccountDownloadEnd(Reply, frozen=True):  # 54
+    account: str
+
+
+class TickSnapshotEnd(Reply, frozen=True):  # 57
+    req_id: int
+
+
+class MarketDataType(Reply, frozen=True):  # 58
+    req_id: int
+    kind: int
+
+
+class Position(Reply, frozen=True):  # 61
+    account: str
+    contract: Contract
+    position: Number
+    avg_cost: Number
+
+
+class PositionEnd(Reply, frozen=True):  # 62
+    pass
+
+
+class AccountSummary(Reply, frozen=True):  # 63
+    req_id: int
+    account: str
+    tag: str
+    value: str
+    currency: str
+
+
+class AccountSummaryEnd(Reply, frozen=True):  # 64
+    req_id: int
+
+
+class PositionMulti(Reply, frozen=True):  # 71
+    req_id: int
+    account: str
+    contract: Contract
+    position: Number
+    avg_cost: Number
+    model_code: str = ""
+
+
+class PositionMultiEnd(Reply, frozen=True):  # 72
+    req_id: int
+
+
+class AccountUpdateMulti(Reply, frozen=True):  # 73
+    req_id: int
+    account: str
+    model_code: str
+    key: str
+    value: str
+    currency: str
+
+
+class AccountUpdateMultiEnd(Reply, frozen=True):  # 74
+    req_id: int
+
+
+class TickReqParams(Reply, frozen=True):  # 81
+    req_id: int
+    min_tick: Number
+    bbo_exchange: str
+    snapshot_permissions: int
+
+
+class PriceIncrement(msgspec.Struct, frozen=True, gc=False):
+    low_edge: Number
+    increment: Number
+
+
+class MarketRule(Reply, frozen=True):  # 93
+    rule_id: int
+    increments: tuple[PriceIncrement, ...]
+
+
+class PnL(Reply, frozen=True):  # 94
+    req_id: int
+    daily: Number
+    unrealized: Number = BLANK  # >= 129
+    realized: Number = BLANK  # >= 135
+
+
+class PnLSingle(Reply, frozen=True):  # 95
+    req_id: int
+    position: Number
+    daily: Number
+    unrealized: Number = BLANK  # >= 129
+    realized: Number = BLANK  # >= 135
+    value: Number = BLANK
+
+
+class OrderBound(Reply, frozen=True):  # 100
+    perm_id: int
+    client_id: int
+    order_id: int
+
+
+class CompletedOrder(Reply, frozen=True):  # 101
+    contract: Contract
+    order: Order
+    state: OrderState
+
+
+class CompletedOrdersEnd(Reply, frozen=True):  # 102
+    pass
+
+
+class UnknownReply(Reply, frozen=True):
+    """A message whose id this codec does not know: named, never guessed. `payload` is the frame without its length."""
+
+    message_id: int | None  # None: the first field is not a number
+    payload: bytes
