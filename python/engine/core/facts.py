@@ -1,0 +1,109 @@
+"""What is known of a login, as the broker reported it. Facts only: no judgement, no clock.
+
+Every number here is known. What the broker left blank, or what could not be read, never becomes one of these
+records: the read that carried it has failed instead, and a failed read is *unknown*, which is not *none*.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from engine.core.contracts import Contract
+
+
+class PositionFact(msgspec.Struct, frozen=True):
+    """A position of one account in one contract. `quantity` is signed, long positive; zero is a closed position."""
+
+    account: str
+    contract: Contract
+    quantity: Decimal
+    avg_cost: Decimal | None = None
+
+
+class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order the broker lists as open, whoever placed it.
+
+    `perm_id` is account-wide; (`client_id`, `order_id`) is unique only with the client. Orders typed into TWS
+    carry client id 0 and an order id of zero or below.
+    """
+
+    account: str
+    contract: Contract
+    perm_id: int
+    client_id: int
+    order_id: int
+    action: str
+    quantity: Decimal
+    filled: Decimal
+    order_type: str
+    status: str
+    order_ref: str = ""
+    transmit: bool = True
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity that may still fill, never negative."""
+        return max(self.quantity - self.filled, Decimal(0))
+
+    @property
+    def buys(self) -> bool:
+        """True for a buy; a short sale is a sell."""
+        return self.action == "BUY"
+
+
+class ExecutionFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution. `quantity` is signed, bought positive. A correction has the same `exec_id` except the digits
+    behind the last dot and replaces it.
+    """
+
+    exec_id: str
+    account: str
+    con_id: int
+    quantity: Decimal
+    price: Decimal
+    perm_id: int
+    client_id: int
+    order_id: int
+    order_ref: str = ""
+    liquidation: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The part of `exec_id` that a correction keeps."""
+        return self.exec_id.rpartition(".")[0] or self.exec_id
+
+
+class Details(msgspec.Struct, frozen=True, kw_only=True):
+    """What the broker says of a contract's trading rules; text as it came, parsed where it is judged."""
+
+    contract: Contract  # complete, with the exchange an order may name
+    min_tick: Decimal | None = None
+    valid_exchanges: tuple[str, ...] = ()
+    order_types: tuple[str, ...] = ()
+    trading_hours: str = ""
+    liquid_hours: str = ""
+    time_zone_id: str = ""
+    under_symbol: str = ""
+    size_increment: Decimal | None = None
+    min_size: Decimal | None = None
+
+
+class QuoteKind(Enum):
+    """How fresh a quote is by the broker's own word (marketDataType)."""
+
+    LIVE = 1
+    FROZEN = 2
+    DELAYED = 3
+    DELAYED_FROZEN = 4
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """Best bid and ask; None where there is none (a worthless option has no bid). Prices may be zero or negative."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+    kind: QuoteKind
+    halted: bool = False

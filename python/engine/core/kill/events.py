@@ -1,0 +1,190 @@
+"""What can happen to a kill of one login. The driver reports; the machine decides.
+
+Times are integer nanoseconds of one monotonic clock and come as the `now_ns` argument of `KillMachine.handle`.
+`read_id` names the read command that is answered. Events about a closing order name it by the `key` of its
+`Place` command, whatever order id or connection the driver used.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Base of everything that can happen."""
+
+
+class Trouble(Enum):
+    """Why a login cannot be reached."""
+
+    REFUSED = "refused"  # nothing listens there
+    SILENT = "silent"  # connected, but TWS does not answer (dialog, untrusted address, frozen, half-open)
+    CLOSED = "closed"  # TWS ended the connection
+    CLIENT_IDS_BUSY = "client_ids_busy"  # 326 for the configured and every emergency id
+    NOT_TWS = "not_tws"  # the answer is not the TWS protocol
+    UNSUPPORTED = "unsupported"  # the protocol version is outside what we speak
+    FAILED = "failed"  # any other failure of the network or the operating system
+
+
+class Connected(Event, frozen=True):
+    """The login answers: next valid id and managed accounts are both there. `cancel_sent`: the driver has already
+    written a global cancel on this connection (an emergency start does that before anything else)."""
+
+    accounts: tuple[str, ...]
+    client_id: int
+    cancel_sent: bool = False
+
+
+class Disconnected(Event, frozen=True):
+    """The main connection is gone, or a try to connect failed."""
+
+    trouble: Trouble
+    text: str
+
+
+class BrokerLink(Event, frozen=True):
+    """TWS's own link to IBKR: lost (1100, 2110) or back (1101, 1102). While lost, reads come from TWS's memory."""
+
+    up: bool
+    code: int = 0
+
+
+class LockTaken(Event, frozen=True):
+    """This kill is now the one that may send closing orders for the login. `shared_nothing`: no lock can be had on
+    this machine, so another closer cannot be excluded; the machine then counts twice before it sends."""
+
+    shared_nothing: bool = False
+
+
+class LockBusy(Event, frozen=True):
+    """Another kill closes this login; this one cancels, watches and reports until the lock is free."""
+
+    holder: str = ""
+
+
+class OrdersRead(Event, frozen=True):
+    """A complete list of open orders of every client, answered to `read_id` up to its end marker."""
+
+    read_id: int
+    orders: tuple[WorkingOrder, ...]
+
+
+class PositionsRead(Event, frozen=True):
+    """A complete list of positions, answered to `read_id` up to its end marker."""
+
+    read_id: int
+    positions: tuple[PositionFact, ...]
+
+
+class ExecutionsRead(Event, frozen=True):
+    """All executions since midnight that the broker lists, answered to `read_id`."""
+
+    read_id: int
+    executions: tuple[ExecutionFact, ...]
+
+
+class CompletedRead(Event, frozen=True):
+    """Orders that ended today. Evidence for the report, never for a decision. `filled` of each is what it says."""
+
+    read_id: int
+    orders: tuple[WorkingOrder, ...]
+
+
+class ReadFailed(Event, frozen=True):
+    """A read that gave no complete, wholly understood answer. The facts it was to bring are unknown."""
+
+    read_id: int
+    why: str
+
+
+class PositionChanged(Event, frozen=True):
+    """A position update outside a read. A hint to read again, never a fact to size an order from."""
+
+    position: PositionFact
+
+
+class Resolved(Event, frozen=True):
+    con_id: int
+    details: Details
+
+
+class Unresolved(Event, frozen=True):
+    con_id: int
+    why: str
+
+
+class Quoted(Event, frozen=True):
+    con_id: int
+    quote: Quote
+
+
+class NoQuote(Event, frozen=True):
+    con_id: int
+    why: str
+
+
+class CloseSent(Event, frozen=True):
+    """The order's bytes have been handed to the socket."""
+
+    key: int
+
+
+class CloseNotSent(Event, frozen=True):
+    """The order's bytes were never written: it cannot exist at the broker."""
+
+    key: int
+    why: str
+
+
+class CloseStatus(Event, frozen=True):
+    """orderStatus or openOrder of a closing order. `filled` is cumulative, None where the message has none."""
+
+    key: int
+    status: str
+    filled: Decimal | None
+    perm_id: int = 0
+
+
+class CloseFill(Event, frozen=True):
+    """execDetails of a closing order (live or from a read)."""
+
+    key: int
+    execution: ExecutionFact
+
+
+class CloseError(Event, frozen=True):
+    """An error or warning that names a closing order. Not proof that the order is dead."""
+
+    key: int
+    code: int
+    text: str
+
+
+class CloseOrphaned(Event, frozen=True):
+    """The connection that carried the order is gone; whether the order lives is for the next reads to show."""
+
+    key: int
+
+
+class Notice(Event, frozen=True):
+    """An error or notice that names no order of ours and no read."""
+
+    code: int
+    text: str
+
+
+class PressedAgain(Event, frozen=True):
+    """Somebody pressed the button again for this login: one more global cancel, nothing else."""
+
+
+class Woke(Event, frozen=True):
+    """The time asked for by `WakeAt` has come, or simply time has passed."""
+
+
+KillEvent: TypeAlias = Event
