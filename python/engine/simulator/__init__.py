@@ -1,0 +1,1 @@
+"""A stand-in for Trader Workstation: an exchange, a server over it, faults and virtual time. Never real money."""
