@@ -33,7 +33,8 @@ class ReadOrders(Command, frozen=True):
 
 
 class ReadPositions(Command, frozen=True):
-    """A fresh list of positions (cancelPositions first where one is subscribed). Answer: `PositionsRead`/`ReadFailed`."""
+    """A fresh list of positions (cancelPositions first where one is subscribed).
+    Answer: `PositionsRead` or `ReadFailed`."""
 
     read_id: int
 

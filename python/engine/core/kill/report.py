@@ -1,0 +1,151 @@
+"""The result of a kill as typed data. It claims only what the broker's own answers showed.
+
+How it is printed is the business of `engine.trading.report_text`; here is what was found.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from engine.core.contracts import Contract
+
+
+class LoginOutcome(Enum):
+    """How one login ended, best first."""
+
+    FLAT = "flat"  # two agreeing fresh reads over a healthy link: no position, no working order
+    RESIDUE = "residue"  # read, and something is left
+    UNKNOWN = "unknown"  # was reached, but the last facts are missing, stale or contradict each other
+    UNREACHABLE = "unreachable"  # was never reached
+
+
+class ResidueReason(Enum):
+    """Why something is left. Closed: every residue item has exactly one."""
+
+    WORKING_ORDER = "working_order"  # an order the broker still lists as open
+    WAITING_FOR_ORDERS = "waiting_for_orders"  # a resting order in the contract could not be confirmed gone
+    CLOSE_WORKING = "close_working"  # the closing order is live but not (wholly) filled
+    CLOSE_UNACKNOWLEDGED = "close_unacknowledged"  # sent, and the broker said nothing
+    REJECTED = "rejected"  # the broker refuses the closing order
+    READ_ONLY = "read_only"  # TWS's API is in read-only mode
+    NO_BID = "no_bid"  # nobody buys it
+    NO_QUOTE = "no_quote"  # a price was needed and none is live
+    MARKET_CLOSED = "market_closed"  # the order would wait for the next session
+    HALTED = "halted"  # trading in the contract is halted
+    FRACTIONAL = "fractional"  # the API cannot close a fraction of a share
+    EXPIRED = "expired"  # the contract no longer trades
+    UNRESOLVED = "unresolved"  # the broker does not say where it trades
+    POSITION_UNCONFIRMED = "position_unconfirmed"  # position reads and executions contradict each other
+    ANOTHER_KILL = "another_kill"  # another kill holds the right to close and has not finished
+    NO_PERMISSION = "no_permission"  # the account may not trade it
+    LINK_DOWN = "link_down"  # TWS has lost IBKR
+    OUT_OF_TIME = "out_of_time"  # the deadline came first
+
+
+class ResidueItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is left: a position (`quantity` signed) or a working order (`order` says which)."""
+
+    account: str
+    contract: Contract
+    quantity: Decimal
+    reason: ResidueReason
+    detail: str = ""  # the broker's own words where there are any
+    order: str = ""  # for working orders: whose and what, e.g. "client 7: BUY 3 LMT 4100"
+
+
+class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that was open when first read and that fresh reads show closed."""
+
+    account: str
+    contract: Contract
+    quantity: Decimal  # as first read, signed
+    orders_sent: int
+    avg_price: Decimal | None = None  # of our closing fills; None when the broker named none
+
+
+class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that was open or completed as cancelled during the kill and that fresh reads no longer list.
+
+    `protective`: a stop that reduced a position: its protection is gone with it.
+    """
+
+    account: str
+    contract: Contract
+    client_id: int
+    order_id: int
+    perm_id: int
+    action: str
+    quantity: Decimal
+    order_type: str
+    protective: bool = False
+
+
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """One step of the kill. `at_ms` counts from the press of the button."""
+
+    at_ms: float
+    kind: str
+    text: str
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds from the press; None: never happened."""
+
+    connected_ms: float | None = None
+    first_cancel_ms: float | None = None
+    orders_gone_ms: float | None = None
+    first_close_ms: float | None = None
+    last_close_ms: float | None = None
+    flat_ms: float | None = None
+    finished_ms: float | None = None
+
+
+class LoginReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to one login."""
+
+    name: str
+    mode: str  # "paper" or "live"
+    host: str
+    port: int
+    outcome: LoginOutcome
+    accounts: tuple[str, ...] = ()
+    cancelled: tuple[CancelledOrder, ...] = ()
+    closed: tuple[ClosedPosition, ...] = ()
+    residue: tuple[ResidueItem, ...] = ()
+    notes: tuple[str, ...] = ()
+    trouble: str = ""  # why it is unreachable or unknown, in words
+    joined: bool = False  # another kill did the closing; this one watched and verified
+    timings: Timings = Timings()
+    timeline: tuple[TimelineEntry, ...] = ()
+
+    @property
+    def flat(self) -> bool:
+        return self.outcome is LoginOutcome.FLAT
+
+
+class KillReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to every login. `flat` only if there is at least one login and each of them is proven flat."""
+
+    kill_id: str
+    reason: str
+    started_at: str  # ISO 8601, UTC
+    logins: dict[str, LoginReport]
+
+    @property
+    def flat(self) -> bool:
+        return bool(self.logins) and all(r.flat for r in self.logins.values())
+
+    @property
+    def residue(self) -> tuple[ResidueItem, ...]:
+        return tuple(item for r in self.logins.values() for item in r.residue)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all verified flat, 1 residue, 2 something unreachable or unknown."""
+        outcomes = {r.outcome for r in self.logins.values()}
+        if not outcomes or outcomes & {LoginOutcome.UNKNOWN, LoginOutcome.UNREACHABLE}:
+            return 2
+        return 1 if LoginOutcome.RESIDUE in outcomes else 0
