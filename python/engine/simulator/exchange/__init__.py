@@ -1,0 +1,60 @@
+"""A broker's back end and its markets in memory: pure, deterministic, and strict about money.
+
+Commands and the time come in, events go out. Nothing here reads a clock, a socket or a file.
+"""
+
+from engine.simulator.exchange.calendars import Calendar, Window
+from engine.simulator.exchange.catalogue import Catalogue
+from engine.simulator.exchange.events import (
+    AccountChanged,
+    Commission,
+    Correction,
+    Event,
+    Fill,
+    OrderAccepted,
+    OrderMessage,
+    PositionChanged,
+    Rejected,
+    StatusChanged,
+    TradingHalted,
+    WhatIf,
+)
+from engine.simulator.exchange.instruments import Instrument, MarketRule, SecType
+from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderType, OrderView, Status, Tif
+from engine.simulator.exchange.refusals import Refusal
+from engine.simulator.exchange.settings import AccountSpec, Behaviour, FarLimit, HaltedPolicy, Holding, Market
+
+__all__ = [
+    "AccountChanged",
+    "AccountSpec",
+    "Action",
+    "Behaviour",
+    "Calendar",
+    "Catalogue",
+    "Commission",
+    "Correction",
+    "Event",
+    "Execution",
+    "FarLimit",
+    "Fill",
+    "HaltedPolicy",
+    "Holding",
+    "Instrument",
+    "Market",
+    "MarketRule",
+    "NewOrder",
+    "OrderAccepted",
+    "OrderMessage",
+    "OrderType",
+    "OrderView",
+    "PositionChanged",
+    "Refusal",
+    "Rejected",
+    "SecType",
+    "Status",
+    "StatusChanged",
+    "Tif",
+    "TradingHalted",
+    "WhatIf",
+    "Window",
+]

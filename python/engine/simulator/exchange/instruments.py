@@ -1,0 +1,110 @@
+"""What can be traded, with its trading rules: ticks, sessions, size, margin, cost.
+
+An `Instrument` never changes. Where its price comes from and where it stands are other files' subjects.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+import msgspec
+
+from engine.core.contracts import Contract
+from engine.simulator.exchange.calendars import Calendar
+
+
+class SecType(StrEnum):
+    STOCK = "STK"
+    FUTURE = "FUT"
+    OPTION = "OPT"
+    FUTURE_OPTION = "FOP"
+    CASH = "CASH"
+    INDEX = "IND"  # a number that options settle to; not tradable
+
+
+class MarketRule(msgspec.Struct, frozen=True):
+    """The price grid: from each low edge upwards, the increment. Below zero the grid is mirrored."""
+
+    rule_id: int
+    increments: tuple[tuple[Decimal, Decimal], ...]  # (low edge, increment), ascending, first edge 0
+
+    def increment_at(self, price: Decimal) -> Decimal:
+        size = abs(price)
+        found = self.increments[0][1]
+        for low_edge, increment in self.increments[1:]:
+            if size < low_edge:
+                break
+            found = increment
+        return found
+
+    def is_on_grid(self, price: Decimal) -> bool:
+        return price % self.increment_at(price) == 0
+
+    def floor(self, price: Decimal) -> Decimal:
+        """The nearest grid price at or below."""
+        step = self.increment_at(price)
+        return (price / step).to_integral_value(ROUND_FLOOR) * step
+
+    def ceil(self, price: Decimal) -> Decimal:
+        """The nearest grid price at or above."""
+        step = self.increment_at(price)
+        return (price / step).to_integral_value(ROUND_CEILING) * step
+
+
+class MarginRates(msgspec.Struct, frozen=True):
+    """Futures: money per contract. Stocks and FX: share of market value. Short options: see margin.py."""
+
+    initial: Decimal
+    maintenance: Decimal
+
+
+class CommissionRates(msgspec.Struct, frozen=True):
+    """Cost of an execution: per unit, or a share of the value, never less than the minimum per execution."""
+
+    per_unit: Decimal = Decimal(0)
+    share_of_value: Decimal = Decimal(0)
+    minimum: Decimal = Decimal(0)
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """One contract with everything the exchange knows about it."""
+
+    con_id: int
+    contract: Contract  # complete, as reqContractDetails gives it
+    sec_type: SecType
+    multiplier: Decimal  # 1 for stocks and FX
+    rule: MarketRule
+    calendar: Calendar
+    reference_price: Decimal  # where its price path starts; options are priced from their underlying
+    daily_move_pct: Decimal = Decimal(1)  # one standard deviation of a day
+    spread_ticks: int = 1
+    margin: MarginRates
+    commission: CommissionRates
+    price_key: str = ""  # instruments of one key move together (ES and MES)
+    under_con_id: int = 0
+    expiry_ns: int | None = None
+    long_name: str = ""
+    contract_month: str = ""
+    order_types: str = ""
+    valid_exchanges: str = ""
+    stock_type: str = ""
+    may_be_negative: bool = False  # futures can trade below zero
+
+    @property
+    def min_tick(self) -> Decimal:
+        return min(increment for _, increment in self.rule.increments)
+
+    @property
+    def is_option(self) -> bool:
+        return self.sec_type in (SecType.OPTION, SecType.FUTURE_OPTION)
+
+    @property
+    def is_tradable(self) -> bool:
+        return self.sec_type is not SecType.INDEX
+
+    @property
+    def reported(self) -> Contract:
+        """The contract as positions report it: no exchange for derivatives, the listing exchange for stocks."""
+        exchange = self.contract.primary_exchange if self.sec_type is SecType.STOCK else ""
+        return msgspec.structs.replace(self.contract, exchange=exchange)

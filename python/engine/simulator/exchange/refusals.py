@@ -1,0 +1,110 @@
+"""IBKR's error codes and texts for orders, as TWS sends them. One function a refusal; no rule is decided here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    code: int
+    text: str
+
+
+def _rejected(reason: str) -> Refusal:
+    return Refusal(201, f"Order rejected - reason:{reason}")
+
+
+NO_SUCH_CONTRACT = Refusal(200, "No security definition has been found for the request")
+AMBIGUOUS_CONTRACT = Refusal(
+    200,
+    "The contract description specified for {symbol} is ambiguous.\nYou must specify the multiplier or trading class.",
+)
+DUPLICATE_ORDER_ID = Refusal(103, "Duplicate order id")
+MODIFY_FILLED = Refusal(104, "Cannot modify a filled order.")
+MODIFY_MISMATCH = Refusal(105, "Order being modified does not match original order")
+OFF_GRID = Refusal(110, "The price does not conform to the minimum price variation for this contract.")
+NO_PARENT = Refusal(135, "Can't find order with ID =")
+HALTED = Refusal(154, "Order cannot be transmitted for a halted security.")
+MISSING_EXCHANGE = Refusal(321, "Error validating request.-'bX' : cause - Missing order exchange")
+MISSING_ACCOUNT = Refusal(321, "Error validating request.-'bX' : cause - You must specify an account.")
+UNKNOWN_ACCOUNT = Refusal(321, "Error validating request.-'bX' : cause - The account code is not valid for this login.")
+INVALID_SIDE = Refusal(321, "Error validating request.-'bX' : cause - Invalid side")
+INVALID_TIF = Refusal(321, "Error validating request.-'bX' : cause - Invalid time in force")
+NOT_ALLOWED_ORDER_TYPE = Refusal(387, "Unsupported order type for this exchange and security type.")
+EXPIRED = Refusal(392, "Invalid order: contract expired")
+SIZE_ZERO = Refusal(434, "The order size cannot be zero")
+PRICE_NEEDED = Refusal(463, "You must enter a valid price.")
+CONFLICTING_CON_ID = Refusal(478, "Parameters in request conflicts with contract parameters received by contract id")
+FRACTIONAL = Refusal(
+    10243, "Fractional-sized order cannot be placed via API. Please use desktop version to place this order."
+)
+CASH_QUANTITY = Refusal(10244, "Cash Quantity cannot be used for this order")
+BOTH_SIDES = _rejected("Cannot have open orders on both sides of the same US Option contract in the same account.")
+
+
+def ambiguous(symbol: str) -> Refusal:
+    return Refusal(
+        200,
+        f"The contract description specified for {symbol} is ambiguous.\n"
+        "You must specify the multiplier or trading class.",
+    )
+
+
+def not_cancellable(perm_id: int) -> Refusal:
+    return Refusal(161, f"Cancel attempted when order is not in a cancellable state.  Order permId ={perm_id}")
+
+
+def size_below_minimum(size: Decimal, least: Decimal) -> Refusal:
+    return Refusal(388, f"Order size {size} is smaller than the minimum required size of {least}.")
+
+
+def too_many_orders(limit: int) -> Refusal:
+    return _rejected(
+        f"The number of active orders on this side of the contract for this account exceeds the limit of {limit}"
+    )
+
+
+def margin_short(equity: Decimal, initial_margin: Decimal) -> Refusal:
+    return _rejected(
+        "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
+        f"[{equity:.2f} USD] MUST EXCEED THE INITIAL MARGIN [{initial_margin:.2f} USD]"
+    )
+
+
+def too_far(limit: Decimal, market: Decimal) -> Refusal:
+    return Refusal(
+        202,
+        "Order Canceled - reason:In accordance with our regulatory obligations as a broker, we cannot accept your "
+        f"order at the limit price {limit} you selected because it is too far through the market. Please submit your order "
+        f"using a limit price that is closer to the current market price {market}",
+    )
+
+
+def cancelled(reason: str = "") -> Refusal:
+    return Refusal(202, f"Order Canceled - reason:{reason}")
+
+
+def price_capped(price: Decimal) -> Refusal:
+    return Refusal(
+        2161,
+        "In accordance with our regulatory obligations as a broker, we will cap the price of your order: "
+        f"its price is {price} until the market moves",
+    )
+
+
+def queued(action: str, quantity: Decimal, name: str, until: str) -> Refusal:
+    return Refusal(
+        399,
+        f"Order Message:\n{action} {quantity} {name}\n"
+        f"Warning: Your order will not be placed at the exchange until {until}.",
+    )
+
+
+OUTSIDE_RTH_IGNORED = Refusal(
+    2109,
+    "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order type and destination. "
+    "PlaceOrder is now being processed.",
+)
+HALTED_NOTICE = Refusal(2128, "Order was not placed: trading in the contract is halted")
