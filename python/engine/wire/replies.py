@@ -121,7 +121,7 @@ class ContractDetailsEnd(Reply, frozen=True):  # 52
     req_id: int
 
 
-class Execution(Reply, frozen=True, kw_only=True):  # 11
+class Execution(Reply, frozen=True):  # 11
     req_id: int
     order_id: int
     contract: Contract

@@ -1,0 +1,134 @@
+"""The codec: payload to typed message and back, for both directions, at every server version from 100 to 178.
+
+A payload is a frame without its length. Unknown ids come back as UnknownRequest or UnknownReply; a known id whose
+fields do not fit raises MalformedMessage. Must never guess and never drop: a decoded message accounts for every field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from engine.wire import layouts_account, layouts_market, layouts_orders, layouts_session
+from engine.wire.errors import InvalidValue, MalformedMessage, MessageUnavailable, UnsupportedVersion
+from engine.wire.layout import Layout
+from engine.wire.plans import Decoder, Encoder, decoder, encoder
+from engine.wire.replies import Reply, UnknownReply
+from engine.wire.requests import Request, UnknownRequest
+
+VERSION_MIN = 100
+VERSION_MAX = 178
+
+_SUBJECTS = (layouts_session, layouts_account, layouts_orders, layouts_market)
+
+_M = TypeVar("_M")
+
+
+class _Direction:
+    """All layouts of one direction, compiled when first used at a version."""
+
+    def __init__(
+        self, layouts: tuple[Layout, ...], unknown: Callable[[int | None, bytes], Any], *, strict: bool
+    ) -> None:
+        self._by_id = {str(entry.message_id): entry for entry in layouts}
+        self._by_type = {entry.message: entry for entry in layouts}
+        self._unknown = unknown
+        self._strict = strict
+        self._decoders: dict[int, dict[str, Decoder]] = {}
+        self._encoders: dict[tuple[type, int], Encoder] = {}
+
+    def decode(self, payload: bytes, version: int) -> Any:
+        fields = _split(payload)
+        try:
+            decode = self._decoders[version][fields[0]]
+        except KeyError:
+            return self._decode_first(payload, fields, version)
+        return decode(fields)
+
+    def _decode_first(self, payload: bytes, fields: list[str], version: int) -> Any:
+        """Compile on first use of a message at this version, or name it unknown."""
+        _check_version(version)
+        entry = self._by_id.get(fields[0])
+        if entry is None or version < entry.since:
+            return self._unknown(_message_id(fields[0]), payload)
+        decode = decoder(entry, version)
+        self._decoders.setdefault(version, {})[fields[0]] = decode
+        return decode(fields)
+
+    def encode(self, message: Any, version: int) -> bytes:
+        if isinstance(message, UnknownReply | UnknownRequest):
+            return message.payload
+        encode = self._encoders.get((type(message), version))
+        if encode is None:
+            encode = self._compile_encoder(type(message), version)
+        return _join(encode(message), type(message).__name__)
+
+    def _compile_encoder(self, message: type, version: int) -> Encoder:
+        _check_version(version)
+        entry = self._by_type.get(message)
+        if entry is None:
+            raise InvalidValue(message.__name__, "is not a message of this direction")
+        if version < entry.since:
+            raise MessageUnavailable(message.__name__, version, entry.since)
+        encode = self._encoders[message, version] = encoder(entry, version, strict=self._strict)
+        return encode
+
+
+def _split(payload: bytes) -> list[str]:
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        text = payload.decode("latin-1")  # an old TWS in its own code page; every byte keeps a character
+    fields = text.split("\0")
+    if fields.pop():
+        raise MalformedMessage(
+            _message_id(fields[0]) if fields else None, "end", len(fields), "the last field has no end"
+        )
+    if not fields:
+        raise MalformedMessage(None, "id", 0, "the message is empty")
+    return fields
+
+
+def _join(fields: list[str], name: str) -> bytes:
+    try:
+        payload = ("\0".join(fields) + "\0").encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(name, f"holds text that is not valid Unicode ({error.reason})") from None
+    if payload.count(0) != len(fields):
+        raise InvalidValue(name, "holds text with a NUL in it, which would end the field early")
+    return payload
+
+
+def _message_id(text: str) -> int | None:
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
+
+
+def _check_version(version: int) -> None:
+    if not VERSION_MIN <= version <= VERSION_MAX:
+        raise UnsupportedVersion(str(version), VERSION_MIN, VERSION_MAX)
+
+
+_REPLIES = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject.REPLIES), UnknownReply, strict=False)
+_REQUESTS = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject.REQUESTS), UnknownRequest, strict=True)
+
+
+def encode_request(request: Request, version: int) -> bytes:
+    """Write a request. A value this server version cannot carry raises FieldUnavailable."""
+    return _REQUESTS.encode(request, version)
+
+
+def decode_request(payload: bytes, version: int) -> Request:
+    """Read a request."""
+    request: Request = _REQUESTS.decode(payload, version)
+    return request
+
+
+def encode_reply(reply: Reply, version: int) -> bytes:
+    """Write a reply. Fields an older client does not know are left out, as TWS does."""
+    return _REPLIES.encode(reply, version)
+
+
+def decode_reply(payload: bytes, version: int) -> Reply:
+    """Read a reply."""
+    reply: Reply = _REPLIES.decode(payload, version)
+    return reply

@@ -1,0 +1,208 @@
+"""One field of a message: text to value and back, for each kind of field the protocol has.
+
+Strict by design: what is not exactly a number is refused, and blank, unset, zero and infinity stay four different
+things. Must never guess, and never let a hostile number cost more than its length (1E999999999 stays small).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from engine.core.units import BLANK, UNSET, Absent, Flag, Number, Whole
+
+UNSET_WHOLE = "2147483647"
+UNSET_NUMBER = "1.7976931348623157E308"  # as TWS spells it
+UNSET_NUMBER_FROM_CLIENT = "1.7976931348623157e+308"  # as the official Python clients spell it
+
+_DIGITS_MAX = 400  # the largest double has 309 digits; anything longer is not a quantity
+_EXPONENT_MAX = 400
+_EXPONENT_FORM = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d{1,3}", re.ASCII)
+
+_NUMBERS: dict[str, Number] = {
+    "": BLANK,
+    "0": Decimal(0),
+    "0.0": Decimal("0.0"),
+    UNSET_WHOLE: UNSET,
+    "9223372036854775807": UNSET,
+    "-9223372036854775808": UNSET,
+    UNSET_NUMBER: UNSET,
+    UNSET_NUMBER_FROM_CLIENT: UNSET,
+    "1.7976931348623157E+308": UNSET,
+    "1.7976931348623157e308": UNSET,
+    "Infinity": Decimal("Infinity"),
+    "Infinite": Decimal("Infinity"),  # ib_async's spelling
+    "inf": Decimal("Infinity"),
+    "-Infinity": Decimal("-Infinity"),
+}
+_WHOLES: dict[str, Whole] = {"": BLANK, "0": 0, "1": 1, UNSET_WHOLE: UNSET}
+_FLAGS: dict[str, Flag] = {"0": False, "1": True, "": BLANK, "false": False, "true": True, UNSET_WHOLE: UNSET}
+_BOOLS = {"0": False, "1": True, "false": False, "true": True}
+
+
+class Kind(NamedTuple):
+    """How one kind of field is read and written. `parse` is None for text, which needs none."""
+
+    name: str
+    parse: Callable[[str], Any] | None
+    write: Callable[[Any], str]
+
+
+def parse_number(text: str) -> Number:
+    """Read a decimal number, exactly."""
+    value = _NUMBERS.get(text)
+    if value is not None:
+        return value
+    if text.strip("0123456789.-") or len(text) > _DIGITS_MAX:
+        return _parse_exponent(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+def _parse_exponent(text: str) -> Decimal:
+    if len(text) > _DIGITS_MAX or not _EXPONENT_FORM.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a number")
+    value = Decimal(text)
+    if abs(value.adjusted()) > _EXPONENT_MAX:
+        raise ValueError(f"{text[:40]!r} is out of range")
+    return value
+
+
+def parse_whole(text: str) -> Whole:
+    """Read a whole number that may be absent."""
+    value = _WHOLES.get(text)
+    return parse_id(text) if value is None else value
+
+
+def parse_id(text: str) -> int:
+    """Read a whole number that must be there."""
+    if text.strip("0123456789-") or len(text) > _DIGITS_MAX:
+        raise ValueError(f"{text[:40]!r} is not a whole number")
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            "blank where a whole number must be" if not text else f"{text!r} is not a whole number"
+        ) from None
+
+
+def parse_reference(text: str) -> int:
+    """Read a contract, order or client id where none is written as 0 or left blank."""
+    return parse_id(text) if text else 0
+
+
+def parse_flag(text: str) -> Flag:
+    """Read yes, no or nothing."""
+    value = _FLAGS.get(text)
+    if value is None:
+        raise ValueError(f"{text[:40]!r} is neither 0 nor 1")
+    return value
+
+
+def parse_bool(text: str) -> bool:
+    """Read yes or no."""
+    value = _BOOLS.get(text)
+    if value is None:
+        raise ValueError(f"{text[:40]!r} is neither 0 nor 1")
+    return value
+
+
+def write_text(value: object) -> str:
+    """Write text as it is. NULs are caught when the whole message is joined."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")
+    return value
+
+
+def write_number(value: Number) -> str:
+    """Write a number with the digits it has, never in exponent form."""
+    return _write_number(value, UNSET_NUMBER)
+
+
+def write_client_number(value: Number) -> str:
+    """Write a number as clients do: only the spelling of "unset" differs from the server's."""
+    return _write_number(value, UNSET_NUMBER_FROM_CLIENT)
+
+
+def _write_number(value: object, unset: str) -> str:
+    if isinstance(value, Decimal):
+        if value.is_nan():
+            raise ValueError("NaN is not a number")
+        text = str(value)
+        return format(value, "f") if "E" in text and value.is_finite() else text
+    if isinstance(value, Absent):
+        return unset if value is UNSET else ""
+    if type(value) is int:
+        return str(value)
+    raise ValueError(f"{value!r} is not a Decimal")
+
+
+def write_whole(value: object) -> str:
+    """Write a whole number."""
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, Absent):
+        return UNSET_WHOLE if value is UNSET else ""
+    raise ValueError(f"{value!r} is not a whole number")
+
+
+def write_flag(value: object) -> str:
+    """Write yes, no or nothing."""
+    if value is True:
+        return "1"
+    if value is False:
+        return "0"
+    if isinstance(value, Absent):
+        return UNSET_WHOLE if value is UNSET else ""
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read a comma-separated list; TWS ends it with a comma or not."""
+    return tuple(name for name in text.split(",") if name)
+
+
+def write_names(value: tuple[str, ...]) -> str:
+    """Write a comma-separated list."""
+    if any("," in name or not name for name in value):
+        raise ValueError(f"{value!r} holds a name that is empty or has a comma")
+    return ",".join(value)
+
+
+TEXT = Kind("text", None, write_text)
+NUMBER = Kind("number", parse_number, write_number)
+CLIENT_NUMBER = Kind("number", parse_number, write_client_number)
+WHOLE = Kind("whole", parse_whole, write_whole)
+ID = Kind("id", parse_id, write_whole)
+REFERENCE = Kind("reference", parse_reference, write_whole)
+FLAG = Kind("flag", parse_flag, write_flag)
+BOOL = Kind("bool", parse_bool, write_flag)
+NAMES = Kind("names", parse_names, write_names)
+
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def parse_escaped(text: str) -> str:
+    r"""Read server text of version 153 and later, where characters beyond ASCII arrive as \uXXXX."""
+    if "\\u" not in text:
+        return text
+    units = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # joins surrogate pairs
+
+
+def write_escaped(value: object) -> str:
+    r"""Write server text of version 153 and later. A backslash is escaped too: clients unescape every one of them."""
+    text = write_text(value)
+    if text.isascii() and "\\" not in text and "\0" not in text:
+        return text
+    units = text.encode("utf-16-be", "surrogatepass")
+    pairs = (units[i] << 8 | units[i + 1] for i in range(0, len(units), 2))
+    return "".join(chr(u) if 0 < u < 128 and u != ord("\\") else f"\\u{u:04x}" for u in pairs)
+
+
+ESCAPED = Kind("text", parse_escaped, write_escaped)
