@@ -69,7 +69,11 @@ class LockBusy(Event, frozen=True):
 
 
 class OrdersRead(Event, frozen=True):
-    """A complete list of open orders of every client, answered to `read_id` up to its end marker."""
+    """A complete list of open orders of every client, answered to `read_id` up to its end marker.
+
+    The kill's own orders carry the `order_ref` of their `Place`, restored by the driver from (client id, order id)
+    or permId where the broker did not repeat it. The same holds for executions.
+    """
 
     read_id: int
     orders: tuple[WorkingOrder, ...]
@@ -90,7 +94,8 @@ class ExecutionsRead(Event, frozen=True):
 
 
 class CompletedRead(Event, frozen=True):
-    """Orders that ended today. Evidence for the report, never for a decision. `filled` of each is what it says."""
+    """Orders known to have been cancelled since the button was pressed (what cannot be dated is left out).
+    Evidence for the report, never for a decision."""
 
     read_id: int
     orders: tuple[WorkingOrder, ...]

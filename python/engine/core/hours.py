@@ -1,0 +1,131 @@
+"""Is a contract's market open? Reads IBKR's `tradingHours` and `liquidHours`. Pure: the time is an argument.
+
+Two spellings exist: `20260911:0930-20260911:1600;20260914:CLOSED` and the older `20090507:0700-1830,1830-2330`.
+Hours may cross midnight. What cannot be parsed, and any day the text does not speak of, is *unknown*, never open
+and never closed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from engine.core.facts import Details
+
+ZONE_NAMES = {
+    "EST": "America/New_York",
+    "EST5EDT": "America/New_York",
+    "EDT": "America/New_York",
+    "ET": "America/New_York",
+    "CST": "America/Chicago",
+    "CST6CDT": "America/Chicago",
+    "CT": "America/Chicago",
+    "PST": "America/Los_Angeles",
+    "GMT": "Europe/London",
+    "BST": "Europe/London",
+    "GB-EIRE": "Europe/London",
+    "MET": "Europe/Berlin",
+    "CET": "Europe/Berlin",
+    "MEZ": "Europe/Berlin",
+    "JST": "Asia/Tokyo",
+    "HKT": "Asia/Hong_Kong",
+    "HONGKONG": "Asia/Hong_Kong",
+    "AET": "Australia/Sydney",
+    "UTC": "UTC",
+}
+"""IBKR's zone ids that are not IANA names, or that IANA reads as a fixed offset while the exchange has summer time."""
+
+_SPAN = re.compile(r"^(\d{8}):(\d{4})-(?:(\d{8}):)?(\d{4})$")
+_DAY_MAX = 60  # days of hours read; IBKR sends about a week
+
+
+class Session(Enum):
+    """Where a contract stands in its trading day."""
+
+    LIQUID = "liquid"  # regular hours
+    EXTENDED = "extended"  # tradable, outside regular hours
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+class Market(Enum):
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+def zone(name: str) -> tzinfo | None:
+    """The time zone IBKR means by `name`, or None when nobody can say."""
+    plain = name.split("(")[0].strip()
+    if not plain:
+        return None
+    try:
+        return ZoneInfo(ZONE_NAMES.get(plain.upper(), plain))
+    except (KeyError, ValueError, OSError):  # not in the database, malformed, or the database is unreadable
+        return None
+
+
+def market_at(hours: str, zone_name: str, at_s: float) -> Market:
+    """Open, closed or unknown at `at_s` (seconds since the Unix epoch)."""
+    tz = zone(zone_name)
+    if tz is None or not hours:
+        return Market.UNKNOWN
+    at = datetime.fromtimestamp(at_s, UTC)
+    days_known: set[str] = set()
+    for entry in hours.split(";")[:_DAY_MAX]:
+        if not entry:
+            continue
+        if entry.endswith(":CLOSED") and len(entry) == 15 and entry[:8].isdigit():
+            days_known.add(entry[:8])
+            continue
+        spans = _spans(entry, tz)
+        if spans is None:
+            return Market.UNKNOWN
+        if any(start <= at < end for start, end in spans):
+            return Market.OPEN
+        days_known.update(t.astimezone(tz).strftime("%Y%m%d") for span in spans for t in span)
+    return Market.CLOSED if at.astimezone(tz).strftime("%Y%m%d") in days_known else Market.UNKNOWN
+
+
+def _spans(entry: str, tz: tzinfo) -> list[tuple[datetime, datetime]] | None:
+    """The open spans of one day's entry, or None if it is not understood."""
+    day = entry.partition(":")[0]
+    spans = []
+    for part in entry.split(","):
+        match = _SPAN.match(part if ":" in part else f"{day}:{part}")
+        if match is None:
+            return None
+        start_day, start, end_day, end = match.groups()
+        try:
+            opens = _moment(start_day, start, tz)
+            closes = _moment(end_day or start_day, end, tz)
+        except ValueError:
+            return None
+        if closes <= opens and end_day is None:
+            closes += timedelta(days=1)  # the older spelling names no end day when it crosses midnight
+        if closes <= opens:
+            return None
+        spans.append((opens, closes))
+    return spans
+
+
+def _moment(day: str, clock: str, tz: tzinfo) -> datetime:
+    if clock == "2400":
+        return _moment(day, "0000", tz) + timedelta(days=1)
+    return datetime.strptime(day + clock, "%Y%m%d%H%M").replace(tzinfo=tz).astimezone(UTC)
+
+
+def session_at(details: Details, at_s: float) -> Session:
+    """Which session a contract is in at `at_s`, by the broker's own hours."""
+    liquid = market_at(details.liquid_hours, details.time_zone_id, at_s)
+    if liquid is Market.OPEN:
+        return Session.LIQUID
+    trading = market_at(details.trading_hours, details.time_zone_id, at_s)
+    if trading is Market.OPEN:
+        # hours that name a session but not whether it is the regular one decide nothing
+        return Session.EXTENDED if liquid is Market.CLOSED else Session.UNKNOWN
+    if trading is Market.CLOSED and liquid is Market.CLOSED:
+        return Session.CLOSED
+    return Session.UNKNOWN

@@ -1,0 +1,106 @@
+"""What an error code about a closing order means for the kill. A closed table; no error proves an order dead.
+
+Sources: IBKR's message code list and the field notes of the project. Text is consulted only where one code has
+several meanings (201, 321, 399).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from engine.core.kill.report import ResidueReason
+
+
+class Effect(Enum):
+    """What to do about the order that the error names."""
+
+    ALIVE = "alive"  # a notice; the order goes on
+    QUEUED = "queued"  # held until a session opens: it does not close anything now
+    ENDED = "ended"  # the broker says it is cancelled or was never there; the next read confirms
+    SUSPECT = "suspect"  # probably dead; the next reads decide
+
+
+class Remedy(Enum):
+    """What to change before another try."""
+
+    NONE = "none"
+    LATER = "later"  # the same again, when others have filled or a little later
+    REPRICE = "reprice"  # a limit price, or another one
+    COARSER = "coarser"  # a price on a coarser grid
+    SMALLER = "smaller"  # half the quantity
+    WHOLE = "whole"  # whole units only
+    REROUTE = "reroute"  # ask the broker again where it trades
+    GIVE_UP = "give_up"  # a person has to do it
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    effect: Effect
+    remedy: Remedy = Remedy.NONE
+    reason: ResidueReason = ResidueReason.REJECTED
+
+
+_ALIVE = Reaction(Effect.ALIVE)
+_LATER = Reaction(Effect.SUSPECT, Remedy.LATER)
+_PRICE = Reaction(Effect.SUSPECT, Remedy.REPRICE)
+_SMALLER = Reaction(Effect.SUSPECT, Remedy.SMALLER)
+_REROUTE = Reaction(Effect.SUSPECT, Remedy.REROUTE, ResidueReason.UNRESOLVED)
+_HALTED = Reaction(Effect.SUSPECT, Remedy.LATER, ResidueReason.HALTED)
+_FORBIDDEN = Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.NO_PERMISSION)
+
+REACTIONS: dict[int, Reaction] = {
+    103: _LATER,  # duplicate order id
+    104: _ALIVE,  # cannot modify a filled order
+    105: _ALIVE,  # order being modified does not match
+    109: _PRICE,  # price out of the range set by precautions
+    110: Reaction(Effect.SUSPECT, Remedy.COARSER),
+    154: _HALTED,
+    161: _ALIVE,  # cancel tried on an order that is not in a cancellable state
+    163: _PRICE,
+    200: _REROUTE,
+    201: _LATER,
+    202: Reaction(Effect.ENDED, Remedy.REPRICE),
+    203: _FORBIDDEN,
+    312: _REROUTE,
+    321: _REROUTE,
+    355: _SMALLER,
+    382: _PRICE,
+    383: _SMALLER,
+    387: _PRICE,  # order type not supported on this exchange
+    388: Reaction(Effect.SUSPECT, Remedy.WHOLE),
+    391: _LATER,
+    392: Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.EXPIRED),
+    399: _ALIVE,
+    434: Reaction(Effect.SUSPECT, Remedy.GIVE_UP),  # order size cannot be zero
+    435: _LATER,  # account must be named
+    436: _LATER,
+    441: _LATER,
+    460: _FORBIDDEN,
+    461: _SMALLER,
+    478: _REROUTE,
+    10147: Reaction(Effect.ENDED, Remedy.LATER),  # the broker does not know the order
+    10148: _ALIVE,  # cannot be cancelled in its state: filled, or about to be
+    10153: _ALIVE,  # price capped
+    10243: Reaction(Effect.SUSPECT, Remedy.WHOLE, ResidueReason.FRACTIONAL),
+    10349: _ALIVE,  # time in force set by preset
+}
+
+
+def react(code: int, text: str) -> Reaction:
+    """What to do about error `code` with `text` for one closing order."""
+    lowered = text.lower()
+    if code == 399 and ("will not be placed" in lowered or "until" in lowered):
+        return Reaction(Effect.QUEUED, Remedy.REPRICE, ResidueReason.MARKET_CLOSED)
+    if code == 321 and "read-only" in lowered:
+        return Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.READ_ONLY)
+    if code == 201 and ("closed" in lowered and ("exchange" in lowered or "market" in lowered)):
+        return Reaction(Effect.SUSPECT, Remedy.REPRICE, ResidueReason.MARKET_CLOSED)
+    if code == 201 and "halt" in lowered:
+        return _HALTED
+    found = REACTIONS.get(code)
+    if found is not None:
+        return found
+    if 2100 <= code < 2200:
+        return _HALTED if code == 2128 else _ALIVE  # warnings
+    return _LATER

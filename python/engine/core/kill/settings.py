@@ -1,0 +1,38 @@
+"""How patient a kill is. Every wait in the kill is one of these; all in nanoseconds of the driver's clock."""
+
+from __future__ import annotations
+
+import msgspec
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+
+
+class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Defaults suit a TWS on the same desktop. Only `deadline_ns`, `connect_patience_ns` and `quarantine_ns` are
+    meant for configuration; the others are here so that tests can name them.
+    """
+
+    deadline_ns: int = 120 * SECOND  # from the press to the report, whatever happens
+    connect_patience_ns: int = 12 * SECOND  # how long a login that was never reached is tried
+    quarantine_ns: int = 0  # how long to watch for late fills after the result
+
+    survey_gap_first_ns: int = 40 * MS  # pause between surveys while something is awaited; doubles …
+    survey_gap_max_ns: int = 500 * MS  # … up to this
+    executions_patience_ns: int = 500 * MS  # how long a survey waits for executions behind the positions
+    proof_gap_ns: int = 400 * MS  # between the two agreeing reads that prove flat
+    settle_ns: int = 1 * SECOND  # between two agreeing position reads where a recent fill may not show yet
+    doubt_ns: int = 4 * SECOND  # how long an unexplained position must stand before it is believed
+    cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel; doubles up to 8 s
+    orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
+    acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat
+    resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close
+    short_options_first_ns: int = 5 * SECOND  # how long the rest of an underlying waits for its short options
+    reprice_ns: int = 2 * SECOND  # a limit order that has not filled gets a new price
+    market_patience_ns: int = 5 * SECOND  # a market order that has not filled is looked into
+    retry_first_ns: int = 500 * MS  # after a rejection; doubles
+    tries_max: int = 6  # rejections of one contract without any progress before it is left to a person
+    takeover_settle_ns: int = 1 * SECOND  # after another kill died: its last orders may still surface
+    nothing_shared_settle_ns: int = 1500 * MS  # where no lock can be had: look twice before sending
+    wrap_up_ns: int = 3 * SECOND  # before the deadline: withdraw our own unfilled orders
+    read_age_max_ns: int = 10 * SECOND  # an older read describes nothing
