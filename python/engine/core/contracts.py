@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.units import BLANK, Number
+from engine.core.units import BLANK, Number, Whole
 
 
 class TagValue(msgspec.Struct, frozen=True, gc=False):
@@ -23,10 +23,10 @@ class ComboLeg(msgspec.Struct, frozen=True):
     ratio: int = 0
     action: str = ""
     exchange: str = ""
-    open_close: int = 0
-    short_sale_slot: int = 0
+    open_close: Whole = 0
+    short_sale_slot: Whole = 0
     designated_location: str = ""
-    exempt_code: int = -1
+    exempt_code: Whole = -1
 
 
 class DeltaNeutral(msgspec.Struct, frozen=True):

@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from engine.wire import layouts_account, layouts_market, layouts_orders, layouts_session
+import msgspec
+
+from engine.wire import (
+    layouts_account,
+    layouts_market,
+    layouts_open_order,
+    layouts_orders,
+    layouts_place_order,
+    layouts_session,
+)
 from engine.wire.errors import InvalidValue, MalformedMessage, MessageUnavailable, UnsupportedVersion
 from engine.wire.layout import Layout
 from engine.wire.plans import Decoder, Encoder, decoder, encoder
 from engine.wire.replies import Reply, UnknownReply
-from engine.wire.requests import Request, UnknownRequest
+from engine.wire.requests import PlaceOrder, Request, UnknownRequest
+from engine.wire.spelling import keep_spelling
 
 VERSION_MIN = 100
 VERSION_MAX = 178
 
-_SUBJECTS = (layouts_session, layouts_account, layouts_orders, layouts_market)
+_SUBJECTS = (layouts_session, layouts_account, layouts_orders, layouts_market, layouts_place_order, layouts_open_order)
 
 _M = TypeVar("_M")
 
@@ -114,12 +124,19 @@ _REQUESTS = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject
 
 def encode_request(request: Request, version: int) -> bytes:
     """Write a request. A value this server version cannot carry raises FieldUnavailable."""
-    return _REQUESTS.encode(request, version)
+    payload = _REQUESTS.encode(request, version)
+    if isinstance(request, PlaceOrder) and request.spelling is not None and request.spelling.canonical == payload:
+        return request.spelling.original
+    return payload
 
 
 def decode_request(payload: bytes, version: int) -> Request:
-    """Read a request."""
+    """Read a request. An order that would not be written again as it came is malformed."""
     request: Request = _REQUESTS.decode(payload, version)
+    if isinstance(request, PlaceOrder):
+        spelling = keep_spelling(3, _REQUESTS.encode(request, version), payload)
+        if spelling is not None:
+            return msgspec.structs.replace(request, spelling=spelling)
     return request
 
 

@@ -141,6 +141,21 @@ def _write_number(value: object, unset: str) -> str:
     raise ValueError(f"{value!r} is not a Decimal")
 
 
+def write_size(value: Number) -> str:
+    """Write a size without needless decimals: old clients read sizes as whole numbers."""
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        value = value.quantize(1) if value.adjusted() < 27 else value
+    return write_number(value)
+
+
+def write_count(value: Number) -> str:
+    """Write a size that cannot have a fraction."""
+    text = write_size(value)
+    if "." in text:
+        raise ValueError(f"{text} has a fraction, which needs server version 101")
+    return text
+
+
 def write_whole(value: object) -> str:
     """Write a whole number."""
     if type(value) is int:
@@ -176,6 +191,8 @@ def write_names(value: tuple[str, ...]) -> str:
 TEXT = Kind("text", None, write_text)
 NUMBER = Kind("number", parse_number, write_number)
 CLIENT_NUMBER = Kind("number", parse_number, write_client_number)
+SIZE = Kind("number", parse_number, write_size)
+COUNT = Kind("number", parse_number, write_count)
 WHOLE = Kind("whole", parse_whole, write_whole)
 ID = Kind("id", parse_id, write_whole)
 REFERENCE = Kind("reference", parse_reference, write_whole)

@@ -17,6 +17,10 @@ from engine.wire.fields import Kind
 
 FOREVER = 1 << 30
 
+# Server versions that several layouts turn on; the others stand in their tables.
+FRACTIONS = 101  # quantities may have a fraction
+PEGGED_TO_BENCHMARK = 102  # pegged-to-benchmark orders, conditions, adjusted orders
+
 
 class Versioned(msgspec.Struct, frozen=True, kw_only=True):
     """Something that server versions from `since` up to, but not including, `before` have."""
@@ -73,7 +77,7 @@ class Maybe(Versioned, frozen=True):
     owner: str = ""
 
 
-class Union(Versioned, frozen=True):
+class Tagged(Versioned, frozen=True):
     """A count, then that many groups, each led by the number that says which of `variants` it is."""
 
     name: str
@@ -81,8 +85,8 @@ class Union(Versioned, frozen=True):
     owner: str = ""
 
 
-Part: TypeAlias = Field | Constant | Repeat | When | Maybe | Union
-Parts: TypeAlias = Part | Iterable[Part]
+Part: TypeAlias = Field | Constant | Repeat | When | Maybe | Tagged
+Parts: TypeAlias = "Part | Iterable[Parts]"
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -106,11 +110,18 @@ def flatten(parts: Iterable[Parts]) -> tuple[Part, ...]:
     """Resolve the groups that helpers return."""
     flat: list[Part] = []
     for part in parts:
-        if isinstance(part, Field | Constant | Repeat | When | Maybe | Union):
+        if isinstance(part, Field | Constant | Repeat | When | Maybe | Tagged):
             flat.append(part)
         else:
-            flat.extend(part)
+            flat.extend(flatten(part))
     return tuple(flat)
+
+
+def when(
+    name: str, test: Callable[[Any], bool], *parts: Parts, since: int = 0, before: int = FOREVER, owner: str = ""
+) -> When:
+    """Say that these fields are there only if the field `name`, read before them, passes the test."""
+    return When(name, test, flatten(parts), owner, since=since, before=before)
 
 
 def inside(owner: str, *parts: Parts) -> tuple[Part, ...]:
@@ -146,6 +157,16 @@ def _helper(kind: Kind) -> Helper:
     return fields_of_kind
 
 
+def quantity(*attributes: str) -> tuple[Field, ...]:
+    """Numbers of shares or contracts as TWS reports them."""
+    return (*size(*attributes, before=FRACTIONS), *number(*attributes, since=FRACTIONS))
+
+
+def repeated(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The wire repeats these fields; an absent value does not erase what came before."""
+    return tuple(msgspec.structs.replace(field, repeated=True) for field in fields)
+
+
 text = _helper(kinds.TEXT)
 escaped = _helper(kinds.ESCAPED)
 number = _helper(kinds.NUMBER)
@@ -154,5 +175,7 @@ whole = _helper(kinds.WHOLE)
 ident = _helper(kinds.ID)
 reference = _helper(kinds.REFERENCE)
 flag = _helper(kinds.FLAG)
+count = _helper(kinds.COUNT)
+size = _helper(kinds.SIZE)
 boolean = _helper(kinds.BOOL)
 names = _helper(kinds.NAMES)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from engine.core.contracts import Contract
 from engine.wire import replies, requests
-from engine.wire.layout import Layout, Parts, boolean, ident, inside, layout, number, reference, text, version_field
+from engine.wire.layout import (
+    Layout,
+    Parts,
+    boolean,
+    ident,
+    inside,
+    layout,
+    number,
+    quantity,
+    reference,
+    size,
+    text,
+    version_field,
+)
 
 
 def position_contract() -> Parts:
@@ -31,7 +44,8 @@ REPLIES: tuple[Layout, ...] = (
             number("strike"),
             text("right", "multiplier", "primary_exchange", "currency", "local_symbol", "trading_class"),
         ),
-        number("position", "market_price", "market_value", "average_cost", "unrealized_pnl", "realized_pnl"),
+        quantity("position"),
+        number("market_price", "market_value", "average_cost", "unrealized_pnl", "realized_pnl"),
         text("account"),
         contract=Contract,
     ),
@@ -43,7 +57,8 @@ REPLIES: tuple[Layout, ...] = (
         version_field("3"),
         text("account"),
         position_contract(),
-        number("position", "avg_cost"),
+        quantity("position"),
+        number("avg_cost"),
         contract=Contract,
     ),
     layout(62, replies.PositionEnd, version_field("1")),
@@ -58,7 +73,8 @@ REPLIES: tuple[Layout, ...] = (
         ident("req_id"),
         text("account"),
         position_contract(),
-        number("position", "avg_cost"),
+        quantity("position"),
+        number("avg_cost"),
         text("model_code"),
         since=103,
         contract=Contract,
@@ -86,7 +102,8 @@ REPLIES: tuple[Layout, ...] = (
         95,
         replies.PnLSingle,
         ident("req_id"),
-        number("position", "daily"),
+        size("position"),
+        number("daily"),
         number("unrealized", since=129),
         number("realized", since=135),
         number("value"),

@@ -5,24 +5,27 @@ from __future__ import annotations
 from engine.core.contracts import ComboLeg, Contract, DeltaNeutral
 from engine.wire import replies, requests
 from engine.wire.layout import (
+    Helper,
     Layout,
     Maybe,
     Parts,
     Repeat,
-    When,
     boolean,
     ident,
     inside,
     layout,
     number,
     reference,
+    size,
     text,
     version_field,
+    when,
     whole,
 )
+from engine.wire.order_parts import is_combo
 
 
-def client_contract() -> Parts:
+def client_contract(number: Helper = number) -> Parts:
     """The contract as clients write it in requests."""
     return inside(
         "contract",
@@ -33,12 +36,7 @@ def client_contract() -> Parts:
     )
 
 
-def is_combo(sec_type: str) -> bool:
-    """Only combinations (BAG) carry legs."""
-    return sec_type == "BAG"
-
-
-def delta_neutral() -> Maybe:
+def delta_neutral(number: Helper = number) -> Maybe:
     """The hedging contract, if there is one."""
     return Maybe("delta_neutral", DeltaNeutral, (*reference("con_id"), *number("delta", "price")))
 
@@ -49,10 +47,11 @@ REPLIES: tuple[Layout, ...] = (
         replies.TickPrice,
         version_field("6"),
         ident("req_id", "tick_type"),
-        number("price", "size"),
+        number("price"),
+        size("size"),
         whole("attributes"),
     ),
-    layout(2, replies.TickSize, version_field("6"), ident("req_id", "tick_type"), number("size")),
+    layout(2, replies.TickSize, version_field("6"), ident("req_id", "tick_type"), size("size")),
     layout(45, replies.TickGeneric, version_field("6"), ident("req_id", "tick_type"), number("value")),
     layout(46, replies.TickString, version_field("6"), ident("req_id", "tick_type"), text("value")),
     layout(57, replies.TickSnapshotEnd, version_field("1"), ident("req_id")),
@@ -83,10 +82,10 @@ REQUESTS: tuple[Layout, ...] = (
         client_contract(),
         inside(
             "contract",
-            When(
+            when(
                 "sec_type",
                 is_combo,
-                (Repeat("combo_legs", ComboLeg, (*reference("con_id", "ratio"), *text("action", "exchange"))),),
+                Repeat("combo_legs", ComboLeg, (*reference("con_id", "ratio"), *text("action", "exchange"))),
             ),
             delta_neutral(),
         ),

@@ -39,7 +39,7 @@ class MarginCondition(msgspec.Struct, frozen=True, tag=4):
 
     conjunction: str
     is_more: Flag
-    percent: Whole
+    percent: Number
 
 
 class ExecutionCondition(msgspec.Struct, frozen=True, tag=5):

@@ -16,7 +16,7 @@ import msgspec
 from engine.core.units import Absent
 from engine.wire.errors import FieldUnavailable, InvalidValue, MalformedMessage
 from engine.wire.fields import Kind, parse_bool, parse_id
-from engine.wire.layout import Constant, Field, Layout, Maybe, Part, Repeat, Union, When
+from engine.wire.layout import Constant, Field, Layout, Maybe, Part, Repeat, Tagged, When
 
 Decoder = Callable[[list[str]], Any]
 Encoder = Callable[[Any], list[str]]
@@ -179,8 +179,8 @@ def _unavailable(layout: Layout, version: int) -> list[tuple[str, Callable[[Any]
     return missing
 
 
-def _walk(parts: Sequence[Part], since: int = 0) -> list[Field | Repeat | Maybe | Union]:
-    found: list[Field | Repeat | Maybe | Union] = []
+def _walk(parts: Sequence[Part], since: int = 0) -> list[Field | Repeat | Maybe | Tagged]:
+    found: list[Field | Repeat | Maybe | Tagged] = []
     for part in parts:
         if isinstance(part, When):
             inner = _walk(part.parts)
@@ -292,8 +292,8 @@ def _special_step(message_id: int, part: Part, version: int) -> _Step:
             return _WhenStep(part, _steps(message_id, part.parts, version))
         case Maybe():
             return _MaybeStep(part, version)
-        case Union():
-            return _UnionStep(part, version)
+        case Tagged():
+            return _TaggedStep(part, version)
 
 
 def _typed(fields: Sequence[Field]) -> list[tuple[int, Callable[[str], Any]]]:
@@ -429,8 +429,8 @@ class _MaybeStep(_Step):
             self.group.encode(element, out, self.path)
 
 
-class _UnionStep(_Step):
-    def __init__(self, part: Union, version: int) -> None:
+class _TaggedStep(_Step):
+    def __init__(self, part: Tagged, version: int) -> None:
         self.part = part
         self.path = _path(part.owner, part.name)
         self.get = attrgetter(self.path)

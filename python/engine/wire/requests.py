@@ -7,6 +7,7 @@ import msgspec
 from engine.core.contracts import Contract
 from engine.core.units import Whole
 from engine.wire.order import Order
+from engine.wire.spelling import Spelling
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class PlaceOrder(Request, frozen=True):  # 3
     order_id: int
     contract: Contract
     order: Order
+    spelling: Spelling | None = None  # set by the codec: how the client wrote its numbers
 
 
 class CancelOrder(Request, frozen=True):  # 4
