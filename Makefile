@@ -1,0 +1,41 @@
+# quant-engine: everything a user or a contributor runs. Needs Python 3.11 or newer, git and make; nothing else.
+# Each target sets up what it needs first; the second time that costs a fraction of a second.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := scripts/setup
+
+.DEFAULT_GOAL := help
+.PHONY: help drill setup test check bench envs picture clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+
+drill: ## set up what is missing, then run the main job: the kill switch against a simulated TWS
+	@$(SETUP) run
+	@$(BIN)/qe drill $(ARGS)
+
+setup: ## make .venv with everything a contributor needs
+	@$(SETUP) dev
+
+test: setup envs ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## ruff, mypy --strict, import-linter
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## run every benchmark, each beside its peers
+	@set -e; for bench in benchmarks/bench_*.py; do $(BIN)/python "$$bench"; done
+
+envs: setup ## set up the API clients that need environments of their own (conformance tests)
+	@$(BIN)/python scripts/client_envs.py
+
+picture: setup ## run a drill and draw the picture in the README from it
+	@$(BIN)/python scripts/picture.py
+
+clean: ## remove everything the targets above made
+	rm -rf $(VENV) .envs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find python tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,244 @@
+"""The opening of an emergency: one global cancel on every login, before the rest of the program is even loaded.
+
+All logins are tried at once over raw non-blocking sockets: connect, hello, startApi, and as soon as TWS is ready
+reqGlobalCancel. What got that far is handed over with its socket to the kill, which goes on from there; what did not is
+closed and left to the kill, which tries again with more patience. So nothing here decides anything: it only makes the
+first second faster.
+
+It must never import what is not already in the interpreter (tests/cli/test_import_budget.py), wait for one login on
+behalf of another, look up a host name (a dead DNS server takes seconds), or send any order.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _thread
+import errno
+import select
+import time
+
+from engine.wire import opening as wire
+
+VERSION_MIN, VERSION_MAX = 100, 178
+TRIES_MAX = 4  # client ids tried here; the kill itself tries more
+SLICE_S = 0.02  # how soon a background strike notices that it is to end
+RECEIVE_BYTES = 65536
+
+CONNECTING, GREETED, STARTED, STRUCK, GIVEN_UP = "connecting", "greeted", "started", "struck", "given up"
+
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN))
+
+
+class Target:
+    """Where a login is, and the first of the client ids to try."""
+
+    __slots__ = ("client_id", "host", "name", "port")
+
+    def __init__(self, name: str, host: str, port: int, client_id: int) -> None:
+        self.name, self.host, self.port, self.client_id = name, host, port, client_id
+
+
+class Attempt:
+    """One login on its way to its global cancel. Every step is taken by `advance`; nothing here blocks or raises."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.state = GIVEN_UP
+        self.why = ""
+        self.client_id = target.client_id
+        self.opening = wire.Opening()
+        self.socket: _socket.socket | None = None
+        self.struck_ns: int | None = None
+        self._tries = 0
+        self._unsent = b""
+        self._connect()
+
+    @property
+    def pending(self) -> bool:
+        return self.state not in (STRUCK, GIVEN_UP)
+
+    @property
+    def wants_to_write(self) -> bool:
+        return self.state == CONNECTING or bool(self._unsent)
+
+    def advance(self, readable: bool, writable: bool) -> None:
+        """Take the steps that are possible now."""
+        try:
+            if self.state == CONNECTING and writable:
+                self._greet()
+            elif writable:
+                self._send(b"")
+            if readable and self.pending:
+                self._receive()
+        except OSError as error:
+            self.give_up(str(error))
+
+    def give_up(self, why: str) -> None:
+        """Close what is open; the kill tries this login again."""
+        self._close()
+        self.state, self.why = GIVEN_UP, why
+
+    def detach(self) -> int:
+        """The connected socket's file descriptor, which is now the caller's."""
+        if self.socket is None:
+            raise ValueError("only a login that was struck has a socket to hand over")
+        return self.socket.detach()
+
+    def _connect(self) -> None:
+        address = numeric_address(self.target.host, self.target.port)
+        if address is None:
+            self.give_up("a host name: left to the kill, which can wait for its look-up")
+            return
+        self._tries += 1
+        self.opening, self._unsent = wire.Opening(), b""
+        try:
+            self.socket = _socket.socket(address[0], _socket.SOCK_STREAM)
+            self.socket.setblocking(False)
+            self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            failure = self.socket.connect_ex(address[1])
+        except OSError as error:
+            self.give_up(str(error))
+            return
+        self.state = CONNECTING
+        if failure and failure not in _IN_PROGRESS:
+            self.give_up(f"cannot connect (error {failure})")
+
+    def _greet(self) -> None:
+        assert self.socket is not None
+        failure = self.socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if failure:
+            self.give_up(f"cannot connect (error {failure})")
+            return
+        self.state = GREETED
+        self._send(wire.hello(VERSION_MIN, VERSION_MAX))
+
+    def _receive(self) -> None:
+        assert self.socket is not None
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        if data:
+            self.opening.feed(data)
+        if self.opening.client_id_in_use or (not data and self.state == STARTED):
+            self._try_next_client_id()  # TWS may end the connection without a word when the id is taken
+        elif not data or self.opening.fault:
+            self.give_up(self.opening.fault or "TWS ended the connection")
+        elif self.state == GREETED and self.opening.version is not None:
+            self._start(self.opening.version)
+        if self.state == STARTED and self.opening.ready:
+            self._strike()
+
+    def _start(self, version: int) -> None:
+        if not VERSION_MIN <= version <= VERSION_MAX:
+            self.give_up(f"server version {version}")
+            return
+        self.state = STARTED
+        self._send(wire.start_api(version, self.client_id))
+
+    def _strike(self) -> None:
+        assert self.opening.version is not None
+        self._send(wire.global_cancel(self.opening.version))
+        if self._unsent:
+            self.give_up("the connection takes no more data")
+            return
+        self.state, self.struck_ns = STRUCK, time.monotonic_ns()
+
+    def _try_next_client_id(self) -> None:
+        self._close()
+        if self._tries >= TRIES_MAX:
+            self.give_up("the client ids tried are all in use")
+            return
+        self.client_id += 1
+        self._connect()
+
+    def _send(self, data: bytes) -> None:
+        assert self.socket is not None
+        self._unsent += data
+        try:
+            self._unsent = self._unsent[self.socket.send(self._unsent) :]
+        except BlockingIOError:
+            return
+
+    def _close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+
+class FirstStrike:
+    """All logins at once: `run` in the foreground, `go_on` while the program loads, then `finish` and hand over."""
+
+    def __init__(self, targets: list[Target]) -> None:
+        self.attempts = [Attempt(target) for target in targets]
+        self._ending = False
+        self._background: _thread.LockType | None = None
+
+    @property
+    def pending(self) -> bool:
+        return any(attempt.pending for attempt in self.attempts)
+
+    @property
+    def somebody_waits(self) -> bool:
+        """A login is settled here, so the kill could already be at work on it."""
+        return not all(attempt.pending for attempt in self.attempts)
+
+    @property
+    def struck(self) -> list[Attempt]:
+        return [attempt for attempt in self.attempts if attempt.state == STRUCK]
+
+    def run(self, patience_s: float, grace_s: float) -> None:
+        """Work until every login is settled, `grace_s` after the first success, or `patience_s` have passed."""
+        until = time.monotonic() + patience_s
+        while self.pending and not (self._ending and self.somebody_waits):
+            if self.struck:
+                until, grace_s = min(until, time.monotonic() + grace_s), patience_s
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._step(min(left, SLICE_S))
+
+    def go_on(self, patience_s: float) -> None:
+        """Carry on in a thread while the caller loads the rest of the program."""
+        if not self.pending:
+            return
+        self._background = _thread.allocate_lock()
+        self._background.acquire()
+        _thread.start_new_thread(self._run_in_background, (patience_s,))
+
+    def finish(self) -> list[Attempt]:
+        """End the strike and return what was struck. Everything else is closed."""
+        if self._background is not None:
+            self._ending = True  # while nobody waits for it, the rest of its patience is well spent
+            self._background.acquire()
+        for attempt in self.attempts:
+            if attempt.pending:
+                attempt.give_up("TWS did not answer in time")
+        return self.struck
+
+    def _run_in_background(self, patience_s: float) -> None:
+        try:
+            self.run(patience_s, patience_s)
+        finally:
+            assert self._background is not None
+            self._background.release()
+
+    def _step(self, wait_s: float) -> None:
+        waiting = [(attempt.socket, attempt) for attempt in self.attempts if attempt.pending and attempt.socket]
+        readers = [sock for sock, _ in waiting]
+        writers = [sock for sock, attempt in waiting if attempt.wants_to_write]
+        readable, writable, failed = select.select(readers, writers, writers, wait_s)
+        for sock, attempt in waiting:
+            attempt.advance(sock in readable, sock in writable or sock in failed)
+
+
+def numeric_address(host: str, port: int) -> tuple[int, tuple[str, int]] | None:
+    """The socket address of a numeric host or of localhost, where TWS listens on IPv4; None for any other name."""
+    host = "127.0.0.1" if host == "localhost" else host
+    for family in (_socket.AF_INET, _socket.AF_INET6):
+        try:
+            _socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return family, (host, port)
+    return None

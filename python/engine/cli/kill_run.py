@@ -1,0 +1,5 @@
+import os
+
+
+def run(*a):
+    os._exit(0)

@@ -1,0 +1,64 @@
+"""Ctrl-C, a closed window and `pkill` during a kill.
+
+A frightened person presses Ctrl-C to make sure; a kill must not die of that. The first press says that the kill goes on
+and how to stop it, the second stops it. A closed terminal (SIGHUP) changes nothing. SIGTERM stops it, but never silently.
+It must import nothing that the interpreter has not loaded already: it stands before the kill's first byte.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXIT_STOPPED, EXIT_TERMINATED = 130, 143
+SAME_PRESS_S = 0.3  # a nervous hand makes two of one press, and a terminal's signal may come through two processes
+
+GOES_ON = "The kill goes on. Press Ctrl-C again to stop it: orders and positions then stay as they are."
+STOPPED = "STOPPED BY YOU, NOT VERIFIED FLAT. Look in TWS, and run `qe kill` again."
+TERMINATED = "STOPPED BY A SIGNAL (SIGTERM), NOT VERIFIED FLAT. Look in TWS, and run `qe kill` again."
+
+
+class Presses:
+    """Takes the signals from the moment it is made. `say` and `last_words` are set once there is something to do it."""
+
+    def __init__(self) -> None:
+        self.unsaid: list[str] = []  # what was to be said before there was a voice
+        self._say: Callable[[str], None] = self.unsaid.append
+        self._last_words: Callable[[str], None] = _write_last_words
+        self._first: float | None = None
+        _signal.signal(_signal.SIGINT, self._interrupted)
+        _signal.signal(_signal.SIGTERM, self._terminated)
+        if hasattr(_signal, "SIGHUP"):
+            _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
+
+    def speak_through(self, say: Callable[[str], None], last_words: Callable[[str], None]) -> None:
+        """From now on say things this way; `last_words` must have got them out, and kept a record, when it returns."""
+        self._say, self._last_words = say, last_words
+        for text in self.unsaid:
+            say(text)
+
+    def _interrupted(self, signal: int, frame: object) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            self._say(GOES_ON)
+        elif now - self._first > SAME_PRESS_S:
+            self._stop(STOPPED, EXIT_STOPPED)
+
+    def _terminated(self, signal: int, frame: object) -> None:
+        self._stop(TERMINATED, EXIT_TERMINATED)
+
+    def _stop(self, text: str, code: int) -> None:
+        try:
+            self._last_words(text)
+        finally:
+            os._exit(code)  # at once: nothing that is under way may send another order
+
+
+def _write_last_words(text: str) -> None:
+    os.write(2, f"\n{text}\n".encode())

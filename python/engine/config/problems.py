@@ -1,0 +1,88 @@
+"""What is wrong with a configuration, said so that it can be put right: where, which line, and what was meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+import msgspec
+
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One fault. `where` is the dotted key, or the environment variable; empty: the file as a whole."""
+
+    where: str
+    text: str
+    line: int | None = None
+    source_line: str = ""
+
+    @classmethod
+    def of_syntax(cls, error: str) -> Problem:
+        found = _AT_LINE.search(error)
+        text = _AT_LINE.sub("", error).strip()
+        return cls(where="", text=f"not valid TOML: {text}", line=int(found[1]) if found else None)
+
+    @classmethod
+    def of_value(cls, where: str, value: object, error: str, choices: tuple[str, ...] = ()) -> Problem:
+        expected = error.replace("`", "").replace("Expected", "expected").split(" - at ")[0]
+        if choices:
+            expected = "expected " + " or ".join(f'"{choice}"' for choice in choices)
+        shown = f'"{value}"' if isinstance(value, str) else str(value)
+        return cls(where=where, text=f"is {shown}: {expected}")
+
+    def render(self, source: str) -> str:
+        """One line, and the line of the file it is about."""
+        place = f"{source}:{self.line}" if self.line else source
+        said = f"{place}: {self.where}: {self.text}" if self.where else f"{place}: {self.text}"
+        return f"{said}\n    {self.source_line.strip()}" if self.source_line.strip() else said
+
+
+class ConfigError(Exception):
+    """The configuration has problems: all of them are in `problems`, and in the text."""
+
+    def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
+        self.source, self.problems = source, problems
+        super().__init__("\n".join(problem.render(source or "environment") for problem in problems))
+
+
+class Lines:
+    """Finds the line of a key, well enough to point at: in the file as written, not as parsed."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.splitlines()
+        self._numbers: dict[str, int] = {}
+        table = ""
+        for number, line in enumerate(self._lines, 1):
+            header, key = _HEADER.match(line), _KEY.match(line)
+            if header:
+                table = _plain(header[1])
+                self._numbers.setdefault(table, number)
+            elif key:
+                self._numbers.setdefault(f"{table}.{_plain(key[1])}".lstrip("."), number)
+
+    def locate(self, problems: list[Problem]) -> tuple[Problem, ...]:
+        """The problems with their lines, in the file's order."""
+        return tuple(sorted(map(self._locate, problems), key=lambda problem: problem.line or 0))
+
+    def _locate(self, problem: Problem) -> Problem:
+        """The problem with its line: that of its key, or of the nearest table around it."""
+        number, where = problem.line, problem.where
+        while number is None and where:
+            number, where = self._numbers.get(where), where.rpartition(".")[0]
+        if number is None or not 0 < number <= len(self._lines):
+            return problem
+        return msgspec.structs.replace(problem, line=number, source_line=self._lines[number - 1])
+
+
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """A remark naming the known word that was probably meant, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+def _plain(dotted: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in dotted.split("."))
