@@ -12,7 +12,7 @@ USAGE_EXIT = 64
 def main(words: list[str]) -> int:
     """Run one command and return the process's exit code."""
     parser = build_parser()
-    arguments = parser.parse_args(words)
+    parser.parse_args(words)
     print(f"quant-engine {__version__}")
     return 0
 

@@ -55,7 +55,7 @@ def find_logins(arguments: KillArguments) -> list[tuple[str, str, str, int, int]
     if known is not None:
         return known
 
-    from engine.config.reader import read_for_kill, strike_logins
+    from engine.config.reader import read_for_kill
 
     return read_for_kill(path)
 

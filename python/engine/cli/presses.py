@@ -1,8 +1,8 @@
 """Ctrl-C, a closed window and `pkill` during a kill.
 
-A frightened person presses Ctrl-C to make sure; a kill must not die of that. The first press says that the kill goes on
-and how to stop it, the second stops it. A closed terminal (SIGHUP) changes nothing. SIGTERM stops it, but never silently.
-It must import nothing that the interpreter has not loaded already: it stands before the kill's first byte.
+A frightened person presses Ctrl-C to make sure; a kill must not die of that. The first press says that the kill goes
+on and how to stop it, the second stops it. A closed terminal (SIGHUP) changes nothing. SIGTERM stops it, but never
+silently. It must import nothing that the interpreter has not loaded already: it stands before the kill's first byte.
 """
 
 from __future__ import annotations
