@@ -19,21 +19,28 @@ from engine.simulator.exchange.events import (
     TradingHalted,
     WhatIf,
 )
+from engine.simulator.exchange.exchange import Exchange
 from engine.simulator.exchange.instruments import Instrument, MarketRule, SecType
+from engine.simulator.exchange.market import Quote
 from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderType, OrderView, Status, Tif
 from engine.simulator.exchange.refusals import Refusal
+from engine.simulator.exchange.routing import Details
 from engine.simulator.exchange.settings import AccountSpec, Behaviour, FarLimit, HaltedPolicy, Holding, Market
+from engine.simulator.exchange.valuation import AccountValues, PositionView
 
 __all__ = [
     "AccountChanged",
     "AccountSpec",
+    "AccountValues",
     "Action",
     "Behaviour",
     "Calendar",
     "Catalogue",
     "Commission",
     "Correction",
+    "Details",
     "Event",
+    "Exchange",
     "Execution",
     "FarLimit",
     "Fill",
@@ -48,6 +55,8 @@ __all__ = [
     "OrderType",
     "OrderView",
     "PositionChanged",
+    "PositionView",
+    "Quote",
     "Refusal",
     "Rejected",
     "SecType",

@@ -23,6 +23,20 @@ def to_ns(moment: datetime) -> int:
     return int(moment.timestamp()) * NS_PER_S
 
 
+def last_daily(at_ns: int, at: time, zone: str) -> int:
+    """The last instant, at_ns included, at which the clocks of a zone showed this time."""
+    local = datetime.fromtimestamp(at_ns // NS_PER_S, ZoneInfo(zone))
+    today = to_ns(datetime.combine(local.date(), at, ZoneInfo(zone)))
+    return today if today <= at_ns else to_ns(datetime.combine(local.date() - timedelta(days=1), at, ZoneInfo(zone)))
+
+
+def next_daily(at_ns: int, at: time, zone: str) -> int:
+    """The first instant after at_ns at which the clocks of a zone will show this time."""
+    local = datetime.fromtimestamp(at_ns // NS_PER_S, ZoneInfo(zone))
+    today = to_ns(datetime.combine(local.date(), at, ZoneInfo(zone)))
+    return today if today > at_ns else to_ns(datetime.combine(local.date() + timedelta(days=1), at, ZoneInfo(zone)))
+
+
 class Window(msgspec.Struct, frozen=True):
     """A half-open span of time [start, end)."""
 

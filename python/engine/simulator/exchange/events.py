@@ -66,11 +66,11 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fill(msgspec.Struct, frozen=True):
-    """A fill (execDetails). `order` is the order after it."""
+    """A fill (execDetails). `order` is the order after it; None when IBKR liquidated without one."""
 
     at_ns: int
     execution: Execution
-    order: OrderView
+    order: OrderView | None
 
 
 class Commission(msgspec.Struct, frozen=True):

@@ -13,10 +13,12 @@ from functools import lru_cache
 from math import isqrt
 from zlib import crc32
 
+import msgspec
+
 _MASK = (1 << 64) - 1
 _LEVELS = 32  # spans 2**32 steps: 136 years of seconds
-_UNIT = 1_000_000  # the walk is kept in millionths of the start price's sensitivity (see Walk)
-STEPS_PER_DAY = 23 * 3600  # volatility is quoted per futures day of one-second steps
+_UNIT = 1_000_000  # the walk is kept in millionths
+DAY_NS = 23 * 3600 * 1_000_000_000  # the trading day over which a daily move is measured: that of futures
 
 
 def mix(number: int) -> int:
@@ -42,7 +44,7 @@ def _deviations() -> tuple[int, ...]:
 
 
 class Walk:
-    """A standard random walk: one unit of variance a step, starting at 0. Values are in millionths."""
+    """A standard random walk: variance 1 a step, starting at 0. Values are in millionths."""
 
     def __init__(self, seed: int, key: str) -> None:
         self._seed = draw(seed, crc32(key.encode()))
@@ -74,36 +76,47 @@ class Walk:
         return mix(self._seed ^ (level << 56) ^ middle).bit_count() - 32
 
 
+class Pin(msgspec.Struct, frozen=True):
+    """A point the path passes through, and how it goes on from there."""
+
+    at_ns: int
+    price: Decimal
+    walk: int  # where the walk stands at that instant
+    sensitivity: Decimal  # money per millionth of the walk; 0: the price stands still
+    is_scripted: bool  # False only for where the path began
+    is_frozen: bool  # halted: nothing moves it, not even the underlying
+
+
 class PricePath:
     """The price of one instrument over time: its walk, pinned wherever a scenario said so."""
 
     def __init__(self, walk: Walk, *, start_ns: int, step_ns: int, price: Decimal, daily_move_pct: Decimal) -> None:
         self._walk = walk
         self._start_ns, self._step_ns = start_ns, step_ns
-        # each pin: when, price there, walk there, money moved by one unit of the walk
-        self._pin_times = [start_ns]
-        self._pins = [(price, 0, self._sensitivity(price, daily_move_pct))]
+        self._pins = [Pin(start_ns, price, 0, self._sensitivity(price, daily_move_pct), False, False)]
 
     def at(self, at_ns: int) -> Decimal:
         """The unrounded price at an instant."""
-        pin = self._pins[max(bisect_right(self._pin_times, at_ns) - 1, 0)]
-        price, walk_there, sensitivity = pin
-        if not sensitivity:
-            return price
-        return price + (self._walk.at(self._step(at_ns)) - walk_there) * sensitivity
+        pin = self.pin_at(at_ns)
+        if not pin.sensitivity:
+            return pin.price
+        return pin.price + (self._walk.at(self._step(at_ns)) - pin.walk) * pin.sensitivity
 
-    def pin(self, at_ns: int, price: Decimal, daily_move_pct: Decimal) -> None:
+    def pin_at(self, at_ns: int) -> Pin:
+        """The pin that rules at an instant."""
+        return self._pins[max(bisect_right(self._pins, at_ns, key=_pin_time) - 1, 0)]
+
+    def pin(self, at_ns: int, price: Decimal, daily_move_pct: Decimal, *, frozen: bool = False) -> None:
         """Let the path pass through this price, and walk on from there at this pace. Later pins stay."""
-        index = bisect_right(self._pin_times, at_ns)
-        self._pin_times.insert(index, at_ns)
-        entry = (price, self._walk.at(self._step(at_ns)), self._sensitivity(price, daily_move_pct))
-        self._pins.insert(index, entry)
+        walk = self._walk.at(self._step(at_ns))
+        pin = Pin(at_ns, price, walk, self._sensitivity(price, daily_move_pct), True, frozen)
+        self._pins.insert(bisect_right(self._pins, at_ns, key=_pin_time), pin)
 
     def next_change_ns(self, after_ns: int) -> int | None:
         """The first instant after this one at which the price may differ."""
-        index = bisect_right(self._pin_times, after_ns)
-        next_pin = self._pin_times[index] if index < len(self._pin_times) else None
-        if not self._pins[max(index - 1, 0)][2]:
+        index = bisect_right(self._pins, after_ns, key=_pin_time)
+        next_pin = self._pins[index].at_ns if index < len(self._pins) else None
+        if not self._pins[max(index - 1, 0)].sensitivity:
             return next_pin
         next_step = self._start_ns + (self._step(after_ns) + 1) * self._step_ns
         return next_step if next_pin is None else min(next_pin, next_step)
@@ -112,5 +125,9 @@ class PricePath:
         return (at_ns - self._start_ns) // self._step_ns
 
     def _sensitivity(self, price: Decimal, daily_move_pct: Decimal) -> Decimal:
-        steps_per_day = max(STEPS_PER_DAY * 1_000_000_000 // self._step_ns, 1)
+        steps_per_day = max(DAY_NS // self._step_ns, 1)
         return abs(price) * daily_move_pct / 100 / isqrt(steps_per_day) / _UNIT
+
+
+def _pin_time(pin: Pin) -> int:
+    return pin.at_ns

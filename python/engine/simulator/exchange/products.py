@@ -314,7 +314,7 @@ def option(underlying: Instrument, expiry: date, strike: Decimal, right: str) ->
         reference_price=D(0),
         daily_move_pct=underlying.daily_move_pct,
         spread_ticks=2,
-        margin=MarginRates(D("0.20"), D("0.15")),
+        margin=MarginRates(D("0.05"), D("0.045")) if on_future else MarginRates(D("0.20"), D("0.15")),
         commission=CommissionRates(per_unit=D("1.42")) if on_future else _OPTION_COMMISSION,
         under_con_id=underlying.con_id,
         expiry_ns=_end_of_trading(expiry, calendar),

@@ -77,8 +77,8 @@ def too_far(limit: Decimal, market: Decimal) -> Refusal:
     return Refusal(
         202,
         "Order Canceled - reason:In accordance with our regulatory obligations as a broker, we cannot accept your "
-        f"order at the limit price {limit} you selected because it is too far through the market. Please submit your order "
-        f"using a limit price that is closer to the current market price {market}",
+        f"order at the limit price {limit} you selected because it is too far through the market. Please submit your "
+        f"order using a limit price that is closer to the current market price {market}",
     )
 
 
@@ -108,3 +108,12 @@ OUTSIDE_RTH_IGNORED = Refusal(
     "PlaceOrder is now being processed.",
 )
 HALTED_NOTICE = Refusal(2128, "Order was not placed: trading in the contract is halted")
+TRAIL_NEEDS_ONE = Refusal(
+    321, "Error validating request.-'bX' : cause - Trailing amount or percent must be set, not both"
+)
+PARENT_DONE = _rejected("Parent order is being cancelled.")
+STILL_PROCESSING = Refusal(2102, "Unable to modify this order as it is still being processed.")
+
+
+def cancel_too_late(order_id: int, state: str) -> Refusal:
+    return Refusal(10148, f"OrderId {order_id} that needs to be cancelled can not be cancelled, state: {state}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from decimal import Decimal
 from enum import Enum
 
@@ -37,6 +38,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     halted: HaltedPolicy = HaltedPolicy.REJECT
     orders_per_side_max: int = 20
     enforce_margin: bool = True
+    day_begins: time = time(0)  # when daily P&L starts anew and futures are settled; read at the start
+    day_zone: str = "America/New_York"
     cancel_untransmitted: bool = False  # does a global cancel reach orders that were never transmitted?
 
 

@@ -1,0 +1,215 @@
+"""After the trade: executions, commissions and the accounts' books.
+
+Each change of a book goes through here, and each is preceded by the day's rollover when one is due. A rollover needs
+no event of its own: nothing moved in between, so it is made up for at the prices of its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from engine.simulator.exchange import calendars, commissions, options
+from engine.simulator.exchange.book import LiveOrder
+from engine.simulator.exchange.catalogue import Catalogue
+from engine.simulator.exchange.events import (
+    AccountChanged,
+    Commission,
+    Correction,
+    Event,
+    Fill,
+    PositionChanged,
+    StatusChanged,
+)
+from engine.simulator.exchange.instruments import Instrument
+from engine.simulator.exchange.ledger import Ledger, Mark
+from engine.simulator.exchange.market import Markets
+from engine.simulator.exchange.orders import Execution
+from engine.simulator.exchange.prices import draw
+from engine.simulator.exchange.settings import AccountSpec, Behaviour
+
+ZERO = Decimal(0)
+_BOUGHT, _SOLD = "BOT", "SLD"
+
+
+class Clearing:
+    """The books of every account of a login, and the record of its executions."""
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        start_ns: int,
+        accounts: Iterable[AccountSpec],
+        catalogue: Catalogue,
+        markets: Markets,
+        behaviour: Behaviour,
+    ) -> None:
+        self._catalogue, self._markets = catalogue, markets
+        self._day_begins, self._day_zone = behaviour.day_begins, behaviour.day_zone
+        self._next_roll_ns = calendars.next_daily(start_ns, self._day_begins, self._day_zone)
+        self._exec_base = draw(seed, 7) & 0xFFFFFF
+        self._exec_count = 0x64F00000 + (draw(seed, 8) & 0xFFFF)
+        self.ledgers: dict[str, Ledger] = {}
+        self.executions: list[tuple[Execution, Commission]] = []
+        self._by_exec: dict[str, int] = {}  # execution id without its last part -> place in the record
+        for spec in accounts:
+            if spec.account in self.ledgers:
+                raise ValueError(f"account {spec.account} is named twice")
+            ledger = self.ledgers[spec.account] = Ledger(spec.account, spec.cash)
+            for holding in spec.holdings:
+                ledger.receive(catalogue[holding.con_id], holding.quantity, holding.avg_price)
+            ledger.begin_day(self.mark_at(start_ns))
+
+    def mark_at(self, at_ns: int) -> Mark:
+        """The prices at which positions are valued at an instant."""
+        return lambda instrument: self._markets.last(instrument, at_ns)
+
+    def roll(self, now_ns: int) -> None:
+        """Begin the day, if one began since the last time."""
+        if now_ns < self._next_roll_ns:
+            return
+        mark = self.mark_at(calendars.last_daily(now_ns, self._day_begins, self._day_zone))
+        for ledger in self.ledgers.values():
+            ledger.settle(mark)
+            ledger.begin_day(mark)
+        self._next_roll_ns = calendars.next_daily(now_ns, self._day_begins, self._day_zone)
+
+    def holds(self, con_id: int) -> bool:
+        return any(ledger.held(con_id) for ledger in self.ledgers.values())
+
+    # ---- executions
+
+    def book_fill(self, order: LiveOrder, quantity: Decimal, price: Decimal, now_ns: int) -> list[Event]:
+        """Book a fill that the order already counts."""
+        instrument, request = order.instrument, order.request
+        before = order.filled - quantity
+        value = order.value * instrument.multiplier
+        commission = commissions.total(instrument, order.filled, value) - commissions.total(
+            instrument, before, value - quantity * price * instrument.multiplier
+        )
+        execution = Execution(
+            exec_id=self._new_exec_id(),
+            at_ns=now_ns,
+            account=request.account,
+            con_id=request.con_id,
+            side=_BOUGHT if request.sign > 0 else _SOLD,
+            quantity=quantity,
+            price=price,
+            perm_id=order.perm_id,
+            client_id=request.client_id,
+            order_id=request.order_id,
+            order_ref=request.order_ref,
+            exchange=self._venue(instrument, request.exchange),
+            cum_qty=order.filled,
+            avg_price=order.value / order.filled,
+        )
+        view = order.view()
+        money = self._book(execution, instrument, commission)
+        return [Fill(now_ns, execution, view), StatusChanged(now_ns, view), *money]
+
+    def liquidate(
+        self, account: str, instrument: Instrument, quantity: Decimal, price: Decimal, perm_id: int, now_ns: int
+    ) -> list[Event]:
+        """IBKR closes a signed quantity of the customer's position by itself."""
+        size = abs(quantity)
+        execution = Execution(
+            exec_id=self._new_exec_id(),
+            at_ns=now_ns,
+            account=account,
+            con_id=instrument.con_id,
+            side=_BOUGHT if quantity > 0 else _SOLD,
+            quantity=size,
+            price=price,
+            perm_id=perm_id,
+            client_id=0,
+            order_id=0,
+            order_ref="",
+            exchange=self._venue(instrument, "SMART"),
+            cum_qty=size,
+            avg_price=price,
+            liquidation=True,
+        )
+        commission = commissions.total(instrument, size, size * price * instrument.multiplier)
+        return [Fill(now_ns, execution, None), *self._book(execution, instrument, commission)]
+
+    def correct(self, exec_id: str, price: Decimal, now_ns: int) -> list[Event]:
+        """Change the price of a past execution: same id, last part increased; the money follows."""
+        place = self._by_exec.get(exec_id.rpartition(".")[0])
+        if place is None:
+            raise KeyError(f"no execution has id {exec_id}")
+        self.roll(now_ns)
+        old, commission = self.executions[place]
+        stem, _, revision = old.exec_id.rpartition(".")
+        new = msgspec.structs.replace(
+            old,
+            exec_id=f"{stem}.{int(revision) + 1:02}",
+            price=price,
+            avg_price=old.avg_price + (price - old.price) * old.quantity / old.cum_qty,
+        )
+        self.executions[place] = (new, msgspec.structs.replace(commission, exec_id=new.exec_id))
+        instrument = self._catalogue[old.con_id]
+        self.ledgers[old.account].reprice(instrument, old.signed, price - old.price)
+        return [Correction(now_ns, new), *self._changed(old.account, old.con_id, now_ns)]
+
+    def _book(self, execution: Execution, instrument: Instrument, amount: Decimal) -> list[Event]:
+        self.roll(execution.at_ns)
+        ledger = self.ledgers[execution.account]
+        realized = ledger.trade(instrument, execution.signed, execution.price, amount)
+        commission = Commission(
+            execution.at_ns, execution.exec_id, execution.account, amount, instrument.contract.currency, realized
+        )
+        self._by_exec[execution.exec_id.rpartition(".")[0]] = len(self.executions)
+        self.executions.append((execution, commission))
+        return [commission, *self._changed(execution.account, execution.con_id, execution.at_ns)]
+
+    def _changed(self, account: str, con_id: int, now_ns: int) -> list[Event]:
+        position = self.ledgers[account].positions[con_id]
+        return [
+            PositionChanged(now_ns, account, con_id, position.quantity, position.average_cost),
+            AccountChanged(now_ns, account),
+        ]
+
+    def _new_exec_id(self) -> str:
+        self._exec_count += 1
+        return f"{self._exec_base:08x}.{self._exec_count:08x}.01.01"
+
+    @staticmethod
+    def _venue(instrument: Instrument, routed_to: str) -> str:
+        """Where a routed order is filled: SMART is no place."""
+        if routed_to and routed_to != "SMART":
+            return routed_to
+        venues = [venue for venue in instrument.valid_exchanges.split(",") if venue not in ("SMART", "QBALGO")]
+        return venues[0] if venues else instrument.contract.exchange
+
+    # ---- without a trade
+
+    def deposit(self, account: str, amount: Decimal, now_ns: int) -> list[Event]:
+        self.roll(now_ns)
+        self.ledgers[account].deposit(amount)
+        return [AccountChanged(now_ns, account)]
+
+    def receive(
+        self, account: str, instrument: Instrument, quantity: Decimal, price: Decimal, now_ns: int
+    ) -> list[Event]:
+        self.roll(now_ns)
+        self.ledgers[account].receive(instrument, quantity, price)
+        return self._changed(account, instrument.con_id, now_ns)
+
+    def expire(self, con_id: int, now_ns: int) -> list[Event]:
+        """The contract ends: options are settled at their intrinsic value, futures at their last price, in cash."""
+        self.roll(now_ns)
+        instrument = self._catalogue[con_id]
+        price = self._markets.last(instrument, now_ns)
+        if instrument.is_option:
+            underlying = self._catalogue[instrument.under_con_id]
+            price = options.intrinsic(instrument, self._markets.last(underlying, now_ns))
+        events: list[Event] = []
+        for ledger in self.ledgers.values():
+            held = ledger.held(con_id)
+            if held:
+                ledger.trade(instrument, -held, price, ZERO)
+                events += self._changed(ledger.account, con_id, now_ns)
+        return events

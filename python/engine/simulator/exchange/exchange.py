@@ -1,0 +1,403 @@
+"""The front desk of the simulated broker: commands in, events out, and questions answered from the books.
+
+Each command first lets the time pass up to its own, then acts. Refusals of new orders are decided here, in the order
+in which TWS and IBKR would find them; what becomes of an accepted order is the floor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.contracts import Contract
+from engine.simulator.exchange import checks, commissions, refusals, routing
+from engine.simulator.exchange.book import LiveOrder, OrderBook
+from engine.simulator.exchange.calendars import NS_PER_S
+from engine.simulator.exchange.catalogue import Catalogue
+from engine.simulator.exchange.clearing import Clearing
+from engine.simulator.exchange.events import Commission, Event, OrderMessage, Rejected, TradingHalted, WhatIf
+from engine.simulator.exchange.floor import Floor
+from engine.simulator.exchange.instruments import Instrument, SecType
+from engine.simulator.exchange.market import Markets, Quote
+from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderView, Status
+from engine.simulator.exchange.prices import draw
+from engine.simulator.exchange.refusals import Refusal
+from engine.simulator.exchange.routing import Details
+from engine.simulator.exchange.settings import AccountSpec, Behaviour, FarLimit, HaltedPolicy, Holding, Market
+from engine.simulator.exchange.valuation import AccountValues, PositionView, Valuation
+
+ZERO = Decimal(0)
+_FIRST_PERM_ID = 1_000_000_000
+
+
+class Exchange:
+    """IBKR's back end for one login, and the markets behind it.
+
+    Deterministic: the same seed, start and commands give the same events, to the byte.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        start_ns: int,
+        accounts: Sequence[AccountSpec],
+        catalogue: Catalogue | None = None,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        if not accounts:
+            raise ValueError("a login needs at least one account")
+        behaviour = behaviour or Behaviour()
+        if catalogue is None:
+            catalogue = Catalogue.standard(datetime.fromtimestamp(start_ns // NS_PER_S, UTC).date())
+        self.catalogue = catalogue
+        self._markets = Markets(seed=seed, start_ns=start_ns, catalogue=catalogue, behaviour=behaviour)
+        self._book = OrderBook(_FIRST_PERM_ID + draw(seed, 9) % 1_000_000_000)
+        self._clearing = Clearing(
+            seed=seed,
+            start_ns=start_ns,
+            accounts=accounts,
+            catalogue=catalogue,
+            markets=self._markets,
+            behaviour=behaviour,
+        )
+        self._valuation = Valuation(catalogue=catalogue, markets=self._markets)
+        self._floor = Floor(
+            start_ns=start_ns, markets=self._markets, book=self._book, clearing=self._clearing, behaviour=behaviour
+        )
+        for spec in accounts:
+            for holding in spec.holdings:
+                self._floor.watch_expiry(catalogue[holding.con_id])
+
+    # ---- time and settings
+
+    @property
+    def now_ns(self) -> int:
+        return self._floor.now_ns
+
+    @property
+    def behaviour(self) -> Behaviour:
+        return self._floor.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._floor.behaviour = behaviour
+        self._markets.depth = behaviour.depth
+
+    def next_event_ns(self) -> int | None:
+        """When something may happen next; None: nothing will until a command comes."""
+        return self._floor.next_event_ns()
+
+    def advance(self, to_ns: int) -> list[Event]:
+        """Let the time pass: prices move, orders fill and expire, latencies end."""
+        self._floor.advance(to_ns)
+        return self._take_events()
+
+    # ---- commands
+
+    def place(self, now_ns: int, order: NewOrder) -> list[Event]:
+        """A new order; or, with client and order id of a known one, a modification of that."""
+        self._floor.advance(now_ns)
+        if self._book.find(order.client_id, order.order_id) is not None:
+            self._modify(order)
+        else:
+            self._place_new(order)
+        return self._take_events()
+
+    def modify(self, now_ns: int, order: NewOrder) -> list[Event]:
+        """Change a live order (found by client and order id)."""
+        self._floor.advance(now_ns)
+        self._modify(order)
+        return self._take_events()
+
+    def cancel(self, now_ns: int, perm_id: int) -> list[Event]:
+        """Cancel one order. Refused with 161 when it is done, or when its cancel is already on its way."""
+        self._floor.advance(now_ns)
+        order = self._order(perm_id)
+        if order.is_open and order.status is not Status.PENDING_CANCEL:
+            self._floor.ask_cancel(order)
+        else:
+            self._refuse(order.request, refusals.not_cancellable(perm_id), order)
+        return self._take_events()
+
+    def cancel_all(self, now_ns: int) -> list[Event]:
+        """Global cancel: every open order of the login, TWS's own included. Skips what is already pending."""
+        self._floor.advance(now_ns)
+        for order in self._book.open():
+            pending = order.status is Status.PENDING_CANCEL or order.pending_change is not None
+            reachable = order.transmitted or self.behaviour.cancel_untransmitted
+            if order.is_open and reachable and not pending:
+                self._floor.ask_cancel(order)
+        return self._take_events()
+
+    def transmit(self, now_ns: int, perm_id: int) -> list[Event]:
+        """A hand presses Transmit in TWS."""
+        self._floor.advance(now_ns)
+        order = self._order(perm_id)
+        if order.is_open and not order.transmitted:
+            self._floor.transmit(order)
+        return self._take_events()
+
+    # ---- scenario hooks
+
+    def set_price(self, now_ns: int, con_id: int, price: Decimal) -> list[Event]:
+        """The contract trades at this price now, and moves on from there."""
+        self._floor.advance(now_ns)
+        self._markets.set_price(con_id, price, now_ns)
+        self._floor.look_again(con_id)
+        return self._take_events()
+
+    def script_price(self, con_id: int, at_ns: int, price: Decimal) -> None:
+        """The contract will trade at this price at that time, and move on from there."""
+        if at_ns < self.now_ns:
+            raise ValueError("the past cannot be scripted")
+        self._markets.set_price(con_id, price, at_ns)
+        self._floor.look_again(con_id)
+
+    def set_market(self, now_ns: int, con_id: int, market: Market) -> list[Event]:
+        """Change a contract's market: spread, depth, missing sides, pace, closed."""
+        self._floor.advance(now_ns)
+        self._markets.set_market(con_id, market, now_ns)
+        self._floor.look_again(con_id)
+        return self._take_events()
+
+    def halt(self, now_ns: int, con_id: int) -> list[Event]:
+        """Trading in the contract stops; its price stands still."""
+        self._floor.advance(now_ns)
+        self._markets.halt(con_id, now_ns)
+        return [*self._take_events(), TradingHalted(now_ns, con_id, True)]
+
+    def resume(self, now_ns: int, con_id: int) -> list[Event]:
+        self._floor.advance(now_ns)
+        self._markets.resume(con_id, now_ns)
+        self._floor.look_again(con_id)
+        return [TradingHalted(now_ns, con_id, False), *self._take_events()]
+
+    def deposit(self, now_ns: int, account: str, amount: Decimal) -> list[Event]:
+        """Money comes in; a negative amount goes out."""
+        self._floor.advance(now_ns)
+        return [*self._take_events(), *self._clearing.deposit(account, amount, now_ns)]
+
+    def add_holding(self, now_ns: int, account: str, holding: Holding) -> list[Event]:
+        """A position is transferred in at its cost, without an order."""
+        self._floor.advance(now_ns)
+        instrument = self.catalogue[holding.con_id]
+        self._floor.watch_expiry(instrument)
+        moved = self._clearing.receive(account, instrument, holding.quantity, holding.avg_price, now_ns)
+        return [*self._take_events(), *moved]
+
+    def liquidate(self, now_ns: int, account: str, con_id: int, quantity: Decimal) -> list[Event]:
+        """IBKR trades a signed quantity for the account by itself, at the last price."""
+        self._floor.advance(now_ns)
+        instrument = self.catalogue[con_id]
+        self._floor.watch_expiry(instrument)
+        price = self._markets.last(instrument, now_ns)
+        perm_id = self._book.new_perm_id()
+        done = self._clearing.liquidate(account, instrument, quantity, price, perm_id, now_ns)
+        return [*self._take_events(), *done]
+
+    def correct(self, now_ns: int, exec_id: str, price: Decimal) -> list[Event]:
+        """The exchange changes the price of a past execution."""
+        self._floor.advance(now_ns)
+        return [*self._take_events(), *self._clearing.correct(exec_id, price, now_ns)]
+
+    def forget_order_ids(self, client_id: int | None = None) -> None:
+        """TWS restarted: order ids of orders that are done may be used again (by one client, or by all)."""
+        self._book.forget_ids(client_id)
+
+    # ---- questions, answered as of the last command
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(self._clearing.ledgers)
+
+    def open_orders(self, *, include_untransmitted: bool = False) -> list[OrderView]:
+        return [order.view() for order in self._book.open() if order.transmitted or include_untransmitted]
+
+    def completed_orders(self) -> list[OrderView]:
+        return [order.view() for order in self._book.done()]
+
+    def order(self, perm_id: int) -> OrderView:
+        return self._order(perm_id).view()
+
+    def find_order(self, client_id: int, order_id: int) -> OrderView | None:
+        found = self._book.find(client_id, order_id)
+        return found.view() if found is not None else None
+
+    def executions(self, since_ns: int = 0) -> list[tuple[Execution, Commission]]:
+        return [pair for pair in self._clearing.executions if pair[0].at_ns >= since_ns]
+
+    def positions(self, account: str | None = None) -> list[PositionView]:
+        """Positions that are not flat."""
+        self._clearing.roll(self.now_ns)
+        return [
+            self._valuation.position(ledger.account, position, self.now_ns)
+            for ledger in self._clearing.ledgers.values()
+            if account in (None, ledger.account)
+            for position in ledger.open_positions()
+        ]
+
+    def account_values(self, account: str) -> AccountValues:
+        self._clearing.roll(self.now_ns)
+        return self._valuation.account(self._clearing.ledgers[account], self.now_ns)
+
+    def quote(self, con_id: int) -> Quote:
+        return self._markets.quote(self.catalogue[con_id], self.now_ns)
+
+    def details(self, con_id: int) -> Details:
+        return routing.details(self.catalogue[con_id], self.catalogue, self.now_ns)
+
+    def resolve(self, contract: Contract) -> Instrument | Refusal:
+        """The one contract an order may be for, or why there is none."""
+        return routing.resolve(contract, self.catalogue)
+
+    # ---- inside
+
+    def _take_events(self) -> list[Event]:
+        events, self._floor.events = self._floor.events, []
+        return events
+
+    def _order(self, perm_id: int) -> LiveOrder:
+        order = self._book.get(perm_id)
+        if order is None:
+            raise KeyError(f"no order has permanent id {perm_id}")
+        return order
+
+    def _refuse(self, request: NewOrder, why: Refusal, order: LiveOrder | None = None) -> None:
+        view = order.view() if order is not None else None
+        self._floor.events.append(Rejected(self.now_ns, request.client_id, request.order_id, why.code, why.text, view))
+
+    def _place_new(self, request: NewOrder) -> None:
+        instrument = self.catalogue.get(request.con_id)
+        if instrument is None:
+            self._refuse(request, refusals.NO_SUCH_CONTRACT)
+            return
+        refusal = (
+            self._bad_account(request)
+            or checks.malformed(request, instrument, self.now_ns)
+            or self._bad_parent(request)
+            or self._bad_market(instrument)
+        )
+        if refusal is None and request.what_if:
+            self._floor.events.append(self._preview(request, instrument))
+            return
+        refusal = refusal or self._crowded(request, instrument)
+        capped: Decimal | None = None
+        if refusal is None and self.behaviour.far_limit is not FarLimit.ACCEPT:
+            capped = self._far_limit(request, instrument)
+            if capped is not None and self.behaviour.far_limit is FarLimit.CANCEL:
+                refusal = refusals.too_far(request.lmt_price or ZERO, self._touch(request, instrument) or ZERO)
+        if refusal is None and not request.parent_id:
+            refusal = self._short_of_margin(request, instrument)
+        if refusal is not None:
+            self._refuse(request, refusal)
+            return
+        if capped is not None:
+            request = msgspec.structs.replace(request, lmt_price=capped)
+        order = self._floor.accept(request, instrument)
+        if capped is not None:
+            notice = refusals.price_capped(capped)
+            self._floor.events.append(OrderMessage(self.now_ns, notice.code, notice.text, order.view()))
+
+    def _modify(self, request: NewOrder) -> None:
+        order = self._book.find(request.client_id, request.order_id)
+        if order is None:
+            self._refuse(request, refusals.NO_PARENT)
+            return
+        if not order.is_open:
+            filled = order.status is Status.FILLED
+            self._refuse(request, refusals.MODIFY_FILLED if filled else refusals.DUPLICATE_ORDER_ID, order)
+            return
+        refusal = None
+        if order.status is Status.PENDING_CANCEL or order.pending_change is not None:
+            refusal = refusals.STILL_PROCESSING
+        elif checks.conflicts_with(order.request, request):
+            refusal = refusals.MODIFY_MISMATCH
+        refusal = refusal or checks.malformed(request, order.instrument, self.now_ns)
+        if refusal is None and request.quantity > order.request.quantity:
+            extra = msgspec.structs.replace(request, quantity=request.quantity - order.request.quantity)
+            refusal = self._short_of_margin(extra, order.instrument)
+        if refusal is not None:
+            self._refuse(request, refusal, order)
+            return
+        self._floor.ask_change(order, request)
+
+    def _bad_account(self, request: NewOrder) -> Refusal | None:
+        if not request.account:
+            return refusals.MISSING_ACCOUNT
+        return None if request.account in self._clearing.ledgers else refusals.UNKNOWN_ACCOUNT
+
+    def _bad_parent(self, request: NewOrder) -> Refusal | None:
+        if not request.parent_id:
+            return None
+        parent = self._book.find(request.client_id, request.parent_id)
+        if parent is None:
+            return refusals.NO_PARENT
+        return None if parent.is_open or parent.status is Status.FILLED else refusals.PARENT_DONE
+
+    def _bad_market(self, instrument: Instrument) -> Refusal | None:
+        if self._markets.is_halted(instrument.con_id) and self.behaviour.halted is HaltedPolicy.REJECT:
+            return refusals.HALTED
+        return None
+
+    def _crowded(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
+        """Too many orders on this side, or (US options) any on the other."""
+        same_side = self._book.on_side(request.account, request.con_id, request.action)
+        if len(same_side) >= self.behaviour.orders_per_side_max:
+            return refusals.too_many_orders(self.behaviour.orders_per_side_max)
+        if instrument.sec_type is SecType.OPTION and not request.parent_id:
+            other = Action.SELL if request.action == Action.BUY else Action.BUY
+            resting = self._book.on_side(request.account, request.con_id, other)
+            if any(order.transmitted and not order.is_child_held for order in resting):
+                return refusals.BOTH_SIDES
+        return None
+
+    def _touch(self, request: NewOrder, instrument: Instrument) -> Decimal | None:
+        bid, ask = self._markets.touch(instrument, self.now_ns)
+        return ask if request.sign > 0 else bid
+
+    def _far_limit(self, request: NewOrder, instrument: Instrument) -> Decimal | None:
+        return checks.far_limit(request, instrument, self._touch(request, instrument), self.behaviour)
+
+    def _short_of_margin(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
+        """Would the account fall short of initial margin? What needs no more margin than before always passes."""
+        if not self.behaviour.enforce_margin:
+            return None
+        self._clearing.roll(self.now_ns)
+        ledger = self._clearing.ledgers[request.account]
+        signed = request.quantity * request.sign
+        held = ledger.held(request.con_id)
+        before, after = self._valuation.group_requirement(ledger, instrument, signed, self.now_ns)
+        premium = ZERO
+        if instrument.is_option and signed > 0 and held >= 0:
+            premium = signed * self._markets.last(instrument, self.now_ns) * instrument.multiplier
+        if after.initial <= before.initial and not premium:
+            return None
+        values = self._valuation.account(ledger, self.now_ns)
+        equity = values.equity_with_loan - premium
+        needed = values.init_margin - before.initial + after.initial
+        return refusals.margin_short(equity, needed) if equity < needed else None
+
+    def _preview(self, request: NewOrder, instrument: Instrument) -> WhatIf:
+        self._clearing.roll(self.now_ns)
+        ledger = self._clearing.ledgers[request.account]
+        values = self._valuation.account(ledger, self.now_ns)
+        signed = request.quantity * request.sign
+        before, after = self._valuation.group_requirement(ledger, instrument, signed, self.now_ns)
+        price = self._markets.last(instrument, self.now_ns)
+        commission = commissions.total(instrument, request.quantity, request.quantity * price * instrument.multiplier)
+        premium = signed * price * instrument.multiplier if instrument.is_option else ZERO
+        return WhatIf(
+            at_ns=self.now_ns,
+            request=request,
+            init_margin_before=values.init_margin,
+            init_margin_after=values.init_margin - before.initial + after.initial,
+            maint_margin_before=values.maint_margin,
+            maint_margin_after=values.maint_margin - before.maintenance + after.maintenance,
+            equity_with_loan_before=values.equity_with_loan,
+            equity_with_loan_after=values.equity_with_loan - premium - commission,
+            commission=commission,
+        )

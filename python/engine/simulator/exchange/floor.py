@@ -1,0 +1,331 @@
+"""The trading floor: what becomes of an accepted order, from acknowledgement to its last fill.
+
+The floor owns the time and the agenda. It never refuses a new order (that is the exchange's front desk) and never
+fills beyond an order's quantity, through its limit, after its end, or while its market is closed.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+
+import msgspec
+
+from engine.simulator.exchange import checks, matching, refusals
+from engine.simulator.exchange.agenda import Agenda, Due
+from engine.simulator.exchange.book import LiveOrder, OrderBook
+from engine.simulator.exchange.clearing import Clearing
+from engine.simulator.exchange.events import (
+    Event,
+    OrderAccepted,
+    OrderMessage,
+    Rejected,
+    StatusChanged,
+)
+from engine.simulator.exchange.instruments import Instrument, SecType
+from engine.simulator.exchange.market import Markets
+from engine.simulator.exchange.orders import NewOrder, OrderType, Status, Tif
+from engine.simulator.exchange.refusals import Refusal
+from engine.simulator.exchange.settings import Behaviour
+
+ZERO = Decimal(0)
+_STOPS = (OrderType.STP, OrderType.STP_LMT, OrderType.TRAIL)
+
+
+class Floor:
+    """Orders at work."""
+
+    def __init__(
+        self, *, start_ns: int, markets: Markets, book: OrderBook, clearing: Clearing, behaviour: Behaviour
+    ) -> None:
+        self.now_ns = start_ns
+        self.behaviour = behaviour
+        self._markets = markets
+        self._book = book
+        self._clearing = clearing
+        self._agenda = Agenda()
+        self.events: list[Event] = []
+
+    # ---- time
+
+    def next_event_ns(self) -> int | None:
+        while (item := self._agenda.first()) is not None:
+            if not self._is_stale(*item):
+                return item[0]
+            self._agenda.pop()
+        return None
+
+    def advance(self, to_ns: int) -> None:
+        """Let everything happen that is due until then, that instant included."""
+        if to_ns < self.now_ns:
+            raise ValueError(f"time cannot go back from {self.now_ns} to {to_ns}")
+        while (at_ns := self.next_event_ns()) is not None and at_ns <= to_ns:
+            self.now_ns = at_ns
+            _, due, key = self._agenda.pop()
+            self._happen(Due(due), key)
+        self.now_ns = to_ns
+
+    def watch_expiry(self, instrument: Instrument) -> None:
+        """A position in this contract exists: see to it when the contract ends."""
+        if instrument.expiry_ns is not None:
+            self._agenda.add(max(instrument.expiry_ns, self.now_ns), Due.EXPIRE_CONTRACT, instrument.con_id)
+
+    def _is_stale(self, at_ns: int, due: int, key: int) -> bool:
+        if due == Due.EXPIRE_CONTRACT:
+            return not self._clearing.holds(key) and not self._book.has_open(key)
+        order = self._book.get(key)
+        if order is None or not order.is_open:
+            return True
+        return due == Due.LOOK and order.wake_ns != at_ns
+
+    def _happen(self, due: Due, key: int) -> None:
+        if due is Due.EXPIRE_CONTRACT:
+            self._expire_contract(key)
+            return
+        order = self._book.get(key)
+        if order is None:
+            return
+        match due:
+            case Due.ACKNOWLEDGE:
+                self._acknowledge(order)
+            case Due.CHANGE:
+                self._take_change(order)
+            case Due.CANCEL | Due.EXPIRE_ORDER:
+                self.end(order)
+            case Due.LOOK:
+                self._look(order)
+
+    # ---- an order's life
+
+    def accept(self, request: NewOrder, instrument: Instrument) -> LiveOrder:
+        """Take a new order in. What it is part of (parent, siblings) is transmitted with it."""
+        order = self._book.add(request, instrument, self.now_ns)
+        if instrument.expiry_ns is not None:
+            self.watch_expiry(instrument)
+        if not request.transmit:
+            order.status = Status.INACTIVE
+            self.events.append(OrderAccepted(self.now_ns, order.view()))
+            return order
+        if order.parent is not None:
+            self._transmit_family(order.parent)
+        self.transmit(order)
+        return order
+
+    def transmit(self, order: LiveOrder) -> None:
+        """Send an order to IBKR."""
+        order.transmitted = True
+        latency_ns = self.behaviour.ack_latency_ns
+        order.status = Status.PENDING_SUBMIT if latency_ns else Status.PRE_SUBMITTED
+        order.why_held = "child" if order.is_child_held else ""
+        self.events.append(OrderAccepted(self.now_ns, order.view()))
+        if latency_ns:
+            self._agenda.add(self.now_ns + latency_ns, Due.ACKNOWLEDGE, order.perm_id)
+        else:
+            self._acknowledge(order)
+
+    def look_again(self, con_id: int) -> None:
+        """The market of a contract changed by a hand: look at every order that may depend on it."""
+        for order in self._book.open():
+            if con_id in (order.instrument.con_id, order.instrument.under_con_id):
+                self._look(order)
+
+    def ask_cancel(self, order: LiveOrder) -> None:
+        """A cancel was received; it takes effect after the latency, and until then the order may fill."""
+        if order.transmitted and self.behaviour.cancel_latency_ns:
+            self._set_status(order, Status.PENDING_CANCEL)
+            self._agenda.add(self.now_ns + self.behaviour.cancel_latency_ns, Due.CANCEL, order.perm_id)
+            return
+        if order.transmitted:
+            self.events.append(StatusChanged(self.now_ns, order.view()))  # TWS repeats the state first
+        self.end(order)
+
+    def ask_change(self, order: LiveOrder, request: NewOrder) -> None:
+        order.pending_change = request
+        if order.transmitted and self.behaviour.modify_latency_ns:
+            self._agenda.add(self.now_ns + self.behaviour.modify_latency_ns, Due.CHANGE, order.perm_id)
+        else:
+            self._take_change(order)
+
+    def end(self, order: LiveOrder, reason: str = "") -> None:
+        """The order is cancelled, and so are its children."""
+        self._complete(order, Status.CANCELLED, reason or "Cancelled by Trader")
+        self.events.append(StatusChanged(self.now_ns, order.view()))
+        self.say(order, refusals.cancelled(reason))
+        for child in self._book.children(order):
+            if child.is_open:
+                self.end(child)
+
+    def say(self, order: LiveOrder, notice: Refusal) -> None:
+        self.events.append(OrderMessage(self.now_ns, notice.code, notice.text, order.view()))
+
+    def _transmit_family(self, parent: LiveOrder) -> None:
+        for relative in (parent, *self._book.children(parent)):
+            if relative.is_open and not relative.transmitted and relative.request.transmit is False:
+                self.transmit(relative)
+
+    def _acknowledge(self, order: LiveOrder) -> None:
+        order.is_acknowledged = True
+        if order.is_child_held:
+            self._set_status(order, Status.PRE_SUBMITTED, "child")
+        else:
+            self._activate(order)
+
+    def _activate(self, order: LiveOrder) -> None:
+        """The order may work from now on: its day begins, its trail starts, its notices are given."""
+        request, instrument = order.request, order.instrument
+        order.active_from_ns = self.now_ns + self.behaviour.fill_latency_ns
+        liquid = checks.needs_liquid_hours(request, instrument, is_triggered=False)
+        day_hours = liquid and instrument.sec_type is SecType.STOCK
+        if request.tif != Tif.GTC:
+            order.expires_ns = self._markets.session(instrument, self.now_ns, liquid=day_hours).end_ns
+            self._agenda.add(order.expires_ns, Due.EXPIRE_ORDER, order.perm_id)
+        if checks.ignores_outside_rth(request, instrument):
+            self.say(order, refusals.OUTSIDE_RTH_IGNORED)
+        if self._markets.is_halted(instrument.con_id):
+            self.say(order, refusals.HALTED_NOTICE)
+        elif not self._markets.is_open(instrument, self.now_ns, liquid=liquid):
+            opens_ns = self._markets.session(instrument, self.now_ns, liquid=liquid).start_ns
+            self._set_status(order, Status.PRE_SUBMITTED, force=True)
+            self.say(order, matching.queued_notice(order, opens_ns))
+        if request.order_type == OrderType.TRAIL:
+            order.stop_price = matching.first_trail_stop(order, self._markets.last(instrument, self.now_ns))
+        elif request.order_type in _STOPS:
+            order.stop_price = request.aux_price
+        self._look(order)
+
+    def _take_change(self, order: LiveOrder) -> None:
+        request, order.pending_change = order.pending_change, None
+        if request is None:
+            return
+        order.request = request
+        if request.quantity <= order.filled:  # nothing is left to do
+            self.end(order)
+            return
+        order.is_resting = False
+        if request.order_type == OrderType.TRAIL:
+            order.stop_price = matching.first_trail_stop(order, self._markets.last(order.instrument, self.now_ns))
+        elif request.order_type in _STOPS and not order.is_triggered:
+            order.stop_price = request.aux_price
+        self.events.append(OrderAccepted(self.now_ns, order.view()))
+        if not order.transmitted and request.transmit:
+            self.transmit(order)
+            return
+        self.events.append(StatusChanged(self.now_ns, order.view()))
+        self._look(order)
+
+    # ---- looking for a fill
+
+    def _look(self, order: LiveOrder) -> None:
+        """Let the order do what it can now, and note when it is worth looking again."""
+        if not (order.is_open and order.transmitted and order.is_acknowledged) or order.is_child_held:
+            return
+        wake_ns = self._work(order)
+        order.wake_ns = wake_ns if order.is_open else None
+        if order.wake_ns is not None:
+            self._agenda.add(order.wake_ns, Due.LOOK, order.perm_id)
+
+    def _work(self, order: LiveOrder) -> int | None:
+        """One look. Returns when to look again; None when only a hand can change anything."""
+        instrument = order.instrument
+        if self._markets.is_halted(instrument.con_id):
+            return None
+        if self.now_ns < order.active_from_ns:
+            self._rest(order)
+            return order.active_from_ns
+        liquid = checks.needs_liquid_hours(order.request, instrument, is_triggered=order.is_triggered)
+        if not self._markets.is_open(instrument, self.now_ns, liquid=liquid):
+            order.is_resting = False
+            if order.status is Status.SUBMITTED:
+                self._set_status(order, Status.PRE_SUBMITTED)
+            return None if self._markets.settings(instrument.con_id).closed else self._opening_ns(order, liquid)
+        if order.stop_price is not None and not order.is_triggered:
+            matching.follow(order, self._markets.last(instrument, self.now_ns))
+        short_of_liquidity = self._try_fill(order)
+        if not order.is_open:
+            return None
+        if order.request.tif == Tif.IOC:
+            self.end(order)
+            return None
+        self._rest(order)
+        return self._next_look_ns(order, liquid=liquid, next_step=short_of_liquidity)
+
+    def _opening_ns(self, order: LiveOrder, liquid: bool) -> int:
+        return self._markets.session(order.instrument, self.now_ns, liquid=liquid).start_ns
+
+    def _try_fill(self, order: LiveOrder) -> bool:
+        """Fill what can be filled. True when more could be filled as soon as there is more to take."""
+        bid, ask = self._markets.touch(order.instrument, self.now_ns)
+        price = matching.fill_price(order, bid, ask)
+        order.is_resting = True
+        if price is None:
+            return False
+        sign = order.request.sign
+        available = self._markets.available(order.instrument, sign, self.now_ns)
+        quantity = order.remaining if available is None else min(order.remaining, available)
+        if quantity > 0:
+            self._markets.take(order.instrument, sign, self.now_ns, quantity)
+            self._fill(order, quantity, price)
+        return order.is_open
+
+    def _next_look_ns(self, order: LiveOrder, *, liquid: bool, next_step: bool) -> int | None:
+        ends_ns = self._markets.session(order.instrument, self.now_ns, liquid=liquid).end_ns
+        if next_step:
+            return min(ends_ns, self._markets.next_step_ns(self.now_ns))
+        moves_ns = self._markets.next_change_ns(order.instrument, self.now_ns)
+        return ends_ns if moves_ns is None else min(ends_ns, moves_ns)
+
+    def _rest(self, order: LiveOrder) -> None:
+        """The order is at its place: at the exchange, or held back until its stop is reached."""
+        if order.status in (Status.PENDING_SUBMIT, Status.PRE_SUBMITTED):
+            waiting = order.stop_price is not None and not order.is_triggered
+            self._set_status(order, Status.PRE_SUBMITTED if waiting else Status.SUBMITTED, "trigger" if waiting else "")
+
+    def _fill(self, order: LiveOrder, quantity: Decimal, price: Decimal) -> None:
+        wanted = order.remaining
+        order.filled += quantity
+        order.value += quantity * price
+        order.last_fill_price = price
+        order.why_held = ""
+        if not order.remaining:
+            self._complete(order, Status.FILLED, f"Filled Size: {order.filled:f}")
+        elif order.status is Status.PRE_SUBMITTED:
+            order.status = Status.SUBMITTED
+        self.events += self._clearing.book_fill(order, quantity, price, self.now_ns)
+        self._reduce_rivals(order, wanted)
+        if not order.is_open:
+            for child in self._book.children(order):
+                if child.is_open and child.transmitted and child.is_acknowledged:
+                    child.why_held = ""
+                    self._activate(child)
+
+    def _reduce_rivals(self, order: LiveOrder, wanted: Decimal) -> None:
+        """One cancels the others (type 1), or takes its share of what it wanted out of them (2 and 3)."""
+        for rival in list(self._book.rivals(order)):
+            left = ZERO
+            if order.request.oca_type != 1:
+                left = (rival.remaining * order.remaining / wanted).to_integral_value(ROUND_FLOOR)
+            if left <= 0:
+                self.end(rival, "OCA")
+            elif left != rival.remaining:
+                rival.request = msgspec.structs.replace(rival.request, quantity=rival.filled + left)
+                self.events.append(StatusChanged(self.now_ns, rival.view()))
+
+    def _complete(self, order: LiveOrder, status: Status, text: str) -> None:
+        if order.status is Status.PENDING_CANCEL and status is Status.FILLED:
+            late = refusals.cancel_too_late(order.request.order_id, Status.FILLED)
+            self.events.append(
+                Rejected(self.now_ns, order.request.client_id, order.request.order_id, late.code, late.text)
+            )
+        order.status, order.why_held = status, ""
+        order.completed_ns, order.completed_status = self.now_ns, text
+        self._book.close(order)
+
+    def _set_status(self, order: LiveOrder, status: Status, why_held: str = "", *, force: bool = False) -> None:
+        if force or (order.status, order.why_held) != (status, why_held):
+            order.status, order.why_held = status, why_held
+            self.events.append(StatusChanged(self.now_ns, order.view()))
+
+    def _expire_contract(self, con_id: int) -> None:
+        for order in self._book.open():
+            if order.instrument.con_id == con_id:
+                self.end(order, "Contract expired")
+        self.events += self._clearing.expire(con_id, self.now_ns)

@@ -1,0 +1,242 @@
+"""The markets: where each contract is quoted at an instant, whether it trades, and how much there is to take.
+
+Prices exist only when somebody asks. While a market is closed its price stands where the session left it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.simulator.exchange import options
+from engine.simulator.exchange.calendars import Calendar, Window
+from engine.simulator.exchange.catalogue import Catalogue
+from engine.simulator.exchange.instruments import Instrument
+from engine.simulator.exchange.prices import PricePath, Walk, draw
+from engine.simulator.exchange.settings import Behaviour, Market
+
+ZERO = Decimal(0)
+_PLAIN = Market()
+_DISPLAY_SIZE_MAX = 500
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract's market at one instant. None: there is no such side."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal
+    ask_size: Decimal
+    last: Decimal
+    close: Decimal  # of the last session that has ended
+    halted: bool
+    is_open: bool  # in its whole trading session
+
+
+class _Phase(msgspec.Struct, frozen=True):
+    """A stretch of time in which a calendar's market is open, or closed since `since_ns`."""
+
+    from_ns: int
+    to_ns: int
+    is_open: bool
+
+
+class Markets:
+    """Prices, sessions, halts and liquidity of every contract."""
+
+    def __init__(self, *, seed: int, start_ns: int, catalogue: Catalogue, behaviour: Behaviour) -> None:
+        self._seed, self._start_ns, self._step_ns = seed, start_ns, behaviour.step_ns
+        self._moves = behaviour.moves
+        self._catalogue = catalogue
+        self._walks: dict[str, Walk] = {}
+        self._paths: dict[int, PricePath] = {}
+        self._settings: dict[int, Market] = {}
+        self._halted: set[int] = set()
+        self._phases: dict[tuple[str, bool], _Phase] = {}
+        self._taken: dict[tuple[int, int], tuple[int, Decimal]] = {}
+        self._last: dict[int, tuple[int, Decimal]] = {}
+        self._closes: dict[int, tuple[int, Decimal]] = {}
+        self.depth: Decimal | None = behaviour.depth
+
+    # ---- sessions
+
+    def phase(self, calendar: Calendar, at_ns: int, *, liquid: bool = False) -> _Phase:
+        """The open or closed stretch that holds this instant."""
+        key = (calendar.name, liquid)
+        known = self._phases.get(key)
+        if known is not None and known.from_ns <= at_ns < known.to_ns:
+            return known
+        coming = calendar.current_or_next(at_ns, liquid=liquid)
+        if coming.start_ns <= at_ns:
+            found = _Phase(coming.start_ns, coming.end_ns, True)
+        else:
+            found = _Phase(calendar.current_or_last(at_ns, liquid=liquid).end_ns, coming.start_ns, False)
+        self._phases[key] = found
+        return found
+
+    def is_open(self, instrument: Instrument, at_ns: int, *, liquid: bool = False) -> bool:
+        if self.settings(instrument.con_id).closed:
+            return False
+        return self.phase(instrument.calendar, at_ns, liquid=liquid).is_open
+
+    def session(self, instrument: Instrument, at_ns: int, *, liquid: bool) -> Window:
+        """The session that holds this instant or else the next one."""
+        return instrument.calendar.current_or_next(at_ns, liquid=liquid)
+
+    # ---- what a scenario may do
+
+    def settings(self, con_id: int) -> Market:
+        return self._settings.get(con_id, _PLAIN)
+
+    def is_halted(self, con_id: int) -> bool:
+        return con_id in self._halted
+
+    def set_market(self, con_id: int, market: Market, now_ns: int) -> None:
+        self._settings[con_id] = market
+        if market.daily_move_pct is not None:
+            instrument = self._catalogue[con_id]
+            self._path(instrument).pin(now_ns, self._price(instrument, now_ns), market.daily_move_pct)
+        self._last.clear()
+
+    def set_price(self, con_id: int, price: Decimal, at_ns: int) -> None:
+        """Let the contract trade at this price at an instant, and move on from there."""
+        instrument = self._catalogue[con_id]
+        self._path(instrument).pin(at_ns, price, self._daily_move(instrument))
+        self._last.clear()
+
+    def halt(self, con_id: int, now_ns: int) -> None:
+        instrument = self._catalogue[con_id]
+        self._halted.add(con_id)
+        self._path(instrument).pin(now_ns, self._price(instrument, now_ns), ZERO, frozen=True)
+        self._last.clear()
+
+    def resume(self, con_id: int, now_ns: int) -> None:
+        instrument = self._catalogue[con_id]
+        self._halted.discard(con_id)
+        self._path(instrument).pin(now_ns, self._price(instrument, now_ns), self._daily_move(instrument))
+        self._last.clear()
+
+    # ---- prices
+
+    def last(self, instrument: Instrument, at_ns: int) -> Decimal:
+        """The last traded price, on the grid: what positions are marked at."""
+        known = self._last.get(instrument.con_id)
+        if known is not None and known[0] == at_ns:
+            return known[1]
+        price = instrument.rule.floor(self._price(instrument, at_ns))
+        self._last[instrument.con_id] = (at_ns, price)
+        return price
+
+    def quote(self, instrument: Instrument, at_ns: int) -> Quote:
+        bid, ask = self.touch(instrument, at_ns)
+        phase = self.phase(instrument.calendar, at_ns)
+        sizes = draw(self._seed, instrument.con_id, self._step(at_ns), 1)
+        return Quote(
+            bid=bid,
+            ask=ask,
+            bid_size=ZERO if bid is None else Decimal(1 + sizes % _DISPLAY_SIZE_MAX),
+            ask_size=ZERO if ask is None else Decimal(1 + (sizes >> 32) % _DISPLAY_SIZE_MAX),
+            last=self.last(instrument, at_ns),
+            close=self._close(instrument, phase),
+            halted=self.is_halted(instrument.con_id),
+            is_open=self.is_open(instrument, at_ns),
+        )
+
+    def touch(self, instrument: Instrument, at_ns: int) -> tuple[Decimal | None, Decimal | None]:
+        """Best bid and ask."""
+        last = self.last(instrument, at_ns)
+        settings = self.settings(instrument.con_id)
+        ticks = settings.spread_ticks if settings.spread_ticks is not None else instrument.spread_ticks
+        tick = instrument.rule.increment_at(last)
+        bid = instrument.rule.floor(last - ticks // 2 * tick)
+        ask = instrument.rule.ceil(bid + ticks * tick)
+        worthless = bid <= 0 and not instrument.may_be_negative
+        return (
+            None if settings.no_bid or worthless else bid,
+            None if settings.no_ask else (max(ask, tick) if worthless else ask),
+        )
+
+    def next_change_ns(self, instrument: Instrument, after_ns: int) -> int | None:
+        """The first instant after this one at which the contract's price may differ."""
+        own = self._path(instrument).next_change_ns(after_ns)
+        if not instrument.is_option:
+            return own
+        candidates = [own, self.next_change_ns(self._catalogue[instrument.under_con_id], after_ns)]
+        if instrument.expiry_ns is not None and after_ns < instrument.expiry_ns:
+            days = options.days_left(instrument.expiry_ns, after_ns)
+            candidates.append(instrument.expiry_ns - (days - 1) * options.NS_PER_DAY)
+        return min((at_ns for at_ns in candidates if at_ns is not None), default=None)
+
+    # ---- liquidity
+
+    def available(self, instrument: Instrument, sign: int, at_ns: int) -> Decimal | None:
+        """How much can still be bought (sign 1) or sold (-1) in this step. None: any amount."""
+        depth = self.settings(instrument.con_id).depth or self.depth
+        if depth is None:
+            return None
+        step = self._step(at_ns)
+        offered = Decimal(1 + draw(self._seed, instrument.con_id, step, 3 + sign) % max(int(depth), 1))
+        taken_step, taken = self._taken.get((instrument.con_id, sign), (step, ZERO))
+        return offered - taken if taken_step == step else offered
+
+    def take(self, instrument: Instrument, sign: int, at_ns: int, quantity: Decimal) -> None:
+        step = self._step(at_ns)
+        taken_step, taken = self._taken.get((instrument.con_id, sign), (step, ZERO))
+        self._taken[instrument.con_id, sign] = (step, taken + quantity if taken_step == step else quantity)
+
+    def next_step_ns(self, after_ns: int) -> int:
+        return self._start_ns + (self._step(after_ns) + 1) * self._step_ns
+
+    # ---- inside
+
+    def _step(self, at_ns: int) -> int:
+        return (at_ns - self._start_ns) // self._step_ns
+
+    def _price(self, instrument: Instrument, at_ns: int) -> Decimal:
+        """Where the price stands; in a closed market, where the session or a later script left it."""
+        path = self._path(instrument)
+        phase = self.phase(instrument.calendar, at_ns)
+        if not phase.is_open:
+            at_ns = max(phase.from_ns - 1, path.pin_at(at_ns).at_ns)
+        price = path.at(at_ns)
+        if not instrument.is_option:
+            return price if instrument.may_be_negative else max(price, instrument.min_tick)
+        pin = path.pin_at(at_ns)
+        if not pin.is_frozen:  # an option moves with its model from where a script left it
+            price += self._model(instrument, at_ns)
+            if pin.is_scripted:
+                price -= self._model(instrument, pin.at_ns)
+        return max(price, ZERO)
+
+    def _close(self, instrument: Instrument, phase: _Phase) -> Decimal:
+        known = self._closes.get(instrument.con_id)
+        if known is None or known[0] != phase.from_ns:
+            price = instrument.rule.floor(self._price(instrument, phase.from_ns - 1))
+            known = self._closes[instrument.con_id] = (phase.from_ns, price)
+        return known[1]
+
+    def _model(self, instrument: Instrument, at_ns: int) -> Decimal:
+        underlying = self._catalogue[instrument.under_con_id]
+        return options.value(instrument, self._price(underlying, at_ns), at_ns)
+
+    def _daily_move(self, instrument: Instrument) -> Decimal:
+        scripted = self.settings(instrument.con_id).daily_move_pct
+        if scripted is not None:
+            return scripted
+        return instrument.daily_move_pct if self._moves and not instrument.is_option else ZERO
+
+    def _path(self, instrument: Instrument) -> PricePath:
+        found = self._paths.get(instrument.con_id)
+        if found is None:
+            walk = self._walks.get(instrument.price_key)
+            if walk is None:
+                walk = self._walks[instrument.price_key] = Walk(self._seed, instrument.price_key)
+            found = self._paths[instrument.con_id] = PricePath(
+                walk,
+                start_ns=self._start_ns,
+                step_ns=self._step_ns,
+                price=instrument.reference_price,
+                daily_move_pct=self._daily_move(instrument),
+            )
+        return found
