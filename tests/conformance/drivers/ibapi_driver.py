@@ -1,0 +1,76 @@
+"""Drives IBKR's ibapi 9.81.1 against the scripted server: says what it is told to say, prints what it hears.
+
+Reads one job (JSON) from standard input; prints one JSON line for each callback. See scripted.py for the job.
+"""
+
+import json
+import sys
+import threading
+
+from build import build, ibapi_types, plain
+from ibapi.client import EClient
+from ibapi.connection import Connection
+from ibapi.wrapper import EWrapper
+
+
+def receive_whole(self):
+    # Its own receive loses a burst that is an exact multiple of 4096 bytes. That hazard is its transport's;
+    # here its decoder is on trial, and a test that fails once in four thousand runs proves nothing.
+    return self.socket.recv(1 << 16)
+
+
+Connection._recvAllMsg = receive_whole
+
+
+def say(session, name, arguments):
+    sys.stdout.write(json.dumps({"session": session, "name": name, "args": arguments}) + "\n")
+
+
+class Recorder(EWrapper):
+    """Prints every callback of the wrapper class."""
+
+    def __init__(self, session, job):
+        super().__init__()
+        self._session = session
+        self._job = job
+        self.ready, self.done = threading.Event(), threading.Event()
+
+    def __getattribute__(self, name):
+        if name.startswith("_") or name in ("ready", "done") or not hasattr(EWrapper, name):
+            return super().__getattribute__(name)
+
+        def record(*arguments):
+            if name == "currentTime" and arguments[0] == self._job["ready"]:
+                self.ready.set()
+            elif name == "currentTime" and arguments[0] == self._job["done"]:
+                self.done.set()
+            else:
+                say(self._session, name, [plain(argument) for argument in arguments])
+
+        return record
+
+
+def run_session(job, session, calls):
+    recorder = Recorder(session, job)
+    client = EClient(recorder)
+    client.connect("127.0.0.1", job["port"], 7)
+    loop = threading.Thread(target=client.run, daemon=True)
+    loop.start()
+    if not recorder.ready.wait(20):
+        raise TimeoutError("the server's replies did not all arrive")
+    types = ibapi_types()
+    for call in calls:
+        getattr(client, call["method"])(*build(call["args"], types))
+    if not recorder.done.wait(20):
+        raise TimeoutError("the server did not confirm our requests")
+    client.disconnect()
+    loop.join(20)
+
+
+def main():
+    job = json.load(sys.stdin)
+    for session, calls in enumerate(job["sessions"]):
+        run_session(job, session, calls)
+
+
+main()
