@@ -45,6 +45,7 @@ class Ledger:
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)  # by execution identity
     _before: dict[Key, Decimal] | None = None  # sums of the first list: trades of the day before the kill
+    _since: dict[Key, Decimal] = field(default_factory=dict)  # others' executions since the first list
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: set[str] = field(default_factory=set)
     _recent: set[Key] = field(default_factory=set)
@@ -63,7 +64,8 @@ class Ledger:
     def own_execution(self, identity: str) -> None:
         """This execution belongs to one of our closing orders: `own_fill` counts it."""
         self._own_executions.add(identity)
-        self._foreign.pop(identity, None)
+        if self._foreign.pop(identity, None) is not None:
+            self._sum_up()
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
         """A complete list of executions. Corrections replace what they correct."""
@@ -75,8 +77,7 @@ class Ledger:
             if identity not in self._foreign and execution.recent:
                 self._recent.add(key)
             self._foreign[identity] = (key, execution.quantity)
-        if self._before is None:
-            self._before = self._sums()
+        self._sum_up()
         self.executions_known = True
 
     def executions_unknown(self) -> None:
@@ -89,7 +90,7 @@ class Ledger:
         for fact in listed:
             key = (fact.account, fact.contract.con_id)
             seen[key] = fact
-        foreign = self._foreign_since()
+        foreign = self._since
         for key, fact in seen.items():
             if key not in self._accounts:
                 # what the first complete list did not name was at zero then
@@ -146,22 +147,20 @@ class Ledger:
         account.unsettled_since_ns = None
         account.agreeing_reads = 0
 
-    def _sums(self) -> dict[Key, Decimal]:
+    def _sum_up(self) -> None:
         sums: dict[Key, Decimal] = {}
         for key, quantity in self._foreign.values():
             sums[key] = sums.get(key, ZERO) + quantity
-        return sums
-
-    def _foreign_since(self) -> dict[Key, Decimal]:
-        """Others' executions since the first list."""
-        before = self._before or {}
-        return {key: total - before.get(key, ZERO) for key, total in self._sums().items()}
+        if self._before is None:
+            self._before = sums
+        before = self._before
+        self._since = {key: total - before.get(key, ZERO) for key, total in sums.items()}
 
     def _expected(self, key: Key, account: _Account, foreign: Decimal) -> Decimal:
         own = self._own.get(key, ZERO) - account.base_own
         return account.base + own + foreign - account.base_foreign
 
-    def keys(self) -> tuple[Key, ...]:
+    def seen(self) -> tuple[Key, ...]:
         """Every contract seen since the kill began, in the order first seen."""
         return tuple(self._accounts)
 
@@ -185,7 +184,7 @@ class Ledger:
         account = self._accounts[key]
         if not account.settled:
             return ZERO
-        expected = self._expected(key, account, self._foreign_since().get(key, ZERO))
+        expected = self._expected(key, account, self._since.get(key, ZERO))
         position = account.position
         if position * expected <= 0:
             return ZERO

@@ -60,7 +60,7 @@ REACTIONS: dict[int, Reaction] = {
     163: _PRICE,
     200: _REROUTE,
     201: _LATER,
-    202: Reaction(Effect.ENDED, Remedy.REPRICE),
+    202: Reaction(Effect.ENDED),  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
     321: _REROUTE,
@@ -98,6 +98,8 @@ def react(code: int, text: str) -> Reaction:
         return Reaction(Effect.SUSPECT, Remedy.REPRICE, ResidueReason.MARKET_CLOSED)
     if code == 201 and "halt" in lowered:
         return _HALTED
+    if code == 202 and "too far" in lowered:
+        return Reaction(Effect.ENDED, Remedy.REPRICE)
     found = REACTIONS.get(code)
     if found is not None:
         return found

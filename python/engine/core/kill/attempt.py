@@ -1,0 +1,154 @@
+"""One closing order, from sending to proven end. Nothing but the broker's word moves it, and no error ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+
+from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.kill.commands import Place
+
+ZERO = Decimal(0)
+
+DEAD_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
+HELD_STATUS = "Inactive"  # rejected, or held in the TWS window where a hand may still transmit it
+
+
+class State(Enum):
+    SENT = "sent"  # nothing heard yet
+    WORKING = "working"  # acknowledged
+    QUEUED = "queued"  # held by TWS until a session opens
+    SUSPECT = "suspect"  # an error, silence or a lost connection: the reads will tell
+    ENDED = "ended"  # filled, cancelled, or shown by reads not to exist
+
+
+class Doubt(Enum):
+    """Why an attempt is suspect: how much it takes to call it dead."""
+
+    ERROR = 1  # one later read without it
+    ORPHANED = 2  # two: its connection is gone, it may still surface
+    SILENT = 3  # never by absence alone: it is cancelled, or sent again under its own id
+
+
+@dataclass(slots=True)
+class Attempt:
+    """`place` is what was sent last; `signed` what it may still add to the position."""
+
+    place: Place
+    sent_ns: int
+    sent_serial: int  # the newest survey begun when it was sent: only later ones can show it
+    acknowledge_ns: int
+    state: State = State.SENT
+    doubt: Doubt = Doubt.ERROR
+    doubt_serial: int = 0  # only surveys begun after this one count
+    absent_reads: int = 0
+    filled_said: Decimal = ZERO  # by orderStatus
+    fills: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # identity → (quantity, price)
+    counted: Decimal = ZERO  # of the filled quantity, how much the ledger knows
+    perm_id: int = 0
+    cancel_ns: int | None = None
+    acknowledged: bool = False
+    sends: int = 0
+    held: bool = False  # listed, but held in the TWS window: it has to be cancelled
+
+    @property
+    def live(self) -> bool:
+        return self.state is not State.ENDED
+
+    @property
+    def filled(self) -> Decimal:
+        """Filled quantity, never negative: the larger of what statuses and executions say."""
+        return max(self.filled_said, sum((quantity for quantity, _ in self.fills.values()), ZERO))
+
+    @property
+    def remaining(self) -> Decimal:
+        return max(self.place.quantity - self.filled, ZERO)
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.place.action == "BUY" else -1
+
+    def is_listed_as(self, order: WorkingOrder) -> bool:
+        """Is this the listed order? By orderRef, or by permId where the broker gave one."""
+        return order.order_ref == self.place.order_ref or (self.perm_id != 0 and order.perm_id == self.perm_id)
+
+    def heard(self) -> None:
+        """The broker knows the order."""
+        self.acknowledged = True
+        if self.state in (State.SENT, State.SUSPECT):
+            self.state = State.WORKING
+
+    def status(self, status: str, filled: Decimal | None, perm_id: int, serial: int) -> None:
+        """orderStatus or openOrder. Repeats and late ones are harmless: an ended attempt stays ended."""
+        self.perm_id = perm_id or self.perm_id
+        if filled is not None:
+            self.filled_said = max(self.filled_said, filled)
+        self.acknowledged = True
+        if not self.live:
+            return
+        if status == "Filled":
+            self.filled_said = self.place.quantity if filled is None else self.filled_said
+            self._end_if_filled()
+        elif status in DEAD_STATUSES:
+            self.state = State.ENDED
+        elif status == HELD_STATUS:
+            if self.state is not State.SUSPECT:
+                self.suspect(Doubt.ERROR, serial)
+        else:
+            self.heard()
+            self._end_if_filled()
+
+    def fill(self, execution: ExecutionFact) -> None:
+        """An execution; the same one again or its correction replaces it."""
+        self.fills[execution.identity] = (abs(execution.quantity), execution.price)
+        self.acknowledged = True
+        if self.live:
+            self.heard()
+            self._end_if_filled()
+
+    def _end_if_filled(self) -> None:
+        if self.filled >= self.place.quantity:
+            self.state = State.ENDED
+
+    def suspect(self, doubt: Doubt, serial: int) -> None:
+        """Something is wrong; surveys begun after `serial` decide."""
+        if not self.live:
+            return
+        self.state = State.SUSPECT
+        self.doubt = doubt
+        self.doubt_serial = serial
+        self.absent_reads = 0
+
+    def orphaned(self, serial: int) -> None:
+        """The connection it was sent on is gone, or the link behind TWS was: it may live, or surface later."""
+        if self.live:
+            self.suspect(Doubt.ORPHANED, serial)
+
+    def surveyed(self, orders: tuple[WorkingOrder, ...], serial: int) -> None:
+        """A complete list of open orders, from the survey `serial`."""
+        if serial <= self.sent_serial:
+            return
+        found = next((order for order in orders if self.is_listed_as(order)), None)
+        listed = found is not None
+        self.held = found is not None and found.status == HELD_STATUS
+        if self.state is State.SUSPECT and serial > self.doubt_serial:
+            if listed:
+                self.absent_reads = 0
+                if not self.held:
+                    self.heard()
+                return
+            self.absent_reads += 1
+            if self.doubt is not Doubt.SILENT and self.absent_reads >= self.doubt.value:
+                self.state = State.ENDED
+        elif self.state is State.SENT and listed:
+            self.heard()
+        elif self.state in (State.WORKING, State.QUEUED) and not listed:
+            # acknowledged and gone without a word: filled or cancelled; two more reads settle it
+            self.suspect(Doubt.ORPHANED, serial)
+
+    def uncounted_fill(self) -> Decimal:
+        """Signed quantity filled since the last call: for the ledger."""
+        fresh = self.filled - self.counted
+        self.counted = self.filled
+        return fresh * self.sign

@@ -1,0 +1,103 @@
+"""What a kill saw and did, kept for its report: orders that were open, what was sent, when things happened. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from engine.core.facts import WorkingOrder
+from engine.core.kill.ledger import Key
+from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
+
+TIMELINE_MAX = 5000  # entries kept; a kill that says more has a fault of its own
+STOP_TYPES = ("STP", "TRAIL")
+
+
+def identity(order: WorkingOrder) -> tuple[int, int, int]:
+    """What names an order account-wide: permId, or the client's own numbers while it has none."""
+    return (order.perm_id, 0, 0) if order.perm_id else (0, order.client_id, order.order_id)
+
+
+def describe(order: WorkingOrder) -> str:
+    """An order in words: whose, and what."""
+    owner = "TWS" if order.client_id == 0 and order.order_id <= 0 else f"client {order.client_id}"
+    return f"{owner}: {order.action} {order.remaining} {order.order_type} ({order.status})"
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Milliseconds count from `pressed_ns`."""
+
+    pressed_ns: int
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    times: dict[str, int] = field(default_factory=dict)
+    orders: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # others' orders seen open
+    open_now: set[tuple[int, int, int]] = field(default_factory=set)
+    filled: set[tuple[int, int, int]] = field(default_factory=set)  # gone because they filled
+
+    def say(self, now_ns: int, kind: str, text: str) -> None:
+        if len(self.timeline) < TIMELINE_MAX:
+            self.timeline.append(TimelineEntry((now_ns - self.pressed_ns) / 1e6, kind, text))
+
+    def mark(self, name: str, now_ns: int) -> None:
+        """The first time something happened."""
+        self.times.setdefault(name, now_ns)
+
+    def mark_last(self, name: str, now_ns: int) -> None:
+        self.times[name] = now_ns
+
+    def orders_listed(self, foreign: list[WorkingOrder]) -> None:
+        """Others' orders that a complete read lists as open."""
+        self.open_now = set()
+        for order in foreign:
+            self.orders[identity(order)] = order
+            self.open_now.add(identity(order))
+
+    def executed(self, perm_id: int, client_id: int, order_id: int, total: Decimal) -> None:
+        """`total` of an order has been executed: a whole fill is not a cancellation."""
+        for key in ((perm_id, 0, 0), (0, client_id, order_id)):
+            order = self.orders.get(key)
+            if order is not None and total >= order.quantity:
+                self.filled.add(key)
+
+    def completed(self, orders: tuple[WorkingOrder, ...]) -> None:
+        """Orders the broker says were cancelled since the press; some may never have been seen open."""
+        for order in orders:
+            self.orders.setdefault(identity(order), order)
+
+    def cancelled(self, positions: dict[Key, Decimal]) -> tuple[CancelledOrder, ...]:
+        """Others' orders seen open and no longer listed, except those that filled."""
+        gone = [o for key, o in self.orders.items() if key not in self.open_now and key not in self.filled]
+        return tuple(
+            CancelledOrder(
+                account=o.account,
+                contract=o.contract,
+                client_id=o.client_id,
+                order_id=o.order_id,
+                perm_id=o.perm_id,
+                action=o.action,
+                quantity=o.remaining,
+                order_type=o.order_type,
+                protective=_protects(o, positions.get((o.account, o.contract.con_id), Decimal(0))),
+            )
+            for o in gone
+        )
+
+    def timings(self) -> Timings:
+        def ms(name: str) -> float | None:
+            at = self.times.get(name)
+            return None if at is None else (at - self.pressed_ns) / 1e6
+
+        return Timings(
+            connected_ms=ms("connected"),
+            first_cancel_ms=ms("first_cancel"),
+            orders_gone_ms=ms("orders_gone"),
+            first_close_ms=ms("first_close"),
+            last_close_ms=ms("last_close"),
+            flat_ms=ms("flat"),
+            finished_ms=ms("finished"),
+        )
+
+
+def _protects(order: WorkingOrder, position: Decimal) -> bool:
+    return order.order_type.startswith(STOP_TYPES) and (position < 0 if order.buys else position > 0)

@@ -1,0 +1,125 @@
+"""One survey: open orders, then positions, then executions, each complete. Pure bookkeeping: asked and heard.
+
+Positions are asked for only after the orders have been heard (the first survey asks for all at once, the server
+answers in order), and executions last, so that an execution the position list does not show yet is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
+from engine.core.kill.commands import Command, ReadExecutions, ReadOrders, ReadPositions
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete view of the login. `executions` is None when they could not be read in time."""
+
+    serial: int
+    begun_ns: int
+    orders: tuple[WorkingOrder, ...]
+    positions: tuple[PositionFact, ...]
+    executions: tuple[ExecutionFact, ...] | None
+
+
+@dataclass(slots=True)
+class Surveyor:
+    """Asks for surveys one at a time and puts the answers together."""
+
+    executions_patience_ns: int
+    serial: int = 0  # of the newest survey begun
+    failures: dict[str, str] = field(default_factory=dict)  # which read failed last, and why
+    _active: bool = False
+    _begun_ns: int = 0
+    _next_read_id: int = 1
+    _orders_id: int = 0
+    _positions_id: int = 0
+    _executions_id: int = 0
+    _orders: tuple[WorkingOrder, ...] | None = None
+    _positions: tuple[PositionFact, ...] | None = None
+    _executions: tuple[ExecutionFact, ...] | None = None
+    _executions_over: bool = False
+    _positions_ns: int = 0
+
+    @property
+    def active(self) -> bool:
+        return self._active
+
+    def take_read_id(self) -> int:
+        """A fresh id for any read."""
+        taken = self._next_read_id
+        self._next_read_id += 1
+        return taken
+
+    def begin(self, now_ns: int, *, all_at_once: bool) -> list[Command]:
+        """Start a survey. `all_at_once` saves a round trip where one connection answers in order."""
+        self.serial += 1
+        self._active = True
+        self._begun_ns = now_ns
+        self._orders = self._positions = self._executions = None
+        self._executions_over = False
+        self._orders_id = self.take_read_id()
+        commands: list[Command] = [ReadOrders(self._orders_id)]
+        self._positions_id = self._executions_id = 0
+        if all_at_once:
+            commands += self._ask_the_rest()
+        return commands
+
+    def abandon(self) -> None:
+        """Whatever was asked will not be used (the connection broke, or the link behind it)."""
+        self._active = False
+
+    def _ask_the_rest(self) -> list[Command]:
+        self._positions_id = self.take_read_id()
+        self._executions_id = self.take_read_id()
+        return [ReadPositions(self._positions_id), ReadExecutions(self._executions_id)]
+
+    def heard_orders(self, read_id: int, orders: tuple[WorkingOrder, ...]) -> list[Command]:
+        if not self._active or read_id != self._orders_id:
+            return []
+        self._orders = orders
+        self.failures.pop("open orders", None)
+        return [] if self._positions_id else self._ask_the_rest()
+
+    def heard_positions(self, read_id: int, positions: tuple[PositionFact, ...], now_ns: int) -> None:
+        if self._active and read_id == self._positions_id:
+            self._positions = positions
+            self._positions_ns = now_ns
+            self.failures.pop("positions", None)
+
+    def heard_executions(self, read_id: int, executions: tuple[ExecutionFact, ...]) -> None:
+        if self._active and read_id == self._executions_id:
+            self._executions = executions
+            self._executions_over = True
+            self.failures.pop("executions", None)
+
+    def failed(self, read_id: int, why: str) -> bool:
+        """A read failed. True when that ends the survey without a result."""
+        if not self._active or read_id == 0:
+            return False
+        if read_id == self._executions_id:
+            self.failures["executions"] = why
+            self._executions_over = True
+            return False
+        if read_id in (self._orders_id, self._positions_id):
+            self.failures["open orders" if read_id == self._orders_id else "positions"] = why
+            self._active = False
+            return True
+        return False
+
+    def result(self, now_ns: int) -> Survey | None:
+        """The finished survey, once; None while it is not finished."""
+        if not self._active or self._orders is None or self._positions is None:
+            return None
+        if not self._executions_over and now_ns - self._positions_ns < self.executions_patience_ns:
+            return None
+        self._active = False
+        return Survey(
+            serial=self.serial,
+            begun_ns=self._begun_ns,
+            orders=self._orders,
+            positions=self._positions,
+            executions=self._executions,
+        )
