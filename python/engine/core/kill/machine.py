@@ -368,7 +368,7 @@ class KillMachine:
     def _open_items(self) -> list[Command]:
         """One item for every contract that has ever shown a position; ask at once where those trade."""
         commands: list[Command] = []
-        for key in self._ledger.keys():
+        for key in self._ledger.seen():
             if key in self._items:
                 continue
             contract = self._ledger.contract(key)
@@ -381,7 +381,7 @@ class KillMachine:
         return commands
 
     def _mind_orders(self, foreign: list[WorkingOrder], now_ns: int) -> list[Command]:
-        """The global cancel skips what was already being cancelled, and others go on sending: repeat until none is left."""
+        """The global cancel skips what is already being cancelled, and others go on sending: repeat until none is left."""
         if not foreign:
             if "orders_gone" not in self._evidence.times:
                 self._evidence.mark("orders_gone", now_ns)
@@ -532,11 +532,8 @@ class KillMachine:
         """How much of an item may be closed (signed), and whether resting orders still stand in its way."""
         closable = self._ledger.closable(item.key)
         account, con_id = item.key
-        own = (
-            [o for o in blocked.get(account, ()) + blocked.get("", []) if _touches(o, con_id, item.contract.symbol)]
-            if blocked
-            else []
-        )
+        near = (*blocked.get(account, ()), *blocked.get("", ()))
+        own = [o for o in near if _touches(o, con_id, item.contract.symbol)]
         if not own:
             return closable, False
         since = item.waiting_since_ns
@@ -614,7 +611,7 @@ class KillMachine:
         if not fresh or not self._connected or not self._link_up:
             return LoginOutcome.UNKNOWN
         something = bool(self._survey and self._survey.orders) or any(
-            self._ledger.position(key) != ZERO for key in self._ledger.keys()
+            self._ledger.position(key) != ZERO for key in self._ledger.seen()
         )
         # nothing left, and yet not proven: doubt is not residue
         return LoginOutcome.RESIDUE if something else LoginOutcome.UNKNOWN
@@ -638,7 +635,7 @@ class KillMachine:
             outcome = LoginOutcome.RESIDUE  # a late fill during the quarantine
         elif self._proven_flat:
             outcome = LoginOutcome.FLAT
-        first = {key: self._ledger.first_seen(key) for key in self._ledger.keys()}
+        first = {key: self._ledger.first_seen(key) for key in self._ledger.seen()}
         return LoginReport(
             name=self.name,
             mode=self.mode,
@@ -724,7 +721,7 @@ class KillMachine:
 
 
 def _touches(order: WorkingOrder, con_id: int, symbol: str) -> bool:
-    """May a fill of this order change the position in `con_id`? A combination names its legs, or at least its symbol."""
+    """May a fill of this order change the position in `con_id`? A combination names its legs, or its symbol."""
     if order.contract.sec_type != "BAG":
         return order.contract.con_id == con_id
     legs = {leg.con_id for leg in order.contract.combo_legs}
