@@ -1,9 +1,9 @@
 """The opening of an emergency: one global cancel on every login, before the rest of the program is even loaded.
 
 All logins are tried at once over raw non-blocking sockets: connect, hello, startApi, and as soon as TWS is ready
-reqGlobalCancel. What got that far is handed over with its socket to the kill, which goes on from there; what did not is
-closed and left to the kill, which tries again with more patience. So nothing here decides anything: it only makes the
-first second faster.
+reqGlobalCancel. What got as far as startApi is handed over with its socket to the kill, which goes on from there; what
+did not is closed and left to the kill, which tries again with more patience. So nothing here decides anything: it only
+makes the first second faster.
 
 It must never import what is not already in the interpreter (tests/cli/test_import_budget.py), wait for one login on
 behalf of another, look up a host name (a dead DNS server takes seconds), or send any order.
@@ -21,7 +21,7 @@ from engine.wire import opening as wire
 
 VERSION_MIN, VERSION_MAX = 100, 178
 TRIES_MAX = 4  # client ids tried here; the kill itself tries more
-SLICE_S = 0.02  # how soon a background strike notices that it is to end
+SLICE_S = 0.005  # how soon a background strike notices that it is to end
 RECEIVE_BYTES = 65536
 
 CONNECTING, GREETED, STARTED, STRUCK, GIVEN_UP = "connecting", "greeted", "started", "struck", "given up"
@@ -79,9 +79,9 @@ class Attempt:
         self.state, self.why = GIVEN_UP, why
 
     def detach(self) -> int:
-        """The connected socket's file descriptor, which is now the caller's."""
+        """Give away the connected socket, as its file descriptor."""
         if self.socket is None:
-            raise ValueError("only a login that was struck has a socket to hand over")
+            raise ValueError(f"{self.target.name} has no connection to hand over: {self.why}")
         return self.socket.detach()
 
     def _connect(self) -> None:
@@ -178,49 +178,41 @@ class FirstStrike:
     def pending(self) -> bool:
         return any(attempt.pending for attempt in self.attempts)
 
-    @property
-    def somebody_waits(self) -> bool:
-        """A login is settled here, so the kill could already be at work on it."""
-        return not all(attempt.pending for attempt in self.attempts)
-
-    @property
-    def struck(self) -> list[Attempt]:
-        return [attempt for attempt in self.attempts if attempt.state == STRUCK]
-
     def run(self, patience_s: float, grace_s: float) -> None:
         """Work until every login is settled, `grace_s` after the first success, or `patience_s` have passed."""
         until = time.monotonic() + patience_s
-        while self.pending and not (self._ending and self.somebody_waits):
-            if self.struck:
-                until, grace_s = min(until, time.monotonic() + grace_s), patience_s
+        waiting_for_first = True
+        while self.pending:
+            if waiting_for_first and any(attempt.state == STRUCK for attempt in self.attempts):
+                waiting_for_first, until = False, min(until, time.monotonic() + grace_s)
             left = until - time.monotonic()
             if left <= 0:
                 return
-            self._step(min(left, SLICE_S))
+            self._step(left)
 
-    def go_on(self, patience_s: float) -> None:
-        """Carry on in a thread while the caller loads the rest of the program."""
-        if not self.pending:
-            return
-        self._background = _thread.allocate_lock()
-        self._background.acquire()
-        _thread.start_new_thread(self._run_in_background, (patience_s,))
+    def go_on(self) -> None:
+        """Carry on in a thread, until `finish`, while the caller loads the rest of the program."""
+        if self.pending:
+            self._background = _thread.allocate_lock()
+            self._background.acquire()
+            _thread.start_new_thread(self._run_in_background, ())
 
     def finish(self) -> list[Attempt]:
-        """End the strike and return what was struck. Everything else is closed."""
+        """End the strike and return the logins that got as far as startApi. The others are closed."""
+        self._ending = True
         if self._background is not None:
-            self._ending = True  # while nobody waits for it, the rest of its patience is well spent
             self._background.acquire()
         for attempt in self.attempts:
-            if attempt.pending:
-                attempt.give_up("TWS did not answer in time")
-        return self.struck
+            if attempt.state in (CONNECTING, GREETED):
+                attempt.give_up("TWS has not answered yet")
+        return [attempt for attempt in self.attempts if attempt.state != GIVEN_UP]
 
-    def _run_in_background(self, patience_s: float) -> None:
+    def _run_in_background(self) -> None:
+        assert self._background is not None
         try:
-            self.run(patience_s, patience_s)
+            while self.pending and not self._ending:
+                self._step(SLICE_S)
         finally:
-            assert self._background is not None
             self._background.release()
 
     def _step(self, wait_s: float) -> None:

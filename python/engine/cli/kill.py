@@ -18,7 +18,6 @@ from engine.config import card, places
 EXIT_USAGE = 64  # nothing was sent
 STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the program is loaded meanwhile
 STRIKE_TOGETHER_S = 0.005  # how long a login that is ready waits for the others
-STRIKE_S = 1.0  # then the kill itself goes on with whoever has not answered
 
 DEFAULT_LOGINS = [("paper", "paper", "127.0.0.1", 7497, 9000), ("live", "live", "127.0.0.1", 7496, 9000)]
 
@@ -38,7 +37,7 @@ def main(words: list[str]) -> None:
     targets = [first_strike.Target(name, host, port, client_id) for name, _, host, port, client_id in logins]
     strike = first_strike.FirstStrike(targets)
     strike.run(STRIKE_ALONE_S, STRIKE_TOGETHER_S)
-    strike.go_on(STRIKE_S)
+    strike.go_on()
 
     from engine.cli.kill_run import run
 
@@ -55,9 +54,9 @@ def find_logins(arguments: KillArguments) -> list[tuple[str, str, str, int, int]
     if known is not None:
         return known
 
-    from engine.config.reader import read_for_kill
+    from engine.config.reader import read_for_kill, strike_rows
 
-    return read_for_kill(path)
+    return strike_rows(read_for_kill(path)[0])
 
 
 def choose(logins: list[tuple[str, str, str, int, int]], wanted: list[str]) -> list[tuple[str, str, str, int, int]]:

@@ -7,13 +7,15 @@ silently. It must import nothing that the interpreter has not loaded already: it
 
 from __future__ import annotations
 
-import _signal
 import os
 import time
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # what `typing` has, without loading it
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable
+else:
+    import _signal  # `signal` itself loads `enum`
 
 EXIT_STOPPED, EXIT_TERMINATED = 130, 143
 SAME_PRESS_S = 0.3  # a nervous hand makes two of one press, and a terminal's signal may come through two processes

@@ -33,24 +33,21 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in force; `ConfigError` with every problem at once if anything is wrong."""
-    if path is None:
-        reading = interpret("", environ, source="")
-    else:
-        try:
-            reading = interpret(Path(path).read_text(encoding="utf-8"), environ, source=path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(path, (Problem(where="", text=f"cannot be read: {error}"),)) from error
+    try:
+        reading = interpret(_text_of(path), environ, source=path or "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path or "", (_unreadable(error),)) from error
     if reading.problems:
         raise ConfigError(reading.config.source, reading.problems)
     return reading.config
 
 
-def read_for_kill(path: str, environ: Mapping[str, str] = os.environ) -> tuple[Config, tuple[Problem, ...]]:
+def read_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> tuple[Config, tuple[Problem, ...]]:
     """The configuration as far as it is certain, with the default logins for what is not. Never raises for the file."""
     try:
-        reading = interpret(Path(path).read_text(encoding="utf-8"), environ, source=path)
+        reading = interpret(_text_of(path), environ, source=path or "")
     except (OSError, UnicodeDecodeError) as error:
-        return default_config(), (Problem(where="", text=f"cannot be read: {error}"),)
+        return default_config(), (_unreadable(error),)
     if reading.certain:
         return reading.config, reading.problems
     logins = list(reading.config.logins)
@@ -59,6 +56,11 @@ def read_for_kill(path: str, environ: Mapping[str, str] = os.environ) -> tuple[C
             taken = any(login.name == default.name for login in logins)
             logins.append(msgspec.structs.replace(default, name=f"default-{default.name}") if taken else default)
     return msgspec.structs.replace(reading.config, logins=tuple(logins)), reading.problems
+
+
+def strike_rows(config: Config) -> list[tuple[str, str, str, int, int]]:
+    """The logins as the first strike takes them, and as a card keeps them."""
+    return [(login.name, login.mode, login.host, login.port, config.kill.client_id) for login in config.logins]
 
 
 def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
@@ -78,6 +80,15 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
         problems=lines.locate(problems),
         certain=certain and all_read,
     )
+
+
+def _text_of(path: str | None) -> str:
+    return "" if path is None else Path(path).read_text(encoding="utf-8")
+
+
+def _unreadable(error: Exception) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Problem(where="", text=f"cannot be read: {reason}")
 
 
 def _parse(text: str, problems: list[Problem]) -> tuple[dict[str, Any], bool]:

@@ -1,0 +1,157 @@
+"""quant-engine.toml: strict for everything that trades, and never in the way of the kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.config.model import default_config
+from engine.config.problems import ConfigError
+from engine.config.reader import interpret, load, read_for_kill, strike_rows
+
+GOOD = """
+[logins.paper]
+mode = "paper"
+
+[logins.gateway]
+mode = "live"
+host = "192.168.1.20"
+gateway = true
+client_id = 12
+
+[kill]
+deadline_s = 60
+client_id = 9100
+"""
+
+
+def saved(folder: Path, text: str) -> str:
+    path = folder / "quant-engine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def places(path: str) -> list[tuple[str, str, int]]:
+    return [(login.name, login.host, login.port) for login in read_for_kill(path, {})[0].logins]
+
+
+def test_defaults_fill_what_the_file_leaves_out(tmp_path: Path) -> None:
+    config = load(saved(tmp_path, GOOD), {})
+    assert strike_rows(config) == [
+        ("paper", "paper", "127.0.0.1", 7497, 9100),
+        ("gateway", "live", "192.168.1.20", 4001, 9100),
+    ]
+    assert [login.client_id for login in config.logins] == [1, 12]
+    assert config.kill.deadline_s == 60
+
+
+def test_without_a_file_both_logins_of_the_printed_page_hold() -> None:
+    assert load(None, {}) == default_config()
+    assert [(login.name, login.port, login.client_id) for login in default_config().logins] == [
+        ("paper", 7497, 1),
+        ("live", 7496, 2),
+    ]
+
+
+def test_a_file_that_names_logins_has_only_those(tmp_path: Path) -> None:
+    assert [login.name for login in load(saved(tmp_path, '[logins.a]\nmode = "paper"'), {}).logins] == ["a"]
+
+
+def test_all_errors_are_told_at_once_with_line_and_nearest_match(tmp_path: Path) -> None:
+    text = '[logins.paper]\nmode = "papr"\nprot = 7498\n[logins.live]\nport = 70000\n[kil]\n[kill]\nwatch_s = -1\n'
+    with pytest.raises(ConfigError) as caught:
+        load(saved(tmp_path, text), {})
+    told = [(problem.where, problem.line) for problem in caught.value.problems]
+    assert told == [
+        ("logins.paper.mode", 2),
+        ("logins.paper.prot", 3),
+        ("logins.live.mode", 4),
+        ("logins.live.port", 5),
+        ("kil", 6),
+        ("kill.watch_s", 8),
+    ]
+    assert "did you mean 'port'?" in str(caught.value)
+    assert "    prot = 7498" in str(caught.value)
+    assert 'expected "paper" or "live"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ("[logins.PAPER]\nmode = 'paper'\nport = 9", "differ by more than capitals"),
+        ("[logins.other]\nmode = 'paper'", "the same TWS as logins.paper"),
+        ("[logins.other]\nmode = 'paper'\nhost = 'localhost'", "the same TWS as logins.paper"),
+        ("[logins.'no spaces']\nmode = 'live'", "letters, digits"),
+    ],
+)
+def test_two_logins_never_share_a_name_or_a_tws(tmp_path: Path, second: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(saved(tmp_path, f"[logins.paper]\nmode = 'paper'\n{second}"), {})
+
+
+@pytest.mark.parametrize("text", ["logins = 3", "[logins]\npaper = 4", "kill = 'x'", "[logins.paper]\nmode = 1"])
+def test_a_value_of_the_wrong_shape_is_a_problem_and_not_a_crash(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError):
+        load(saved(tmp_path, text), {})
+    assert read_for_kill(saved(tmp_path, text), {})[0].logins
+
+
+def test_environment_overrides_reach_every_key(tmp_path: Path) -> None:
+    environ = {"QE_KILL__DEADLINE_S": "30", "QE_LOGINS__GATEWAY__HOST": "10.0.0.1", "QE_LOGINS__PAPER__PORT": "7500"}
+    config = load(saved(tmp_path, GOOD), environ)
+    assert config.kill.deadline_s == 30
+    assert [(login.host, login.port) for login in config.logins] == [("127.0.0.1", 7500), ("10.0.0.1", 4001)]
+    assert load(None, {"QE_LOGINS__LIVE__PORT": "7000"}).logins[1].port == 7000
+
+
+@pytest.mark.parametrize("variable", ["QE_KILL__DEDLINE_S", "QE_LOGINS__PAPER", "QE_LOGINS__A__B__C", "QE_KILL__"])
+def test_an_override_that_names_nothing_is_an_error(variable: str) -> None:
+    with pytest.raises(ConfigError):
+        load(None, {variable: "1"})
+
+
+# --- for the kill -----------------------------------------------------------------------------------------------
+
+
+def test_the_kill_uses_both_defaults_when_the_file_cannot_be_read_at_all(tmp_path: Path) -> None:
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00[logins")
+    for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "binary.toml"):
+        config, problems = read_for_kill(str(path), {})
+        assert config == default_config()
+        assert "cannot be read" in problems[0].text
+
+
+def test_a_fault_elsewhere_leaves_the_kill_its_logins(tmp_path: Path) -> None:
+    broken = GOOD.replace("deadline_s = 60", "deadline_s = = 60")
+    assert places(saved(tmp_path, broken)) == [("paper", "127.0.0.1", 7497), ("gateway", "192.168.1.20", 4001)]
+    unknown = GOOD + "colour = 'red'\n"
+    assert places(saved(tmp_path, unknown)) == [("paper", "127.0.0.1", 7497), ("gateway", "192.168.1.20", 4001)]
+
+
+def test_a_login_with_any_fault_is_replaced_by_the_defaults_that_are_not_named_yet(tmp_path: Path) -> None:
+    text = '[logins.mine]\nmode = "paper"\nport = 7497\n[logins.live]\nmode = "live"\nprot = 4444\n'
+    assert places(saved(tmp_path, text)) == [("mine", "127.0.0.1", 7497), ("live", "127.0.0.1", 7496)]
+
+
+def test_a_default_never_takes_the_name_of_a_login_that_was_read(tmp_path: Path) -> None:
+    text = '[logins.live]\nmode = "live"\nport = 5555\n[logins.x]\nmode = 3\n'
+    assert places(saved(tmp_path, text)) == [
+        ("live", "127.0.0.1", 5555),
+        ("paper", "127.0.0.1", 7497),
+        ("default-live", "127.0.0.1", 7496),
+    ]
+
+
+def test_a_syntax_error_in_a_login_keeps_the_other_logins(tmp_path: Path) -> None:
+    text = '[logins.a]\nmode = "live"\nport = 5001\n[logins.b]\nmode = "paper\nport = 5002\n'
+    assert places(saved(tmp_path, text)) == [
+        ("a", "127.0.0.1", 5001),
+        ("paper", "127.0.0.1", 7497),
+        ("live", "127.0.0.1", 7496),
+    ]
+
+
+def test_interpreting_never_raises_on_any_prefix_of_a_file() -> None:
+    for end in range(len(GOOD)):
+        interpret(GOOD[:end], {}, source="x")

@@ -1,0 +1,39 @@
+"""The file that `qe config init` writes documents every key and changes nothing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.config.model import KillTable, LoginTable, default_config
+from engine.config.reader import interpret
+from engine.config.template import as_toml, template
+
+
+def test_the_template_as_it_stands_is_the_default_configuration() -> None:
+    reading = interpret(template(), {}, source="")
+    assert (reading.config, reading.problems) == (default_config(), ())
+
+
+def test_every_line_that_can_be_uncommented_is_valid_and_still_the_default() -> None:
+    lines = [line.removeprefix("# ") if " = " in line and line.count('"') in (0, 2) else line for line in keys()]
+    reading = interpret("\n".join(lines), {}, source="")
+    assert (reading.config, reading.problems) == (default_config(), ())
+
+
+def keys() -> list[str]:
+    known = {field.name for kind in (LoginTable, KillTable) for field in msgspec.structs.fields(kind)}
+    return [
+        line
+        for line in template().splitlines()
+        if line.startswith("[") or line.removeprefix("# ").split(" = ")[0] in known
+    ]
+
+
+def test_every_key_is_in_the_template() -> None:
+    for kind in (LoginTable, KillTable):
+        for field in msgspec.structs.fields(kind):
+            assert any(line.removeprefix("# ").startswith(f"{field.name} = ") for line in template().splitlines())
+
+
+def test_what_config_show_prints_reads_back_the_same() -> None:
+    assert interpret(as_toml(default_config()), {}, source="").config == default_config()
