@@ -64,7 +64,7 @@ class Exchange:
             markets=self._markets,
             behaviour=behaviour,
         )
-        self._valuation = Valuation(catalogue=catalogue, markets=self._markets)
+        self._valuation = Valuation(ledgers=self._clearing.ledgers.values(), catalogue=catalogue, markets=self._markets)
         self._floor = Floor(
             start_ns=start_ns, markets=self._markets, book=self._book, clearing=self._clearing, behaviour=behaviour
         )
@@ -370,15 +370,18 @@ class Exchange:
         ledger = self._clearing.ledgers[request.account]
         signed = request.quantity * request.sign
         held = ledger.held(request.con_id)
-        before, after = self._valuation.group_requirement(ledger, instrument, signed, self.now_ns)
+        alone = not instrument.is_option and len(ledger.group(instrument.hedging_group)) == 1
+        if alone and held * signed < 0 and abs(signed) <= abs(held):
+            return None  # it only makes a position smaller that covers nothing else
+        headroom = self._valuation.headroom[request.account]
+        before, after = headroom.group_change(instrument, signed, self.now_ns)
         premium = ZERO
         if instrument.is_option and signed > 0 and held >= 0:
             premium = signed * self._markets.last(instrument, self.now_ns) * instrument.multiplier
         if after.initial <= before.initial and not premium:
             return None
-        values = self._valuation.account(ledger, self.now_ns)
-        equity = values.equity_with_loan - premium
-        needed = values.init_margin - before.initial + after.initial
+        equity = headroom.equity_with_loan(self.now_ns) - premium
+        needed = headroom.required(self.now_ns).initial - before.initial + after.initial
         return refusals.margin_short(equity, needed) if equity < needed else None
 
     def _preview(self, request: NewOrder, instrument: Instrument) -> WhatIf:
@@ -386,7 +389,7 @@ class Exchange:
         ledger = self._clearing.ledgers[request.account]
         values = self._valuation.account(ledger, self.now_ns)
         signed = request.quantity * request.sign
-        before, after = self._valuation.group_requirement(ledger, instrument, signed, self.now_ns)
+        before, after = self._valuation.headroom[request.account].group_change(instrument, signed, self.now_ns)
         price = self._markets.last(instrument, self.now_ns)
         commission = commissions.total(instrument, request.quantity, request.quantity * price * instrument.multiplier)
         premium = signed * price * instrument.multiplier if instrument.is_option else ZERO

@@ -96,6 +96,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return min(increment for _, increment in self.rule.increments)
 
     @property
+    def hedging_group(self) -> int:
+        """Contracts of one group offset each other in margin: an underlying and the options on it."""
+        return self.under_con_id or self.con_id
+
+    @property
     def is_option(self) -> bool:
         return self.sec_type in (SecType.OPTION, SecType.FUTURE_OPTION)
 

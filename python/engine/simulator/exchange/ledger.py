@@ -63,6 +63,9 @@ class Ledger:
         self.cash = cash  # base currency; a balance in another one is the position in its pair
         self.contributed = cash  # what the owner put in, less what was taken out
         self.positions: dict[int, Position] = {}
+        self.day = 0  # how many days have begun
+        self.traded: set[int] = set()  # contract ids changed since somebody last cleared this
+        self._groups: dict[int, list[Position]] = {}
 
     # ---- what changes it
 
@@ -129,6 +132,7 @@ class Ledger:
 
     def begin_day(self, mark: Mark) -> None:
         """Start the day's counting at the prices of the rollover."""
+        self.day += 1
         for position in self.positions.values():
             value = position.value(mark(position.instrument)) if position.quantity else ZERO
             position.day_start_value, position.day_flow, position.realized_today = value, ZERO, ZERO
@@ -142,10 +146,17 @@ class Ledger:
     def open_positions(self) -> list[Position]:
         return [position for position in self.positions.values() if position.quantity]
 
+    def group(self, hedging_group: int) -> list[Position]:
+        """Every position, flat ones included, that ever was in this hedging group."""
+        return self._groups.get(hedging_group, [])
+
     def _position(self, instrument: Instrument) -> Position:
+        """The position that is about to change."""
+        self.traded.add(instrument.con_id)
         position = self.positions.get(instrument.con_id)
         if position is None:
             position = self.positions[instrument.con_id] = Position(instrument)
+            self._groups.setdefault(instrument.hedging_group, []).append(position)
         return position
 
     def _pay(

@@ -29,13 +29,11 @@ class Requirement(msgspec.Struct, frozen=True):
     initial: Decimal = ZERO
     maintenance: Decimal = ZERO
 
+    def __sub__(self, other: Requirement) -> Requirement:
+        return Requirement(self.initial - other.initial, self.maintenance - other.maintenance)
+
     def __add__(self, other: Requirement) -> Requirement:
         return Requirement(self.initial + other.initial, self.maintenance + other.maintenance)
-
-
-def group_of(instrument: Instrument) -> int:
-    """The id of the hedging group: the underlying's contract id."""
-    return instrument.under_con_id or instrument.con_id
 
 
 def required(lines: Iterable[Line]) -> Requirement:

@@ -57,6 +57,7 @@ class Markets:
         self._taken: dict[tuple[int, int], tuple[int, Decimal]] = {}
         self._last: dict[int, tuple[int, Decimal]] = {}
         self._closes: dict[int, tuple[int, Decimal]] = {}
+        self.revision = 0  # how often a hand has changed prices
         self.depth: Decimal | None = behaviour.depth
 
     # ---- sessions
@@ -97,25 +98,25 @@ class Markets:
         if market.daily_move_pct is not None:
             instrument = self._catalogue[con_id]
             self._path(instrument).pin(now_ns, self._price(instrument, now_ns), market.daily_move_pct)
-        self._last.clear()
+        self._forget_prices()
 
     def set_price(self, con_id: int, price: Decimal, at_ns: int) -> None:
         """Let the contract trade at this price at an instant, and move on from there."""
         instrument = self._catalogue[con_id]
         self._path(instrument).pin(at_ns, price, self._daily_move(instrument))
-        self._last.clear()
+        self._forget_prices()
 
     def halt(self, con_id: int, now_ns: int) -> None:
         instrument = self._catalogue[con_id]
         self._halted.add(con_id)
         self._path(instrument).pin(now_ns, self._price(instrument, now_ns), ZERO, frozen=True)
-        self._last.clear()
+        self._forget_prices()
 
     def resume(self, con_id: int, now_ns: int) -> None:
         instrument = self._catalogue[con_id]
         self._halted.discard(con_id)
         self._path(instrument).pin(now_ns, self._price(instrument, now_ns), self._daily_move(instrument))
-        self._last.clear()
+        self._forget_prices()
 
     # ---- prices
 
@@ -208,6 +209,10 @@ class Markets:
             if pin.is_scripted:
                 price -= self._model(instrument, pin.at_ns)
         return max(price, ZERO)
+
+    def _forget_prices(self) -> None:
+        self.revision += 1
+        self._last.clear()
 
     def _close(self, instrument: Instrument, phase: _Phase) -> Decimal:
         known = self._closes.get(instrument.con_id)

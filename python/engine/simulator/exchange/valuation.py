@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
-from engine.simulator.exchange import margin
 from engine.simulator.exchange.catalogue import Catalogue
+from engine.simulator.exchange.headroom import Headroom
 from engine.simulator.exchange.instruments import Instrument, SecType
 from engine.simulator.exchange.ledger import Ledger, Position
-from engine.simulator.exchange.margin import Line, Requirement
 from engine.simulator.exchange.market import Markets
 
 ZERO = Decimal(0)
@@ -60,8 +60,11 @@ class AccountValues(msgspec.Struct, frozen=True, kw_only=True):
 class Valuation:
     """Prices positions at the market of an instant."""
 
-    def __init__(self, *, catalogue: Catalogue, markets: Markets) -> None:
-        self._catalogue, self._markets = catalogue, markets
+    def __init__(self, *, ledgers: Iterable[Ledger], catalogue: Catalogue, markets: Markets) -> None:
+        self._markets = markets
+        self.headroom = {
+            ledger.account: Headroom(ledger=ledger, catalogue=catalogue, markets=markets) for ledger in ledgers
+        }
 
     def position(self, account: str, position: Position, now_ns: int) -> PositionView:
         price = self._markets.last(position.instrument, now_ns)
@@ -103,7 +106,7 @@ class Valuation:
                         rates[instrument.contract.symbol] = price
             if instrument.sec_type in (SecType.STOCK, SecType.OPTION, SecType.FUTURE_OPTION):
                 gross += abs(value)
-        needed = self.requirement(ledger, now_ns)
+        needed = self.headroom[ledger.account].required(now_ns)
         equity = ledger.cash + foreign + futures + stocks
         worth = equity + options
         return AccountValues(
@@ -129,35 +132,3 @@ class Valuation:
             realized_total=sum((position.realized for position in ledger.positions.values()), ZERO),
             contributed=ledger.contributed,
         )
-
-    # ---- margin
-
-    def requirement(self, ledger: Ledger, now_ns: int) -> Requirement:
-        """What the whole account needs."""
-        groups: dict[int, list[Line]] = {}
-        for position in ledger.open_positions():
-            line = self._line(position.instrument, position.quantity, now_ns)
-            groups.setdefault(margin.group_of(position.instrument), []).append(line)
-        return sum((margin.required(lines) for lines in groups.values()), Requirement())
-
-    def group_requirement(
-        self, ledger: Ledger, instrument: Instrument, extra: Decimal, now_ns: int
-    ) -> tuple[Requirement, Requirement]:
-        """What the hedging group of a contract needs, before and after trading a signed quantity of it."""
-        group = margin.group_of(instrument)
-        quantities = {
-            position.instrument.con_id: (position.instrument, position.quantity)
-            for position in ledger.positions.values()
-            if position.quantity and margin.group_of(position.instrument) == group
-        }
-        before = margin.required(self._line(found, size, now_ns) for found, size in quantities.values())
-        _, held = quantities.get(instrument.con_id, (instrument, ZERO))
-        quantities[instrument.con_id] = (instrument, held + extra)
-        after = margin.required(self._line(found, size, now_ns) for found, size in quantities.values() if size)
-        return before, after
-
-    def _line(self, instrument: Instrument, quantity: Decimal, now_ns: int) -> Line:
-        underlying = ZERO
-        if instrument.is_option:
-            underlying = self._markets.last(self._catalogue[instrument.under_con_id], now_ns)
-        return Line(instrument, quantity, self._markets.last(instrument, now_ns), underlying)
