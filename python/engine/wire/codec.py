@@ -7,12 +7,14 @@ fields do not fit raises MalformedMessage. Must never guess and never drop: a de
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from engine.wire import (
     layouts_account,
+    layouts_contract,
     layouts_market,
     layouts_open_order,
     layouts_orders,
@@ -21,7 +23,7 @@ from engine.wire import (
 )
 from engine.wire.errors import InvalidValue, MalformedMessage, MessageUnavailable, UnsupportedVersion
 from engine.wire.layout import Layout
-from engine.wire.plans import Decoder, Encoder, decoder, encoder
+from engine.wire.plans import ReadPlan, WritePlan
 from engine.wire.replies import Reply, UnknownReply
 from engine.wire.requests import PlaceOrder, Request, UnknownRequest
 from engine.wire.spelling import keep_spelling
@@ -29,9 +31,15 @@ from engine.wire.spelling import keep_spelling
 VERSION_MIN = 100
 VERSION_MAX = 178
 
-_SUBJECTS = (layouts_session, layouts_account, layouts_orders, layouts_market, layouts_place_order, layouts_open_order)
-
-_M = TypeVar("_M")
+_SUBJECTS = (
+    layouts_session,
+    layouts_account,
+    layouts_orders,
+    layouts_market,
+    layouts_contract,
+    layouts_place_order,
+    layouts_open_order,
+)
 
 
 class _Direction:
@@ -44,44 +52,40 @@ class _Direction:
         self._by_type = {entry.message: entry for entry in layouts}
         self._unknown = unknown
         self._strict = strict
-        self._decoders: dict[int, dict[str, Decoder]] = {}
-        self._encoders: dict[tuple[type, int], Encoder] = {}
+        self._readers: dict[int, dict[str, ReadPlan]] = {}
+        self._writers: dict[tuple[type, int], WritePlan] = {}
+        self.quick: dict[int, dict[str, Callable[[list[str]], Any]]] = {}  # version -> id -> reader
 
     def decode(self, payload: bytes, version: int) -> Any:
-        fields = _split(payload)
-        try:
-            decode = self._decoders[version][fields[0]]
-        except KeyError:
-            return self._decode_first(payload, fields, version)
-        return decode(fields)
-
-    def _decode_first(self, payload: bytes, fields: list[str], version: int) -> Any:
-        """Compile on first use of a message at this version, or name it unknown."""
+        """Read a message the careful way."""
         _check_version(version)
-        entry = self._by_id.get(fields[0])
-        if entry is None or version < entry.since:
-            return self._unknown(_message_id(fields[0]), payload)
-        decode = decoder(entry, version)
-        self._decoders.setdefault(version, {})[fields[0]] = decode
-        return decode(fields)
+        fields = _split(payload)
+        plan = self._readers.get(version, {}).get(fields[0])
+        if plan is None:
+            entry = self._by_id.get(fields[0])
+            if entry is None or version < entry.since:
+                return self._unknown(_message_id(fields[0]), payload)
+            install = partial(self.quick.setdefault(version, {}).__setitem__, fields[0])
+            plan = ReadPlan(entry, version, install)
+            self._readers.setdefault(version, {})[fields[0]] = plan
+        return plan.read(fields)
 
     def encode(self, message: Any, version: int) -> bytes:
         if isinstance(message, UnknownReply | UnknownRequest):
             return message.payload
-        encode = self._encoders.get((type(message), version))
-        if encode is None:
-            encode = self._compile_encoder(type(message), version)
-        return _join(encode(message), type(message).__name__)
+        plan = self._writers.get((type(message), version))
+        if plan is None:
+            plan = self._writers[type(message), version] = self._write_plan(type(message), version)
+        return _join(plan.fields(message), type(message).__name__)
 
-    def _compile_encoder(self, message: type, version: int) -> Encoder:
+    def _write_plan(self, message: type, version: int) -> WritePlan:
         _check_version(version)
         entry = self._by_type.get(message)
         if entry is None:
             raise InvalidValue(message.__name__, "is not a message of this direction")
         if version < entry.since:
             raise MessageUnavailable(message.__name__, version, entry.since)
-        encode = self._encoders[message, version] = encoder(entry, version, strict=self._strict)
-        return encode
+        return WritePlan(entry, version, strict=self._strict)
 
 
 def _split(payload: bytes) -> list[str]:
@@ -91,9 +95,8 @@ def _split(payload: bytes) -> list[str]:
         text = payload.decode("latin-1")  # an old TWS in its own code page; every byte keeps a character
     fields = text.split("\0")
     if fields.pop():
-        raise MalformedMessage(
-            _message_id(fields[0]) if fields else None, "end", len(fields), "the last field has no end"
-        )
+        first = _message_id(fields[0]) if fields else None
+        raise MalformedMessage(first, "end", len(fields), "the last field has no end")
     if not fields:
         raise MalformedMessage(None, "id", 0, "the message is empty")
     return fields
@@ -120,6 +123,8 @@ def _check_version(version: int) -> None:
 
 _REPLIES = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject.REPLIES), UnknownReply, strict=False)
 _REQUESTS = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject.REQUESTS), UnknownRequest, strict=True)
+_QUICK_REPLIES = _REPLIES.quick
+_QUICK_REQUESTS = _REQUESTS.quick
 
 
 def encode_request(request: Request, version: int) -> bytes:
@@ -132,7 +137,12 @@ def encode_request(request: Request, version: int) -> bytes:
 
 def decode_request(payload: bytes, version: int) -> Request:
     """Read a request. An order that would not be written again as it came is malformed."""
-    request: Request = _REQUESTS.decode(payload, version)
+    request: Request
+    try:
+        fields = payload.decode().split("\0")
+        request = _QUICK_REQUESTS[version][fields[0]](fields)
+    except (KeyError, ValueError):
+        request = _REQUESTS.decode(payload, version)
     if isinstance(request, PlaceOrder):
         spelling = keep_spelling(3, _REQUESTS.encode(request, version), payload)
         if spelling is not None:
@@ -147,5 +157,10 @@ def encode_reply(reply: Reply, version: int) -> bytes:
 
 def decode_reply(payload: bytes, version: int) -> Reply:
     """Read a reply."""
-    reply: Reply = _REPLIES.decode(payload, version)
+    reply: Reply
+    try:  # nearly every message looks like one before it; what does not, raises and is read the careful way
+        fields = payload.decode().split("\0")
+        reply = _QUICK_REPLIES[version][fields[0]](fields)
+    except (KeyError, ValueError):
+        reply = _REPLIES.decode(payload, version)
     return reply

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.core.units import BLANK, UNSET, Absent, Flag, Number, Whole
 
@@ -17,6 +17,8 @@ UNSET_WHOLE = "2147483647"
 UNSET_NUMBER = "1.7976931348623157E308"  # as TWS spells it
 UNSET_NUMBER_FROM_CLIENT = "1.7976931348623157e+308"  # as the official Python clients spell it
 
+_MEMO_ENTRIES_MAX = 4096
+_MEMO_TEXT_MAX = 64
 _DIGITS_MAX = 400  # the largest double has 309 digits; anything longer is not a quantity
 _EXPONENT_MAX = 400
 _EXPONENT_FORM = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d{1,3}", re.ASCII)
@@ -42,12 +44,36 @@ _FLAGS: dict[str, Flag] = {"0": False, "1": True, "": BLANK, "false": False, "tr
 _BOOLS = {"0": False, "1": True, "false": False, "true": True}
 
 
-class Kind(NamedTuple):
-    """How one kind of field is read and written. `parse` is None for text, which needs none."""
+class Memo(dict[str, Any]):
+    """A parser that remembers short texts it has read: the same few prices, sizes and flags come again and again.
 
-    name: str
-    parse: Callable[[str], Any] | None
-    write: Callable[[Any], str]
+    `memo[text]` gives the value or raises ValueError. Starts over when full, so it stays small.
+    """
+
+    __slots__ = ("_parse",)
+
+    def __init__(self, parse: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, text: str) -> Any:
+        value = self._parse(text)
+        if len(text) <= _MEMO_TEXT_MAX:
+            if len(self) >= _MEMO_ENTRIES_MAX:
+                self.clear()
+            self[text] = value
+        return value
+
+
+class Kind:
+    """How one kind of field is read and written. `read` is None for text, which needs no reading."""
+
+    __slots__ = ("name", "read", "write")
+
+    def __init__(self, name: str, parse: Callable[[str], Any] | None, write: Callable[[Any], str]) -> None:
+        self.name = name
+        self.read = None if parse is None else Memo(parse)
+        self.write = write
 
 
 def parse_number(text: str) -> Number:
@@ -188,11 +214,26 @@ def write_names(value: tuple[str, ...]) -> str:
     return ",".join(value)
 
 
+def parse_constant(text: str) -> str:
+    """Read a field that says nothing, such as a message's own version: any whole number."""
+    parse_id(text)
+    return text
+
+
+def parse_deprecated(text: str) -> str:
+    """Read a field that is kept empty for the sake of old peers."""
+    if text:
+        raise ValueError(f"{text[:40]!r} in a field that is no longer used")
+    return text
+
+
 TEXT = Kind("text", None, write_text)
+CONSTANT = Kind("version", parse_constant, write_text)
+DEPRECATED = Kind("deprecated", parse_deprecated, write_text)
 NUMBER = Kind("number", parse_number, write_number)
-CLIENT_NUMBER = Kind("number", parse_number, write_client_number)
-SIZE = Kind("number", parse_number, write_size)
-COUNT = Kind("number", parse_number, write_count)
+CLIENT_NUMBER = Kind("client_number", parse_number, write_client_number)
+SIZE = Kind("size", parse_number, write_size)
+COUNT = Kind("count", parse_number, write_count)
 WHOLE = Kind("whole", parse_whole, write_whole)
 ID = Kind("id", parse_id, write_whole)
 REFERENCE = Kind("reference", parse_reference, write_whole)
@@ -222,4 +263,11 @@ def write_escaped(value: object) -> str:
     return "".join(chr(u) if 0 < u < 128 and u != ord("\\") else f"\\u{u:04x}" for u in pairs)
 
 
-ESCAPED = Kind("text", parse_escaped, write_escaped)
+ESCAPED = Kind("escaped", parse_escaped, write_escaped)
+
+KINDS = (
+    *(TEXT, ESCAPED, NAMES),
+    *(NUMBER, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE),
+    *(FLAG, BOOL),
+    *(CONSTANT, DEPRECATED),
+)

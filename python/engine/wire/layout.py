@@ -97,13 +97,21 @@ class Layout(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
     since: int = 0
     nested: tuple[tuple[str, type[msgspec.Struct]], ...] = ()
+    received: Callable[[Any], Any] | None = None  # applied after reading, where one field holds two values
+    sending: Callable[[Any], Any] | None = None  # applied before writing
 
 
 def layout(
-    message_id: int, message: type[msgspec.Struct], *parts: Parts, since: int = 0, **nested: type[msgspec.Struct]
+    message_id: int,
+    message: type[msgspec.Struct],
+    *parts: Parts,
+    since: int = 0,
+    received: Callable[[Any], Any] | None = None,
+    sending: Callable[[Any], Any] | None = None,
+    **nested: type[msgspec.Struct],
 ) -> Layout:
-    """Write a table. Keyword arguments name the nested structures: `contract=Contract`."""
-    return Layout(message_id, message, flatten(parts), since, tuple(nested.items()))
+    """Write a table. The remaining keyword arguments name the nested structures: `contract=Contract`."""
+    return Layout(message_id, message, flatten(parts), since, tuple(nested.items()), received, sending)
 
 
 def flatten(parts: Iterable[Parts]) -> tuple[Part, ...]:

@@ -7,6 +7,7 @@ from engine.wire import replies, requests
 from engine.wire.layout import (
     Layout,
     boolean,
+    flag,
     ident,
     inside,
     layout,
@@ -51,7 +52,7 @@ REPLIES: tuple[Layout, ...] = (
         number("ev_multiplier"),
         text("model_code", since=103),
         whole("last_liquidity", since=136),
-        boolean("pending_price_revision", since=178),
+        flag("pending_price_revision", since=178),
         contract=Contract,
     ),
     layout(53, replies.OpenOrderEnd, version_field("1")),

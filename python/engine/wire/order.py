@@ -76,8 +76,10 @@ Condition: TypeAlias = (
 )
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One order. `total_quantity` is never negative: the side is in `action` (BUY, SELL, SSHORT)."""
+class Order(msgspec.Struct, frozen=True):
+    """One order. Build it by keyword; the order of its attributes may change.
+
+    `total_quantity` is never negative: the side is in `action` (BUY, SELL, SSHORT)."""
 
     action: str = ""
     total_quantity: Number = Decimal(0)
@@ -233,7 +235,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     parent_perm_id: Whole = 0
 
 
-class OrderState(msgspec.Struct, frozen=True, kw_only=True):
+class OrderState(msgspec.Struct, frozen=True):
     """What TWS says about an order beside the order: status, margin effect, commission."""
 
     status: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.contracts import Contract, TagValue
-from engine.core.units import BLANK, Number, Whole
+from engine.core.units import BLANK, Flag, Number, Whole
 from engine.wire.order import Order, OrderState
 
 
@@ -84,7 +84,7 @@ class NextValidId(Reply, frozen=True):  # 9
     order_id: int
 
 
-class ContractDetails(Reply, frozen=True, kw_only=True):  # 10
+class ContractDetails(Reply, frozen=True):  # 10
     req_id: int
     contract: Contract
     last_trade_time: str = ""  # the part of the date field behind the date, e.g. "08:30 US/Central"
@@ -117,6 +117,42 @@ class ContractDetails(Reply, frozen=True, kw_only=True):  # 10
     suggested_size_increment: Number = BLANK  # >= 163 alone, with the others from 164
 
 
+class BondDetails(Reply, frozen=True):  # 18
+    """The answer to a contract details request for a bond."""
+
+    req_id: int
+    contract: Contract
+    cusip: str = ""
+    coupon: Number = BLANK
+    maturity: str = ""
+    issue_date: str = ""
+    ratings: str = ""
+    bond_type: str = ""
+    coupon_type: str = ""
+    convertible: Flag = False
+    callable_: Flag = False
+    putable: Flag = False
+    desc_append: str = ""
+    market_name: str = ""
+    min_tick: Number = BLANK
+    md_size_multiplier: Whole = BLANK  # 110..163
+    order_types: str = ""
+    valid_exchanges: str = ""
+    next_option_date: str = ""
+    next_option_type: str = ""
+    next_option_partial: Flag = False
+    notes: str = ""
+    long_name: str = ""
+    ev_rule: str = ""
+    ev_multiplier: str = ""
+    sec_ids: tuple[TagValue, ...] = ()
+    agg_group: Whole = BLANK  # >= 121
+    market_rule_ids: str = ""  # >= 126
+    min_size: Number = BLANK  # >= 164
+    size_increment: Number = BLANK
+    suggested_size_increment: Number = BLANK
+
+
 class ContractDetailsEnd(Reply, frozen=True):  # 52
     req_id: int
 
@@ -142,7 +178,7 @@ class Execution(Reply, frozen=True):  # 11
     ev_multiplier: Number = BLANK
     model_code: str = ""
     last_liquidity: Whole = BLANK  # >= 136
-    pending_price_revision: bool = False  # >= 178
+    pending_price_revision: Flag = False  # >= 178
 
 
 class ExecutionsEnd(Reply, frozen=True):  # 55
