@@ -268,6 +268,12 @@ class MemoryTransport(asyncio.Transport):
         self._closing = True
         self._loop.call_soon(self._lose, None)
 
+    def reset(self) -> None:
+        """End now and let the peer see a reset; what was under way is lost. Sockets have SO_LINGER for this."""
+        self._out.fall_silent()
+        self._out.sink.fail(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
+        self.fail(ConnectionAbortedError(errno.ECONNABORTED, "reset from this side"))
+
     # --- the network's side ----------------------------------------------------------------------
     def is_open_for_data(self) -> bool:
         """A closed end swallows what still comes; a paused or unborn one lets it wait."""

@@ -1,0 +1,45 @@
+"""What one client has subscribed to. Plain data: the subjects' own files read and write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(slots=True)
+class PnLFeed:
+    """One reqPnL or reqPnLSingle (`con_id` set). `sent` counts its updates: the first one can be incomplete."""
+
+    account: str
+    con_id: int | None = None
+    sent: int = 0
+
+
+@dataclass(slots=True)
+class MarketFeed:
+    """One reqMktData stream and the values last sent on it, by tick type."""
+
+    con_id: int
+    kind: int  # 1 live, 3 delayed
+    last: dict[int, Decimal] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SummaryFeed:
+    accounts: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Subscriptions:
+    """Everything that one connection wants to hear of."""
+
+    positions: bool = False
+    positions_multi: dict[int, str] = field(default_factory=dict)
+    account: str | None = None  # reqAccountUpdates: one at a time
+    account_multi: dict[int, tuple[str, bool]] = field(default_factory=dict)  # account, ledger and net value only
+    summaries: dict[int, SummaryFeed] = field(default_factory=dict)
+    pnl: dict[int, PnLFeed] = field(default_factory=dict)
+    market: dict[int, MarketFeed] = field(default_factory=dict)
+    market_data_type: int = 1
+    auto_bind: bool = False

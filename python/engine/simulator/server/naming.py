@@ -1,0 +1,63 @@
+"""Contracts as people write them in scenario files, and the contracts they mean.
+
+AAPL                        a stock
+FUT ES, FUT ES +1           the nearest month of a future, the next one
+OPT SPY 20260417 500 P      an option on a stock or an index
+FOP ES 20260417 5000 C      an option on the front month of a future
+CASH EUR.USD                a currency pair
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+from engine.core.contracts import Contract
+from engine.simulator.exchange import Catalogue, Instrument
+
+
+class UnknownContract(ValueError):
+    """A contract text that names nothing; says what was expected."""
+
+
+def find_contract(catalogue: Catalogue, text: str) -> Instrument:
+    """The contract that a text names. Options are listed on demand; stocks must exist or be plain symbols."""
+    words = text.split()
+    try:
+        match words:
+            case [symbol]:
+                return catalogue.stock(symbol)
+            case ["FUT", symbol]:
+                return catalogue.future(symbol)
+            case ["FUT", symbol, nth]:
+                return catalogue.future(symbol, int(nth))
+            case ["OPT", symbol, expiry, strike, right]:
+                return catalogue.option(_underlying(catalogue, symbol), _date(expiry), Decimal(strike), _right(right))
+            case ["FOP", symbol, expiry, strike, right]:
+                return catalogue.option(catalogue.future(symbol), _date(expiry), Decimal(strike), _right(right))
+            case ["CASH", pair]:
+                base, _, quote = pair.partition(".")
+                return catalogue.find(Contract(symbol=base, sec_type="CASH", currency=quote))[0]
+            case _:
+                raise UnknownContract(f"{text!r} is not one of: AAPL, FUT ES +1, OPT SPY 20260417 500 P, CASH EUR.USD")
+    except (IndexError, KeyError, InvalidOperation, ValueError) as error:
+        if isinstance(error, UnknownContract):
+            raise
+        raise UnknownContract(
+            f"{text!r} names no contract of the simulator ({error or type(error).__name__})"
+        ) from error
+
+
+def _underlying(catalogue: Catalogue, symbol: str) -> Instrument:
+    indices = catalogue.find(Contract(symbol=symbol, sec_type="IND"))
+    return indices[0] if indices else catalogue.stock(symbol)
+
+
+def _date(text: str) -> date:
+    return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 a calendar day, not a moment
+
+
+def _right(text: str) -> str:
+    if text not in ("C", "P"):
+        raise UnknownContract(f"{text!r}: the right is C or P")
+    return text
