@@ -19,7 +19,6 @@ from engine.simulator.exchange import (
     OrderMessage,
     OrderView,
     PositionChanged,
-    Rejected,
     StatusChanged,
 )
 
@@ -48,12 +47,10 @@ class Memory:
         match event:
             case OrderAccepted(order=view) | StatusChanged(order=view) | OrderMessage(order=view):
                 self.note_order(view)
-            case Rejected():
-                if event.order is not None:
-                    self.note_order(event.order)
-            case Fill(execution=execution, order=view):
+            case Fill(execution=execution, order=after):
                 self.executions[root(execution.exec_id)] = execution
-                self.note_order(view)
+                if after is not None:  # IBKR's own liquidation has no order
+                    self.note_order(after)
             case Correction(execution=execution):
                 self.executions[root(execution.exec_id)] = execution
             case Commission(exec_id=exec_id):
