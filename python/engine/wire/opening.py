@@ -5,7 +5,8 @@ Everything here equals what the codec produces (tests/wire/test_opening.py); wha
 full `ClientSession.resume(...)` afterwards, so nothing is lost by starting early.
 """
 
-RECEIVED_LIMIT = 0xFFFFFF + 4  # bytes kept for the full session; by then it has long taken over
+FRAME_LIMIT = 0xFFFFFF
+RECEIVED_LIMIT = 2 * FRAME_LIMIT  # bytes kept for the full session, which has long taken over by then
 
 
 def hello(minimum: int = 100, maximum: int = 178) -> bytes:
@@ -52,8 +53,14 @@ class Opening:
         self.accounts: tuple[str, ...] = ()
         self.client_id_in_use = False
         self.fault = ""
-        self.received = b""  # every byte after the server's hello, for ClientSession.resume(buffered=...)
-        self._unread = b""
+        self._stream = bytearray()  # everything received
+        self._read = 0  # how much of it has been read
+        self._hello_end = 0
+
+    @property
+    def received(self) -> bytes:
+        """Every byte after the server's hello, read or not, for ClientSession.resume(buffered=...)."""
+        return bytes(self._stream[self._hello_end :]) if self._hello_end else b""
 
     @property
     def ready(self) -> bool:
@@ -62,25 +69,27 @@ class Opening:
 
     def feed(self, data: bytes) -> None:
         """Take received bytes in."""
-        if self.version is not None:
-            self.received += data
-        self._unread += data
-        while not self.fault and len(self._unread) >= 4:
-            end = 4 + int.from_bytes(self._unread[:4], "big")
-            if end > RECEIVED_LIMIT or len(self.received) > RECEIVED_LIMIT:
-                self.fault = "more data than a TWS opening can hold: probably not a TWS port"
+        stream = self._stream
+        if self.fault or len(stream) > RECEIVED_LIMIT:
+            self.fault = self.fault or "more data than a TWS opening can hold"
+            return
+        stream += data
+        while not self.fault and len(stream) >= self._read + 4:
+            start = self._read + 4
+            end = start + int.from_bytes(stream[self._read : start], "big")
+            if end - start > FRAME_LIMIT:
+                self.fault = "a frame larger than TWS sends: check host and port"
+            if self.fault or len(stream) < end:
                 return
-            if len(self._unread) < end:
-                return
-            payload, self._unread = self._unread[4:end], self._unread[end:]
+            fields = bytes(stream[start:end]).split(b"\0")
+            self._read = end
             if self.version is None:
-                self._read_hello(payload)
-                self.received = self._unread
+                self._hello_end = end
+                self._read_hello(fields)
             else:
-                self._read_message(payload.split(b"\0"))
+                self._read_message(fields)
 
-    def _read_hello(self, payload: bytes) -> None:
-        fields = payload.split(b"\0")
+    def _read_hello(self, fields: list[bytes]) -> None:
         if fields[0] == b"-1":
             self.fault = "the server redirects elsewhere, which is never followed"
         elif len(fields) != 3 or not fields[0].isdigit() or len(fields[0]) > 9:

@@ -1,0 +1,137 @@
+"""A field is read exactly or refused; blank, unset, zero and infinity are four different values."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.units import BLANK, UNSET
+from engine.wire import fields
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", BLANK),
+        ("0", Decimal(0)),
+        ("2147483647", UNSET),
+        ("9223372036854775807", UNSET),
+        ("-9223372036854775808", UNSET),
+        ("1.7976931348623157E308", UNSET),
+        ("1.7976931348623157e+308", UNSET),
+        ("1.7976931348623157E+308", UNSET),
+        ("Infinity", Decimal("Infinity")),
+        ("Infinite", Decimal("Infinity")),
+        ("-12.50", Decimal("-12.50")),
+        ("1e-05", Decimal("0.00001")),
+        ("1.0E7", Decimal("10000000")),
+        (".5", Decimal("0.5")),
+    ],
+)
+def test_numbers_are_read_in_every_spelling_a_peer_uses(text: str, value: object) -> None:
+    read = fields.parse_number(text)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN",
+        "nan",
+        "sNaN",
+        "abc",
+        " 1",
+        "1 ",
+        "1_000",
+        "1,5",
+        "--1",
+        "1-2",
+        "1.2.3",
+        ".",
+        "-",
+        "+",
+        "0x10",
+        "١٢",
+        "1e",
+        "e5",
+    ]
+    + ["1E999999999", "1e-999999999", "1e1000", "9" * 401, "1" * 500 + "e5", "None"],
+)
+def test_what_is_not_exactly_a_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="number|range"):
+        fields.parse_number(text)
+
+
+@pytest.mark.parametrize("text", ["1.0", "1e3", " 1", "1_0", "x", "٣", "+1", "1-", "-", "9" * 401])
+@pytest.mark.parametrize("parse", [fields.parse_whole, fields.parse_id, fields.parse_reference])
+def test_what_is_not_exactly_a_whole_number_is_refused(text: str, parse: fields.Memo) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        parse(text)
+
+
+def test_blank_is_a_value_for_some_fields_none_for_ids_and_an_error_where_a_number_must_be() -> None:
+    assert fields.parse_whole("") is BLANK
+    assert fields.parse_reference("") == 0
+    with pytest.raises(ValueError, match="blank"):
+        fields.parse_id("")
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", False), ("1", True), ("", BLANK), ("true", True), ("false", False)])
+def test_flags_are_yes_no_or_nothing(text: str, value: object) -> None:
+    assert fields.parse_flag(text) is value
+
+
+@pytest.mark.parametrize("text", ["2", "-1", "yes", "True", "01", " "])
+def test_other_flags_are_refused(text: str) -> None:
+    for parse in (fields.parse_flag, fields.parse_bool):
+        with pytest.raises(ValueError, match="neither"):
+            parse(text)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=8))
+def test_a_number_written_is_read_back_equal_and_without_an_exponent(value: Decimal) -> None:
+    written = fields.write_number(value)
+    assert "E" not in written
+    assert fields.parse_number(written) == value
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")))
+def test_escaped_text_is_ascii_on_the_wire_and_itself_again_behind_it(text: str) -> None:
+    written = fields.write_escaped(text)
+    assert written.isascii()
+    assert fields.parse_escaped(written) == text
+
+
+def test_escaped_text_is_what_python_clients_unescape() -> None:
+    text = "Crédit Agricole – 𝛼\\u0041 C:\\temp"
+    assert (
+        fields.write_escaped(text).encode().decode("unicode-escape").encode("utf-16", "surrogatepass").decode("utf-16")
+        == text
+    )
+
+
+@pytest.mark.parametrize("value", [1.5, "1", None, True, Decimal("NaN")])
+def test_only_exact_numbers_are_written(value: object) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        fields.NUMBER.write(value)
+
+
+def test_sizes_are_written_whole_for_clients_that_read_them_as_integers() -> None:
+    assert fields.write_size(Decimal("100.00")) == "100"
+    assert fields.write_size(Decimal("1E+2")) == "100"
+    assert fields.write_size(Decimal("0.5")) == "0.5"
+    with pytest.raises(ValueError, match="fraction"):
+        fields.write_count(Decimal("0.5"))
+
+
+def test_a_memo_stays_small_and_forgets_nothing_true() -> None:
+    memo = fields.Memo(fields.parse_number)
+    for number in range(3 * 4096):
+        assert memo[str(number)] == number
+    assert len(memo) <= 4096
+    assert memo["1.5" + "0" * 100] == Decimal("1.5")
+    assert "1.5" + "0" * 100 not in memo

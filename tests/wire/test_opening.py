@@ -1,0 +1,113 @@
+"""The emergency opening says what the codec says, needs nothing to say it, and hands everything it heard on."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from engine.wire import opening
+from engine.wire.codec import encode_reply, encode_request
+from engine.wire.frames import frame
+from engine.wire.opening import Opening
+from engine.wire.replies import ErrorMessage, ManagedAccounts, NextValidId, OpenOrderEnd, Reply
+from engine.wire.requests import ReqAllOpenOrders, ReqGlobalCancel, ReqPositions, StartApi
+from engine.wire.sessions import ClientSession, Ready
+
+VERSIONS = range(100, 179)
+HELLO = frame(b"178\x0020260911 09:30:00 EST\x00")
+
+
+def replies(*messages: Reply) -> bytes:
+    return b"".join(frame(encode_reply(message, 178)) for message in messages)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_its_bytes_are_the_codecs_bytes(version: int) -> None:
+    assert opening.start_api(version, 9000) == frame(encode_request(StartApi(9000), version))
+    assert opening.global_cancel(version) == frame(encode_request(ReqGlobalCancel(), version))
+    assert opening.req_all_open_orders(version) == frame(encode_request(ReqAllOpenOrders(), version))
+    assert opening.req_positions(version) == frame(encode_request(ReqPositions(), version))
+
+
+def test_it_imports_nothing() -> None:
+    tree = ast.parse(Path(opening.__file__).read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def test_it_says_hello_as_a_session_does() -> None:
+    assert opening.hello() == ClientSession(1).hello() == b"API\0\0\0\0\x09v100..178"
+    assert (
+        opening.hello(157, 157) == ClientSession(1, min_version=157, max_version=157).hello() == b"API\0\0\0\0\x04v157"
+    )
+
+
+def test_it_is_ready_when_id_and_accounts_are_there_however_the_stream_is_cut() -> None:
+    stream = HELLO + replies(ManagedAccounts(("DU1", "DU2")), ErrorMessage(-1, 2104, "farm ok"), NextValidId(41))
+    for cut in range(len(stream) + 1):
+        reader = Opening()
+        reader.feed(stream[:cut])
+        assert reader.ready == (cut == len(stream))
+        reader.feed(stream[cut:])
+        assert (reader.version, reader.server_time) == (178, "20260911 09:30:00 EST")
+        assert (reader.accounts, reader.next_order_id, reader.ready) == (("DU1", "DU2"), 41, True)
+        assert reader.received == stream[len(HELLO) :]
+
+
+def test_it_notices_that_the_client_id_is_in_use() -> None:
+    reader = Opening()
+    reader.feed(HELLO + replies(ErrorMessage(-1, 326, "client id is already in use")))
+    assert reader.client_id_in_use
+    assert not reader.ready
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        frame(b"-1\x0010.0.0.1:4001\x00"),
+        frame(b"hello"),
+        frame(b"178\x00time\x00extra\x00"),
+        frame(b""),
+        HELLO + b"\xff\xff\xff\xff",
+    ],
+)
+def test_it_calls_what_is_not_a_tws_opening_a_fault_and_never_raises(stream: bytes) -> None:
+    reader = Opening()
+    for byte in stream:
+        reader.feed(bytes([byte]))
+    assert reader.fault
+    assert not reader.ready
+
+
+def test_a_full_session_resumes_with_every_message_the_opening_heard() -> None:
+    said = [ManagedAccounts(("DU1",)), NextValidId(41), OpenOrderEnd()]
+    stream = replies(*said)
+    for cut in range(len(stream) + 1):
+        reader = Opening()
+        reader.feed(HELLO + stream[:cut])
+        session = ClientSession.resume(
+            client_id=9000,
+            version=reader.version or 0,
+            server_time=reader.server_time,
+            accounts=reader.accounts,
+            next_order_id=reader.next_order_id,
+            buffered=reader.received,
+        )
+        was_ready = session.ready
+        events = session.receive(b"") + session.receive(stream[cut:])
+        assert [event for event in events if isinstance(event, Reply)] == said
+        assert [event for event in events if isinstance(event, Ready)] == ([] if was_ready else [Ready(("DU1",), 41)])
+        assert session.send(ReqGlobalCancel()) == opening.global_cancel(178)
+
+
+def test_it_keeps_no_more_than_its_limit() -> None:
+    reader = Opening()
+    reader.feed(HELLO)
+    chunk = frame(bytes(1 << 20))
+    for _ in range(40):
+        reader.feed(chunk)
+    assert reader.fault
+    assert len(reader.received) <= opening.RECEIVED_LIMIT + len(chunk)
