@@ -37,32 +37,30 @@ def test_numbers_are_read_in_every_spelling_a_peer_uses(text: str, value: object
     assert type(read) is type(value)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "NaN",
-        "nan",
-        "sNaN",
-        "abc",
-        " 1",
-        "1 ",
-        "1_000",
-        "1,5",
-        "--1",
-        "1-2",
-        "1.2.3",
-        ".",
-        "-",
-        "+",
-        "0x10",
-        "١٢",
-        "1e",
-        "e5",
-    ]
-    + ["1E999999999", "1e-999999999", "1e1000", "9" * 401, "1" * 500 + "e5", "None"],
-)
+NOT_NUMBERS = [
+    "NaN",
+    "nan",
+    "sNaN",
+    "abc",
+    "1_000",
+    "1,5",
+    "--1",
+    "1-2",
+    "1.2.3",
+    ".",
+    "-",
+    "+",
+    "0x10",
+    "١٢",
+    "1e",
+    "e5",
+]
+HOSTILE = ["None", " 1", "1 ", "1E999999999", "1e-999999999", "1e1000", "9" * 401, "1" * 500 + "e5"]
+
+
+@pytest.mark.parametrize("text", [*NOT_NUMBERS, *HOSTILE])
 def test_what_is_not_exactly_a_number_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="number|range"):
+    with pytest.raises(ValueError, match=r"number|range"):
         fields.parse_number(text)
 
 

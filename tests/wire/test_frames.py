@@ -1,6 +1,8 @@
-"""Frames come out as they went in, however the stream is cut, and a hostile length is refused before it costs memory."""
+"""Frames come out as they went in, however the stream is cut; a hostile length is refused before it costs memory."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ def test_payloads_survive_any_cutting_of_the_stream(payloads: list[bytes], cuts:
     stream = b"".join(frame(payload) for payload in payloads)
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     reader = FrameReader()
-    received = [p for start, end in zip(places, places[1:], strict=False) for p in reader.feed(stream[start:end])]
+    received = [p for start, end in pairwise(places) for p in reader.feed(stream[start:end])]
     assert received == payloads
     assert reader.pending == b""
 

@@ -8,6 +8,7 @@ message twice or not at all.
 from __future__ import annotations
 
 import re
+from typing import Generic, TypeVar
 
 from engine.wire.codec import (
     VERSION_MAX,
@@ -74,7 +75,58 @@ class _Handshake:
         return buffer[start : start + size], buffer[start + size :]
 
 
-class ClientSession:
+Event = TypeVar("Event")
+
+
+class _Session(Generic[Event]):
+    """What both ends have in common: a handshake frame, then messages, until a ProtocolError ends it."""
+
+    def __init__(self, prefix: bytes, min_version: int, max_version: int) -> None:
+        if not VERSION_MIN <= min_version <= max_version <= VERSION_MAX:
+            raise UnsupportedVersion(f"{min_version}..{max_version}", VERSION_MIN, VERSION_MAX)
+        self.version = 0  # 0 until the other end's hello
+        self._min_version = min_version
+        self._max_version = max_version
+        self._handshake = _Handshake(prefix)
+        self._frames = FrameReader()
+        self._failure: ProtocolError | None = None
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take received bytes in and report what they complete."""
+        if self._failure is not None:
+            raise self._failure
+        events: list[Event] = []
+        try:
+            if not self.version:
+                first = self._handshake.feed(data)
+                if first is None:
+                    return events
+                payload, data = first
+                events.append(self._read_hello(payload))
+            for payload in self._frames.feed(data):
+                self._read_message(payload, events)
+        except FrameTooLarge as error:
+            for whole in error.events:
+                if isinstance(whole, bytes):
+                    self._read_message(whole, events)
+            self._fail(error, events)
+        except ProtocolError as error:
+            self._fail(error, events)
+        return events
+
+    def _fail(self, error: ProtocolError, events: list[Event]) -> None:
+        self._failure = error
+        error.events = tuple(events)
+        raise error
+
+    def _read_hello(self, payload: bytes) -> Event:
+        raise NotImplementedError
+
+    def _read_message(self, payload: bytes, events: list[Event]) -> None:
+        raise NotImplementedError
+
+
+class ClientSession(_Session[ClientEvent]):
     """The client's end: hello → ServerHello → start_api → Ready, then requests and replies."""
 
     def __init__(
@@ -86,22 +138,16 @@ class ClientSession:
         min_version: int = VERSION_MIN,
         max_version: int = VERSION_MAX,
     ) -> None:
-        if not VERSION_MIN <= min_version <= max_version <= VERSION_MAX:
-            raise UnsupportedVersion(f"{min_version}..{max_version}", VERSION_MIN, VERSION_MAX)
+        super().__init__(b"", min_version, max_version)
         self.client_id = client_id
-        self.version = 0  # 0 until the server's hello
         self.server_time = ""
         self.accounts: tuple[str, ...] = ()
         self.next_order_id: int | None = None
         self.ready = False
         self._connect_options = connect_options
         self._optional_capabilities = optional_capabilities
-        self._min_version = min_version
-        self._max_version = max_version
-        self._handshake = _Handshake(b"")
-        self._frames = FrameReader()
         self._started = False
-        self._failure: ProtocolError | None = None
+        self._resumed = b""
 
     @classmethod
     def resume(
@@ -128,13 +174,11 @@ class ClientSession:
         session._resumed = buffered
         return session
 
-    _resumed = b""
-
     def hello(self) -> bytes:
         """The first bytes to send."""
-        if not self._connect_options:
-            return hello(self._min_version, self._max_version)
         low, high = self._min_version, self._max_version
+        if not self._connect_options:
+            return hello(low, high)
         versions = f"v{low}" if low == high else f"v{low}..{high}"
         return _API + frame(f"{versions} {self._connect_options}".encode())
 
@@ -155,40 +199,18 @@ class ClientSession:
 
     def receive(self, data: bytes) -> list[ClientEvent]:
         """Take received bytes in and report what they complete."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[ClientEvent] = []
-        try:
-            if not self.version:
-                first = self._handshake.feed(data)
-                if first is None:
-                    return events
-                payload, data = first
-                self._read_hello(payload)
-                events.append(ServerHello(self.version, self.server_time))
+        if self._resumed:
             data, self._resumed = self._resumed + data, b""
-            for payload in self._frames.feed(data):
-                self._read_reply(payload, events)
-        except FrameTooLarge as error:
-            for payload in _payloads(error):
-                self._read_reply(payload, events)
-            self._fail(error, events)
-        except ProtocolError as error:
-            self._fail(error, events)
-        return events
+        return super().receive(data)
 
-    def _fail(self, error: ProtocolError, events: list[ClientEvent]) -> None:
-        self._failure = error
-        error.events = tuple(events)
-        raise error
-
-    def _read_hello(self, payload: bytes) -> None:
+    def _read_hello(self, payload: bytes) -> ServerHello:
         fields = payload.split(b"\0")
         if fields[0] == b"-1":
             raise Redirected(fields[1].decode("latin-1") if len(fields) > 1 else "")
         if len(fields) != 3 or fields[2] or not fields[0].isdigit() or len(fields[0]) > 9:
             raise NotTws(payload)
         self._accept(int(fields[0]), fields[1].decode("latin-1"))
+        return ServerHello(self.version, self.server_time)
 
     def _accept(self, version: int, server_time: str) -> None:
         if not self._min_version <= version <= self._max_version:
@@ -196,9 +218,9 @@ class ClientSession:
         self.version = version
         self.server_time = server_time
 
-    def _read_reply(self, payload: bytes, events: list[ClientEvent]) -> None:
+    def _read_message(self, payload: bytes, events: list[ClientEvent]) -> None:
         try:
-            reply: Reply = decode_reply(payload, self.version)
+            reply = decode_reply(payload, self.version)
         except MalformedMessage as error:
             events.append(Malformed(error, payload))
             return
@@ -216,21 +238,14 @@ class ClientSession:
             events.append(Ready(self.accounts, self.next_order_id))
 
 
-class ServerSession:
+class ServerSession(_Session[ServerEvent]):
     """The server's end: ClientHello → accept → Started, then requests and replies."""
 
     def __init__(self, *, max_version: int = VERSION_MAX, min_version: int = VERSION_MIN) -> None:
-        if not VERSION_MIN <= min_version <= max_version <= VERSION_MAX:
-            raise UnsupportedVersion(f"{min_version}..{max_version}", VERSION_MIN, VERSION_MAX)
-        self.version = 0  # 0 until the client's hello
-        self.client_id: int | None = None
+        super().__init__(_API, min_version, max_version)
+        self.client_id: int | None = None  # None until the client starts
         self.optional_capabilities = ""
-        self._min_version = min_version
-        self._max_version = max_version
-        self._handshake = _Handshake(_API)
-        self._frames = FrameReader()
         self._accepted = False
-        self._failure: ProtocolError | None = None
 
     def accept(self, time: str) -> bytes:
         """The server's hello. Send it in a write of its own: some clients throw away what is coalesced with it."""
@@ -247,34 +262,7 @@ class ServerSession:
             raise OutOfOrder("a reply before accept(): answer ClientHello with accept(time) first")
         return frame(encode_reply(reply, self.version))
 
-    def receive(self, data: bytes) -> list[ServerEvent]:
-        """Take received bytes in and report what they complete."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[ServerEvent] = []
-        try:
-            if not self.version:
-                first = self._handshake.feed(data)
-                if first is None:
-                    return events
-                payload, data = first
-                events.append(self._read_offer(payload))
-            for payload in self._frames.feed(data):
-                self._read_request(payload, events)
-        except FrameTooLarge as error:
-            for payload in _payloads(error):
-                self._read_request(payload, events)
-            self._fail(error, events)
-        except ProtocolError as error:
-            self._fail(error, events)
-        return events
-
-    def _fail(self, error: ProtocolError, events: list[ServerEvent]) -> None:
-        self._failure = error
-        error.events = tuple(events)
-        raise error
-
-    def _read_offer(self, payload: bytes) -> ClientHello:
+    def _read_hello(self, payload: bytes) -> ClientHello:
         offer = _OFFER.fullmatch(payload)
         if offer is None:
             raise NotTws(_API + payload)
@@ -285,9 +273,9 @@ class ServerSession:
         self.version = min(high, self._max_version)
         return ClientHello(low, high, (offer[3] or b"").decode("latin-1"))
 
-    def _read_request(self, payload: bytes, events: list[ServerEvent]) -> None:
+    def _read_message(self, payload: bytes, events: list[ServerEvent]) -> None:
         try:
-            request: Request = decode_request(payload, self.version)
+            request = decode_request(payload, self.version)
         except MalformedMessage as error:
             events.append(Malformed(error, payload))
             return
@@ -297,7 +285,3 @@ class ServerSession:
             events.append(Started(request.client_id, request.optional_capabilities))
         else:
             events.append(request)
-
-
-def _payloads(error: FrameTooLarge) -> list[bytes]:
-    return [payload for payload in error.events if isinstance(payload, bytes)]
