@@ -155,6 +155,9 @@ class OrderDesk:
         return self._server.act(lambda now_ns: self._server.exchange.place(now_ns, asked))
 
     def _note_id(self, client_id: int, order_id: int) -> None:
+        if words.is_manual(client_id, order_id):
+            self._manual_orders = max(self._manual_orders, -order_id)
+            return
         self._next_ids[client_id] = max(self.next_id(client_id), order_id + 1)
 
     def submit_kept(self) -> None:
