@@ -79,7 +79,7 @@ class Catalogue:
         else:
             sec_types = [wanted.sec_type] if wanted.sec_type else list(SecType)
             pool = [found for sec_type in sec_types for found in self._listed(wanted.symbol, sec_type)]
-        return [instrument for instrument in pool if _fits(instrument.contract, wanted)]
+        return [instrument for instrument in pool if _fits(instrument, wanted)]
 
     def future(self, symbol: str, nth: int = 0) -> Instrument:
         """The nth nearest month of a future."""
@@ -103,8 +103,9 @@ class Catalogue:
         return [found for found in self._by_id.values() if found.contract.local_symbol == local_symbol]
 
 
-def _fits(have: Contract, want: Contract) -> bool:
+def _fits(instrument: Instrument, want: Contract) -> bool:
     """Does every field that the description names agree? A blank field agrees with everything."""
+    have = instrument.contract
     texts = (
         (want.sec_type, have.sec_type),
         (want.currency, have.currency),
@@ -116,10 +117,10 @@ def _fits(have: Contract, want: Contract) -> bool:
     )
     if any(wanted and wanted != there for wanted, there in texts):
         return False
-    if want.exchange and want.exchange not in (have.exchange, have.primary_exchange, "SMART"):
-        return False
-    if want.exchange == "SMART" and have.exchange != "SMART":
+    if want.exchange and want.exchange not in instrument.valid_exchanges.split(","):
         return False
     if isinstance(want.strike, Decimal) and want.strike != 0 and want.strike != have.strike:
         return False
+    if len(want.last_trade_date) == len("YYYYMM"):  # a month is the contract's month, not that of its last day
+        return instrument.contract_month == want.last_trade_date
     return have.last_trade_date.startswith(want.last_trade_date)

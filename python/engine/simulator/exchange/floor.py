@@ -43,6 +43,7 @@ class Floor:
         self._book = book
         self._clearing = clearing
         self._agenda = Agenda()
+        self._ending: set[int] = set()  # contracts whose end is on the agenda
         self.events: list[Event] = []
 
     # ---- time
@@ -52,6 +53,8 @@ class Floor:
             if not self._is_stale(*item):
                 return item[0]
             self._agenda.pop()
+            if item[1] == Due.EXPIRE_CONTRACT:
+                self._ending.discard(item[2])
         return None
 
     def advance(self, to_ns: int) -> None:
@@ -66,7 +69,8 @@ class Floor:
 
     def watch_expiry(self, instrument: Instrument) -> None:
         """A position in this contract exists: see to it when the contract ends."""
-        if instrument.expiry_ns is not None:
+        if instrument.expiry_ns is not None and instrument.con_id not in self._ending:
+            self._ending.add(instrument.con_id)
             self._agenda.add(max(instrument.expiry_ns, self.now_ns), Due.EXPIRE_CONTRACT, instrument.con_id)
 
     def _is_stale(self, at_ns: int, due: int, key: int) -> bool:
@@ -75,6 +79,8 @@ class Floor:
         order = self._book.get(key)
         if order is None or not order.is_open:
             return True
+        if due == Due.EXPIRE_ORDER:
+            return order.expires_ns != at_ns
         return due == Due.LOOK and order.wake_ns != at_ns
 
     def _happen(self, due: Due, key: int) -> None:
@@ -99,8 +105,7 @@ class Floor:
     def accept(self, request: NewOrder, instrument: Instrument) -> LiveOrder:
         """Take a new order in. What it is part of (parent, siblings) is transmitted with it."""
         order = self._book.add(request, instrument, self.now_ns)
-        if instrument.expiry_ns is not None:
-            self.watch_expiry(instrument)
+        self.watch_expiry(instrument)
         if not request.transmit:
             order.status = Status.INACTIVE
             self.events.append(OrderAccepted(self.now_ns, order.view()))
@@ -159,7 +164,7 @@ class Floor:
 
     def _transmit_family(self, parent: LiveOrder) -> None:
         for relative in (parent, *self._book.children(parent)):
-            if relative.is_open and not relative.transmitted and relative.request.transmit is False:
+            if relative.is_open and not relative.transmitted:
                 self.transmit(relative)
 
     def _acknowledge(self, order: LiveOrder) -> None:
@@ -174,16 +179,13 @@ class Floor:
         request, instrument = order.request, order.instrument
         order.active_from_ns = self.now_ns + self.behaviour.fill_latency_ns
         liquid = checks.needs_liquid_hours(request, instrument, is_triggered=False)
-        day_hours = liquid and instrument.sec_type is SecType.STOCK
-        if request.tif != Tif.GTC:
-            order.expires_ns = self._markets.session(instrument, self.now_ns, liquid=day_hours).end_ns
-            self._agenda.add(order.expires_ns, Due.EXPIRE_ORDER, order.perm_id)
+        self._set_expiry(order)
         if checks.ignores_outside_rth(request, instrument):
             self.say(order, refusals.OUTSIDE_RTH_IGNORED)
         if self._markets.is_halted(instrument.con_id):
             self.say(order, refusals.HALTED_NOTICE)
         elif not self._markets.is_open(instrument, self.now_ns, liquid=liquid):
-            opens_ns = self._markets.session(instrument, self.now_ns, liquid=liquid).start_ns
+            opens_ns = self._markets.next_open_ns(instrument, self.now_ns, liquid=liquid)
             self._set_status(order, Status.PRE_SUBMITTED, force=True)
             self.say(order, matching.queued_notice(order, opens_ns))
         if request.order_type == OrderType.TRAIL:
@@ -192,13 +194,28 @@ class Floor:
             order.stop_price = request.aux_price
         self._look(order)
 
+    def _set_expiry(self, order: LiveOrder) -> None:
+        """A day order ends with the session it works in; a future's stop may wait through the whole of it."""
+        request, instrument = order.request, order.instrument
+        if request.tif == Tif.GTC:
+            order.expires_ns = None
+            return
+        liquid = instrument.sec_type is SecType.STOCK and checks.needs_liquid_hours(
+            request, instrument, is_triggered=False
+        )
+        order.expires_ns = self._markets.session(instrument, self.now_ns, liquid=liquid).end_ns
+        self._agenda.add(order.expires_ns, Due.EXPIRE_ORDER, order.perm_id)
+
     def _take_change(self, order: LiveOrder) -> None:
         request, order.pending_change = order.pending_change, None
         if request is None:
             return
         order.request = request
-        if request.quantity <= order.filled:  # nothing is left to do
-            self.end(order)
+        if request.quantity <= order.filled:  # less than was filled on the way: nothing is left to do
+            order.request = msgspec.structs.replace(request, quantity=order.filled)
+            self._complete(order, Status.FILLED, f"Filled Size: {order.filled:f}")
+            self.events.append(StatusChanged(self.now_ns, order.view()))
+            self._release_children(order)
             return
         order.is_resting = False
         if request.order_type == OrderType.TRAIL:
@@ -210,6 +227,8 @@ class Floor:
             self.transmit(order)
             return
         self.events.append(StatusChanged(self.now_ns, order.view()))
+        if order.is_acknowledged and not order.is_child_held:
+            self._set_expiry(order)
         self._look(order)
 
     # ---- looking for a fill
@@ -236,7 +255,7 @@ class Floor:
             order.is_resting = False
             if order.status is Status.SUBMITTED:
                 self._set_status(order, Status.PRE_SUBMITTED)
-            return None if self._markets.settings(instrument.con_id).closed else self._opening_ns(order, liquid)
+            return self._markets.next_open_ns(instrument, self.now_ns, liquid=liquid)
         if order.stop_price is not None and not order.is_triggered:
             matching.follow(order, self._markets.last(instrument, self.now_ns))
         short_of_liquidity = self._try_fill(order)
@@ -247,9 +266,6 @@ class Floor:
             return None
         self._rest(order)
         return self._next_look_ns(order, liquid=liquid, next_step=short_of_liquidity)
-
-    def _opening_ns(self, order: LiveOrder, liquid: bool) -> int:
-        return self._markets.session(order.instrument, self.now_ns, liquid=liquid).start_ns
 
     def _try_fill(self, order: LiveOrder) -> bool:
         """Fill what can be filled. True when more could be filled as soon as there is more to take."""
@@ -292,10 +308,14 @@ class Floor:
         self.events += self._clearing.book_fill(order, quantity, price, self.now_ns)
         self._reduce_rivals(order, wanted)
         if not order.is_open:
-            for child in self._book.children(order):
-                if child.is_open and child.transmitted and child.is_acknowledged:
-                    child.why_held = ""
-                    self._activate(child)
+            self._release_children(order)
+
+    def _release_children(self, order: LiveOrder) -> None:
+        """The parent is filled: its children may work."""
+        for child in self._book.children(order):
+            if child.is_open and child.transmitted and child.is_acknowledged:
+                child.why_held = ""
+                self._activate(child)
 
     def _reduce_rivals(self, order: LiveOrder, wanted: Decimal) -> None:
         """One cancels the others (type 1), or takes its share of what it wanted out of them (2 and 3)."""
@@ -325,6 +345,7 @@ class Floor:
             self.events.append(StatusChanged(self.now_ns, order.view()))
 
     def _expire_contract(self, con_id: int) -> None:
+        self._ending.discard(con_id)
         for order in self._book.open():
             if order.instrument.con_id == con_id:
                 self.end(order, "Contract expired")

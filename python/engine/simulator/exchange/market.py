@@ -85,6 +85,13 @@ class Markets:
         """The session that holds this instant or else the next one."""
         return instrument.calendar.current_or_next(at_ns, liquid=liquid)
 
+    def next_open_ns(self, instrument: Instrument, at_ns: int, *, liquid: bool) -> int:
+        """When the next session after this instant opens."""
+        coming = self.session(instrument, at_ns, liquid=liquid)
+        if coming.start_ns <= at_ns:
+            coming = self.session(instrument, coming.end_ns, liquid=liquid)
+        return coming.start_ns
+
     # ---- what a scenario may do
 
     def settings(self, con_id: int) -> Market:

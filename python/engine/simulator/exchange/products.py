@@ -285,7 +285,7 @@ def option(underlying: Instrument, expiry: date, strike: Decimal, right: str) ->
     sec_type = SecType.FUTURE_OPTION if on_future else SecType.OPTION
     symbol = underlying.contract.symbol
     multiplier = underlying.multiplier if on_future else D(100)
-    under_class = underlying.contract.symbol
+    trading_class = _option_class(underlying, expiry)
     exchange, rule, calendar = "SMART", CENTS, calendars.US_OPTIONS
     if on_future:
         exchange, rule, calendar = underlying.contract.exchange, FUTURE_OPTION_TICKS, underlying.calendar
@@ -301,8 +301,8 @@ def option(underlying: Instrument, expiry: date, strike: Decimal, right: str) ->
         multiplier=str(multiplier),
         exchange=exchange,
         currency="USD",
-        local_symbol=_option_local_symbol(symbol, expiry, strike, right, on_future),
-        trading_class=under_class,
+        local_symbol=_option_local_symbol(trading_class, expiry, strike, right, on_future),
+        trading_class=trading_class,
     )
     return Instrument(
         con_id=contract.con_id,
@@ -325,10 +325,22 @@ def option(underlying: Instrument, expiry: date, strike: Decimal, right: str) ->
     )
 
 
-def _option_local_symbol(symbol: str, expiry: date, strike: Decimal, right: str, on_future: bool) -> str:
+def _option_class(underlying: Instrument, expiry: date) -> str:
+    """Weekly series of indices and futures trade under a name of their own."""
+    symbol = underlying.contract.symbol
+    nth_week = (expiry.day - 1) // 7 + 1
+    is_monthly = nth_week == 3
+    if underlying.sec_type is SecType.INDEX:
+        return symbol if is_monthly else f"{symbol}W"
+    if underlying.sec_type is SecType.FUTURE:
+        return symbol if is_monthly and expiry.month % 3 == 0 else f"EW{nth_week}"
+    return symbol
+
+
+def _option_local_symbol(trading_class: str, expiry: date, strike: Decimal, right: str, on_future: bool) -> str:
     if on_future:
-        return f"{symbol}{MONTH_CODES[expiry.month - 1]}{expiry.year % 10} {right}{strike.normalize():f}"
-    return f"{symbol:<6}{expiry:%y%m%d}{right}{int(strike * 1000):08}"
+        return f"{trading_class}{MONTH_CODES[expiry.month - 1]}{expiry.year % 10} {right}{strike.normalize():f}"
+    return f"{trading_class:<6}{expiry:%y%m%d}{right}{int(strike * 1000):08}"
 
 
 def _end_of_trading(last_day: date, calendar: Calendar) -> int:
