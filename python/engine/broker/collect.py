@@ -1,0 +1,241 @@
+"""Collectors: what one read gathers until its answer is complete. Pure; each is fed replies and asked for its result.
+
+A collector decides what belongs to its answer and when that is complete. It never decides that silence is an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Generic, Protocol, TypeVar
+
+from engine.broker import translate
+from engine.broker.clock import unix_seconds
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
+from engine.core.units import known
+from engine.wire import replies
+from engine.wire.replies import Reply
+
+T_co = TypeVar("T_co", covariant=True)
+
+EXECUTION_RECENT_S = 30.0
+
+
+class Collector(Protocol, Generic[T_co]):
+    """What the read of a list needs of a collector; the list's end marker is the reader's business."""
+
+    message_ids: frozenset[int]  # one of these that cannot be read spoils the answer
+
+    def take(self, reply: Reply) -> bool:
+        """Keep the reply if it belongs to the answer, and say whether it does."""
+
+    def result(self) -> T_co:
+        """The answer; raises `translate.Unclear` when a part of it is unknown."""
+
+
+class NumberedCollector(Collector[T_co], Protocol):
+    """What the read of a numbered answer needs."""
+
+    def complete(self, reply: Reply) -> bool:
+        """Is the answer whole with this reply?"""
+
+    @property
+    def usable(self) -> bool:
+        """Is what has come so far an answer, if nothing more comes in time?"""
+
+
+class Orders:
+    """Open orders of every client: openOrder and orderStatus in any order, the last word on each counts.
+
+    permId names an order; (client id, order id) does so only while the broker has not told the permId yet, and not at
+    all for orders typed into TWS, which share the ids 0 and 0.
+    """
+
+    message_ids = frozenset({3, 5, 53})
+
+    def __init__(self) -> None:
+        self._by_perm_id: dict[int, replies.OpenOrder] = {}
+        self._nameless: dict[tuple[int, int], replies.OpenOrder] = {}
+        self._status_by_perm_id: dict[int, replies.OrderStatus] = {}
+        self._status_by_ids: dict[tuple[int, int], replies.OrderStatus] = {}
+
+    def take(self, reply: Reply) -> bool:
+        match reply:
+            case replies.OpenOrder() if reply.order.perm_id:
+                self._by_perm_id[reply.order.perm_id] = reply
+            case replies.OpenOrder():
+                self._nameless[reply.order.client_id, reply.order_id] = reply
+            case replies.OrderStatus():
+                if reply.perm_id:
+                    self._status_by_perm_id[reply.perm_id] = reply
+                if reply.order_id > 0:
+                    self._status_by_ids[reply.client_id, reply.order_id] = reply
+            case _:
+                return False
+        return True
+
+    def result(self) -> tuple[WorkingOrder, ...]:
+        named = {(order.order.client_id, order.order_id) for order in self._by_perm_id.values()}
+        rows = [*self._by_perm_id.values(), *(row for ids, row in self._nameless.items() if ids not in named)]
+        orders = (translate.working_order(row, self._status(row)) for row in rows)
+        return tuple(order for order in orders if order.status not in translate.ENDED)
+
+    def _status(self, row: replies.OpenOrder) -> replies.OrderStatus | None:
+        by_perm_id = self._status_by_perm_id.get(row.order.perm_id)
+        if by_perm_id is not None:
+            return by_perm_id
+        by_ids = self._status_by_ids.get((row.order.client_id, row.order_id))
+        if by_ids is None or (by_ids.perm_id and row.order.perm_id):  # two permIds: two orders
+            return None
+        return by_ids
+
+
+class Positions:
+    """Positions of every account of the login."""
+
+    message_ids = frozenset({61, 62})
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, int], replies.Position] = {}
+
+    def take(self, reply: Reply) -> bool:
+        if isinstance(reply, replies.Position):
+            self._rows[reply.account, reply.contract.con_id] = reply
+            return True
+        return False
+
+    def result(self) -> tuple[PositionFact, ...]:
+        return tuple(translate.position(row) for row in self._rows.values())
+
+
+class Completed:
+    """Orders cancelled since a moment of the broker's clock, in whole seconds. What cannot be dated is left out."""
+
+    message_ids = frozenset({101, 102})
+
+    def __init__(self, since_s: Callable[[], float | None]) -> None:
+        self._since_s = since_s
+        self._rows: list[replies.CompletedOrder] = []
+
+    def take(self, reply: Reply) -> bool:
+        if isinstance(reply, replies.CompletedOrder):
+            self._rows.append(reply)
+            return True
+        return False
+
+    def result(self) -> tuple[WorkingOrder, ...]:
+        return tuple(translate.completed_order(row) for row in self._rows if self._cancelled_since(row))
+
+    def _cancelled_since(self, row: replies.CompletedOrder) -> bool:
+        since_s, ended_s = self._since_s(), unix_seconds(row.state.completed_time)
+        if row.state.status not in ("Cancelled", "ApiCancelled") or since_s is None or ended_s is None:
+            return False
+        return ended_s >= int(since_s)
+
+
+class Executions:
+    """Executions since midnight. Summaries of combinations are left out: their legs are listed too."""
+
+    message_ids = frozenset({11, 55})
+
+    def __init__(self, req_id: int, server_now_s: Callable[[], float | None]) -> None:
+        self._req_id = req_id
+        self._server_now_s = server_now_s
+        self._rows: list[replies.Execution] = []
+
+    usable = False
+
+    def take(self, reply: Reply) -> bool:
+        if not isinstance(reply, replies.Execution) or reply.req_id != self._req_id:
+            return False
+        if reply.contract.sec_type != "BAG":
+            self._rows.append(reply)
+        return True
+
+    def complete(self, reply: Reply) -> bool:
+        return isinstance(reply, replies.ExecutionsEnd) and reply.req_id == self._req_id
+
+    def result(self) -> tuple[ExecutionFact, ...]:
+        return tuple(translate.execution(row, recent=self._recent(row)) for row in self._rows)
+
+    def _recent(self, row: replies.Execution) -> bool:
+        now_s, at_s = self._server_now_s(), unix_seconds(row.time)
+        return now_s is None or at_s is None or now_s - at_s <= EXECUTION_RECENT_S
+
+
+class ContractDetails:
+    """The trading rules of one contract. Several answers differ in the exchange only; the same one is always chosen."""
+
+    message_ids = frozenset({10, 52})
+
+    def __init__(self, req_id: int) -> None:
+        self._req_id = req_id
+        self._rows: list[replies.ContractDetails] = []
+
+    usable = False
+
+    def take(self, reply: Reply) -> bool:
+        if not isinstance(reply, replies.ContractDetails) or reply.req_id != self._req_id:
+            return False
+        self._rows.append(reply)
+        return True
+
+    def complete(self, reply: Reply) -> bool:
+        return isinstance(reply, replies.ContractDetailsEnd) and reply.req_id == self._req_id
+
+    def result(self) -> Details:
+        if not self._rows:
+            raise translate.Unclear("TWS knows no contract of that id")
+        return translate.details(translate.best_details(self._rows))
+
+
+_BID, _ASK, _HALTED = 1, 2, 49
+_DELAYED = {66: _BID, 67: _ASK}
+
+
+class Snapshot:
+    """Bid and ask. A price of -1 or 0 with no size is TWS's word for "none"; delayed prices are marked as such."""
+
+    message_ids = frozenset({1, 57, 58})
+
+    def __init__(self, req_id: int) -> None:
+        self._req_id = req_id
+        self._sides: dict[int, Decimal | None] = {}
+        self._kind = QuoteKind.LIVE  # TWS sends live data unless it says, or was told, otherwise
+        self._halted = False
+
+    def take(self, reply: Reply) -> bool:
+        match reply:
+            case replies.TickPrice() if reply.req_id == self._req_id:
+                self._take_price(reply)
+            case replies.MarketDataType() if reply.req_id == self._req_id:
+                self._kind = QuoteKind(reply.kind) if 1 <= reply.kind <= 4 else QuoteKind.FROZEN
+            case replies.TickGeneric() if reply.req_id == self._req_id and reply.tick_type == _HALTED:
+                self._halted = (known(reply.value) or 0) > 0
+            case _:
+                return False
+        return True
+
+    def complete(self, reply: Reply) -> bool:
+        """Both sides are enough: TWS may take eleven seconds to end a snapshot."""
+        if isinstance(reply, replies.TickSnapshotEnd):
+            return reply.req_id == self._req_id
+        return isinstance(reply, replies.TickPrice) and len(self._sides) == 2
+
+    @property
+    def usable(self) -> bool:
+        """One side is enough once TWS has had its time to tell the other."""
+        return bool(self._sides)
+
+    def result(self) -> Quote:
+        return Quote(self._sides.get(_BID), self._sides.get(_ASK), self._kind, self._halted)
+
+    def _take_price(self, reply: replies.TickPrice) -> None:
+        side = _DELAYED.get(reply.tick_type, reply.tick_type)
+        if side not in (_BID, _ASK):
+            return
+        if reply.tick_type in _DELAYED and self._kind is QuoteKind.LIVE:
+            self._kind = QuoteKind.DELAYED
+        price, size = known(reply.price), known(reply.size)
+        absent = price is None or (price in (-1, 0) and not size)
+        self._sides[side] = None if absent else price

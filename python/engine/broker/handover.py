@@ -1,0 +1,17 @@
+"""A connection that somebody else has begun: `qe kill` opens sockets before the rest of the program is loaded."""
+
+from __future__ import annotations
+
+import socket
+
+import msgspec
+
+from engine.wire.sessions import ClientSession
+
+
+class Handover(msgspec.Struct, frozen=True, eq=False):
+    """A connected socket and its session, which has got at least as far as startApi. The socket changes hands too."""
+
+    sock: socket.socket
+    session: ClientSession
+    cancel_sent: bool = False  # a global cancel has been written on it already

@@ -1,0 +1,292 @@
+"""How TWS answers: lists without a number, one at a time; and answers with a number, side by side.
+
+An end marker still owed to an abandoned list is never taken for the answer to the next one. A read that times out,
+meets a message it cannot understand, or loses its connection has failed; silence is never an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from engine.broker.collect import Collector, NumberedCollector
+from engine.broker.link import Link
+from engine.broker.outbox import Parcel
+from engine.broker.translate import Unclear
+from engine.wire.replies import ErrorMessage, Reply
+from engine.wire.requests import Request
+
+T = TypeVar("T")
+
+WAITING_MAX = 16  # lists of one kind that may stand in line
+ASKS_MAX = 2_000  # numbered requests under way
+SEND_PATIENCE_S = 15.0  # how long a request may wait for its turn to be sent
+
+_HARMLESS = frozenset({10167, 399})
+"""Codes that name a request and do not end it: delayed data is shown instead; order notices."""
+
+
+class Complete(msgspec.Struct, Generic[T], frozen=True):
+    """The whole answer. `broker_down`: TWS had no link to IBKR at some moment of the read, so it told its memory."""
+
+    value: T
+    broker_down: bool = False
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """No answer, or none that was understood to the end: what was asked for is unknown.
+
+    `refused`: TWS answered, with an error; asking again will hardly help.
+    """
+
+    why: str
+    refused: bool = False
+
+
+Outcome: TypeAlias = Complete[T] | Failed
+Then: TypeAlias = Callable[[Outcome[T]], None]
+
+
+class _Read(Generic[T]):
+    """One read from its request to its outcome, which comes exactly once."""
+
+    def __init__(self, link: Link, name: str, then: Then[T], timeout_s: float) -> None:
+        self.sent = False
+        self.done = False
+        self.broker_down = not link.broker_up
+        self.timeout_s = timeout_s
+        self._link = link
+        self._name = name
+        self._then = then
+        self._loop = asyncio.get_running_loop()
+        self._parcels: list[Parcel] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._give_up: Callable[[str], None] = self.fail
+
+    def start(self, requests: tuple[Request, ...], give_up: Callable[[str], None]) -> None:
+        """Send; the time for an answer begins when the bytes are with the socket."""
+        self._give_up = give_up
+        self._timer = self._loop.call_later(SEND_PATIENCE_S, give_up, "the request could not be sent in time")
+        *first, last = requests
+        self._parcels += [self._link.post(request) for request in first]
+        self._parcels.append(self._link.post(last, told=self._told))
+
+    def finish(self, collector: Collector[T]) -> None:
+        """The answer is complete."""
+        try:
+            value = collector.result()
+        except Unclear as unclear:
+            self.fail(str(unclear), refused=True)
+        else:
+            self._settle(Complete(value, self.broker_down))
+
+    def fail(self, why: str, *, refused: bool = False) -> None:
+        self._settle(Failed(f"{self._name}: {why}", refused))
+
+    def _told(self, why: str | None) -> None:
+        if self.done:
+            return
+        if why is not None:
+            self._give_up(why)
+            return
+        self.sent = True
+        if self._timer is not None:
+            self._timer.cancel()
+        late = f"no complete answer within {self.timeout_s:g} s"
+        self._timer = self._loop.call_later(self.timeout_s, self._give_up, late)
+
+    def _settle(self, outcome: Outcome[T]) -> None:
+        if self.done:
+            return
+        self.done = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for parcel in self._parcels:
+            self._link.withdraw(parcel, "its read is over")
+        self._then(outcome)
+
+
+class _ListRead(_Read[T]):
+    """A read in a line of its kind."""
+
+    def __init__(
+        self,
+        link: Link,
+        name: str,
+        then: Then[T],
+        timeout_s: float,
+        make: Callable[[], Collector[T]],
+        requests: Callable[[], tuple[Request, ...]],
+    ) -> None:
+        super().__init__(link, name, then, timeout_s)
+        self.make = make
+        self.collector = make()
+        self.requests = requests
+        self.ends_seen = 0  # end markers of earlier reads that came meanwhile
+        self.touched_at = 0.0  # when anything of this kind last came
+
+
+class Lists(Generic[T]):
+    """Reads of one kind of list. `_owed` counts the end markers that abandoned reads have still to get."""
+
+    def __init__(self, link: Link, name: str, end: type[Reply]) -> None:
+        self._link = link
+        self._name = name
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._line: deque[_ListRead[T]] = deque()
+        self._owed = 0
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._line)
+
+    def ask(
+        self,
+        make: Callable[[], Collector[T]],
+        requests: Callable[[], tuple[Request, ...]],
+        then: Then[T],
+        timeout_s: float,
+    ) -> None:
+        read = _ListRead(self._link, self._name, then, timeout_s, make, requests)
+        if not self._link.up:
+            read.fail(_why_down(self._link))
+        elif len(self._line) >= WAITING_MAX:
+            read.fail(f"{WAITING_MAX} reads are waiting already")
+        else:
+            self._line.append(read)
+            if len(self._line) == 1:
+                self._begin(read)
+
+    def heard(self, reply: Reply) -> None:
+        read = self._line[0] if self._line else None
+        if isinstance(reply, self._end):
+            self._heard_end(read)
+        elif read is not None and read.collector.take(reply):
+            read.touched_at = self._loop.time()
+
+    def _heard_end(self, read: _ListRead[T] | None) -> None:
+        if self._owed:
+            self._owed -= 1
+            if read is not None:
+                read.ends_seen += 1
+                read.touched_at = self._loop.time()
+                read.collector = read.make()  # those rows were the answer to an earlier question
+        elif read is not None and read.sent:
+            self._close(lambda: read.finish(read.collector))
+
+    def spoiled(self, message_id: int | None, why: str) -> None:
+        """A message that may have belonged to the answer could not be read."""
+        if self._line and (message_id is None or message_id in self._line[0].collector.message_ids):
+            self.abandon(why)
+
+    def abandon(self, why: str) -> None:
+        """Give up the read under way. If it was sent, its end marker is still to come."""
+        if self._line:
+            read = self._line[0]
+            self._owed += read.sent
+            self._close(lambda: read.fail(why))
+
+    def abandon_all(self, why: str) -> None:
+        reads, self._line = self._line, deque()
+        for read in reads:
+            self._owed += read.sent
+            read.fail(why)
+
+    def broker_lost(self) -> None:
+        for read in self._line:
+            read.broker_down = True
+
+    def _begin(self, read: _ListRead[T]) -> None:
+        read.start(read.requests(), lambda why: self._give_up(read, why))
+
+    def _close(self, settle: Callable[[], None]) -> None:
+        self._line.popleft()
+        following = self._line[0] if self._line else None
+        settle()
+        if following is not None and self._line and self._line[0] is following:
+            self._begin(following)
+
+    def _give_up(self, read: _ListRead[T], why: str) -> None:
+        if not self._line or self._line[0] is not read:
+            return
+        quiet_s = self._loop.time() - read.touched_at
+        self._owed += read.sent
+        if read.ends_seen and quiet_s >= read.timeout_s / 2:
+            self._owed = 0  # TWS answers, and has been quiet since: the missing ends are not late, they are lost
+        self._close(lambda: read.fail(why))
+
+
+class Numbered:
+    """Reads whose answers carry the number of the request."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._reads: dict[int, tuple[_Read[Any], NumberedCollector[Any]]] = {}
+
+    def owns(self, req_id: int) -> bool:
+        return req_id in self._reads
+
+    def ask(
+        self,
+        name: str,
+        req_id: int,
+        request: Request,
+        collector: NumberedCollector[T],
+        then: Then[T],
+        timeout_s: float,
+    ) -> None:
+        read = _Read(self._link, name, then, timeout_s)
+        if not self._link.up:
+            read.fail(_why_down(self._link))
+        elif len(self._reads) >= ASKS_MAX:
+            read.fail(f"{ASKS_MAX} requests are under way already")
+        else:
+            self._reads[req_id] = (read, collector)
+            read.start((request,), lambda why: self._give_up(req_id, why))
+
+    def heard(self, reply: Reply) -> None:
+        req_id = getattr(reply, "req_id", None)
+        if req_id not in self._reads:
+            return
+        read, collector = self._reads[req_id]
+        collector.take(reply)
+        if collector.complete(reply):
+            del self._reads[req_id]
+            read.finish(collector)
+
+    def heard_error(self, error: ErrorMessage) -> None:
+        if error.req_id in self._reads and error.code not in _HARMLESS and not 2100 <= error.code < 2200:
+            self._reads.pop(error.req_id)[0].fail(f"{error.text} ({error.code})", refused=True)
+
+    def spoiled(self, message_id: int | None, why: str) -> None:
+        for req_id, (read, collector) in tuple(self._reads.items()):
+            if message_id is None or message_id in collector.message_ids:
+                self._reads.pop(req_id, None)
+                read.fail(why)
+
+    def fail_all(self, why: str) -> None:
+        reads, self._reads = self._reads, {}
+        for read, _ in reads.values():
+            read.fail(why)
+
+    def broker_lost(self) -> None:
+        for read, _ in self._reads.values():
+            read.broker_down = True
+
+    def _give_up(self, req_id: int, why: str) -> None:
+        read, collector = self._reads.pop(req_id, (None, None))
+        if read is None or collector is None:
+            return
+        if collector.usable:
+            read.finish(collector)
+        else:
+            read.fail(why)
+
+
+def _why_down(link: Link) -> str:
+    return link.failure.text if link.failure is not None else "the connection is not ready"

@@ -1,0 +1,319 @@
+"""Runs the kill of one login: feeds the machine, keeps its clock and its lock, and delivers its result.
+
+It decides nothing about orders. It keeps three promises of its own: the kill goes on although its caller is cancelled;
+it ends by the deadline even if the machine does not; and a fault in the machine becomes a result that says UNKNOWN,
+never a hang and never FLAT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from engine.broker.closer_lock import CloserLock, LockState
+from engine.broker.fan_out import Way
+from engine.broker.handover import Handover
+from engine.broker.kill_hands import Hands, HandsSettings
+from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.kill import commands as cmd
+from engine.core.kill import events as ev
+from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, ResidueReason, TimelineEntry
+
+SECOND_NS = 1_000_000_000
+EVENTS_AT_ONCE = 1_000  # then the loop gets its turn: a machine that feeds itself must not starve the deadline
+TIMELINE_MAX = 5_000
+
+
+class Machine(Protocol):
+    """What the driver needs of `engine.core.kill.machine.KillMachine`."""
+
+    name: str
+    mode: str
+    host: str
+    port: int
+
+    def start(self, now_ns: int) -> list[cmd.Command]: ...
+
+    def handle(self, event: ev.Event, now_ns: int) -> list[cmd.Command]: ...
+
+    def report(self) -> LoginReport: ...
+
+
+class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`deadline_s` and `quarantine_s` are the machine's own: the driver only makes sure that they are kept."""
+
+    deadline_s: float = 120.0
+    quarantine_s: float = 0.0
+    grace_s: float = 2.0  # what the machine may take beyond them before it is ended
+    lock_retry_s: float = 0.075
+    hands: HandsSettings = HandsSettings()
+
+
+class KillDriver:
+    """One kill of one login. `start` it, `await result()`; `press_again` while it runs."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        lock: CloserLock,
+        settings: DriverSettings,
+        *,
+        client_id: int,
+        borrowed: Way | None = None,
+        handover: Handover | None = None,
+        pressed_ns: int | None = None,
+        on_step: Callable[[TimelineEntry], None] | None = None,
+    ) -> None:
+        self._machine = machine
+        self._lock = lock
+        self._settings = settings
+        self._on_step = on_step
+        self._loop = asyncio.get_running_loop()
+        self._clock_ns = 0
+        self._pressed_ns = self._now_ns() if pressed_ns is None else pressed_ns
+        self._hands = Hands(
+            machine.host,
+            machine.port,
+            client_id,
+            settings.hands,
+            self._tell,
+            self._break,
+            pressed_at=self._pressed_ns / SECOND_NS,
+            borrowed=borrowed,
+            handover=handover,
+        )
+        self._events: deque[ev.Event] = deque()
+        self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._lock_timer: asyncio.TimerHandle | None = None
+        self._lock_holder: str | None = None
+        self._stopped = False
+        self._fault: BaseException | None = None
+        self._interrupted = 0
+        self._result: asyncio.Future[LoginReport] = self._loop.create_future()
+        self._task: asyncio.Task[None] | None = None
+        # remembered for the case that the machine cannot tell any more
+        self._timeline: list[TimelineEntry] = []
+        self._accounts: tuple[str, ...] = ()
+        self._positions: tuple[PositionFact, ...] = ()
+        self._orders: tuple[WorkingOrder, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """The result is there. The kill may still be watching (quarantine)."""
+        return self._result.done()
+
+    @property
+    def over(self) -> bool:
+        """Nothing of this kill is left: connections closed, lock released."""
+        return self._task is not None and self._task.done()
+
+    def start(self) -> None:
+        self._task = self._loop.create_task(self._supervise(), name=f"kill {self._machine.name}")
+
+    async def result(self) -> LoginReport:
+        """The result. Cancelling whoever waits here does not touch the kill."""
+        return await asyncio.shield(self._result)
+
+    async def ended(self) -> None:
+        """Wait until nothing of this kill is left."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def press_again(self) -> None:
+        self._tell(ev.PressedAgain())
+
+    def stop_watching(self) -> None:
+        """End the quarantine early: another kill of this login is about to begin."""
+        if self.finished:
+            self._stopped = True
+            self._wake.set()
+
+    # --- the machine -------------------------------------------------------------------------------
+    def _tell(self, event: ev.Event) -> None:
+        self._events.append(event)
+        self._wake.set()
+
+    def _break(self, fault: BaseException) -> None:
+        """Something happened that must not: the kill cannot vouch for itself any longer."""
+        self._fault = self._fault or fault
+        self._wake.set()
+
+    async def _pump(self) -> None:
+        """Events in, commands out. Ends with the machine's Stop; a fault of the machine is this task's exception."""
+        self._carry_out(self._machine.start(self._pressed_ns))
+        self._lock_timer = self._loop.call_later(0, self._try_lock)  # behind the first cancel: the wire comes first
+        while not self._stopped:
+            for _ in range(EVENTS_AT_ONCE):
+                if self._fault is not None:
+                    raise self._fault
+                if not self._events or self._stopped:
+                    break
+                event = self._events.popleft()
+                self._remember(event)
+                self._carry_out(self._machine.handle(event, self._now_ns()))
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for the next event. Being cancelled is no reason to stop: the kill ends when the machine says so."""
+        try:
+            if self._events:
+                await asyncio.sleep(0)
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+        except asyncio.CancelledError:
+            self._shrug_off_cancel()
+
+    def _shrug_off_cancel(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        self._interrupted += 1
+
+    def _carry_out(self, commands: list[cmd.Command]) -> None:
+        for command in commands:
+            match command:
+                case cmd.WakeAt(at_ns):
+                    self._set_alarm(at_ns)
+                case cmd.Say(kind, text):
+                    self._say(kind, text)
+                case cmd.Finish():
+                    self._finish(self._machine.report())
+                case cmd.Stop():
+                    self._stopped = True
+                    return
+                case _ if not self._hands.do(command):
+                    raise TypeError(f"the machine asks for {command!r}, which this driver does not know")
+
+    def _now_ns(self) -> int:
+        """The loop's clock, never backwards."""
+        self._clock_ns = max(self._clock_ns, int(self._loop.time() * SECOND_NS))
+        return self._clock_ns
+
+    def _set_alarm(self, at_ns: int) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at_ns / SECOND_NS, self._ring, at_ns)
+
+    def _ring(self, at_ns: int) -> None:
+        self._clock_ns = max(self._clock_ns, at_ns)  # a timer may fire a rounding error early
+        self._alarm = None
+        self._tell(ev.Woke())
+
+    def _say(self, kind: str, text: str) -> None:
+        entry = TimelineEntry((self._now_ns() - self._pressed_ns) / 1e6, kind, text)
+        if len(self._timeline) < TIMELINE_MAX:
+            self._timeline.append(entry)
+        if self._on_step is not None:
+            self._loop.call_soon(self._on_step, entry)  # on its own: whatever it does, the kill goes on
+
+    def _remember(self, event: ev.Event) -> None:
+        match event:
+            case ev.Connected():
+                self._accounts = event.accounts
+            case ev.PositionsRead():
+                self._positions = event.positions
+            case ev.OrdersRead():
+                self._orders = event.orders
+
+    # --- the lock ----------------------------------------------------------------------------------
+    def _try_lock(self) -> None:
+        """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once."""
+        self._lock_timer = None
+        answer = self._lock.take()
+        match answer.state:
+            case LockState.TAKEN:
+                self._tell(ev.LockTaken())
+            case LockState.UNAVAILABLE:
+                self._tell(ev.LockTaken(shared_nothing=True))
+            case LockState.BUSY:
+                if answer.text != self._lock_holder:
+                    self._lock_holder = answer.text
+                    self._tell(ev.LockBusy(answer.text))
+                self._lock_timer = self._loop.call_later(self._settings.lock_retry_s, self._try_lock)
+
+    # --- the end -----------------------------------------------------------------------------------
+    async def _supervise(self) -> None:
+        pump = self._loop.create_task(self._pump(), name=f"kill {self._machine.name}: machine")
+        settings = self._settings
+        began_s = self._pressed_ns / SECOND_NS
+        await self._until(pump, self._result, at=began_s + settings.deadline_s + settings.grace_s)
+        if not self._result.done():
+            self._finish(self._report_fault(pump))
+            self._hands.cancel_everything()
+        else:
+            await self._until(pump, at=self._loop.time() + settings.quarantine_s + settings.grace_s)
+        self._stopped = True
+        self._wake.set()
+        await self._until(pump, at=self._loop.time() + settings.grace_s)
+        self._clean_up()
+
+    async def _until(self, *awaited: asyncio.Future[None] | asyncio.Future[LoginReport], at: float) -> None:
+        """Wait for the first of `awaited`, at most until `at`, whoever cancels meanwhile."""
+        while not any(one.done() for one in awaited) and self._loop.time() < at:
+            try:
+                await asyncio.wait(awaited, timeout=at - self._loop.time(), return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                self._shrug_off_cancel()
+
+    def _finish(self, report: LoginReport) -> None:
+        if not self._result.done():
+            self._result.set_result(report)
+
+    def _clean_up(self) -> None:
+        for timer in (self._alarm, self._lock_timer):
+            if timer is not None:
+                timer.cancel()
+        self._hands.let_go("the kill is over")
+        self._lock.release()
+
+    def _report_fault(self, pump: asyncio.Task[None]) -> LoginReport:
+        """The machine gave no result. Say so, with what the last reads showed."""
+        fault = self._fault
+        if pump.done() and not pump.cancelled():
+            fault = pump.exception()
+        if fault is not None:
+            why = f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})"
+        elif pump.done():
+            why = "the kill ended without a result, which is a fault of this program"
+        else:
+            why = "the kill gave no result by its deadline, which is a fault of this program"
+        return LoginReport(
+            name=self._machine.name,
+            mode=self._machine.mode,
+            host=self._machine.host,
+            port=self._machine.port,
+            outcome=LoginOutcome.UNKNOWN,
+            accounts=self._accounts,
+            residue=tuple(self._last_seen()),
+            trouble=f"{why}. What is listed was read earlier and may have changed: check this login in TWS now",
+            timeline=tuple(self._timeline),
+        )
+
+    def _last_seen(self) -> list[ResidueItem]:
+        positions = [
+            ResidueItem(
+                account=position.account,
+                contract=position.contract,
+                quantity=position.quantity,
+                reason=ResidueReason.POSITION_UNCONFIRMED,
+            )
+            for position in self._positions
+            if position.quantity != 0
+        ]
+        orders = [
+            ResidueItem(
+                account=order.account,
+                contract=order.contract,
+                quantity=order.remaining if order.buys else -order.remaining,
+                reason=ResidueReason.WORKING_ORDER,
+                order=f"client {order.client_id}: {order.action} {order.remaining} {order.order_type}",
+            )
+            for order in self._orders
+        ]
+        return positions + orders

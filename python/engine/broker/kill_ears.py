@@ -1,0 +1,81 @@
+"""What TWS says during a kill, as the machine's events. It only translates: every message is passed on or named here
+as of no interest; lists that were asked for come through `reads` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.broker import translate
+from engine.broker.close_orders import CloseOrders
+from engine.broker.link import BROKER_BACK, BROKER_LOST, Link
+from engine.broker.reads import Reads
+from engine.core.kill import events as ev
+from engine.core.units import known
+from engine.wire.events import ClientEvent, Malformed
+from engine.wire.replies import ErrorMessage, Execution, OpenOrder, OrderStatus, Position, UnknownReply
+
+
+class Ears:
+    """Listens to every connection of one kill. Of the main one it also tells what is not about closing orders."""
+
+    def __init__(self, orders: CloseOrders, tell: Callable[[ev.Event], None]) -> None:
+        self._orders = orders
+        self._tell = tell
+
+    def heard(self, link: Link, event: ClientEvent) -> None:
+        """A message on any connection."""
+        match event:
+            case OrderStatus():
+                self._heard_status(event)
+            case OpenOrder():
+                self._heard_open_order(event)
+            case Execution():
+                self._heard_execution(event)
+            case ErrorMessage():
+                key = self._orders.by_order_id(link, event.req_id)
+                if key is not None:
+                    self._tell(ev.CloseError(key, event.code, event.text))
+
+    def heard_on_main(self, link: Link, reads: Reads, event: ClientEvent) -> None:
+        """A message on the main connection, beside what `heard` made of it."""
+        match event:
+            case ErrorMessage() if event.code in BROKER_LOST:
+                self._tell(ev.BrokerLink(up=False, code=event.code))
+            case ErrorMessage() if event.code in BROKER_BACK:
+                self._tell(ev.BrokerLink(up=True, code=event.code))
+            case ErrorMessage() if not reads.owns(event.req_id) and not self._orders.by_order_id(link, event.req_id):
+                self._tell(ev.Notice(event.code, event.text))
+            case Position() if not reads.reading_positions and known(event.position) is not None:
+                self._tell(ev.PositionChanged(translate.position(event)))
+            case Malformed():
+                self._tell(ev.Notice(0, f"a message from TWS could not be read: {event.error}"))
+            case UnknownReply():
+                self._tell(ev.Notice(0, f"TWS sent message {event.message_id}, which this program does not know"))
+
+    def _heard_status(self, status: OrderStatus) -> None:
+        key = self._orders.find(
+            client_id=status.client_id, order_id=status.order_id, perm_id=status.perm_id, order_ref=""
+        )
+        if key is not None:
+            self._tell(ev.CloseStatus(key, status.status, known(status.filled), status.perm_id))
+
+    def _heard_open_order(self, reply: OpenOrder) -> None:
+        order = reply.order
+        key = self._orders.find(
+            client_id=order.client_id, order_id=reply.order_id, perm_id=order.perm_id, order_ref=order.order_ref
+        )
+        if key is not None and reply.state.status:
+            self._tell(ev.CloseStatus(key, reply.state.status, None, order.perm_id))
+
+    def _heard_execution(self, reply: Execution) -> None:
+        if reply.contract.sec_type == "BAG":
+            return  # a summary: its legs are told as well
+        try:
+            execution = translate.execution(reply)
+        except translate.Unclear as unclear:
+            self._tell(ev.Notice(0, str(unclear)))
+            return
+        key = self._orders.of_execution(execution)
+        if key is not None:
+            self._tell(ev.CloseFill(key, self._orders.execution_with_ref(execution)))

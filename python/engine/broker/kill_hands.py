@@ -1,0 +1,353 @@
+"""What the machine commands, done on the wire; what comes of it, told as events. One kill of one login.
+
+Cancels never wait for anything. A closing order stays on the connection and order id that first sent it, and whoever
+asked learns whether its bytes were ever written. Must never send an order the machine has not asked for, and never
+send one twice under two ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from engine.broker import translate
+from engine.broker.close_orders import CloseOrders, Placed
+from engine.broker.failures import LinkFailure
+from engine.broker.fan_out import FanOut, Job, Way
+from engine.broker.handover import Handover
+from engine.broker.inquiry import Complete, Failed, Outcome
+from engine.broker.kill_ears import Ears
+from engine.broker.link import Link, LinkSettings, Listener
+from engine.broker.outbox import Parcel
+from engine.broker.reads import Reads
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+from engine.core.kill import commands as cmd
+from engine.core.kill import events as ev
+from engine.core.kill.events import Trouble
+from engine.wire.errors import LocalError
+from engine.wire.events import ClientEvent
+from engine.wire.requests import CancelOrder, ReqGlobalCancel
+
+RESOLVE_TRIES = 3
+
+
+class HandsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient the kill's requests are, in seconds."""
+
+    read_timeout_s: float = 3.0  # the first; doubles after each failure of the same kind …
+    read_timeout_max_s: float = 10.0  # … up to this
+    resolve_timeout_s: float = 4.0
+    quote_timeout_s: float = 4.0
+    link: LinkSettings = LinkSettings()
+
+
+class Hands:
+    """`tell` takes every event, in the order in which things happened; `fault` takes what must not happen."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        client_id: int,
+        settings: HandsSettings,
+        tell: Callable[[ev.Event], None],
+        fault: Callable[[BaseException], None],
+        *,
+        pressed_at: float,
+        borrowed: Way | None = None,
+        handover: Handover | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._client_id = client_id
+        self._settings = settings
+        self._tell = tell
+        self._fault = fault
+        self._pressed_at = pressed_at
+        self._borrowed = borrowed
+        self._handover = handover
+        self._loop = asyncio.get_running_loop()
+        self._orders = CloseOrders()
+        self._ears = Ears(self._orders, tell)
+        self._ways = FanOut(host, port, settings.link, self._listen)
+        self._listeners: list[tuple[Link, Listener]] = []
+        self._connecting: asyncio.Task[Way] | None = None
+        self._wanted: dict[int, tuple[cmd.Place, Job]] = {}  # closing orders that wait for a connection
+        self._parcels: dict[int, Parcel] = {}  # the last sending of each closing order
+        self._resolving: dict[int, int] = {}  # tries so far, by contract id
+        self._timeouts: dict[str, float] = {}
+        self._over = False
+        self._do: dict[type[cmd.Command], Callable[[Any], None]] = {
+            cmd.Connect: self._connect,
+            cmd.GlobalCancel: self._global_cancel,
+            cmd.ReadOrders: self._read_orders,
+            cmd.ReadPositions: self._read_positions,
+            cmd.ReadExecutions: self._read_executions,
+            cmd.ReadCompleted: self._read_completed,
+            cmd.Resolve: self._resolve,
+            cmd.AskQuote: self._ask_quote,
+            cmd.Place: self._place,
+            cmd.CancelClose: self._cancel_close,
+        }
+
+    def do(self, command: cmd.Command) -> bool:
+        """Carry out a command; False when it is none for the wire."""
+        action = self._do.get(type(command))
+        if action is None:
+            return False
+        action(command)
+        return True
+
+    def cancel_everything(self) -> None:
+        """One global cancel more, when nothing else can be trusted any longer."""
+        self._global_cancel(cmd.GlobalCancel())
+
+    def let_go(self, why: str) -> None:
+        """The kill is over: close what was opened for it and leave the borrowed connection as it was."""
+        self._over = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        for link, listener in self._listeners:
+            link.forget(listener)
+        self._ways.close(why, keep=self._borrowed.link if self._borrowed else None)
+        if self._handover is not None:
+            self._handover.sock.close()
+
+    # --- connecting --------------------------------------------------------------------------------
+    def _connect(self, _command: cmd.Connect) -> None:
+        if self._connecting is not None:
+            return
+        if self._borrowed is not None and self._borrowed.link.up:
+            self._listen(self._borrowed.link)
+            self._announce(self._borrowed, cancel_sent=False)
+            return
+        cancel_sent = self._handover is not None and self._handover.cancel_sent
+        self._connecting = self._loop.create_task(self._open(), name=f"kill: connect {self._host}:{self._port}")
+        self._connecting.add_done_callback(lambda task: self._connected(task, cancel_sent=cancel_sent))
+
+    async def _open(self) -> Way:
+        handover, self._handover = self._handover, None
+        if handover is None:
+            return await self._ways.open(self._client_id)
+        link = Link(self._host, self._port, handover.session.client_id, self._settings.link)
+        way = self._ways.prepare(link)
+        await link.adopt(handover.sock, handover.session)
+        return way
+
+    def _connected(self, task: asyncio.Task[Way], *, cancel_sent: bool) -> None:
+        self._connecting = None
+        if self._over:
+            return
+        if task.cancelled():
+            self._tell(ev.Disconnected(Trouble.FAILED, "the attempt to connect was interrupted"))
+            return
+        failure = task.exception() or task.result().link.failure
+        if failure is None:
+            self._announce(task.result(), cancel_sent=cancel_sent)
+        elif isinstance(failure, LinkFailure):
+            self._tell(ev.Disconnected(failure.trouble, failure.text))
+        else:
+            self._fault(failure)
+
+    def _announce(self, way: Way, *, cancel_sent: bool) -> None:
+        link = way.link
+        link.take_ids_from(self._orders.first_unused_id(link.client_id))
+        self._ways.main = way
+        self._tell(ev.Connected(link.accounts, link.client_id, cancel_sent))
+        if not link.broker_up:
+            self._tell(ev.BrokerLink(up=False, code=link.broker_code))
+        for con_id in tuple(self._resolving):
+            self._submit_resolve(con_id)
+
+    def _listen(self, link: Link) -> None:
+        """Take part in everything the connection says, and in its end."""
+        listener = Listener(lambda event: self._heard(link, event), lambda failure: self._lost(link, failure))
+        self._listeners.append((link, listener))
+        link.listen(listener)
+
+    def _heard(self, link: Link, event: ClientEvent) -> None:
+        self._ears.heard(link, event)
+        main = self._ways.main
+        if main is not None and main.link is link:
+            self._ears.heard_on_main(link, main.reads, event)
+
+    def _lost(self, link: Link, failure: LinkFailure) -> None:
+        """What it carried may live or not; what waited for the main connection was decided from facts that are old."""
+        main = self._ways.main is not None and self._ways.main.link is link
+        self._ways.lost(link)
+        for key in self._orders.on(link):
+            self._tell(ev.CloseOrphaned(key))
+        if main:
+            self._ways.drop_all(failure.text)
+            self._tell(ev.Disconnected(failure.trouble, failure.text))
+
+    # --- reading -----------------------------------------------------------------------------------
+    def _read_orders(self, command: cmd.ReadOrders) -> None:
+        def then(outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
+            if isinstance(outcome, Complete):
+                orders = tuple(self._orders.with_ref(order) for order in outcome.value)
+                self._answer("orders", ev.OrdersRead(command.read_id, orders))
+            else:
+                self._read_failed("orders", command.read_id, outcome)
+
+        self._read("orders", command.read_id, lambda reads, timeout_s: reads.open_orders(then, timeout_s))
+
+    def _read_positions(self, command: cmd.ReadPositions) -> None:
+        def then(outcome: Outcome[tuple[PositionFact, ...]]) -> None:
+            if isinstance(outcome, Complete):
+                self._answer("positions", ev.PositionsRead(command.read_id, outcome.value))
+            else:
+                self._read_failed("positions", command.read_id, outcome)
+
+        self._read("positions", command.read_id, lambda reads, timeout_s: reads.positions(then, timeout_s))
+
+    def _read_executions(self, command: cmd.ReadExecutions) -> None:
+        def then(outcome: Outcome[tuple[ExecutionFact, ...]]) -> None:
+            if isinstance(outcome, Complete):
+                executions = tuple(self._orders.execution_with_ref(execution) for execution in outcome.value)
+                self._answer("executions", ev.ExecutionsRead(command.read_id, executions))
+            else:
+                self._read_failed("executions", command.read_id, outcome)
+
+        self._read("executions", command.read_id, lambda reads, timeout_s: reads.executions(then, timeout_s))
+
+    def _read_completed(self, command: cmd.ReadCompleted) -> None:
+        def then(outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
+            if isinstance(outcome, Complete):
+                self._answer("completed", ev.CompletedRead(command.read_id, outcome.value))
+            else:
+                self._read_failed("completed", command.read_id, outcome)
+
+        ago_s = self._loop.time() - self._pressed_at
+        self._read("completed", command.read_id, lambda reads, timeout: reads.completed_orders(ago_s, then, timeout))
+
+    def _read(self, kind: str, read_id: int, ask: Callable[[Reads, float], None]) -> None:
+        main = self._ways.main
+        if main is None:
+            self._tell(ev.ReadFailed(read_id, "there is no connection"))
+        else:
+            ask(main.reads, self._timeouts.get(kind, self._settings.read_timeout_s))
+
+    def _answer(self, kind: str, event: ev.Event) -> None:
+        self._timeouts.pop(kind, None)
+        self._tell(event)
+
+    def _read_failed(self, kind: str, read_id: int, failed: Failed) -> None:
+        """The next one of this kind gets more time: TWS may be slow rather than gone."""
+        settings = self._settings
+        last_s = self._timeouts.get(kind, settings.read_timeout_s)
+        self._timeouts[kind] = min(last_s * 2, settings.read_timeout_max_s)
+        self._tell(ev.ReadFailed(read_id, failed.why))
+
+    # --- looking up --------------------------------------------------------------------------------
+    def _resolve(self, command: cmd.Resolve) -> None:
+        con_id = command.contract.con_id
+        if con_id not in self._resolving:
+            self._resolving[con_id] = 0
+            self._submit_resolve(con_id)
+
+    def _submit_resolve(self, con_id: int) -> None:
+        """Ask; a lost connection or silence is asked again, a refusal is an answer."""
+
+        def then(outcome: Outcome[Details]) -> None:
+            if con_id not in self._resolving:
+                return  # asked on two connections, and the other was faster
+            if isinstance(outcome, Complete):
+                del self._resolving[con_id]
+                self._tell(ev.Resolved(con_id, outcome.value))
+            else:
+                self._unresolved(con_id, outcome)
+
+        def run(way: Way) -> None:
+            self._resolving[con_id] = self._resolving.get(con_id, 0) + 1
+            way.reads.contract_details(con_id, then, self._settings.resolve_timeout_s)
+
+        self._ways.submit(Job(run, lambda _why: None))  # dropped: it waits for the next connection
+
+    def _unresolved(self, con_id: int, failed: Failed) -> None:
+        if failed.refused or self._resolving[con_id] >= RESOLVE_TRIES:
+            del self._resolving[con_id]
+            self._tell(ev.Unresolved(con_id, failed.why))
+        elif self._ways.main is not None:
+            self._submit_resolve(con_id)
+
+    def _ask_quote(self, command: cmd.AskQuote) -> None:
+        con_id = command.contract.con_id
+
+        def then(outcome: Outcome[Quote]) -> None:
+            if isinstance(outcome, Complete):
+                self._tell(ev.Quoted(con_id, outcome.value))
+            else:
+                self._tell(ev.NoQuote(con_id, outcome.why))
+
+        self._ways.submit(
+            Job(
+                lambda way: way.reads.quote(command.contract, then, self._settings.quote_timeout_s),
+                lambda why: self._tell(ev.NoQuote(con_id, why)),
+            )
+        )
+
+    # --- orders ------------------------------------------------------------------------------------
+    def _global_cancel(self, _command: cmd.GlobalCancel) -> None:
+        if self._ways.main is not None:
+            self._ways.main.link.post(ReqGlobalCancel(), urgent=True)
+
+    def _place(self, place: cmd.Place) -> None:
+        placed = self._orders.get(place.key)
+        if placed is not None:
+            self._send(placed, place)
+            return
+        waiting = self._wanted.get(place.key)
+        if waiting is not None:  # not yet on any connection: the newer wish replaces it
+            self._wanted[place.key] = (place, waiting[1])
+            return
+        job = Job(lambda way: self._assign(place.key, way), lambda why: self._never_sent(place.key, why))
+        self._wanted[place.key] = (place, job)
+        self._ways.submit(job)
+
+    def _assign(self, key: int, way: Way) -> None:
+        place, _job = self._wanted.pop(key)
+        self._send(self._orders.assign(place, way.link), place)
+
+    def _never_sent(self, key: int, why: str) -> None:
+        self._wanted.pop(key, None)
+        self._tell(ev.CloseNotSent(key, why))
+
+    def _send(self, placed: Placed, place: cmd.Place) -> None:
+        def told(why: str | None) -> None:
+            self._tell(ev.CloseSent(place.key) if why is None else ev.CloseNotSent(place.key, why))
+
+        if not placed.link.up:
+            told("the connection that carried this order is gone")
+            return
+        try:
+            parcel = placed.link.post(translate.place_order(place, placed.order_id), told=told)
+        except LocalError as error:
+            told(str(error))
+        else:
+            self._parcels[place.key] = parcel
+
+    def _cancel_close(self, command: cmd.CancelClose) -> None:
+        waiting = self._wanted.get(command.key)
+        if waiting is not None:
+            self._ways.drop(waiting[1], "withdrawn before it was sent")
+            return
+        placed = self._orders.get(command.key)
+        if placed is None:
+            return
+        parcel = self._parcels.get(command.key)
+        if parcel is not None:
+            placed.link.withdraw(parcel, "withdrawn before it was sent")
+        link = self._link_that_may_cancel(placed)
+        if link is not None:
+            link.post(CancelOrder(placed.order_id), urgent=True)
+
+    def _link_that_may_cancel(self, placed: Placed) -> Link | None:
+        """TWS lets an order be cancelled only under the client id that placed it."""
+        if placed.link.up:
+            return placed.link
+        main = self._ways.main
+        return main.link if main is not None and main.link.client_id == placed.client_id else None

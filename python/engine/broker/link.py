@@ -1,0 +1,313 @@
+"""One connection to TWS: it is made in phases with deadlines, kept under observation, and lost exactly once.
+
+Every message goes to every listener, those that could not be read included; nothing is swallowed. Sending is paced
+and reports what became of it (see outbox). Must never reconnect by itself, and never decide what a message means for
+an order or a position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import msgspec
+
+from engine.broker import failures
+from engine.broker.failures import LinkFailure
+from engine.broker.outbox import Outbox, Parcel, Told
+from engine.broker.pacing import Pacer
+from engine.wire.errors import ProtocolError
+from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
+from engine.wire.replies import CurrentTime, ErrorMessage, NextValidId, Reply
+from engine.wire.requests import ReqCurrentTime, Request
+from engine.wire.sessions import ClientSession
+
+BROKER_LOST = frozenset({1100, 2110})
+BROKER_BACK = frozenset({1101, 1102})
+_ID_IN_USE = 326
+_TOO_FAST = 100
+_CLOSE_PATIENCE_S = 1.0
+_FIRST_PULSE_S = 0.1  # the first messages belong to whoever connected in a hurry
+
+
+class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient a connection is, in seconds."""
+
+    tcp_s: float = 3.0
+    handshake_s: float = 4.0
+    ready_s: float = 4.0
+    probe_after_s: float = 3.0  # of silence
+    dead_after_s: float = 8.0  # of silence, although the time was asked for
+
+
+class Listener(msgspec.Struct, frozen=True, eq=False):
+    """Who wants to hear of everything that arrives, and of the end."""
+
+    heard: Callable[[ClientEvent], None]
+    lost: Callable[[LinkFailure], None]
+
+
+class Link(asyncio.Protocol):
+    """A connection under one client id. Call `connect` or `adopt` once; both raise LinkFailure."""
+
+    def __init__(self, host: str, port: int, client_id: int, settings: LinkSettings | None = None) -> None:
+        self.host = host
+        self.port = port
+        self.client_id = client_id
+        self.accounts: tuple[str, ...] = ()
+        self.broker_up = True  # TWS's own link to IBKR; TWS tells when it is not so …
+        self.broker_code = 0  # … by this code
+        self.settings = settings or LinkSettings()
+        self.failure: LinkFailure | None = None
+        self._loop = asyncio.get_running_loop()
+        self._session = ClientSession(client_id)
+        self._transport: asyncio.Transport | None = None
+        self._pacer = Pacer()
+        self._outbox = Outbox(self._loop, self._pacer, self._write)
+        self._listeners: list[Listener] = []
+        self._greeted: asyncio.Future[None] = self._loop.create_future()
+        self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
+        self._next_id = 0
+        self._heard_at = 0.0
+        self._asked_at: float | None = None  # when the time was asked for, while nothing has come since
+        self._pulse: asyncio.TimerHandle | None = None
+        self._clock_skew_s: float | None = None
+
+    # --- making it -------------------------------------------------------------------------------
+    async def connect(self) -> None:
+        """Open the connection and wait until TWS takes requests."""
+        await self._open_socket()
+        await self._wait(self._greeted, self.settings.handshake_s, failures.silent_handshake(self.host, self.port))
+        await self._become_ready()
+
+    async def adopt(self, sock: socket.socket, session: ClientSession) -> None:
+        """Take over a connected socket whose session has got as far as startApi."""
+        self._session = session
+        self.client_id = session.client_id
+        self._greeted.set_result(None)
+        sock.setblocking(False)
+        try:
+            await self._loop.create_connection(lambda: self, sock=sock)
+        except OSError as error:
+            raise self._fail(failures.lost(self.host, self.port, error.strerror or str(error))) from error
+        self.data_received(b"")  # what the session holds already
+        if session.ready:
+            self._settle_ready()
+        await self._become_ready()
+
+    async def _open_socket(self) -> None:
+        host = "127.0.0.1" if self.host == "localhost" else self.host  # one address to try, and one reason why not
+        try:
+            async with asyncio.timeout(self.settings.tcp_s):
+                await self._loop.create_connection(lambda: self, host, self.port)
+        except TimeoutError:
+            raise self._fail(failures.silent_host(self.host, self.port)) from None
+        except ConnectionRefusedError:
+            raise self._fail(failures.refused(self.host, self.port)) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise self._fail(failures.no_route(self.host, self.port, reason)) from error
+
+    async def _become_ready(self) -> None:
+        silence = failures.silent_start(self.host, self.port, self.client_id)
+        await self._wait(self._settled, self.settings.ready_s, silence)
+
+    async def _wait(self, milestone: asyncio.Future[None], patience_s: float, silence: LinkFailure) -> None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await asyncio.shield(milestone)
+        except TimeoutError:
+            self._fail(silence)
+        except asyncio.CancelledError:
+            self.close("given up")
+            raise
+        if self.failure is not None:
+            raise self.failure
+
+    # --- using it --------------------------------------------------------------------------------
+    @property
+    def up(self) -> bool:
+        """TWS takes requests here."""
+        return self._settled.done() and self.failure is None
+
+    @property
+    def version(self) -> int:
+        return self._session.version
+
+    @property
+    def free(self) -> int:
+        """How many ordinary messages would leave at once."""
+        return self._outbox.free
+
+    @property
+    def free_at(self) -> float:
+        return self._outbox.free_at
+
+    def take_id(self) -> int:
+        """A fresh number for an order or a request: errors name both by one field, so they share one sequence."""
+        taken = self._next_id
+        self._next_id += 1
+        return taken
+
+    def take_ids_from(self, first: int) -> None:
+        """Leave out the numbers below `first`: an earlier connection has used them."""
+        self._next_id = max(self._next_id, first)
+
+    def server_now_s(self) -> float | None:
+        """IBKR's clock in Unix seconds, good to a second; None while TWS has not told it."""
+        return None if self._clock_skew_s is None else self._loop.time() + self._clock_skew_s
+
+    def post(self, request: Request, *, urgent: bool = False, told: Told | None = None) -> Parcel:
+        """Send a request when the pacing allows. An unsendable one raises the wire's LocalError at once."""
+        return self._outbox.post(self._session.send(request), urgent=urgent, told=told)
+
+    def withdraw(self, parcel: Parcel, why: str) -> bool:
+        """Take back a request that has not left. False: too late."""
+        return self._outbox.withdraw(parcel, why)
+
+    def drop_waiting(self, why: str) -> int:
+        """Give up every ordinary request that has not left."""
+        return self._outbox.drop_normal(why)
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def forget(self, listener: Listener) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def close(self, why: str) -> None:
+        """End the connection from this side; bytes already handed over are still sent."""
+        transport = self._transport
+        self._lose(failures.closed_here(self.host, self.port, why), abort=False)
+        if transport is not None:
+            self._loop.call_later(_CLOSE_PATIENCE_S, transport.abort)
+
+    # --- asyncio.Protocol --------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._heard_at = self._loop.time()
+        if not self._greeted.done():
+            transport.write(self._session.hello())
+
+    def data_received(self, data: bytes) -> None:
+        if self.failure is not None:
+            return
+        self._heard_at = self._loop.time()
+        self._asked_at = None
+        broken: ProtocolError | None = None
+        try:
+            events: tuple[object, ...] = tuple(self._session.receive(data))
+        except ProtocolError as error:
+            broken, events = error, error.events  # what came whole before the garbage still counts
+        for event in events:
+            self._take(event)
+        if broken is not None:
+            self._lose(failures.not_understood(self.host, self.port, broken))
+
+    def eof_received(self) -> bool:
+        return False  # the transport closes and connection_lost follows
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._settled.done():
+            reason = str(exc) if exc is not None else "TWS ended it"
+            self._lose(failures.lost(self.host, self.port, reason))
+        elif self._greeted.done():
+            self._lose(failures.closed_at_start(self.host, self.port, self.client_id))
+        else:
+            self._lose(failures.closed_at_handshake(self.host, self.port))
+
+    def pause_writing(self) -> None:
+        self._outbox.pause()
+
+    def resume_writing(self) -> None:
+        self._outbox.resume()
+
+    # --- inside ------------------------------------------------------------------------------------
+    def _write(self, data: bytes) -> bool:
+        if self._transport is None or self._transport.is_closing() or self.failure is not None:
+            return False
+        self._transport.write(data)
+        return True
+
+    def _take(self, event: object) -> None:
+        if self.failure is not None or not isinstance(event, ServerHello | Ready | Reply | Malformed):
+            return
+        match event:
+            case ServerHello():
+                self._greet()
+                return
+            case Ready():
+                self._settle_ready()
+            case NextValidId():
+                self._next_id = max(self._next_id, event.order_id)  # never back: a number is used once
+            case CurrentTime():
+                self._clock_skew_s = event.time_s - self._loop.time()
+            case ErrorMessage():
+                self._take_error(event)
+        for listener in tuple(self._listeners):
+            listener.heard(event)
+
+    def _greet(self) -> None:
+        if self._transport is not None:
+            self._transport.write(self._session.start_api())
+        self._greeted.set_result(None)
+
+    def _settle_ready(self) -> None:
+        if self._settled.done():
+            return
+        self.accounts = self._session.accounts
+        self._next_id = max(self._next_id, self._session.next_order_id or 0, 1)
+        self._settled.set_result(None)
+        self._outbox.open()
+        self._pulse = self._loop.call_later(_FIRST_PULSE_S, self._watch_pulse)
+
+    def _take_error(self, error: ErrorMessage) -> None:
+        if error.code in BROKER_LOST or error.code in BROKER_BACK:
+            self.broker_up = error.code in BROKER_BACK
+            self.broker_code = error.code
+        elif error.code == _TOO_FAST:
+            self._pacer.slow_down()
+        elif error.code == _ID_IN_USE and not self._settled.done():
+            self._lose(failures.id_in_use(self.host, self.port, self.client_id))
+
+    def _watch_pulse(self) -> None:
+        """Ask a silent TWS for the time; declare the connection dead if it stays silent."""
+        if self.failure is not None:
+            return
+        now, settings = self._loop.time(), self.settings
+        patience_s = settings.dead_after_s - settings.probe_after_s
+        if self._asked_at is not None and now - self._asked_at >= patience_s:
+            self._lose(failures.fell_silent(self.host, self.port, now - self._heard_at))
+            return
+        if self._asked_at is None and (self._clock_skew_s is None or now - self._heard_at >= settings.probe_after_s):
+            self._asked_at = now
+            self.post(ReqCurrentTime(), urgent=True)
+        self._pulse = self._loop.call_later(min(settings.probe_after_s, patience_s) / 2, self._watch_pulse)
+
+    def _fail(self, failure: LinkFailure) -> LinkFailure:
+        """The connection could not be made; returns what to raise."""
+        self._lose(failure)
+        return self.failure or failure
+
+    def _lose(self, failure: LinkFailure, *, abort: bool = True) -> None:
+        """The one place where a connection ends. Only the first reason counts."""
+        if self.failure is not None:
+            return
+        self.failure = failure
+        if self._pulse is not None:
+            self._pulse.cancel()
+        if self._transport is not None:
+            if abort:
+                self._transport.abort()
+            else:
+                self._transport.close()
+        for milestone in (self._greeted, self._settled):
+            if not milestone.done():
+                milestone.set_result(None)
+        self._outbox.close(failure.text)
+        for listener in tuple(self._listeners):
+            listener.lost(failure)
+        self._listeners.clear()

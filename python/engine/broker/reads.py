@@ -1,0 +1,177 @@
+"""One-shot reads over one connection: a complete answer, or a reason why there is none. Never half of one.
+
+Here is what callers use; the two ways in which TWS answers are in `inquiry`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+from engine.broker.collect import Completed, ContractDetails, Executions, Orders, Positions, Snapshot
+from engine.broker.failures import LinkFailure
+from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Then
+from engine.broker.link import Link, Listener
+from engine.core.contracts import Contract
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
+from engine.wire.replies import (
+    CompletedOrdersEnd,
+    ErrorMessage,
+    OpenOrderEnd,
+    PositionEnd,
+    UnknownReply,
+)
+from engine.wire.requests import (
+    CancelPositions,
+    ReqAllOpenOrders,
+    ReqCompletedOrders,
+    ReqContractDetails,
+    ReqCurrentTime,
+    ReqExecutions,
+    ReqMktData,
+    ReqPositions,
+)
+
+T = TypeVar("T")
+
+_POSITIONS_NOT_YET = 2151
+
+__all__ = ["Complete", "Failed", "Outcome", "Reads", "Then", "answer"]
+
+
+class Reads:
+    """All reads of one link. There must be only one of these per link: it knows which answers are still owed."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._positions_subscribed = False
+        self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd)
+        self._positions = Lists[tuple[PositionFact, ...]](link, "positions", PositionEnd)
+        self._completed = Lists[tuple[WorkingOrder, ...]](link, "completed orders", CompletedOrdersEnd)
+        self._lists: tuple[Lists[Any], ...] = (self._orders, self._positions, self._completed)
+        self._numbered = Numbered(link)
+        link.listen(Listener(self._heard, self._lost))
+
+    # --- what can be read ------------------------------------------------------------------------
+    def open_orders(self, then: Then[tuple[WorkingOrder, ...]], timeout_s: float) -> None:
+        """Open orders of every client and of TWS."""
+        self._orders.ask(Orders, lambda: (ReqAllOpenOrders(),), then, timeout_s)
+
+    def positions(self, then: Then[tuple[PositionFact, ...]], timeout_s: float) -> None:
+        """Positions of all accounts. TWS subscribes who asks; we end that, so that no late update can slip into the
+        next answer."""
+
+        def and_unsubscribe(outcome: Outcome[tuple[PositionFact, ...]]) -> None:
+            if isinstance(outcome, Complete):
+                self._unsubscribe_positions()
+            then(outcome)
+
+        self._positions.ask(Positions, self._ask_positions, and_unsubscribe, timeout_s)
+
+    def completed_orders(self, ago_s: float, then: Then[tuple[WorkingOrder, ...]], timeout_s: float) -> None:
+        """Orders cancelled in the last `ago_s` seconds, as far as they can be dated by the broker's clock."""
+        began = self._loop.time()
+
+        def since_s() -> float | None:
+            now_s = self._link.server_now_s()
+            return None if now_s is None else now_s - ago_s - (self._loop.time() - began)
+
+        self._ask_the_time()
+        self._completed.ask(lambda: Completed(since_s), lambda: (ReqCompletedOrders(api_only=False),), then, timeout_s)
+
+    def executions(self, then: Then[tuple[ExecutionFact, ...]], timeout_s: float) -> None:
+        """Executions since midnight, whoever caused them."""
+        self._ask_the_time()
+        req_id = self._link.take_id()
+        collector = Executions(req_id, self._link.server_now_s)
+        self._numbered.ask("executions", req_id, ReqExecutions(req_id), collector, then, timeout_s)
+
+    def contract_details(self, con_id: int, then: Then[Details], timeout_s: float) -> None:
+        """Trading rules by contract id alone: every other field could contradict it."""
+        req_id = self._link.take_id()
+        request = ReqContractDetails(req_id, Contract(con_id=con_id))
+        self._numbered.ask(f"contract {con_id}", req_id, request, ContractDetails(req_id), then, timeout_s)
+
+    def quote(self, contract: Contract, then: Then[Quote], timeout_s: float) -> None:
+        """Bid and ask by one snapshot."""
+        req_id = self._link.take_id()
+        request = ReqMktData(req_id, contract, snapshot=True)
+        name = f"quote of {contract.symbol or contract.con_id}"
+        self._numbered.ask(name, req_id, request, Snapshot(req_id), then, timeout_s)
+
+    # --- state -----------------------------------------------------------------------------------
+    @property
+    def reading_positions(self) -> bool:
+        return self._positions.busy
+
+    def owns(self, req_id: int) -> bool:
+        """Is this the number of a read that is under way?"""
+        return self._numbered.owns(req_id)
+
+    def abandon_all(self, why: str) -> None:
+        """Fail every read now: somebody with more urgent business takes the connection over."""
+        for each in self._lists:
+            each.abandon_all(why)
+        self._numbered.fail_all(why)
+
+    # --- what arrives ------------------------------------------------------------------------------
+    def _heard(self, event: ClientEvent) -> None:
+        if isinstance(event, Malformed):
+            self._spoiled(event.error.message_id, str(event.error))
+        elif isinstance(event, ServerHello | Ready):
+            return
+        elif isinstance(event, UnknownReply):
+            if event.message_id is None:
+                self._spoiled(None, "TWS sent a message without an id")
+        elif isinstance(event, ErrorMessage):
+            self._heard_error(event)
+        else:
+            for each in self._lists:
+                each.heard(event)
+            self._numbered.heard(event)
+
+    def _heard_error(self, error: ErrorMessage) -> None:
+        if not self._link.broker_up:
+            for each in self._lists:
+                each.broker_lost()
+            self._numbered.broker_lost()
+        if error.code == _POSITIONS_NOT_YET:
+            self._positions.abandon(f"{error.text} ({error.code})")
+        self._numbered.heard_error(error)
+
+    def _spoiled(self, message_id: int | None, why: str) -> None:
+        for each in self._lists:
+            each.spoiled(message_id, why)
+        self._numbered.spoiled(message_id, why)
+
+    def _lost(self, failure: LinkFailure) -> None:
+        for each in self._lists:
+            each.abandon_all(failure.text)
+        self._numbered.fail_all(failure.text)
+
+    def _ask_the_time(self) -> None:
+        """Times in an answer mean something only beside the broker's clock."""
+        if self._link.up and self._link.server_now_s() is None:
+            self._link.post(ReqCurrentTime())
+
+    def _ask_positions(self) -> tuple[CancelPositions | ReqPositions, ...]:
+        again, self._positions_subscribed = self._positions_subscribed, True
+        return (CancelPositions(), ReqPositions()) if again else (ReqPositions(),)
+
+    def _unsubscribe_positions(self) -> None:
+        self._positions_subscribed = False
+        if self._link.up:
+            self._link.post(CancelPositions())
+
+
+def answer() -> tuple[asyncio.Future[Outcome[T]], Then[T]]:
+    """A future and the callback that fills it, for callers that would rather wait."""
+    future: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
+
+    def then(outcome: Outcome[T]) -> None:
+        if not future.done():
+            future.set_result(outcome)
+
+    return future, then
