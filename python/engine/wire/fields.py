@@ -39,7 +39,7 @@ _NUMBERS: dict[str, Number] = {
     "inf": Decimal("Infinity"),
     "-Infinity": Decimal("-Infinity"),
 }
-_WHOLES: dict[str, Whole] = {"": BLANK, "0": 0, "1": 1, UNSET_WHOLE: UNSET}
+_WHOLES: dict[str, Whole] = {"": BLANK, "0": 0, "1": 1, UNSET_WHOLE: UNSET, "9223372036854775807": UNSET}
 _FLAGS: dict[str, Flag] = {"0": False, "1": True, "": BLANK, "false": False, "true": True, UNSET_WHOLE: UNSET}
 _BOOLS = {"0": False, "1": True, "false": False, "true": True}
 
@@ -135,6 +135,11 @@ def parse_bool(text: str) -> bool:
     if value is None:
         raise ValueError(f"{text[:40]!r} is neither 0 nor 1")
     return value
+
+
+def parse_switch(text: str) -> bool:
+    """Read an option of a request. JavaScript programs leave it away for no, which sends a blank."""
+    return parse_bool(text) if text else False
 
 
 def write_text(value: object) -> str:
@@ -239,6 +244,7 @@ ID = Kind("id", parse_id, write_whole)
 REFERENCE = Kind("reference", parse_reference, write_whole)
 FLAG = Kind("flag", parse_flag, write_flag)
 BOOL = Kind("bool", parse_bool, write_flag)
+SWITCH = Kind("switch", parse_switch, write_flag)
 NAMES = Kind("names", parse_names, write_names)
 
 
@@ -268,6 +274,6 @@ ESCAPED = Kind("escaped", parse_escaped, write_escaped)
 KINDS = (
     *(TEXT, ESCAPED, NAMES),
     *(NUMBER, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE),
-    *(FLAG, BOOL),
+    *(FLAG, BOOL, SWITCH),
     *(CONSTANT, DEPRECATED),
 )

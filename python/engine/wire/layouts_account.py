@@ -7,7 +7,6 @@ from engine.wire import replies, requests
 from engine.wire.layout import (
     Layout,
     Parts,
-    boolean,
     ident,
     inside,
     layout,
@@ -15,6 +14,7 @@ from engine.wire.layout import (
     quantity,
     reference,
     size,
+    switch,
     text,
     version_field,
 )
@@ -112,7 +112,7 @@ REPLIES: tuple[Layout, ...] = (
 )
 
 REQUESTS: tuple[Layout, ...] = (
-    layout(6, requests.ReqAccountUpdates, version_field("2"), boolean("subscribe"), text("account")),
+    layout(6, requests.ReqAccountUpdates, version_field("2"), switch("subscribe"), text("account")),
     layout(61, requests.ReqPositions, version_field("1")),
     layout(62, requests.ReqAccountSummary, version_field("1"), ident("req_id"), text("group", "tags")),
     layout(63, requests.CancelAccountSummary, version_field("1"), ident("req_id")),
@@ -127,7 +127,7 @@ REQUESTS: tuple[Layout, ...] = (
         version_field("1"),
         ident("req_id"),
         text("account", "model_code"),
-        boolean("ledger_and_nlv"),
+        switch("ledger_and_nlv"),
         since=103,
     ),
     layout(77, requests.CancelAccountUpdatesMulti, version_field("1"), ident("req_id"), since=103),

@@ -219,7 +219,7 @@ def _completed_order() -> tuple[Part, ...]:
         flag("auto_cancel_parent"),
         text("shareholder"),
         flag("imbalance_only", "route_marketable_to_bbo"),
-        reference("parent_perm_id"),
+        whole("parent_perm_id"),
         inside("state", text("completed_time", "completed_status")),
         _PEG_OFFSETS,
     )

@@ -6,7 +6,6 @@ from engine.core.contracts import Contract
 from engine.wire import replies, requests
 from engine.wire.layout import (
     Layout,
-    boolean,
     flag,
     ident,
     inside,
@@ -14,6 +13,7 @@ from engine.wire.layout import (
     number,
     quantity,
     reference,
+    switch,
     text,
     version_field,
     whole,
@@ -82,7 +82,7 @@ REQUESTS: tuple[Layout, ...] = (
         reference("client_id"),
         text("account", "time", "symbol", "sec_type", "exchange", "side"),
     ),
-    layout(15, requests.ReqAutoOpenOrders, version_field("1"), boolean("auto_bind")),
+    layout(15, requests.ReqAutoOpenOrders, version_field("1"), switch("auto_bind")),
     layout(16, requests.ReqAllOpenOrders, version_field("1")),
     layout(
         21,
@@ -103,5 +103,5 @@ REQUESTS: tuple[Layout, ...] = (
         contract=Contract,
     ),
     layout(58, requests.ReqGlobalCancel, version_field("1")),
-    layout(99, requests.ReqCompletedOrders, boolean("api_only"), since=150),
+    layout(99, requests.ReqCompletedOrders, switch("api_only"), since=150),
 )
