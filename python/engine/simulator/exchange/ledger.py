@@ -74,16 +74,15 @@ class Ledger:
         self.contributed += amount
 
     def receive(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> None:
-        """Take over a position at its cost, as a transfer brings it. No cash moves."""
-        position = self._position(instrument)
-        notional = quantity * price * instrument.multiplier
-        position.quantity += quantity
-        position.cost += notional
-        position.day_flow += notional
-        if instrument.sec_type is SecType.FUTURE:
-            position.unsettled += notional
-            return  # its gain so far is paid in with the next settlement, so nothing is contributed
-        self.contributed += notional
+        """Take over a signed quantity at its cost, as a transfer brings it. No cash moves for what is not a future.
+
+        A future's gain so far comes with the next settlement, so nothing is contributed by it.
+        """
+        self.trade(instrument, quantity, price, ZERO)
+        if instrument.sec_type is not SecType.FUTURE:
+            notional = quantity * price * instrument.multiplier
+            self.cash += notional
+            self.contributed += notional
 
     def trade(self, instrument: Instrument, quantity: Decimal, price: Decimal, commission: Decimal) -> Decimal | None:
         """Book an execution of a signed quantity. Returns the profit it realized; None when it closed nothing."""
