@@ -31,7 +31,7 @@ from engine.wire.spelling import keep_spelling
 VERSION_MIN = 100
 VERSION_MAX = 178
 
-_SUBJECTS = (
+SUBJECTS = (
     layouts_session,
     layouts_account,
     layouts_orders,
@@ -121,8 +121,8 @@ def _check_version(version: int) -> None:
         raise UnsupportedVersion(str(version), VERSION_MIN, VERSION_MAX)
 
 
-_REPLIES = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject.REPLIES), UnknownReply, strict=False)
-_REQUESTS = _Direction(tuple(entry for subject in _SUBJECTS for entry in subject.REQUESTS), UnknownRequest, strict=True)
+_REPLIES = _Direction(tuple(entry for subject in SUBJECTS for entry in subject.REPLIES), UnknownReply, strict=False)
+_REQUESTS = _Direction(tuple(entry for subject in SUBJECTS for entry in subject.REQUESTS), UnknownRequest, strict=True)
 _QUICK_REPLIES = _REPLIES.quick
 _QUICK_REQUESTS = _REQUESTS.quick
 

@@ -1,0 +1,120 @@
+"""The fast way of reading agrees with the careful way, on messages that fit and on messages that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.contracts import ComboLeg, Contract
+from engine.core.units import ZERO
+from engine.wire import codec, shapes
+from engine.wire.codec import decode_reply, encode_reply
+from engine.wire.errors import MalformedMessage
+from engine.wire.layout import Layout
+from engine.wire.order import Order, OrderState
+from engine.wire.plans import ReadPlan
+from engine.wire.replies import OpenOrder, OpenOrderEnd, OrderStatus, Position
+from wire.messages import REPLY_TYPES, structs
+
+LAYOUTS: dict[type, Layout] = {
+    entry.message: entry
+    for subject in codec.SUBJECTS
+    for entry in subject.REPLIES  # the same tables the codec uses
+}
+PLAIN = OpenOrder(7, Contract(symbol="AAPL", sec_type="STK"), Order(order_type="LMT"), OrderState(status="Submitted"))
+
+
+def carefully(payload: bytes, kind: type, version: int) -> Any:
+    """Read a message without ever having seen one like it."""
+    plan = ReadPlan(LAYOUTS[kind], version, install=lambda function: None)
+    return plan.read(payload.decode().split("\0")[:-1])
+
+
+def outcome(read: Any, *arguments: Any) -> Any:
+    """The message, or what is wrong with it."""
+    try:
+        return read(*arguments)
+    except MalformedMessage as error:
+        return error.message_id, error.field, error.offset, error.why
+
+
+def train(payload: bytes, version: int) -> None:
+    for _ in range(8):
+        decode_reply(payload, version)
+
+
+@pytest.mark.parametrize("kind", REPLY_TYPES, ids=lambda kind: kind.__name__)
+@settings(deadline=None, max_examples=12)
+@given(data=st.data(), version=st.sampled_from([150, 157, 164, 176, 178]))
+def test_a_message_seen_often_is_read_as_one_seen_for_the_first_time(
+    kind: type, data: st.DataObject, version: int
+) -> None:
+    payload = encode_reply(data.draw(structs(kind)), version)
+    train(payload, version)
+    assert decode_reply(payload, version) == carefully(payload, kind, version)
+
+
+@pytest.mark.parametrize("kind", REPLY_TYPES, ids=lambda kind: kind.__name__)
+@settings(deadline=None, max_examples=12)
+@given(data=st.data())
+def test_a_damaged_message_fails_in_the_same_way_once_its_kind_is_known(kind: type, data: st.DataObject) -> None:
+    payload = encode_reply(data.draw(structs(kind)), 178)
+    train(payload, 178)
+    fields = payload.split(b"\0")[:-1]
+    for index in range(1, len(fields)):
+        for text in (b"", b"x", b"1", b"BAG", b"-1", b"1.5"):
+            damaged = b"\0".join([*fields[:index], text, *fields[index + 1 :]]) + b"\0"
+            assert outcome(decode_reply, damaged, 178) == outcome(carefully, damaged, kind, 178)
+
+
+def test_orders_of_different_shapes_do_not_mix() -> None:
+    legs = (ComboLeg(con_id=1, ratio=1, action="BUY", exchange="CBOE"), ComboLeg(2, 2, "SELL", "CBOE"))
+    orders = [
+        PLAIN,
+        OpenOrder(8, PLAIN.contract, Order(order_type="MKT"), PLAIN.state),
+        OpenOrder(9, Contract(sec_type="BAG", combo_legs=legs), Order(order_type="LMT"), PLAIN.state),
+        OpenOrder(10, PLAIN.contract, Order(order_type="PEG BENCH", reference_contract_id=5), PLAIN.state),
+        OpenOrder(11, PLAIN.contract, Order(order_type="LMT", hedge_type="D", hedge_param="x"), PLAIN.state),
+        OpenOrder(12, PLAIN.contract, Order(order_type="LMT", delta_neutral_order_type="None"), PLAIN.state),
+    ]
+    payloads = [encode_reply(order, 178) for order in orders]
+    for _ in range(8):
+        assert [decode_reply(payload, 178) for payload in payloads] == orders
+
+
+def test_a_peer_cannot_make_us_compile_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+    compile_shape = shapes._compile
+
+    def counted(*arguments: Any) -> Any:
+        compiled.append(1)
+        return compile_shape(*arguments)
+
+    monkeypatch.setattr(shapes, "_compile", counted)
+    plan = ReadPlan(LAYOUTS[OpenOrder], 178, install=lambda function: None)
+    for number in range(200):
+        order = OpenOrder(1, PLAIN.contract, Order(order_type=f"T{number}"), PLAIN.state)
+        fields = encode_reply(order, 178).decode().split("\0")[:-1]
+        assert all(plan.read(list(fields)) == order for _ in range(5))
+    assert len(compiled) <= 64
+
+
+def test_a_layout_of_fixed_length_gets_one_function_for_all_its_messages() -> None:
+    installed: list[Any] = []
+    for kind, message in ((OrderStatus, OrderStatus(1, "Filled", ZERO, ZERO)), (OpenOrderEnd, OpenOrderEnd())):
+        plan = ReadPlan(LAYOUTS[kind], 178, install=installed.append)
+        for _ in range(8):
+            plan.read(encode_reply(message, 178).decode().split("\0")[:-1])
+    assert len(installed) == 2
+
+
+def test_the_last_field_must_be_ended_even_when_the_kind_is_known() -> None:
+    payload = encode_reply(Position("DU1", Contract(), ZERO, ZERO), 178)
+    train(payload, 178)
+    with pytest.raises(MalformedMessage, match="has no end"):
+        decode_reply(payload + b"5", 178)
+    with pytest.raises(MalformedMessage, match="has no end"):
+        decode_reply(payload[:-1], 178)
