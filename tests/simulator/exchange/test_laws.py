@@ -42,7 +42,7 @@ NUMBERS = st.integers(0, 10_000)
 
 
 def steps(kinds: Sequence[str]) -> st.SearchStrategy[list[Step]]:
-    return st.lists(st.builds(Step, st.sampled_from(kinds), NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=25)
+    return st.lists(st.builds(Step, st.sampled_from(kinds), NUMBERS, NUMBERS, NUMBERS), min_size=8, max_size=40)
 
 
 behaviours = st.builds(

@@ -154,7 +154,7 @@ class Exchange:
         """The contract will trade at this price at that time, and move on from there."""
         if at_ns < self.now_ns:
             raise ValueError("the past cannot be scripted")
-        self._markets.set_price(con_id, price, at_ns)
+        self._markets.script_price(con_id, price, at_ns)
         self._floor.look_again(con_id)
 
     def set_market(self, now_ns: int, con_id: int, market: Market) -> list[Event]:

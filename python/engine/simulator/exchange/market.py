@@ -104,11 +104,16 @@ class Markets:
         self._settings[con_id] = market
         if market.daily_move_pct is not None:
             instrument = self._catalogue[con_id]
-            self._path(instrument).pin(now_ns, self._price(instrument, now_ns), market.daily_move_pct)
+            self._pin_now(instrument, self._price(instrument, now_ns), now_ns)
         self._forget_prices()
 
-    def set_price(self, con_id: int, price: Decimal, at_ns: int) -> None:
-        """Let the contract trade at this price at an instant, and move on from there."""
+    def set_price(self, con_id: int, price: Decimal, now_ns: int) -> None:
+        """Let the contract trade at this price now, and move on from there."""
+        self._pin_now(self._catalogue[con_id], price, now_ns)
+        self._forget_prices()
+
+    def script_price(self, con_id: int, price: Decimal, at_ns: int) -> None:
+        """Let the contract trade at this price at a later instant, whatever is scripted for its underlying then."""
         instrument = self._catalogue[con_id]
         self._path(instrument).pin(at_ns, price, self._daily_move(instrument))
         self._forget_prices()
@@ -116,14 +121,19 @@ class Markets:
     def halt(self, con_id: int, now_ns: int) -> None:
         instrument = self._catalogue[con_id]
         self._halted.add(con_id)
-        self._path(instrument).pin(now_ns, self._price(instrument, now_ns), ZERO, frozen=True)
+        self._pin_now(instrument, self._price(instrument, now_ns), now_ns, frozen=True)
         self._forget_prices()
 
     def resume(self, con_id: int, now_ns: int) -> None:
         instrument = self._catalogue[con_id]
         self._halted.discard(con_id)
-        self._path(instrument).pin(now_ns, self._price(instrument, now_ns), self._daily_move(instrument))
+        self._pin_now(instrument, self._price(instrument, now_ns), now_ns)
         self._forget_prices()
+
+    def _pin_now(self, instrument: Instrument, price: Decimal, now_ns: int, *, frozen: bool = False) -> None:
+        move = ZERO if frozen else self._daily_move(instrument)
+        model = self._model(instrument, now_ns) if instrument.is_option else None
+        self._path(instrument).pin(now_ns, price, move, frozen=frozen, model=model)
 
     # ---- prices
 
@@ -214,7 +224,7 @@ class Markets:
         if not pin.is_frozen:  # an option moves with its model from where a script left it
             price += self._model(instrument, at_ns)
             if pin.is_scripted:
-                price -= self._model(instrument, pin.at_ns)
+                price -= self._model(instrument, pin.at_ns) if pin.model is None else pin.model
         return max(price, ZERO)
 
     def _forget_prices(self) -> None:

@@ -85,6 +85,7 @@ class Pin(msgspec.Struct, frozen=True):
     sensitivity: Decimal  # money per millionth of the walk; 0: the price stands still
     is_scripted: bool  # False only for where the path began
     is_frozen: bool  # halted: nothing moves it, not even the underlying
+    model: Decimal | None = None  # options: what the model said when a hand set the price
 
 
 class PricePath:
@@ -106,10 +107,18 @@ class PricePath:
         """The pin that rules at an instant."""
         return self._pins[max(bisect_right(self._pins, at_ns, key=_pin_time) - 1, 0)]
 
-    def pin(self, at_ns: int, price: Decimal, daily_move_pct: Decimal, *, frozen: bool = False) -> None:
+    def pin(
+        self,
+        at_ns: int,
+        price: Decimal,
+        daily_move_pct: Decimal,
+        *,
+        frozen: bool = False,
+        model: Decimal | None = None,
+    ) -> None:
         """Let the path pass through this price, and walk on from there at this pace. Later pins stay."""
         walk = self._walk.at(self._step(at_ns))
-        pin = Pin(at_ns, price, walk, self._sensitivity(price, daily_move_pct), True, frozen)
+        pin = Pin(at_ns, price, walk, self._sensitivity(price, daily_move_pct), True, frozen, model)
         self._pins.insert(bisect_right(self._pins, at_ns, key=_pin_time), pin)
 
     def next_change_ns(self, after_ns: int) -> int | None:
