@@ -39,7 +39,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     def line(self) -> str:
         """One line for people."""
-        who = f"#{self.connection}" if self.client_id is None else f"#{self.connection} client {self.client_id}"
+        who = f"#{self.connection}" if self.connection else ""
+        if self.client_id is not None:
+            who += f" client {self.client_id}"
         what = type(self.message).__name__ if self.message is not None else ""
         return " ".join(part for part in (self.login, who, self.kind.value, what, self.text) if part)
 
