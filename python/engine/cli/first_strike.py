@@ -193,27 +193,27 @@ class FirstStrike:
     def go_on(self) -> None:
         """Carry on in a thread, until `finish`, while the caller loads the rest of the program."""
         if self.pending:
-            self._background = _thread.allocate_lock()
-            self._background.acquire()
-            _thread.start_new_thread(self._run_in_background, ())
+            self._background = running = _thread.allocate_lock()
+            running.acquire()
+            _thread.start_new_thread(self._run_in_background, (running,))
 
     def finish(self) -> list[Attempt]:
         """End the strike and return the logins that got as far as startApi. The others are closed."""
         self._ending = True
         if self._background is not None:
             self._background.acquire()
+            self._background = None
         for attempt in self.attempts:
             if attempt.state in (CONNECTING, GREETED):
                 attempt.give_up("TWS has not answered yet")
         return [attempt for attempt in self.attempts if attempt.state != GIVEN_UP]
 
-    def _run_in_background(self) -> None:
-        assert self._background is not None
+    def _run_in_background(self, running: _thread.LockType) -> None:
         try:
             while self.pending and not self._ending:
                 self._step(SLICE_S)
         finally:
-            self._background.release()
+            running.release()
 
     def _step(self, wait_s: float) -> None:
         waiting = [(attempt.socket, attempt) for attempt in self.attempts if attempt.pending and attempt.socket]
