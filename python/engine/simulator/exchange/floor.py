@@ -203,7 +203,7 @@ class Floor:
         liquid = instrument.sec_type is SecType.STOCK and checks.needs_liquid_hours(
             request, instrument, is_triggered=False
         )
-        order.expires_ns = self._markets.session(instrument, self.now_ns, liquid=liquid).end_ns
+        order.expires_ns = self._markets.session_end_ns(instrument, self.now_ns, liquid=liquid)
         self._agenda.add(order.expires_ns, Due.EXPIRE_ORDER, order.perm_id)
 
     def _take_change(self, order: LiveOrder) -> None:
@@ -283,7 +283,7 @@ class Floor:
         return order.is_open
 
     def _next_look_ns(self, order: LiveOrder, *, liquid: bool, next_step: bool) -> int | None:
-        ends_ns = self._markets.session(order.instrument, self.now_ns, liquid=liquid).end_ns
+        ends_ns = self._markets.session_end_ns(order.instrument, self.now_ns, liquid=liquid)
         if next_step:
             return min(ends_ns, self._markets.next_step_ns(self.now_ns))
         moves_ns = self._markets.next_change_ns(order.instrument, self.now_ns)

@@ -30,8 +30,10 @@ class MarketRule(msgspec.Struct, frozen=True):
     increments: tuple[tuple[Decimal, Decimal], ...]  # (low edge, increment), ascending, first edge 0
 
     def increment_at(self, price: Decimal) -> Decimal:
-        size = abs(price)
         found = self.increments[0][1]
+        if len(self.increments) == 1:
+            return found
+        size = abs(price)
         for low_edge, increment in self.increments[1:]:
             if size < low_edge:
                 break

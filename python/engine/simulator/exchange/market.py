@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.simulator.exchange import options
-from engine.simulator.exchange.calendars import Calendar, Window
+from engine.simulator.exchange.calendars import Calendar
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.instruments import Instrument
 from engine.simulator.exchange.prices import PricePath, Walk, draw
@@ -56,6 +56,7 @@ class Markets:
         self._phases: dict[tuple[str, bool], _Phase] = {}
         self._taken: dict[tuple[int, int], tuple[int, Decimal]] = {}
         self._last: dict[int, tuple[int, Decimal]] = {}
+        self._touches: dict[int, tuple[int, Decimal | None, Decimal | None]] = {}
         self._closes: dict[int, tuple[int, Decimal]] = {}
         self.revision = 0  # how often a hand has changed prices
         self.depth: Decimal | None = behaviour.depth
@@ -81,16 +82,19 @@ class Markets:
             return False
         return self.phase(instrument.calendar, at_ns, liquid=liquid).is_open
 
-    def session(self, instrument: Instrument, at_ns: int, *, liquid: bool) -> Window:
-        """The session that holds this instant or else the next one."""
-        return instrument.calendar.current_or_next(at_ns, liquid=liquid)
+    def session_end_ns(self, instrument: Instrument, at_ns: int, *, liquid: bool) -> int:
+        """When the session that holds this instant, or else the next one, ends."""
+        phase = self.phase(instrument.calendar, at_ns, liquid=liquid)
+        if phase.is_open:
+            return phase.to_ns
+        return instrument.calendar.current_or_next(at_ns, liquid=liquid).end_ns
 
     def next_open_ns(self, instrument: Instrument, at_ns: int, *, liquid: bool) -> int:
         """When the next session after this instant opens."""
-        coming = self.session(instrument, at_ns, liquid=liquid)
-        if coming.start_ns <= at_ns:
-            coming = self.session(instrument, coming.end_ns, liquid=liquid)
-        return coming.start_ns
+        phase = self.phase(instrument.calendar, at_ns, liquid=liquid)
+        if not phase.is_open:
+            return phase.to_ns
+        return instrument.calendar.current_or_next(phase.to_ns, liquid=liquid).start_ns
 
     # ---- what a scenario may do
 
@@ -163,6 +167,12 @@ class Markets:
 
     def touch(self, instrument: Instrument, at_ns: int) -> tuple[Decimal | None, Decimal | None]:
         """Best bid and ask."""
+        known = self._touches.get(instrument.con_id)
+        if known is None or known[0] != at_ns:
+            known = self._touches[instrument.con_id] = (at_ns, *self._touch(instrument, at_ns))
+        return known[1], known[2]
+
+    def _touch(self, instrument: Instrument, at_ns: int) -> tuple[Decimal | None, Decimal | None]:
         last = self.last(instrument, at_ns)
         settings = self.settings(instrument.con_id)
         ticks = settings.spread_ticks if settings.spread_ticks is not None else instrument.spread_ticks
@@ -230,6 +240,7 @@ class Markets:
     def _forget_prices(self) -> None:
         self.revision += 1
         self._last.clear()
+        self._touches.clear()
 
     def _close(self, instrument: Instrument, phase: _Phase) -> Decimal:
         known = self._closes.get(instrument.con_id)
