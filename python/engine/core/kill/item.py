@@ -34,6 +34,7 @@ from engine.core.kill.routing import (
 )
 from engine.core.kill.settings import KillSettings
 
+DETAILS_TRIES_MAX = 3  # unanswered look-ups of a contract that no order can be routed without
 NO_QUOTES_MAX = 2  # live quotes without the needed side before a contract is left to a person
 SMALLEST_SPLIT = Decimal(1)
 
@@ -364,8 +365,7 @@ class Item:
             return waiting
         exchange = self._exchange(moment)
         if exchange is None:
-            self._leave(ResidueReason.UNRESOLVED, "the broker does not say where this contract trades")
-            return [Say("given_up", f"{self._name()}: {self.detail}")]
+            return self._ask_details_again(moment.now_ns)
         buys = quantity < 0
         routed = self._routed(exchange, moment.details)
         if self._wait_for_quote(moment):
@@ -453,6 +453,17 @@ class Item:
             self.details_asked_ns = moment.now_ns
         short = moment.now_ns - self.details_asked_ns < self.settings.resolve_patience_ns
         return [] if short and self.contract.sec_type == "STK" else None
+
+    def _ask_details_again(self, now_ns: int) -> list[Command]:
+        """No exchange by the broker's word nor by ours: ask a few times, then leave it to a person."""
+        self.tries += 1
+        if self.tries >= DETAILS_TRIES_MAX:
+            self._leave(ResidueReason.UNRESOLVED, "the broker does not say where this contract trades")
+            return [Say("given_up", f"{self._name()}: {self.detail}")]
+        self.own_details = True
+        self.details_asked_ns = None
+        self.not_before_ns = now_ns + self.settings.retry_first_ns
+        return []
 
     def _wait_for_quote(self, moment: Moment) -> bool:
         wanted = self.market_refused or (self.contract.sec_type == "STK" and moment.session is Session.EXTENDED)

@@ -130,7 +130,7 @@ class KillMachine:
         times = [now_ns + TICK_NS]
         if self._finished_ns is None:
             times.append(max(self._deadline_ns, now_ns))
-        if self._next_survey_ns is not None and not self._surveyor.active:
+        if self._next_survey_ns is not None and self._connected and self._link_up and not self._surveyor.active:
             times.append(max(self._next_survey_ns, now_ns))
         return WakeAt(min(times))
 
@@ -253,6 +253,7 @@ class KillMachine:
             commands.append(GlobalCancel())
         self._next_cancel_ns = now_ns + self._cancel_gap_ns
         self._clean_since_ns = None
+        self._size_after_ns = max(self._size_after_ns, now_ns)  # what an earlier connection showed is history
         commands += self._begin_survey(now_ns, all_at_once=True)
         accounts = ", ".join(self._accounts)
         commands.append(
@@ -381,7 +382,7 @@ class KillMachine:
         return commands
 
     def _mind_orders(self, foreign: list[WorkingOrder], now_ns: int) -> list[Command]:
-        """The global cancel skips what is already being cancelled, and others go on sending: repeat until none is left."""
+        """The global cancel skips what is already being cancelled, and others go on sending: repeat until all are gone."""
         if not foreign:
             if "orders_gone" not in self._evidence.times:
                 self._evidence.mark("orders_gone", now_ns)
