@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 WAITING_MAX = 16  # lists of one kind that may stand in line
 ASKS_MAX = 2_000  # numbered requests under way
+QUIET_SHARE = 1 / 3  # of a read's time limit: silence that long means that nothing more is coming
 SEND_PATIENCE_S = 15.0  # how long a request may wait for its turn to be sent
 
 _HARMLESS = frozenset({10167, 399})
@@ -126,7 +127,6 @@ class _ListRead(_Read[T]):
         self.make = make
         self.collector = make()
         self.requests = requests
-        self.ends_seen = 0  # end markers of earlier reads that came meanwhile
         self.touched_at = 0.0  # when anything of this kind last came
 
 
@@ -173,9 +173,9 @@ class Lists(Generic[T]):
         if self._owed:
             self._owed -= 1
             if read is not None:
-                read.ends_seen += 1
                 read.touched_at = self._loop.time()
                 read.collector = read.make()  # those rows were the answer to an earlier question
+                self._loop.call_later(read.timeout_s * QUIET_SHARE, self._presume_lost, read)
         elif read is not None and read.sent:
             self._close(lambda: read.finish(read.collector))
 
@@ -212,13 +212,22 @@ class Lists(Generic[T]):
             self._begin(following)
 
     def _give_up(self, read: _ListRead[T], why: str) -> None:
-        if not self._line or self._line[0] is not read:
+        if self._line and self._line[0] is read:
+            self.abandon(why)
+
+    def _presume_lost(self, read: _ListRead[T]) -> None:
+        """TWS has answered an earlier question, and is quiet since: the answers still owed are not late, but lost.
+
+        Were one merely late after all, it would come whole, and be a little older than the question it then answers.
+        """
+        if not self._line or self._line[0] is not read or not read.sent:
             return
-        quiet_s = self._loop.time() - read.touched_at
-        self._owed += read.sent
-        if read.ends_seen and quiet_s >= read.timeout_s / 2:
-            self._owed = 0  # TWS answers, and has been quiet since: the missing ends are not late, they are lost
-        self._close(lambda: read.fail(why))
+        wait_s = read.touched_at + read.timeout_s * QUIET_SHARE - self._loop.time()
+        if wait_s > 1e-6:
+            self._loop.call_later(wait_s, self._presume_lost, read)
+            return
+        self._owed = 0
+        self._close(lambda: read.fail("TWS has left out an answer; asking anew"))
 
 
 class Numbered:

@@ -170,6 +170,15 @@ class Link(asyncio.Protocol):
         """Give up every ordinary request that has not left."""
         return self._outbox.drop_normal(why)
 
+    def watch_closely(self, settings: LinkSettings) -> None:
+        """From now on be as patient as `settings` say, and make sure at once that TWS still answers."""
+        self.settings = settings
+        if self.up:
+            if self._pulse is not None:
+                self._pulse.cancel()
+            self._ask_the_time()
+            self._pulse = self._loop.call_later(self._pulse_s, self._watch_pulse)
+
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
@@ -275,17 +284,23 @@ class Link(asyncio.Protocol):
 
     def _watch_pulse(self) -> None:
         """Ask a silent TWS for the time; declare the connection dead if it stays silent."""
-        if self.failure is not None:
-            return
         now, settings = self._loop.time(), self.settings
-        patience_s = settings.dead_after_s - settings.probe_after_s
-        if self._asked_at is not None and now - self._asked_at >= patience_s:
+        if self._asked_at is not None and now - self._asked_at >= settings.dead_after_s - settings.probe_after_s:
             self._lose(failures.fell_silent(self.host, self.port, now - self._heard_at))
             return
-        if self._asked_at is None and (self._clock_skew_s is None or now - self._heard_at >= settings.probe_after_s):
-            self._asked_at = now
+        if self._clock_skew_s is None or now - self._heard_at >= settings.probe_after_s:
+            self._ask_the_time()
+        self._pulse = self._loop.call_later(self._pulse_s, self._watch_pulse)
+
+    @property
+    def _pulse_s(self) -> float:
+        settings = self.settings
+        return min(settings.probe_after_s, settings.dead_after_s - settings.probe_after_s) / 2
+
+    def _ask_the_time(self) -> None:
+        if self._asked_at is None:
+            self._asked_at = self._loop.time()
             self.post(ReqCurrentTime(), urgent=True)
-        self._pulse = self._loop.call_later(min(settings.probe_after_s, patience_s) / 2, self._watch_pulse)
 
     def _fail(self, failure: LinkFailure) -> LinkFailure:
         """The connection could not be made; returns what to raise."""

@@ -6,6 +6,7 @@ Here is what callers use; the two ways in which TWS answers are in `inquiry`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from engine.broker.collect import Completed, ContractDetails, Executions, Orders, Positions, Snapshot
@@ -103,6 +104,11 @@ class Reads:
 
     # --- state -----------------------------------------------------------------------------------
     @property
+    def reading(self) -> bool:
+        """A list is being read: rows that arrive now are its answer, not news."""
+        return any(each.busy for each in self._lists)
+
+    @property
     def reading_positions(self) -> bool:
         return self._positions.busy
 
@@ -166,12 +172,13 @@ class Reads:
             self._link.post(CancelPositions())
 
 
-def answer() -> tuple[asyncio.Future[Outcome[T]], Then[T]]:
-    """A future and the callback that fills it, for callers that would rather wait."""
+async def answer(ask: Callable[[Then[T]], None]) -> Outcome[T]:
+    """Wait for one read: `await answer(lambda then: reads.positions(then, 5.0))`."""
     future: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
 
     def then(outcome: Outcome[T]) -> None:
-        if not future.done():
+        if not future.done():  # whoever waited may have been cancelled
             future.set_result(outcome)
 
-    return future, then
+    ask(then)
+    return await future

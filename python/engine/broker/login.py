@@ -1,0 +1,222 @@
+"""One login kept connected: a link, its reads, and the view they feed. Asks again and again; never acts on its own.
+
+A login does not reconnect by itself: its owner decides. While a kill uses the connection nothing is asked from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from engine.broker.failures import LinkFailure
+from engine.broker.fan_out import Way
+from engine.broker.inquiry import Complete, Outcome
+from engine.broker.link import Link, LinkSettings, Listener
+from engine.broker.reads import Reads, answer
+from engine.broker.view import AccountValues, Fact, Known, LoginView, Money, ProfitAndLoss, T, Unknown
+from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.units import known
+from engine.wire import replies
+from engine.wire.events import ClientEvent
+from engine.wire.requests import ReqAccountSummary, ReqPnL
+
+TAGS = (
+    "NetLiquidation,TotalCashValue,SettledCash,BuyingPower,EquityWithLoanValue,GrossPositionValue,"
+    "InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion"
+)
+PNL_UPDATES_MIN = 2
+_BEHIND_THE_CANCEL_S = 0.01
+
+
+class LoginSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """In seconds."""
+
+    first_ask_s: float = 0.1  # after connecting: a kill that comes at once finds the line free
+    refresh_s: float = 5.0  # between two readings of positions and orders
+    hurry_s: float = 0.25  # after a sign that they have changed
+    read_timeout_s: float = 5.0
+    link: LinkSettings = LinkSettings(probe_after_s=5.0, dead_after_s=20.0)
+    link_in_need: LinkSettings = LinkSettings(probe_after_s=2.0, dead_after_s=6.0)  # while a kill uses it
+
+
+class Login:
+    """A connected login. Make it with `open`; `link.failure` says when it has ended."""
+
+    def __init__(self, link: Link, view: LoginView, wall_ns: Callable[[], int], settings: LoginSettings) -> None:
+        self.link = link
+        self.reads = Reads(link)
+        self.view = view
+        self._wall_ns = wall_ns
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._suspended: str | None = None
+        self._subscribed = False
+        self._summary_id = 0
+        self._values: AccountValues = {}
+        self._pnl_accounts: dict[int, str] = {}
+        self._pnl_updates: dict[int, int] = {}
+        self._listener = Listener(self._heard, self._lost)
+
+    @classmethod
+    async def open(
+        cls,
+        host: str,
+        port: int,
+        client_id: int,
+        *,
+        view: LoginView,
+        wall_ns: Callable[[], int],
+        settings: LoginSettings,
+    ) -> Login:
+        """Connect. Raises LinkFailure. Nothing is asked before `keep_up_to_date`."""
+        link = Link(host, port, client_id, settings.link)
+        login = cls(link, view, wall_ns, settings)
+        await link.connect()
+        return login
+
+    @property
+    def way(self) -> Way:
+        return Way(self.link, self.reads)
+
+    def keep_up_to_date(self) -> None:
+        """Begin to feed the view."""
+        self.view.forget("not read yet")
+        self.view.accounts = Known(self.link.accounts, self._wall_ns())
+        self.link.listen(self._listener)
+        self._schedule(self._settings.first_ask_s)
+
+    async def refresh(self) -> None:
+        """Read positions and working orders now, into the view."""
+        if self._suspended is not None:
+            return
+        timeout_s = self._settings.read_timeout_s
+        self._positions_read(await answer(lambda then: self.reads.positions(then, timeout_s)))
+        self._orders_read(await answer(lambda then: self.reads.open_orders(then, timeout_s)))
+
+    def suspend(self, why: str) -> None:
+        """Somebody with more urgent business takes the connection over: ask nothing, let nothing wait."""
+        self._suspended = why
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.view.positions = self.view.working_orders = Unknown(why)
+        self.reads.abandon_all(why)
+        self.link.drop_waiting(why)
+        self._loop.call_later(_BEHIND_THE_CANCEL_S, self.link.watch_closely, self._settings.link_in_need)
+
+    def resume(self) -> None:
+        """The connection is ours again."""
+        self._suspended = None
+        if self.link.up:
+            self._schedule(0)
+
+    def close(self, why: str) -> None:
+        self._lost_because(why)
+        self.link.forget(self._listener)
+        self.link.close(why)
+
+    # --- asking ------------------------------------------------------------------------------------
+    def _schedule(self, delay_s: float) -> None:
+        if self._suspended is not None or not self.link.up:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= self._loop.time() + delay_s:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay_s, self._ask)
+
+    def _ask(self) -> None:
+        self._timer = None
+        if not self._subscribed:
+            self._subscribe()
+        self.reads.positions(self._positions_read, self._settings.read_timeout_s)
+        self.reads.open_orders(self._orders_read, self._settings.read_timeout_s)
+        self._schedule(self._settings.refresh_s)
+
+    def _positions_read(self, outcome: Outcome[tuple[PositionFact, ...]]) -> None:
+        if self.link.up and self._suspended is None:
+            self.view.positions = self._fact(outcome)
+
+    def _orders_read(self, outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
+        if self.link.up and self._suspended is None:
+            self.view.working_orders = self._fact(outcome)
+
+    def _fact(self, outcome: Outcome[T]) -> Fact[T]:
+        if not isinstance(outcome, Complete):
+            return Unknown(outcome.why)
+        if outcome.broker_down:
+            return Unknown("TWS has lost its link to IBKR: what it shows comes from its memory")
+        return Known(outcome.value, self._wall_ns())
+
+    def _subscribe(self) -> None:
+        self._subscribed = True
+        self._summary_id = self.link.take_id()
+        self.link.post(ReqAccountSummary(self._summary_id, "All", TAGS))
+        for account in self.link.accounts:
+            req_id = self.link.take_id()
+            self._pnl_accounts[req_id] = account
+            self.view.profit_and_loss[account] = Unknown("not told yet")
+            self.link.post(ReqPnL(req_id, account))
+
+    # --- hearing -----------------------------------------------------------------------------------
+    def _heard(self, event: ClientEvent) -> None:
+        match event:
+            case replies.OrderStatus() | replies.Execution() if not self.reads.reading:
+                self._schedule(self._settings.hurry_s)
+            case replies.AccountSummary() if event.req_id == self._summary_id:
+                self._take_value(event)
+            case replies.AccountSummaryEnd() if event.req_id == self._summary_id:
+                self._publish_values()
+            case replies.PnL() if event.req_id in self._pnl_accounts:
+                self._take_pnl(event)
+            case replies.ErrorMessage() if not self.link.broker_up:
+                self._doubt(f"TWS has lost its link to IBKR ({self.link.broker_code})")
+            case replies.ErrorMessage() if event.req_id == self._summary_id and self._summary_id:
+                self.view.account_values = Unknown(f"{event.text} ({event.code})")
+            case replies.ErrorMessage() if event.req_id in self._pnl_accounts:
+                self.view.profit_and_loss[self._pnl_accounts[event.req_id]] = Unknown(f"{event.text} ({event.code})")
+
+    def _take_value(self, row: replies.AccountSummary) -> None:
+        complete = isinstance(self.view.account_values, Known)
+        try:
+            amount = Decimal(row.value)
+        except InvalidOperation:
+            return  # blank: there is no number
+        if known(amount) is not None and abs(amount) < Decimal("1e300"):
+            self._values.setdefault(row.account, {})[row.tag] = Money(amount, row.currency)
+        if complete:
+            self._publish_values()
+
+    def _publish_values(self) -> None:
+        values = {account: dict(by_tag) for account, by_tag in self._values.items()}
+        self.view.account_values = Known(values, self._wall_ns())
+
+    def _take_pnl(self, reply: replies.PnL) -> None:
+        """The first update after a subscription can be incomplete: it takes a second one to know."""
+        seen = self._pnl_updates.get(reply.req_id, 0) + 1
+        self._pnl_updates[reply.req_id] = seen
+        account = self._pnl_accounts[reply.req_id]
+        if seen < PNL_UPDATES_MIN:
+            self.view.profit_and_loss[account] = Unknown("the first update can be incomplete; waiting for another")
+            return
+        numbers = ProfitAndLoss(known(reply.daily), known(reply.unrealized), known(reply.realized))
+        self.view.profit_and_loss[account] = Known(numbers, self._wall_ns())
+
+    def _doubt(self, why: str) -> None:
+        """What was read stays behind; positions and orders are read anew as soon as the link is back."""
+        self.view.positions = self.view.working_orders = self.view.account_values = Unknown(why)
+        self.view.profit_and_loss = dict.fromkeys(self.view.profit_and_loss, Unknown(why))
+        self._pnl_updates.clear()
+
+    def _lost(self, failure: LinkFailure) -> None:
+        self._lost_because(failure.text)
+
+    def _lost_because(self, why: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.view.forget(why)
