@@ -12,11 +12,12 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.broker.inquiry import Complete
+from engine.broker.inquiry import Complete, Outcome
 from engine.broker.link import Link, Listener
 from engine.broker.reads import Reads, answer
 from engine.broker.translate import ENDED
 from engine.core.contracts import Contract
+from engine.core.facts import WorkingOrder
 from engine.core.units import known
 from engine.wire.events import ClientEvent
 from engine.wire.order import Order
@@ -106,6 +107,7 @@ class Tickets:
         text = ticket.messages[-1] if ticket.messages else ""
         if ticket.status and not anew:
             return Answer(True, text)
+        outcome: Outcome[tuple[WorkingOrder, ...]]
         outcome = await answer(lambda then: self._reads.open_orders(then, patience_s))
         if not isinstance(outcome, Complete) or outcome.broker_down:
             return Answer(None, text or "TWS did not answer")
