@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.simulator.exchange import Fill, Market, OrderType, PositionChanged, Status, WhatIf
-from simulator.exchange.stage import D, Stage, fills, of, statuses
+from simulator.exchange.stage import D, Stage, fills, of, refusal, statuses
 
 
 @pytest.fixture
@@ -94,6 +94,11 @@ def test_a_what_if_order_tells_the_margin_and_does_nothing(stage: Stage) -> None
     assert isinstance(preview, WhatIf)
     assert preview.init_margin_after == 2 * stage.es.margin.initial
     assert stage.exchange.open_orders() == [] and stage.held(stage.es) == 0
+
+
+def test_a_what_if_order_beyond_the_margin_tells_the_numbers_and_the_refusal(stage: Stage) -> None:
+    events = stage.place(stage.es, "BUY", 1000, what_if=True)
+    assert len(of(events, WhatIf)) == 1 and refusal(events) == 201
 
 
 def test_oil_can_be_bought_and_sold_below_zero(stage: Stage) -> None:

@@ -46,7 +46,7 @@ def stage() -> Stage:
         ({"order_type": "LMT", "lmt_price": "230.005"}, 110),
         ({"order_type": "STP LMT", "aux_price": "230.5", "lmt_price": "230.001"}, 110),
         ({"order_type": "TRAIL"}, 321),
-        ({"account": ""}, 321),
+        ({"account": ""}, 435),
         ({"account": "U999"}, 321),
     ],
 )
@@ -154,7 +154,7 @@ def test_an_order_beyond_the_margin_is_refused() -> None:
     stage = Stage(cash=20_000)
     assert len(fills(stage.place(stage.es, "BUY", 1))) == 1
     (rejected,) = of(stage.place(stage.es, "BUY", 1), Rejected)
-    assert rejected.code == 201 and "INITIAL MARGIN" in rejected.text
+    assert rejected.code == 201 and "Initial Margin" in rejected.text
 
 
 def test_a_closing_order_needs_no_margin_even_when_the_account_has_none() -> None:

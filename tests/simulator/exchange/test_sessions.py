@@ -50,6 +50,15 @@ def test_a_market_order_cannot_go_outside_regular_hours() -> None:
     assert codes(events) == [2109, 399] and fills(events) == []
 
 
+@pytest.mark.parametrize(
+    ("order_type", "prices"), [("STP", {"aux_price": "240"}), ("TRAIL", {"aux_price": "5"}), ("MIDPRICE", {})]
+)
+def test_what_becomes_a_market_order_stays_inside_regular_hours(order_type: str, prices: dict[str, str]) -> None:
+    stage = Stage(start_ns=EARLY)
+    events = stage.place(stage.aapl, "BUY", 1, order_type=order_type, outside_rth=True, **prices)
+    assert codes(events) == [2109, 399]
+
+
 def test_options_trade_in_regular_hours_only() -> None:
     stage = Stage(start_ns=EARLY)
     events = stage.place(stage.call, "BUY", 1, order_type="LMT", lmt_price="4", outside_rth=True)

@@ -13,6 +13,7 @@ from engine.simulator.exchange.settings import Behaviour
 ZERO = Decimal(0)
 _ACTIONS, _TIFS, _TYPES = frozenset(Action), frozenset(Tif), frozenset(OrderType)
 _NEEDS_LIMIT = frozenset({OrderType.LMT, OrderType.STP_LMT})
+_OUTSIDE_RTH = frozenset({OrderType.LMT, OrderType.STP_LMT})  # what becomes a market order stays inside
 _NEEDS_STOP = frozenset({OrderType.STP, OrderType.STP_LMT})
 
 
@@ -86,7 +87,7 @@ def far_limit(
 def needs_liquid_hours(order: NewOrder, instrument: Instrument, *, is_triggered: bool) -> bool:
     """Does the order work in regular hours only? Stocks unless allowed outside; futures' stops until triggered."""
     if instrument.sec_type is SecType.STOCK:
-        return not (order.outside_rth and order.order_type not in (OrderType.MKT, OrderType.MIDPRICE))
+        return not (order.outside_rth and order.order_type in _OUTSIDE_RTH)
     if instrument.sec_type is SecType.FUTURE and order.order_type in (*_NEEDS_STOP, OrderType.TRAIL):
         return not (is_triggered or order.outside_rth)
     return False
@@ -97,7 +98,7 @@ def ignores_outside_rth(order: NewOrder, instrument: Instrument) -> bool:
     if not order.outside_rth:
         return False
     if instrument.sec_type is SecType.STOCK:
-        return order.order_type in (OrderType.MKT, OrderType.MIDPRICE)
+        return order.order_type not in _OUTSIDE_RTH
     if instrument.sec_type is SecType.FUTURE:
         return order.order_type in (OrderType.MKT, OrderType.LMT)
     return True

@@ -283,6 +283,9 @@ class Exchange:
         )
         if refusal is None and request.what_if:
             self._floor.events.append(self._preview(request, instrument))
+            refusal = self._short_of_margin(request, instrument)  # said beside the numbers, not instead of them
+            if refusal is not None:
+                self._refuse(request, refusal)
             return
         refusal = refusal or self._crowded(request, instrument)
         capped: Decimal | None = None

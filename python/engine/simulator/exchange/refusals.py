@@ -26,15 +26,15 @@ MODIFY_FILLED = Refusal(104, "Cannot modify a filled order.")
 MODIFY_MISMATCH = Refusal(105, "Order being modified does not match original order")
 OFF_GRID = Refusal(110, "The price does not conform to the minimum price variation for this contract.")
 NO_PARENT = Refusal(135, "Can't find order with ID =")
-HALTED = Refusal(154, "Order cannot be transmitted for a halted security.")
+HALTED = Refusal(154, "Orders cannot be transmitted for a halted security.")
 MISSING_EXCHANGE = Refusal(321, "Error validating request.-'bX' : cause - Missing order exchange")
-MISSING_ACCOUNT = Refusal(321, "Error validating request.-'bX' : cause - You must specify an account.")
+MISSING_ACCOUNT = Refusal(435, "You must specify an account.")
 UNKNOWN_ACCOUNT = Refusal(321, "Error validating request.-'bX' : cause - The account code is not valid for this login.")
 INVALID_SIDE = Refusal(321, "Error validating request.-'bX' : cause - Invalid side")
 INVALID_TIF = Refusal(321, "Error validating request.-'bX' : cause - Invalid time in force")
 NOT_ALLOWED_ORDER_TYPE = Refusal(387, "Unsupported order type for this exchange and security type.")
-EXPIRED = Refusal(392, "Invalid order: contract expired")
-SIZE_ZERO = Refusal(434, "The order size cannot be zero")
+EXPIRED = Refusal(392, "Invalid order: contract expired.")
+SIZE_ZERO = Refusal(434, "The order size cannot be zero.")
 PRICE_NEEDED = Refusal(463, "You must enter a valid price.")
 CONFLICTING_CON_ID = Refusal(478, "Parameters in request conflicts with contract parameters received by contract id")
 FRACTIONAL = Refusal(
@@ -62,14 +62,16 @@ def size_below_minimum(size: Decimal, least: Decimal) -> Refusal:
 
 def too_many_orders(limit: int) -> Refusal:
     return _rejected(
-        f"The number of active orders on this side of the contract for this account exceeds the limit of {limit}"
+        f"Your account has a minimum of {limit} orders working on either the buy or sell side "
+        "for this particular contract"
     )
 
 
 def margin_short(equity: Decimal, initial_margin: Decimal) -> Refusal:
     return _rejected(
-        "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
-        f"[{equity:.2f} USD] MUST EXCEED THE INITIAL MARGIN [{initial_margin:.2f} USD]"
+        "We are unable to accept your order. Your Available Funds are in sufficient to cover the change in the "
+        "account's margin requirements if this order executes. In order to obtain the desired position your Equity "
+        f"with Loan Value [{equity:.2f} USD] must exceed the new total Initial Margin of [{initial_margin:.2f} USD]"
     )
 
 
@@ -89,8 +91,8 @@ def cancelled(reason: str = "") -> Refusal:
 def price_capped(price: Decimal) -> Refusal:
     return Refusal(
         2161,
-        "In accordance with our regulatory obligations as a broker, we will cap the price of your order: "
-        f"its price is {price} until the market moves",
+        "In accordance with our regulatory obligations as a broker, we will initially cap (or limit) the price of your "
+        f"Limit Order to {price} or a more aggressive price still within your specified limit price.",
     )
 
 
@@ -107,6 +109,7 @@ OUTSIDE_RTH_IGNORED = Refusal(
     "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order type and destination. "
     "PlaceOrder is now being processed.",
 )
+# The code is IBKR's; no source gives its text, so nothing may depend on these words.
 HALTED_NOTICE = Refusal(2128, "Order was not placed: trading in the contract is halted")
 TRAIL_NEEDS_ONE = Refusal(
     321, "Error validating request.-'bX' : cause - Trailing amount or percent must be set, not both"
@@ -116,4 +119,4 @@ STILL_PROCESSING = Refusal(2102, "Unable to modify this order as it is still bei
 
 
 def cancel_too_late(order_id: int, state: str) -> Refusal:
-    return Refusal(10148, f"OrderId {order_id} that needs to be cancelled can not be cancelled, state: {state}.")
+    return Refusal(10148, f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {state}.")
