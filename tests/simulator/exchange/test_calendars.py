@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_hours_are_written_as_ibkr_writes_them() -> None:
 
 
 def test_the_day_begins_at_its_hour_in_its_zone() -> None:
-    args = (calendars.time(17), "America/Chicago")
+    args = (time(17), "America/Chicago")
     assert calendars.last_daily(OPEN, *args) == at("2026-09-08 22:00")
     assert calendars.next_daily(OPEN, *args) == at("2026-09-09 22:00")
     assert calendars.last_daily(at("2026-09-09 22:00"), *args) == at("2026-09-09 22:00")

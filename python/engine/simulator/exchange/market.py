@@ -34,7 +34,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     is_open: bool  # in its whole trading session
 
 
-class _Phase(msgspec.Struct, frozen=True):
+class Phase(msgspec.Struct, frozen=True):
     """A stretch of time in which a calendar's market is open, or closed since `since_ns`."""
 
     from_ns: int
@@ -53,7 +53,7 @@ class Markets:
         self._paths: dict[int, PricePath] = {}
         self._settings: dict[int, Market] = {}
         self._halted: set[int] = set()
-        self._phases: dict[tuple[str, bool], _Phase] = {}
+        self._phases: dict[tuple[str, bool], Phase] = {}
         self._taken: dict[tuple[int, int], tuple[int, Decimal]] = {}
         self._last: dict[int, tuple[int, Decimal]] = {}
         self._touches: dict[int, tuple[int, Decimal | None, Decimal | None]] = {}
@@ -63,7 +63,7 @@ class Markets:
 
     # ---- sessions
 
-    def phase(self, calendar: Calendar, at_ns: int, *, liquid: bool = False) -> _Phase:
+    def phase(self, calendar: Calendar, at_ns: int, *, liquid: bool = False) -> Phase:
         """The open or closed stretch that holds this instant."""
         key = (calendar.name, liquid)
         known = self._phases.get(key)
@@ -71,9 +71,9 @@ class Markets:
             return known
         coming = calendar.current_or_next(at_ns, liquid=liquid)
         if coming.start_ns <= at_ns:
-            found = _Phase(coming.start_ns, coming.end_ns, True)
+            found = Phase(coming.start_ns, coming.end_ns, True)
         else:
-            found = _Phase(calendar.current_or_last(at_ns, liquid=liquid).end_ns, coming.start_ns, False)
+            found = Phase(calendar.current_or_last(at_ns, liquid=liquid).end_ns, coming.start_ns, False)
         self._phases[key] = found
         return found
 
@@ -200,11 +200,14 @@ class Markets:
 
     def available(self, instrument: Instrument, sign: int, at_ns: int) -> Decimal | None:
         """How much can still be bought (sign 1) or sold (-1) in this step. None: any amount."""
-        depth = self.settings(instrument.con_id).depth or self.depth
+        own_depth = self.settings(instrument.con_id).depth
+        depth = own_depth if own_depth is not None else self.depth
         if depth is None:
             return None
+        if depth < 1:
+            return ZERO
         step = self._step(at_ns)
-        offered = Decimal(1 + draw(self._seed, instrument.con_id, step, 3 + sign) % max(int(depth), 1))
+        offered = Decimal(1 + draw(self._seed, instrument.con_id, step, 3 + sign) % int(depth))
         taken_step, taken = self._taken.get((instrument.con_id, sign), (step, ZERO))
         return offered - taken if taken_step == step else offered
 
@@ -242,7 +245,7 @@ class Markets:
         self._last.clear()
         self._touches.clear()
 
-    def _close(self, instrument: Instrument, phase: _Phase) -> Decimal:
+    def _close(self, instrument: Instrument, phase: Phase) -> Decimal:
         known = self._closes.get(instrument.con_id)
         if known is None or known[0] != phase.from_ns:
             price = instrument.rule.floor(self._price(instrument, phase.from_ns - 1))
