@@ -87,6 +87,15 @@ def test_a_second_cancel_while_the_first_is_pending_is_161(slow: Stage) -> None:
     assert refusal(slow.exchange.cancel(slow.now_ns, order.perm_id)) == 161
 
 
+def test_a_cancel_before_the_acknowledgement_stays_pending(slow: Stage) -> None:
+    order = bid(slow)
+    slow.exchange.cancel(slow.now_ns, order.perm_id)
+    slow.wait(SECOND // 2)
+    assert slow.now(order).status is Status.PENDING_CANCEL
+    slow.wait(SECOND)
+    assert slow.now(order).status is Status.CANCELLED
+
+
 def test_a_global_cancel_skips_orders_whose_replace_is_pending(slow: Stage) -> None:
     moving, still = bid(slow), bid(slow)
     slow.wait(SECOND)

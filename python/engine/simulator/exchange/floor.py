@@ -340,6 +340,8 @@ class Floor:
         self._book.close(order)
 
     def _set_status(self, order: LiveOrder, status: Status, why_held: str = "", *, force: bool = False) -> None:
+        if order.status is Status.PENDING_CANCEL:
+            return  # from here only the cancel or a last fill leads on
         if force or (order.status, order.why_held) != (status, why_held):
             order.status, order.why_held = status, why_held
             self.events.append(StatusChanged(self.now_ns, order.view()))
