@@ -82,7 +82,7 @@ def structs(kind: type[msgspec.Struct], only: tuple[str, ...] | None = None) -> 
         if hints[info.name] is Contract:
             strategy = structs(Contract, CARRIED.get(kind, POSITION))
         if kind in (replies.ContractDetails, replies.BondDetails) and info.name == "last_trade_time":
-            strategy = st.sampled_from(["", "08:30 US/Central", "-08:30:00-Etc/GMT+5"])
+            strategy = st.sampled_from(["", "08:30 US/Central", "16:30:00", "08:30:00-Etc/GMT+5"])
         if kind is Contract and info.name == "last_trade_date":
             strategy = st.sampled_from(["", "20260918", "202609"])
         if kind is Contract and info.name == "sec_type":

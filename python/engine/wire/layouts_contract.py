@@ -27,23 +27,22 @@ SIZE_RULES = 164  # sizes have a minimum and an increment; the message lost its 
 
 
 def split_trade_time(details: replies.ContractDetails) -> replies.ContractDetails:
-    """Part the date field: "20260918 08:30 US/Central" is a date and a time, some servers join them with hyphens."""
-    date = details.contract.last_trade_date
-    if " " not in date and "-" not in date:
+    """Part the date field: "20260918 08:30 US/Central" or "20260918-16:30:00" is a date and a time."""
+    field = details.contract.last_trade_date
+    if " " not in field and "-" not in field:
         return details
-    end = next(place for place, character in enumerate(date) if character in " -")
-    rest = date[end:] if date[end] == "-" else date[end + 1 :]
-    contract = msgspec.structs.replace(details.contract, last_trade_date=date[:end])
-    return msgspec.structs.replace(details, contract=contract, last_trade_time=rest)
+    end = next(place for place, character in enumerate(field) if character in " -")
+    contract = msgspec.structs.replace(details.contract, last_trade_date=field[:end])
+    return msgspec.structs.replace(details, contract=contract, last_trade_time=field[end + 1 :])
 
 
 def join_trade_time(details: replies.ContractDetails) -> replies.ContractDetails:
-    """Put date and time back into one field."""
-    rest = details.last_trade_time
-    if not rest:
+    """Put date and time back into one field, behind a space, which every client knows, unless hyphens follow."""
+    time = details.last_trade_time
+    if not time:
         return details
-    date = details.contract.last_trade_date + ("" if rest.startswith("-") else " ") + rest
-    return msgspec.structs.replace(details, contract=msgspec.structs.replace(details.contract, last_trade_date=date))
+    field = details.contract.last_trade_date + ("-" if "-" in time else " ") + time
+    return msgspec.structs.replace(details, contract=msgspec.structs.replace(details.contract, last_trade_date=field))
 
 
 def _security_ids() -> Part:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from engine.core.units import Absent
+from engine.core.units import BLANK, UNSET, Absent
 from engine.wire import fields as kinds
 from engine.wire.errors import InvalidValue, MalformedMessage
 from engine.wire.fields import Kind
@@ -145,11 +145,17 @@ def later_unless_absent(later: Any, earlier: Any) -> Any:
 
 
 class _RepeatedField(_FieldStep):
+    """The second place of a value. TWS leaves the first blank and writes "unset" here when there is none."""
+
     def decode(self, reader: Reader, sources: Sources) -> None:
         later = reader.take(self.name, self.kind)
         earlier = sources[self.owner][self.name]
         value = later_unless_absent(later.value, earlier.value)
         sources[self.owner][self.name] = Source(value, f"later_unless_absent({later.code}, {earlier.code})")
+
+    def encode(self, message: Any, out: list[str]) -> None:
+        value = self.get(message)
+        out.append(_write(self.kind, self.path, UNSET if value is BLANK else value))
 
 
 class _ConstantStep(Step):
