@@ -113,7 +113,7 @@ class Model:
         self.now_ns = 0
         self.queue: list[tuple[int, int, Callable[[], None]]] = []
         self.count = 0
-        self.shown: list[tuple[int, Key, Decimal]] = []  # late feed: (visible at, key, quantity)
+        self.shown: list[tuple[int, int, Key, Decimal]] = []  # late feed: (visible at, order, key, quantity)
         self.feed: dict[Key, Decimal] = dict(self.positions)
         self.executions: list[ExecutionFact] = []
         self.generation = 0  # of the connection
@@ -286,7 +286,7 @@ class Model:
 
     def position_list(self) -> tuple[PositionFact, ...]:
         while self.shown and self.shown[0][0] <= self.now_ns:
-            _, key, quantity = heapq.heappop(self.shown)
+            _, _, key, quantity = heapq.heappop(self.shown)
             self.feed[key] = quantity
         return tuple(PositionFact(k[0], self.contracts[k[1]], q) for k, q in self.feed.items() if q != 0)
 
@@ -380,7 +380,8 @@ class Model:
         if order.key is not None and (before * after < 0 or abs(after) > abs(before)):
             self.violations.append(f"{self.now_ns / 1e6:.0f} ms: {key} went from {before} to {after} by our own order")
         self.positions[key] = after
-        heapq.heappush(self.shown, (self.now_ns + self.faults.position_lag_ms * MS, key, after))
+        self.count += 1
+        heapq.heappush(self.shown, (self.now_ns + self.faults.position_lag_ms * MS, self.count, key, after))
         order.filled += quantity
         if order.filled >= order.quantity:
             order.status = "Filled"

@@ -120,6 +120,13 @@ class Attempt:
         self.doubt_serial = serial
         self.absent_reads = 0
 
+    def not_sent(self, serial: int) -> None:
+        """The bytes were never written. A first sending cannot exist; of a repeat, the first one may."""
+        if self.acknowledged or self.sends > 1:
+            self.orphaned(serial)
+        elif self.live:
+            self.state = State.ENDED
+
     def orphaned(self, serial: int) -> None:
         """The connection it was sent on is gone, or the link behind TWS was: it may live, or surface later."""
         if self.live:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engine.core.facts import WorkingOrder
+from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.ledger import Key
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
 
@@ -43,6 +43,13 @@ class Evidence:
         """The first time something happened."""
         self.times.setdefault(name, now_ns)
 
+    def unmark(self, name: str) -> None:
+        """It is no longer so."""
+        self.times.pop(name, None)
+
+    def has(self, name: str) -> bool:
+        return name in self.times
+
     def mark_last(self, name: str, now_ns: int) -> None:
         self.times[name] = now_ns
 
@@ -53,12 +60,14 @@ class Evidence:
             self.orders[identity(order)] = order
             self.open_now.add(identity(order))
 
-    def executed(self, perm_id: int, client_id: int, order_id: int, total: Decimal) -> None:
-        """`total` of an order has been executed: a whole fill is not a cancellation."""
-        for key in ((perm_id, 0, 0), (0, client_id, order_id)):
-            order = self.orders.get(key)
-            if order is not None and total >= order.quantity:
-                self.filled.add(key)
+    def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
+        """Orders that were executed whole have gone because they filled, not because they were cancelled."""
+        totals: dict[tuple[int, int, int], Decimal] = {}
+        for e in listed:
+            names = {(e.perm_id, 0, 0)} if e.perm_id else {(0, e.client_id, e.order_id)}
+            for name in names & self.orders.keys():
+                totals[name] = totals.get(name, Decimal(0)) + abs(e.quantity)
+        self.filled = {name for name, total in totals.items() if total >= self.orders[name].quantity}
 
     def completed(self, orders: tuple[WorkingOrder, ...]) -> None:
         """Orders the broker says were cancelled since the press; some may never have been seen open."""

@@ -145,6 +145,12 @@ class Item:
         if quote.halted:
             self.reason, self.detail = ResidueReason.HALTED, "the quote says halted"
 
+    def forget_questions(self) -> None:
+        """The connection broke: what was asked will not be answered."""
+        if self.quote_asked_ns is not None and self.quote_ns < self.quote_asked_ns:
+            self.quote_asked_ns = None
+        self.details_asked_ns = None
+
     def nudge(self, now_ns: int) -> None:
         """Something else filled: what was refused for margin may pass now."""
         if self.pending is None and self.reason is ResidueReason.REJECTED:

@@ -1,0 +1,250 @@
+"""All the contracts of one login that have to be closed: whose turn it is, what stands in the way, what was learned.
+
+Pure. One order is acknowledged before the rest is sent; short options go before what may cover them; resting orders
+in a contract go before its close. The single contract is the business of `engine.core.kill.item`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.contracts import Contract
+from engine.core.facts import Details, ExecutionFact, Quote, WorkingOrder
+from engine.core.hours import Session, session_at
+from engine.core.kill import events as ev
+from engine.core.kill.attempt import Attempt, State
+from engine.core.kill.commands import CancelClose, Command, Place, Resolve
+from engine.core.kill.item import Item, Moment
+from engine.core.kill.ledger import Key, Ledger
+from engine.core.kill.routing import details_group, exchange_for
+from engine.core.kill.settings import KillSettings
+from engine.core.kill.survey import Survey
+
+ZERO = Decimal(0)
+OPTIONS = ("OPT", "FOP")
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every contract of the login at one moment."""
+
+    now_ns: int
+    serial_begun: int
+    survey: Survey | None  # the last complete one; None before the first
+    sized: bool  # that survey is fresh enough to size orders from
+    may_send: bool
+    wrapping_up: bool
+    wall_s: float  # since the Unix epoch
+
+
+@dataclass(slots=True)
+class Closing:
+    """Items by (account, conId), and every closing order of this kill by its key."""
+
+    kill_id: str
+    settings: KillSettings
+    ledger: Ledger
+    items: dict[Key, Item] = field(default_factory=dict)
+    orders: dict[int, tuple[Item, Attempt]] = field(default_factory=dict)
+    _details: dict[tuple[str, ...], Details | None] = field(default_factory=dict)  # by group, or ("own", conId)
+    _asked: set[tuple[str, ...]] = field(default_factory=set)
+
+    @property
+    def ever_placed(self) -> bool:
+        return bool(self.orders)
+
+    @property
+    def any_live(self) -> bool:
+        return any(item.live for item in self.items.values())
+
+    # what was heard -------------------------------------------------------------------------------------------------
+
+    def heard(self, event: ev.Event, now_ns: int, serial: int) -> bool:
+        """An event about one of our closing orders, living or ended. True when that order is over."""
+        match event:
+            case ev.CloseStatus(key, status, filled, perm_id) if key in self.orders:
+                self.orders[key][1].status(status, filled, perm_id, serial)
+            case ev.CloseFill(key, execution) if key in self.orders:
+                self._heard_fill(self.orders[key][1], execution)
+            case ev.CloseError(key, code, text) if key in self.orders:
+                self.orders[key][0].heard_error(key, code, text, now_ns, serial)
+            case ev.CloseNotSent(key) if key in self.orders:
+                self.orders[key][1].not_sent(serial)
+            case ev.CloseOrphaned(key) if key in self.orders:
+                self.orders[key][1].orphaned(serial)
+            case _:
+                return False
+        return self._credit(*self.orders[key], now_ns)
+
+    def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
+        self.ledger.own_execution(execution.identity)
+        attempt.fill(execution)
+
+    def _credit(self, item: Item, attempt: Attempt, now_ns: int) -> bool:
+        """Tell the ledger of new fills at once: they shrink what may still be closed."""
+        fresh = attempt.uncounted_fill()
+        if fresh != ZERO:
+            self.ledger.own_fill(item.key, fresh)
+            for other in self.items.values():
+                if other is not item:
+                    other.nudge(now_ns)
+        return not attempt.live
+
+    def heard_details(self, con_id: int, details: Details | None) -> None:
+        self._details[("own", str(con_id))] = details
+        for item in self.items.values():
+            if item.contract.con_id == con_id:
+                self._details[details_group(item.contract)] = details
+
+    def heard_quote(self, con_id: int, quote: Quote | None, now_ns: int, why: str) -> None:
+        for item in self.items.values():
+            if item.contract.con_id == con_id:
+                item.heard_quote(quote, now_ns, why)
+
+    def connection_lost(self, serial: int) -> None:
+        """Answers that were under way will not come, and orders that were may or may not have arrived."""
+        self.link_lost(serial)
+        self._asked = {group for group in self._asked if group in self._details}
+        for item in self.items.values():
+            item.forget_questions()
+
+    def link_lost(self, serial: int) -> None:
+        """Orders sent toward a broken link may or may not have arrived."""
+        for item in self.items.values():
+            if item.attempt is not None:
+                item.attempt.orphaned(serial)
+
+    def surveyed(self, survey: Survey) -> list[Command]:
+        """A complete survey, already in the ledger: settle attempts, open items, ask where new contracts trade."""
+        commands: list[Command] = []
+        for item in self.items.values():
+            if item.attempt is not None:
+                item.attempt.surveyed(survey.orders, survey.serial)
+        for key in self.ledger.seen():
+            if key not in self.items:
+                self.items[key] = Item(key, self.ledger.contract(key), self.settings)
+            if self.ledger.position(key) != ZERO:
+                commands += self._ask_group(self.items[key].contract)
+        return commands
+
+    def _ask_group(self, contract: Contract) -> list[Command]:
+        """One look-up serves all contracts that share exchange and hours."""
+        wanted = contract.sec_type == "STK" or exchange_for(contract, None) is None
+        group = details_group(contract)
+        if not wanted or group in self._asked:
+            return []
+        self._asked.add(group)
+        return [Resolve(contract)]
+
+    def is_live_close(self, order: WorkingOrder) -> bool:
+        """Is this listed order a living close of this kill?"""
+        return any(
+            item.attempt is not None and item.attempt.live and item.attempt.is_listed_as(order)
+            for item in self.items.values()
+        )
+
+    # the next step --------------------------------------------------------------------------------------------------
+
+    def step(self, scene: Scene) -> list[Command]:
+        """Every item's next step, short options first."""
+        commands: list[Command] = []
+        blocking = self._blocking_orders(scene.survey)
+        for item in sorted(self.items.values(), key=lambda item: not self._is_short_option(item)):
+            if scene.wrapping_up and item.attempt is not None and item.live and item.attempt.cancel_ns is None:
+                item.attempt.cancel_ns = scene.now_ns
+                commands.append(CancelClose(item.attempt.place.key))
+            commands += self._step_item(item, blocking, scene)
+        return commands
+
+    def _step_item(self, item: Item, blocking: dict[str, list[WorkingOrder]], scene: Scene) -> list[Command]:
+        closable, in_the_way = self._closable(item, blocking, scene.now_ns)
+        if closable == ZERO and item.attempt is None:
+            return []
+        may_launch = not in_the_way and scene.sized and self._probed() and not self._covers_short(item, scene.now_ns)
+        if not item.live and not may_launch and item.waiting_since_ns is None:
+            item.waiting_since_ns = scene.now_ns
+        step = item.step(self._moment(item, closable, may_launch, scene))
+        for command in step:
+            if isinstance(command, Place) and item.attempt is not None:
+                self.orders[command.key] = (item, item.attempt)
+                item.waiting_since_ns = None
+            elif isinstance(command, Resolve):
+                self._asked.add(("own", str(command.contract.con_id)))
+                self._details.pop(("own", str(command.contract.con_id)), None)
+        return step
+
+    def _moment(self, item: Item, closable: Decimal, may_launch: bool, scene: Scene) -> Moment:
+        own = ("own", str(item.contract.con_id))
+        group = own if item.own_details else details_group(item.contract)
+        details = self._details.get(group) or self._details.get(own)
+        return Moment(
+            now_ns=scene.now_ns,
+            serial_begun=scene.serial_begun,
+            serial_done=scene.survey.serial if scene.survey is not None else 0,
+            closable=closable,
+            may_send=scene.may_send,
+            may_launch=may_launch,
+            details=details,
+            details_pending=group in self._asked and group not in self._details,
+            session=Session.UNKNOWN if details is None else session_at(details, scene.wall_s),
+            place_key=len(self.orders) + 1,
+            kill_id=self.kill_id,
+        )
+
+    def _is_short_option(self, item: Item) -> bool:
+        return item.contract.sec_type in OPTIONS and self.ledger.position(item.key) < ZERO
+
+    def _probed(self) -> bool:
+        """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently."""
+        attempts = [attempt for _, attempt in self.orders.values()]
+        return any(a.acknowledged for a in attempts) or not any(a.state is State.SENT for a in attempts)
+
+    def _covers_short(self, item: Item, now_ns: int) -> bool:
+        """May this be what covers a short option of its underlying? Closing it first can be refused for margin."""
+        if self._is_short_option(item):
+            return False
+        since = item.waiting_since_ns
+        if since is not None and now_ns - since >= self.settings.short_options_first_ns:
+            return False
+        return any(
+            other.key[0] == item.key[0]
+            and other.contract.symbol == item.contract.symbol
+            and self._is_short_option(other)
+            and not other.given_up
+            for other in self.items.values()
+        )
+
+    def _blocking_orders(self, survey: Survey | None) -> dict[str, list[WorkingOrder]]:
+        """Listed orders by account, except living closes of this kill."""
+        blocking: dict[str, list[WorkingOrder]] = {}
+        for order in survey.orders if survey is not None else ():
+            if not self.is_live_close(order):
+                blocking.setdefault(order.account, []).append(order)
+        return blocking
+
+    def _closable(self, item: Item, blocking: dict[str, list[WorkingOrder]], now_ns: int) -> tuple[Decimal, bool]:
+        """How much of an item may be closed (signed), and whether resting orders still stand in its way."""
+        closable = self.ledger.closable(item.key)
+        account, con_id = item.key
+        near = (*blocking.get(account, ()), *blocking.get("", ()))
+        resting = [order for order in near if _touches(order, con_id, item.contract.symbol)]
+        if not resting:
+            return closable, False
+        since = item.waiting_since_ns
+        patient = since is None or now_ns - since < self.settings.orders_patience_ns
+        if patient or any(order.contract.sec_type == "BAG" for order in resting):
+            return closable, True
+        # they will not go: close what stays clear of zero even if every one of them fills
+        taken = sum((order.remaining for order in resting if order.buys == (closable < ZERO)), ZERO)
+        free = max(abs(closable) - taken, ZERO)
+        return (free if closable > ZERO else -free), False
+
+
+def _touches(order: WorkingOrder, con_id: int, symbol: str) -> bool:
+    """May a fill of this order change the position in `con_id`? A combination names its legs, or its symbol."""
+    if order.contract.sec_type != "BAG":
+        return order.contract.con_id == con_id
+    legs = {leg.con_id for leg in order.contract.combo_legs}
+    return con_id in legs if legs else order.contract.symbol in ("", symbol)

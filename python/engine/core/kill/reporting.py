@@ -1,0 +1,80 @@
+"""From what a kill knows to what it reports. Pure; adds no judgement of its own about flat or not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.core.facts import WorkingOrder
+from engine.core.kill.closing import Closing
+from engine.core.kill.evidence import describe
+from engine.core.kill.item import Item
+from engine.core.kill.ledger import Ledger
+from engine.core.kill.report import ClosedPosition, ResidueItem, ResidueReason
+
+ZERO = Decimal(0)
+
+
+def closed_positions(closing: Closing, ledger: Ledger) -> tuple[ClosedPosition, ...]:
+    """Contracts that were open when first seen and that the last read shows at zero."""
+    return tuple(
+        ClosedPosition(
+            account=key[0],
+            contract=item.contract,
+            quantity=ledger.first_seen(key),
+            orders_sent=item.orders_sent,
+            avg_price=_average(closing, item),
+        )
+        for key, item in closing.items.items()
+        if ledger.position(key) == ZERO and ledger.first_seen(key) != ZERO
+    )
+
+
+def _average(closing: Closing, item: Item) -> Decimal | None:
+    fills = [fill for owner, attempt in closing.orders.values() if owner is item for fill in attempt.fills.values()]
+    total = sum((quantity for quantity, _ in fills), ZERO)
+    return None if total == ZERO else sum((quantity * price for quantity, price in fills), ZERO) / total
+
+
+def residue(
+    closing: Closing, ledger: Ledger, orders: tuple[WorkingOrder, ...], *, link_up: bool, may_close: bool
+) -> tuple[ResidueItem, ...]:
+    """Everything that the last complete read still shows, each with its one reason."""
+    positions = [
+        ResidueItem(
+            account=item.key[0],
+            contract=item.contract,
+            quantity=ledger.position(item.key),
+            reason=_reason(item, ledger, link_up=link_up, may_close=may_close),
+            detail=item.detail,
+        )
+        for item in closing.items.values()
+        if ledger.position(item.key) != ZERO
+    ]
+    working = [
+        ResidueItem(
+            account=order.account,
+            contract=order.contract,
+            quantity=order.remaining if order.buys else -order.remaining,
+            reason=ResidueReason.WORKING_ORDER,
+            order=describe(order),
+        )
+        for order in orders
+    ]
+    return (*positions, *working)
+
+
+def _reason(item: Item, ledger: Ledger, *, link_up: bool, may_close: bool) -> ResidueReason:
+    """The one reason that explains this item best."""
+    if not link_up:
+        return ResidueReason.LINK_DOWN
+    if not may_close:
+        return ResidueReason.ANOTHER_KILL
+    if item.reason is not None:
+        return item.reason
+    if ledger.doubtful(item.key):
+        return ResidueReason.POSITION_UNCONFIRMED
+    if item.live:
+        return ResidueReason.CLOSE_WORKING
+    if item.waiting_since_ns is not None:
+        return ResidueReason.WAITING_FOR_ORDERS
+    return ResidueReason.OUT_OF_TIME
