@@ -18,8 +18,8 @@ HEADER = b"quant-engine strike card 1"
 FIELDS = 5  # name, mode, host, port, first client id of a kill
 
 
-def card_file() -> str:
-    return os.path.join(state_folder(), "strike-card")
+def card_file(folder: str | None = None) -> str:
+    return os.path.join(folder or state_folder(), "strike-card")
 
 
 def read_card_for(path: str) -> list[tuple[str, str, str, int, int]] | None:
@@ -38,17 +38,21 @@ def read_card_for(path: str) -> list[tuple[str, str, str, int, int]] | None:
         return None
 
 
-def write_card(config: bytes, logins: list[tuple[str, str, str, int, int]]) -> bool:
-    """Leave a card for `config`. False: it could not be written, or its content has no place in a card."""
+def write_card(config: bytes, logins: list[tuple[str, str, str, int, int]], folder: str | None = None) -> bool:
+    """Leave a card for `config`, in the state folder unless another is named.
+
+    False: it could not be written, or its content has no place in a card.
+    """
     rows = ["\t".join(map(str, login)) for login in logins]
     if not rows or any(row.count("\t") != FIELDS - 1 or "\n" in row for row in rows):
         return False
-    new = f"{card_file()}.{os.getpid()}"
+    card = card_file(folder)
+    new = f"{card}.{os.getpid()}"
     try:
-        os.makedirs(state_folder(), mode=0o700, exist_ok=True)
+        os.makedirs(os.path.dirname(card), mode=0o700, exist_ok=True)
         with open(new, "wb", opener=_private) as file:
             file.write(HEADER + b"\n" + "\n".join(rows).encode() + b"\n\n" + config)
-        os.replace(new, card_file())  # whole or not at all
+        os.replace(new, card)  # whole or not at all
     except OSError:
         return False
     return True

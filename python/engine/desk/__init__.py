@@ -1,0 +1,1 @@
+"""The operator's paper: the drill and its record."""

@@ -1,0 +1,251 @@
+"""The drill: pull the real kill switch against a simulated TWS, and hold its report against the exchange's truth.
+
+What is drilled is what is shipped: `qe kill` runs as a process of its own, exactly as an operator would start it, but
+with a configuration that names the simulator's ports. Its environment is cleaned of everything that could name another
+TWS. It must never reach a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from engine import __version__
+from engine.config.card import write_card
+from engine.config.places import FILE_NAME
+from engine.desk.drill_result import DrillResult, Told, judge
+from engine.desk.exchange_truth import Truth
+from engine.simulator.scenario import Scenario, load_scenario
+
+START_PATIENCE_S = 30.0
+ANSWER_PATIENCE_S = 10.0
+END_PATIENCE_S = 15.0  # beyond the kill's own deadline
+MARKET_LOOK_S = 0.25
+KILL_LOOK_S = 0.1
+LINE_BYTES_MAX = 1 << 24
+REASON = "DRILL"
+
+
+class DrillFailed(Exception):
+    """The drill itself could not be held; it says nothing about the kill."""
+
+
+class View(Protocol):
+    """Who is shown what happens, while it happens."""
+
+    def opened(self, scenario: Scenario, truth: Truth) -> None: ...
+
+    def market(self, truth: Truth, left_s: float) -> None: ...
+
+    def pressed(self) -> None: ...
+
+    def said(self, line: str) -> None: ...
+
+    def look(self, truth: Truth) -> None: ...
+
+
+class Nobody:
+    """A view for drills that nobody watches."""
+
+    def opened(self, scenario: Scenario, truth: Truth) -> None: ...
+
+    def market(self, truth: Truth, left_s: float) -> None: ...
+
+    def pressed(self) -> None: ...
+
+    def said(self, line: str) -> None: ...
+
+    def look(self, truth: Truth) -> None: ...
+
+
+async def drill(name: str, view: View, *, market_s: float | None = None) -> DrillResult:
+    """Hold one drill. Raises ScenarioError or DrillFailed; whatever the kill does is in the result."""
+    scenario = load_scenario(name)
+    async with _world(name) as world:
+        before = await world.truth()
+        view.opened(scenario, before)
+        await _watch_market(world, view, scenario.kill_after_s if market_s is None else market_s)
+        with tempfile.TemporaryDirectory(prefix="quant-engine-drill-") as home:
+            config = _write_config(Path(home), scenario, before)
+            view.pressed()
+            started_at, started = datetime.now(UTC), time.monotonic()
+            exit_code, printed = await _kill(config, Path(home), scenario, world, view)
+            seconds = time.monotonic() - started
+            report = _newest_record(Path(home) / "kills")
+        after = await world.truth()
+    view.look(after)
+    told = _told(report)
+    return DrillResult(
+        scenario=name,
+        title=scenario.title,
+        started_at=started_at.isoformat(timespec="seconds"),
+        version=__version__,
+        expected=scenario.expect.text,
+        seconds=round(seconds, 3),
+        exit_code=exit_code,
+        told=told,
+        report=msgspec.Raw(report or b"null"),
+        printed=printed,
+        truth_before=before,
+        truth_after=after,
+        findings=judge(
+            expect=scenario.expect,
+            told=told,
+            truth=after,
+            exit_code=exit_code,
+            seconds=seconds,
+            deadline_s=scenario.deadline_s,
+        ),
+    )
+
+
+# --- the simulated TWS ------------------------------------------------------------------------------------------
+class _World:
+    """The simulator's process, and the one question it answers."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._asking = asyncio.Lock()
+
+    async def truth(self) -> Truth:
+        """What is true on the exchange now."""
+        assert self._process.stdin is not None
+        async with self._asking:
+            with contextlib.suppress(ConnectionError):
+                self._process.stdin.write(b"?\n")
+            return await self.read(ANSWER_PATIENCE_S)
+
+    async def read(self, patience_s: float) -> Truth:
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(patience_s):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise DrillFailed("the simulator does not answer") from None
+        if not line:
+            assert self._process.stderr is not None
+            last = (await self._process.stderr.read()).decode(errors="replace").strip().splitlines()[-1:]
+            raise DrillFailed(f"the simulator ended: {last[0] if last else 'without a word'}")
+        return msgspec.json.decode(line, type=Truth)
+
+
+@contextlib.asynccontextmanager
+async def _world(name: str) -> AsyncIterator[_World]:
+    process = await _start([sys.executable, "-m", "engine.desk.drill_world", name], _clean_environment())
+    try:
+        world = _World(process)
+        await world.read(START_PATIENCE_S)
+        yield world
+    finally:
+        await _end(process)
+
+
+async def _watch_market(world: _World, view: View, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        view.market(await world.truth(), left)
+        await asyncio.sleep(min(MARKET_LOOK_S, left))
+
+
+# --- the kill ---------------------------------------------------------------------------------------------------
+async def _kill(config: Path, home: Path, scenario: Scenario, world: _World, view: View) -> tuple[int, str]:
+    """Run `qe kill` to its end; its exit code and the report it printed."""
+    command = [sys.executable, "-m", "engine.cli", "kill", "--reason", REASON, "--config", str(config)]
+    process = await _start(command, _clean_environment() | {"QE_HOME": str(home)})
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    looking = asyncio.create_task(_keep_looking(world, view))
+    printed = asyncio.create_task(process.stdout.read())
+    try:
+        async with asyncio.timeout(scenario.deadline_s + END_PATIENCE_S):
+            await _listen(process, view)
+            await printed
+            return await process.wait(), printed.result().decode(errors="replace")
+    except TimeoutError:
+        view.said("the kill did not end by its deadline; ended by the drill")
+        return -1, ""
+    finally:
+        looking.cancel()
+        printed.cancel()
+        await asyncio.gather(looking, printed, return_exceptions=True)
+        await _end(process)
+
+
+async def _listen(process: asyncio.subprocess.Process, view: View) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        view.said(line.decode(errors="replace").rstrip())
+
+
+async def _keep_looking(world: _World, view: View) -> None:
+    while True:
+        view.look(await world.truth())
+        await asyncio.sleep(KILL_LOOK_S)
+
+
+def _write_config(home: Path, scenario: Scenario, truth: Truth) -> Path:
+    """The configuration of the drill, and the card that any earlier `qe` command would have left for it."""
+    lines = []
+    rows = []
+    for login in truth.logins.values():
+        lines += [f"[logins.{login.name}]", f'mode = "{login.mode}"', f"port = {login.port}", ""]
+        rows.append((login.name, login.mode, "127.0.0.1", login.port, 9000))
+    text = "\n".join([*lines, "[kill]", f"deadline_s = {scenario.deadline_s:g}", ""])
+    path = home / FILE_NAME
+    path.write_text(text, encoding="utf-8")
+    write_card(text.encode(), rows, str(home))
+    return path
+
+
+def _newest_record(folder: Path) -> bytes | None:
+    """The record that the kill left, if it did."""
+    records = sorted(folder.glob("*.json"))
+    return records[-1].read_bytes() if records else None
+
+
+def _told(report: bytes | None) -> Told | None:
+    try:
+        return None if report is None else msgspec.json.decode(report, type=Told)
+    except msgspec.DecodeError:
+        return None
+
+
+# --- processes --------------------------------------------------------------------------------------------------
+def _clean_environment() -> dict[str, str]:
+    """Ours without anything that could name a TWS."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("QE_")}
+
+
+async def _start(command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+        limit=LINE_BYTES_MAX,
+        start_new_session=True,  # a Ctrl-C in the terminal ends the drill, which then ends these
+    )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask the process to end by closing its input; insist after a moment."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(END_PATIENCE_S / 5):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

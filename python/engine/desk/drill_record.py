@@ -1,0 +1,69 @@
+"""The record a drill leaves: one JSON file, and one line of a Markdown list that a person can read years later.
+
+Records are only ever added. They say that a simulator was drilled: they are no evidence about IBKR.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from engine.desk.drill_result import DrillResult, ToldLogin
+
+LIST_NAME = "DRILLS.md"
+LIST_HEAD = """\
+# Drills of the kill switch
+
+Each line is one drill against the simulator: when, which scenario, the verdict, how every login ended, and how long
+it took from the press to the first global cancel and to the proof. A simulator proves nothing about IBKR itself.
+
+| when (UTC) | scenario | verdict | logins | record |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def leave_record(result: DrillResult, folder: Path) -> Path:
+    """Write the record and its line; returns the JSON file. Raises OSError when it cannot be kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = _unused(folder, f"{_stamp(result.started_at)}-{Path(result.scenario).stem}")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    with (folder / LIST_NAME).open("a", encoding="utf-8") as listed:
+        if listed.tell() == 0:
+            listed.write(LIST_HEAD)
+        listed.write(line_of(result, path.name) + "\n")
+        listed.flush()
+        os.fsync(listed.fileno())
+    return path
+
+
+def line_of(result: DrillResult, record: str) -> str:
+    """The Markdown line."""
+    verdict = "passed" if result.passed else "**FAILED**: " + "; ".join(finding.text for finding in result.findings)
+    logins = " · ".join(map(_login, result.told.logins.values())) if result.told else "no report"
+    cells = (result.started_at[:16].replace("T", " "), result.scenario, verdict, logins, f"[JSON]({record})")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _login(login: ToldLogin) -> str:
+    timings = login.timings
+    times = [
+        f"{name} {value:.0f} ms"
+        for name, value in (("cancel", timings.first_cancel_ms), ("flat", timings.flat_ms))
+        if value is not None
+    ]
+    return f"{login.name} {login.outcome.value}" + (f" ({', '.join(times)})" if times else "")
+
+
+def _stamp(started_at: str) -> str:
+    return datetime.fromisoformat(started_at).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def _unused(folder: Path, stem: str) -> Path:
+    path, number = folder / f"{stem}.json", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.json"
+    return path

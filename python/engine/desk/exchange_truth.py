@@ -1,0 +1,111 @@
+"""What is true on the simulated exchange, whatever its TWS tells anybody. The drill holds a kill's report against it.
+
+It must never be computed from what a client was told: it reads the exchange itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.simulator.exchange import Execution
+from engine.simulator.server import Login, World
+from engine.simulator.view import label, owner
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as it really is."""
+
+    account: str
+    name: str
+    quantity: Decimal
+    unrealized: Decimal
+
+
+class Resting(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that can still fill."""
+
+    owner: str  # "client 7", or "TWS" for one typed there
+    text: str
+
+
+class LoginTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """One login. `crossings`: fills of a kill's own orders that did anything but reduce a position."""
+
+    name: str
+    mode: str
+    port: int
+    net_liquidation: Decimal
+    day: Decimal
+    holdings: tuple[Holding, ...]
+    resting: tuple[Resting, ...]
+    kill_fills: int
+    crossings: tuple[str, ...]
+
+    @property
+    def flat(self) -> bool:
+        return not self.holdings and not self.resting
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """All logins at one moment."""
+
+    logins: dict[str, LoginTruth]
+
+
+def truth_of(world: World) -> Truth:
+    """Read it."""
+    return Truth(logins={name: _login_truth(login) for name, login in world.logins.items()})
+
+
+def _login_truth(login: Login) -> LoginTruth:
+    exchange = login.exchange
+    values = [exchange.account_values(account) for account in exchange.accounts]
+    executions = [execution for execution, _ in exchange.executions()]
+    return LoginTruth(
+        name=login.name,
+        mode=login.mode,
+        port=login.ports[0] if login.ports else 0,
+        net_liquidation=sum((value.net_liquidation for value in values), Decimal(0)),
+        day=sum((value.daily_pnl for value in values), Decimal(0)),
+        holdings=tuple(
+            Holding(
+                account=view.account,
+                name=label(view.instrument),
+                quantity=view.quantity,
+                unrealized=view.unrealized_pnl,
+            )
+            for view in login.position_views()
+        ),
+        resting=tuple(
+            Resting(
+                owner=owner(view),
+                text=f"{view.request.action} {view.remaining:f} {label(exchange.catalogue[view.request.con_id])} "
+                f"{view.request.order_type}",
+            )
+            for view in login.working()
+        ),
+        kill_fills=sum(execution.order_ref.startswith(CLOSE_REF_PREFIX) for execution in executions),
+        crossings=tuple(crossings(executions, login.positions())),
+    )
+
+
+def crossings(executions: Iterable[Execution], now: dict[tuple[str, int], Decimal]) -> list[str]:
+    """Fills of kill orders that opened, grew or flipped a position, given what is held now."""
+    ordered = list(executions)
+    held = dict(now)
+    for execution in ordered:  # back to the start …
+        key = (execution.account, execution.con_id)
+        held[key] = held.get(key, Decimal(0)) - execution.signed
+    found = []
+    for execution in ordered:  # … and forward again
+        key = (execution.account, execution.con_id)
+        before, after = held[key], held[key] + execution.signed
+        held[key] = after
+        reduces = before * after >= 0 and abs(after) < abs(before)
+        if execution.order_ref.startswith(CLOSE_REF_PREFIX) and not reduces:
+            found.append(f"{execution.account} contract {execution.con_id}: {before:+f} became {after:+f}")
+    return found
