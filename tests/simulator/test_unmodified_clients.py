@@ -1,0 +1,214 @@
+"""Clients that nobody here wrote take the simulator for TWS, over real sockets and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import ib_async
+import pytest
+from ibapi.client import EClient
+from ibapi.contract import Contract
+from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
+from ibapi.wrapper import EWrapper
+
+from engine.simulator.build import build_world
+from engine.simulator.scenario import load_scenario
+from engine.simulator.server import Login, World
+
+pytestmark = pytest.mark.clients
+PATIENCE_S = 20.0
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 third-party state has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+async def calm() -> World:
+    return build_world(load_scenario("calm"), ports={"paper": (0,), "live": (0,)})
+
+
+# --- ib_async --------------------------------------------------------------------------------------------
+async def ib_session(login: Login, client_id: int = 21, timeout_s: float = PATIENCE_S) -> ib_async.IB:
+    ib = ib_async.IB()
+    ib.RaiseRequestErrors = False
+    await ib.connectAsync("127.0.0.1", login.ports[0], clientId=client_id, timeout=timeout_s, raiseSyncErrors=True)
+    return ib
+
+
+def test_ib_async_starts_trades_and_reads_everything_back() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            ib = await ib_session(login)
+            assert ib.managedAccounts() == ["DU1234567"]
+            assert len(ib.positions()) == len(login.positions())
+            assert len(await ib.reqAllOpenOrdersAsync()) == len(login.working())
+            (stock,) = await ib.qualifyContractsAsync(ib_async.Stock("MSFT", "SMART", "USD"))
+            assert stock.primaryExchange == "NASDAQ"
+
+            bought = ib.placeOrder(stock, ib_async.MarketOrder("BUY", 20, orderRef="probe"))
+            await until(bought.isDone)
+            assert bought.orderStatus.status == "Filled"
+            await until(lambda: bought.fills[0].commissionReport.execId)
+            assert [fill.execution.orderRef for fill in await ib.reqExecutionsAsync()] == ["probe"]
+
+            resting = ib.placeOrder(stock, ib_async.LimitOrder("BUY", 5, 400))
+            await until(lambda: resting.orderStatus.status == "Submitted")
+            resting.order.lmtPrice = 401
+            ib.placeOrder(stock, resting.order)
+            await until(lambda: [view for view in login.working() if view.request.lmt_price == 401])
+            ib.cancelOrder(resting.order)
+            await until(resting.isDone)
+            assert resting.orderStatus.status == "Cancelled"
+
+            parent, target, stop = ib.bracketOrder("BUY", 10, 425, 480, 390)
+            for leg in (parent, target, stop):
+                ib.placeOrder(stock, leg)
+            await until(lambda: len([v for v in login.working() if v.request.client_id == 21]) == 3)
+
+            preview = await ib.whatIfOrderAsync(stock, ib_async.MarketOrder("BUY", 1))
+            assert float(preview.commission) > 0
+            (ticker,) = await ib.reqTickersAsync(stock)
+            assert 0 < ticker.bid < ticker.ask
+            assert await ib.reqCompletedOrdersAsync(False)
+            summary = {row.tag: row.value for row in await ib.accountSummaryAsync()}
+            assert Decimal(summary["NetLiquidation"]) > 0
+            ib.disconnect()
+            await until(lambda: not login.server.clients)
+
+    asyncio.run(main())
+
+
+def test_ib_async_profit_and_loss_and_live_prices() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            ib = await ib_session(world.login("live"))
+            pnl = ib.reqPnL("U7654321")
+            (future,) = [held.contract for held in ib.positions() if held.contract.symbol == "NQ"]
+            (future,) = await ib.qualifyContractsAsync(ib_async.Contract(conId=future.conId))
+            ticker = ib.reqMktData(future)
+            await until(lambda: ticker.hasBidAsk() and pnl.unrealizedPnL == pnl.unrealizedPnL)
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
+def test_a_kill_script_as_a_user_would_write_it_ends_flat() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            ib = await ib_session(login)
+            ib.reqGlobalCancel()
+            await until(lambda: not login.working())
+            for held in sorted(ib.positions(), key=lambda held: held.position > 0):
+                (contract,) = await ib.qualifyContractsAsync(ib_async.Contract(conId=held.contract.conId))
+                side = "SELL" if held.position > 0 else "BUY"
+                trade = ib.placeOrder(contract, ib_async.MarketOrder(side, abs(held.position)))
+                await until(trade.isDone)
+                assert trade.orderStatus.status == "Filled", trade.log
+            assert login.is_flat()
+            assert not [held for held in await ib.reqPositionsAsync() if held.position]
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
+def test_two_ib_async_sessions_on_one_id_and_on_two() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            first, second = await ib_session(login, 31), await ib_session(login, 32)
+            with pytest.raises((ConnectionError, TimeoutError, asyncio.TimeoutError)):
+                await ib_session(login, 31, timeout_s=1.0)
+            (stock,) = await first.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
+            trade = first.placeOrder(stock, ib_async.LimitOrder("BUY", 1, 215))
+            await until(lambda: trade.orderStatus.status == "Submitted")
+            assert not await second.reqOpenOrdersAsync()
+            assert trade.order.orderId in [t.order.orderId for t in await second.reqAllOpenOrdersAsync()]
+            second.reqGlobalCancel()
+            await until(trade.isDone)
+            first.disconnect()
+            second.disconnect()
+
+    asyncio.run(main())
+
+
+# --- IBKR's own client -------------------------------------------------------------------------------------
+class Official(EWrapper, EClient):
+    """IBKR's Python client with the least that is needed to see what it saw."""
+
+    def __init__(self) -> None:
+        EClient.__init__(self, self)
+        self.seen: list[tuple[str, Any]] = []
+        self.ready = threading.Event()
+
+    def nextValidId(self, orderId: int) -> None:
+        self.seen.append(("id", orderId))
+        self.ready.set()
+
+    def error(self, reqId: int, *rest: Any) -> None:
+        self.seen.append(("error", (reqId, *rest)))
+
+    def position(self, account: str, contract: Contract, position: Decimal, avgCost: float) -> None:
+        self.seen.append(("position", (contract.localSymbol, position)))
+
+    def positionEnd(self) -> None:
+        self.seen.append(("positionEnd", None))
+
+    def orderStatus(self, orderId: int, status: str, *rest: Any) -> None:
+        self.seen.append(("status", (orderId, status)))
+
+    def openOrderEnd(self) -> None:
+        self.seen.append(("openOrderEnd", None))
+
+    def execDetails(self, reqId: int, contract: Contract, execution: Any) -> None:
+        self.seen.append(("fill", (execution.orderId, execution.shares)))
+
+    def of(self, what: str) -> list[Any]:
+        return [value for kind, value in list(self.seen) if kind == what]
+
+
+@pytest.fixture
+def official() -> Iterator[Official]:
+    client = Official()
+    yield client
+    client.disconnect()
+
+
+def test_ibkrs_own_client_trades_and_cancels(official: Official) -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            await asyncio.to_thread(official.connect, "127.0.0.1", login.ports[0], 41)
+            reader = threading.Thread(target=official.run, daemon=True)
+            reader.start()
+            await until(official.ready.is_set)
+            official.reqPositions()
+            await until(lambda: official.of("positionEnd"))
+            assert len(official.of("position")) == len(login.positions())
+
+            contract = Contract()
+            contract.symbol, contract.secType, contract.exchange, contract.currency = "AAPL", "STK", "SMART", "USD"
+            order = Order()
+            order.action, order.totalQuantity, order.orderType, order.tif = "SELL", Decimal(100), "MKT", "DAY"
+            official.placeOrder(1, contract, order)
+            await until(lambda: (1, "Filled") in official.of("status"))
+            assert official.of("fill") == [(1, 100)]
+            order.orderType, order.lmtPrice = "LMT", 250.0
+            official.placeOrder(2, contract, order)
+            await until(lambda: (2, "Submitted") in official.of("status"))
+            official.reqAllOpenOrders()
+            await until(lambda: official.of("openOrderEnd"))
+            official.cancelOrder(2, OrderCancel())
+            await until(lambda: (2, "Cancelled") in official.of("status"))
+            official.disconnect()
+            await asyncio.to_thread(reader.join, PATIENCE_S)
+
+    asyncio.run(main())
