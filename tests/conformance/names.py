@@ -63,11 +63,10 @@ _EVERYWHERE = {
     "rule_80a": "rule80A",
     "etrade_only": "eTradeOnly",
     "misc_options": "orderMiscOptions",
-    "acct_number": "acctNumber",
-    "client_id": "clientId",
+    "account@Execution": "acctNumber",
     "realized_pnl": "realizedPNL",
     "yield_": "yield_",
-    "equity_with_loan_before": "equityWithLoanBefore",
+    "callable_": "callable",
     "change_pct": "changePercent",
     "sec_ids": "secIdList",
 }

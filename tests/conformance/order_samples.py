@@ -10,7 +10,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from conformance.names import FROM_BROKER_ONLY, WHOLE_QUANTITY_UNTIL, Client, Family, carried
+from conformance.names import (
+    FROM_BROKER_ONLY,
+    IB_INSYNC,
+    IBAPI_9,
+    STOQEY,
+    WHOLE_QUANTITY_UNTIL,
+    Client,
+    Family,
+    carried,
+)
 from conformance.samples import Dice
 from engine.core.contracts import ComboLeg, Contract, DeltaNeutral
 from engine.core.units import BLANK
@@ -192,9 +201,13 @@ def _as_the_client_can(dice: Dice, client: Client, version: int, order: Fields, 
     for name in [name for name in order if not carried(name, version) or name in client.never_sent]:
         del order[name]
     if version <= WHOLE_QUANTITY_UNTIL:
-        order["total_quantity"] = Decimal(int(order["total_quantity"]))
+        order["total_quantity"] = Decimal(int(order["total_quantity"]) + 1)  # @stoqey/ib takes zero for nothing there
     if version < 102 and order["order_type"].replace(" ", "") == "PEGBENCH":
         order["order_type"] = "LMT"
+    if client in (IBAPI_9, IB_INSYNC) and order["order_type"] in ("PEGBENCH", "PEGBEST", "PEGMID"):
+        order["order_type"] = order["order_type"].replace("PEG", "PEG ")  # the only spelling they know
+    if client is STOQEY and order.get("scale_price_increment", 1) in (0, -1):
+        del order["scale_price_increment"]  # it writes the scale details for any increment
     if client.family is Family.INSYNC and not order["order_type"].startswith("VOL"):
         order.pop("volatility", None)  # ib_async clears it: TWS refuses a modify that repeats what TWS itself put there
 

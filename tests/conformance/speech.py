@@ -123,7 +123,7 @@ def contract(ours: Contract, client: Client) -> Spec:
         values[name_of(info.name, client)] = "" if value is BLANK else number(value)
     # 0 and 0.0 are equal but not spelled alike, so the strike is always said
     values["strike"] = _absent_strike(client) if ours.strike is BLANK else number(ours.strike)
-    if ours.combo_legs:
+    if ours.combo_legs or ours.sec_type == "BAG":  # said even when empty: the old ibapi stumbles over its own default
         values["comboLegs"] = [_leg(leg, client) for leg in ours.combo_legs]
     if ours.delta_neutral is not None:
         hedge = ours.delta_neutral
@@ -154,8 +154,10 @@ def order(ours: Order, client: Client, version: int) -> Spec:
     values["softDollarTier"] = {"kind": "SoftDollarTier", "set": tier}
     if "orderComboLegPrices" in values:
         values["orderComboLegs"] = values.pop("orderComboLegPrices")
-    if client is NAUTILUS and version < 111:
-        values["cashQty"] = 0  # its default, the unset constant, makes it refuse to send any order to a TWS that old
+    if client.family is Family.IBAPI and version < 111:
+        values["cashQty"] = (
+            0  # their default, the unset constant, makes them refuse to send any order to a TWS that old
+        )
     return {"kind": "Order", "set": values}
 
 

@@ -5,6 +5,7 @@ Runs inside each client's environment, so it must import nothing but the standar
 """
 
 import dataclasses
+import enum
 from decimal import Decimal
 
 CONDITIONS = {1: "Price", 3: "Time", 4: "Margin", 5: "Execution", 6: "Volume", 7: "PercentChange"}
@@ -67,6 +68,8 @@ def plain(value):
     """Whatever a client hands to a callback, as JSON can carry it. An object becomes its attributes."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, enum.Enum):
+        return value.name
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):

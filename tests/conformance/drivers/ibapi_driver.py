@@ -4,8 +4,10 @@ Reads one job (JSON) from standard input; prints one JSON line for each callback
 """
 
 import json
+import os
 import sys
 import threading
+import traceback
 
 from build import build, ibapi_types, plain
 from ibapi.client import EClient
@@ -64,13 +66,19 @@ def run_session(job, session, calls):
     if not recorder.done.wait(20):
         raise TimeoutError("the server did not confirm our requests")
     client.disconnect()
-    loop.join(20)
+    return loop
 
 
 def main():
     job = json.load(sys.stdin)
-    for session, calls in enumerate(job["sessions"]):
-        run_session(job, session, calls)
+    loops = [run_session(job, session, calls) for session, calls in enumerate(job["sessions"])]
+    for loop in loops:  # each looks only every 0.2 s whether its connection is gone
+        loop.join(20)
 
 
-main()
+try:
+    main()
+except BaseException:
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)  # its threads would keep the process, and the server waiting, for a minute
