@@ -54,7 +54,7 @@ class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KillDriver:
-    """One kill of one login. `start` it, `await result()`; `press_again` while it runs."""
+    """One kill of one login: `start` it, hear of its end by `when_finished`; `press_again` while it runs."""
 
     def __init__(
         self,
@@ -66,12 +66,11 @@ class KillDriver:
         borrowed: Way | None = None,
         handover: Handover | None = None,
         pressed_ns: int | None = None,
-        on_step: Callable[[TimelineEntry], None] | None = None,
     ) -> None:
         self._machine = machine
         self._lock = lock
         self._settings = settings
-        self._on_step = on_step
+        self._watchers: list[Callable[[TimelineEntry], None]] = []
         self._loop = asyncio.get_running_loop()
         self._clock_ns = 0
         self._pressed_ns = self._now_ns() if pressed_ns is None else pressed_ns
@@ -115,14 +114,18 @@ class KillDriver:
     def start(self) -> None:
         self._task = self._loop.create_task(self._supervise(), name=f"kill {self._machine.name}")
 
-    async def result(self) -> LoginReport:
-        """The result. Cancelling whoever waits here does not touch the kill."""
-        return await asyncio.shield(self._result)
+    def watch(self, watcher: Callable[[TimelineEntry], None]) -> None:
+        """Tell `watcher` every line of the timeline from now on."""
+        self._watchers.append(watcher)
 
-    async def ended(self) -> None:
-        """Wait until nothing of this kill is left."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+    def when_finished(self, then: Callable[[LoginReport], None]) -> None:
+        """Hand over the result as soon as it is there."""
+        self._result.add_done_callback(lambda result: then(result.result()))
+
+    def when_over(self, then: Callable[[], None]) -> None:
+        """Tell when nothing of this kill is left. Call it after `start`."""
+        assert self._task is not None
+        self._task.add_done_callback(lambda _task: then())
 
     def press_again(self) -> None:
         self._tell(ev.PressedAgain())
@@ -209,8 +212,8 @@ class KillDriver:
         entry = TimelineEntry((self._now_ns() - self._pressed_ns) / 1e6, kind, text)
         if len(self._timeline) < TIMELINE_MAX:
             self._timeline.append(entry)
-        if self._on_step is not None:
-            self._loop.call_soon(self._on_step, entry)  # on its own: whatever it does, the kill goes on
+        for watcher in self._watchers:
+            self._loop.call_soon(watcher, entry)  # on its own: whatever it does, the kill goes on
 
     def _remember(self, event: ev.Event) -> None:
         match event:

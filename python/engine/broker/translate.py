@@ -22,6 +22,10 @@ NEVER_ROUTE = frozenset({"QBALGO", "QBALGO2"})
 """Listed for futures, but not an exchange that takes a plain order."""
 
 
+NOBODY_KNOWS = -1
+"""The client id of an order whose owner TWS does not tell."""
+
+
 class Unclear(ValueError):
     """A message without a number that the fact needs. What it was to tell stays unknown."""
 
@@ -65,13 +69,14 @@ def working_order(reply: OpenOrder, status: OrderStatus | None) -> WorkingOrder:
 
 
 def completed_order(reply: CompletedOrder) -> WorkingOrder:
+    """An order that has ended. The message does not say whose it was: `NOBODY_KNOWS`."""
     order = reply.order
     return WorkingOrder(
         account=order.account,
         contract=reply.contract,
         perm_id=order.perm_id,
-        client_id=order.client_id,
-        order_id=0,  # the message has none
+        client_id=NOBODY_KNOWS,
+        order_id=0,
         action=order.action,
         quantity=_number(order.total_quantity, f"the quantity of completed order {order.perm_id}"),
         filled=known(order.filled_quantity) or Decimal(0),

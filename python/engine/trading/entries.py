@@ -1,0 +1,118 @@
+"""The logins a manager knows: what the user said about each, checked, and the connection it has, if any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+
+from engine.broker.closer_lock import login_key
+from engine.broker.login import Login
+from engine.broker.tickets import Tickets
+from engine.broker.view import LoginView
+from engine.trading.errors import BadLogin, DuplicateLogin, UnknownLogin
+from engine.trading.modes import TradingMode
+from engine.trading.outcomes import ConnectOutcome
+
+NAME_MAX = 40
+CLIENT_ID_MAX = 2_147_483_647
+
+
+class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user said about one login."""
+
+    name: str
+    mode: TradingMode
+    host: str
+    port: int
+    client_id: int
+    account: str | None = None  # for orders that name none
+
+
+class Entry:
+    """One login of the manager."""
+
+    def __init__(self, config: LoginConfig) -> None:
+        self.config = config
+        self.view = LoginView()
+        self.login: Login | None = None
+        self.tickets: Tickets | None = None
+        self.connecting: asyncio.Task[ConnectOutcome] | None = None
+        self.kill_pressed = False
+        self.close_after_kill = False
+
+    @property
+    def connected(self) -> bool:
+        return self.login is not None and self.login.link.up
+
+
+class Entries:
+    """All logins, by name."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Entry] = {}
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._by_name.values()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+    def get(self, name: str) -> Entry:
+        """The login of that name; UnknownLogin says which ones there are."""
+        entry = self._by_name.get(name)
+        if entry is None:
+            there_are = ", ".join(map(repr, self._by_name)) or "none"
+            raise UnknownLogin(
+                f"There is no login {name!r}",
+                f"Nothing was done. The logins are: {there_are}",
+                "Use one of these names",
+            )
+        return entry
+
+    def add(self, config: LoginConfig) -> Entry:
+        """Take a login in, if it can be right and collides with none."""
+        check(config)
+        for other in self:
+            self._check_against(config, other.config)
+        entry = self._by_name[config.name] = Entry(config)
+        return entry
+
+    def _check_against(self, new: LoginConfig, old: LoginConfig) -> None:
+        if new.name == old.name:
+            raise DuplicateLogin(
+                f"There is a login {new.name!r} already ({old.mode.value}, {old.host}:{old.port})",
+                then="Choose another name",
+            )
+        same_place = login_key(new.host, new.port) == login_key(old.host, old.port)
+        if same_place and new.client_id == old.client_id:
+            raise DuplicateLogin(
+                f"Login {old.name!r} uses {old.host}:{old.port} with client id {old.client_id} already",
+                then="Choose another client id, or another port if it is another TWS",
+            )
+
+
+def check(config: LoginConfig) -> None:
+    """Refuse what cannot be right, saying why."""
+    name, mode = config.name, config.mode
+    if not isinstance(name, str) or not name.strip() or len(name) > NAME_MAX or not name.isprintable():
+        raise BadLogin(f"A login's name is 1 to {NAME_MAX} printable characters, not {name!r}")
+    if not isinstance(mode, TradingMode):
+        raise BadLogin(f"The mode of {name!r} is {mode!r}", then="Use TradingMode.PAPER or TradingMode.LIVE")
+    if not isinstance(config.host, str) or not config.host.strip() or any(char.isspace() for char in config.host):
+        raise BadLogin(f"The host of {name!r} is {config.host!r}", then="Give a host name or address, or leave it out")
+    if not _whole(config.port) or not 1 <= config.port <= 65535:
+        raise BadLogin(
+            f"The port of {name!r} is {config.port!r}",
+            then="Give TWS's API port: 7497 (paper) or 7496 (live), IB Gateway 4002 or 4001",
+        )
+    if not _whole(config.client_id) or not 0 <= config.client_id <= CLIENT_ID_MAX:
+        raise BadLogin(
+            f"The client id of {name!r} is {config.client_id!r}", then=f"Give a whole number from 0 to {CLIENT_ID_MAX}"
+        )
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,78 @@
+"""What can go wrong for a caller of engine.trading, as one tree. Each error says what happened, what holds now, and
+what to do next. A broker that cannot be reached is no error here: connecting and killing report it as their result.
+
+    TradingError
+    ├── ConfigurationError (a ValueError)   an argument of add_account is wrong; nothing was changed
+    │   ├── DuplicateLogin                  the name, or host + port + client id, is taken
+    │   └── BadLogin                        name, mode, host, port or client id cannot be right
+    ├── UnknownLogin (a LookupError)        no login of that name
+    ├── NotConnected                        the login has no working connection
+    ├── KillPressed                         the kill switch has been pressed: this login places no more orders
+    └── OrderError
+        ├── OrderNotSent                    it never left this program
+        ├── OrderRefused                    TWS refused it and does not list it
+        ├── OrderUnconfirmed                it was sent and nobody knows whether it lives
+        └── CancelUnconfirmed               the cancel was sent and the order has not been shown to end
+"""
+
+from __future__ import annotations
+
+
+class TradingError(Exception):
+    """Root of all errors of engine.trading."""
+
+    def __init__(self, what: str, now: str, then: str) -> None:
+        super().__init__(f"{what}. {now}. {then}.")
+        self.what = what
+        self.now = now
+        self.then = then
+
+    def __reduce__(self) -> tuple[type[TradingError], tuple[str, str, str]]:
+        return type(self), (self.what, self.now, self.then)
+
+
+class ConfigurationError(TradingError, ValueError):
+    """An argument is wrong. Nothing was changed."""
+
+    def __init__(self, what: str, now: str = "Nothing was changed", then: str = "Correct the call") -> None:
+        super().__init__(what, now, then)
+
+
+class DuplicateLogin(ConfigurationError):
+    """A login of that name, or at that place with that client id, is there already."""
+
+
+class BadLogin(ConfigurationError):
+    """A login cannot be described like that."""
+
+
+class UnknownLogin(TradingError, LookupError):
+    """There is no login of that name."""
+
+
+class NotConnected(TradingError):
+    """The login has no working connection."""
+
+
+class KillPressed(TradingError):
+    """The kill switch has been pressed for this login; this manager places no more orders for it."""
+
+
+class OrderError(TradingError):
+    """Something about one order."""
+
+
+class OrderNotSent(OrderError):
+    """The order never left this program."""
+
+
+class OrderRefused(OrderError):
+    """TWS refused the order, and a fresh list of open orders does not show it."""
+
+
+class OrderUnconfirmed(OrderError):
+    """The order was sent; nobody knows whether it lives."""
+
+
+class CancelUnconfirmed(OrderError):
+    """The cancel was sent; the order has not been shown to end."""

@@ -1,0 +1,313 @@
+"""IBKRAccountManager: the logins of a trader, what is known of them, orders, and the kill switch over all of them.
+
+Connecting and killing never raise for what a broker does: they return what happened. Must never let one login's
+trouble delay or hide another's, and never place an order for a login whose kill switch has been pressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from engine.broker.failures import LinkFailure
+from engine.broker.handover import Handover
+from engine.broker.kill_hands import HandsSettings
+from engine.broker.login import Login, LoginSettings
+from engine.broker.tickets import OrderTicket, Tickets
+from engine.broker.view import AccountValues, Fact, ProfitAndLoss
+from engine.core.contracts import Contract
+from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.kill.events import Trouble
+from engine.core.kill.settings import KillSettings
+from engine.trading import errors
+from engine.trading.entries import Entries, Entry, LoginConfig
+from engine.trading.kill_switch import KillSwitch, OnStep
+from engine.trading.modes import TradingMode, misplaced_accounts
+from engine.trading.outcomes import Connections, ConnectOutcome
+from engine.trading.reports import KillReport
+from engine.wire.errors import LocalError
+from engine.wire.order import Order
+
+_NO_HANDOVERS: Mapping[str, Handover] = {}
+
+
+class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient everything is. The defaults suit a TWS on the same desktop."""
+
+    kill: KillSettings = KillSettings()
+    hands: HandsSettings = HandsSettings()
+    login: LoginSettings = LoginSettings()
+    order_patience_s: float = 5.0  # for TWS to show an order, or its end
+
+
+def new_kill_id() -> str:
+    """Short, sortable, and different for every press: it becomes part of the closing orders' orderRef."""
+    return f"{time.strftime('%y%m%d%H%M%S', time.gmtime())}{os.urandom(2).hex()}"
+
+
+class IBKRAccountManager:
+    """All methods belong to one event loop. Reading methods are plain; whatever talks to TWS is async."""
+
+    def __init__(
+        self,
+        *,
+        settings: ManagerSettings | None = None,
+        wall_ns: Callable[[], int] = time.time_ns,
+        kill_ids: Callable[[], str] = new_kill_id,
+        lock_directory: Path | None = None,
+    ) -> None:
+        self._settings = settings or ManagerSettings()
+        self._wall_ns = wall_ns
+        self._entries = Entries()
+        self._kills = KillSwitch(
+            self._settings.kill,
+            self._settings.hands,
+            wall_ns=wall_ns,
+            new_kill_id=kill_ids,
+            lock_directory=lock_directory,
+        )
+
+    # --- logins ------------------------------------------------------------------------------------
+    def add_account(
+        self,
+        name: str,
+        mode: TradingMode,
+        *,
+        client_id: int | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        account: str | None = None,
+    ) -> None:
+        """Make a login known. Unless given: port 7497 and client id 1 (PAPER), 7496 and 2 (LIVE).
+
+        `account` is for orders that name none. Raises ConfigurationError; nothing is changed then.
+        """
+        known_mode = mode if isinstance(mode, TradingMode) else TradingMode.PAPER  # a wrong one is refused below
+        config = LoginConfig(
+            name=name,
+            mode=mode,
+            host=host,
+            port=known_mode.default_port if port is None else port,
+            client_id=known_mode.default_client_id if client_id is None else client_id,
+            account=account,
+        )
+        self._entries.add(config)
+
+    @property
+    def logins(self) -> tuple[str, ...]:
+        """Names of all logins, in the order they were added."""
+        return self._entries.names
+
+    async def connect_all(self) -> Connections:
+        """Connect every login at the same time. Returns an outcome for each; never raises for a broker's failure."""
+        outcomes = await asyncio.gather(*(self._connect(entry) for entry in self._entries))
+        return Connections({outcome.name: outcome for outcome in outcomes})
+
+    async def connect(self, name: str) -> ConnectOutcome:
+        """Connect one login. Connected already: says so."""
+        return await self._connect(self._entries.get(name))
+
+    async def disconnect_all(self) -> None:
+        """Close every connection. A kill that still runs keeps its own until it is done."""
+        for entry in self._entries:
+            self._disconnect(entry)
+        await asyncio.sleep(0)  # let the closing begin
+
+    async def disconnect(self, name: str) -> None:
+        """Close one login's connection."""
+        self._disconnect(self._entries.get(name))
+        await asyncio.sleep(0)
+
+    # --- the kill switch ---------------------------------------------------------------------------
+    async def kill_switch_all(
+        self,
+        reason: str,
+        *,
+        on_step: OnStep | None = None,
+        handovers: Mapping[str, Handover] = _NO_HANDOVERS,
+        pressed_ns: int | None = None,
+    ) -> KillReport:
+        """Cancel everything and close everything on every login, and report what the broker then shows.
+
+        Works connected, half-connected and never connected. Cancelling the caller does not stop it; pressing again
+        joins it. From now on this manager places no orders.
+        """
+        entries = list(self._entries)
+        return await self._kills.press(entries, reason, on_step=on_step, handovers=handovers, pressed_ns=pressed_ns)
+
+    async def kill_switch(
+        self, name: str, reason: str, *, on_step: OnStep | None = None, pressed_ns: int | None = None
+    ) -> KillReport:
+        """The same for one login. Raises UnknownLogin, and nothing else."""
+        entry = self._entries.get(name)
+        return await self._kills.press([entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns)
+
+    # --- what is known -----------------------------------------------------------------------------
+    def accounts(self, name: str) -> Fact[tuple[str, ...]]:
+        """Broker accounts of the login."""
+        return self._entries.get(name).view.accounts
+
+    def positions(self, name: str) -> Fact[tuple[PositionFact, ...]]:
+        """Positions as last read, or why they are unknown. Unknown is not empty."""
+        return self._entries.get(name).view.positions
+
+    def working_orders(self, name: str) -> Fact[tuple[WorkingOrder, ...]]:
+        """Open orders of every client as last read, or why they are unknown."""
+        return self._entries.get(name).view.working_orders
+
+    def account_values(self, name: str) -> Fact[AccountValues]:
+        """Account values by account and tag."""
+        return self._entries.get(name).view.account_values
+
+    def profit_and_loss(self, name: str) -> dict[str, Fact[ProfitAndLoss]]:
+        """P&L by account; nothing where there is no connection."""
+        return dict(self._entries.get(name).view.profit_and_loss)
+
+    async def refresh(self, name: str) -> None:
+        """Read positions and working orders now. What comes of it is in `positions` and `working_orders`."""
+        await self._live_login(self._entries.get(name)).refresh()
+
+    # --- orders ------------------------------------------------------------------------------------
+    async def place_order(self, name: str, contract: Contract, order: Order) -> OrderTicket:
+        """Send an order and wait until TWS shows it. An order that names no account gets the login's.
+
+        Raises OrderNotSent, OrderRefused or OrderUnconfirmed (sent, and nobody knows), KillPressed, NotConnected.
+        """
+        entry = self._entries.get(name)
+        if entry.kill_pressed:
+            raise errors.KillPressed(
+                f"The kill switch of {name!r} has been pressed",
+                "The order was not sent",
+                "Find out why, verify the account in TWS, and start anew with a new manager",
+            )
+        tickets = self._live_tickets(entry)
+        order = msgspec.structs.replace(order, account=self._account_for(entry, order))
+        try:
+            ticket, answer = await tickets.place(contract, order, self._settings.order_patience_s)
+        except LocalError as error:
+            raise errors.OrderNotSent(
+                f"The order cannot be written: {error}", "It was not sent", "Correct it"
+            ) from error
+        if answer.shown:
+            return ticket
+        if answer.shown is None:
+            raise errors.OrderUnconfirmed(
+                f"TWS has not confirmed the order {ticket.order_ref!r}: {answer.text}",
+                "It may be live",
+                "Look for it in TWS or in working_orders() before sending it again",
+            )
+        if not ticket.messages:
+            raise errors.OrderNotSent(f"The order was not sent: {answer.text}", "TWS never saw it", "Connect again")
+        raise errors.OrderRefused(f"TWS refused the order: {answer.text}", "It is not working", "Correct it")
+
+    async def cancel_order(self, name: str, ticket: OrderTicket) -> None:
+        """Cancel an order placed here and wait until TWS says that it has ended. Raises CancelUnconfirmed."""
+        entry = self._entries.get(name)
+        tickets = self._live_tickets(entry)
+        if tickets.get(ticket.order_id) is not ticket:
+            raise errors.CancelUnconfirmed(
+                f"Order {ticket.order_id} was placed over another connection",
+                "Nothing was sent: only the client that placed an order can cancel it",
+                "Cancel it in TWS, or press the kill switch",
+            )
+        answer = await tickets.cancel(ticket, self._settings.order_patience_s)
+        if answer.shown is not False:
+            raise errors.CancelUnconfirmed(
+                f"The cancel of order {ticket.order_id} is not confirmed: {answer.text or ticket.status}",
+                "The order may be live",
+                "Look for it in TWS; cancel it there or press the kill switch",
+            )
+
+    # --- inside ------------------------------------------------------------------------------------
+    async def _connect(self, entry: Entry) -> ConnectOutcome:
+        config = entry.config
+        if entry.login is not None and entry.connected:
+            link = entry.login.link
+            return ConnectOutcome(name=config.name, connected=True, accounts=link.accounts, client_id=link.client_id)
+        if entry.connecting is None:
+            entry.connecting = asyncio.get_running_loop().create_task(self._open(entry), name=f"connect {config.name}")
+        attempt = entry.connecting
+        await asyncio.wait({attempt})
+        if entry.connecting is attempt:
+            entry.connecting = None
+        if attempt.cancelled():
+            return _not_connected(config.name, Trouble.FAILED, "the attempt was ended by a kill or a disconnect")
+        return attempt.result()
+
+    async def _open(self, entry: Entry) -> ConnectOutcome:
+        config = entry.config
+        try:
+            login = await Login.open(
+                config.host,
+                config.port,
+                config.client_id,
+                view=entry.view,
+                wall_ns=self._wall_ns,
+                settings=self._settings.login,
+            )
+        except LinkFailure as failure:
+            entry.view.forget(failure.text)
+            return _not_connected(config.name, failure.trouble, failure.text)
+        accounts = login.link.accounts
+        wrong = misplaced_accounts(config.mode, accounts)
+        if wrong:
+            text = _mismatch(config, wrong)
+            login.link.close(text)
+            entry.view.forget(text)
+            return ConnectOutcome(name=config.name, connected=False, accounts=accounts, mode_mismatch=True, text=text)
+        entry.login = login
+        entry.tickets = Tickets(config.name, login.link, login.reads)
+        entry.close_after_kill = False
+        login.keep_up_to_date()
+        return ConnectOutcome(name=config.name, connected=True, accounts=accounts, client_id=login.link.client_id)
+
+    def _disconnect(self, entry: Entry) -> None:
+        if entry.connecting is not None:
+            entry.connecting.cancel()
+        if self._kills.running(entry.config.name):
+            entry.close_after_kill = True
+        elif entry.login is not None:
+            entry.login.close("disconnected")
+
+    def _live_login(self, entry: Entry) -> Login:
+        if entry.login is None or not entry.connected:
+            why = entry.login.link.failure if entry.login is not None else None
+            raise errors.NotConnected(
+                f"Login {entry.config.name!r} is not connected" + (f": {why.text}" if why else ""),
+                "Nothing was sent",
+                f"Call connect({entry.config.name!r}) first",
+            )
+        return entry.login
+
+    def _live_tickets(self, entry: Entry) -> Tickets:
+        self._live_login(entry)
+        assert entry.tickets is not None  # made together with the login
+        return entry.tickets
+
+    def _account_for(self, entry: Entry, order: Order) -> str:
+        """The account an order is for: its own, the login's, or the only one there is."""
+        accounts = self._live_login(entry).link.accounts
+        account = order.account or entry.config.account or (accounts[0] if len(accounts) == 1 else "")
+        if account not in accounts:
+            what = f"There is no account {account!r} in this login" if account else "The order names no account"
+            raise errors.OrderNotSent(what, f"It was not sent. The accounts are: {', '.join(accounts)}", "Name one")
+        return account
+
+
+def _not_connected(name: str, trouble: Trouble, text: str) -> ConnectOutcome:
+    return ConnectOutcome(name=name, connected=False, trouble=trouble, text=text)
+
+
+def _mismatch(config: LoginConfig, wrong: tuple[str, ...]) -> str:
+    shown = ", ".join(wrong)
+    is_what, other = ("live", "LIVE") if config.mode is TradingMode.PAPER else ("paper", "PAPER")
+    return (
+        f"{config.host}:{config.port} shows {shown}, which is no {config.mode.value} account (it looks {is_what}): the "
+        f"connection was closed and nothing was sent. Log TWS in to the other account, correct the port, or add the "
+        f"login as TradingMode.{other}. The kill switch works on it all the same"
+    )

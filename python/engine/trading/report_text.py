@@ -1,0 +1,247 @@
+"""A kill report in words, for somebody who is frightened: FLAT or NOT FLAT first, then what to do, then the rest.
+
+Nothing here decides; it only says what the report holds. No line is longer than `WIDTH`. Colour is decoration: every
+word means the same without it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from decimal import Decimal
+
+from engine.core.contracts import Contract
+from engine.core.kill.report import (
+    CancelledOrder,
+    ClosedPosition,
+    KillReport,
+    LoginOutcome,
+    LoginReport,
+    ResidueItem,
+    ResidueReason,
+)
+from engine.core.units import known
+
+WIDTH = 80
+ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
+
+BY_HAND = (
+    "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
+    "Or IBKR Mobile: Account > Positions, close each of them.",
+    "IBKR trade desk 1-877-442-2757. Overnight: 1-312-542-6901.",
+)
+
+REASONS: dict[ResidueReason, str] = {
+    ResidueReason.WORKING_ORDER: "order still open",
+    ResidueReason.WAITING_FOR_ORDERS: "not closed: an order in the same contract could not be cancelled",
+    ResidueReason.CLOSE_WORKING: "the closing order is at the exchange and not filled",
+    ResidueReason.CLOSE_UNACKNOWLEDGED: "TWS did not acknowledge the closing order: is a dialog open in its window?",
+    ResidueReason.REJECTED: "the broker refuses the closing order",
+    ResidueReason.READ_ONLY: "TWS's API is read-only: untick it in API settings, then run the kill again",
+    ResidueReason.NO_BID: "nobody buys it",
+    ResidueReason.NO_QUOTE: "a price was needed and no live quote was to be had",
+    ResidueReason.MARKET_CLOSED: "its market is closed",
+    ResidueReason.HALTED: "trading in it is halted",
+    ResidueReason.FRACTIONAL: "a fraction of a share cannot be closed by program",
+    ResidueReason.EXPIRED: "it no longer trades",
+    ResidueReason.UNRESOLVED: "the broker does not say where it trades",
+    ResidueReason.POSITION_UNCONFIRMED: "what is held could not be confirmed",
+    ResidueReason.ANOTHER_KILL: "another kill has the right to close it and has not finished",
+    ResidueReason.NO_PERMISSION: "the account may not trade it",
+    ResidueReason.LINK_DOWN: "TWS has lost its link to IBKR",
+    ResidueReason.OUT_OF_TIME: "the time ran out first",
+}
+
+_RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b[0m"
+
+
+def colour_wanted() -> bool:
+    """Only where a person looks at a terminal and has not asked for none."""
+    stream = sys.stdout
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def render(report: KillReport, *, colour: bool = False) -> str:
+    """The whole report: the verdict, what is left and what to do about it, and only then what was done."""
+    lines = [_headline(report, colour=colour)]
+    for login in report.logins.values():
+        if not login.flat:
+            lines += ["", *_trouble(login, colour=colour)]
+    if not report.flat:
+        lines += ["", _paint("Do by hand, now:", _BOLD, colour)]
+        for number, step in enumerate(BY_HAND, 1):
+            lines += _wrap(f"{number}. {step}", "  ", "     ")
+    for login in report.logins.values():
+        if login.outcome is not LoginOutcome.UNREACHABLE:
+            lines += ["", *_done(login, colour=colour)]
+    lines += ["", *_wrap(f"kill {report.kill_id}, {report.started_at}, reason: {_clean(report.reason)}", "", "  ")]
+    return "\n".join(lines)
+
+
+def _headline(report: KillReport, *, colour: bool) -> str:
+    if report.flat:
+        who = f"all {len(report.logins)} logins" if len(report.logins) > 1 else "verified"
+        who += " verified" if len(report.logins) > 1 else ""
+        return _paint(" FLAT ", _GREEN, colour) + f" {who}: no position, no working order"
+    said = ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items())
+    text = f" {said or 'no login was named, nothing was done'}"
+    verdict = " NOT FLAT "
+    return _paint(verdict, _RED, colour) + (text if len(verdict) + len(text) <= WIDTH else "")
+
+
+def _short(login: LoginReport) -> str:
+    match login.outcome:
+        case LoginOutcome.FLAT:
+            return "flat"
+        case LoginOutcome.RESIDUE:
+            return f"has {len(login.residue)} left"
+        case LoginOutcome.UNKNOWN:
+            return "unknown"
+        case LoginOutcome.UNREACHABLE:
+            return "not reached"
+
+
+# --- what is wrong ---------------------------------------------------------------------------------
+
+
+def _trouble(login: LoginReport, *, colour: bool) -> list[str]:
+    verdict, words = {
+        LoginOutcome.UNREACHABLE: ("NOT REACHED", "Nothing was cancelled, nothing was closed."),
+        LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, but what it shows now proves nothing."),
+        LoginOutcome.RESIDUE: ("NOT FLAT", "This is left:"),
+    }[login.outcome]
+    lines = _wrap(f"{login.name} ({login.mode}, {login.host}:{login.port}): {verdict}", "", "  ")
+    lines[0] = _paint(lines[0], _BOLD, colour)
+    lines.append(f"  {words}")
+    if login.trouble:
+        lines += _wrap(_clean(login.trouble), "  ", "  ")
+    if login.residue and login.outcome is not LoginOutcome.RESIDUE:
+        lines.append("  Last seen, perhaps still there:")
+    for (reason, detail), items in _by_reason(login).items():
+        said = f"{REASONS[reason]} [{_clean(detail)}]" if detail else REASONS[reason]
+        lines += _wrap(f"{said}:", "  ", "    ")
+        lines += _rows([_left(item, several=len(login.accounts) > 1) for item in items], "      ")
+    return lines
+
+
+def _by_reason(login: LoginReport) -> dict[tuple[ResidueReason, str], list[ResidueItem]]:
+    groups: dict[tuple[ResidueReason, str], list[ResidueItem]] = {}
+    for item in login.residue:
+        groups.setdefault((item.reason, item.detail), []).append(item)
+    return groups
+
+
+def _left(item: ResidueItem, *, several: bool) -> str:
+    account = f" in {item.account}" if several else ""
+    if item.order:
+        return f"{name_of(item.contract)}: {_clean(item.order)}{account}"
+    return f"{_signed(item.quantity)} {name_of(item.contract)}{account}"
+
+
+# --- what was done ---------------------------------------------------------------------------------
+
+
+def _done(login: LoginReport, *, colour: bool) -> list[str]:
+    verdict = "FLAT" if login.flat else "done so far"
+    took = "" if login.timings.finished_ms is None else f" after {_seconds(login.timings.finished_ms)}"
+    accounts = ", ".join(login.accounts) or "accounts unknown"
+    lines = _wrap(f"{login.name} ({login.mode}, {accounts}): {verdict}{took}", "", "  ")
+    lines[0] = _paint(lines[0], _BOLD, colour)
+    several = len(login.accounts) > 1
+    lines += _titled("closed", [_closed(item, several=several) for item in login.closed]) or ["  closed    nothing"]
+    lines += _cancelled(login)
+    if login.joined:
+        lines += _titled("joined", ["another kill did the closing; this one watched and verified"])
+    for note in login.notes:
+        lines += _titled("note", [_clean(note)])
+    return lines + _timings(login)
+
+
+def _cancelled(login: LoginReport) -> list[str]:
+    plain = [_order(order) for order in login.cancelled if not order.protective]
+    stops = [f"{_order(order)}: no longer protects" for order in login.cancelled if order.protective]
+    return [*_titled("cancelled", plain), *_titled("stops off", stops)] or ["  cancelled nothing"]
+
+
+def _closed(item: ClosedPosition, *, several: bool) -> str:
+    price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
+    account = f" in {item.account}" if several else ""
+    by = "" if item.orders_sent else ", not by this kill's orders"
+    return f"{_signed(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
+
+
+def _order(order: CancelledOrder) -> str:
+    text = f"{order.action} {_number(order.quantity)} {name_of(order.contract)} {order.order_type}"
+    if order.client_id < 0:  # TWS does not tell whose an ended order was
+        return text
+    return f"{text} ({'TWS' if order.client_id == 0 and order.order_id <= 0 else f'client {order.client_id}'})"
+
+
+def _timings(login: LoginReport) -> list[str]:
+    timings = login.timings
+    parts = [
+        ("first cancel", timings.first_cancel_ms),
+        ("orders gone", timings.orders_gone_ms),
+        ("last close", timings.last_close_ms),
+        ("flat", timings.flat_ms),
+    ]
+    said = ", ".join(f"{name} {_seconds(ms)}" for name, ms in parts if ms is not None)
+    return _titled("times", [said]) if said else []
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+def _titled(title: str, rows: list[str]) -> list[str]:
+    """Rows under a title that stands before the first."""
+    lines = _rows(rows, " " * 12)
+    return [f"  {title:<10}{lines[0].strip()}", *lines[1:]] if lines else []
+
+
+def _rows(rows: list[str], indent: str) -> list[str]:
+    shown = rows if len(rows) <= ROWS_MAX else rows[: ROWS_MAX - 1]
+    lines = [line for row in shown for line in _wrap(row, indent, f"{indent}  ")]
+    if len(shown) < len(rows):
+        lines.append(f"{indent}and {len(rows) - len(shown)} more (all of them: to_json())")
+    return lines
+
+
+def name_of(contract: Contract) -> str:
+    """A contract as a trader would say it."""
+    strike = known(contract.strike)
+    if contract.sec_type in ("OPT", "FOP") and strike is not None:
+        return f"{contract.symbol} {contract.last_trade_date} {_number(strike)}{contract.right[:1]}"
+    if contract.sec_type == "FUT":
+        return contract.local_symbol.strip() or f"{contract.symbol} {contract.last_trade_date}"
+    if contract.sec_type == "CASH":
+        return f"{contract.symbol}.{contract.currency}"
+    return contract.symbol or contract.local_symbol or f"contract {contract.con_id}"
+
+
+def _signed(quantity: Decimal) -> str:
+    return f"{'long' if quantity > 0 else 'short'} {_number(abs(quantity))}"
+
+
+def _number(value: Decimal) -> str:
+    text = f"{value:f}"
+    if "." not in text:
+        return text
+    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) >= 1 else text.rstrip("0").rstrip(".")
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+
+
+def _wrap(text: str, first: str, later: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
+
+
+def _clean(text: str) -> str:
+    """The broker's words without what could move the cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _paint(text: str, colour_code: str, colour: bool) -> str:
+    return f"{colour_code}{text}{_PLAIN}" if colour else text

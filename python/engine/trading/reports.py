@@ -1,0 +1,37 @@
+"""What a kill hands back: core's report, which also prints itself and turns into JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from engine.core.kill import report as core
+from engine.trading.report_text import colour_wanted, render
+
+
+class KillReport(core.KillReport, frozen=True, kw_only=True):
+    """What happened to every login. `print(report)` says it in words; the fields say it to programs."""
+
+    def __str__(self) -> str:
+        return render(self, colour=colour_wanted())
+
+    def to_json(self, *, indent: int = 2) -> str:
+        """All of it as JSON: numbers of money and quantity as text, the verdict first."""
+        return msgspec.json.format(msgspec.json.encode(self.to_dict()), indent=indent).decode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain types. Contract fields that say nothing are left out."""
+        data: dict[str, Any] = {"flat": self.flat, "exit_code": self.exit_code}
+        data |= msgspec.to_builtins(self, enc_hook=str)
+        for name, report in self.logins.items():
+            login = data["logins"][name]
+            data["logins"][name] = {"name": name, "flat": report.flat, **login}
+            for part in ("cancelled", "closed", "residue"):
+                for row in login[part]:
+                    row["contract"] = {key: value for key, value in row["contract"].items() if _says(value)}
+        return data
+
+
+def _says(value: object) -> bool:
+    return value not in ("", "0", 0, None, False, "blank", "unset") and value != []
