@@ -1,23 +1,102 @@
-"""Every command but `kill`: parse with argparse, start what is asked for, return its exit code."""
+"""Every command but `kill`: parse with argparse, start what is asked for, return its exit code.
+
+Each command is imported when it is called for, so that `qe version` does not load a simulator.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import NoReturn
 
 from engine import __version__
 
-USAGE_EXIT = 64
+EXIT_USAGE = 64
+
+DESCRIPTION = """\
+The emergency brake for programs that trade on Interactive Brokers.
+
+  qe kill      cancel every order, close every position, prove it: on every login, at once, without asking
+  qe drill     practise that against a simulated TWS, and leave a dated record
+  qe sim       run the simulated TWS, to trade against
+  qe config    show, check or write quant-engine.toml
+  qe version   print the version
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors exit with 64: 1 and 2 say something about positions here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
 
 def main(words: list[str]) -> int:
     """Run one command and return the process's exit code."""
     parser = build_parser()
-    parser.parse_args(words)
-    print(f"quant-engine {__version__}")
+    arguments = parser.parse_args(words or ["help"])
+    match arguments.command:
+        case "drill":
+            from engine.cli.drill_command import drill
+
+            return drill(arguments)
+        case "sim":
+            return _sim(arguments)
+        case "config":
+            from engine.cli.config_command import config
+
+            return config(arguments)
+        case "version":
+            print(f"quant-engine {__version__}")
+        case _:
+            parser.print_help()
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="qe")
-    parser.add_argument("command", choices=["version"])
+def build_parser() -> Parser:
+    """All commands and their options. `kill` stands here for its help alone: it is parsed elsewhere."""
+    parser = Parser(prog="qe", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands.add_parser("kill", help="the kill switch (see: qe kill --help)", add_help=False)
+    commands.add_parser("help", help="this text")
+    commands.add_parser("version", help="print the version")
+    _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
+    _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
+    _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
     return parser
+
+
+def _add_drill(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Start a simulated TWS with two logins, let its market move, run `qe kill` against it, "
+        "and hold the result against the exchange."
+    )
+    parser.epilog = "Exit: 0 passed · 1 failed · 2 the drill could not be held · 64 wrong arguments"
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
+    which.add_argument("--all", action="store_true", help="every ready-made scenario, and a scorecard")
+    which.add_argument("--list", action="store_true", help="name the ready-made scenarios")
+    parser.add_argument("--json", action="store_true", help="the record as JSON on standard output, nothing else")
+    parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
+
+
+def _add_sim(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Serve a simulated TWS on 7497 and 7496 (and 4002, 4001) until Ctrl-C."
+    parser.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--speed", type=float, default=1.0, help="how fast time passes (default: 1)")
+    parser.add_argument("--seed", type=int, help="another course of the market")
+    parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["show", "check", "init"], help="what is in force; what is wrong; a new file")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+
+
+def _sim(arguments: argparse.Namespace) -> int:
+    from engine.simulator.live import run_sim
+
+    plain = True if arguments.plain else None
+    return run_sim(arguments.scenario, host=arguments.host, speed=arguments.speed, seed=arguments.seed, plain=plain)

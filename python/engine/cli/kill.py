@@ -39,9 +39,9 @@ def main(words: list[str]) -> None:
     strike.run(STRIKE_ALONE_S, STRIKE_TOGETHER_S)
     strike.go_on()
 
-    from engine.cli.kill_run import run
+    from engine.cli.kill_run import begin
 
-    run(arguments, [login[0] for login in logins], strike, hands, pressed_ns)
+    begin(arguments, [login[0] for login in logins], strike, hands, pressed_ns)
 
 
 def find_logins(arguments: KillArguments) -> list[tuple[str, str, str, int, int]]:

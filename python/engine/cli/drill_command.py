@@ -1,0 +1,113 @@
+"""`qe drill`: one drill to watch, or all of them with a scorecard. Prints and records; judges nothing itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from engine.config.places import state_folder
+from engine.desk.drill import DrillFailed, Nobody
+from engine.desk.drill import drill as hold
+from engine.desk.drill_record import leave_record
+from engine.desk.drill_result import DrillResult
+from engine.desk.drill_view import MovingView, PlainView
+from engine.desk.scorecard import hold_all, scorecard
+from engine.simulator.scenario import ScenarioError, list_scenarios, load_scenario
+
+EXIT_FAILED, EXIT_NOT_HELD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 64, 130
+
+
+def drill(arguments: argparse.Namespace) -> int:
+    """Run it; the exit codes are in its help."""
+    console = Console(stderr=arguments.json)
+    try:
+        if arguments.list:
+            return _list(console)
+        if arguments.all:
+            return _all(arguments, console)
+        return _one(arguments, console)
+    except ScenarioError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    except DrillFailed as error:
+        print(f"The drill could not be held: {error}", file=sys.stderr)
+        return EXIT_NOT_HELD
+    except KeyboardInterrupt:
+        print("The drill was stopped; no record was left.", file=sys.stderr)
+        return EXIT_STOPPED
+
+
+def _list(console: Console) -> int:
+    for name in list_scenarios():
+        console.print(Text.assemble((f"{name:<28}", "bold"), load_scenario(name).title), soft_wrap=True)
+    return 0
+
+
+def _one(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.json:
+        result = asyncio.run(hold(arguments.scenario, Nobody()))
+    elif arguments.plain or not console.is_terminal:
+        result = asyncio.run(hold(arguments.scenario, PlainView(console)))
+    else:
+        with MovingView(console) as view:
+            result = asyncio.run(hold(arguments.scenario, view))
+    record = _record(result)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=1).decode() + "\n")
+        return 0 if result.passed else EXIT_FAILED
+    console.print()
+    console.print(Text(result.printed.rstrip()), soft_wrap=True)
+    console.print()
+    for line in verdict(result, record):
+        console.print(line, soft_wrap=True)
+    return 0 if result.passed else EXIT_FAILED
+
+
+def verdict(result: DrillResult, record: str) -> list[Text]:
+    """The last words of a drill."""
+    if result.passed:
+        head = Text.assemble(
+            (" DRILL PASSED ", "bold white on green"), f" in {result.seconds:.1f} s: {result.expected}"
+        )
+    else:
+        head = Text.assemble((" DRILL FAILED ", "bold white on red"), f" {len(result.findings)} finding(s):")
+    lines = [head]
+    for finding in result.findings:
+        where = f"{finding.login}: " if finding.login else ""
+        lines.append(Text(f"  {where}{finding.text}", style="bold red" if finding.grave else "red"))
+    for login in result.truth_after.logins.values():
+        left = f"{len(login.holdings)} positions, {len(login.resting)} working orders"
+        lines.append(Text(f"  the exchange itself: {login.name} {'is flat' if login.flat else 'has ' + left}"))
+    lines.append(Text("  simulated: only a paper drill in TWS shows what IBKR really does", style="dim"))
+    lines.append(Text(f"  record: {record}", style="dim"))
+    return lines
+
+
+def _record(result: DrillResult) -> str:
+    try:
+        return str(leave_record(result, Path(state_folder()) / "drills"))
+    except OSError as error:
+        return f"NOT KEPT: {error}"
+
+
+def _all(arguments: argparse.Namespace, console: Console) -> int:
+    results = []
+    for held in asyncio.run(hold_all(list_scenarios(), console)):
+        if isinstance(held, DrillResult):
+            _record(held)
+        results.append(held)
+    if arguments.json:
+        sys.stdout.write(
+            msgspec.json.encode([held for held in results if isinstance(held, DrillResult)]).decode() + "\n"
+        )
+    else:
+        console.print(scorecard(results))
+    failed = [held for held in results if isinstance(held, DrillResult) and not held.passed]
+    not_held = [held for held in results if isinstance(held, DrillFailed)]
+    return EXIT_NOT_HELD if not_held else EXIT_FAILED if failed else 0
