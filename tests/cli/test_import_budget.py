@@ -24,7 +24,7 @@ OURS = {
     "engine.wire",
     "engine.wire.opening",
 }
-FOREIGN = {"__future__", "_signal", "_socket", "errno", "select"}
+FOREIGN = {"__future__", "_signal", "_socket", "errno", "gc", "select"}
 
 PROBE = """
 import sys
@@ -62,5 +62,5 @@ def test_a_configuration_that_was_read_before_costs_nothing(tmp_path: Path, monk
     text = b'[logins.paper]\nmode = "paper"\n'
     (tmp_path / "quant-engine.toml").write_bytes(text)
     assert "tomllib" in loaded_before_the_strike(home=tmp_path)
-    card.write_card(text, [("paper", "paper", "127.0.0.1", 7497, 9000)])
+    card.write_card(text, card.default_plan())
     assert loaded_before_the_strike(home=tmp_path) <= OURS | FOREIGN

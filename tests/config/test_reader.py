@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.card import KillPlan, default_plan
 from engine.config.model import default_config
 from engine.config.problems import ConfigError
-from engine.config.reader import interpret, load, read_for_kill, strike_rows
+from engine.config.reader import interpret, load, plan_for_kill, plan_of
 
 GOOD = """
 [logins.paper]
@@ -33,15 +34,17 @@ def saved(folder: Path, text: str) -> str:
 
 
 def places(path: str) -> list[tuple[str, str, int]]:
-    return [(login.name, login.host, login.port) for login in read_for_kill(path, {})[0].logins]
+    return rows(plan_for_kill(path, {}))
+
+
+def rows(plan: KillPlan) -> list[tuple[str, str, int]]:
+    return [(place.name, place.host, place.port) for place in plan.places]
 
 
 def test_defaults_fill_what_the_file_leaves_out(tmp_path: Path) -> None:
     config = load(saved(tmp_path, GOOD), {})
-    assert strike_rows(config) == [
-        ("paper", "paper", "127.0.0.1", 7497, 9100),
-        ("gateway", "live", "192.168.1.20", 4001, 9100),
-    ]
+    assert rows(plan_of(config)) == [("paper", "127.0.0.1", 7497), ("gateway", "192.168.1.20", 4001)]
+    assert (plan_of(config).client_id, plan_of(config).deadline_s) == (9100, 60)
     assert [login.client_id for login in config.logins] == [1, 12]
     assert config.kill.deadline_s == 60
 
@@ -94,7 +97,7 @@ def test_two_logins_never_share_a_name_or_a_tws(tmp_path: Path, second: str, wor
 def test_a_value_of_the_wrong_shape_is_a_problem_and_not_a_crash(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
         load(saved(tmp_path, text), {})
-    assert read_for_kill(saved(tmp_path, text), {})[0].logins
+    assert plan_for_kill(saved(tmp_path, text), {}).places
 
 
 def test_environment_overrides_reach_every_key(tmp_path: Path) -> None:
@@ -117,9 +120,17 @@ def test_an_override_that_names_nothing_is_an_error(variable: str) -> None:
 def test_the_kill_uses_both_defaults_when_the_file_cannot_be_read_at_all(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00[logins")
     for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "binary.toml"):
-        config, problems = read_for_kill(str(path), {})
-        assert config == default_config()
-        assert "cannot be read" in problems[0].text
+        plan = plan_for_kill(str(path), {})
+        assert rows(plan) == rows(default_plan())
+        assert "cannot be read" in plan.faults[0]
+
+
+def test_the_plan_without_a_configuration_is_what_the_model_says() -> None:
+    modelled, built_in = plan_of(default_config()), default_plan()
+    for name in ("client_id", "deadline_s", "watch_s", "faults"):
+        assert getattr(modelled, name) == getattr(built_in, name)
+    assert rows(modelled) == rows(built_in)
+    assert [place.mode for place in modelled.places] == [place.mode for place in built_in.places]
 
 
 def test_a_fault_elsewhere_leaves_the_kill_its_logins(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ It must never write to the terminal before the strike, ask for confirmation, or 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -19,8 +20,6 @@ EXIT_USAGE = 64  # nothing was sent
 STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the program is loaded meanwhile
 STRIKE_TOGETHER_S = 0.005  # how long a login that is ready waits for the others
 
-DEFAULT_LOGINS = [("paper", "paper", "127.0.0.1", 7497, 9000), ("live", "live", "127.0.0.1", 7496, 9000)]
-
 
 def main(words: list[str]) -> None:
     """Kill, report, exit."""
@@ -31,41 +30,51 @@ def main(words: list[str]) -> None:
         arguments = parse(words)
         if arguments.help:
             leave(USAGE, 1, 0)
-        logins = choose(find_logins(arguments), arguments.logins)
+        plan = make_plan(arguments)
     except BadArgument as error:
         leave(f"qe kill: {error}\nNothing was sent.\n\n{USAGE}", 2, EXIT_USAGE)
-    targets = [first_strike.Target(name, host, port, client_id) for name, _, host, port, client_id in logins]
-    strike = first_strike.FirstStrike(targets)
+    strike = first_strike.FirstStrike(
+        [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places]
+    )
     strike.run(STRIKE_ALONE_S, STRIKE_TOGETHER_S)
     strike.go_on()
+    gc.disable()  # nothing of what is loaded now is ever garbage
 
     from engine.cli.kill_run import begin
 
-    begin(arguments, [login[0] for login in logins], strike, hands, pressed_ns)
+    begin(arguments, plan, strike, hands, pressed_ns)
 
 
-def find_logins(arguments: KillArguments) -> list[tuple[str, str, str, int, int]]:
-    """Name, mode, host, port and the kill's first client id of every configured login, as fast as they can be had."""
-    path = places.config_file(arguments.config)
+def make_plan(arguments: KillArguments) -> card.KillPlan:
+    """Which logins, and how: from the arguments over the configuration, as fast as it can be had."""
+    plan = find_plan(arguments.config)
+    by_name = {place.name.lower(): place for place in plan.places}
+    for name in arguments.logins:
+        if name.lower() not in by_name:
+            known = ", ".join(place.name for place in plan.places)
+            raise BadArgument(f"there is no login {name!r}; there are: {known}")
+    if arguments.logins:
+        plan.places = [by_name[name] for name in dict.fromkeys(name.lower() for name in arguments.logins)]
+    if arguments.deadline_s is not None:
+        plan.deadline_s = arguments.deadline_s
+    if arguments.watch_s is not None:
+        plan.watch_s = arguments.watch_s
+    return plan
+
+
+def find_plan(named: str | None) -> card.KillPlan:
+    """The plan that the configuration comes to; TOML is parsed only where no card knows the answer."""
+    path = places.config_file(named)
     overridden = any(name.startswith(("QE_LOGINS__", "QE_KILL__")) for name in os.environ)
     if path is None and not overridden:
-        return DEFAULT_LOGINS
-    known = None if path is None or overridden else card.read_card_for(path)
-    if known is not None:
-        return known
+        return card.default_plan()
+    plan = None if path is None or overridden else card.read_card_for(path)
+    if plan is not None:
+        return plan
 
-    from engine.config.reader import read_for_kill, strike_rows
+    from engine.config.reader import plan_for_kill
 
-    return strike_rows(read_for_kill(path)[0])
-
-
-def choose(logins: list[tuple[str, str, str, int, int]], wanted: list[str]) -> list[tuple[str, str, str, int, int]]:
-    """The logins asked for by name, whatever its capitals; all of them when none is named."""
-    by_name = {login[0].lower(): login for login in logins}
-    for name in wanted:
-        if name.lower() not in by_name:
-            raise BadArgument(f"there is no login {name!r}; there are: {', '.join(login[0] for login in logins)}")
-    return [by_name[name] for name in dict.fromkeys(name.lower() for name in wanted)] if wanted else logins
+    return plan_for_kill(path)
 
 
 def occupy_standard_streams() -> None:

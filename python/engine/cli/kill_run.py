@@ -7,6 +7,7 @@ report does; nothing that is shown or written can hold the kill up.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import time
@@ -22,9 +23,9 @@ from engine.cli.first_strike import STRUCK, Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
 from engine.cli.presses import Presses
 from engine.cli.voice import ERR, OUT, Voice
-from engine.config.model import Config
-from engine.config.places import config_file, state_folder
-from engine.config.reader import read_for_kill
+from engine.config.card import KillPlan, Place
+from engine.config.places import state_folder
+from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
@@ -35,29 +36,22 @@ EXIT_UNKNOWN = 2
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
 
 
-def begin(arguments: KillArguments, names: list[str], strike: FirstStrike, hands: Presses, pressed_ns: int) -> NoReturn:
+def begin(arguments: KillArguments, plan: KillPlan, strike: FirstStrike, hands: Presses, pressed_ns: int) -> NoReturn:
     """Go on from the first strike to the end of the process."""
-    path = config_file(arguments.config)
-    config, problems = read_for_kill(path)
-    run = KillRun(arguments, config, hands, pressed_ns)
-    if problems:
-        run.warn("THE CONFIGURATION HAS FAULTS; the kill uses what could be read, and defaults for the rest:")
-        for problem in problems:
-            run.warn(problem.render(path or "environment"))
-    places = ", ".join(f"{login.name} {login.host}:{login.port}" for login in config.logins if login.name in names)
-    run.warn(f"KILL: {places}")
-    run.run(strike, names)
+    gc.enable()
+    KillRun(arguments, plan, hands, pressed_ns).run(strike)
 
 
 class KillRun:
     """One `qe kill` from the hand-over to its exit code."""
 
-    def __init__(self, arguments: KillArguments, config: Config, hands: Presses, pressed_ns: int) -> None:
+    def __init__(self, arguments: KillArguments, plan: KillPlan, hands: Presses, pressed_ns: int) -> None:
         self._arguments = arguments
-        self._config = config
+        self._plan = plan
         self._pressed_ns = pressed_ns
         self._voice = Voice()
         self._timeline: list[str] = []
+        self._first_cancels: dict[str, TimelineEntry] = {}
         self._code = 0
         hands.speak_through(self.warn, self.last_words)
 
@@ -70,10 +64,11 @@ class KillRun:
         self._keep("stopped", {"stopped": text, "flat": False, "timeline": self._timeline})
         self._voice.finish(LAST_WORDS_S)
 
-    def run(self, strike: FirstStrike, names: list[str]) -> NoReturn:
+    def run(self, strike: FirstStrike) -> NoReturn:
         """Kill, and end the process with the report's exit code."""
+        self._announce()
         try:
-            asyncio.run(self._kill(strike, names))
+            asyncio.run(self._kill(strike))
         except Exception:  # a fault of ours must be told before the process ends
             self.warn(traceback.format_exc())
             self.warn("THE KILL FAILED BY A FAULT OF THIS PROGRAM. NOT VERIFIED FLAT: look in TWS now.")
@@ -81,49 +76,64 @@ class KillRun:
         self._voice.finish(LAST_WORDS_S)
         os._exit(self._code)  # not by way of the interpreter's end, which would wait for a terminal that is stopped
 
-    async def _kill(self, strike: FirstStrike, names: list[str]) -> None:
+    def _announce(self) -> None:
+        if self._plan.faults:
+            self.warn("THE CONFIGURATION HAS FAULTS. The kill uses what could be read, and defaults for the rest:")
+            for fault in self._plan.faults:
+                self.warn(fault)
+        self.warn("KILL " + ", ".join(f"{place.name} {place.host}:{place.port}" for place in self._plan.places))
+
+    async def _kill(self, strike: FirstStrike) -> None:
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
         manager = IBKRAccountManager(settings=self._settings())
-        for login in self._config.logins:
-            if login.name in names:
-                self._add(manager, login.name, login.mode, login.host, login.port)
-        struck = strike.finish()
-        for attempt in struck:
-            if attempt.struck_ns is not None:
-                self._step(
-                    attempt.target.name, (attempt.struck_ns - self._pressed_ns) / 1e6, "first global cancel sent"
-                )
-        report = await manager.kill_switch_all(
-            self._arguments.reason,
-            on_step=lambda name, entry: self._step(name, entry.at_ms, entry.text),
-            handovers={attempt.target.name: handover(attempt) for attempt in struck},
-            pressed_ns=self._pressed_ns,
-        )
+        for place in self._plan.places:
+            self._add(manager, place)
+        report = with_first_cancels(await self._press(manager, strike), self._first_cancels)
         self._tell(report)
+        if self._plan.watch_s:
+            self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
+            await asyncio.sleep(self._plan.watch_s)
+            report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show)
+            self._tell(report)
         self._code = max(self._code, report.exit_code)
 
-    def _settings(self) -> ManagerSettings:
-        arguments, table = self._arguments, self._config.kill
-        deadline_s = table.deadline_s if arguments.deadline_s is None else arguments.deadline_s
-        watch_s = table.watch_s if arguments.watch_s is None else arguments.watch_s
-        return ManagerSettings(
-            kill=KillSettings(deadline_ns=round(deadline_s * SECOND), quarantine_ns=round(watch_s * SECOND))
+    async def _press(self, manager: IBKRAccountManager, strike: FirstStrike) -> KillReport:
+        """The press itself, with whatever the first strike has opened."""
+        begun = strike.finish()
+        for attempt in begun:
+            if attempt.struck_ns is not None:
+                at_ms = (attempt.struck_ns - self._pressed_ns) / 1e6
+                step = TimelineEntry(at_ms, "cancel_sent", f"global cancel sent, as client {attempt.client_id}")
+                self._first_cancels[attempt.target.name] = step
+                self._show(attempt.target.name, step)
+        return await manager.kill_switch_all(
+            self._arguments.reason,
+            on_step=self._show,
+            handovers={attempt.target.name: handover(attempt) for attempt in begun},
+            pressed_ns=self._pressed_ns,
         )
 
-    def _add(self, manager: IBKRAccountManager, name: str, mode: str, host: str, port: int) -> None:
+    def _settings(self) -> ManagerSettings:
+        deadline_ns, quarantine_ns = round(self._plan.deadline_s * SECOND), round(self._plan.watch_s * SECOND)
+        return ManagerSettings(kill=KillSettings(deadline_ns=deadline_ns, quarantine_ns=quarantine_ns))
+
+    def _add(self, manager: IBKRAccountManager, place: Place) -> None:
         try:
-            manager.add_account(name, TradingMode(mode), host=host, port=port, client_id=self._config.kill.client_id)
+            manager.add_account(
+                place.name, TradingMode(place.mode), host=place.host, port=place.port, client_id=self._plan.client_id
+            )
         except TradingError as error:
-            self.warn(f"{name} IS LEFT OUT: {error}")
+            self.warn(f"{place.name} IS LEFT OUT: {error}")
             self._code = EXIT_UNKNOWN
 
     # --- telling -----------------------------------------------------------------------------------
-    def _step(self, name: str, at_ms: float, text: str) -> None:
-        line = f"{at_ms / 1000:8.3f} s  {name:<8} {text}"
+    def _show(self, name: str, step: TimelineEntry) -> None:
+        line = f"{step.at_ms / 1000:8.3f} s  {name:<8} {step.text}"
         self._timeline.append(line)
         self.warn(line)
 
     def _tell(self, report: KillReport) -> None:
+        """The report, in front of everybody and into the records."""
         if self._arguments.json:
             self._voice.say(report.to_json(), OUT)
         else:
@@ -142,6 +152,16 @@ class KillRun:
 
     def _loop_fault(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
         self.warn(f"a fault of this program: {context.get('message')} {context.get('exception') or ''}")
+
+
+def with_first_cancels(report: KillReport, steps: Mapping[str, TimelineEntry]) -> KillReport:
+    """The report, with the global cancels that were sent before the kill's own machine had been loaded."""
+    logins = dict(report.logins)
+    for name, step in steps.items():
+        login = logins[name]
+        timings = msgspec.structs.replace(login.timings, first_cancel_ms=step.at_ms)
+        logins[name] = msgspec.structs.replace(login, timings=timings, timeline=(step, *login.timeline))
+    return msgspec.structs.replace(report, logins=logins)
 
 
 def handover(attempt: Attempt) -> Handover:

@@ -1,7 +1,7 @@
 """Read quant-engine.toml: strictly for everything that trades, and as far as it goes for the kill.
 
 One walk gives both: every problem at once with its line, and whatever could be read for certain all the same.
-`load` insists on no problems at all. `read_for_kill` never refuses: what is uncertain is left out, and the default
+`load` insists on no problems at all. `plan_for_kill` never refuses: what is uncertain is left out, and the default
 logins stand in. Nothing here may guess: a login with any fault in its table is not used.
 """
 
@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from engine.config.model import Config, KillTable, Login, LoginTable, default_config, login_from
+from engine.config.card import KillPlan, Place, default_plan
+from engine.config.model import Config, KillTable, Login, LoginTable, login_from
 from engine.config.problems import ConfigError, Lines, Problem, nearest
 
 OVERRIDE_PREFIXES = ("QE_LOGINS__", "QE_KILL__")
@@ -42,25 +43,35 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
     return reading.config
 
 
-def read_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> tuple[Config, tuple[Problem, ...]]:
-    """The configuration as far as it is certain, with the default logins for what is not. Never raises for the file."""
+def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> KillPlan:
+    """The kill's plan as far as the file is certain, with the default logins for what is not. Never raises for it."""
     try:
         reading = interpret(_text_of(path), environ, source=path or "")
     except (OSError, UnicodeDecodeError) as error:
-        return default_config(), (_unreadable(error),)
-    if reading.certain:
-        return reading.config, reading.problems
-    logins = list(reading.config.logins)
-    for default in default_config().logins:
-        if not any(_same_place(default, login) for login in logins):
-            taken = any(login.name == default.name for login in logins)
-            logins.append(msgspec.structs.replace(default, name=f"default-{default.name}") if taken else default)
-    return msgspec.structs.replace(reading.config, logins=tuple(logins)), reading.problems
+        plan = default_plan()
+        plan.faults.append(_unreadable(error).render(path or ""))
+        return plan
+    plan = plan_of(reading.config)
+    plan.faults += [problem.render(path or "environment") for problem in reading.problems]
+    if not reading.certain:
+        _add_defaults(plan)
+    return plan
 
 
-def strike_rows(config: Config) -> list[tuple[str, str, str, int, int]]:
-    """The logins as the first strike takes them, and as a card keeps them."""
-    return [(login.name, login.mode, login.host, login.port, config.kill.client_id) for login in config.logins]
+def plan_of(config: Config) -> KillPlan:
+    """What a kill needs of a configuration."""
+    places = [Place(login.name, login.mode, login.host, login.port) for login in config.logins]
+    return KillPlan(places, config.kill.client_id, config.kill.deadline_s, config.kill.watch_s)
+
+
+def _add_defaults(plan: KillPlan) -> None:
+    """Let the default logins stand in for what could not be read, unless a login that could is there already."""
+    read = list(plan.places)
+    for default in default_plan().places:
+        if not any(_same_place(default, place) for place in read):
+            if any(default.name == place.name for place in read):
+                default.name = f"default-{default.name}"
+            plan.places.append(default)
 
 
 def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
@@ -176,7 +187,7 @@ def _fault_of(login: Login, others: list[Login]) -> str:
     return ""
 
 
-def _same_place(one: Login, other: Login) -> bool:
+def _same_place(one: Login | Place, other: Login | Place) -> bool:
     hosts = {"127.0.0.1" if login.host.lower() == "localhost" else login.host.lower() for login in (one, other)}
     return len(hosts) == 1 and one.port == other.port
 
