@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from engine.core.facts import Details
 
@@ -56,6 +59,7 @@ class Market(Enum):
     UNKNOWN = "unknown"
 
 
+@lru_cache(maxsize=64)
 def zone(name: str) -> tzinfo | None:
     """The time zone IBKR means by `name`, or None when nobody can say."""
     plain = name.split("(")[0].strip()
@@ -67,26 +71,41 @@ def zone(name: str) -> tzinfo | None:
         return None
 
 
+class _Calendar(msgspec.Struct, frozen=True):
+    """Parsed hours: open spans in seconds since the Unix epoch, and the local days the text speaks of."""
+
+    spans: tuple[tuple[float, float], ...]
+    days: frozenset[str]
+
+
 def market_at(hours: str, zone_name: str, at_s: float) -> Market:
     """Open, closed or unknown at `at_s` (seconds since the Unix epoch)."""
     tz = zone(zone_name)
-    if tz is None or not hours:
+    calendar = None if tz is None or not hours else _calendar(hours, tz)
+    if tz is None or calendar is None:
         return Market.UNKNOWN
-    at = datetime.fromtimestamp(at_s, UTC)
-    days_known: set[str] = set()
-    for entry in hours.split(";")[:_DAY_MAX]:
-        if not entry:
-            continue
+    if any(start <= at_s < end for start, end in calendar.spans):
+        return Market.OPEN
+    day = datetime.fromtimestamp(at_s, tz).strftime("%Y%m%d")
+    return Market.CLOSED if day in calendar.days else Market.UNKNOWN
+
+
+@lru_cache(maxsize=512)
+def _calendar(hours: str, tz: tzinfo) -> _Calendar | None:
+    """The whole text, or None if any part of it is not understood. Contracts of a class share one text."""
+    spans: list[tuple[float, float]] = []
+    days: set[str] = set()
+    for entry in filter(None, hours.split(";")[:_DAY_MAX]):
         if entry.endswith(":CLOSED") and len(entry) == 15 and entry[:8].isdigit():
-            days_known.add(entry[:8])
+            days.add(entry[:8])
             continue
-        spans = _spans(entry, tz)
-        if spans is None:
-            return Market.UNKNOWN
-        if any(start <= at < end for start, end in spans):
-            return Market.OPEN
-        days_known.update(t.astimezone(tz).strftime("%Y%m%d") for span in spans for t in span)
-    return Market.CLOSED if at.astimezone(tz).strftime("%Y%m%d") in days_known else Market.UNKNOWN
+        found = _spans(entry, tz)
+        if found is None:
+            return None
+        for opens, closes in found:
+            spans.append((opens.timestamp(), closes.timestamp()))
+            days.update(moment.astimezone(tz).strftime("%Y%m%d") for moment in (opens, closes))
+    return _Calendar(tuple(spans), frozenset(days))
 
 
 def _spans(entry: str, tz: tzinfo) -> list[tuple[datetime, datetime]] | None:
@@ -114,7 +133,8 @@ def _spans(entry: str, tz: tzinfo) -> list[tuple[datetime, datetime]] | None:
 def _moment(day: str, clock: str, tz: tzinfo) -> datetime:
     if clock == "2400":
         return _moment(day, "0000", tz) + timedelta(days=1)
-    return datetime.strptime(day + clock, "%Y%m%d%H%M").replace(tzinfo=tz).astimezone(UTC)
+    year, month, date = int(day[:4]), int(day[4:6]), int(day[6:])
+    return datetime(year, month, date, int(clock[:2]), int(clock[2:]), tzinfo=tz).astimezone(UTC)
 
 
 def session_at(details: Details, at_s: float) -> Session:

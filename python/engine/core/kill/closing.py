@@ -50,6 +50,7 @@ class Closing:
     orders: dict[int, tuple[Item, Attempt]] = field(default_factory=dict)
     _details: dict[tuple[str, ...], Details | None] = field(default_factory=dict)  # by group, or ("own", conId)
     _asked: set[tuple[str, ...]] = field(default_factory=set)
+    _acknowledged: bool = False  # TWS has acknowledged a closing order of this kill
 
     @property
     def ever_placed(self) -> bool:
@@ -138,12 +139,12 @@ class Closing:
         self._asked.add(group)
         return [Resolve(contract)]
 
-    def is_live_close(self, order: WorkingOrder) -> bool:
-        """Is this listed order a living close of this kill?"""
-        return any(
-            item.attempt is not None and item.attempt.live and item.attempt.is_listed_as(order)
-            for item in self.items.values()
-        )
+    def others(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
+        """The listed orders without the living closes of this kill."""
+        live = [item.attempt for item in self.items.values() if item.attempt is not None and item.attempt.live]
+        refs = {attempt.place.order_ref for attempt in live}
+        perm_ids = {attempt.perm_id for attempt in live} - {0}
+        return [order for order in orders if order.order_ref not in refs and order.perm_id not in perm_ids]
 
     # the next step --------------------------------------------------------------------------------------------------
 
@@ -151,18 +152,24 @@ class Closing:
         """Every item's next step, short options first."""
         commands: list[Command] = []
         blocking = self._blocking_orders(scene.survey)
+        shorts = {
+            (item.key[0], item.contract.symbol)
+            for item in self.items.values()
+            if self._is_short_option(item) and not item.given_up
+        }
         for item in sorted(self.items.values(), key=lambda item: not self._is_short_option(item)):
             if scene.wrapping_up and item.attempt is not None and item.live and item.attempt.cancel_ns is None:
                 item.attempt.cancel_ns = scene.now_ns
                 commands.append(CancelClose(item.attempt.place.key))
-            commands += self._step_item(item, blocking, scene)
+            closable, in_the_way = self._closable(item, blocking, scene.now_ns)
+            if closable == ZERO and item.attempt is None:
+                continue
+            free = not in_the_way and not self._covers_short(item, shorts, scene.now_ns)
+            commands += self._step_item(item, closable, free, scene)
         return commands
 
-    def _step_item(self, item: Item, blocking: dict[str, list[WorkingOrder]], scene: Scene) -> list[Command]:
-        closable, in_the_way = self._closable(item, blocking, scene.now_ns)
-        if closable == ZERO and item.attempt is None:
-            return []
-        may_launch = not in_the_way and scene.sized and self._probed() and not self._covers_short(item, scene.now_ns)
+    def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene) -> list[Command]:
+        may_launch = free and scene.sized and (item.live or self._probed())
         if not item.live and not may_launch and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
         step = item.step(self._moment(item, closable, may_launch, scene))
@@ -198,30 +205,21 @@ class Closing:
 
     def _probed(self) -> bool:
         """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently."""
-        attempts = [attempt for _, attempt in self.orders.values()]
-        return any(a.acknowledged for a in attempts) or not any(a.state is State.SENT for a in attempts)
+        self._acknowledged = self._acknowledged or any(a.acknowledged for _, a in self.orders.values())
+        return self._acknowledged or not any(a.state is State.SENT for _, a in self.orders.values())
 
-    def _covers_short(self, item: Item, now_ns: int) -> bool:
+    def _covers_short(self, item: Item, shorts: set[tuple[str, str]], now_ns: int) -> bool:
         """May this be what covers a short option of its underlying? Closing it first can be refused for margin."""
-        if self._is_short_option(item):
+        if (item.key[0], item.contract.symbol) not in shorts or self._is_short_option(item):
             return False
         since = item.waiting_since_ns
-        if since is not None and now_ns - since >= self.settings.short_options_first_ns:
-            return False
-        return any(
-            other.key[0] == item.key[0]
-            and other.contract.symbol == item.contract.symbol
-            and self._is_short_option(other)
-            and not other.given_up
-            for other in self.items.values()
-        )
+        return since is None or now_ns - since < self.settings.short_options_first_ns
 
     def _blocking_orders(self, survey: Survey | None) -> dict[str, list[WorkingOrder]]:
         """Listed orders by account, except living closes of this kill."""
         blocking: dict[str, list[WorkingOrder]] = {}
-        for order in survey.orders if survey is not None else ():
-            if not self.is_live_close(order):
-                blocking.setdefault(order.account, []).append(order)
+        for order in self.others(survey.orders) if survey is not None else ():
+            blocking.setdefault(order.account, []).append(order)
         return blocking
 
     def _closable(self, item: Item, blocking: dict[str, list[WorkingOrder]], now_ns: int) -> tuple[Decimal, bool]:

@@ -288,7 +288,7 @@ class KillMachine:
             self._evidence.executions(survey.executions)
         self._ledger.positions(survey.positions, now_ns)
         commands = self._closing.surveyed(survey)
-        others = [order for order in survey.orders if not self._closing.is_live_close(order)]
+        others = self._closing.others(survey.orders)
         self._evidence.orders_listed([order for order in others if not self._is_ours(order)])
         commands += self._mind_orders(others, now_ns)
         self._judge(survey, now_ns)
