@@ -13,7 +13,6 @@ import msgspec
 
 from engine.core.contracts import Contract
 from engine.core.facts import Details, ExecutionFact, Quote, WorkingOrder
-from engine.core.hours import Session, session_at
 from engine.core.kill import events as ev
 from engine.core.kill.attempt import Attempt, State
 from engine.core.kill.commands import CancelClose, Command, Place, Resolve
@@ -195,7 +194,7 @@ class Closing:
             may_launch=may_launch,
             details=details,
             details_pending=group in self._asked and group not in self._details,
-            session=Session.UNKNOWN if details is None else session_at(details, scene.wall_s),
+            wall_s=scene.wall_s,
             place_key=len(self.orders) + 1,
             kill_id=self.kill_id,
         )

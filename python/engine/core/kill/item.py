@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from engine.core.contracts import Contract
 from engine.core.facts import Details, Quote, QuoteKind
-from engine.core.hours import Session
+from engine.core.hours import Session, session_at
 from engine.core.kill.attempt import ZERO, Attempt, Doubt, State
 from engine.core.kill.commands import (
     CLOSE_REF_PREFIX,
@@ -38,6 +38,9 @@ DETAILS_TRIES_MAX = 3  # unanswered look-ups of a contract that no order can be 
 NO_QUOTES_MAX = 2  # live quotes without the needed side before a contract is left to a person
 SMALLEST_SPLIT = Decimal(1)
 
+MAY_PASS = frozenset({ResidueReason.HALTED, ResidueReason.READ_ONLY})
+"""What can change within minutes, by the exchange or by a hand in TWS's settings: tried until the deadline."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Moment:
@@ -51,9 +54,14 @@ class Moment:
     may_launch: bool  # and this item's turn
     details: Details | None  # of this contract, or of its group
     details_pending: bool  # asked and not yet answered
-    session: Session
+    wall_s: float  # since the Unix epoch
     place_key: int  # the key a new order would get
     kill_id: str
+
+    @property
+    def session(self) -> Session:
+        """Where the contract stands in its trading day; asked for only when an order is priced."""
+        return Session.UNKNOWN if self.details is None else session_at(self.details, self.wall_s)
 
 
 @dataclass(slots=True)
@@ -209,7 +217,7 @@ class Item:
         if closed and (self.last_outside_rth or self.contract.sec_type != "STK"):
             self.given_up = True  # it would wait for the next session, and there is no other way to trade it now
         self._mend(reaction.remedy)
-        worn_out = self.tries >= self.settings.tries_max and self.reason is not ResidueReason.HALTED
+        worn_out = self.tries >= self.settings.tries_max and self.reason not in MAY_PASS
         self.given_up = self.given_up or worn_out
         self.not_before_ns = now_ns + self.settings.retry_first_ns * 2 ** min(self.tries - 1, 4)
 
@@ -228,8 +236,7 @@ class Item:
                 self.own_details = True
                 self.details_asked_ns = None
             case Remedy.GIVE_UP:
-                # read-only mode can be switched off by the frightened person in front of TWS: one more try
-                self.given_up = self.tries >= 2 or self.reason is not ResidueReason.READ_ONLY
+                self.given_up = self.reason not in MAY_PASS
             case Remedy.LATER | Remedy.NONE:
                 pass
 

@@ -26,7 +26,7 @@ from engine.core.kill.commands import (
 )
 from engine.core.kill.evidence import Evidence
 from engine.core.kill.ledger import Ledger
-from engine.core.kill.report import LoginOutcome, LoginReport
+from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, residue
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey, Surveyor
@@ -36,6 +36,10 @@ __all__ = ["KillMachine", "KillSettings"]
 ZERO = Decimal(0)
 TICK_NS = 50 * MS  # the machine asks to be woken at least this often
 CANCEL_GAP_MAX_NS = 8 * SECOND
+READ_ONLY_NOTE = (
+    "TWS refuses orders and cancels: its API is in read-only mode. In TWS: Configure > API > Settings, "
+    "untick 'Read-Only API'. This kill goes on trying."
+)
 RECONNECT_FIRST_NS = 100 * MS
 RECONNECT_MAX_NS = SECOND
 
@@ -72,6 +76,7 @@ class KillMachine:
         self._ever_connected = False
         self._connect_at_ns: int | None = None
         self._connect_tries = 0
+        self._refused = False  # nothing listens there
         self._link_up = True
         # the right to close
         self._may_close = False
@@ -152,6 +157,7 @@ class KillMachine:
             case ev.Connected():
                 return self._on_connected(event, now_ns)
             case ev.Disconnected(trouble, text):
+                self._refused = trouble is ev.Trouble.REFUSED
                 return self._on_disconnected(text or trouble.value, now_ns)
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
@@ -179,10 +185,19 @@ class KillMachine:
                 self._closing.heard_quote(con_id, None, now_ns, why)
             case ev.PositionChanged():
                 self._survey_soon(now_ns)
+            case ev.CloseError(_, 321, text) | ev.Notice(321, text) if "read-only" in text.lower():
+                self._closing.heard(event, now_ns, self._surveyor.serial)
+                return self._on_read_only()
             case _:
                 if self._closing.heard(event, now_ns, self._surveyor.serial):
                     self._survey_soon(now_ns)
         return []
+
+    def _on_read_only(self) -> list[Command]:
+        if READ_ONLY_NOTE in self._notes:
+            return []
+        self._notes.append(READ_ONLY_NOTE)
+        return [Say("read_only", READ_ONLY_NOTE)]
 
     def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
@@ -393,7 +408,10 @@ class KillMachine:
             return LoginOutcome.FLAT
         if now_ns >= self._deadline_ns:
             return self._present_outcome(now_ns)
-        patience_over = now_ns - self._evidence.pressed_ns >= self.settings.connect_patience_ns
+        patience_ns = self.settings.connect_patience_ns
+        if self._refused:
+            patience_ns = min(patience_ns, self.settings.refused_patience_ns)
+        patience_over = now_ns - self._evidence.pressed_ns >= patience_ns
         if not self._ever_connected and patience_over and self._trouble:
             return LoginOutcome.UNREACHABLE
         return LoginOutcome.RESIDUE if self._nothing_more_to_do(now_ns) else None
@@ -424,8 +442,6 @@ class KillMachine:
             outcome = LoginOutcome.FLAT
         elif outcome is LoginOutcome.FLAT:
             outcome = LoginOutcome.RESIDUE  # a late fill after the result
-        flat = outcome is LoginOutcome.FLAT
-        orders = self._survey.orders if self._survey is not None else ()
         return LoginReport(
             name=self.name,
             mode=self.mode,
@@ -435,14 +451,22 @@ class KillMachine:
             accounts=self._accounts,
             cancelled=self._evidence.cancelled({key: self._ledger.first_seen(key) for key in self._ledger.seen()}),
             closed=closed_positions(self._closing, self._ledger),
-            residue=()
-            if flat
-            else residue(self._closing, self._ledger, orders, link_up=self._link_up, may_close=self._may_close),
+            residue=() if outcome is LoginOutcome.FLAT else self._residue(),
             notes=tuple(self._notes),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=not self._closing.ever_placed and (self._lock_busy or not self._may_close),
             timings=self._evidence.timings(),
             timeline=tuple(self._evidence.timeline),
+        )
+
+    def _residue(self) -> tuple[ResidueItem, ...]:
+        return residue(
+            self._closing,
+            self._ledger,
+            self._survey.orders if self._survey is not None else (),
+            link_up=self._link_up,
+            may_close=self._may_close,
+            read_only=READ_ONLY_NOTE in self._notes,
         )
 
     def _why_unknown(self) -> str:

@@ -36,7 +36,13 @@ def _average(closing: Closing, item: Item) -> Decimal | None:
 
 
 def residue(
-    closing: Closing, ledger: Ledger, orders: tuple[WorkingOrder, ...], *, link_up: bool, may_close: bool
+    closing: Closing,
+    ledger: Ledger,
+    orders: tuple[WorkingOrder, ...],
+    *,
+    link_up: bool,
+    may_close: bool,
+    read_only: bool,
 ) -> tuple[ResidueItem, ...]:
     """Everything that the last complete read still shows, each with its one reason."""
     positions = [
@@ -44,7 +50,7 @@ def residue(
             account=item.key[0],
             contract=item.contract,
             quantity=ledger.position(item.key),
-            reason=_reason(item, ledger, link_up=link_up, may_close=may_close),
+            reason=_reason(item, ledger, link_up=link_up, may_close=may_close, read_only=read_only),
             detail=item.detail,
         )
         for item in closing.items.values()
@@ -63,12 +69,14 @@ def residue(
     return (*positions, *working)
 
 
-def _reason(item: Item, ledger: Ledger, *, link_up: bool, may_close: bool) -> ResidueReason:
+def _reason(item: Item, ledger: Ledger, *, link_up: bool, may_close: bool, read_only: bool) -> ResidueReason:
     """The one reason that explains this item best."""
     if not link_up:
         return ResidueReason.LINK_DOWN
     if not may_close:
         return ResidueReason.ANOTHER_KILL
+    if read_only:
+        return ResidueReason.READ_ONLY
     if item.reason is not None:
         return item.reason
     if ledger.doubtful(item.key):

@@ -15,6 +15,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     deadline_ns: int = 120 * SECOND  # from the press to the report, whatever happens
     connect_patience_ns: int = 12 * SECOND  # how long a login that was never reached is tried
+    refused_patience_ns: int = 5 * SECOND  # the same where nothing listens at all
     quarantine_ns: int = 0  # how long to watch for late fills after the result
 
     survey_gap_first_ns: int = 40 * MS  # pause between surveys while something is awaited; doubles …
