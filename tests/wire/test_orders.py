@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.contracts import ComboLeg, Contract, DeltaNeutral, TagValue
-from engine.core.units import BLANK, UNSET
+from engine.core.units import BLANK, UNSET, Number
 from engine.wire.codec import decode_reply, decode_request, encode_reply, encode_request
 from engine.wire.errors import FieldUnavailable, InvalidValue, MalformedMessage
 from engine.wire.order import (
@@ -268,15 +268,31 @@ def test_a_delta_neutral_order_type_of_none_brings_its_fields_along() -> None:
     assert decode_reply(encode_reply(none, 178), 178) == none
 
 
-def test_of_a_stop_price_sent_twice_the_second_counts_unless_it_is_blank() -> None:
-    order = OpenOrder(7, STOCK, msgspec.structs.replace(LIMIT, trail_stop_price=Decimal("149.5")), OrderState())
-    fields = encode_reply(order, 178).split(b"\0")
-    first, second = (index for index, field in enumerate(fields) if field == b"149.5")
+UNSET_TEXT = b"1.7976931348623157E308"
+
+
+def open_order_fields(stop_price: Number) -> list[bytes]:
+    order = msgspec.structs.replace(LIMIT, trail_stop_price=stop_price)
+    return encode_reply(OpenOrder(7, STOCK, order, OrderState()), 178).split(b"\0")
+
+
+def test_of_a_stop_price_sent_twice_the_second_counts_unless_only_the_first_is_a_number() -> None:
+    fields = open_order_fields(Decimal("149.5"))
+    _, second = (index for index, field in enumerate(fields) if field == b"149.5")
     for text, expected in ((b"", "149.5"), (b"148", "148"), (b"1.7976931348623157E308", "149.5")):
         read = decode_reply(b"\0".join([*fields[:second], text, *fields[second + 1 :]]), 178)
         assert isinstance(read, OpenOrder)
         assert read.order.trail_stop_price == Decimal(expected)
-    assert first < second
+
+
+def test_an_order_without_a_stop_price_says_so_as_tws_does() -> None:
+    at = [index for index, field in enumerate(open_order_fields(Decimal("149.5"))) if field == b"149.5"]
+    for price, texts in ((BLANK, [b"", UNSET_TEXT]), (UNSET, [UNSET_TEXT, UNSET_TEXT])):
+        fields = open_order_fields(price)
+        assert [fields[index] for index in at] == texts
+        read = decode_reply(b"\0".join(fields), 178)
+        assert isinstance(read, OpenOrder)
+        assert read.order.trail_stop_price is price
 
 
 @settings(deadline=None, max_examples=60)
