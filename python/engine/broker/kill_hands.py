@@ -228,8 +228,11 @@ class Hands:
         main = self._ways.main
         if main is None:
             self._tell(ev.ReadFailed(read_id, "there is no connection"))
-        else:
+            return
+        try:
             ask(main.reads, self._timeouts.get(kind, self._settings.read_timeout_s))
+        except LocalError as error:  # an old TWS does not have this request: one fact less, not the end of the kill
+            self._tell(ev.ReadFailed(read_id, str(error)))
 
     def _answer(self, kind: str, event: ev.Event) -> None:
         self._timeouts.pop(kind, None)
