@@ -17,6 +17,7 @@ from engine.simulator.exchange import (
     Holding,
     Instrument,
     PositionView,
+    Rejected,
 )
 from simulator.exchange.stage import ACCOUNT, EXPIRY, HOUR, OPEN, STILL, D, Stage, at, of
 
@@ -161,6 +162,19 @@ def test_margin_of_a_calendar_spread_needs_the_long_leg_to_outlive_the_short_one
             fresh.catalogue.add(leg)
             fresh.exchange.add_holding(OPEN, ACCOUNT, Holding(leg.con_id, D(quantity), D(4)))
         assert (values(fresh).init_margin == 0) is is_covered
+
+
+def test_within_one_instant_the_margin_check_sees_what_was_just_traded(stage: Stage) -> None:
+    for quantity in (1, 2, -2, 1):
+        stage.place(stage.es, "BUY" if quantity > 0 else "SELL", abs(quantity))
+        stage.place(stage.aapl, "BUY", 10)
+        (refused,) = of(stage.place(stage.es, "BUY", 50), Rejected)
+        now = values(stage)
+        assert f"[{now.equity_with_loan:.2f} USD]" in refused.text
+        needed = now.init_margin + 50 * stage.es.margin.initial
+        assert f"[{needed:.2f} USD]" in refused.text
+    stage.price(stage.es, 6000)  # makes everything be valued anew
+    assert values(stage) == now
 
 
 def test_accounts_of_one_login_do_not_touch_each_other() -> None:

@@ -81,6 +81,15 @@ def test_a_stop_on_a_future_sleeps_at_night_unless_allowed() -> None:
     assert len(fills(stage.exchange.advance(at("2026-09-10 13:30")))) == 1
 
 
+def test_a_stop_limit_that_was_reached_by_day_works_on_at_night() -> None:
+    stage = Stage()
+    stage.price(stage.es, 6000)
+    stage.rest(stage.es, "SELL", 1, order_type="STP LMT", aux_price="5990", lmt_price="5988", tif="GTC")
+    stage.price(stage.es, 5980)
+    stage.exchange.advance(NIGHT)
+    assert fills(stage.price(stage.es, 5989)) == [(D(1), D(5989))]  # it came back to the market after the break
+
+
 @pytest.mark.parametrize(("outside_rth", "ends"), [(False, "2026-09-09 20:00"), (True, "2026-09-10 00:00")])
 def test_a_day_order_ends_with_its_session(outside_rth: bool, ends: str) -> None:
     stage = Stage()

@@ -65,6 +65,8 @@ class AccountDesk:
     # --- updates -----------------------------------------------------------------------------------
     def _updates(self, connection: Connection, request: ReqAccountUpdates) -> None:
         if not request.subscribe:
+            if connection.subscriptions.account is not None:
+                connection.send(notices.ACCOUNT_UNSUBSCRIBED)
             connection.subscriptions.account = None
             return
         account = request.account or self._only_account()

@@ -30,6 +30,7 @@ LINK_RESTORED = ErrorMessage(
 CLIENT_ID_IN_USE = ErrorMessage(
     NO_ID, 326, "Unable to connect as the client id is already in use. Retry with a unique client id."
 )
+ACCOUNT_UNSUBSCRIBED = ErrorMessage(NO_ID, 2100, "API client has been unsubscribed from account data.")
 TOO_MANY_CLIENTS = ErrorMessage(NO_ID, 507, "Bad Message Length: the maximum of 32 API clients is reached")
 
 READ_ONLY = "Error validating request.-'bY' : cause - The API interface is currently in Read-Only mode."

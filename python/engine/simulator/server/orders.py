@@ -142,8 +142,11 @@ class OrderDesk:
         found = exchange.resolve(request.contract)
         if isinstance(found, Refusal):
             return found
-        refused = self._server.trouble.rejection(account or exchange.accounts[0], found, request.order)
-        return refused or words.new_order(client_id, account or exchange.accounts[0], found, request)
+        account = account or exchange.accounts[0]
+        refused = None
+        if exchange.find_order(client_id, request.order_id) is None:  # modifications have their own fate
+            refused = self._server.trouble.rejection(account, found, request.order)
+        return refused or words.new_order(client_id, account, found, request)
 
     def submit(self, asked: NewOrder, echo: Order | None = None) -> list[Event]:
         """Hand an order to the exchange, whoever asks."""
