@@ -160,13 +160,17 @@ def write_client_number(value: Number) -> str:
 
 
 def _write_number(value: object, unset: str) -> str:
+    if value is BLANK:
+        return ""
     if isinstance(value, Decimal):
+        text = str(value)
+        if "E" in text:
+            return format(value, "f")
         if value.is_nan():
             raise ValueError("NaN is not a number")
-        text = str(value)
-        return format(value, "f") if "E" in text and value.is_finite() else text
-    if isinstance(value, Absent):
-        return unset if value is UNSET else ""
+        return text
+    if value is UNSET:
+        return unset
     if type(value) is int:
         return str(value)
     raise ValueError(f"{value!r} is not a Decimal")

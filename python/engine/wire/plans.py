@@ -60,7 +60,7 @@ class WritePlan:
         """Write a message as a list of fields, the id first."""
         for path, get, default, since in self._unavailable:
             value = get(message)
-            if value != default and not isinstance(value, Absent):
+            if value is not default and value != default and not isinstance(value, Absent):
                 raise FieldUnavailable(type(message).__name__, path, self._version, since)
         if self._layout.sending is not None:
             message = self._layout.sending(message)

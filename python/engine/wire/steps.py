@@ -89,8 +89,16 @@ class Step:
 
 
 def compile_steps(parts: Sequence[Part], version: int) -> list[Step]:
-    """Turn the parts that this version has into steps."""
-    return [_step(part, version) for part in parts if part.present(version)]
+    """Turn the parts that this version has into steps; plain fields in a row become one."""
+    steps: list[Step] = []
+    row: list[_FieldStep] = []
+    for step in (_step(part, version) for part in parts if part.present(version)):
+        if type(step) is _FieldStep:
+            row.append(step)
+            continue
+        steps += [_Row(row), step] if row else [step]
+        row = []
+    return [*steps, _Row(row)] if row else steps
 
 
 def _step(part: Part, version: int) -> Step:
@@ -137,6 +145,27 @@ class _FieldStep(_Owned):
 
     def encode(self, message: Any, out: list[str]) -> None:
         out.append(_write(self.kind, self.path, self.get(message)))
+
+
+class _Row(Step):
+    """Fields that follow each other whatever happens, written together."""
+
+    def __init__(self, steps: Sequence[_FieldStep]) -> None:
+        self.steps = tuple(steps)
+        self.writes = tuple(step.kind.write for step in steps)
+        # Two attributes at least, or attrgetter returns a bare value; the first one twice does no harm.
+        self.get = attrgetter(*(step.path for step in steps), steps[0].path)
+
+    def decode(self, reader: Reader, sources: Sources) -> None:
+        for step in self.steps:
+            step.decode(reader, sources)
+
+    def encode(self, message: Any, out: list[str]) -> None:
+        try:
+            out += [write(value) for write, value in zip(self.writes, self.get(message), strict=False)]
+        except ValueError:
+            for step in self.steps:
+                step.encode(message, out)  # one of them says which field it is
 
 
 def later_unless_absent(later: Any, earlier: Any) -> Any:
