@@ -1,0 +1,84 @@
+"""A kill through the public manager against a whole simulated world, in virtual time, judged from the exchange's side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.simulator.build import build_world
+from engine.simulator.scenario import Scenario
+from engine.simulator.server import World
+from engine.simulator.virtual import VirtualLoop, run
+from engine.trading import IBKRAccountManager, KillReport, TradingMode
+
+ZERO = Decimal(0)
+MODES = {"paper": TradingMode.PAPER, "live": TradingMode.LIVE}
+
+
+@dataclass
+class Judged:
+    """What one rehearsal came to."""
+
+    report: KillReport
+    seconds: float  # from the press to the report
+    flat: dict[str, bool]  # by the exchange's truth at the moment of the report
+    crossings: list[str] = field(default_factory=list)
+    others_traded: bool = False  # during the kill: then a crossing may be nobody's fault
+
+
+def rehearse(
+    scenario: Scenario,
+    locks: Path,
+    *,
+    seed: int = 1,
+    version: int | None = None,
+    act: Callable[[IBKRAccountManager, World], asyncio.Future[None] | None] | None = None,
+) -> Judged:
+    """Build the scenario's world, wait as it says, pull the switch, and compare the report with the truth."""
+
+    async def main(loop: VirtualLoop) -> Judged:
+        world = build_world(scenario, ports={"paper": (0,), "live": (0,)}, loop=loop)
+        if version is not None:
+            for login in world.logins.values():
+                login.server.options = msgspec.structs.replace(login.server.options, version_max=version)
+        async with world:
+            before = {name: dict(login.positions()) for name, login in world.logins.items()}
+            manager = IBKRAccountManager(wall_ns=loop.wall_ns, lock_directory=locks)
+            for name, login in world.logins.items():
+                manager.add_account(name, MODES[name], port=login.ports[0])
+            await asyncio.sleep(scenario.kill_after_s)
+            if act is not None:
+                act(manager, world)
+            pressed = loop.time()
+            report = await manager.kill_switch_all("rehearsal")
+            judged = Judged(
+                report=report,
+                seconds=loop.time() - pressed,
+                flat={name: world.login(name).is_flat() for name in manager.logins},
+            )
+            for name in manager.logins:
+                judged.crossings += _crossings(world, name, before[name])
+            await manager.disconnect_all()
+            return judged
+
+    return run(main, seed=seed, limit_s=scenario.deadline_s + 300)
+
+
+def _crossings(world: World, name: str, before: dict[tuple[str, int], Decimal]) -> list[str]:
+    """Every own closing fill that moved a position away from zero or through it, by the exchange's own sequence."""
+    positions = dict(before)
+    found = []
+    for execution, _commission in world.login(name).exchange.executions():
+        key = (execution.account, execution.con_id)
+        was = positions.get(key, ZERO)
+        now = positions[key] = was + execution.signed
+        ours = execution.order_ref.startswith(CLOSE_REF_PREFIX)
+        if ours and (was * now < ZERO or abs(now) > abs(was)):
+            found.append(f"{name} {key}: {was} -> {now} by {execution.order_ref}")
+    return found
