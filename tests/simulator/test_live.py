@@ -89,7 +89,8 @@ def test_lines_tell_where_to_connect_and_what_happens() -> None:
     lines = out.getvalue().splitlines()
     assert "this is not real money" in lines[0]
     assert "paper account DU1234567 on 127.0.0.1 port" in lines[1]
-    assert "10:30:01.000  paper #1 client 41 request PlaceOrder" in lines
+    assert "10:30:01.000  paper #1 client 41 request PlaceOrder 1: BUY 1 265598 MKT" in lines
+    assert any("paper  client 41 fill BOT 1 AAPL at 2" in text for text in lines)
     assert lines[-1] == "simulator: stopped"
 
 

@@ -12,22 +12,15 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from engine.simulator.exchange import Instrument, OrderView, PositionView
+from engine.simulator.exchange import OrderView, PositionView
 from engine.simulator.server import Entry, Kind, Login, World
+from engine.simulator.server.naming import label
 from engine.simulator.server.times import local
 
-SPOKEN = (Kind.CONNECTED, Kind.REQUEST, Kind.MALFORMED, Kind.FAULT, Kind.LOST)
+SPOKEN = (Kind.CONNECTED, Kind.REQUEST, Kind.MALFORMED, Kind.FILL, Kind.FAULT, Kind.LOST)
 LINES_MAX = 12
 LINES_MIN = 4
 TALL_ROWS = 60
-
-
-def label(instrument: Instrument) -> str:
-    """A contract in few words."""
-    contract = instrument.contract
-    if instrument.is_option:
-        return f"{contract.symbol} {contract.last_trade_date} {contract.strike} {contract.right}"
-    return contract.local_symbol or contract.symbol
 
 
 def owner(view: OrderView) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from engine.wire.replies import Reply
-from engine.wire.requests import Request
+from engine.wire.requests import CancelOrder, PlaceOrder, Request
 
 ENTRIES_MAX = 200_000
 
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     REQUEST = "request"  # from a client, whatever became of it
     REPLY = "reply"  # handed to the socket
     MALFORMED = "malformed"
+    FILL = "fill"  # at the exchange, whether or not anybody is told
     FAULT = "fault"  # a fault did something
     LOST = "lost"
 
@@ -42,8 +44,21 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         who = f"#{self.connection}" if self.connection else ""
         if self.client_id is not None:
             who += f" client {self.client_id}"
-        what = type(self.message).__name__ if self.message is not None else ""
+        what = _words(self.message) if self.message is not None else ""
         return " ".join(part for part in (self.login, who, self.kind.value, what, self.text) if part)
+
+
+def _words(message: Request | Reply) -> str:
+    """The message's name, and what it is about if that is an order."""
+    name = type(message).__name__
+    if isinstance(message, CancelOrder):
+        return f"{name} {message.order_id}"
+    if isinstance(message, PlaceOrder):
+        order, contract = message.order, message.contract
+        price = f" {order.lmt_price}" if isinstance(order.lmt_price, Decimal) and order.lmt_price else ""
+        what = contract.local_symbol or contract.symbol or contract.con_id
+        return f"{name} {message.order_id}: {order.action} {order.total_quantity} {what} {order.order_type}{price}"
+    return name
 
 
 class MessageLog:

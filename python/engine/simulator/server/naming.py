@@ -48,6 +48,14 @@ def find_contract(catalogue: Catalogue, text: str) -> Instrument:
         ) from error
 
 
+def label(instrument: Instrument) -> str:
+    """A contract in few words, for people."""
+    contract = instrument.contract
+    if instrument.is_option:
+        return f"{contract.symbol} {contract.last_trade_date} {contract.strike} {contract.right}"
+    return contract.local_symbol or contract.symbol
+
+
 def _underlying(catalogue: Catalogue, symbol: str) -> Instrument:
     indices = catalogue.find(Contract(symbol=symbol, sec_type="IND"))
     return indices[0] if indices else catalogue.stock(symbol)

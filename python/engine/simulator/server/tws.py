@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.simulator.clock import SimClock
-from engine.simulator.exchange import Event, Exchange, PositionChanged
+from engine.simulator.exchange import Event, Exchange, Fill, PositionChanged
 from engine.simulator.faults import AnyFault
 from engine.simulator.server import notices, unknown
 from engine.simulator.server.accounts import AccountDesk
@@ -26,6 +26,7 @@ from engine.simulator.server.driver import Command, Driver
 from engine.simulator.server.log import Entry, Kind, MessageLog
 from engine.simulator.server.market import MarketDesk
 from engine.simulator.server.memory import Memory
+from engine.simulator.server.naming import label
 from engine.simulator.server.orders import OrderDesk
 from engine.simulator.server.pacing import PacingRule
 from engine.simulator.server.pnl import PnLDesk
@@ -232,6 +233,11 @@ class TwsServer:
         self.driver.do(self.exchange.advance)
 
     def _publish(self, event: Event) -> None:
+        if isinstance(event, Fill):
+            done = event.execution
+            name = label(self.exchange.catalogue[done.con_id])
+            text = f"{done.side} {done.quantity:f} {name} at {done.price:f}"
+            self.note(None, Kind.FILL, text=text, client_id=done.client_id)
         if not self.link_up:
             self._held.append(event)
             return
