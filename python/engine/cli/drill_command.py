@@ -56,13 +56,13 @@ def _one(arguments: argparse.Namespace, console: Console) -> int:
         result = asyncio.run(hold(arguments.scenario, PlainView(console)))
     else:
         with MovingView(console) as view:
-            result = asyncio.run(hold(arguments.scenario, view))
+            result = asyncio.run(hold(arguments.scenario, view, colour=console.color_system is not None))
     record = _record(result)
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=1).decode() + "\n")
         return 0 if result.passed else EXIT_FAILED
     console.print()
-    console.print(Text(result.printed.rstrip()), soft_wrap=True)
+    console.print(Text.from_ansi(result.printed.rstrip()), soft_wrap=True)
     console.print()
     for line in verdict(result, record):
         console.print(line, soft_wrap=True)

@@ -103,7 +103,7 @@ class KillRun:
         for attempt in begun:
             if attempt.struck_ns is not None:
                 at_ms = (attempt.struck_ns - self._pressed_ns) / 1e6
-                step = TimelineEntry(at_ms, "cancel_sent", f"global cancel sent, as client {attempt.client_id}")
+                step = TimelineEntry(at_ms, "cancel_sent", f"global cancel sent (client {attempt.client_id})")
                 self._first_cancels[attempt.target.name] = step
                 self._show(attempt.target.name, step)
         return await manager.kill_switch_all(

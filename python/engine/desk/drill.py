@@ -69,18 +69,22 @@ class Nobody:
     def look(self, truth: Truth) -> None: ...
 
 
-async def drill(name: str, view: View, *, market_s: float | None = None) -> DrillResult:
-    """Hold one drill. Raises ScenarioError or DrillFailed; whatever the kill does is in the result."""
+async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
+    """Hold one drill; `colour`: the kill may paint its report.
+
+    Raises ScenarioError or DrillFailed; whatever the kill does is in the result."""
     scenario = load_scenario(name)
     async with _world(name) as world:
         before = await world.truth()
         view.opened(scenario, before)
-        await _watch_market(world, view, scenario.kill_after_s if market_s is None else market_s)
+        await _watch_market(world, view, scenario.kill_after_s)
         with tempfile.TemporaryDirectory(prefix="quant-engine-drill-") as home:
             config = _write_config(Path(home), scenario, before)
             view.pressed()
             started_at, started = datetime.now(UTC), time.monotonic()
-            exit_code, printed = await _kill(config, Path(home), scenario, world, view)
+            paint = {"FORCE_COLOR": "1"} if colour else {"NO_COLOR": "1"}
+            environment = _clean_environment() | paint | {"QE_HOME": home}
+            exit_code, printed = await _kill(config, environment, scenario, world, view)
             seconds = time.monotonic() - started
             report = _newest_record(Path(home) / "kills")
         after = await world.truth()
@@ -159,10 +163,12 @@ async def _watch_market(world: _World, view: View, seconds: float) -> None:
 
 
 # --- the kill ---------------------------------------------------------------------------------------------------
-async def _kill(config: Path, home: Path, scenario: Scenario, world: _World, view: View) -> tuple[int, str]:
+async def _kill(
+    config: Path, environment: dict[str, str], scenario: Scenario, world: _World, view: View
+) -> tuple[int, str]:
     """Run `qe kill` to its end; its exit code and the report it printed."""
     command = [sys.executable, "-m", "engine.cli", "kill", "--reason", REASON, "--config", str(config)]
-    process = await _start(command, _clean_environment() | {"QE_HOME": str(home)})
+    process = await _start(command, environment)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
     looking = asyncio.create_task(_keep_looking(world, view))

@@ -13,12 +13,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.desk.exchange_truth import Holding, LoginTruth, Truth
+from engine.desk.exchange_truth import LoginTruth, Truth
 from engine.simulator.scenario import Scenario
 
-TIMELINE_LINES = 16
+TIMELINE_LINES = 22  # for each login
+TIMELINE_HEAD = 4  # of them for how it began
+REMARKS_MAX = 6
 HOLDINGS_MAX = 12
-PANEL_COLUMNS = 46
+PANEL_COLUMNS_MIN, PANEL_COLUMNS_MAX = 39, 60
+TIME_COLUMNS = 7
 PULLED = "THE SWITCH IS PULLED"
 
 
@@ -64,9 +67,10 @@ class MovingView:
         self._live = Live(console=console, auto_refresh=False)
         self._scenario: Scenario | None = None
         self._truth: Truth | None = None
-        self._rows: dict[str, int] = {}
+        self._at_first: Truth | None = None
         self._phase = Text()
-        self._lines: deque[str] = deque(maxlen=TIMELINE_LINES)
+        self._remarks: deque[str] = deque(maxlen=REMARKS_MAX)
+        self._lines: dict[str, list[str]] = {}
 
     def __enter__(self) -> MovingView:
         self._live.start()
@@ -77,7 +81,8 @@ class MovingView:
 
     def opened(self, scenario: Scenario, truth: Truth) -> None:
         self._scenario = scenario
-        self._rows = {name: min(len(login.holdings), HOLDINGS_MAX) for name, login in truth.logins.items()}
+        self._at_first = truth
+        self._lines = {name: [] for name in truth.logins}
         self.look(truth)
 
     def market(self, truth: Truth, left_s: float) -> None:
@@ -85,11 +90,16 @@ class MovingView:
         self.look(truth)
 
     def pressed(self) -> None:
-        self._phase = Text(f" {PULLED} ", style="bold white on red") + Text("  qe kill, every login at once")
+        self._phase = Text.assemble((f" {PULLED} ", "bold white on red"), "  qe kill, every login at once")
         self._draw()
 
     def said(self, line: str) -> None:
-        self._lines.append(line)
+        time_s, _, rest = line.partition(" s ")
+        name, *words = rest.split() or [""]
+        if name in self._lines:
+            self._lines[name].append(f"{time_s.strip():>{TIME_COLUMNS}} {' '.join(words)}")
+        else:
+            self._remarks.append(line)
         self._draw()
 
     def look(self, truth: Truth) -> None:
@@ -98,48 +108,69 @@ class MovingView:
 
     def picture(self) -> RenderableType:
         """All of it as it stands."""
-        if self._scenario is None or self._truth is None:
+        if self._scenario is None or self._truth is None or self._at_first is None:
             return Text("starting a simulated TWS …")
         head = Text.assemble((f"Drill: {self._scenario.title}", "bold"), "   simulated, not real money")
-        panels = [login_panel(login, self._rows[name]) for name, login in self._truth.logins.items()]
-        lines = Text("\n".join(self._lines), no_wrap=True, overflow="ellipsis")
-        height = TIMELINE_LINES + 2 if self._lines else None
-        timeline = [Panel(lines, title="what the kill says", border_style="dim", height=height)] if self._lines else []
-        return Group(head, Columns(panels), self._phase, *timeline)
+        columns = min(max(self._live.console.width // 2 - 1, PANEL_COLUMNS_MIN), PANEL_COLUMNS_MAX)
+        panels = [
+            login_panel(login, self._at_first.logins[name], columns) for name, login in self._truth.logins.items()
+        ]
+        said = self._lines if any(self._lines.values()) else {}
+        timelines = [timeline_panel(name, lines, columns) for name, lines in said.items()]
+        remarks = [Text(remark, style="yellow") for remark in self._remarks]
+        return Group(head, Columns(panels), self._phase, *remarks, Columns(timelines))
 
     def _draw(self) -> None:
         self._live.update(self.picture(), refresh=True)
 
 
-def login_panel(login: LoginTruth, rows: int) -> Panel:
-    """What one login really holds, on the exchange. Always of one height, so that nothing jumps."""
+def login_panel(login: LoginTruth, at_first: LoginTruth, columns: int) -> Panel:
+    """What one login really holds, on the exchange, beside what it held at first. Of one height: nothing jumps."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(justify="right", width=6)
     table.add_column(no_wrap=True, ratio=1)
     table.add_column(justify="right", width=12)
-    shown = login.holdings if len(login.holdings) <= rows else login.holdings[: rows - 1]
-    for holding in shown:
-        table.add_row(f"{holding.quantity:+f}", holding.name, _gain(holding))
-    if len(shown) < len(login.holdings):
-        table.add_row("", f"and {len(login.holdings) - len(shown)} more", "")
-    for _ in range(rows - table.row_count):
-        table.add_row("", "", "")
-    owners = ", ".join(f"{owner}: {count}" for owner, count in _owners(login))
-    orders = Text(f"{len(login.resting)} orders  {owners}" if login.resting else "no working orders", style="dim")
-    verdict = Text(" FLAT on the exchange ", style="bold white on green") if login.flat else Text("")
+    now = {(holding.account, holding.name): holding for holding in login.holdings}
+    first = at_first.holdings
+    for was in first if len(first) <= HOLDINGS_MAX else first[: HOLDINGS_MAX - 1]:
+        holding = now.get((was.account, was.name))
+        if holding is not None:
+            table.add_row(f"{holding.quantity:+f}", holding.name, _money(holding.unrealized))
+        else:
+            table.add_row(Text(f"{was.quantity:+f}", "dim"), Text(was.name, "dim"), Text("closed", "green"))
+    if len(first) > HOLDINGS_MAX:
+        table.add_row("", f"and {len(first) - HOLDINGS_MAX + 1} more", f"{len(login.holdings)} open")
+    owners = "  ".join(f"{owner}: {count}" for owner, count in _owners(login))
+    gone = f"no working order is left of {len(at_first.resting)}"
+    orders = [Text(f"{len(login.resting)} working orders"), Text(owners, "dim", no_wrap=True, overflow="ellipsis")]
+    verdict = Text.assemble((" FLAT on the exchange ", "bold white on green")) if login.flat else Text("")
     title = f"[bold]{login.name}[/]  {login.mode}, port {login.port}"
     style = "green" if login.flat else "red" if login.mode == "live" else "blue"
-    day = Text.assemble("today ", _money(login.day))
-    return Panel(Group(table, orders, day, verdict), title=title, width=PANEL_COLUMNS, border_style=style)
+    lines = orders if login.resting else [Text(gone), Text("")]
+    foot = Table.grid(expand=True)
+    foot.add_column()
+    foot.add_column(justify="right")
+    foot.add_row(verdict, Text.assemble("today ", _money(login.day)))
+    return Panel(Group(table, Text(""), *lines, foot), title=title, width=columns, border_style=style)
 
 
 def _owners(login: LoginTruth) -> list[tuple[str, int]]:
     return sorted(Counter(order.owner for order in login.resting).items())
 
 
-def _gain(holding: Holding) -> Text:
-    return _money(holding.unrealized)
-
-
 def _money(amount: Decimal) -> Text:
     return Text(f"{amount:+,.2f}", style="green" if amount > 0 else "red" if amount < 0 else "dim")
+
+
+def timeline_panel(name: str, lines: list[str], columns: int) -> Panel:
+    """What the kill said of one login: how it began, and what came last."""
+    shown = lines
+    if len(lines) > TIMELINE_LINES:
+        shown = [*lines[:TIMELINE_HEAD], " " * TIME_COLUMNS + " …", *lines[TIMELINE_HEAD + 1 - TIMELINE_LINES :]]
+    text = Text("\n", no_wrap=True, overflow="ellipsis").join(map(_said, shown))
+    return Panel(text, title=f"qe kill: {name}", width=columns, border_style="dim", height=TIMELINE_LINES + 2)
+
+
+def _said(line: str) -> Text:
+    """A line of the timeline with its time held back."""
+    return Text.assemble((line[:TIME_COLUMNS], "dim"), line[TIME_COLUMNS:])

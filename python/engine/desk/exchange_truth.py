@@ -13,7 +13,8 @@ import msgspec
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.simulator.exchange import Execution
 from engine.simulator.server import Login, World
-from engine.simulator.view import label, owner
+from engine.simulator.server.naming import label
+from engine.simulator.view import owner
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
