@@ -1,4 +1,4 @@
-"""A kill through the public manager against a whole simulated world, in virtual time, judged from the exchange's side."""
+"""A kill through the public manager against a whole simulated world, in virtual time, judged by the exchange."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scenarios.rehearsal import rehearse
 
 from engine.simulator.scenario import list_scenarios, load_scenario
+from scenarios.rehearsal import rehearse
 
 SETTLING_S = 5.0  # beyond the deadline: the report itself takes no longer
 

@@ -33,6 +33,7 @@ from engine.wire.requests import (
     ReqMktData,
     ReqPositions,
 )
+from engine.wire.salvage import salvage_open_order
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ class Reads:
     # --- what arrives ------------------------------------------------------------------------------
     def _heard(self, event: ClientEvent) -> None:
         if isinstance(event, Malformed):
-            self._spoiled(event.error.message_id, str(event.error))
+            self._heard_damaged(event)
         elif isinstance(event, ServerHello | Ready):
             return
         elif isinstance(event, UnknownReply):
@@ -137,6 +138,15 @@ class Reads:
             for each in self._lists:
                 each.heard(event)
             self._numbered.heard(event)
+
+    def _heard_damaged(self, event: Malformed) -> None:
+        """A damaged open order is still an open order; any other damaged answer spoils its read."""
+        head = salvage_open_order(event.payload, self._link.version)
+        if head is None:
+            self._spoiled(event.error.message_id, str(event.error))
+            return
+        for each in self._lists:
+            each.heard(head)
 
     def _heard_error(self, error: ErrorMessage) -> None:
         if not self._link.broker_up:

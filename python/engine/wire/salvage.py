@@ -1,0 +1,67 @@
+"""What can still be told of an openOrder whose tail does not fit its layout.
+
+The codec refuses such a message whole, and rightly so. But for an emergency stop, "an order is open in this contract"
+must not be lost because of a field far behind it: the first 25 fields have stood in the same places in every version.
+Never used to judge or forward an order; what is not certain here is left empty.
+"""
+
+from __future__ import annotations
+
+from engine.core.contracts import Contract
+from engine.core.units import Absent
+from engine.wire.fields import parse_number
+from engine.wire.order import Order, OrderState
+from engine.wire.replies import OpenOrder
+
+OPEN_ORDER = b"5"
+HEAD_FIELDS = 25  # from the order id up to the permId
+VERSION_FIELD_BELOW = 145
+
+
+def salvage_open_order(payload: bytes, version: int) -> OpenOrder | None:
+    """The head of an openOrder, with an empty state and no legs; None when even the head is not certain."""
+    parts = payload.split(b"\0")
+    if parts[0] != OPEN_ORDER:
+        return None
+    head = parts[2 if version < VERSION_FIELD_BELOW else 1 :][:HEAD_FIELDS]
+    if len(head) < HEAD_FIELDS:
+        return None
+    try:
+        return _read(*(field.decode("utf-8") for field in head))
+    except ValueError:  # not a number where one must be, or not text
+        return None
+
+
+def _read(*f: str) -> OpenOrder | None:
+    order_id, con_id, symbol, sec_type, expiry, strike, right, multiplier = f[:8]
+    exchange, currency, local_symbol, trading_class = f[8:12]
+    action, quantity, order_type, _limit, _aux, tif, oca_group, account = f[12:20]
+    _open_close, _origin, order_ref, client_id, perm_id = f[20:]
+    total = parse_number(quantity)
+    if isinstance(total, Absent) or action not in ("BUY", "SELL", "SSHORT", "SLONG"):
+        return None
+    contract = Contract(
+        con_id=int(con_id),
+        symbol=symbol,
+        sec_type=sec_type,
+        last_trade_date=expiry,
+        strike=parse_number(strike),
+        right=right,
+        multiplier=multiplier,
+        exchange=exchange,
+        currency=currency,
+        local_symbol=local_symbol,
+        trading_class=trading_class,
+    )
+    order = Order(
+        action=action,
+        total_quantity=total,
+        order_type=order_type,
+        tif=tif,
+        oca_group=oca_group,
+        account=account,
+        order_ref=order_ref,
+        client_id=int(client_id),
+        perm_id=int(perm_id),
+    )
+    return OpenOrder(int(order_id), contract, order, OrderState())

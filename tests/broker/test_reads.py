@@ -1,0 +1,557 @@
+"""Reads: complete or failed, never half; and never the answer to an earlier question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from broker.scripted import (
+    AAPL,
+    ACCOUNT,
+    ES,
+    HOST,
+    PORT,
+    Peer,
+    ScriptedTws,
+    execution,
+    open_order,
+    order_status,
+    position,
+    scripted,
+)
+from engine.broker.inquiry import WAITING_MAX
+from engine.broker.link import Link
+from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
+from engine.core.contracts import Contract
+from engine.core.facts import Quote, QuoteKind
+from engine.core.units import UNSET
+from engine.simulator.virtual import settle
+from engine.wire import replies, requests
+from engine.wire.order import Order, OrderState
+
+TIMEOUT_S = 3.0
+
+
+async def reading(tws: ScriptedTws) -> Reads:
+    link = Link(HOST, PORT, 1)
+    reads = Reads(link)
+    await link.connect()
+    return reads
+
+
+async def positions(reads: Reads) -> Outcome[Any]:
+    return await answer(lambda then: reads.positions(then, TIMEOUT_S))
+
+
+async def orders(reads: Reads) -> Outcome[Any]:
+    return await answer(lambda then: reads.open_orders(then, TIMEOUT_S))
+
+
+def tell(*messages: replies.Reply) -> Callable[[Peer, Any], tuple[replies.Reply, ...]]:
+    return lambda _peer, _request: messages
+
+
+def numbered(*makers: Callable[[int], replies.Reply]) -> Callable[[Peer, Any], list[replies.Reply]]:
+    return lambda _peer, request: [make(request.req_id) for make in makers]
+
+
+# --- positions -------------------------------------------------------------------------------------
+
+
+def test_positions_are_complete_at_their_end_marker() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqPositions] = tell(position(), position(AAPL, -5, "DU2"), replies.PositionEnd())
+        outcome = await positions(await reading(tws))
+        assert isinstance(outcome, Complete)
+        assert [(fact.account, fact.quantity) for fact in outcome.value] == [(ACCOUNT, 3), ("DU2", -5)]
+        assert not outcome.broker_down
+
+    scripted(test)
+
+
+def test_no_positions_and_no_answer_are_two_different_things() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        assert await positions(reads) == Complete(())
+        del tws.answers[requests.ReqPositions]
+        outcome = await positions(reads)
+        assert isinstance(outcome, Failed)
+        assert "no complete answer within 3 s" in outcome.why
+
+    scripted(test)
+
+
+def test_an_answer_without_its_end_marker_is_no_answer() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqPositions] = tell(position())
+        assert isinstance(await positions(await reading(tws)), Failed)
+
+    scripted(test)
+
+
+def test_a_position_without_a_number_fails_the_read() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        unknown = replies.Position(ACCOUNT, ES, UNSET, Decimal(1))
+        tws.answers[requests.ReqPositions] = tell(position(AAPL), unknown, replies.PositionEnd())
+        outcome = await positions(await reading(tws))
+        assert isinstance(outcome, Failed)
+        assert "no number" in outcome.why
+
+    scripted(test)
+
+
+@pytest.mark.parametrize("garbage", [("61", "3", ACCOUNT), ("nonsense",)])
+def test_a_message_that_cannot_be_read_fails_the_read_it_fell_into(garbage: tuple[str, ...]) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send(position())
+        tws.peer.send_raw(*garbage)
+        tws.peer.send(replies.PositionEnd())
+        assert isinstance(await read, Failed)
+
+    scripted(test)
+
+
+def test_a_message_of_another_kind_that_cannot_be_read_does_not_matter_to_it() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send_raw("10", "what")
+        tws.peer.send(replies.PositionEnd())
+        assert await read == Complete(())
+
+    scripted(test)
+
+
+def test_positions_not_available_yet_is_a_failed_read() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send(replies.ErrorMessage(-1, 2151, "Positions are not available yet"), replies.PositionEnd())
+        assert isinstance(await read, Failed)
+
+    scripted(test)
+
+
+def test_the_subscription_is_ended_so_that_no_late_update_slips_into_the_next_answer() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        reads = await reading(tws)
+        await positions(reads)
+        await positions(reads)
+        await settle()
+        kinds = [type(request).__name__ for _, _, request in tws.asked]
+        assert kinds == ["ReqPositions", "CancelPositions"] * 2
+
+    scripted(test)
+
+
+def test_after_a_failed_read_the_subscription_is_ended_before_the_next() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        await positions(reads)
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        kinds = [type(request).__name__ for _, _, request in tws.asked if "Positions" in type(request).__name__]
+        assert kinds == ["ReqPositions", "CancelPositions", "ReqPositions"]
+        await read
+
+    scripted(test)
+
+
+# --- whose end marker is it? -----------------------------------------------------------------------
+
+
+def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question() -> None:
+    """The rows and the end of the first read come when the second is under way: only the second end counts."""
+
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        assert isinstance(await positions(reads), Failed)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send(position(ES, 3), replies.PositionEnd())  # late
+        await asyncio.sleep(0.5)
+        assert not read.done()
+        tws.peer.send(position(ES, 1), replies.PositionEnd())
+        outcome = await read
+        assert isinstance(outcome, Complete)
+        assert [fact.quantity for fact in outcome.value] == [1]
+
+    scripted(test)
+
+
+def test_a_late_end_marker_between_two_reads_is_counted_too() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        await positions(reads)
+        tws.peer.send(position(ES, 3), replies.PositionEnd())
+        await settle()
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        assert await positions(reads) == Complete(())
+
+    scripted(test)
+
+
+def test_a_lost_answer_does_not_spoil_all_that_follow() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        assert isinstance(await positions(reads), Failed)  # this answer never comes
+        tws.answers[requests.ReqPositions] = tell(position(), replies.PositionEnd())
+        began = asyncio.get_running_loop().time()
+        outcome = await positions(reads)
+        assert isinstance(outcome, Failed)  # it could still be the first one's
+        assert "asking anew" in outcome.why
+        assert asyncio.get_running_loop().time() - began == pytest.approx(TIMEOUT_S / 3, abs=0.01)
+        assert isinstance(await positions(reads), Complete)
+
+    scripted(test)
+
+
+def test_reads_of_one_kind_stand_in_line_and_each_has_its_own_answer() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        first, second = asyncio.ensure_future(positions(reads)), asyncio.ensure_future(positions(reads))
+        await settle()
+        assert len(tws.requests(requests.ReqPositions)) == 1
+        tws.peer.send(position(ES, 3), replies.PositionEnd())
+        await settle()
+        assert len(tws.requests(requests.ReqPositions)) == 2
+        tws.peer.send(position(ES, 1), replies.PositionEnd())
+        outcomes = [await first, await second]
+        assert [outcome.value[0].quantity for outcome in outcomes if isinstance(outcome, Complete)] == [3, 1]
+
+    scripted(test)
+
+
+def test_the_line_is_bounded() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        line = [asyncio.ensure_future(positions(reads)) for _ in range(WAITING_MAX + 1)]
+        await settle()
+        assert isinstance(await line[-1], Failed)
+        reads.abandon_all("the test is over")
+        assert all(isinstance(outcome, Failed) for outcome in await asyncio.gather(*line))
+
+    scripted(test)
+
+
+def test_a_lost_connection_fails_every_read_at_once() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        waiting = [asyncio.ensure_future(positions(reads)) for _ in range(3)]
+        waiting.append(asyncio.ensure_future(answer(lambda then: reads.executions(then, TIMEOUT_S))))
+        await settle()
+        tws.peer.transport.abort()
+        outcomes = [await read for read in waiting]
+        assert all(isinstance(outcome, Failed) and "lost" in outcome.why for outcome in outcomes)
+        assert asyncio.get_running_loop().time() == 0
+        assert isinstance(await positions(reads), Failed)
+
+    scripted(test)
+
+
+def test_a_read_during_which_tws_lost_ibkr_says_so() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send(replies.ErrorMessage(-1, 1100, "lost"), replies.PositionEnd())
+        assert await read == Complete((), broker_down=True)
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        assert await positions(reads) == Complete((), broker_down=True)  # still down when it was asked
+        tws.peer.send(replies.ErrorMessage(-1, 1102, "back"))
+        await settle()
+        assert await positions(reads) == Complete((), broker_down=False)
+
+    scripted(test)
+
+
+# --- open orders -----------------------------------------------------------------------------------
+
+
+def test_open_orders_join_order_and_status_by_perm_id() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(
+            open_order(perm_id=1, client_id=3, order_id=5, quantity=4, ref="mine"),
+            order_status(perm_id=1, client_id=3, order_id=5, filled=1, remaining=3),
+            open_order(perm_id=2, client_id=0, order_id=0),
+            order_status("PreSubmitted", perm_id=2, client_id=0, order_id=0),
+            replies.OpenOrderEnd(),
+        )
+        outcome = await orders(await reading(tws))
+        assert isinstance(outcome, Complete)
+        first, typed = outcome.value
+        assert (first.perm_id, first.client_id, first.order_id, first.remaining) == (1, 3, 5, 3)
+        assert (first.order_ref, first.status, first.buys) == ("mine", "Submitted", True)
+        assert (typed.client_id, typed.order_id, typed.status) == (0, 0, "PreSubmitted")
+
+    scripted(test)
+
+
+@pytest.mark.parametrize(
+    ("status", "listed"),
+    [("Filled", False), ("Cancelled", False), ("ApiCancelled", False), ("Inactive", True), ("PendingCancel", True)],
+)
+def test_only_an_order_that_cannot_fill_any_more_is_left_out(status: str, listed: bool) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(open_order(), order_status(status), replies.OpenOrderEnd())
+        outcome = await orders(await reading(tws))
+        assert isinstance(outcome, Complete)
+        assert bool(outcome.value) is listed
+
+    scripted(test)
+
+
+def test_an_order_without_a_status_counts_as_unfilled() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(open_order(quantity=4), replies.OpenOrderEnd())
+        outcome = await orders(await reading(tws))
+        assert isinstance(outcome, Complete)
+        assert outcome.value[0].remaining == 4
+
+    scripted(test)
+
+
+def test_an_order_that_gets_its_perm_id_meanwhile_is_one_order() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(
+            open_order(perm_id=0), open_order(perm_id=9), order_status(perm_id=9), replies.OpenOrderEnd()
+        )
+        outcome = await orders(await reading(tws))
+        assert isinstance(outcome, Complete)
+        assert [order.perm_id for order in outcome.value] == [9]
+
+    scripted(test)
+
+
+def test_an_order_id_used_again_after_a_restart_is_two_orders() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(
+            open_order(perm_id=1), open_order(perm_id=2), order_status("Cancelled", perm_id=2), replies.OpenOrderEnd()
+        )
+        outcome = await orders(await reading(tws))
+        assert isinstance(outcome, Complete)
+        assert [(order.perm_id, order.status) for order in outcome.value] == [(1, "Submitted")]
+
+    scripted(test)
+
+
+def test_completed_orders_are_those_cancelled_since_and_dated_beyond_doubt() -> None:
+    def ended(perm_id: int, status: str, time: str) -> replies.CompletedOrder:
+        order = Order(action="SELL", order_type="STP", total_quantity=Decimal(1), perm_id=perm_id, account=ACCOUNT)
+        return replies.CompletedOrder(ES, order, OrderState(status=status, completed_time=time))
+
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqCompletedOrders] = tell(
+            ended(1, "Cancelled", "20260311 10:29:59 US/Eastern"),
+            ended(2, "Cancelled", "20260311 09:00:00 US/Eastern"),
+            ended(3, "Cancelled", "20260311 10:30:00"),
+            ended(4, "Filled", "20260311 10:29:59 US/Eastern"),
+            replies.CompletedOrdersEnd(),
+        )
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.completed_orders(2.0, then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        assert [(order.perm_id, order.client_id) for order in outcome.value] == [(1, -1)]  # whose it was is not told
+        del tws.answers[requests.ReqCurrentTime]
+        other = Link(HOST, PORT, 2)
+        clockless = Reads(other)
+        await other.connect()
+        outcome = await answer(lambda then: clockless.completed_orders(2.0, then, TIMEOUT_S))
+        assert outcome == Complete(())
+
+    scripted(test)
+
+
+# --- numbered --------------------------------------------------------------------------------------
+
+
+def test_executions_are_signed_and_summaries_of_combinations_left_out() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        bag = Contract(con_id=77, sec_type="BAG")
+        tws.answers[requests.ReqExecutions] = numbered(
+            lambda n: execution(n),
+            lambda n: execution(n, exec_id="2.01", side="SLD", liquidation=1, time="20260311 10:29:50 US/Eastern"),
+            lambda n: execution(n, exec_id="3.01", contract=bag),
+            lambda n: execution(n + 1, exec_id="4.01"),
+            replies.ExecutionsEnd,
+        )
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.executions(then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        assert [(fact.quantity, fact.liquidation, fact.recent) for fact in outcome.value] == [
+            (2, False, False),
+            (-2, True, True),
+        ]
+        assert isinstance(tws.asked[0][2], requests.ReqCurrentTime)  # "recent" means something only beside its clock
+
+    scripted(test)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"side": "BUY"}, {"shares": UNSET}, {"price": UNSET}],
+)
+def test_an_execution_that_cannot_be_understood_fails_the_read(spoilt: dict[str, Any]) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqExecutions] = numbered(lambda n: execution(n, **spoilt), replies.ExecutionsEnd)
+        reads = await reading(tws)
+        assert isinstance(await answer(lambda then: reads.executions(then, TIMEOUT_S)), Failed)
+
+    scripted(test)
+
+
+def test_contract_details_are_asked_by_id_alone_and_never_route_to_qbalgo() -> None:
+    def details(exchange: str) -> Callable[[int], replies.Reply]:
+        contract = Contract(con_id=11, symbol="ES", sec_type="FUT", exchange=exchange)
+        return lambda n: replies.ContractDetails(
+            req_id=n, contract=contract, min_tick=Decimal("0.25"), valid_exchanges="CME,QBALGO"
+        )
+
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqContractDetails] = numbered(
+            details("QBALGO"), details("CME"), replies.ContractDetailsEnd
+        )
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.contract_details(11, then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        assert outcome.value.contract.exchange == "CME"
+        assert outcome.value.valid_exchanges == ("CME", "QBALGO")
+        assert tws.requests(requests.ReqContractDetails)[0].contract == Contract(con_id=11)
+
+    scripted(test)
+
+
+def test_a_contract_nobody_knows_is_refused_not_awaited() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqContractDetails] = numbered(
+            lambda n: replies.ErrorMessage(n, 200, "No security definition has been found for the request")
+        )
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.contract_details(11, then, TIMEOUT_S))
+        assert isinstance(outcome, Failed)
+        assert outcome.refused
+        tws.answers[requests.ReqContractDetails] = numbered(replies.ContractDetailsEnd)
+        outcome = await answer(lambda then: reads.contract_details(11, then, TIMEOUT_S))
+        assert isinstance(outcome, Failed)
+        assert outcome.refused
+        assert asyncio.get_running_loop().time() == 0
+
+    scripted(test)
+
+
+# --- quotes ----------------------------------------------------------------------------------------
+
+
+def price(tick: int, value: str, size: int = 5) -> Callable[[int], replies.Reply]:
+    return lambda n: replies.TickPrice(n, tick, Decimal(value), Decimal(size))
+
+
+@pytest.mark.parametrize(
+    ("ticks", "quote"),
+    [
+        ([price(1, "99"), price(2, "101")], Quote(Decimal(99), Decimal(101), QuoteKind.LIVE)),
+        ([price(1, "-1", 0), price(2, "0.05")], Quote(None, Decimal("0.05"), QuoteKind.LIVE)),
+        ([price(1, "0", 0), price(2, "0.05")], Quote(None, Decimal("0.05"), QuoteKind.LIVE)),
+        ([price(1, "-1", 3), price(2, "-0.5")], Quote(Decimal(-1), Decimal("-0.5"), QuoteKind.LIVE)),
+        ([price(66, "99"), price(67, "101")], Quote(Decimal(99), Decimal(101), QuoteKind.DELAYED)),
+        (
+            [lambda n: replies.MarketDataType(n, 2), price(1, "99"), price(2, "101")],
+            Quote(Decimal(99), Decimal(101), QuoteKind.FROZEN),
+        ),
+        (
+            [lambda n: replies.TickGeneric(n, 49, Decimal(1)), price(1, "99"), price(2, "101")],
+            Quote(Decimal(99), Decimal(101), QuoteKind.LIVE, halted=True),
+        ),
+        ([price(2, "101"), replies.TickSnapshotEnd], Quote(None, Decimal(101), QuoteKind.LIVE)),
+    ],
+)
+def test_quotes_tell_none_from_zero_and_live_from_delayed(
+    ticks: list[Callable[[int], replies.Reply]], quote: Quote
+) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqMktData] = numbered(*ticks)
+        reads = await reading(tws)
+        assert await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S)) == Complete(quote)
+        assert tws.requests(requests.ReqMktData)[0].snapshot
+
+    scripted(test)
+
+
+@pytest.mark.parametrize("code", [354, 10089, 10090, 10168, 10197, 200])
+def test_no_market_data_is_no_quote(code: int) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqMktData] = numbered(lambda n: replies.ErrorMessage(n, code, "no market data"))
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S))
+        assert isinstance(outcome, Failed)
+        assert str(code) in outcome.why
+
+    scripted(test)
+
+
+def test_a_notice_that_data_is_delayed_does_not_end_the_quote() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqMktData] = numbered(
+            lambda n: replies.ErrorMessage(n, 10167, "Displaying delayed market data"),
+            price(66, "99"),
+            price(67, "101"),
+        )
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        assert outcome.value.kind is QuoteKind.DELAYED
+
+    scripted(test)
+
+
+def test_a_quote_that_never_comes_fails_and_one_side_is_used() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        assert isinstance(await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S)), Failed)
+        tws.answers[requests.ReqMktData] = numbered(price(1, "99"))
+        outcome = await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S))
+        assert outcome == Complete(Quote(Decimal(99), None, QuoteKind.LIVE))
+
+    scripted(test)
+
+
+def test_many_numbered_reads_run_side_by_side_inside_the_pacing() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqContractDetails] = numbered(
+            lambda n: replies.ContractDetails(req_id=n, contract=ES), replies.ContractDetailsEnd
+        )
+        reads = await reading(tws)
+        outcomes = await asyncio.gather(
+            *(answer(lambda then: reads.contract_details(11, then, TIMEOUT_S)) for _ in range(100))
+        )
+        assert all(isinstance(outcome, Complete) for outcome in outcomes)
+        assert asyncio.get_running_loop().time() == pytest.approx(2.1, abs=0.1)
+
+    scripted(test)
+
+
+def test_an_order_whose_message_is_damaged_behind_its_head_is_still_an_open_order() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        def damaged(peer: Peer, _request: Any) -> tuple[replies.Reply, ...]:
+            whole = peer.session.send(open_order())[4:].decode()
+            peer.send_raw(*whole.split("\0")[:-1], "one field too many")
+            return (replies.OpenOrderEnd(),)
+
+        tws.answers[requests.ReqAllOpenOrders] = damaged
+        outcome = await orders(await reading(tws))
+        assert isinstance(outcome, Complete)
+        assert [order.contract.con_id for order in outcome.value] == [open_order().contract.con_id]
+
+    scripted(test)

@@ -1,0 +1,68 @@
+"""A damaged openOrder still tells that an order is open; a damaged head tells nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.core.contracts import Contract
+from engine.wire.codec import decode_reply, encode_reply
+from engine.wire.errors import MalformedMessage
+from engine.wire.order import Order, OrderState
+from engine.wire.replies import OpenOrder
+from engine.wire.salvage import HEAD_FIELDS, salvage_open_order
+
+ORDER = OpenOrder(
+    -7,
+    Contract(
+        con_id=265598,
+        symbol="AAPL",
+        sec_type="STK",
+        exchange="SMART",
+        currency="USD",
+        local_symbol="AAPL",
+        trading_class="NMS",
+    ),
+    Order(
+        action="SELL",
+        total_quantity=Decimal(300),
+        order_type="LMT",
+        lmt_price=Decimal("250.5"),
+        tif="GTC",
+        account="DU1",
+        order_ref="exit",
+        client_id=7,
+        perm_id=1234567890,
+    ),
+    OrderState(status="Submitted"),
+)
+
+
+@pytest.mark.parametrize("version", range(100, 179))
+def test_head_survives_a_damaged_tail(version: int) -> None:
+    damaged = encode_reply(ORDER, version) + b"one field too many\0"
+    with pytest.raises(MalformedMessage):
+        decode_reply(damaged, version)
+    found = salvage_open_order(damaged, version)
+    assert found is not None
+    assert (found.order_id, found.order.perm_id, found.order.client_id) == (-7, 1234567890, 7)
+    assert (found.contract.con_id, found.order.account, found.order.order_ref) == (265598, "DU1", "exit")
+    assert (found.order.action, found.order.total_quantity) == ("SELL", Decimal(300))
+
+
+@pytest.mark.parametrize("version", (144, 145, 178))
+def test_a_head_that_is_cut_or_not_a_number_tells_nothing(version: int) -> None:
+    parts = encode_reply(ORDER, version).split(b"\0")
+    first = 2 if version < 145 else 1
+    for kept in range(first + HEAD_FIELDS - 1):
+        assert salvage_open_order(b"\0".join(parts[:kept]), version) is None
+    for place in (0, 1, 12, 13, 23, 24):  # ids, action, quantity, client id, permId
+        broken = list(parts)
+        broken[first + place] = b"?"
+        assert salvage_open_order(b"\0".join(broken), version) is None
+
+
+def test_other_messages_are_not_mistaken_for_orders() -> None:
+    assert salvage_open_order(b"3\0" + b"1\0" * 40, 178) is None
+    assert salvage_open_order(b"", 178) is None
