@@ -87,7 +87,7 @@ def test_a_stop_limit_that_was_reached_by_day_works_on_at_night() -> None:
     stage.rest(stage.es, "SELL", 1, order_type="STP LMT", aux_price="5990", lmt_price="5988", tif="GTC")
     stage.price(stage.es, 5980)
     stage.exchange.advance(NIGHT)
-    assert fills(stage.price(stage.es, 5989)) == [(D(1), D(5989))]  # it came back to the market after the break
+    assert fills(stage.price(stage.es, 5989)) == [(D(1), D(5988))]
 
 
 @pytest.mark.parametrize(("outside_rth", "ends"), [(False, "2026-09-09 20:00"), (True, "2026-09-10 00:00")])
