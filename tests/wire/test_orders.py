@@ -133,6 +133,14 @@ def test_a_price_that_is_not_a_number_is_refused_by_name(spelled: str) -> None:
     assert (caught.value.message_id, caught.value.field, caught.value.offset) == (3, "lmt_price", 19)
 
 
+def test_a_fraction_of_a_share_is_refused_before_version_101() -> None:
+    for version, spelled in ((100, "100.5"), (100, "1e-1")):
+        with pytest.raises(MalformedMessage, match="fraction"):
+            read_order(with_field(18, spelled, version), version)
+    assert encode_request(read_order(with_field(18, "100.0", 100), 100), 100) == with_field(18, "100.0", 100)
+    assert read_order(with_field(18, "100.5", 101), 101).order.total_quantity == Decimal("100.5")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_orders_with_everything_at_once_survive(version: int) -> None:
     contract = Contract(

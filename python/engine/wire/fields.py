@@ -89,6 +89,14 @@ def parse_number(text: str) -> Number:
         raise ValueError(f"{text!r} is not a number") from None
 
 
+def parse_count(text: str) -> Number:
+    """Read a number that cannot have a fraction."""
+    value = parse_number(text)
+    if isinstance(value, Decimal) and value.is_finite() and value != value.to_integral_value():
+        raise ValueError(f"{text!r} has a fraction, which needs server version 101")
+    return value
+
+
 def _parse_exponent(text: str) -> Decimal:
     if len(text) > _DIGITS_MAX or not _EXPONENT_FORM.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a number")
@@ -242,7 +250,7 @@ DEPRECATED = Kind("deprecated", parse_deprecated, write_text)
 NUMBER = Kind("number", parse_number, write_number)
 CLIENT_NUMBER = Kind("client_number", parse_number, write_client_number)
 SIZE = Kind("size", parse_number, write_size)
-COUNT = Kind("count", parse_number, write_count)
+COUNT = Kind("count", parse_count, write_count)
 WHOLE = Kind("whole", parse_whole, write_whole)
 ID = Kind("id", parse_id, write_whole)
 REFERENCE = Kind("reference", parse_reference, write_whole)
