@@ -452,20 +452,22 @@ class Item:
     def _want_details(self, moment: Moment) -> list[Command] | None:
         """Commands (maybe none) while details are worth waiting for; None to go on.
 
-        Without an exchange there is no order, so that answer is awaited as long as the driver allows. A stock's
-        hours only choose its order type: they are worth a short wait.
+        Without an exchange there is no order: that answer is awaited, but where the exchange is common knowledge not
+        for long. A stock's hours only choose its order type: they are worth a short wait.
         """
         if self.own_details and self.details_asked_ns is None:
             self.details_asked_ns = moment.now_ns
             return [Resolve(self.contract)]
         if not moment.details_pending:
             return None
-        if exchange_for(self.contract, moment.details) is None:
-            return []
         if self.details_asked_ns is None:
             self.details_asked_ns = moment.now_ns
-        short = moment.now_ns - self.details_asked_ns < self.settings.resolve_patience_ns
-        return [] if short and self.contract.sec_type == "STK" else None
+        waited_ns = moment.now_ns - self.details_asked_ns
+        if exchange_for(self.contract, moment.details) is None:
+            worth_waiting = fallback_exchange(self.contract) is None or waited_ns < self.settings.exchange_patience_ns
+        else:
+            worth_waiting = self.contract.sec_type == "STK" and waited_ns < self.settings.resolve_patience_ns
+        return [] if worth_waiting else None
 
     def _ask_details_again(self, now_ns: int) -> list[Command]:
         """No exchange by the broker's word nor by ours: ask a few times, then leave it to a person."""

@@ -28,6 +28,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
     acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat
     resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close
+    exchange_patience_ns: int = 2 * SECOND  # how long the broker is awaited where the exchange is common knowledge
     short_options_first_ns: int = 5 * SECOND  # how long the rest of an underlying waits for its short options
     reprice_ns: int = 2 * SECOND  # a limit order that has not filled gets a new price
     market_patience_ns: int = 5 * SECOND  # a market order that has not filled is looked into
