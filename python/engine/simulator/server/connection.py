@@ -10,7 +10,7 @@ import asyncio
 import socket
 import struct
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.simulator.net import MemoryTransport
 from engine.simulator.server import notices
@@ -50,8 +50,7 @@ class Connection(asyncio.Protocol):
 
     # --- asyncio.Protocol --------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self.server.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -134,10 +134,7 @@ class Havoc:
             case faults.ClosedMarket(contract=text):
                 return self._market(text, closed=True)
             case faults.Halted(contract=text, hold=hold):
-                con_id = self._con_id(text)
-                policy = self._behave(halted=HaltedPolicy.HOLD if hold else HaltedPolicy.REJECT)
-                act(lambda now_ns: exchange.halt(now_ns, con_id))
-                return lambda: (act(lambda now_ns: exchange.resume(now_ns, con_id)), policy())[1]
+                return self._halt(text, hold=hold)
             case faults.PriceJump(contract=text, price=price):
                 con_id = self._con_id(text)
                 act(lambda now_ns: exchange.set_price(now_ns, con_id, price))
@@ -149,10 +146,25 @@ class Havoc:
                 self._intrude(fault, 0)
         return None
 
+    def _halt(self, text: str, *, hold: bool) -> Callable[[], None]:
+        exchange, con_id = self._server.exchange, self._con_id(text)
+        restore_policy = self._behave(halted=HaltedPolicy.HOLD if hold else HaltedPolicy.REJECT)
+        self._server.act(partial(exchange.halt, con_id=con_id))
+
+        def undo() -> None:
+            self._server.act(partial(exchange.resume, con_id=con_id))
+            restore_policy()
+
+        return undo
+
     def _market(self, text: str, *, no_bid: bool = False, closed: bool = False) -> Callable[[], None]:
         exchange, con_id = self._server.exchange, self._con_id(text)
-        self._server.act(lambda now_ns: exchange.set_market(now_ns, con_id, Market(no_bid=no_bid, closed=closed)))
-        return lambda: (self._server.act(lambda now_ns: exchange.set_market(now_ns, con_id, Market())), None)[1]
+        self._server.act(partial(exchange.set_market, con_id=con_id, market=Market(no_bid=no_bid, closed=closed)))
+
+        def undo() -> None:
+            self._server.act(partial(exchange.set_market, con_id=con_id, market=Market()))
+
+        return undo
 
     def _con_id(self, text: str) -> int:
         return find_contract(self._server.exchange.catalogue, text).con_id
