@@ -130,14 +130,7 @@ ODD_TEXTS = st.one_of(
     st.integers(0, 10**30).map(str),
     st.just("9" * 500),
 )
-PARSED = (
-    (1, "order_id"),
-    (2, "con_id"),
-    (17, "total_quantity"),
-    (19, "lmt_price"),
-    (20, "aux_price"),
-    (27, "transmit"),
-)
+PARSED = {1: "order_id", 2: "con_id", 17: "total_quantity", 19: "lmt_price", 20: "aux_price", 27: "transmit"}
 
 
 @settings(max_examples=400, deadline=None)
@@ -150,6 +143,8 @@ def test_odd_texts_are_read_as_the_codec_does_or_refused_at_the_same_field(text:
     try:
         whole = decode_request(payload, version)
     except MalformedMessage as refusal:
+        if refusal.field == "spelling":
+            return  # read, but not written again as it came: that is for the whole decode to see
         with pytest.raises(MalformedMessage) as refused:
             assert parse_order_facts(payload, version).order_id
         assert (refused.value.field, refused.value.offset) == (PARSED[field], index)
