@@ -1,7 +1,6 @@
-"""A network in memory for the virtual loop: late, in pieces, refused, cut, half-open or silent, all from one seed.
+"""A network in memory for the virtual loop: hosts, listeners, and links that can be refused, cut or fall silent.
 
-Transports behave as asyncio's do (write limits, pause and resume, EOF, abort). Nothing here opens a socket, and bytes
-of one direction never overtake each other, as in TCP.
+Nothing here opens a socket. Bytes of one direction never overtake each other, as in TCP.
 """
 
 from __future__ import annotations
@@ -9,27 +8,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-WINDOW_BYTES = 65_536  # what the kernels of both ends hold before a write stays with the sender
+from engine.simulator.pipes import Conditions, Pipe
+from engine.simulator.transport import MemoryTransport
+
+__all__ = ["Conditions", "Link", "MemoryServer", "MemoryTransport", "Network", "Way"]
+
 SYN_TIMEOUT_S = 127.0  # how long Linux waits for an answer to a connect
 LINKS_KEPT = 1_000  # beyond this, closed links are forgotten
-_GAP_S = 1e-6  # between two pieces of one write
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "", "0.0.0.0", "::"})  # noqa: S104 names, nothing is bound
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """How a link carries bytes. The default is instant and whole."""
-
-    latency_s: float = 0.0
-    jitter_s: float = 0.0  # up to this much more, drawn for each write
-    fragment_pct: float = 0.0  # chance that a write arrives in pieces
-    coalesce_s: float = 0.0  # bytes wait for the next multiple of this, so that writes arrive together
 
 
 class Way(Enum):
@@ -39,85 +29,6 @@ class Way(Enum):
     TO_CLIENT = "to_client"
 
 
-class _Pipe:
-    """One direction: bytes in order, perhaps late, in pieces, or never."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, rng: random.Random, conditions: Conditions) -> None:
-        self._loop = loop
-        self._rng = rng
-        self._queue: deque[tuple[float, bytes | None]] = deque()  # None is the end of the stream
-        self._last_due = 0.0
-        self._timer: asyncio.Handle | None = None
-        self.conditions = conditions
-        self.source: MemoryTransport
-        self.sink: MemoryTransport
-        self.silent = False
-        self.undelivered = 0
-
-    def send(self, data: bytes | None) -> None:
-        self.undelivered += len(data or b"")
-        if self.silent:  # unacknowledged for ever: the sender's buffer fills, as with a dead peer
-            return
-        for piece in self._pieces(data):
-            self._queue.append((self._due(), piece))
-        self._schedule()
-
-    def lag_s(self) -> float:
-        """The delay one write meets now."""
-        return self.conditions.latency_s + self._rng.uniform(0.0, self.conditions.jitter_s)
-
-    def fall_silent(self) -> None:
-        """From now on nothing arrives, not even what is under way."""
-        self.silent = True
-        self.clear()
-
-    def clear(self) -> None:
-        self._queue.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def wake(self) -> None:
-        """The sink reads again."""
-        self._schedule()
-
-    def _pieces(self, data: bytes | None) -> Iterable[bytes | None]:
-        if data is None or len(data) < 2 or self._rng.random() * 100 >= self.conditions.fragment_pct:
-            return (data,)
-        cuts = sorted(self._rng.sample(range(1, len(data)), min(len(data) - 1, self._rng.randint(1, 4))))
-        return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-
-    def _due(self) -> float:
-        due = self._loop.time() + self.lag_s()
-        if self.conditions.coalesce_s > 0:
-            due = (due // self.conditions.coalesce_s + 1) * self.conditions.coalesce_s
-        gap = _GAP_S if self.conditions.fragment_pct else 0.0
-        self._last_due = max(due, self._last_due + gap)
-        return self._last_due
-
-    def _schedule(self) -> None:
-        if self._timer is None and self._queue and self.sink.is_open_for_data():
-            self._timer = self._loop.call_at(self._queue[0][0], self._deliver)
-
-    def _deliver(self) -> None:
-        self._timer = None
-        now = self._loop.time() + _GAP_S / 2  # a timer may fire half a nanosecond early
-        due: list[bytes] = []
-        ended = False
-        while self._queue and self._queue[0][0] <= now and not ended:
-            data = self._queue.popleft()[1]
-            ended = data is None
-            due.append(data or b"")
-        arrived = b"".join(due)
-        self.undelivered -= len(arrived)
-        self.source.flushed()
-        if arrived:
-            self.sink.feed(arrived)
-        if ended:
-            self.sink.feed_eof()
-        self._schedule()
-
-
 class Link:
     """One established connection, with the handles to break it."""
 
@@ -125,7 +36,7 @@ class Link:
         self, loop: asyncio.AbstractEventLoop, rng: random.Random, number: int, conditions: Conditions
     ) -> None:
         self.number = number
-        self._pipes = {way: _Pipe(loop, rng, conditions) for way in Way}
+        self._pipes = {way: Pipe(loop, rng, conditions) for way in Way}
         self.client: MemoryTransport
         self.server: MemoryTransport
 
@@ -135,7 +46,7 @@ class Link:
         up.source, up.sink = client, server
         down.source, down.sink = server, client
 
-    def pipe(self, way: Way) -> _Pipe:
+    def pipe(self, way: Way) -> Pipe:
         return self._pipes[way]
 
     def set_conditions(self, conditions: Conditions) -> None:
@@ -161,165 +72,6 @@ class Link:
     @property
     def closed(self) -> bool:
         return self.client.lost and self.server.lost
-
-
-class MemoryTransport(asyncio.Transport):
-    """One end of a link, with the manners of asyncio's socket transport."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        protocol: asyncio.BaseProtocol,
-        outgoing: _Pipe,
-        incoming: _Pipe,
-        addresses: dict[str, tuple[str, int]],
-    ) -> None:
-        super().__init__(addresses)
-        self._loop = loop
-        self._protocol = protocol
-        self._out = outgoing
-        self._in = incoming
-        self._started = False
-        self._reading = True
-        self._closing = False
-        self._eof_sent = False
-        self._writing_paused = False
-        self._high, self._low = 65_536, 16_384
-        self.lost = False
-
-    def start(self) -> None:
-        """Tell the protocol that it is connected, then let bytes in."""
-        if self._closing:
-            return
-        self._protocol.connection_made(self)
-        self._started = True
-        self._in.wake()
-
-    # --- asyncio.Transport -----------------------------------------------------------------------
-    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if self._eof_sent:
-            raise RuntimeError("Cannot call write() after write_eof()")
-        if self._closing or not data:
-            return
-        self._out.send(bytes(data))
-        if self.get_write_buffer_size() > self._high and not self._writing_paused:
-            self._writing_paused = True
-            self._protocol.pause_writing()
-
-    def writelines(self, list_of_data: Iterable[Any]) -> None:
-        self.write(b"".join(list_of_data))
-
-    def write_eof(self) -> None:
-        if not self._eof_sent and not self._closing:
-            self._eof_sent = True
-            self._out.send(None)
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def get_write_buffer_size(self) -> int:
-        return max(0, self._out.undelivered - WINDOW_BYTES)
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        return self._low, self._high
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self._high = high if high is not None else 65_536 if low is None else 4 * low
-        self._low = low if low is not None else self._high // 4
-
-    def pause_reading(self) -> None:
-        self._reading = False
-
-    def resume_reading(self) -> None:
-        if not self._closing:
-            self._reading = True
-            self._in.wake()
-
-    def is_reading(self) -> bool:
-        return self._reading and not self._closing
-
-    def is_closing(self) -> bool:
-        return self._closing
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._protocol
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._protocol = protocol
-
-    def close(self) -> None:
-        """Flush, then end: `connection_lost(None)` comes once the last bytes have left this side."""
-        if self._closing:
-            return
-        self._closing = True
-        if not self._eof_sent:
-            self._out.send(None)
-        if self.get_write_buffer_size() == 0:
-            self._loop.call_soon(self._lose, None)
-
-    def abort(self) -> None:
-        """End now; what is still buffered on this side is lost, the peer sees the end of the stream."""
-        if self.lost:
-            return
-        if self.get_write_buffer_size():
-            self._out.clear()
-        if not self._closing and not self._eof_sent:
-            self._out.send(None)
-        self._closing = True
-        self._loop.call_soon(self._lose, None)
-
-    def reset(self) -> None:
-        """End now and let the peer see a reset; what was under way is lost. Sockets have SO_LINGER for this."""
-        self._out.fall_silent()
-        self._out.sink.fail(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
-        self.fail(ConnectionAbortedError(errno.ECONNABORTED, "reset from this side"))
-
-    # --- the network's side ----------------------------------------------------------------------
-    def is_open_for_data(self) -> bool:
-        """A closed end swallows what still comes; a paused or unborn one lets it wait."""
-        return self._closing or (self._started and self._reading)
-
-    def feed(self, data: bytes) -> None:
-        if self._closing:
-            return
-        if isinstance(self._protocol, asyncio.BufferedProtocol):
-            while data:
-                buffer: Any = self._protocol.get_buffer(len(data))
-                taken = min(len(buffer), len(data))
-                buffer[:taken] = data[:taken]
-                self._protocol.buffer_updated(taken)
-                data = data[taken:]
-        elif isinstance(self._protocol, asyncio.Protocol):
-            self._protocol.data_received(data)
-
-    def feed_eof(self) -> None:
-        if self._closing:
-            return
-        protocol = self._protocol
-        stay = isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol) and protocol.eof_received()
-        if not stay:
-            self.close()
-
-    def flushed(self) -> None:
-        """Bytes of ours have arrived."""
-        size = self.get_write_buffer_size()
-        if self._writing_paused and size <= self._low:
-            self._writing_paused = False
-            self._protocol.resume_writing()
-        if self._closing and size == 0:
-            self._loop.call_soon(self._lose, None)
-
-    def fail(self, error: Exception) -> None:
-        """The connection broke under us."""
-        self._closing = True
-        self._loop.call_soon(self._lose, error)
-
-    def _lose(self, error: Exception | None) -> None:
-        if self.lost:
-            return
-        self.lost = True
-        if self._started:
-            self._protocol.connection_lost(error)
 
 
 class _ListeningSocket:
