@@ -159,7 +159,8 @@ class KillDriver:
                 event = self._events.popleft()
                 self._remember(event)
                 self._carry_out(self._machine.handle(event, self._now_ns()))
-            await self._rest()
+            if not self._stopped:
+                await self._rest()
 
     async def _rest(self) -> None:
         """Wait for the next event. Being cancelled is no reason to stop: the kill ends when the machine says so."""

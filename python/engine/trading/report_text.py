@@ -108,7 +108,7 @@ def _short(login: LoginReport) -> str:
 def _trouble(login: LoginReport, *, colour: bool) -> list[str]:
     verdict, words = {
         LoginOutcome.UNREACHABLE: ("NOT REACHED", "Nothing was cancelled, nothing was closed."),
-        LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, but what it shows now proves nothing."),
+        LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, and could not be proven flat."),
         LoginOutcome.RESIDUE: ("NOT FLAT", "This is left:"),
     }[login.outcome]
     lines = _wrap(f"{login.name} ({login.mode}, {login.host}:{login.port}): {verdict}", "", "  ")

@@ -1,0 +1,99 @@
+"""Which messages belong to which closing order, with order ids that repeat and orderRefs that are missing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from broker.test_translate import place
+from engine.broker.close_orders import CloseOrders
+from engine.core.contracts import Contract
+from engine.core.facts import ExecutionFact, WorkingOrder
+
+
+class StubLink:
+    """As much of a link as the bookkeeping looks at."""
+
+    def __init__(self, client_id: int, next_id: int) -> None:
+        self.client_id = client_id
+        self.next_id = next_id
+
+    def take_id(self) -> int:
+        self.next_id += 1
+        return self.next_id - 1
+
+
+def make(client_id: int = 1, next_id: int = 10) -> tuple[CloseOrders, Any]:
+    return CloseOrders(), StubLink(client_id, next_id)
+
+
+def find(orders: CloseOrders, **marks: Any) -> int | None:
+    return orders.find(**({"client_id": 9, "order_id": 9, "perm_id": 0, "order_ref": ""} | marks))
+
+
+def test_the_order_ref_decides_whatever_the_numbers_say() -> None:
+    orders, link = make()
+    orders.assign(place(key=1, order_ref="QEKILL-k-1"), link)
+    assert find(orders, order_ref="QEKILL-k-1") == 1
+    assert find(orders, client_id=1, order_id=10, order_ref="somebody else's") is None
+    assert find(orders, client_id=1, order_id=10) == 1
+    assert find(orders, client_id=2, order_id=10) is None  # order ids are per client
+
+
+def test_a_perm_id_once_met_names_the_order_ever_after() -> None:
+    orders, link = make()
+    orders.assign(place(key=1, order_ref="r"), link)
+    assert find(orders, client_id=1, order_id=10, perm_id=900) == 1
+    assert find(orders, perm_id=900) == 1
+    assert find(orders, client_id=1, order_id=10, perm_id=901) is None  # the id was used again: another order
+
+
+def test_an_order_id_used_again_on_a_new_connection_belongs_to_the_newer_order() -> None:
+    orders, link = make()
+    orders.assign(place(key=1, order_ref="a"), link)
+    again: Any = StubLink(1, 10)
+    orders.assign(place(key=2, order_ref="b"), again)
+    assert find(orders, client_id=1, order_id=10) == 2
+    assert orders.by_order_id(link, 10) is None
+    assert orders.by_order_id(again, 10) == 2
+    assert orders.first_unused_id(1) == 11
+    assert orders.first_unused_id(5) == 1
+    assert orders.on(link) == [1]
+
+
+def test_a_ref_that_was_not_repeated_is_restored_and_anothers_is_left_alone() -> None:
+    orders, link = make()
+    orders.assign(place(key=1, order_ref="r"), link)
+    order = WorkingOrder(
+        account="DU1", contract=Contract(), perm_id=900, client_id=1, order_id=10, action="SELL", quantity=Decimal(1),
+        filled=Decimal(0), order_type="MKT", status="Submitted",
+    )  # fmt: skip
+    assert orders.with_ref(order).order_ref == "r"
+    foreign = WorkingOrder(
+        account="DU1", contract=Contract(), perm_id=7, client_id=3, order_id=10, action="SELL", quantity=Decimal(1),
+        filled=Decimal(0), order_type="MKT", status="Submitted",
+    )  # fmt: skip
+    assert orders.with_ref(foreign) is foreign
+    execution = ExecutionFact(
+        exec_id="1.1",
+        account="DU1",
+        con_id=1,
+        quantity=Decimal(1),
+        price=Decimal(1),
+        perm_id=900,
+        client_id=0,
+        order_id=0,
+    )
+    assert orders.execution_with_ref(execution).order_ref == "r"
+    assert orders.of_execution(execution) == 1
+
+
+@pytest.mark.parametrize("key", [1, 2])
+def test_what_was_never_assigned_is_not_there(key: int) -> None:
+    orders, link = make()
+    assert orders.get(key) is None
+    placed = orders.assign(place(key=key), link)
+    assert orders.get(key) is placed
+    assert (placed.client_id, placed.order_id) == (1, 10)

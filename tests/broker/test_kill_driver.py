@@ -1,0 +1,360 @@
+"""The driver's own promises: it goes on, it ends, it never lies, and there is one closer per login."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.scripted import ES, HOST, PORT, ScriptedTws, open_order, order_status, position, scripted
+from engine.broker.closer_lock import CloserLock, LockState
+from engine.broker.kill_driver import DriverSettings, KillDriver
+from engine.core.kill import commands as cmd
+from engine.core.kill import events as ev
+from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
+from engine.simulator.virtual import settle, until
+from engine.wire import replies, requests
+
+DEADLINE_S, GRACE_S = 20.0, 2.0
+FLAT = LoginReport(name="paper", mode="paper", host=HOST, port=PORT, outcome=LoginOutcome.FLAT)
+
+
+class FakeMachine:
+    """Does what a test tells it: `on[EventType]` gives commands (or raises)."""
+
+    name, mode, host, port = "paper", "paper", HOST, PORT
+
+    def __init__(self) -> None:
+        self.at_start: list[cmd.Command] = [cmd.Connect()]
+        self.on: dict[type[ev.Event], Callable[[Any], list[cmd.Command]]] = {}
+        self.told: list[tuple[int, ev.Event]] = []
+        self.started_ns = -1
+
+    def start(self, now_ns: int) -> list[cmd.Command]:
+        self.started_ns = now_ns
+        return self.at_start
+
+    def handle(self, event: ev.Event, now_ns: int) -> list[cmd.Command]:
+        self.told.append((now_ns, event))
+        answer = self.on.get(type(event))
+        return answer(event) if answer is not None else []
+
+    def report(self) -> LoginReport:
+        return FLAT
+
+    def heard(self, kind: type[ev.Event]) -> list[Any]:
+        return [event for _, event in self.told if isinstance(event, kind)]
+
+
+def finish(_event: ev.Event | None = None) -> list[cmd.Command]:
+    return [cmd.Finish(), cmd.Stop()]
+
+
+@pytest.fixture
+def locks(tmp_path: Path) -> Path:
+    return tmp_path / "locks"
+
+
+def make(machine: FakeMachine, locks: Path, **settings: Any) -> KillDriver:
+    lock = CloserLock(HOST, PORT, "kill k1", locks)
+    return KillDriver(machine, lock, DriverSettings(deadline_s=DEADLINE_S, grace_s=GRACE_S, **settings), client_id=1)
+
+
+async def result_of(driver: KillDriver) -> LoginReport:
+    results: list[LoginReport] = []
+    driver.when_finished(results.append)
+    await until(lambda: bool(results), step_s=0.05)
+    return results[0]
+
+
+async def over(driver: KillDriver) -> None:
+    await until(lambda: driver.over, step_s=0.05)
+
+
+def drive(test: Callable[[ScriptedTws, FakeMachine], Awaitable[None]]) -> None:
+    async def main(tws: ScriptedTws) -> None:
+        await test(tws, FakeMachine())
+
+    scripted(main)
+
+
+def test_events_come_in_order_with_a_clock_that_never_goes_back_and_the_result_is_the_machines(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel(), cmd.WakeAt(5_000_000_001)]
+        machine.on[ev.Woke] = finish
+        driver = make(machine, locks)
+        driver.start()
+        assert await result_of(driver) is FLAT
+        times = [at for at, _ in machine.told]
+        assert times == sorted(times)
+        woken_ns, woke = machine.told[-1]
+        assert woke == ev.Woke()
+        assert 0 <= woken_ns - 5_000_000_001 < 1000
+        assert len(tws.requests(requests.ReqGlobalCancel)) == 1
+        await over(driver)
+        assert asyncio.get_running_loop().time() < 5.1  # nothing lingers behind the result
+        await settle()
+        assert tws.peers[0].gone
+
+    drive(test)
+
+
+def test_the_first_cancel_leaves_before_the_lock_is_asked_for(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel()]
+        machine.on[ev.LockTaken] = finish
+        driver = make(machine, locks)
+        driver.start()
+        await over(driver)
+        assert machine.heard(ev.LockTaken) == [ev.LockTaken(shared_nothing=False)]
+
+    drive(test)
+
+
+# --- it never lies, and it always ends -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["start", "handle", "report"])
+def test_a_fault_of_the_machine_is_unknown_never_flat_and_never_a_hang(locks: Path, where: str) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("a planted fault")
+
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        if where == "start":
+            machine.start = broken  # type: ignore[method-assign]
+        elif where == "report":
+            machine.report = broken  # type: ignore[method-assign]
+            machine.on[ev.Connected] = finish
+        else:
+            machine.on[ev.Connected] = broken
+        driver = make(machine, locks)
+        driver.start()
+        report = await result_of(driver)
+        assert report.outcome is LoginOutcome.UNKNOWN
+        assert "a planted fault" in report.trouble
+        assert "check this login in TWS" in report.trouble
+        await over(driver)
+        if where != "start":
+            assert len(tws.requests(requests.ReqGlobalCancel)) == 1  # our own orders must not stay behind
+        assert CloserLock(HOST, PORT, "next", locks).take().state is LockState.TAKEN
+
+    drive(test)
+
+
+def test_a_faulty_kill_lists_what_was_last_read(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        tws.answers[requests.ReqPositions] = lambda _p, _r: [position(quantity=3), replies.PositionEnd()]
+        tws.answers[requests.ReqAllOpenOrders] = lambda _p, _r: [open_order(), order_status(), replies.OpenOrderEnd()]
+        machine.on[ev.Connected] = lambda _event: [
+            cmd.Say("connected", "here"),
+            cmd.ReadOrders(1),
+            cmd.ReadPositions(2),
+            cmd.WakeAt(1_000_000_000),
+        ]
+        machine.on[ev.Woke] = lambda _event: [cmd.Command()]  # a command that does not exist
+        driver = make(machine, locks)
+        driver.start()
+        report = await result_of(driver)
+        assert [(item.contract, item.quantity) for item in report.residue] == [(ES, Decimal(3)), (ES, Decimal(2))]
+        assert report.accounts == ("DU1",)
+        assert [step.kind for step in report.timeline] == ["connected"]
+
+    drive(test)
+
+
+def test_a_machine_that_never_finishes_is_ended_at_the_deadline(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = make(machine, locks)
+        driver.start()
+        report = await result_of(driver)
+        assert report.outcome is LoginOutcome.UNKNOWN
+        assert "deadline" in report.trouble
+        assert asyncio.get_running_loop().time() == pytest.approx(DEADLINE_S + GRACE_S, abs=0.1)
+        await over(driver)
+
+    drive(test)
+
+
+def test_a_machine_that_feeds_itself_for_ever_is_ended_at_the_deadline_too(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Connected] = lambda _event: [cmd.CancelClose(1), cmd.ReadOrders(1)]
+        machine.on[ev.Disconnected] = machine.on[ev.Connected]
+        driver = make(machine, locks)
+        rounds = 0
+
+        def feed(_event: ev.Event) -> list[cmd.Command]:
+            nonlocal rounds
+            rounds += 1
+            driver.press_again()
+            return [cmd.WakeAt((rounds // 5000 + 1) * 1_000_000_000)]
+
+        machine.on[ev.PressedAgain] = feed
+        driver.press_again()
+        loop = asyncio.get_running_loop()
+        real_time = loop.time
+        driver.start()
+        try:
+            loop.time = lambda: real_time() + rounds / 5000  # type: ignore[method-assign]  # the spinning takes time
+            await until(lambda: driver.finished, step_s=0.0, limit_s=1e9)
+        finally:
+            del loop.time
+        assert driver._result.result().outcome is LoginOutcome.UNKNOWN
+        await over(driver)
+
+    drive(test)
+
+
+def test_a_machine_that_stops_without_a_result_is_unknown(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Connected] = lambda _event: [cmd.Stop()]
+        driver = make(machine, locks)
+        driver.start()
+        report = await result_of(driver)
+        assert report.outcome is LoginOutcome.UNKNOWN
+        assert "without a result" in report.trouble
+
+    drive(test)
+
+
+def test_a_watch_that_never_ends_is_ended(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Connected] = lambda _event: [cmd.Finish()]
+        driver = make(machine, locks, quarantine_s=5.0)
+        driver.start()
+        assert await result_of(driver) is FLAT
+        assert not driver.over
+        await over(driver)
+        assert asyncio.get_running_loop().time() == pytest.approx(5 + GRACE_S, abs=0.1)
+
+    drive(test)
+
+
+# --- it goes on ------------------------------------------------------------------------------------
+
+
+def test_cancelling_every_task_of_the_program_does_not_stop_the_kill(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel(), cmd.WakeAt(3_000_000_000)]
+        machine.on[ev.Woke] = finish
+        driver = make(machine, locks)
+        driver.start()
+        me = asyncio.current_task()
+        for _ in range(5):
+            await asyncio.sleep(0.3)
+            for task in asyncio.all_tasks():
+                if task is not me:
+                    task.cancel()
+        assert await result_of(driver) is FLAT
+        await over(driver)
+        assert len(tws.requests(requests.ReqGlobalCancel)) == 1
+
+    drive(test)
+
+
+def test_a_loop_that_is_wound_up_waits_for_the_kill(locks: Path) -> None:
+    """asyncio.run cancels what is left when its main coroutine ends: the kill then still gets to its end."""
+    machine = FakeMachine()
+    machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel(), cmd.WakeAt(3_000_000_000)]
+    machine.on[ev.Woke] = finish
+    ends: list[LoginReport] = []
+
+    async def main(tws: ScriptedTws) -> None:
+        driver = make(machine, locks)
+        driver.when_finished(ends.append)
+        driver.start()
+        await asyncio.sleep(0.1)
+        tws.peers.clear()  # and this coroutine ends while the kill is under way
+
+    class Lasting(ScriptedTws):
+        async def __aexit__(self, *_: object) -> None: ...
+
+    from engine.simulator.virtual import run
+
+    async def outer() -> None:
+        async with Lasting() as tws:
+            await main(tws)
+
+    run(outer())
+    assert ends == [FLAT]
+
+
+def test_a_watcher_that_raises_does_not_hurt_the_kill(locks: Path) -> None:
+    from engine.simulator.virtual import run
+
+    async def main() -> None:
+        async with ScriptedTws():
+            machine = FakeMachine()
+            machine.on[ev.Connected] = lambda _event: [cmd.Say("a", "b"), *finish()]
+            driver = make(machine, locks)
+            seen: list[TimelineEntry] = []
+
+            def watcher(step: TimelineEntry) -> None:
+                seen.append(step)
+                raise RuntimeError("a broken display")
+
+            driver.watch(watcher)
+            driver.start()
+            assert await result_of(driver) is FLAT
+            assert [step.kind for step in seen] == ["a"]
+
+    run(main(), strict=False)
+
+
+def test_pressing_again_reaches_the_machine(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.PressedAgain] = finish
+        driver = make(machine, locks)
+        driver.start()
+        await asyncio.sleep(1)
+        driver.press_again()
+        assert await result_of(driver) is FLAT
+
+    drive(test)
+
+
+# --- one closer ------------------------------------------------------------------------------------
+
+
+def test_the_second_kill_watches_and_takes_over_within_a_tenth_of_a_second(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        other = CloserLock(HOST, PORT, "kill other", locks)
+        other.take()
+        driver = make(machine, locks)
+        driver.start()
+        await asyncio.sleep(5)
+        [busy] = machine.heard(ev.LockBusy)  # told once, however often it is tried
+        assert "kill other" in busy.holder
+        assert not machine.heard(ev.LockTaken)
+        other.release()
+        await asyncio.sleep(0.1)
+        assert machine.heard(ev.LockTaken) == [ev.LockTaken(shared_nothing=False)]
+
+    drive(test)
+
+
+def test_where_no_lock_can_be_had_the_machine_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "locks").write_text("not a directory")
+
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.LockTaken] = finish
+        driver = make(machine, tmp_path / "locks")
+        driver.start()
+        await over(driver)
+        assert machine.heard(ev.LockTaken) == [ev.LockTaken(shared_nothing=True)]
+
+    drive(test)
+
+
+def test_the_lock_is_free_again_when_the_kill_is_over(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.LockTaken] = finish
+        driver = make(machine, locks)
+        driver.start()
+        await over(driver)
+        assert CloserLock(HOST, PORT, "next", locks).take().state is LockState.TAKEN
+
+    drive(test)

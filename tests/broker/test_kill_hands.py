@@ -1,0 +1,537 @@
+"""What the kill's hands do on the wire, command by command, and what they report back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from broker.scripted import (
+    ACCOUNT,
+    ES,
+    HOST,
+    PORT,
+    ScriptedTws,
+    execution,
+    open_order,
+    order_status,
+    position,
+    scripted,
+)
+from broker.test_translate import place
+from engine.broker.fan_out import Way
+from engine.broker.kill_hands import RESOLVE_TRIES, Hands, HandsSettings
+from engine.broker.link import Link, LinkSettings
+from engine.broker.pacing import RATE_MAX
+from engine.broker.reads import Reads
+from engine.core.contracts import Contract
+from engine.core.kill import commands as cmd
+from engine.core.kill import events as ev
+from engine.core.kill.events import Trouble
+from engine.simulator.virtual import settle, until
+from engine.wire import replies, requests
+
+
+class Kill:
+    """Hands with what they told."""
+
+    def __init__(self, **options: Any) -> None:
+        self.told: list[ev.Event] = []
+        self.faults: list[BaseException] = []
+        settings = HandsSettings(link=LinkSettings(tcp_s=1, handshake_s=1, ready_s=1))
+        self.hands = Hands(HOST, PORT, 1, settings, self.told.append, self.faults.append, pressed_at=0.0, **options)
+
+    def do(self, *commands: cmd.Command) -> None:
+        for command in commands:
+            assert self.hands.do(command)
+
+    def heard(self, kind: type[ev.Event]) -> list[Any]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+    async def connect(self) -> Kill:
+        self.do(cmd.Connect())
+        await settle(100)
+        assert self.heard(ev.Connected)
+        return self
+
+
+def run_kill(test: Callable[[ScriptedTws, Kill], Awaitable[None]], **options: Any) -> None:
+    async def main(tws: ScriptedTws) -> None:
+        kill = Kill()
+        await test(tws, kill)
+        kill.hands.let_go("the test is over")
+        assert not kill.faults
+
+    scripted(main, **options)
+
+
+def acknowledge(tws: ScriptedTws) -> None:
+    """Every order is shown and filled at once."""
+
+    def answer(peer: Any, request: Any) -> list[replies.Reply]:
+        order = request.order
+        shown = open_order(
+            perm_id=1000 + request.order_id, client_id=peer.client_id, order_id=request.order_id, ref=order.order_ref
+        )
+        return [shown, order_status("Submitted", perm_id=shown.order.perm_id, client_id=peer.client_id, order_id=request.order_id)]  # fmt: skip  # noqa: E501
+
+    tws.answers[requests.PlaceOrder] = answer
+
+
+# --- connecting ------------------------------------------------------------------------------------
+
+
+def test_connecting_tells_accounts_and_client_id() -> None:
+    async def test(_tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        assert kill.told == [ev.Connected((ACCOUNT,), 1, cancel_sent=False)]
+
+    run_kill(test)
+
+
+@pytest.mark.parametrize(("busy", "used"), [({1}, 9000), ({1, 9000, 9001}, 9002)])
+def test_a_client_id_in_use_falls_back_to_an_emergency_id(busy: set[int], used: int) -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.busy_ids = busy
+        await kill.connect()
+        assert kill.told == [ev.Connected((ACCOUNT,), used, cancel_sent=False)]
+
+    run_kill(test)
+
+
+def test_all_ids_in_use_is_said_after_a_bounded_number_of_tries() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.busy_ids = {1, *range(9000, 9100)}
+        kill.do(cmd.Connect())
+        await settle(200)
+        [lost] = kill.heard(ev.Disconnected)
+        assert lost.trouble is Trouble.CLIENT_IDS_BUSY
+        assert "9000" in lost.text
+        assert len(tws.peers) <= 12
+
+    run_kill(test)
+
+
+def test_an_end_of_stream_under_two_ids_is_not_blamed_on_the_id() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.close_on = "start"
+        kill.do(cmd.Connect())
+        await settle(60)
+        [lost] = kill.heard(ev.Disconnected)
+        assert lost.trouble is Trouble.CLOSED
+        assert len(tws.peers) == 2
+
+    run_kill(test)
+
+
+def test_a_link_to_ibkr_that_is_down_when_we_connect_is_told_behind_connected() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        start = tws._start
+
+        def start_down(peer: Any, client_id: int) -> None:
+            peer.send(replies.ErrorMessage(-1, 1100, "lost"))
+            start(peer, client_id)
+
+        tws._start = start_down  # type: ignore[method-assign]
+        await kill.connect()
+        assert kill.told == [
+            ev.Connected((ACCOUNT,), 1, cancel_sent=False),
+            ev.BrokerLink(up=False, code=1100),
+        ]
+
+    run_kill(test)
+
+
+def test_a_borrowed_connection_is_used_at_once_and_given_back_open() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link = Link(HOST, PORT, 5)
+        reads = Reads(link)
+        await link.connect()
+        kill = Kill(borrowed=Way(link, reads))
+        kill.do(cmd.Connect(), cmd.GlobalCancel())
+        assert kill.told == [ev.Connected((ACCOUNT,), 5, cancel_sent=False)]
+        await settle()
+        assert len(tws.requests(requests.ReqGlobalCancel)) == 1
+        kill.hands.let_go("over")
+        tws.peer.send(replies.ErrorMessage(-1, 1100, "lost"))
+        await settle()
+        assert link.up
+        assert len(kill.told) == 1  # nothing is heard any more
+
+    scripted(test)
+
+
+def test_an_interrupted_attempt_is_told_and_can_be_repeated() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "hello"
+        kill.do(cmd.Connect())
+        await asyncio.sleep(0.1)
+        for task in asyncio.all_tasks():
+            if task.get_name().startswith("kill"):
+                task.cancel()  # as a program does that ends all its tasks
+        await settle()
+        assert [event.trouble for event in kill.heard(ev.Disconnected)] == [Trouble.FAILED]
+        tws.silent_on = ""
+        kill.told.clear()
+        await kill.connect()
+
+    run_kill(test)
+
+
+# --- what TWS says ---------------------------------------------------------------------------------
+
+
+def test_a_lost_connection_orphans_its_orders_and_never_sends_what_waited() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(cmd.ReadPositions(1))
+        for key in range(1, 3):
+            kill.do(place_command(key))
+        await settle()
+        kill.told.clear()
+        tws.peer.transport.abort()
+        await settle()
+        kinds = [type(event) for event in kill.told]
+        assert kinds[:3] == [ev.CloseOrphaned, ev.CloseOrphaned, ev.Disconnected]
+        assert ev.ReadFailed in kinds
+        kill.told.clear()
+        kill.do(place_command(1), cmd.ReadOrders(2), cmd.GlobalCancel())
+        assert [type(event) for event in kill.told] == [ev.CloseNotSent, ev.ReadFailed]
+
+    run_kill(test)
+
+
+def place_command(key: int, **fields: Any) -> cmd.Place:
+    return place(key=key, order_ref=f"QEKILL-k-{key}", **fields)
+
+
+def test_notices_and_the_state_of_the_link_are_told() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.told.clear()
+        tws.peer.send(
+            replies.ErrorMessage(-1, 1100, "lost"),
+            replies.ErrorMessage(-1, 1102, "back"),
+            replies.ErrorMessage(-1, 2104, "farm is fine"),
+            position(),
+        )
+        tws.peer.send_raw("61", "3", "DU1")
+        await settle()
+        link_down, link_up, notice, changed, unreadable = kill.told
+        assert (link_down, link_up) == (ev.BrokerLink(up=False, code=1100), ev.BrokerLink(up=True, code=1102))
+        assert notice == ev.Notice(2104, "farm is fine")
+        assert isinstance(changed, ev.PositionChanged)
+        assert isinstance(unreadable, ev.Notice)
+
+    run_kill(test)
+
+
+def test_rows_of_a_read_are_no_news() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        tws.answers[requests.ReqPositions] = lambda _peer, _request: [position(), replies.PositionEnd()]
+        kill.told.clear()
+        kill.do(cmd.ReadPositions(3))
+        await settle()
+        [read] = kill.told
+        assert isinstance(read, ev.PositionsRead)
+        assert read.read_id == 3
+
+    run_kill(test)
+
+
+def test_what_happens_to_a_closing_order_is_told_by_its_key() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(7))
+        await settle()
+        [sent] = tws.requests(requests.PlaceOrder)
+        assert kill.heard(ev.CloseSent) == [ev.CloseSent(7)]
+        kill.told.clear()
+        mine = {"order_id": sent.order_id, "perm_id": 55, "client_id": 1}
+        tws.peer.send(
+            open_order(ref="QEKILL-k-7", **mine),
+            order_status("Submitted", **mine),
+            order_status("Filled", filled=2, remaining=0, **mine),
+            execution(**mine),
+            replies.ErrorMessage(sent.order_id, 399, "will be placed at the exchange"),
+            order_status("Submitted", client_id=2, order_id=sent.order_id, perm_id=56),  # another client's
+            execution(exec_id="9.01", client_id=2, order_id=sent.order_id, perm_id=56),
+        )
+        await settle()
+        shown, working, filled, fill, notice = kill.told
+        assert shown == ev.CloseStatus(7, "Submitted", None, 55)
+        assert working == ev.CloseStatus(7, "Submitted", Decimal(0), 55)
+        assert filled == ev.CloseStatus(7, "Filled", Decimal(2), 55)
+        assert isinstance(fill, ev.CloseFill)
+        assert fill.execution.order_ref == "QEKILL-k-7"
+        assert notice == ev.CloseError(7, 399, "will be placed at the exchange")
+
+    run_kill(test)
+
+
+def test_an_execution_from_a_read_counts_for_its_order_too() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(7))
+        await settle()
+        [sent] = tws.requests(requests.PlaceOrder)
+        tws.answers[requests.ReqExecutions] = lambda _peer, request: [
+            execution(request.req_id, order_id=sent.order_id, perm_id=55, order_ref="QEKILL-k-7"),
+            execution(request.req_id, exec_id="8.01", order_id=sent.order_id, order_ref="an older kill's"),
+            replies.ExecutionsEnd(request.req_id),
+        ]
+        kill.told.clear()
+        kill.do(cmd.ReadExecutions(4))
+        await settle()
+        fill, read = kill.told
+        assert isinstance(fill, ev.CloseFill)
+        assert fill.key == 7
+        assert isinstance(read, ev.ExecutionsRead)
+        assert [execution.order_ref for execution in read.executions] == ["QEKILL-k-7", "an older kill's"]
+
+    run_kill(test)
+
+
+def test_our_own_order_in_a_list_carries_its_ref_again() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(7))
+        await settle()
+        [sent] = tws.requests(requests.PlaceOrder)
+        tws.answers[requests.ReqAllOpenOrders] = lambda _peer, _request: [
+            open_order(order_id=sent.order_id, perm_id=55),
+            order_status(order_id=sent.order_id, perm_id=55),
+            replies.OpenOrderEnd(),
+        ]
+        kill.do(cmd.ReadOrders(5))
+        await settle()
+        [read] = kill.heard(ev.OrdersRead)
+        assert [order.order_ref for order in read.orders] == ["QEKILL-k-7"]
+
+    run_kill(test)
+
+
+# --- reads and look-ups ----------------------------------------------------------------------------
+
+
+def test_a_read_that_times_out_gets_more_time_next_time_until_one_succeeds() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        loop = asyncio.get_running_loop()
+        waits = []
+        for read_id in range(1, 5):
+            began = loop.time()
+            kill.do(cmd.ReadOrders(read_id))
+            await until(lambda number=read_id: any(e.read_id == number for e in kill.heard(ev.ReadFailed)))
+            waits.append(round(loop.time() - began))
+        assert waits == [3, 6, 10, 10]
+        for _ in range(4):
+            tws.peer.send(replies.OpenOrderEnd())
+        tws.answers[requests.ReqAllOpenOrders] = lambda _peer, _request: [replies.OpenOrderEnd()]
+        kill.do(cmd.ReadOrders(9))
+        await settle()
+        assert kill.heard(ev.OrdersRead) == [ev.OrdersRead(9, ())]
+        assert not kill.hands._timeouts
+
+    run_kill(test)
+
+
+def test_a_look_up_that_is_not_answered_is_asked_again_and_then_given_up() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(cmd.Resolve(ES), cmd.Resolve(ES))
+        await asyncio.sleep(60)
+        assert len(tws.requests(requests.ReqContractDetails)) == RESOLVE_TRIES
+        assert [event.con_id for event in kill.heard(ev.Unresolved)] == [ES.con_id]
+
+    run_kill(test)
+
+
+def test_a_refused_look_up_is_not_repeated() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.answers[requests.ReqContractDetails] = lambda _peer, request: [
+            replies.ErrorMessage(request.req_id, 200, "No security definition")
+        ]
+        await kill.connect()
+        kill.do(cmd.Resolve(ES))
+        await settle()
+        [unresolved] = kill.heard(ev.Unresolved)
+        assert "200" in unresolved.why
+        assert len(tws.requests(requests.ReqContractDetails)) == 1
+
+    run_kill(test)
+
+
+def test_a_look_up_survives_a_lost_connection() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(cmd.Resolve(ES))
+        await settle()
+        tws.peer.transport.abort()
+        await settle()
+        assert not kill.heard(ev.Unresolved)
+        tws.answers[requests.ReqContractDetails] = lambda _peer, request: [
+            replies.ContractDetails(req_id=request.req_id, contract=Contract(con_id=11, exchange="CME")),
+            replies.ContractDetailsEnd(request.req_id),
+        ]
+        await kill.connect()
+        await settle()
+        [resolved] = kill.heard(ev.Resolved)
+        assert resolved.details.contract.exchange == "CME"
+
+    run_kill(test)
+
+
+def test_a_quote_is_answered_either_way() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(cmd.AskQuote(ES))
+        await asyncio.sleep(10)
+        assert [event.con_id for event in kill.heard(ev.NoQuote)] == [ES.con_id]
+        tws.answers[requests.ReqMktData] = lambda _peer, request: [
+            replies.TickPrice(request.req_id, 1, Decimal(99), Decimal(1)),
+            replies.TickPrice(request.req_id, 2, Decimal(100), Decimal(1)),
+        ]
+        kill.do(cmd.AskQuote(ES))
+        await settle()
+        [quoted] = kill.heard(ev.Quoted)
+        assert (quoted.quote.bid, quoted.quote.ask) == (99, 100)
+
+    run_kill(test)
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+def test_the_same_key_again_is_the_same_order_id_on_the_same_connection() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        for _ in range(2):
+            kill.do(place_command(1))
+        kill.do(place_command(2))
+        await settle()
+        ids = [request.order_id for request in tws.requests(requests.PlaceOrder)]
+        assert ids[0] == ids[1] != ids[2]
+
+    run_kill(test)
+
+
+def test_a_cancel_goes_to_the_connection_that_placed_the_order_ahead_of_everything() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(1))
+        await settle()
+        kill.do(*(place_command(key) for key in range(2, 200)), cmd.CancelClose(1))
+        await settle()
+        cancels = [(peer, request) for _, peer, request in tws.asked if isinstance(request, requests.CancelOrder)]
+        [(peer, cancel)] = cancels
+        assert peer.client_id == 1
+        assert cancel.order_id == tws.requests(requests.PlaceOrder)[0].order_id
+        assert asyncio.get_running_loop().time() == 0
+
+    run_kill(test)
+
+
+def test_an_order_withdrawn_before_it_was_sent_is_never_sent() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.busy_ids = set(range(9000, 9100))  # no more connections than one
+        await kill.connect()
+        kill.do(*(place_command(key) for key in range(1, 101)))
+        kill.do(cmd.CancelClose(100))
+        await asyncio.sleep(10)
+        assert ev.CloseNotSent(100, "withdrawn before it was sent") in kill.told
+        assert len(tws.requests(requests.PlaceOrder)) == 99
+        assert not tws.requests(requests.CancelOrder)
+
+    run_kill(test)
+
+
+def test_a_repeat_on_a_lost_connection_is_not_sent_elsewhere() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(1))
+        await settle()
+        tws.peer.transport.abort()
+        await settle()
+        await kill.connect()
+        kill.told.clear()
+        kill.do(place_command(1))
+        assert [type(event) for event in kill.told] == [ev.CloseNotSent]
+        kill.do(cmd.CancelClose(1))  # the same client id is back: it may cancel
+        kill.do(place_command(2))
+        await settle()
+        first, second = tws.requests(requests.PlaceOrder)
+        assert tws.requests(requests.CancelOrder)[0].order_id == first.order_id
+        assert second.order_id > first.order_id  # although TWS began again at the same number
+
+    run_kill(test)
+
+
+def test_an_order_that_cannot_be_written_is_told_not_sent() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(1, account="DU\0"))
+        await settle()
+        assert [type(event) for event in kill.heard(ev.CloseNotSent)] == [ev.CloseNotSent]
+        assert not tws.requests(requests.PlaceOrder)
+
+    run_kill(test)
+
+
+def test_much_to_send_is_spread_over_four_connections_inside_the_budget_of_each() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        acknowledge(tws)
+        await kill.connect()
+        kill.do(*(place_command(key) for key in range(1, 301)))
+        await asyncio.sleep(5)
+        assert len(kill.heard(ev.CloseSent)) == 300
+        assert len({event.key for event in kill.heard(ev.CloseStatus)}) == 300
+        by_client: dict[int | None, list[float]] = {}
+        for at, peer, request in tws.asked:
+            if isinstance(request, requests.PlaceOrder):
+                by_client.setdefault(peer.client_id, []).append(at)
+        assert sorted(by_client, key=str) == [1, 9000, 9001, 9002]
+        for times in by_client.values():
+            assert max(sum(start <= at < start + 1 for at in times) for start in times) <= RATE_MAX
+        assert max(max(times) for times in by_client.values()) < 1.2
+        refs = [request.order.order_ref for request in tws.requests(requests.PlaceOrder)]
+        assert len(refs) == len(set(refs)) == 300
+
+    run_kill(test)
+
+
+def test_without_further_connections_the_work_goes_on_over_one() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.busy_ids = set(range(9000, 9100))
+        await kill.connect()
+        kill.do(*(place_command(key) for key in range(1, 101)))
+        await asyncio.sleep(10)
+        assert len(tws.requests(requests.PlaceOrder)) == 100
+        times = tws.times(requests.PlaceOrder)
+        assert max(sum(start <= at < start + 1 for at in times) for start in times) <= RATE_MAX
+
+    run_kill(test)
+
+
+def test_a_lost_extra_connection_orphans_its_orders_and_no_others() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(*(place_command(key) for key in range(1, 151)))
+        await asyncio.sleep(3)
+        [extra] = [peer for peer in tws.peers if peer.client_id == 9001]
+        placed = [
+            request for _, peer, request in tws.asked if peer is extra and isinstance(request, requests.PlaceOrder)
+        ]
+        kill.told.clear()
+        extra.transport.abort()
+        await settle()
+        orphans = {event.key for event in kill.heard(ev.CloseOrphaned)}
+        assert orphans == {int(request.order.order_ref.rpartition("-")[2]) for request in placed}
+        assert orphans
+        assert not kill.heard(ev.Disconnected)
+
+    run_kill(test)

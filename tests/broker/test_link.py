@@ -1,0 +1,349 @@
+"""One connection: how it is made, how it fails in each phase, how it is watched, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from broker.scripted import HOST, PORT, ScriptedTws, scripted
+from engine.broker.failures import LinkFailure
+from engine.broker.link import Link, LinkSettings, Listener
+from engine.broker.pacing import RATE_MAX
+from engine.core.kill.events import Trouble
+from engine.simulator.net import Way
+from engine.simulator.virtual import current_loop, run, settle
+from engine.wire import replies, requests
+from engine.wire.events import Malformed
+from engine.wire.sessions import ClientSession, ServerSession
+
+QUICK = LinkSettings(tcp_s=1, handshake_s=1, ready_s=1)
+
+
+async def failing(client_id: int = 1, port: int = PORT) -> LinkFailure:
+    link = Link(HOST, port, client_id, QUICK)
+    with pytest.raises(LinkFailure) as caught:
+        await link.connect()
+    assert link.failure is caught.value
+    assert not link.up
+    return caught.value
+
+
+async def connected(client_id: int = 1, settings: LinkSettings = QUICK) -> tuple[Link, list[Any], list[LinkFailure]]:
+    link = Link(HOST, PORT, client_id, settings)
+    heard: list[Any] = []
+    lost: list[LinkFailure] = []
+    link.listen(Listener(heard.append, lost.append))
+    await link.connect()
+    return link, heard, lost
+
+
+def test_ready_means_next_valid_id_and_managed_accounts() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected(7)
+        assert link.up
+        assert link.accounts == ("DU1",)
+        assert (link.take_id(), link.take_id()) == (40, 41)
+        assert tws.peer.client_id == 7
+
+    scripted(test, next_id=40)
+
+
+def test_accounts_alone_are_not_ready() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.silent_on = "start"
+        attempt = asyncio.ensure_future(failing())
+        await asyncio.sleep(0.5)
+        tws.peers[0].send(replies.ManagedAccounts(("DU1",)))
+        failure = await attempt
+        assert failure.trouble is Trouble.SILENT
+        assert "not ready" in failure.text
+
+    scripted(test)
+
+
+def test_nothing_listening_says_how_to_start_tws() -> None:
+    async def main() -> None:
+        failure = await failing()
+        assert failure.trouble is Trouble.REFUSED
+        assert "start TWS" in failure.text
+
+    run(main())
+
+
+def test_a_host_that_swallows_the_connection_is_silent_in_good_time() -> None:
+    async def main() -> None:
+        current_loop().network.never_answer(HOST, PORT)
+        failure = await failing()
+        assert failure.trouble is Trouble.SILENT
+        assert "firewall" in failure.text
+        assert asyncio.get_running_loop().time() == pytest.approx(1)
+
+    run(main())
+
+
+def test_an_accept_dialog_is_a_silent_handshake() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.silent_on = "hello"
+        failure = await failing()
+        assert failure.trouble is Trouble.SILENT
+        assert "Accept incoming connection" in failure.text
+        await settle()
+        assert tws.peers[0].gone  # nothing is left hanging
+
+    scripted(test)
+
+
+def test_a_connection_closed_before_the_handshake_points_at_the_api_settings() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        for step in ("connect", "hello"):
+            tws.close_on = step
+            failure = await failing()
+            assert failure.trouble is Trouble.CLOSED
+            assert "API is switched off" in failure.text
+            assert not failure.other_id_may_help
+
+    scripted(test)
+
+
+def test_a_client_id_in_use_is_named_and_another_may_help() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.busy_ids = {1}
+        failure = await failing(1)
+        assert failure.trouble is Trouble.CLIENT_IDS_BUSY
+        assert "client id 1 is in use" in failure.text
+        assert failure.other_id_may_help
+
+    scripted(test)
+
+
+def test_an_end_of_stream_right_after_the_client_id_may_mean_that_it_is_in_use() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.close_on = "start"
+        failure = await failing(1)
+        assert failure.trouble is Trouble.CLOSED
+        assert failure.other_id_may_help
+
+    scripted(test)
+
+
+@pytest.mark.parametrize(
+    ("said", "trouble"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Trouble.NOT_TWS),
+        (b"\x00\x00\x00\x0c-1\x00elsewhere\x00", Trouble.NOT_TWS),
+        (b"\x00\x00\x00\x08999\x00now\x00", Trouble.UNSUPPORTED),
+        (b"\x00\x00\x00\x0738\x00now\x00", Trouble.UNSUPPORTED),
+        (b"\xff\xff\xff\xff", Trouble.NOT_TWS),
+    ],
+)
+def test_what_is_not_tws_is_refused_by_name(said: bytes, trouble: Trouble) -> None:
+    class Stranger(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            transport.write(said)
+
+    async def main() -> None:
+        await asyncio.get_running_loop().create_server(Stranger, HOST, PORT)
+        assert (await failing()).trouble is trouble
+
+    run(main())
+
+
+def test_an_oversized_frame_ends_the_session_and_what_came_before_it_counts() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, lost = await connected()
+        fill = tws.peer.session.send(replies.CurrentTime(5))
+        tws.peer.transport.write(fill + b"\x7f\xff\xff\xff")
+        await settle()
+        assert heard[-1] == replies.CurrentTime(5)
+        assert [failure.trouble for failure in lost] == [Trouble.NOT_TWS]
+        assert not link.up
+
+    scripted(test)
+
+
+def test_a_message_that_does_not_fit_its_layout_reaches_every_listener() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, lost = await connected()
+        tws.peer.send_raw("61", "3", "DU1")
+        await settle()
+        assert isinstance(heard[-1], Malformed)
+        assert link.up
+        assert not lost
+
+    scripted(test)
+
+
+def test_the_end_is_told_once_and_to_everybody_who_waits() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, lost = await connected()
+        told: list[str | None] = []
+        for _ in range(100):
+            link.post(requests.ReqIds(), told=told.append)
+        tws.peer.transport.abort()
+        await settle()
+        assert len(lost) == 1
+        assert lost[0].trouble is Trouble.CLOSED
+        assert len(told) == 100
+        assert told.count(None) == 40
+        link.post(requests.ReqIds(), told=told.append)
+        assert "lost" in (told[-1] or "")
+        link.close("again")
+        assert len(lost) == 1
+
+    scripted(test)
+
+
+def test_a_silent_tws_is_asked_for_the_time_and_then_given_up() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        _, _, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        await asyncio.sleep(60)
+        assert not lost
+        current_loop().network.links_to(PORT)[0].half_open(Way.TO_CLIENT)
+        await asyncio.sleep(20)
+        assert [failure.trouble for failure in lost] == [Trouble.SILENT]
+        assert tws.requests(requests.ReqCurrentTime)
+
+    scripted(test)
+
+
+def test_a_tws_that_does_not_tell_the_time_but_talks_is_alive() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        del tws.answers[requests.ReqCurrentTime]
+        link, _, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        for _ in range(30):
+            await asyncio.sleep(2)
+            tws.peer.send(replies.TickSize(1, 0, replies.BLANK))
+        assert link.up
+        assert not lost
+
+    scripted(test)
+
+
+def test_a_loop_that_was_blocked_does_not_blame_tws() -> None:
+    async def test(_tws: ScriptedTws) -> None:
+        link, _, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        await asyncio.sleep(1)
+        link._heard_at -= 100  # as after a suspended laptop: long silence, and nothing was asked yet
+        await asyncio.sleep(5)
+        assert link.up
+        assert not lost
+
+    scripted(test)
+
+
+def test_the_links_own_link_to_ibkr_is_remembered() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected()
+        assert link.broker_up
+        for code, up in ((1100, False), (1102, True), (2110, False), (1101, True)):
+            tws.peer.send(replies.ErrorMessage(-1, code, "Connectivity"))
+            await settle()
+            assert (link.broker_up, link.broker_code) == (up, code)
+
+    scripted(test)
+
+
+def test_error_100_slows_the_session_down() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected()
+        tws.peer.send(replies.ErrorMessage(-1, 100, "Max rate of messages per second has been exceeded"))
+        await settle()
+        assert link.free == 15
+
+    scripted(test)
+
+
+def test_ids_never_go_back_and_never_below_what_an_earlier_connection_used() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected()
+        assert link.take_id() == 10
+        tws.peer.send(replies.NextValidId(3))
+        await settle()
+        assert link.take_id() == 11
+        link.take_ids_from(50)
+        link.take_ids_from(20)
+        assert link.take_id() == 50
+
+    scripted(test, next_id=10)
+
+
+def test_tws_sees_no_more_than_the_budget_in_any_second() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected()
+        for _ in range(150):
+            link.post(requests.ReqIds())
+        await asyncio.sleep(10)
+        times = [at for at, _, _ in tws.asked]
+        assert len(tws.requests(requests.ReqIds)) == 150
+        assert max(sum(start <= at < start + 1 for at in times) for start in times) <= RATE_MAX
+
+    scripted(test)
+
+
+def test_giving_up_in_the_middle_of_connecting_leaves_nothing_open() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.silent_on = "start"
+        link = Link(HOST, PORT, 1, QUICK)
+        attempt = asyncio.ensure_future(link.connect())
+        await asyncio.sleep(0.5)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        await settle()
+        assert tws.peers[0].gone
+        assert link.failure is not None
+
+    scripted(test)
+
+
+def test_a_connected_socket_is_taken_over_with_what_it_has_received() -> None:
+    server = ServerSession()
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(5)
+
+    def serve_opening() -> ClientSession:
+        """What the first strike does: hello, startApi, and then it hands over."""
+        session = ClientSession(9000)
+        server.receive(session.hello())
+        session.receive(server.accept("now"))
+        server.receive(session.start_api())
+        received = server.send(replies.ManagedAccounts(("DU1",))) + server.send(replies.NextValidId(77))
+        received += server.send(replies.ErrorMessage(-1, 1100, "Connectivity has been lost"))
+        return ClientSession.resume(
+            client_id=9000, version=server.version, server_time="now", accounts=("DU1",), next_order_id=77,
+            buffered=received,
+        )  # fmt: skip
+
+    async def main() -> None:
+        link = Link(HOST, PORT, 1)
+        await link.adopt(ours, serve_opening())
+        assert link.up
+        assert link.client_id == 9000
+        assert link.accounts == ("DU1",)
+        assert link.take_id() == 77
+        assert not link.broker_up
+        link.post(requests.ReqGlobalCancel())
+        link.close("done")
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    [cancel] = server.receive(theirs.recv(4096))
+    assert cancel == requests.ReqGlobalCancel()
+    theirs.close()
+
+
+def test_a_socket_that_died_before_it_was_taken_over_is_a_failure_not_a_hang() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    session = ClientSession.resume(client_id=9000, version=176, server_time="now")
+
+    async def main() -> None:
+        link = Link(HOST, PORT, 1, QUICK)
+        with pytest.raises(LinkFailure):
+            await link.adopt(ours, session)
+
+    asyncio.run(main())

@@ -1,0 +1,121 @@
+"""Facts and orders: nothing made up, nothing contradicted, absence never a number."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from broker.scripted import ACCOUNT, ES, execution, open_order, order_status, position
+from engine.broker import translate
+from engine.broker.clock import unix_seconds
+from engine.core.contracts import Contract
+from engine.core.kill.commands import OrderType, Place
+from engine.core.units import BLANK, UNSET
+from engine.wire import replies
+from engine.wire.codec import decode_request, encode_request
+
+
+def place(**fields: object) -> Place:
+    defaults: dict[str, object] = {
+        "key": 1,
+        "account": ACCOUNT,
+        "contract": Contract(
+            con_id=33, symbol="SPY", sec_type="OPT", last_trade_date="20260417", strike=Decimal(560), right="P",
+            multiplier="100", exchange="SMART", primary_exchange="CBOE", currency="USD", local_symbol="SPY   260417P",
+            trading_class="SPY",
+        ),
+        "action": "BUY",
+        "quantity": Decimal(10),
+        "order_type": OrderType.MARKET,
+        "order_ref": "QEKILL-k-1",
+    }  # fmt: skip
+    return Place(**(defaults | fields))  # type: ignore[arg-type]
+
+
+def test_a_closing_order_names_account_and_ref_and_nothing_that_could_contradict_the_contract_id() -> None:
+    request = translate.place_order(place(), 7)
+    assert request.order_id == 7
+    assert request.contract == Contract(con_id=33, symbol="SPY", sec_type="OPT", exchange="SMART", currency="USD")
+    order = request.order
+    assert (order.account, order.order_ref, order.action, order.total_quantity) == (ACCOUNT, "QEKILL-k-1", "BUY", 10)
+    assert (order.transmit, order.open_close, order.outside_rth, order.what_if) == (True, "", False, False)
+
+
+def test_a_market_order_carries_blank_prices_not_zero() -> None:
+    order = translate.place_order(place(), 7).order
+    assert order.order_type == "MKT"
+    assert order.lmt_price is BLANK
+    assert order.aux_price is BLANK
+
+
+@pytest.mark.parametrize("price", ["4100.25", "0", "-1.5"])
+def test_a_limit_order_carries_its_price_whatever_its_sign(price: str) -> None:
+    command = place(order_type=OrderType.LIMIT, limit_price=Decimal(price), outside_rth=True, tif="GTC")
+    order = translate.place_order(command, 7).order
+    assert (order.order_type, order.lmt_price, order.outside_rth, order.tif) == ("LMT", Decimal(price), True, "GTC")
+
+
+@pytest.mark.parametrize("version", [100, 145, 157, 176, 178])
+def test_a_closing_order_survives_the_wire_at_every_version(version: int) -> None:
+    request = translate.place_order(place(), 7)
+    read = decode_request(encode_request(request, version), version)
+    assert read.order.account == ACCOUNT  # type: ignore[attr-defined]
+    assert read.contract.con_id == 33  # type: ignore[attr-defined]
+
+
+def test_an_unknown_quantity_makes_no_position() -> None:
+    with pytest.raises(translate.Unclear):
+        translate.position(replies.Position(ACCOUNT, ES, UNSET, Decimal(1)))
+    assert translate.position(replies.Position(ACCOUNT, ES, Decimal(0), UNSET)).avg_cost is None
+    assert translate.position(position(quantity=-2)).quantity == -2
+
+
+def test_an_order_without_a_quantity_makes_no_working_order() -> None:
+    row = open_order()
+    unclear = replies.OpenOrder(
+        row.order_id, row.contract, type(row.order)(action="BUY", total_quantity=UNSET), row.state
+    )
+    with pytest.raises(translate.Unclear):
+        translate.working_order(unclear, order_status())
+
+
+def test_a_liquidation_is_marked() -> None:
+    assert translate.execution(execution(liquidation=1)).liquidation
+    assert not translate.execution(execution(liquidation=0)).liquidation
+    assert not translate.execution(execution(liquidation=UNSET)).liquidation
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "chosen"),
+    [
+        (["QBALGO", "CME"], "CME"),
+        (["CME", "QBALGO"], "CME"),
+        (["NYSE", "SMART", "ARCA"], "SMART"),
+        (["NYSE", "ARCA"], "ARCA"),
+        (["QBALGO"], "QBALGO"),
+    ],
+)
+def test_of_several_answers_the_same_is_chosen_whatever_their_order(exchanges: list[str], chosen: str) -> None:
+    answers = [replies.ContractDetails(req_id=1, contract=Contract(exchange=exchange)) for exchange in exchanges]
+    assert translate.best_details(answers).contract.exchange == chosen
+    assert translate.best_details(answers[::-1]).contract.exchange == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("20260311 10:30:00 US/Eastern", 1_773_239_400),
+        ("20260311-14:30:00 UTC", 1_773_239_400),
+        ("20260311  15:30:00 Europe/Berlin", 1_773_239_400),
+        ("20260311 10:30:00", None),  # in which zone?
+        ("20260311 10:30:00 EST", None),  # said in summer too
+        ("20260311 10:30:00 No/Where", None),
+        ("20261101 01:30:00 US/Eastern", None),  # that hour comes twice
+        ("20260231 10:30:00 UTC", None),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_time_is_read_only_where_its_zone_leaves_no_doubt(text: str, seconds: float | None) -> None:
+    assert unix_seconds(text) == seconds
