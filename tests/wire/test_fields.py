@@ -55,7 +55,18 @@ NOT_NUMBERS = [
     "1e",
     "e5",
 ]
-HOSTILE = ["None", " 1", "1 ", "1E999999999", "1e-999999999", "1e1000", "9" * 401, "1" * 500 + "e5"]
+HOSTILE = [
+    "None",
+    " 1",
+    "1 ",
+    "1E999999999",
+    "1e-999999999",
+    "1e1000",
+    "1E309",
+    "1" * 200 + "e-450",
+    "9" * 401,
+    "1" * 500 + "e5",
+]
 
 
 @pytest.mark.parametrize("text", [*NOT_NUMBERS, *HOSTILE])
@@ -95,6 +106,12 @@ def test_a_number_written_is_read_back_equal_and_without_an_exponent(value: Deci
     written = fields.write_number(value)
     assert "E" not in written
     assert fields.parse_number(written) == value
+
+
+@pytest.mark.parametrize("text", ["1E308", "1e-308", "9.99e307", "123456789e-300"])
+def test_a_number_that_is_read_can_be_written_and_read_again(text: str) -> None:
+    value = fields.parse_number(text)
+    assert fields.parse_number(fields.write_number(value)) == value
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")))

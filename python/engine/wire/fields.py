@@ -20,7 +20,7 @@ UNSET_NUMBER_FROM_CLIENT = "1.7976931348623157e+308"  # as the official Python c
 _MEMO_ENTRIES_MAX = 4096
 _MEMO_TEXT_MAX = 64
 _DIGITS_MAX = 400  # the largest double has 309 digits; anything longer is not a quantity
-_EXPONENT_MAX = 400
+_EXPONENT_MAX = 308  # a double goes no further
 _EXPONENT_FORM = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d{1,3}", re.ASCII)
 
 _NUMBERS: dict[str, Number] = {
@@ -101,7 +101,7 @@ def _parse_exponent(text: str) -> Decimal:
     if len(text) > _DIGITS_MAX or not _EXPONENT_FORM.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a number")
     value = Decimal(text)
-    if abs(value.adjusted()) > _EXPONENT_MAX:
+    if abs(value.adjusted()) > _EXPONENT_MAX or len(format(value, "f")) > _DIGITS_MAX:
         raise ValueError(f"{text[:40]!r} is out of range")
     return value
 
