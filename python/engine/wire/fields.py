@@ -237,16 +237,8 @@ def parse_constant(text: str) -> str:
     return text
 
 
-def parse_deprecated(text: str) -> str:
-    """Read a field that is kept empty for the sake of old peers."""
-    if text:
-        raise ValueError(f"{text[:40]!r} in a field that is no longer used")
-    return text
-
-
 TEXT = Kind("text", None, write_text)
 CONSTANT = Kind("version", parse_constant, write_text)
-DEPRECATED = Kind("deprecated", parse_deprecated, write_text)
 NUMBER = Kind("number", parse_number, write_number)
 CLIENT_NUMBER = Kind("client_number", parse_number, write_client_number)
 SIZE = Kind("size", parse_number, write_size)
@@ -287,5 +279,5 @@ KINDS = (
     *(TEXT, ESCAPED, NAMES),
     *(NUMBER, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE),
     *(FLAG, BOOL, SWITCH),
-    *(CONSTANT, DEPRECATED),
+    CONSTANT,
 )

@@ -47,7 +47,7 @@ class Constant(Versioned, frozen=True):
     Peers write different versions for equal layouts, so any whole number is accepted; the length decides.
     """
 
-    text: str  # empty: a deprecated field that must stay empty
+    text: str
 
 
 class Repeat(Versioned, frozen=True):
@@ -148,11 +148,6 @@ def _owned(owner: str, part: Part) -> Part:
 def version_field(text: str, *, since: int = 0, before: int = FOREVER) -> Constant:
     """The message's own version number."""
     return Constant(text, since=since, before=before)
-
-
-def deprecated(*, since: int = 0, before: int = FOREVER) -> Constant:
-    """A field that is kept empty for the sake of old peers."""
-    return Constant("", since=since, before=before)
 
 
 Helper: TypeAlias = Callable[..., tuple[Field, ...]]

@@ -190,10 +190,9 @@ class _RepeatedField(_FieldStep):
 class _ConstantStep(Step):
     def __init__(self, constant: Constant) -> None:
         self.text = constant.text
-        self.kind = kinds.CONSTANT if constant.text else kinds.DEPRECATED
 
     def decode(self, reader: Reader, sources: Sources) -> None:
-        source = reader.take(self.kind.name, self.kind)
+        source = reader.take("version", kinds.CONSTANT)
         sources[""][f"#{reader.at}"] = source  # checked, then dropped: it says nothing
 
     def encode(self, message: Any, out: list[str]) -> None:
