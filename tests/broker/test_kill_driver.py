@@ -38,7 +38,7 @@ class FakeMachine:
         self.started_ns = now_ns
         return self.at_start
 
-    def handle(self, event: ev.Event, now_ns: int) -> list[cmd.Command]:
+    def handle(self, event: ev.Event, now_ns: int, *, more: bool = False) -> list[cmd.Command]:
         self.told.append((now_ns, event))
         answer = self.on.get(type(event))
         return answer(event) if answer is not None else []

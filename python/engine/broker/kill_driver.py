@@ -38,7 +38,7 @@ class Machine(Protocol):
 
     def start(self, now_ns: int) -> list[cmd.Command]: ...
 
-    def handle(self, event: ev.Event, now_ns: int) -> list[cmd.Command]: ...
+    def handle(self, event: ev.Event, now_ns: int, *, more: bool = False) -> list[cmd.Command]: ...
 
     def report(self) -> LoginReport: ...
 
@@ -95,6 +95,9 @@ class KillDriver:
         self._interrupted = 0
         self._result: asyncio.Future[LoginReport] = self._loop.create_future()
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
+        self._when_over: list[Callable[[], None]] = []
+        self.over = False  # nothing of this kill is left: connections closed, lock released
         # remembered for the case that the machine cannot tell any more
         self._timeline: list[TimelineEntry] = []
         self._accounts: tuple[str, ...] = ()
@@ -106,13 +109,11 @@ class KillDriver:
         """The result is there. The kill may still be watching (quarantine)."""
         return self._result.done()
 
-    @property
-    def over(self) -> bool:
-        """Nothing of this kill is left: connections closed, lock released."""
-        return self._task is not None and self._task.done()
-
     def start(self) -> None:
-        self._task = self._loop.create_task(self._supervise(), name=f"kill {self._machine.name}")
+        """Begin. Somebody may cancel a task before its first step; then it has to be made anew."""
+        task = self._loop.create_task(self._supervise(), name=f"kill {self._machine.name}")
+        task.add_done_callback(lambda done: self.start() if done.cancelled() and not self.over else None)
+        self._task = task
 
     def watch(self, watcher: Callable[[TimelineEntry], None]) -> None:
         """Tell `watcher` every line of the timeline from now on."""
@@ -123,9 +124,8 @@ class KillDriver:
         self._result.add_done_callback(lambda result: then(result.result()))
 
     def when_over(self, then: Callable[[], None]) -> None:
-        """Tell when nothing of this kill is left. Call it after `start`."""
-        assert self._task is not None
-        self._task.add_done_callback(lambda _task: then())
+        """Tell when nothing of this kill is left."""
+        self._when_over.append(then)
 
     def press_again(self) -> None:
         self._tell(ev.PressedAgain())
@@ -148,17 +148,19 @@ class KillDriver:
 
     async def _pump(self) -> None:
         """Events in, commands out. Ends with the machine's Stop; a fault of the machine is this task's exception."""
+        self._begun = True
         self._carry_out(self._machine.start(self._pressed_ns))
         self._lock_timer = self._loop.call_later(0, self._try_lock)  # behind the first cancel: the wire comes first
         while not self._stopped:
-            for _ in range(EVENTS_AT_ONCE):
+            for left in reversed(range(EVENTS_AT_ONCE)):
                 if self._fault is not None:
                     raise self._fault
                 if not self._events or self._stopped:
                     break
                 event = self._events.popleft()
                 self._remember(event)
-                self._carry_out(self._machine.handle(event, self._now_ns()))
+                more = left > 0 and bool(self._events)  # the last of a batch is always acted on
+                self._carry_out(self._machine.handle(event, self._now_ns(), more=more))
             if not self._stopped:
                 await self._rest()
 
@@ -243,8 +245,8 @@ class KillDriver:
 
     # --- the end -----------------------------------------------------------------------------------
     async def _supervise(self) -> None:
-        pump = self._loop.create_task(self._pump(), name=f"kill {self._machine.name}: machine")
         settings = self._settings
+        pump = await self._begin()
         began_s = self._pressed_ns / SECOND_NS
         await self._until(pump, self._result, at=began_s + settings.deadline_s + settings.grace_s)
         if not self._result.done():
@@ -256,6 +258,18 @@ class KillDriver:
         self._wake.set()
         await self._until(pump, at=self._loop.time() + settings.grace_s)
         self._clean_up()
+
+    async def _begin(self) -> asyncio.Task[None]:
+        """Start the pump, and make sure that it has taken its first step: from then on it cannot be cancelled."""
+        while True:
+            pump = self._loop.create_task(self._pump(), name=f"kill {self._machine.name}: machine")
+            while not self._begun and not pump.done():
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    self._shrug_off_cancel()
+            if self._begun:
+                return pump
 
     async def _until(self, *awaited: asyncio.Future[None] | asyncio.Future[LoginReport], at: float) -> None:
         """Wait for the first of `awaited`, at most until `at`, whoever cancels meanwhile."""
@@ -275,6 +289,9 @@ class KillDriver:
                 timer.cancel()
         self._hands.let_go("the kill is over")
         self._lock.release()
+        self.over = True
+        for then in self._when_over:
+            self._loop.call_soon(then)
 
     def _report_fault(self, pump: asyncio.Task[None]) -> LoginReport:
         """The machine gave no result. Say so, with what the last reads showed."""
