@@ -63,14 +63,14 @@ def rehearse(
                 flat={name: world.login(name).is_flat() for name in manager.logins},
             )
             for name in manager.logins:
-                judged.crossings += _crossings(world, name, before[name])
+                judged.crossings += _crossings(world, name, before[name], f"{CLOSE_REF_PREFIX}-{report.kill_id}-")
             await manager.disconnect_all()
             return judged
 
     return run(main, seed=seed, limit_s=scenario.deadline_s + 300)
 
 
-def _crossings(world: World, name: str, before: dict[tuple[str, int], Decimal]) -> list[str]:
+def _crossings(world: World, name: str, before: dict[tuple[str, int], Decimal], refs: str) -> list[str]:
     """Every own closing fill that moved a position away from zero or through it, by the exchange's own sequence."""
     positions = dict(before)
     found = []
@@ -78,7 +78,7 @@ def _crossings(world: World, name: str, before: dict[tuple[str, int], Decimal]) 
         key = (execution.account, execution.con_id)
         was = positions.get(key, ZERO)
         now = positions[key] = was + execution.signed
-        ours = execution.order_ref.startswith(CLOSE_REF_PREFIX)
+        ours = execution.order_ref.startswith(refs)
         if ours and (was * now < ZERO or abs(now) > abs(was)):
             found.append(f"{name} {key}: {was} -> {now} by {execution.order_ref}")
     return found

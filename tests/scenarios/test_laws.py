@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, given, settings
 
+from engine.core.kill.report import LoginOutcome
 from engine.simulator.scenario import Scenario
 from scenarios.rehearsal import Judged, rehearse
 from scenarios.worlds import worlds
@@ -34,5 +35,7 @@ def test_no_world_makes_the_kill_lie_cross_zero_or_go_on_for_ever(world: Scenari
     judged = judge(world)
     for login, report in judged.report.logins.items():
         assert not (report.flat and not judged.flat[login]), f"{login} is called flat and is not"
+        if report.outcome is not LoginOutcome.UNREACHABLE:
+            assert report.flat, "every fault ends within seconds: the kill has to get through"
     assert not judged.crossings
     assert judged.seconds <= DEADLINE_S + 2

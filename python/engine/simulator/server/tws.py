@@ -135,7 +135,9 @@ class TwsServer:
         await self.unlisten()
 
     async def listen(self) -> None:
-        """Begin to listen on every port."""
+        """Begin to listen on every port, unless that is done already (two restarts may overlap)."""
+        if self._listeners:
+            return
         taken: list[int] = []
         for port in self.ports:
             listener = await self.clock.loop.create_server(self._new_connection, self.host, port)
