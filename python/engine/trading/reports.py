@@ -34,4 +34,4 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
 
 
 def _says(value: object) -> bool:
-    return value not in ("", "0", 0, None, False, "blank", "unset") and value != []
+    return value not in ("", "0", 0, None, False, "blank", "unset", (), [])

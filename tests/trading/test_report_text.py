@@ -1,0 +1,230 @@
+"""The report in words: the verdict first, what to do next, and nothing wider than a narrow terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.contracts import Contract
+from engine.core.kill.report import (
+    CancelledOrder,
+    ClosedPosition,
+    LoginOutcome,
+    LoginReport,
+    ResidueItem,
+    ResidueReason,
+    TimelineEntry,
+    Timings,
+)
+from engine.trading.report_text import REASONS, WIDTH, name_of, render
+from engine.trading.reports import KillReport
+
+ES = Contract(con_id=1, symbol="ES", sec_type="FUT", local_symbol="ESH6", exchange="CME", currency="USD")
+PUT = Contract(con_id=2, symbol="SPY", sec_type="OPT", last_trade_date="20260417", strike=Decimal("560.5"), right="PUT")
+AAPL = Contract(con_id=3, symbol="AAPL", sec_type="STK")
+
+
+def login(name: str = "paper", outcome: LoginOutcome = LoginOutcome.FLAT, **fields: Any) -> LoginReport:
+    defaults: dict[str, Any] = {"accounts": ("DU1234567",), "timings": Timings(finished_ms=480.0, first_cancel_ms=3.2)}
+    return LoginReport(name=name, mode="paper", host="127.0.0.1", port=7497, outcome=outcome, **(defaults | fields))
+
+
+def report(*logins: LoginReport) -> KillReport:
+    return KillReport(
+        kill_id="k1",
+        reason="EMERGENCY",
+        started_at="2026-03-11T14:30:03+00:00",
+        logins={one.name: one for one in logins},
+    )
+
+
+def left(reason: ResidueReason = ResidueReason.REJECTED, **fields: Any) -> ResidueItem:
+    defaults = {"account": "DU1234567", "contract": ES, "quantity": Decimal(3)}
+    return ResidueItem(reason=reason, **(defaults | fields))
+
+
+def cancelled(**fields: Any) -> CancelledOrder:
+    defaults: dict[str, Any] = {
+        "account": "DU1234567", "contract": ES, "client_id": 7, "order_id": 5, "perm_id": 9, "action": "SELL",
+        "quantity": Decimal(3), "order_type": "STP",
+    }  # fmt: skip
+    return CancelledOrder(**(defaults | fields))
+
+
+BAD = login(
+    "live",
+    LoginOutcome.RESIDUE,
+    residue=(
+        left(detail="201: Order rejected - reason: restricted"),
+        left(contract=AAPL, quantity=Decimal("-0.5"), reason=ResidueReason.FRACTIONAL),
+        left(reason=ResidueReason.WORKING_ORDER, order="client 7: SELL 500 LMT (Submitted)"),
+    ),
+)
+GONE = login("live", LoginOutcome.UNREACHABLE, accounts=(), trouble="nothing listens on 127.0.0.1:7496: start TWS")
+VAGUE = login("live", LoginOutcome.UNKNOWN, trouble="TWS has lost its link to IBKR", residue=(left(),))
+
+
+@pytest.mark.parametrize(
+    ("logins", "first"),
+    [
+        ((login(), login("live")), " FLAT  all 2 logins verified: no position, no working order"),
+        ((login(),), " FLAT  verified: no position, no working order"),
+        ((login(), BAD), " NOT FLAT  paper flat, live has 3 left"),
+        ((login(), GONE), " NOT FLAT  paper flat, live not reached"),
+        ((login(), VAGUE), " NOT FLAT  paper flat, live unknown"),
+        ((), " NOT FLAT  no login was named, nothing was done"),
+    ],
+)
+def test_the_first_line_is_the_verdict(logins: tuple[LoginReport, ...], first: str) -> None:
+    assert str(report(*logins)).splitlines()[0] == first
+
+
+def test_what_is_left_and_what_to_do_come_before_what_was_done() -> None:
+    lines = str(report(login(), BAD)).splitlines()
+    text = "\n".join(lines)
+    assert text.index("long 3 ESH6") < text.index("Do by hand, now:") < text.index("paper (paper, DU1234567): FLAT")
+    assert "the broker refuses the closing order [201: Order rejected - reason:\n    restricted]:" in text
+    assert "short 0.5 AAPL" in text
+    assert "ESH6: client 7: SELL 500 LMT (Submitted)" in text
+    for said in ("Global Cancel", "Close All Positions", "IBKR Mobile", "1-877-442-2757", "1-312-542-6901"):
+        assert said in text
+
+
+def test_a_flat_report_tells_nobody_to_do_anything() -> None:
+    assert "by hand" not in str(report(login()))
+
+
+def test_an_unreachable_login_says_that_nothing_was_done_and_why() -> None:
+    text = str(report(GONE))
+    assert "NOT REACHED" in text
+    assert "Nothing was cancelled, nothing was closed." in text
+    assert "start TWS" in text
+    assert "by hand" in text
+
+
+def test_an_unknown_login_does_not_pass_for_known() -> None:
+    text = str(report(VAGUE))
+    assert "could not be proven flat" in text
+    assert "Last seen, perhaps still there:" in text
+
+
+def test_protective_stops_that_were_cancelled_are_named_as_such() -> None:
+    text = str(
+        report(login(cancelled=(cancelled(protective=True), cancelled(order_type="LMT", client_id=0, order_id=0))))
+    )
+    assert "stops off SELL 3 ESH6 STP (client 7): no longer protects" in text
+    assert "cancelled SELL 3 ESH6 LMT (TWS)" in text
+    nobody = str(report(login(cancelled=(cancelled(client_id=-1, order_id=0),))))
+    assert "cancelled SELL 3 ESH6 STP\n" in nobody  # TWS did not tell whose it was, and neither do we
+
+
+def test_closed_positions_name_their_price_and_who_closed_them() -> None:
+    closed = (
+        ClosedPosition(account="DU1", contract=ES, quantity=Decimal(3), orders_sent=1, avg_price=Decimal("5999.250")),
+        ClosedPosition(account="DU1", contract=PUT, quantity=Decimal(-10), orders_sent=0),
+    )
+    text = str(report(login(closed=closed, joined=True)))
+    assert "long 3 ESH6 at 5999.25" in text
+    assert "short 10 SPY 20260417 560.5P, not by this kill's orders" in text
+    assert "another kill did the closing" in text
+
+
+def test_accounts_are_named_where_there_are_several() -> None:
+    two = ("DU1", "DU2")
+    text = str(report(login(outcome=LoginOutcome.RESIDUE, accounts=two, residue=(left(account="DU2"),))))
+    assert "long 3 ESH6 in DU2" in text
+    assert "in DU1234567" not in str(report(BAD))
+
+
+def test_long_lists_are_counted_and_the_data_has_all_of_them() -> None:
+    many = tuple(left(quantity=Decimal(index)) for index in range(1, 31))
+    full = report(login(outcome=LoginOutcome.RESIDUE, residue=many))
+    assert "and 19 more" in str(full)
+    assert len(full.to_dict()["logins"]["paper"]["residue"]) == 30
+
+
+def test_every_reason_has_its_words() -> None:
+    assert set(REASONS) == set(ResidueReason)
+
+
+TEXT = st.text(min_size=0, max_size=300)
+
+
+@settings(max_examples=60)
+@given(TEXT, TEXT, TEXT, st.sampled_from(LoginOutcome), st.decimals(allow_nan=False, allow_infinity=False, places=4))
+def test_no_line_is_wider_than_a_narrow_terminal_whatever_the_broker_says(
+    reason: str, detail: str, trouble: str, outcome: LoginOutcome, quantity: Decimal
+) -> None:
+    one = login("n" * 40, outcome, trouble=trouble, residue=(left(detail=detail, quantity=quantity),), notes=(detail,))
+    made = KillReport(kill_id="k1", reason=reason, started_at="now", logins={one.name: one})
+    for line in str(made).splitlines():
+        assert len(line) <= WIDTH
+        assert line.isprintable()
+
+
+def test_colour_is_decoration_and_only_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = report(login(), BAD)
+    plain, coloured = render(full), render(full, colour=True)
+    assert "\x1b[" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert str(full) == coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert str(full) == plain
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert str(full) == plain
+    monkeypatch.setattr("sys.stdout", None)  # as under pythonw
+    assert str(full) == plain
+
+
+def test_the_report_as_json_has_the_verdict_first_and_everything_in_it() -> None:
+    full = report(login(timeline=(TimelineEntry(1.5, "connected", "here"),)), BAD)
+    data = json.loads(full.to_json())
+    assert list(data)[:2] == ["flat", "exit_code"]
+    assert (data["flat"], data["exit_code"], data["kill_id"]) == (False, 1, "k1")
+    assert data["logins"]["paper"]["flat"] is True
+    assert data["logins"]["live"]["residue"][0] == {
+        "account": "DU1234567",
+        "contract": {
+            "con_id": 1,
+            "symbol": "ES",
+            "sec_type": "FUT",
+            "exchange": "CME",
+            "currency": "USD",
+            "local_symbol": "ESH6",
+        },
+        "quantity": "3",
+        "reason": "rejected",
+        "detail": "201: Order rejected - reason: restricted",
+        "order": "",
+    }
+    assert data["logins"]["paper"]["timeline"] == [{"at_ms": 1.5, "kind": "connected", "text": "here"}]
+
+
+@pytest.mark.parametrize(
+    ("contract", "name"),
+    [
+        (ES, "ESH6"),
+        (Contract(symbol="ES", sec_type="FUT", last_trade_date="20260320"), "ES 20260320"),
+        (PUT, "SPY 20260417 560.5P"),
+        (Contract(symbol="EUR", sec_type="CASH", currency="USD"), "EUR.USD"),
+        (AAPL, "AAPL"),
+        (Contract(con_id=9), "contract 9"),
+    ],
+)
+def test_contracts_are_named_as_a_trader_would(contract: Contract, name: str) -> None:
+    assert name_of(contract) == name
