@@ -24,6 +24,7 @@ _LISTENERS: dict[str, Callable[[int], Listener]] = {
     IB_ASYNC.name: functools.cache(IbAsyncListener),
     NAUTILUS.name: functools.cache(NautilusListener),
 }
+READINGS = 5  # the codec reads a shape that it has seen a few times in another, faster way
 both_clients = pytest.mark.parametrize("client", [IB_ASYNC, NAUTILUS], ids=lambda client: client.name)
 
 
@@ -32,8 +33,10 @@ def assert_heard(said: Reply, client: Client, version: int) -> None:
     payload = encode_reply(said, version)
     wrong = misheard(callbacks(said, client, version), _LISTENERS[client.name](version).hear(payload), client)
     assert not wrong, f"{client.name} at {version}: {wrong}\n{said}\n{payload!r}"
-    for _ in range(2):  # the codec reads a shape that it has seen before in another way than a new one
-        assert encode_reply(decode_reply(payload, version), version) == payload
+    read = decode_reply(payload, version)
+    for _ in range(READINGS):
+        assert decode_reply(payload, version) == read
+    assert encode_reply(read, version) == payload
 
 
 @both_clients
@@ -47,7 +50,7 @@ def test_every_reply_at_every_version_arrives_with_its_values(kind: type[Reply],
 
 
 @both_clients
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_random_orders_of_all_families_arrive_with_their_values(client: Client, seed: int, data: st.DataObject) -> None:
     version = data.draw(st.sampled_from(client.versions))
@@ -65,5 +68,5 @@ def test_zero_blank_and_unset_stay_three_things_on_their_way_through_us(client: 
         for seed in range(20):
             dice = Dice(seed, unset_pct=30, blank_pct=30)
             said = reply(dice, kind, client.version_max)
-            for _ in range(2):
+            for _ in range(READINGS):
                 assert decode_reply(encode_reply(said, client.version_max), client.version_max) == said

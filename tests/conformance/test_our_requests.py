@@ -29,19 +29,22 @@ _SPEAKERS: dict[str, Callable[[int], Speaker]] = {
 }
 both_clients = pytest.mark.parametrize("client", [IB_ASYNC, NAUTILUS], ids=lambda client: client.name)
 SEEDS = st.integers(0, 2**32)
+READINGS = 5  # the codec reads a shape that it has seen a few times in another, faster way
 
 
 def assert_same_bytes(request: Request, client: Client, version: int) -> None:
-    """The client sends one message, and it is ours; read and written again, twice, it is still the same."""
+    """The client sends one message, and it is ours; read and written again it is still the same."""
     speaker = _SPEAKERS[client.name](version)
     sent = speaker.say(request)
     complaints = getattr(speaker, "complaints", [])
     assert len(sent) == 1, f"{client.name} at {version} does not send {request}: {complaints}"
     ours = encode_request(request, version)
     assert ours == sent[0], f"{client.name} at {version}: {request}\n{difference(ours, sent[0])}"
-    for _ in range(2):  # the codec reads a shape that it has seen before in another way than a new one
-        again = encode_request(decode_request(ours, version), version)
-        assert again == ours, f"{client.name} at {version}, read and written again: {difference(again, ours)}"
+    read = decode_request(ours, version)
+    for _ in range(READINGS):
+        assert decode_request(ours, version) == read
+    again = encode_request(read, version)
+    assert again == ours, f"{client.name} at {version}, read and written again: {difference(again, ours)}"
 
 
 @both_clients
@@ -52,7 +55,7 @@ def test_an_order_of_every_family_at_every_version_is_the_clients(family: str, c
 
 
 @both_clients
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, data=st.data())
 def test_random_orders_are_the_clients(client: Client, seed: int, data: st.DataObject) -> None:
     version = data.draw(st.sampled_from(client.versions))
