@@ -143,8 +143,6 @@ def test_odd_texts_are_read_as_the_codec_does_or_refused_at_the_same_field(text:
     try:
         whole = decode_request(payload, version)
     except MalformedMessage as refusal:
-        if refusal.field == "spelling":
-            return  # read, but not written again as it came: that is for the whole decode to see
         with pytest.raises(MalformedMessage) as refused:
             assert parse_order_facts(payload, version).order_id
         assert (refused.value.field, refused.value.offset) == (PARSED[field], index)
