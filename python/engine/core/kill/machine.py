@@ -105,11 +105,17 @@ class KillMachine:
         self._evidence.say(now_ns, "pressed", "kill switch pressed")
         return [Connect(), self._wake(now_ns)]
 
-    def handle(self, event: ev.Event, now_ns: int) -> list[Command]:
-        """Take one event; return what to do about it, in order. Nothing follows a `Stop`."""
+    def handle(self, event: ev.Event, now_ns: int, *, more: bool = False) -> list[Command]:
+        """Take one event; return what to do about it, in order. Nothing follows a `Stop`.
+
+        `more` says that the next event is there already: orders then wait until all that has been heard is known. A
+        large book's news would otherwise have every contract looked at again for every word about one.
+        """
         if self._stopped:
             return []
-        commands = self._take(event, now_ns) + self._advance(now_ns)
+        commands = self._take(event, now_ns) + self._look(now_ns)
+        if not more:
+            commands += self._advance(now_ns)
         for command in commands:
             self._note(command, now_ns)
         if not self._stopped:
@@ -350,11 +356,13 @@ class KillMachine:
 
     # the next step --------------------------------------------------------------------------------------------------
 
+    def _look(self, now_ns: int) -> list[Command]:
+        """A survey counts at the moment it is complete: what is heard later is newer than what it shows."""
+        survey = self._surveyor.result(now_ns)
+        return [] if survey is None else self._on_survey(survey, now_ns)
+
     def _advance(self, now_ns: int) -> list[Command]:
         commands: list[Command] = []
-        survey = self._surveyor.result(now_ns)
-        if survey is not None:
-            commands += self._on_survey(survey, now_ns)
         if not self._connected and self._connect_at_ns is not None and now_ns >= self._connect_at_ns:
             self._connect_at_ns = None
             commands.append(Connect())
