@@ -1,0 +1,32 @@
+"""The table at the end of a benchmark: what is required beside what was measured, and the exit code that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured value. `at_most` is what is required of it; None: it is shown for comparison only."""
+
+    what: str
+    measured: float
+    at_most: float | None
+    of: str = ""
+
+    @property
+    def missed(self) -> bool:
+        return self.at_most is not None and not self.measured <= self.at_most
+
+
+def show(title: str, rows: Sequence[Row]) -> int:
+    """Print the table; 1 when a requirement is missed, else 0."""
+    width = max(len(row.what) for row in rows)
+    print(f"{title}\n")
+    print(f"{'':<{width}}  required  measured       ")
+    for row in rows:
+        required = "" if row.at_most is None else f"≤ {row.at_most:.3g}"
+        verdict = "" if row.at_most is None else "MISSED" if row.missed else "ok"
+        print(f"{row.what:<{width}}  {required:>8}  {row.measured:>8.3g}  {verdict:<6} {row.of}")
+    return int(any(row.missed for row in rows))
