@@ -48,12 +48,14 @@ class Orders:
     """Open orders of every client: openOrder and orderStatus in any order, the last word on each counts.
 
     permId names an order; (client id, order id) does so only while the broker has not told the permId yet, and not at
-    all for orders typed into TWS, which share the ids 0 and 0.
+    all for orders typed into TWS, which share the ids 0 and 0. A status of a living order that the list does not
+    contain shows that the list is not whole; only this connection's own orders may move while it is told.
     """
 
     message_ids = frozenset({3, 5, 53})
 
-    def __init__(self) -> None:
+    def __init__(self, own_client_id: int) -> None:
+        self._own_client_id = own_client_id
         self._by_perm_id: dict[int, replies.OpenOrder] = {}
         self._nameless: dict[tuple[int, int], replies.OpenOrder] = {}
         self._status_by_perm_id: dict[int, replies.OrderStatus] = {}
@@ -75,10 +77,18 @@ class Orders:
         return True
 
     def result(self) -> tuple[WorkingOrder, ...]:
+        self._require_whole()
         named = {(order.order.client_id, order.order_id) for order in self._by_perm_id.values()}
         rows = [*self._by_perm_id.values(), *(row for ids, row in self._nameless.items() if ids not in named)]
         orders = (translate.working_order(row, self._status(row)) for row in rows)
         return tuple(order for order in orders if order.status not in translate.ENDED)
+
+    def _require_whole(self) -> None:
+        for perm_id, status in self._status_by_perm_id.items():
+            listed = perm_id in self._by_perm_id or (status.client_id, status.order_id) in self._nameless
+            living = status.status not in translate.ENDED
+            if living and not listed and status.client_id != self._own_client_id:
+                raise translate.Unclear(f"TWS told the status of order {perm_id} ({status.status}), but not the order")
 
     def _status(self, row: replies.OpenOrder) -> replies.OrderStatus | None:
         by_perm_id = self._status_by_perm_id.get(row.order.perm_id)

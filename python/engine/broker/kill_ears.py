@@ -46,12 +46,25 @@ class Ears:
                 self._tell(ev.BrokerLink(up=True, code=event.code))
             case ErrorMessage() if not reads.owns(event.req_id) and not self._orders.by_order_id(link, event.req_id):
                 self._tell(ev.Notice(event.code, event.text))
+            case OrderStatus() if not reads.reading_orders:
+                self._heard_other_order(event.client_id, event.order_id, event.perm_id, event.status, "")
+            case OpenOrder() if not reads.reading_orders:
+                order = event.order
+                self._heard_other_order(
+                    order.client_id, event.order_id, order.perm_id, event.state.status, order.order_ref
+                )
             case Position() if not reads.reading_positions and known(event.position) is not None:
                 self._tell(ev.PositionChanged(translate.position(event)))
             case Malformed():
                 self._tell(ev.Notice(0, f"a message from TWS could not be read: {event.error}"))
             case UnknownReply():
                 self._tell(ev.Notice(0, f"TWS sent message {event.message_id}, which this program does not know"))
+
+    def _heard_other_order(self, client_id: int, order_id: int, perm_id: int, status: str, order_ref: str) -> None:
+        """An order that is none of ours and not over."""
+        key = self._orders.find(client_id=client_id, order_id=order_id, perm_id=perm_id, order_ref=order_ref)
+        if key is None and status not in translate.ENDED:
+            self._tell(ev.OrderSeen(perm_id, status))
 
     def _heard_status(self, status: OrderStatus) -> None:
         key = self._orders.find(

@@ -49,7 +49,7 @@ class Reads:
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._positions_subscribed = False
-        self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd)
+        self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._startup_over)
         self._positions = Lists[tuple[PositionFact, ...]](link, "positions", PositionEnd)
         self._completed = Lists[tuple[WorkingOrder, ...]](link, "completed orders", CompletedOrdersEnd)
         self._lists: tuple[Lists[Any], ...] = (self._orders, self._positions, self._completed)
@@ -59,7 +59,8 @@ class Reads:
     # --- what can be read ------------------------------------------------------------------------
     def open_orders(self, then: Then[tuple[WorkingOrder, ...]], timeout_s: float) -> None:
         """Open orders of every client and of TWS."""
-        self._orders.ask(Orders, lambda: (ReqAllOpenOrders(),), then, timeout_s)
+        self._ask_the_time()
+        self._orders.ask(lambda: Orders(self._link.client_id), lambda: (ReqAllOpenOrders(),), then, timeout_s)
 
     def positions(self, then: Then[tuple[PositionFact, ...]], timeout_s: float) -> None:
         """Positions of all accounts. TWS subscribes who asks; we end that, so that no late update can slip into the
@@ -112,6 +113,10 @@ class Reads:
     @property
     def reading_positions(self) -> bool:
         return self._positions.busy
+
+    @property
+    def reading_orders(self) -> bool:
+        return self._orders.busy
 
     def owns(self, req_id: int) -> bool:
         """Is this the number of a read that is under way?"""
@@ -171,6 +176,10 @@ class Reads:
         """Times in an answer mean something only beside the broker's clock."""
         if self._link.up and self._link.server_now_s() is None:
             self._link.post(ReqCurrentTime())
+
+    def _startup_over(self) -> bool:
+        """TWS has answered something we asked: what it sends to a client that starts is behind us."""
+        return self._link.server_now_s() is not None
 
     def _ask_positions(self) -> tuple[CancelPositions | ReqPositions, ...]:
         again, self._positions_subscribed = self._positions_subscribed, True

@@ -153,7 +153,7 @@ class ReadOnly(Fault, frozen=True):
 
 
 class StatusNoise(Fault, frozen=True):
-    """Order messages repeat, overtake each other or stay away. Percentages of openOrder and orderStatus."""
+    """Order messages repeat, overtake each other or stay away. Percentages of orderStatus; openOrder only repeats."""
 
     duplicate_pct: float = 0.0
     reorder_pct: float = 0.0

@@ -114,6 +114,14 @@ class PositionChanged(Event, frozen=True):
     position: PositionFact
 
 
+class OrderSeen(Event, frozen=True):
+    """openOrder or orderStatus of a living order that is not ours, outside a read. A hint to read again, and a reason
+    not to call the login flat before that."""
+
+    perm_id: int
+    status: str
+
+
 class Resolved(Event, frozen=True):
     con_id: int
     details: Details

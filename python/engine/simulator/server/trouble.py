@@ -243,10 +243,11 @@ class Trouble:
         noise = self._any(faults.StatusNoise)
         if noise is None:
             return [(0.0, reply)]
-        if self._chance(noise.omit_pct):
+        status = isinstance(reply, OrderStatus)  # an openOrder may come twice, but a list of them is not torn apart
+        if status and self._chance(noise.omit_pct):
             return []
         copies = 2 if self._chance(noise.duplicate_pct) else 1
-        late = self._chance(noise.reorder_pct)
+        late = status and self._chance(noise.reorder_pct)
         return [(self._rng.uniform(0, noise.delay_s_max) if late or copy else 0.0, reply) for copy in range(copies)]
 
     def _chance(self, pct: float) -> bool:
