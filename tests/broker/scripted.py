@@ -32,7 +32,7 @@ class Peer(asyncio.Protocol):
 
     def __init__(self, tws: ScriptedTws) -> None:
         self.tws = tws
-        self.session = ServerSession()
+        self.session = ServerSession(max_version=tws.version)
         self.client_id: int | None = None
         self.gone = False
         self.transport: asyncio.Transport
@@ -64,7 +64,10 @@ class Peer(asyncio.Protocol):
 class ScriptedTws:
     """Accepts everybody unless told otherwise. `asked` is everything that was requested, with its time."""
 
-    def __init__(self, *, port: int = PORT, accounts: tuple[str, ...] = (ACCOUNT,), next_id: int = 1) -> None:
+    def __init__(
+        self, *, port: int = PORT, accounts: tuple[str, ...] = (ACCOUNT,), next_id: int = 1, version: int = 178
+    ) -> None:
+        self.version = version
         self.port = port
         self.accounts = accounts
         self.next_id = next_id

@@ -347,6 +347,68 @@ def test_an_order_id_used_again_after_a_restart_is_two_orders() -> None:
     scripted(test)
 
 
+def test_the_list_that_tws_sends_to_a_client_that_starts_is_not_taken_for_the_answer() -> None:
+    """Nobody asked for it, it holds this client's orders only, and it has an end marker of its own."""
+
+    async def test(tws: ScriptedTws) -> None:
+        del tws.answers[requests.ReqCurrentTime]
+        reads = await reading(tws)
+        read = asyncio.ensure_future(orders(reads))
+        await settle()
+        tws.peer.send(replies.OpenOrderEnd(), replies.CurrentTime(1_773_239_400))
+        await asyncio.sleep(0.8)
+        assert not read.done()
+        tws.peer.send(open_order(perm_id=7), order_status(perm_id=7), replies.OpenOrderEnd())
+        outcome = await read
+        assert isinstance(outcome, Complete)
+        assert [order.perm_id for order in outcome.value] == [7]
+        again = asyncio.ensure_future(orders(reads))
+        await settle()
+        tws.peer.send(replies.OpenOrderEnd())
+        assert await again == Complete(())  # from now on an end marker is what it says
+
+    scripted(test)
+
+
+@pytest.mark.parametrize("late_time", [False, True])
+def test_where_no_other_end_marker_follows_the_first_one_was_the_answer(late_time: bool) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        del tws.answers[requests.ReqCurrentTime]
+        reads = await reading(tws)
+        read = asyncio.ensure_future(orders(reads))
+        await settle()
+        tws.peer.send(open_order(perm_id=7), replies.OpenOrderEnd())
+        if late_time:
+            tws.peer.send(replies.CurrentTime(1_773_239_400))
+        outcome = await read
+        assert isinstance(outcome, Complete)
+        assert [order.perm_id for order in outcome.value] == [7]
+        assert asyncio.get_running_loop().time() == pytest.approx(1.0 if late_time else 0.25)
+
+    scripted(test)
+
+
+def test_a_tws_that_tells_the_time_first_costs_the_first_list_nothing() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd())
+        assert await orders(await reading(tws)) == Complete(())
+        assert asyncio.get_running_loop().time() == 0
+
+    scripted(test)
+
+
+def test_what_an_old_tws_cannot_be_asked_is_a_failed_read() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.completed_orders(2.0, then, TIMEOUT_S))
+        assert isinstance(outcome, Failed)
+        assert "update TWS" in outcome.why
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        assert await positions(reads) == Complete(())
+
+    scripted(test, version=100)
+
+
 def test_completed_orders_are_those_cancelled_since_and_dated_beyond_doubt() -> None:
     def ended(perm_id: int, status: str, time: str) -> replies.CompletedOrder:
         order = Order(action="SELL", order_type="STP", total_quantity=Decimal(1), perm_id=perm_id, account=ACCOUNT)

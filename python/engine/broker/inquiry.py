@@ -17,7 +17,8 @@ from engine.broker.collect import Collector, NumberedCollector
 from engine.broker.link import Link
 from engine.broker.outbox import Parcel
 from engine.broker.translate import Unclear
-from engine.wire.replies import ErrorMessage, Reply
+from engine.wire.errors import LocalError
+from engine.wire.replies import CurrentTime, ErrorMessage, Reply
 from engine.wire.requests import Request
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ T = TypeVar("T")
 WAITING_MAX = 16  # lists of one kind that may stand in line
 ASKS_MAX = 2_000  # numbered requests under way
 QUIET_SHARE = 1 / 3  # of a read's time limit: silence that long means that nothing more is coming
+HELD_S = 0.25  # how long an end marker that may not be ours waits for another one …
+HELD_LONGER_S = 1.0  # … once TWS has shown that it came from before our question
 SEND_PATIENCE_S = 15.0  # how long a request may wait for its turn to be sent
 
 _HARMLESS = frozenset({10167, 399})
@@ -73,8 +76,11 @@ class _Read(Generic[T]):
         self._give_up = give_up
         self._timer = self._loop.call_later(SEND_PATIENCE_S, give_up, "the request could not be sent in time")
         *first, last = requests
-        self._parcels += [self._link.post(request) for request in first]
-        self._parcels.append(self._link.post(last, told=self._told))
+        try:
+            self._parcels += [self._link.post(request) for request in first]
+            self._parcels.append(self._link.post(last, told=self._told))
+        except LocalError as error:  # this TWS is too old to be asked
+            give_up(str(error))
 
     def finish(self, collector: Collector[T]) -> None:
         """The answer is complete."""
@@ -128,12 +134,21 @@ class _ListRead(_Read[T]):
         self.collector = make()
         self.requests = requests
         self.touched_at = 0.0  # when anything of this kind last came
+        self.held: Collector[T] | None = None  # an answer that may be to a question nobody asked …
+        self.held_until = 0.0  # … until then
 
 
 class Lists(Generic[T]):
-    """Reads of one kind of list. `_owed` counts the end markers that abandoned reads have still to get."""
+    """Reads of one kind of list. `_owed` counts the end markers that abandoned reads have still to get.
 
-    def __init__(self, link: Link, name: str, end: type[Reply]) -> None:
+    When a client starts, TWS may send a list nobody asked for, with an end marker of its own. So while `startup_over`
+    does not hold, an end marker is held for a moment, and gives way to another one that follows.
+    """
+
+    def __init__(
+        self, link: Link, name: str, end: type[Reply], startup_over: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._startup_over = startup_over
         self._link = link
         self._name = name
         self._end = end
@@ -166,6 +181,9 @@ class Lists(Generic[T]):
         read = self._line[0] if self._line else None
         if isinstance(reply, self._end):
             self._heard_end(read)
+        elif read is not None and read.held is not None and isinstance(reply, CurrentTime):
+            self._loop.call_later(HELD_LONGER_S, self._accept_held, read)  # asked before the list, and answered behind
+            read.held_until = self._loop.time() + HELD_LONGER_S
         elif read is not None and read.collector.take(reply):
             read.touched_at = self._loop.time()
 
@@ -176,8 +194,19 @@ class Lists(Generic[T]):
                 read.touched_at = self._loop.time()
                 read.collector = read.make()  # those rows were the answer to an earlier question
                 self._loop.call_later(read.timeout_s * QUIET_SHARE, self._presume_lost, read)
+        elif read is not None and read.sent and read.held is None and not self._startup_over():
+            read.held, read.collector = read.collector, read.make()
+            read.held_until = self._loop.time() + HELD_S
+            self._loop.call_later(HELD_S, self._accept_held, read)
         elif read is not None and read.sent:
             self._close(lambda: read.finish(read.collector))
+
+    def _accept_held(self, read: _ListRead[T]) -> None:
+        """No other end marker has come: the one that did was ours."""
+        held = read.held
+        current = bool(self._line) and self._line[0] is read and self._loop.time() >= read.held_until - 1e-6
+        if current and held is not None:
+            self._close(lambda: read.finish(held))
 
     def spoiled(self, message_id: int | None, why: str) -> None:
         """A message that may have belonged to the answer could not be read."""

@@ -20,6 +20,7 @@ from engine.broker.view import AccountValues, Fact, Known, LoginView, Money, Pro
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.units import known
 from engine.wire import replies
+from engine.wire.errors import MessageUnavailable
 from engine.wire.events import ClientEvent
 from engine.wire.requests import ReqAccountSummary, ReqPnL
 
@@ -38,7 +39,7 @@ class LoginSettings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_s: float = 5.0  # between two readings of positions and orders
     hurry_s: float = 0.25  # after a sign that they have changed
     read_timeout_s: float = 5.0
-    link: LinkSettings = LinkSettings(probe_after_s=5.0, dead_after_s=20.0)
+    link: LinkSettings = LinkSettings(tcp_s=2.0, handshake_s=2.5, ready_s=3.0, probe_after_s=5.0, dead_after_s=20.0)
     link_in_need: LinkSettings = LinkSettings(probe_after_s=2.0, dead_after_s=6.0)  # while a kill uses it
 
 
@@ -160,7 +161,10 @@ class Login:
             req_id = self.link.take_id()
             self._pnl_accounts[req_id] = account
             self.view.profit_and_loss[account] = Unknown("not told yet")
-            self.link.post(ReqPnL(req_id, account))
+            try:
+                self.link.post(ReqPnL(req_id, account))
+            except MessageUnavailable as too_old:
+                self.view.profit_and_loss[account] = Unknown(str(too_old))
 
     # --- hearing -----------------------------------------------------------------------------------
     def _heard(self, event: ClientEvent) -> None:
