@@ -1,19 +1,21 @@
-"""A small broker for the kill machine alone: no wire, no exchange, only what the machine can see, with seeded faults.
+"""A small TWS and driver for the kill machine alone: no wire, only what the machine can see, with seeded faults.
 
-It keeps the truth (positions, orders) apart from what it shows (late position feed, lost messages), so that tests can
-ask whether the machine's claims and orders were right.
+`Model.run` plays one kill to its end in virtual time and keeps a list of `violations`: claims that were not true,
+orders that must not have been sent. What the driver of `engine.broker` promises is promised here: the events of one
+connection in order, the closing orders' own messages also where a read repeats them, `CloseOrphaned` when a
+connection breaks, `CloseNotSent` where nothing was written.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from core.kill.faults import SILENCE, Fate, Faults, Key
+from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote
 from engine.core.kill import events as ev
 from engine.core.kill.commands import (
     AskQuote,
@@ -29,6 +31,7 @@ from engine.core.kill.commands import (
     ReadOrders,
     ReadPositions,
     Resolve,
+    Say,
     Stop,
     WakeAt,
 )
@@ -36,70 +39,25 @@ from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginReport
 from engine.core.kill.settings import MS, SECOND, KillSettings
 
+__all__ = ["Fate", "Faults", "Key", "Model", "Resting", "contract"]
+
 ZERO = Decimal(0)
-Key = tuple[str, int]
+STEPS_MAX = 300_000
+READ_TIMEOUT_MS = 3000
 
 
-def contract(con_id: int, sec_type: str = "FUT", symbol: str = "ES", **more: object) -> Contract:
-    """A contract as `position` reports it: futures come without an exchange."""
-    exchange = {"STK": "NASDAQ"}.get(sec_type, "")
-    fields: dict[str, object] = {"currency": "USD", "exchange": exchange, "local_symbol": f"{symbol}{con_id}"} | more
-    return Contract(con_id=con_id, symbol=symbol, sec_type=sec_type, **fields)  # type: ignore[arg-type]
+@dataclass(eq=False)
+class Line:
+    """One connection. What is said on it arrives in the order in which it was said."""
 
-
-@dataclass
-class Resting:
-    """An order at the broker."""
-
-    account: str
-    contract: Contract
-    action: str
-    quantity: Decimal
-    perm_id: int
-    client_id: int = 7
-    order_id: int = 1
-    order_type: str = "LMT"
-    order_ref: str = ""
-    status: str = "Submitted"
-    filled: Decimal = ZERO
-    key: int | None = None  # of the kill's Place
-    stubborn: int = 0  # global cancels it survives
-    fills_on_cancel: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.status not in ("Filled", "Cancelled")
-
-
-@dataclass
-class Faults:
-    """What goes wrong. Everything off by default."""
-
-    latency_ms: tuple[int, int] = (1, 1)
-    cancel_ms: tuple[int, int] = (1, 30)
-    fill_ms: tuple[int, int] = (1, 20)
-    position_lag_ms: int = 0
-    lost_reads_pct: int = 0
-    executions_unread: bool = False
-    silent_orders: int = 0  # this many closing orders are dropped without a word
-    rejects: int = 0  # this many closing orders are refused with 201
-    lost_status_pct: int = 0
-    repeated_status_pct: int = 0
-    partial: bool = False
-    never_fills: frozenset[int] = frozenset()
-    queued: frozenset[int] = frozenset()  # conIds whose market orders wait for the next session (399)
-    no_bid: frozenset[int] = frozenset()
-    disconnect_at_ms: tuple[int, ...] = ()
-    link_down_ms: tuple[int, int] | None = None
-    refuse_until_ms: int = 0
-    lock: str = "taken"  # taken, busy, none, late
-    lock_free_at_ms: int = 0
-    unresolved: bool = False
+    client_id: int
+    up: bool = True
+    last_ns: int = 0
 
 
 @dataclass
 class Model:
-    """Drives one `KillMachine` to its end in virtual time."""
+    """Drives one `KillMachine` to its end."""
 
     positions: dict[Key, Decimal]
     contracts: dict[int, Contract]
@@ -110,312 +68,406 @@ class Model:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        self.now_ns = 0
-        self.queue: list[tuple[int, int, Callable[[], None]]] = []
-        self.count = 0
-        self.shown: list[tuple[int, int, Key, Decimal]] = []  # late feed: (visible at, order, key, quantity)
-        self.feed: dict[Key, Decimal] = dict(self.positions)
-        self.executions: list[ExecutionFact] = []
-        self.generation = 0  # of the connection
-        self.connected = False
-        self.link_up = True
+        self.clock = Clock()
+        self.market = Market(self.clock, self.rng, self.faults, self.contracts, dict(self.positions), self.orders)
+        self.market.said, self.market.traded, self.market.moved = self._said, self._traded, self._moved
+        self.fates = list(self.faults.fates)
+        self.main: Line | None = None
+        self.extra: Line | None = None
+        self.line_of: dict[int, Line] = {}  # by the key of a closing order
+        self.order_of: dict[int, Resting] = {}
         self.wake_ns: int | None = None
         self.places: list[tuple[int, Place]] = []
         self.global_cancels: list[int] = []
-        self.close_by_key: dict[int, Resting] = {}
-        self.violations: list[str] = []
+        self.heard: list[tuple[int, ev.Event]] = []
         self.finished_ns: int | None = None
-        self.stopped = False
-        self.silent_left = self.faults.silent_orders
-        self.rejects_left = self.faults.rejects
+        self.stopped_ns: int | None = None
+        self._may_close = False
+        self._link_told = True
+        self._begun_ns: dict[int, int] = {}  # when the survey began that a read belongs to
+        self._survey_ns = 0
+        self._answered: set[str] = set()
+        self.known_ns = 0  # begin of the newest survey of which everything has been answered
         self.machine = KillMachine(
             name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="t", settings=self.settings
         )
 
     # time ------------------------------------------------------------------------------------------------------------
 
-    def after(self, ms: int, what: Callable[[], None]) -> None:
-        self.count += 1
-        heapq.heappush(self.queue, (self.now_ns + ms * MS, self.count, what))
+    @property
+    def violations(self) -> list[str]:
+        return self.market.violations
 
-    def tell(self, event: ev.Event) -> None:
-        """An event reaches the machine now."""
-        self.do(self.machine.handle(event, self.now_ns))
-
-    def reply(self, event: ev.Event, ms: int | None = None) -> None:
-        """An event on its way over the present connection; lost when that breaks."""
-        generation = self.generation
-        delay = self.rng.randint(*self.faults.latency_ms) if ms is None else ms
-
-        def deliver() -> None:
-            if generation == self.generation and self.connected:
-                self.tell(event)
-
-        self.after(delay, deliver)
+    @property
+    def now_ns(self) -> int:
+        return self.clock.now_ns
 
     def run(self) -> LoginReport:
         self._schedule_faults()
         self.do(self.machine.start(self.now_ns))
-        limit_ns = self.settings.deadline_ns + self.settings.quarantine_ns + 5 * SECOND
-        steps = 0
-        while not self.stopped:
-            steps += 1
-            assert steps < 200_000, "the machine goes on without end"
-            next_ns = min([t for t, _, _ in self.queue[:1]] + ([self.wake_ns] if self.wake_ns is not None else []))
-            assert next_ns <= limit_ns, "the machine did not end by its deadline"
-            self.now_ns = max(self.now_ns, next_ns)
-            if self.queue and self.queue[0][0] <= self.now_ns:
-                heapq.heappop(self.queue)[2]()
-            else:
+        limit_ns = self.settings.deadline_ns + self.settings.quarantine_ns
+        for _ in range(STEPS_MAX):
+            if self.stopped_ns is not None:
+                break
+            due = [at for at in (self.clock.next_ns, self.wake_ns) if at is not None]
+            assert due, "the machine sleeps without an alarm"
+            self.clock.now_ns = max(self.now_ns, min(due))
+            if not self.clock.run_due():
                 self.wake_ns = None
                 self.tell(ev.Woke())
+            assert self.now_ns <= limit_ns, "the machine did not end by its deadline"
+        else:
+            raise AssertionError("the machine goes on without end")
+        assert self.finished_ns is not None and self.finished_ns <= self.settings.deadline_ns
         return self.machine.report()
 
     def _schedule_faults(self) -> None:
-        f = self.faults
+        f, after = self.faults, self.clock.after
         match f.lock:
             case "taken":
-                self.after(0, lambda: self.tell(ev.LockTaken()))
+                after(0, lambda: self.tell(ev.LockTaken()))
             case "none":
-                self.after(0, lambda: self.tell(ev.LockTaken(shared_nothing=True)))
-            case "busy" | "late":
-                self.after(0, lambda: self.tell(ev.LockBusy("pid 1")))
-                if f.lock == "late":
-                    self.after(f.lock_free_at_ms, lambda: self.tell(ev.LockTaken()))
-        for at in f.disconnect_at_ms:
-            self.after(at, self._disconnect)
-        if f.link_down_ms is not None:
-            down, up = f.link_down_ms
-            self.after(down, lambda: self._link(False))
-            self.after(up, lambda: self._link(True))
-
-    def _disconnect(self) -> None:
-        if self.connected:
-            self.connected = False
-            self.generation += 1
-            self.tell(ev.Disconnected(ev.Trouble.CLOSED, "TWS closed the connection"))
-
-    def _link(self, up: bool) -> None:
-        self.link_up = up
-        if self.connected:
-            self.tell(ev.BrokerLink(up, 1102 if up else 1100))
-
-    # commands --------------------------------------------------------------------------------------------------------
-
-    def do(self, commands: list[Command]) -> None:
-        for command in commands:
-            self.do_one(command)
-
-    def do_one(self, command: Command) -> None:
-        match command:
-            case WakeAt(at_ns):
-                self.wake_ns = at_ns
-            case Connect():
-                self.after(5, self._connect)
-            case GlobalCancel():
-                self.global_cancels.append(self.now_ns)
-                self.after(1, self._global_cancel)
-            case Place():
-                self.places.append((self.now_ns, command))
-                self._place(command)
-            case CancelClose(key):
-                self.after(1, lambda: self._cancel_close(key))
-            case Finish():
-                self.finished_ns = self.now_ns
-                self._check_claim()
-            case Stop():
-                self.stopped = True
+                after(0, lambda: self.tell(ev.LockTaken(shared_nothing=True)))
+            case "late":
+                after(0, lambda: self.tell(ev.LockBusy("pid 1")))
+                after(f.lock_free_at_ms, lambda: self.tell(ev.LockTaken()))
             case _:
-                self._look_up(command)
+                after(0, lambda: self.tell(ev.LockBusy("pid 1")))
+        for at in f.disconnect_at_ms:
+            after(at, lambda: self._hang_up(self.main))
+        if f.extra_lost_at_ms is not None:
+            after(f.extra_lost_at_ms, lambda: self._hang_up(self.extra))
+        for down, up in f.link_down_ms:
+            after(down, lambda: self._link(False))
+            after(up, lambda: self._link(True))
+        for at in f.presses_ms:
+            after(at, lambda: self.tell(ev.PressedAgain()))
+        for trade in f.trades:
+            after(trade.at_ms, lambda t=trade: self.market.trade(t))
+        for new in f.newcomers:
+            after(new.at_ms, lambda n=new: self.market.arrive(n))
+
+    # events to the machine -------------------------------------------------------------------------------------------
+
+    def tell(self, event: ev.Event) -> None:
+        """An event reaches the machine now."""
+        match event:
+            case ev.LockTaken():
+                self._may_close = True
+            case ev.BrokerLink(up):
+                self._link_told = up
+            case ev.OrdersRead(read_id) | ev.PositionsRead(read_id) | ev.ExecutionsRead(read_id):
+                self._heard_read(type(event).__name__, read_id)
+        self.heard.append((self.now_ns, event))
+        self.do(self.machine.handle(event, self.now_ns))
+
+    def _heard_read(self, kind: str, read_id: int) -> None:
+        if self._begun_ns.get(read_id) == self._survey_ns:
+            self._answered.add(kind)
+            if len(self._answered) == (2 if self.faults.executions_unread else 3):
+                self.known_ns = self._survey_ns
+
+    def say(self, line: Line | None, event: ev.Event, ms: int | None = None, *, in_order: bool = True) -> None:
+        """An event on its way over a connection; lost when that breaks."""
+        if line is None or not line.up:
+            return
+        delay = self.rng.randint(*self.faults.latency_ms) if ms is None else ms
+        at_ns = self.now_ns + delay * MS
+        if in_order:
+            at_ns = line.last_ns = max(at_ns, line.last_ns)
+        self.clock.at(at_ns, lambda: self.tell(event) if line.up else None)
+
+    def _owner(self, order: Resting) -> Line | None:
+        """The living connection that TWS tells about this order."""
+        lines = [line for line in (self.main, self.extra) if line is not None and line.up]
+        return next((line for line in lines if line.client_id == order.client_id), None)
+
+    def _say_of(self, order: Resting, event: ev.Event, ms: int | None = None) -> None:
+        """A word about a closing order: it may be lost, late, repeated."""
+        f, chance = self.faults, self.market.chance
+        if not self.market.link_up:
+            return
+        if not chance(f.lost_words_pct):
+            late = self.rng.randint(0, 400) if f.reordered else ms
+            self.say(self._owner(order), event, late, in_order=not f.reordered)
+        if chance(f.repeated_words_pct):
+            self.say(self._owner(order), event, self.rng.randint(1, 500), in_order=False)
+
+    def _said(self, order: Resting) -> None:
+        if order.key is None:
+            return
+        self._say_of(order, ev.CloseStatus(order.key, order.status, order.filled, order.perm_id))
+        if self.market.chance(self.faults.stray_words_pct) and not order.open:
+            stray: ev.Event = self.rng.choice(
+                (
+                    ev.CloseStatus(order.key, "Submitted", ZERO, order.perm_id),
+                    ev.CloseStatus(order.key, "Inactive", None, order.perm_id),
+                    ev.CloseError(order.key, 201, "Order rejected - reason: stray"),
+                    ev.CloseError(order.key, 202, "Order Canceled - reason:"),
+                    ev.CloseError(order.key, 10148, "cannot be cancelled, state: Filled"),
+                )
+            )
+            self.say(self._owner(order), stray, self.rng.randint(1, 2000), in_order=False)
+
+    def _traded(self, order: Resting, execution: ExecutionFact) -> None:
+        assert order.key is not None
+        self._say_of(order, ev.CloseFill(order.key, execution))
+        if self.market.chance(self.faults.corrected_pct):
+            corrected = ExecutionFact(
+                exec_id=execution.identity + ".02",
+                account=execution.account,
+                con_id=execution.con_id,
+                quantity=execution.quantity,
+                price=execution.price + 1,
+                perm_id=execution.perm_id,
+                client_id=execution.client_id,
+                order_id=execution.order_id,
+                order_ref=execution.order_ref,
+            )
+            self.clock.after(self.rng.randint(1, 1000), lambda: self._correct(order, execution, corrected))
+
+    def _correct(self, order: Resting, old: ExecutionFact, new: ExecutionFact) -> None:
+        executions = self.market.executions
+        executions[executions.index(old)] = new
+        self._say_of(order, ev.CloseFill(order.key or 0, new))
+
+    def _moved(self, position: PositionFact) -> None:
+        self.say(self.main, ev.PositionChanged(position))
+
+    # connections -----------------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
         if self.now_ns < self.faults.refuse_until_ms * MS:
             self.tell(ev.Disconnected(ev.Trouble.REFUSED, "nothing listens on 127.0.0.1:7497"))
             return
-        self.connected = True
-        self.generation += 1
+        self.main = Line(9000)
+        if self.faults.extra_line and self.extra is None:
+            self.extra = Line(9001)
+        self._link_told = True
         self.tell(ev.Connected(("DU1",), 9000))
-        if not self.link_up:
+        if not self.market.link_up:
             self.tell(ev.BrokerLink(False, 1100))
 
-    def _look_up(self, command: Command) -> None:
-        lost = self.rng.randint(1, 100) <= self.faults.lost_reads_pct
+    def _hang_up(self, line: Line | None) -> None:
+        if line is None or not line.up:
+            return
+        line.up = False
+        if line is self.main:
+            self.tell(ev.Disconnected(ev.Trouble.CLOSED, "TWS closed the connection"))
+        for key in [key for key, carrier in self.line_of.items() if carrier is line]:
+            self.tell(ev.CloseOrphaned(key))
+
+    def _link(self, up: bool) -> None:
+        self.market.link(up)
+        self.say(self.main, ev.BrokerLink(up, 1102 if up else 1100))
+
+    # commands --------------------------------------------------------------------------------------------------------
+
+    def do(self, commands: list[Command]) -> None:
+        for command in commands:
+            assert self.stopped_ns is None, f"{command} after Stop"
+            self.do_one(command)
+
+    def do_one(self, command: Command) -> None:
         match command:
-            case ReadOrders(read_id) | ReadPositions(read_id) if lost:
-                self.reply(ev.ReadFailed(read_id, "no answer within 3 s"), 3000)
-            case ReadOrders(read_id):
-                self.after(1, lambda: self.reply(ev.OrdersRead(read_id, self.open_orders()), 1))
-            case ReadPositions(read_id):
-                self.after(1, lambda: self.reply(ev.PositionsRead(read_id, self.position_list()), 1))
-            case ReadExecutions(read_id) if self.faults.executions_unread:
-                self.reply(ev.ReadFailed(read_id, "no answer within 3 s"), 3000)
-            case ReadExecutions(read_id):
-                self.after(1, lambda: self.reply(ev.ExecutionsRead(read_id, tuple(self.executions)), 1))
-            case ReadCompleted(read_id):
-                self.reply(ev.CompletedRead(read_id, ()))
-            case Resolve(c) if self.faults.unresolved:
-                self.reply(ev.Unresolved(c.con_id, "no answer"), 3000)
-            case Resolve(c):
-                exchange = "NASDAQ" if c.sec_type == "STK" else "CME"
-                full = Contract(con_id=c.con_id, symbol=c.symbol, sec_type=c.sec_type, exchange=exchange)
-                self.reply(ev.Resolved(c.con_id, Details(contract=full, min_tick=Decimal("0.25"))))
-            case AskQuote(c):
-                bid = None if c.con_id in self.faults.no_bid else Decimal(10)
-                self.reply(ev.Quoted(c.con_id, Quote(bid, Decimal(11), QuoteKind.LIVE)))
-            case _:
+            case WakeAt(at_ns):
+                assert at_ns >= self.now_ns
+                self.wake_ns = at_ns
+            case Connect():
+                self.clock.after(5, self._connect)
+            case GlobalCancel():
+                self.global_cancels.append(self.now_ns)
+                self._send(self.main, self.market.global_cancel)
+            case Place():
+                self.places.append((self.now_ns, command))
+                self._check_place(command)
+                self._place(command)
+            case CancelClose(key):
+                line = self.line_of.get(key)
+                if line is not None and not line.up and line.client_id == 9000:
+                    line = self.main
+                self._send(line, lambda: self._cancel_close(key))
+            case Finish():
+                assert self.finished_ns is None, "finished twice"
+                self.finished_ns = self.now_ns
+                self._check_claim()
+            case Stop():
+                self.stopped_ns = self.now_ns
+                self._check_claim()
+            case Say():
                 pass
+            case _:
+                self._look_up(command)
 
-    def open_orders(self) -> tuple[WorkingOrder, ...]:
-        return tuple(
-            WorkingOrder(
-                account=o.account,
-                contract=o.contract,
-                perm_id=o.perm_id,
-                client_id=o.client_id,
-                order_id=o.order_id,
-                action=o.action,
-                quantity=o.quantity,
-                filled=o.filled,
-                order_type=o.order_type,
-                status=o.status,
-                order_ref=o.order_ref,
-            )
-            for o in self.orders
-            if o.open
-        )
+    def _send(self, line: Line | None, arrive: object) -> None:
+        """Bytes on their way to TWS."""
+        assert callable(arrive)
+        if line is not None and line.up:
+            self.clock.after(1, lambda: arrive() if line.up and self.market.link_up else None)
 
-    def position_list(self) -> tuple[PositionFact, ...]:
-        while self.shown and self.shown[0][0] <= self.now_ns:
-            _, _, key, quantity = heapq.heappop(self.shown)
-            self.feed[key] = quantity
-        return tuple(PositionFact(k[0], self.contracts[k[1]], q) for k, q in self.feed.items() if q != 0)
+    def _look_up(self, command: Command) -> None:
+        if isinstance(command, ReadOrders):
+            self._survey_ns = self.now_ns
+            self._answered = set()
+        f = self.faults
+        lost = self.now_ns < f.lost_reads_until_ms * MS and self.market.chance(f.lost_reads_pct)
+        match command:
+            case ReadOrders(read_id) | ReadPositions(read_id) | ReadExecutions(read_id):
+                self._begun_ns[read_id] = self._survey_ns
+                if lost or (isinstance(command, ReadExecutions) and f.executions_unread):
+                    failed = ev.ReadFailed(read_id, f"no answer within {READ_TIMEOUT_MS} ms")
+                    self.say(self.main, failed, READ_TIMEOUT_MS, in_order=False)
+                else:
+                    self._send_read(command, read_id)
+            case ReadCompleted(read_id):
+                self.say(self.main, ev.CompletedRead(read_id, ()))
+            case Resolve(c) if f.unresolved:
+                self.say(self.main, ev.Unresolved(c.con_id, "no answer"), 4000, in_order=False)
+            case Resolve(c):
+                exchange = c.exchange or ("SMART" if c.sec_type == "OPT" else "CME")
+                full = Contract(con_id=c.con_id, symbol=c.symbol, sec_type=c.sec_type, exchange=exchange)
+                self.say(self.main, ev.Resolved(c.con_id, Details(contract=full, min_tick=Decimal("0.25"))))
+            case AskQuote(c):
+                bid = None if c.con_id in f.no_bid else Decimal(10)
+                self.say(self.main, ev.Quoted(c.con_id, Quote(bid, Decimal(11), f.quote_kind)))
+            case _:
+                raise AssertionError(f"unknown command {command}")
 
-    # the exchange ----------------------------------------------------------------------------------------------------
+    def _send_read(self, command: Command, read_id: int) -> None:
+        line = self.main
 
-    def _global_cancel(self) -> None:
-        if not self.connected:
-            return
-        for order in self.orders:
-            if order.open and order.stubborn > 0:
-                order.stubborn -= 1
-            elif order.open and order.status != "PendingCancel":
-                order.status = "PendingCancel"
-                self.after(self.rng.randint(*self.faults.cancel_ms), lambda o=order: self._cancelled(o))
+        def answer() -> None:
+            shown = self.market.show()
+            match command:
+                case ReadOrders():
+                    self._repeat_words(shown, line)
+                    self.say(line, ev.OrdersRead(read_id, shown.orders))
+                case ReadPositions():
+                    self.say(line, ev.PositionsRead(read_id, shown.positions))
+                case _:
+                    for execution in shown.executions:
+                        key = _close_key(execution.order_ref)
+                        if key is not None:
+                            self.say(line, ev.CloseFill(key, execution), 0)
+                    self.say(line, ev.ExecutionsRead(read_id, shown.executions))
 
-    def _cancelled(self, order: Resting) -> None:
-        if not order.open:
-            return
-        if order.fills_on_cancel:
-            self._fill(order, order.quantity - order.filled)
-            return
-        order.status = "Cancelled"
-        self._status(order)
+        if line is not None and line.up:
+            self.clock.after(1, lambda: answer() if line.up else None)
 
-    def _status(self, order: Resting) -> None:
-        if order.key is None:
-            return
-        event = ev.CloseStatus(order.key, order.status, order.filled, order.perm_id)
-        if self.rng.randint(1, 100) > self.faults.lost_status_pct:
-            self.reply(event)
-        if self.rng.randint(1, 100) <= self.faults.repeated_status_pct:
-            self.reply(event, self.rng.randint(1, 300))
+    def _repeat_words(self, shown: Shown, line: Line | None) -> None:
+        """A list of open orders also says how each of them stands."""
+        for order in shown.orders:
+            key = _close_key(order.order_ref)
+            if key is not None:
+                self.say(line, ev.CloseStatus(key, order.status, None, order.perm_id))
+                self.say(line, ev.CloseStatus(key, order.status, order.filled, order.perm_id), 0)
+
+    # closing orders --------------------------------------------------------------------------------------------------
 
     def _place(self, place: Place) -> None:
-        generation = self.generation
-        self.after(1, lambda: self._arrive(place) if self.connected and generation == self.generation else None)
+        line = self.line_of.get(place.key)
+        first = line is None
+        if line is None:
+            extra = self.extra if self.extra is not None and self.extra.up else None
+            line = extra if extra is not None and self.rng.randint(0, 1) else self.main
+            assert line is not None
+        if not line.up or self.market.chance(self.faults.unsent_pct):
+            self.clock.after(self.rng.randint(0, 5), lambda: self.tell(ev.CloseNotSent(place.key, "not written")))
+            return
+        if first:
+            self.line_of[place.key] = line
+        self.clock.after(0, lambda: self.tell(ev.CloseSent(place.key)))
+        self.clock.after(1, lambda: self._on_the_wire(place, line))
 
-    def _arrive(self, place: Place) -> None:
-        known = self.close_by_key.get(place.key)
+    def _on_the_wire(self, place: Place, line: Line) -> None:
+        f = self.faults
+        if not line.up and f.surfaces_ms is None:
+            return  # lost with its connection
+        if not line.up and f.surfaces_ms is not None:
+            self.clock.after(f.surfaces_ms, lambda: self._arrive(place, line))
+        elif not self.market.link_up:
+            if f.resubmits_ms is not None:
+                self._resubmit_later(place, line, f.resubmits_ms)
+        else:
+            self._arrive(place, line)
+
+    def _resubmit_later(self, place: Place, line: Line, after_ms: int) -> None:
+        """TWS keeps what it cannot pass on, and sends it when its link is back."""
+        if self.market.link_up:
+            self.clock.after(after_ms, lambda: self._arrive(place, line))
+        else:
+            self.clock.after(10, lambda: self._resubmit_later(place, line, after_ms))
+
+    def _arrive(self, place: Place, line: Line) -> None:
+        known = self.order_of.get(place.key)
         if known is not None:
             if known.open:
                 known.quantity = place.quantity  # the same id again modifies
-                self._status(known)
+                self._said(known)
             else:
-                self.reply(ev.CloseError(place.key, 103, "Duplicate order id"))
+                self.say(line, ev.CloseError(place.key, 103, "Duplicate order id"))
             return
-        if self.silent_left > 0:
-            self.silent_left -= 1
+        fate = self.fates.pop(0) if self.fates else None
+        if fate is SILENCE:
             return
-        if self.rejects_left > 0:
-            self.rejects_left -= 1
-            self.reply(ev.CloseError(place.key, 201, "Order rejected - reason: margin"))
-            return
-        order = Resting(
-            account=place.account,
-            contract=place.contract,
-            action=place.action,
-            quantity=place.quantity,
-            perm_id=100_000 + len(self.orders),
-            client_id=9000,
-            order_id=place.key,
-            order_type=place.order_type.value,
-            order_ref=place.order_ref,
-            key=place.key,
-        )
-        self.close_by_key[place.key] = order
-        self.orders.append(order)
+        if fate is not None:
+            for n in range(fate.repeats):
+                error = ev.CloseError(place.key, fate.code, fate.text)
+                self.say(line, error, fate.after_ms * (n + 1), in_order=False)
+            if not fate.lives:
+                return
+        order = self.order_of[place.key] = self.market.accept(place, line.client_id)
         if place.contract.con_id in self.faults.queued and place.order_type is OrderType.MARKET:
             order.status = "PreSubmitted"
-            self.reply(ev.CloseError(place.key, 399, "Your order will not be placed at the exchange until 09:30"))
+            self.say(line, ev.CloseError(place.key, 399, "Your order will not be placed at the exchange until 09:30"))
             return
-        self._status(order)
-        stuck = place.contract.con_id in self.faults.never_fills | self.faults.no_bid
-        if not stuck:
-            self.after(self.rng.randint(*self.faults.fill_ms), lambda: self._fill_some(order))
-
-    def _fill_some(self, order: Resting) -> None:
-        if not order.open:
-            return
-        left = order.quantity - order.filled
-        part = min(left, Decimal(self.rng.randint(1, 3))) if self.faults.partial else left
-        self._fill(order, part)
-        if order.open:
-            self.after(self.rng.randint(*self.faults.fill_ms), lambda: self._fill_some(order))
-
-    def _fill(self, order: Resting, quantity: Decimal) -> None:
-        key = (order.account, order.contract.con_id)
-        signed = quantity if order.action == "BUY" else -quantity
-        before = self.positions.get(key, ZERO)
-        after = before + signed
-        if order.key is not None and (before * after < 0 or abs(after) > abs(before)):
-            self.violations.append(f"{self.now_ns / 1e6:.0f} ms: {key} went from {before} to {after} by our own order")
-        self.positions[key] = after
-        self.count += 1
-        heapq.heappush(self.shown, (self.now_ns + self.faults.position_lag_ms * MS, self.count, key, after))
-        order.filled += quantity
-        if order.filled >= order.quantity:
-            order.status = "Filled"
-        execution = ExecutionFact(
-            exec_id=f"0001.{len(self.executions):04}.01",
-            account=order.account,
-            con_id=order.contract.con_id,
-            quantity=signed,
-            price=Decimal(10),
-            perm_id=order.perm_id,
-            client_id=order.client_id,
-            order_id=order.order_id,
-            order_ref=order.order_ref,
-        )
-        self.executions.append(execution)
-        if order.key is not None:
-            self.reply(ev.CloseFill(order.key, execution))
-            self._status(order)
+        self.clock.after(self.rng.randint(*self.faults.acknowledge_ms), lambda: self._said(order))
+        self.market.work(order)
 
     def _cancel_close(self, key: int) -> None:
-        order = self.close_by_key.get(key)
+        order = self.order_of.get(key)
+        line = self.line_of[key] if self.line_of[key].up else self.main
         if order is None:
-            self.reply(ev.CloseError(key, 10147, "OrderId that needs to be cancelled is not found"))
+            self.say(line, ev.CloseError(key, 10147, "OrderId that needs to be cancelled is not found"))
         elif order.open:
-            self._cancelled(order)
+            self.market.cancel(order)
+            self.say(line, ev.CloseError(key, 202, "Order Canceled - reason:"))
         else:
-            self.reply(ev.CloseError(key, 10148, "cannot be cancelled, state: Filled"))
+            self.say(line, ev.CloseError(key, 10148, "cannot be cancelled, state: Filled"))
 
     # judgement -------------------------------------------------------------------------------------------------------
 
-    @property
-    def truly_flat(self) -> bool:
-        return all(q == 0 for q in self.positions.values()) and not any(o.open for o in self.orders)
+    def _check_place(self, place: Place) -> None:
+        main = self.main
+        wrong = {
+            "without the right to close": not self._may_close,
+            "while disconnected": main is None or not main.up,
+            "while TWS's link is down": not self._link_told,
+            "without account, conId or exchange": not (
+                place.account and place.contract.con_id > 0 and place.contract.exchange
+            ),
+            "with no positive quantity": place.quantity <= 0,
+            "with a fraction": place.contract.sec_type not in ("CASH", "CRYPTO") and place.quantity % 1 != 0,
+            "with a price that does not fit its type": (place.limit_price is None)
+            != (place.order_type is OrderType.MARKET),
+            "without a mark": not place.order_ref.startswith("QEKILL-t-"),
+        }
+        self.violations.extend(f"{self.now_ns / MS:.0f} ms: Place {what}: {place}" for what in wrong if wrong[what])
+        if place.key not in self.line_of:
+            self.market.known_at_place[(place.account, place.contract.con_id)] = self.known_ns
 
     def _check_claim(self) -> None:
-        if self.machine.report().flat and not self.truly_flat:
-            self.violations.append(f"claimed flat with {self.positions} and {self.open_orders()}")
+        """FLAT must be true, but for what happened after the last look."""
+        surprised = any(at_ns >= self.known_ns for at_ns, _ in self.market.surprises)
+        if self.machine.report().flat and not self.market.flat and not surprised:
+            still = [o for o in self.market.orders if o.open]
+            self.violations.append(f"{self.now_ns / MS:.0f} ms: claimed flat with {self.market.positions} and {still}")
+
+
+def _close_key(order_ref: str) -> int | None:
+    """The key of one of this kill's closing orders, by its orderRef."""
+    head, _, number = order_ref.rpartition("-")
+    return int(number) if head == "QEKILL-t" else None
+
+
+DEADLINE_LONG_NS = 120 * SECOND

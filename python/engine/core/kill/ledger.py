@@ -2,11 +2,23 @@
 
 The law: position now = position at the base read + executions since. Where a read obeys it, the read is believed.
 Where it does not, either the feed is late, or something moved the position without an execution; until that is
-settled only the quantity that is safe under *both* views may be closed. Pure; times are arguments.
+settled only the quantity that is safe under *both* views may be closed, and nothing counts as flat. Pure; times are
+arguments.
+
+How long a position must stand, read after read, before it is believed:
+
+| the read …                                              | believed …                                       |
+| ------------------------------------------------------- | ------------------------------------------------ |
+| obeys the law                                            | at once                                          |
+| obeys it, but a trade may not show in it yet             | after `settle_ns`                                |
+| breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
+| looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
+| looks like a late view that misses our own fills         | never: a second close could cross zero           |
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
@@ -18,6 +30,7 @@ Key: TypeAlias = tuple[str, int]
 """(account, conId)."""
 
 ZERO = Decimal(0)
+DOUBT_READS = 3
 
 
 @dataclass(slots=True)
@@ -25,15 +38,18 @@ class _Account:
     """One contract in one account."""
 
     contract: Contract
-    position: Decimal = ZERO  # as last read
-    read_at_ns: int = 0
-    base: Decimal = ZERO  # a position that was believed …
+    base: Decimal  # a position that was believed …
+    settled: bool  # False: a trade that no execution tells of may not show in the reads yet
     base_foreign: Decimal = ZERO  # … and the executions it already contains
     base_own: Decimal = ZERO
-    unsettled_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
+    position: Decimal = ZERO  # as last read
+    first_seen: Decimal = ZERO  # the first position that was not zero
+    doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
-    first_seen: Decimal = ZERO
-    settled: bool = True  # False: first read while a recent execution may not show in it yet
+
+    @property
+    def doubted(self) -> bool:
+        return not self.settled or self.doubted_since_ns is not None
 
 
 @dataclass(slots=True)
@@ -42,6 +58,7 @@ class Ledger:
 
     settle_ns: int
     doubt_ns: int
+    late_feed_ns: int
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)  # by execution identity
     _before: dict[Key, Decimal] | None = None  # sums of the first list: trades of the day before the kill
@@ -51,11 +68,6 @@ class Ledger:
     _recent: set[Key] = field(default_factory=set)
     _read: bool = False
     executions_known: bool = False
-
-    @property
-    def read(self) -> bool:
-        """True once a complete list of positions has been seen."""
-        return self._read
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -74,9 +86,12 @@ class Ledger:
             if identity in self._own_executions:
                 continue
             key = (execution.account, execution.con_id)
-            if identity not in self._foreign and execution.recent:
+            if self._before is None and execution.recent:
                 self._recent.add(key)
             self._foreign[identity] = (key, execution.quantity)
+        if self._before is None:
+            for key in self._recent:
+                self.unsettle(key)  # read before the first list of executions: it may miss them
         self._sum_up()
         self.executions_known = True
 
@@ -86,66 +101,70 @@ class Ledger:
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
-        seen: dict[Key, PositionFact] = {}
-        for fact in listed:
-            key = (fact.account, fact.contract.con_id)
-            seen[key] = fact
-        foreign = self._since
+        seen = {(fact.account, fact.contract.con_id): fact for fact in listed}
         for key, fact in seen.items():
             if key not in self._accounts:
-                # what the first complete list did not name was at zero then
-                self._accounts[key] = _Account(
-                    contract=fact.contract,
-                    base=ZERO if self._read else fact.quantity,
-                    first_seen=fact.quantity,
-                    settled=self._read or key not in self._recent,
-                )
+                self._open(key, fact.contract, fact.quantity)
+        for key in self._traded():
+            if key not in self._accounts:  # a trade that no position shows: the feed may be late
+                self._open(key, Contract(con_id=key[1]), ZERO)
         self._read = True
         for key, account in self._accounts.items():
             quantity = seen[key].quantity if key in seen else ZERO
-            self._judge(key, account, quantity, foreign.get(key, ZERO), now_ns)
+            if account.first_seen == ZERO and key in seen:
+                account.contract, account.first_seen = seen[key].contract, quantity
+            self._judge(key, account, quantity, now_ns)
 
-    def _judge(self, key: Key, account: _Account, quantity: Decimal, foreign: Decimal, now_ns: int) -> None:
+    def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
+        """What the first complete list did not name was at zero then."""
+        settled = key not in self._recent and (self._read or self.executions_known)
+        self._accounts[key] = _Account(contract, base=ZERO if self._read else quantity, settled=settled)
+
+    def _traded(self) -> Iterable[Key]:
+        return (*self._recent, *(key for key, quantity in self._since.items() if quantity != ZERO))
+
+    def unsettle(self, key: Key) -> None:
+        """Something may have traded here that neither executions nor statuses tell of: let a late feed catch up."""
+        account = self._accounts.get(key)
+        if account is not None:
+            account.settled = False
+            account.doubted_since_ns = None
+
+    def _judge(self, key: Key, account: _Account, quantity: Decimal, now_ns: int) -> None:
         """Believe the read, or start (or go on) doubting it."""
-        agreeing = quantity == account.position and account.unsettled_since_ns is not None
+        agreeing = quantity == account.position and account.doubted_since_ns is not None
         account.position = quantity
-        account.read_at_ns = now_ns
-        lawful = quantity == self._expected(key, account, foreign)
+        lawful = quantity == self.expected(key)
         if lawful and account.settled:
-            self._believe(key, account, foreign)
+            self._believe(key, account)
             return
-        if not agreeing:
-            account.unsettled_since_ns = now_ns
-            account.agreeing_reads = 1
-            return
+        if account.doubted_since_ns is None or not agreeing:
+            account.doubted_since_ns = now_ns
+            account.agreeing_reads = 0
         account.agreeing_reads += 1
-        stood_ns = now_ns - account.unsettled_since_ns if account.unsettled_since_ns is not None else 0
-        if lawful:
-            enough = stood_ns >= self.settle_ns
-        else:
-            enough = stood_ns >= self.doubt_ns and account.agreeing_reads >= 3 and self._may_believe(key, account)
-        if enough:
-            self._believe(key, account, foreign)
+        patience_ns = self.settle_ns if lawful else self._patience_ns(key, account)
+        if patience_ns is None or now_ns - account.doubted_since_ns < patience_ns:
+            return
+        if lawful or account.agreeing_reads >= DOUBT_READS:
+            self._believe(key, account)
 
-    def _may_believe(self, key: Key, account: _Account) -> bool:
-        """May a position that executions do not explain be believed after all?
-
-        Not if it looks like a late view of our own fills, that is, lies between the position before them and the
-        position after them: then a second close could cross zero. Zero is always believed: nothing is sent for it.
-        """
+    def _patience_ns(self, key: Key, account: _Account) -> int | None:
+        """How long a position that executions do not explain must stand; None: it is never believed."""
         own = self._own.get(key, ZERO) - account.base_own
-        if account.position == ZERO or own == ZERO:
-            return True
-        low, high = sorted((account.base, account.base + own))
-        return not low <= account.position <= high
+        foreign = self._since.get(key, ZERO) - account.base_foreign
+        low = account.base + min(own, ZERO) + min(foreign, ZERO)
+        high = account.base + max(own, ZERO) + max(foreign, ZERO)
+        if not low <= account.position <= high:
+            return self.doubt_ns
+        # a feed that misses some of the fills would look like this; for zero at least nothing is sent
+        return self.late_feed_ns if own == ZERO or account.position == ZERO else None
 
-    def _believe(self, key: Key, account: _Account, foreign: Decimal) -> None:
+    def _believe(self, key: Key, account: _Account) -> None:
         account.base = account.position
-        account.base_foreign = foreign
+        account.base_foreign = self._since.get(key, ZERO)
         account.base_own = self._own.get(key, ZERO)
         account.settled = True
-        account.unsettled_since_ns = None
-        account.agreeing_reads = 0
+        account.doubted_since_ns = None
 
     def _sum_up(self) -> None:
         sums: dict[Key, Decimal] = {}
@@ -156,15 +175,18 @@ class Ledger:
         before = self._before
         self._since = {key: total - before.get(key, ZERO) for key, total in sums.items()}
 
-    def _expected(self, key: Key, account: _Account, foreign: Decimal) -> Decimal:
+    def expected(self, key: Key) -> Decimal:
+        """The position by the law."""
+        account = self._accounts[key]
         own = self._own.get(key, ZERO) - account.base_own
-        return account.base + own + foreign - account.base_foreign
+        return account.base + own + self._since.get(key, ZERO) - account.base_foreign
 
     def seen(self) -> tuple[Key, ...]:
-        """Every contract seen since the kill began, in the order first seen."""
+        """Every contract held or traded since the kill began, in the order first seen."""
         return tuple(self._accounts)
 
     def contract(self, key: Key) -> Contract:
+        """Only its conId is known where no position list has named it yet."""
         return self._accounts[key].contract
 
     def position(self, key: Key) -> Decimal:
@@ -177,14 +199,14 @@ class Ledger:
 
     def doubtful(self, key: Key) -> bool:
         """True while the last read of this contract is not believed."""
-        return self._accounts[key].unsettled_since_ns is not None
+        return self._accounts[key].doubted
 
     def closable(self, key: Key) -> Decimal:
         """Signed position that may be closed now without crossing zero, whichever view is right."""
         account = self._accounts[key]
         if not account.settled:
             return ZERO
-        expected = self._expected(key, account, self._since.get(key, ZERO))
+        expected = self.expected(key)
         position = account.position
         if position * expected <= 0:
             return ZERO
@@ -192,4 +214,4 @@ class Ledger:
 
     def all_zero(self) -> bool:
         """True when every contract read so far is at zero and none is in doubt."""
-        return self._read and all(a.position == ZERO and a.unsettled_since_ns is None for a in self._accounts.values())
+        return self._read and all(a.position == ZERO and not a.doubted for a in self._accounts.values())

@@ -65,7 +65,11 @@ class KillMachine:
         self.settings = settings or KillSettings()
         self._wall_offset_ns = wall_offset_ns
         self._evidence = Evidence(0)
-        self._ledger = Ledger(settle_ns=self.settings.settle_ns, doubt_ns=self.settings.doubt_ns)
+        self._ledger = Ledger(
+            settle_ns=self.settings.settle_ns,
+            doubt_ns=self.settings.doubt_ns,
+            late_feed_ns=self.settings.late_feed_ns,
+        )
         self._closing = Closing(kill_id, self.settings, self._ledger)
         self._surveyor = Surveyor(self.settings.executions_patience_ns)
         self._accounts: tuple[str, ...] = ()
@@ -190,6 +194,9 @@ class KillMachine:
             case ev.NoQuote(con_id, why):
                 self._closing.heard_quote(con_id, None, now_ns, why)
             case ev.PositionChanged():
+                self._survey_soon(now_ns)
+            case ev.OrderSeen():
+                self._clean_since_ns = None  # half a proof is none when an order shows up
                 self._survey_soon(now_ns)
             case ev.CloseError(_, 321, text) | ev.Notice(321, text) if "read-only" in text.lower():
                 self._closing.heard(event, now_ns, self._surveyor.serial)
