@@ -6,10 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.config.card import write_card
 from engine.config.places import FILE_NAME, config_file, state_folder
 from engine.config.problems import ConfigError
-from engine.config.reader import load, plan_of
+from engine.config.reader import leave_card, load
 from engine.config.template import as_toml, template
 
 EXIT_PROBLEMS = 1
@@ -28,7 +27,7 @@ def config(arguments: argparse.Namespace) -> int:
         print(f"{len(error.problems)} to put right. Until then `qe kill` uses what it can read.", file=sys.stderr)
         return EXIT_PROBLEMS
     if path is not None:
-        write_card(Path(path).read_bytes(), plan_of(in_force))
+        leave_card(path)
     if arguments.action == "show":
         print(f"# {path or 'no file: these are the defaults'}")
         print(f"# state folder: {state_folder()}\n")

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from engine.config.card import KillPlan, Place, default_plan
+from engine.config.card import KillPlan, Place, default_plan, write_card
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
 from engine.config.problems import ConfigError, Lines, Problem, nearest
 
@@ -45,14 +45,14 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
 
 def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> KillPlan:
     """The kill's plan as far as the file is certain, with the default logins for what is not. Never raises for it."""
+    unreadable: list[Problem] = []
     try:
-        reading = interpret(_text_of(path), environ, source=path or "")
+        text = _text_of(path)
     except (OSError, UnicodeDecodeError) as error:
-        plan = default_plan()
-        plan.faults.append(_unreadable(error).render(path or ""))
-        return plan
+        text, unreadable = "", [_unreadable(error)]
+    reading = interpret(text, environ, source=path or "")
     plan = plan_of(reading.config)
-    plan.faults += [problem.render(path or "environment") for problem in reading.problems]
+    plan.faults += [problem.render(path or "environment") for problem in (*unreadable, *reading.problems)]
     if not reading.certain:
         _add_defaults(plan)
     return plan
@@ -62,6 +62,16 @@ def plan_of(config: Config) -> KillPlan:
     """What a kill needs of a configuration."""
     places = [Place(login.name, login.mode, login.host, login.port) for login in config.logins]
     return KillPlan(places, config.kill.client_id, config.kill.deadline_s, config.kill.watch_s)
+
+
+def leave_card(path: str) -> bool:
+    """Leave a strike card for this file, if it is without fault: the next kill then needs no parser."""
+    try:
+        written = Path(path).read_bytes()
+        reading = interpret(written.decode("utf-8"), {}, source=path)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return not reading.problems and write_card(written, plan_of(reading.config))
 
 
 def _add_defaults(plan: KillPlan) -> None:

@@ -101,7 +101,7 @@ def _judge_login(told: ToldLogin, truth: LoginTruth, expect: Expect) -> list[Fin
         findings.append(Finding(name, f"ended {told.outcome.value}, expected {expected}"))
     if told.outcome is LoginOutcome.RESIDUE and expect.reasons:
         reasons = {item.reason.value for item in told.residue}
-        if not reasons & set(expect.reasons):
+        if not reasons <= set(expect.reasons):
             findings.append(
                 Finding(name, f"names the reasons {', '.join(sorted(reasons))}, expected {', '.join(expect.reasons)}")
             )

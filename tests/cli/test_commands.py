@@ -1,0 +1,56 @@
+"""The other commands: version, help, config, and what is told of wrong arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.simulated import qe
+from engine import __version__
+from engine.config.template import template
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    assert qe("version", home=tmp_path).stdout == f"quant-engine {__version__}\n"
+    for words in ([], ["help"], ["--help"]):
+        done = qe(*words, home=tmp_path)
+        assert done.returncode == 0
+        assert all(f"qe {command} " in done.stdout for command in ("kill", "drill", "sim", "config"))
+
+
+@pytest.mark.parametrize("words", [["kil"], ["drill", "--scenario"], ["config"], ["config", "mend"]])
+def test_wrong_arguments_exit_with_64_and_show_the_usage(tmp_path: Path, words: list[str]) -> None:
+    done = qe(*words, home=tmp_path)
+    assert done.returncode == 64
+    assert "usage: qe" in done.stderr
+
+
+def test_config_init_writes_the_documented_file_once(tmp_path: Path) -> None:
+    assert qe("config", "init", home=tmp_path).returncode == 0
+    assert (tmp_path / "quant-engine.toml").read_text(encoding="utf-8") == template()
+    again = qe("config", "init", home=tmp_path)
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_config_check_tells_every_problem_and_leaves_a_card_when_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "quant-engine.toml"
+    path.write_text('[logins.paper]\nmode = "paper"\nprot = 1\n[kill]\ndedline_s = 1\n', encoding="utf-8")
+    done = qe("config", "check", home=tmp_path)
+    assert done.returncode == 1
+    assert "'port'" in done.stderr and "'deadline_s'" in done.stderr and "2 to put right" in done.stderr
+    path.write_text('[logins.paper]\nmode = "paper"\n', encoding="utf-8")
+    done = qe("config", "check", home=tmp_path)
+    assert done.returncode == 0 and "all is well, 1 login" in done.stdout
+    assert (tmp_path / "strike-card").exists()
+
+
+def test_config_show_prints_what_is_in_force(tmp_path: Path) -> None:
+    done = qe("config", "show", home=tmp_path, QE_KILL__DEADLINE_S="33")
+    assert "no file: these are the defaults" in done.stdout
+    assert "port = 7497" in done.stdout and "deadline_s = 33" in done.stdout
+
+
+def test_a_named_configuration_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    done = qe("config", "show", "--config", "nowhere.toml", home=tmp_path)
+    assert done.returncode == 1 and "cannot be read: No such file" in done.stderr

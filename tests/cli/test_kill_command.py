@@ -1,0 +1,279 @@
+"""`qe kill` as an operator meets it: what it does, says, leaves behind, and exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.simulated import PATIENCE_S, environment, qe, simulated, start_qe
+from engine.cli import presses
+
+
+def records(home: Path) -> list[dict[str, object]]:
+    return [json.loads(path.read_text()) for path in sorted((home / "kills").glob("*.json"))]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def unreachable(home: Path) -> None:
+    """A configuration whose only login is not there: its kill tries for some seconds."""
+    (home / "quant-engine.toml").write_text(f'[logins.gone]\nmode = "paper"\nport = {free_port()}\n', encoding="utf-8")
+
+
+def read_until(process: subprocess.Popen[bytes], words: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line.decode():
+            return
+    raise AssertionError(f"it ended without saying {words!r}")
+
+
+def test_every_login_is_flat_and_the_exchange_agrees(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        done = qe("kill", "--reason", "because", home=tmp_path)
+        truth = world.truth()
+    assert (done.returncode, done.stdout.lstrip()[:4]) == (0, "FLAT")
+    assert "because" in done.stdout
+    assert all(login.flat and not login.crossings for login in truth.logins.values())
+    [record] = records(tmp_path)
+    assert record["flat"] is True and record["reason"] == "because"
+
+
+def test_the_timeline_begins_with_the_first_strike(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        done = qe("kill", "--json", home=tmp_path)
+    first, second, third = done.stderr.splitlines()[:3]
+    assert first.startswith("KILL paper 127.0.0.1:")
+    assert all("global cancel sent (client 9000)" in line for line in (second, third))
+    report = json.loads(done.stdout)
+    assert report["flat"] is True
+    for login in report["logins"].values():
+        assert login["timings"]["first_cancel_ms"] < login["timings"]["connected_ms"]
+        assert login["timeline"][0]["kind"] == "cancel_sent"
+
+
+def test_one_login_can_be_killed_alone(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        done = qe("kill", "--login", "PAPER", home=tmp_path)
+        truth = world.truth()
+    assert done.returncode == 0
+    assert truth.logins["paper"].flat
+    assert truth.logins["live"].resting == world.before.logins["live"].resting
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--login", "lvie"], "there is no login 'lvie'; there are: paper, live"),
+        (["--login", "paper", "--login", "lvie"], "there is no login 'lvie'"),
+        (["--dry-run"], "unknown argument '--dry-run'"),
+        (["paper"], "unknown argument 'paper'"),
+        (["--deadline", "soon"], "a number of seconds"),
+        (["--deadline", "nan"], "a number of seconds"),
+        (["--watch=-1"], "a number of seconds"),
+        (["--reason"], "--reason needs a value"),
+    ],
+)
+def test_what_it_does_not_understand_sends_nothing(tmp_path: Path, words: list[str], told: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        port = trap.getsockname()[1]
+        done = qe("kill", *words, home=tmp_path, QE_LOGINS__PAPER__PORT=str(port), QE_LOGINS__LIVE__PORT=str(port + 1))
+        trap.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+    assert done.returncode == 64
+    assert told in done.stderr and "Nothing was sent" in done.stderr and "usage: qe kill" in done.stderr
+
+
+def test_help_is_help(tmp_path: Path) -> None:
+    done = qe("kill", "--help", home=tmp_path)
+    assert done.returncode == 0 and "Exit: 0 every login verified flat" in done.stdout
+
+
+def test_something_left_exits_with_1(tmp_path: Path) -> None:
+    with simulated("weekend", tmp_path) as world:
+        world.config()
+        done = qe("kill", home=tmp_path)
+    assert done.returncode == 1
+    assert "NOT FLAT" in done.stdout.splitlines()[1]
+    assert "1-877-442-2757" in done.stdout
+
+
+def test_an_unreachable_login_exits_with_2_and_delays_nobody(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config(f'[logins.gone]\nmode = "live"\nport = {free_port()}\n[kill]\ndeadline_s = 3\n')
+        done = qe("kill", "--json", home=tmp_path)
+    report = json.loads(done.stdout)
+    assert done.returncode == report["exit_code"] == 2
+    outcomes = {name: login["outcome"] for name, login in report["logins"].items()}
+    assert outcomes == {"paper": "flat", "live": "flat", "gone": "unreachable"}
+    assert report["logins"]["paper"]["timings"]["first_cancel_ms"] < 1000
+
+
+# --- configurations that are wrong ------------------------------------------------------------------------------
+
+
+def test_a_faulty_configuration_is_told_first_and_used_as_far_as_it_goes(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config("[kill]\ndeadline_s = = 3\n")
+        done = qe("kill", home=tmp_path)
+        truth = world.truth()
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("THE CONFIGURATION HAS FAULTS")
+    assert "quant-engine.toml:9: not valid TOML" in lines[1]
+    assert done.returncode == 0
+    assert all(login.flat for login in truth.logins.values())
+
+
+def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        ports = {name: str(login.port) for name, login in world.before.logins.items()}
+        done = qe(
+            "kill",
+            "--config",
+            str(tmp_path / "nowhere.toml"),
+            home=tmp_path,
+            QE_LOGINS__PAPER__PORT=ports["paper"],
+            QE_LOGINS__LIVE__PORT=ports["live"],
+        )
+    assert "nowhere.toml: cannot be read" in done.stderr
+    assert done.returncode == 0
+
+
+def test_a_kill_that_has_read_a_configuration_leaves_a_card_for_the_next(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        config = world.config()
+        qe("kill", home=tmp_path)
+    assert config.read_bytes() in (tmp_path / "strike-card").read_bytes()
+
+
+# --- hands, terminals and signals -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_one_interrupt_or_a_closed_window_does_not_stop_it(tmp_path: Path, number: signal.Signals) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        process = start_qe("kill", home=tmp_path)
+        read_until(process, "global cancel sent")
+        process.send_signal(number)
+        printed, said = process.communicate(timeout=PATIENCE_S)
+        truth = world.truth()
+    assert process.returncode == 0
+    assert b"FLAT" in printed
+    assert (presses.GOES_ON.encode() in said) == (number is signal.SIGINT)
+    assert all(login.flat for login in truth.logins.values())
+
+
+def test_two_interrupts_stop_it_and_it_says_so(tmp_path: Path) -> None:
+    unreachable(tmp_path)
+    process = start_qe("kill", home=tmp_path)
+    read_until(process, "KILL gone")
+    process.send_signal(signal.SIGINT)
+    read_until(process, "The kill goes on")
+    time.sleep(presses.SAME_PRESS_S + 0.05)  # real seconds: a second press is one that comes later
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert b"NOT VERIFIED FLAT" in said
+    [record] = records(tmp_path)
+    assert record["flat"] is False and record["stopped"] == presses.STOPPED
+
+
+def test_sigterm_stops_it_and_it_says_so(tmp_path: Path) -> None:
+    unreachable(tmp_path)
+    process = start_qe("kill", home=tmp_path)
+    read_until(process, "KILL gone")
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 143
+    assert b"NOT VERIFIED FLAT" in said
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_stop_it_and_nothing_is_written_into_the_wire(tmp_path: Path, redirection: str) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        command = shlex.join([sys.executable, "-m", "engine.cli", "kill"])
+        done = subprocess.run(
+            f"{command} {redirection}",
+            shell=True,
+            env=environment(tmp_path),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        truth = world.truth()
+    assert done.returncode == 0
+    assert all(login.flat for login in truth.logins.values())
+    assert len(records(tmp_path)) == 1
+
+
+def test_a_terminal_that_takes_nothing_holds_nothing_up(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 65536)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        process = start_qe("kill", home=tmp_path, stdout=writer, stderr=writer)
+        assert process.wait(PATIENCE_S) == 0
+        truth = world.truth()
+    os.close(reader)
+    os.close(writer)
+    assert all(login.flat for login in truth.logins.values())
+    [record] = records(tmp_path)
+    assert record["flat"] is True
+
+
+def test_a_record_that_cannot_be_kept_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        (tmp_path / "kills").write_text("a file where a folder should be")
+        done = qe("kill", home=tmp_path)
+    assert done.returncode == 0
+    assert "no record of this kill could be left" in done.stderr
+
+
+# --- twice ------------------------------------------------------------------------------------------------------
+
+
+def test_two_terminals_at_once_both_end_flat_and_nothing_crosses_zero(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        both = [start_qe("kill", home=tmp_path) for _ in range(2)]
+        for process in both:
+            process.communicate(timeout=PATIENCE_S)
+        truth = world.truth()
+    assert [process.returncode for process in both] == [0, 0]
+    assert all(login.flat and not login.crossings for login in truth.logins.values())
+
+
+def test_watching_ends_with_everything_verified_once_more(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        done = qe("kill", "--watch", "0.2", home=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.count("all 2 logins verified") == 2
+    assert "Watching for late fills" in done.stderr
