@@ -486,10 +486,10 @@ def test_much_to_send_is_spread_over_four_connections_inside_the_budget_of_each(
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         acknowledge(tws)
         await kill.connect()
-        kill.do(*(place_command(key) for key in range(1, 301)))
+        kill.do(*(place_command(key) for key in range(1, 281)))
         await asyncio.sleep(5)
-        assert len(kill.heard(ev.CloseSent)) == 300
-        assert len({event.key for event in kill.heard(ev.CloseStatus)}) == 300
+        assert len(kill.heard(ev.CloseSent)) == 280
+        assert len({event.key for event in kill.heard(ev.CloseStatus)}) == 280
         by_client: dict[int | None, list[float]] = {}
         for at, peer, request in tws.asked:
             if isinstance(request, requests.PlaceOrder):
@@ -497,9 +497,11 @@ def test_much_to_send_is_spread_over_four_connections_inside_the_budget_of_each(
         assert sorted(by_client, key=str) == [1, 9000, 9001, 9002]
         for times in by_client.values():
             assert max(sum(start <= at < start + 1 for at in times) for start in times) <= RATE_MAX
-        assert max(max(times) for times in by_client.values()) < 1.2
+        assert max(max(times) for times in by_client.values()) < 1.3
+        first_second = [at for at in by_client[1] if at < 1]
+        assert len(first_second) <= RATE_MAX - MAIN_KEEPS  # the rest of the main one's budget is for reads
         refs = [request.order.order_ref for request in tws.requests(requests.PlaceOrder)]
-        assert len(refs) == len(set(refs)) == 300
+        assert len(refs) == len(set(refs)) == 280
 
     run_kill(test)
 

@@ -288,3 +288,32 @@ def test_disconnecting_during_a_kill_waits_for_it(tmp_path: Path) -> None:
         assert world.is_flat()
 
     stage("calm", test)
+
+
+def test_a_manager_whose_loop_was_closed_kills_on_the_next_loop(tmp_path: Path) -> None:
+    """connect in one asyncio.run, kill in another; and a kill whose loop ended hard does not block the next."""
+    made: list[IBKRAccountManager] = []
+
+    async def first(world: World, loop: VirtualLoop) -> None:
+        made.append(manager(loop, tmp_path))
+        await made[0].connect_all()
+        driver_loop_ends = asyncio.ensure_future(made[0].kill_switch("paper", "one"))
+        await asyncio.sleep(0.001)
+        driver_loop_ends.cancel()
+        for driver in made[0]._kills._drivers.values():
+            driver._shrug_off_cancel = _give_in  # type: ignore[method-assign]
+        await world.stop()
+
+    stage("calm", first, strict=False)
+
+    async def second(world: World, _loop: VirtualLoop) -> None:
+        report = await made[0].kill_switch_all("two")
+        assert report.flat
+        assert not any(login.joined for login in report.logins.values())
+        assert world.is_flat()
+
+    stage("calm", second)
+
+
+def _give_in() -> None:
+    raise asyncio.CancelledError

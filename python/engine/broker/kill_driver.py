@@ -106,8 +106,13 @@ class KillDriver:
 
     @property
     def finished(self) -> bool:
-        """The result is there. The kill may still be watching (quarantine)."""
-        return self._result.done()
+        """The result is there, or never will be. The kill may still be watching (quarantine)."""
+        return self._result.done() or self.forsaken
+
+    @property
+    def forsaken(self) -> bool:
+        """Its loop was closed under it: it will do nothing any more."""
+        return not self.over and self._loop.is_closed()
 
     def start(self) -> None:
         """Begin. Somebody may cancel a task before its first step; then it has to be made anew."""
@@ -132,7 +137,9 @@ class KillDriver:
 
     def stop_watching(self) -> None:
         """End the quarantine early: another kill of this login is about to begin."""
-        if self.finished:
+        if self.forsaken:
+            self._lock.release()  # its loop was closed under it: nobody else will
+        elif self.finished:
             self._stopped = True
             self._wake.set()
 

@@ -44,7 +44,9 @@ class Ears:
                 self._tell(ev.BrokerLink(up=False, code=event.code))
             case ErrorMessage() if event.code in BROKER_BACK:
                 self._tell(ev.BrokerLink(up=True, code=event.code))
-            case ErrorMessage() if not reads.owns(event.req_id) and not self._orders.by_order_id(link, event.req_id):
+            case ErrorMessage() if (
+                not reads.owns(event.req_id) and self._orders.by_order_id(link, event.req_id) is None
+            ):
                 self._tell(ev.Notice(event.code, event.text))
             case OrderStatus() if not reads.reading_orders:
                 self._heard_other_order(event.client_id, event.order_id, event.perm_id, event.status, "")

@@ -128,8 +128,8 @@ class Link(asyncio.Protocol):
     # --- using it --------------------------------------------------------------------------------
     @property
     def up(self) -> bool:
-        """TWS takes requests here."""
-        return self._settled.done() and self.failure is None
+        """TWS takes requests here. Never on a loop that was closed under it: nothing would be heard."""
+        return self._settled.done() and self.failure is None and not self._loop.is_closed()
 
     @property
     def version(self) -> int:

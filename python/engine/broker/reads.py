@@ -38,6 +38,7 @@ from engine.wire.salvage import salvage_open_order
 T = TypeVar("T")
 
 _POSITIONS_NOT_YET = 2151
+_ASK_TIME_EVERY_S = 1.0  # while TWS does not tell it
 
 __all__ = ["Complete", "Failed", "Outcome", "Reads", "Then", "answer"]
 
@@ -49,6 +50,7 @@ class Reads:
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._positions_subscribed = False
+        self._ask_time_after = 0.0
         self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._startup_over)
         self._positions = Lists[tuple[PositionFact, ...]](link, "positions", PositionEnd)
         self._completed = Lists[tuple[WorkingOrder, ...]](link, "completed orders", CompletedOrdersEnd)
@@ -174,7 +176,9 @@ class Reads:
 
     def _ask_the_time(self) -> None:
         """Times in an answer mean something only beside the broker's clock."""
-        if self._link.up and self._link.server_now_s() is None:
+        now = self._loop.time()
+        if self._link.up and self._link.server_now_s() is None and now >= self._ask_time_after:
+            self._ask_time_after = now + _ASK_TIME_EVERY_S
             self._link.post(ReqCurrentTime())
 
     def _startup_over(self) -> bool:

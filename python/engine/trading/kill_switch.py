@@ -76,7 +76,7 @@ class KillSwitch:
     def running(self, name: str) -> bool:
         """A kill of this login still has something to do."""
         driver = self._drivers.get(name)
-        return driver is not None and not driver.over
+        return driver is not None and not driver.over and not driver.forsaken
 
     async def press(
         self,
