@@ -102,6 +102,19 @@ def test_a_plain_order_gives_its_what_if_flag_and_cash_quantity(version: int) ->
     assert facts.plain_tail() == PlainTail(True, Decimal("1000.5") if version >= 111 else BLANK)
 
 
+@pytest.mark.parametrize(
+    ("exchange", "order_type", "extra"), [("IBKRATS", "LMT", 1), ("SMART", "PEG MID", 2), ("SMART", "PEGBENCH", 5)]
+)
+def test_a_longer_order_that_lost_as_many_fields_is_not_taken_for_plain(
+    exchange: str, order_type: str, extra: int
+) -> None:
+    asked = PlaceOrder(1, Contract(sec_type="STK", exchange=exchange), Order(action="BUY", order_type=order_type))
+    fields = encode_request(asked, 178).split(b"\0")
+    short = b"\0".join([*fields[:40], *fields[40 + extra :]])
+    assert short.count(0) == 114
+    assert parse_order_facts(short, 178).plain_tail() is None
+
+
 # What may stand in a number's field, and mostly must not.
 ODD_TEXTS = st.one_of(
     st.text("0123456789.-+eE_ ", max_size=12),
