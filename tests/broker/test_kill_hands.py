@@ -22,7 +22,7 @@ from broker.scripted import (
     scripted,
 )
 from broker.test_translate import place
-from engine.broker.fan_out import Way
+from engine.broker.fan_out import MAIN_KEEPS, Way
 from engine.broker.kill_hands import RESOLVE_TRIES, Hands, HandsSettings
 from engine.broker.link import Link, LinkSettings
 from engine.broker.pacing import RATE_MAX

@@ -22,7 +22,7 @@ from engine.core.kill.events import Trouble
 
 EXTRA_MAX = 3
 PER_LINK = 40  # messages that make one more connection worth while
-MAIN_KEEPS = 5  # room on the main connection that is left for reads
+MAIN_KEEPS = 15  # room on the main connection that is left for reads: three or four surveys
 EMERGENCY_FIRST = 9000
 EMERGENCY_TRIES = 8
 _LOOK_AGAIN_S = 0.02
