@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from engine.config.model import KillTable, LoginTable, default_config
@@ -37,3 +39,8 @@ def test_every_key_is_in_the_template() -> None:
 
 def test_what_config_show_prints_reads_back_the_same() -> None:
     assert interpret(as_toml(default_config()), {}, source="").config == default_config()
+
+
+def test_the_documentation_shows_this_very_file() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "configure.md"
+    assert f"```toml\n{template()}```" in page.read_text(encoding="utf-8")

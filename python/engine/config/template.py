@@ -1,6 +1,6 @@
 """A quant-engine.toml that documents itself, written from the model so that the two cannot differ.
 
-`qe config init` writes it and docs/reference/configuration.md shows it (tests/config/test_template.py).
+`qe config init` writes it and docs/how-to/configure.md shows it (tests/config/test_template.py).
 """
 
 from __future__ import annotations
