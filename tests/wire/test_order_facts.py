@@ -102,17 +102,34 @@ def test_a_plain_order_gives_its_what_if_flag_and_cash_quantity(version: int) ->
     assert facts.plain_tail() == PlainTail(True, Decimal("1000.5") if version >= 111 else BLANK)
 
 
+SCALED = Order(scale_price_increment=Decimal(1), scale_auto_reset=BLANK)
+
+
 @pytest.mark.parametrize(
-    ("exchange", "order_type", "extra"), [("IBKRATS", "LMT", 1), ("SMART", "PEG MID", 2), ("SMART", "PEGBENCH", 5)]
+    ("contract", "order", "lost"),
+    [  # the fields that get lost stand where they leave everything that tells a plain order in its place
+        (Contract(exchange="IBKRATS"), Order(), slice(96, 97)),
+        (Contract(), Order(order_type="PEG MID"), slice(96, 98)),
+        (Contract(), Order(order_type="PEGBENCH"), slice(96, 101)),
+        (Contract(sec_type="BAG"), Order(), slice(37, 40)),
+        (Contract(), SCALED, slice(80, 87)),
+    ],
 )
 def test_a_longer_order_that_lost_as_many_fields_is_not_taken_for_plain(
-    exchange: str, order_type: str, extra: int
+    contract: Contract, order: Order, lost: slice
 ) -> None:
-    asked = PlaceOrder(1, Contract(sec_type="STK", exchange=exchange), Order(action="BUY", order_type=order_type))
-    fields = encode_request(asked, 178).split(b"\0")
-    short = b"\0".join([*fields[:40], *fields[40 + extra :]])
-    assert short.count(0) == 114
-    assert parse_order_facts(short, 178).plain_tail() is None
+    fields = encode_request(PlaceOrder(1, contract, order), 178).split(b"\0")
+    del fields[lost]
+    damaged = b"\0".join(fields)
+    assert damaged.count(0) == 114
+    assert parse_order_facts(damaged, 178).plain_tail() is None
+
+
+@pytest.mark.parametrize("version", [144, 178])
+def test_a_last_field_without_an_end_is_refused_at_once(version: int) -> None:
+    payload = encode_request(everyday_orders(Dice(4), 1)[0], version)
+    with pytest.raises(MalformedMessage, match="no end"):
+        parse_order_facts(payload[:-1] + b"5", version)
 
 
 # What may stand in a number's field, and mostly must not.
