@@ -11,7 +11,6 @@ import os
 import socket
 import stat
 import sys
-import tempfile
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
@@ -114,7 +113,7 @@ def login_key(host: str, port: int) -> str:
 def shared_directory() -> Path:
     """One directory for all users and processes, whatever TMPDIR says in each of them."""
     if sys.platform == "win32":
-        return Path(os.environ.get("PROGRAMDATA") or tempfile.gettempdir()) / "quant-engine-locks"
+        return Path(os.environ.get("PROGRAMDATA") or os.environ.get("TEMP") or "C:/Temp") / "quant-engine-locks"
     return Path("/tmp/quant-engine-locks")  # noqa: S108 shared on purpose; links are refused, nothing in it is believed
 
 
