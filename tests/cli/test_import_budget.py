@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import card
-
 OURS = {
     "engine",
     "engine.cli",
@@ -19,7 +17,8 @@ OURS = {
     "engine.cli.kill_arguments",
     "engine.cli.presses",
     "engine.config",
-    "engine.config.card",
+    "engine.config.plan",
+    "engine.config.quick",
     "engine.config.places",
     "engine.wire",
     "engine.wire.opening",
@@ -42,8 +41,8 @@ main()
 """
 
 
-def loaded_before_the_strike(*arguments: str, home: Path) -> set[str]:
-    environ = {**os.environ, "QE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+def loaded_before_the_strike(*arguments: str, home: Path, **more: str) -> set[str]:
+    environ = {**os.environ, "QE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path), **more}
     environ.pop("QE_CONFIG", None)
     command = [sys.executable, "-c", PROBE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=home, timeout=60, check=True)
@@ -57,10 +56,14 @@ def test_the_way_to_the_first_byte_loads_nothing_it_does_not_need(tmp_path: Path
     assert loaded_before_the_strike(*arguments, home=tmp_path) <= OURS | FOREIGN
 
 
-def test_a_configuration_that_was_read_before_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QE_HOME", str(tmp_path))
-    text = b'[logins.paper]\nmode = "paper"\n'
-    (tmp_path / "quant-engine.toml").write_bytes(text)
-    assert "tomllib" in loaded_before_the_strike(home=tmp_path)
-    card.write_card(text, card.default_plan())
+def test_an_ordinary_configuration_costs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "quant-engine.toml").write_text(
+        '[logins.paper]\nmode = "paper"\nport = 7497\n[kill]\ndeadline_s = 60\n'
+    )
     assert loaded_before_the_strike(home=tmp_path) <= OURS | FOREIGN
+    assert loaded_before_the_strike(home=tmp_path, QE_LOGINS__PAPER__PORT="7500") <= OURS | FOREIGN
+
+
+def test_an_extraordinary_one_is_left_to_the_real_reader(tmp_path: Path) -> None:
+    (tmp_path / "quant-engine.toml").write_text("[logins]\npaper = {mode = 'paper'}\n")
+    assert "tomllib" in loaded_before_the_strike(home=tmp_path)

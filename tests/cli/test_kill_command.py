@@ -109,7 +109,7 @@ def test_help_is_help(tmp_path: Path) -> None:
 def test_something_left_exits_with_1(tmp_path: Path) -> None:
     with simulated("weekend", tmp_path) as world:
         world.config()
-        done = qe("kill", home=tmp_path)
+        done = qe("kill", "--deadline", "3", home=tmp_path)
     assert done.returncode == 1
     assert "NOT FLAT" in done.stdout.splitlines()[1]
     assert "1-877-442-2757" in done.stdout
@@ -154,13 +154,6 @@ def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: 
         )
     assert "nowhere.toml: cannot be read" in done.stderr
     assert done.returncode == 0
-
-
-def test_a_kill_that_has_read_a_configuration_leaves_a_card_for_the_next(tmp_path: Path) -> None:
-    with simulated("calm", tmp_path) as world:
-        config = world.config()
-        qe("kill", home=tmp_path)
-    assert config.read_bytes() in (tmp_path / "strike-card").read_bytes()
 
 
 # --- hands, terminals and signals -------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.card import KillPlan, default_plan
 from engine.config.model import default_config
+from engine.config.plan import KillPlan, default_plan
 from engine.config.problems import ConfigError
 from engine.config.reader import interpret, load, plan_for_kill, plan_of
 
@@ -123,14 +123,6 @@ def test_the_kill_uses_both_defaults_when_the_file_cannot_be_read_at_all(tmp_pat
         plan = plan_for_kill(str(path), {})
         assert rows(plan) == rows(default_plan())
         assert "cannot be read" in plan.faults[0]
-
-
-def test_the_plan_without_a_configuration_is_what_the_model_says() -> None:
-    modelled, built_in = plan_of(default_config()), default_plan()
-    for name in ("client_id", "deadline_s", "watch_s", "faults"):
-        assert getattr(modelled, name) == getattr(built_in, name)
-    assert rows(modelled) == rows(built_in)
-    assert [place.mode for place in modelled.places] == [place.mode for place in built_in.places]
 
 
 def test_a_fault_elsewhere_leaves_the_kill_its_logins(tmp_path: Path) -> None:

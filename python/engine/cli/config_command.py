@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.config.places import FILE_NAME, config_file, state_folder
 from engine.config.problems import ConfigError
-from engine.config.reader import leave_card, load
+from engine.config.reader import load
 from engine.config.template import as_toml, template
 
 EXIT_PROBLEMS = 1
@@ -26,8 +26,6 @@ def config(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         print(f"{len(error.problems)} to put right. Until then `qe kill` uses what it can read.", file=sys.stderr)
         return EXIT_PROBLEMS
-    if path is not None:
-        leave_card(path)
     if arguments.action == "show":
         print(f"# {path or 'no file: these are the defaults'}")
         print(f"# state folder: {state_folder()}\n")

@@ -14,7 +14,9 @@ import time
 
 from engine.cli import first_strike, presses
 from engine.cli.kill_arguments import USAGE, BadArgument, KillArguments, parse
-from engine.config import card, places
+from engine.config import places
+from engine.config.plan import KillPlan, default_plan
+from engine.config.quick import read_quickly
 
 EXIT_USAGE = 64  # nothing was sent
 STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the program is loaded meanwhile
@@ -45,7 +47,7 @@ def main(words: list[str]) -> None:
     begin(arguments, plan, strike, hands, pressed_ns)
 
 
-def make_plan(arguments: KillArguments) -> card.KillPlan:
+def make_plan(arguments: KillArguments) -> KillPlan:
     """Which logins, and how: from the arguments over the configuration, as fast as it can be had."""
     plan = find_plan(arguments.config)
     by_name = {place.name.lower(): place for place in plan.places}
@@ -62,13 +64,14 @@ def make_plan(arguments: KillArguments) -> card.KillPlan:
     return plan
 
 
-def find_plan(named: str | None) -> card.KillPlan:
-    """The plan that the configuration comes to; TOML is parsed only where no card knows the answer."""
+def find_plan(named: str | None) -> KillPlan:
+    """The plan that the configuration comes to; the real reader is loaded only where the quick one gives up."""
     path = places.config_file(named)
-    overridden = any(name.startswith(("QE_LOGINS__", "QE_KILL__")) for name in os.environ)
-    if path is None and not overridden:
-        return card.default_plan()
-    plan = None if path is None or overridden else card.read_card_for(path)
+    overrides = {name: text for name, text in os.environ.items() if name.startswith(("QE_LOGINS__", "QE_KILL__"))}
+    if path is None and not overrides:
+        return default_plan()
+    written = b"" if path is None else places.read(path)
+    plan = None if written is None else read_quickly(written, overrides)
     if plan is not None:
         return plan
 

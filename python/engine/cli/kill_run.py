@@ -23,9 +23,8 @@ from engine.cli.first_strike import STRUCK, Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
 from engine.cli.presses import Presses
 from engine.cli.voice import ERR, OUT, Voice
-from engine.config.card import KillPlan, Place
-from engine.config.places import config_file, state_folder
-from engine.config.reader import leave_card
+from engine.config.places import state_folder
+from engine.config.plan import KillPlan, Place
 from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
@@ -97,9 +96,6 @@ class KillRun:
             report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show)
             self._tell(report)
         self._code = max(self._code, report.exit_code)
-        path = config_file(self._arguments.config)
-        if path is not None:
-            leave_card(path)
 
     async def _press(self, manager: IBKRAccountManager, strike: FirstStrike) -> KillReport:
         """The press itself, with whatever the first strike has opened."""

@@ -1,4 +1,4 @@
-"""Where the configuration and the state folder are. Looks, and never creates or reads anything.
+"""Where the configuration and the state folder are. Looks and reads, and never creates anything.
 
 Used on the kill's way to its first byte: it must import nothing that the interpreter has not loaded already.
 """
@@ -38,3 +38,12 @@ def config_file(named: str | None = None) -> str | None:
         if os.path.lexists(candidate):
             return os.path.abspath(candidate)
     return None
+
+
+def read(path: str) -> bytes | None:
+    """What stands in a file; None when it cannot be read, which somebody else then has to tell."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+    except OSError:
+        return None

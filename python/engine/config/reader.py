@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from engine.config.card import KillPlan, Place, default_plan, write_card
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
+from engine.config.plan import KillPlan, Place, default_plan
 from engine.config.problems import ConfigError, Lines, Problem, nearest
 
 OVERRIDE_PREFIXES = ("QE_LOGINS__", "QE_KILL__")
@@ -62,16 +62,6 @@ def plan_of(config: Config) -> KillPlan:
     """What a kill needs of a configuration."""
     places = [Place(login.name, login.mode, login.host, login.port) for login in config.logins]
     return KillPlan(places, config.kill.client_id, config.kill.deadline_s, config.kill.watch_s)
-
-
-def leave_card(path: str) -> bool:
-    """Leave a strike card for this file, if it is without fault: the next kill then needs no parser."""
-    try:
-        written = Path(path).read_bytes()
-        reading = interpret(written.decode("utf-8"), {}, source=path)
-    except (OSError, UnicodeDecodeError):
-        return False
-    return not reading.problems and write_card(written, plan_of(reading.config))
 
 
 def _add_defaults(plan: KillPlan) -> None:

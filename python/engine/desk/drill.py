@@ -21,8 +21,6 @@ from typing import Protocol
 import msgspec
 
 from engine import __version__
-from engine.config.card import KillPlan, Place, write_card
-from engine.config.model import LOCAL, KillTable
 from engine.config.places import FILE_NAME
 from engine.desk.drill_result import DrillResult, Told, judge
 from engine.desk.exchange_truth import Truth
@@ -201,16 +199,10 @@ async def _keep_looking(world: _World, view: View) -> None:
 
 
 def _write_config(home: Path, scenario: Scenario, truth: Truth) -> Path:
-    """The configuration of the drill, and the card that any earlier `qe` command would have left for it."""
-    lines = []
-    plan = KillPlan([], KillTable().client_id, scenario.deadline_s, 0.0)
-    for login in truth.logins.values():
-        lines += [f"[logins.{login.name}]", f'mode = "{login.mode}"', f"port = {login.port}", ""]
-        plan.places.append(Place(login.name, login.mode, LOCAL, login.port))
-    text = "\n".join([*lines, "[kill]", f"deadline_s = {scenario.deadline_s:g}", ""])
+    """The configuration of the drill."""
+    tables = [f'[logins.{login.name}]\nmode = "{login.mode}"\nport = {login.port}\n' for login in truth.logins.values()]
     path = home / FILE_NAME
-    path.write_text(text, encoding="utf-8")
-    write_card(text.encode(), plan, str(home))
+    path.write_text("\n".join([*tables, f"[kill]\ndeadline_s = {scenario.deadline_s:g}\n"]), encoding="utf-8")
     return path
 
 

@@ -1,0 +1,34 @@
+"""What a kill needs of a configuration, and what holds without one.
+
+Used on the kill's way to its first byte: it must import nothing.
+"""
+
+from __future__ import annotations
+
+
+class Place:
+    """A login as a kill needs it."""
+
+    __slots__ = ("host", "mode", "name", "port")
+
+    def __init__(self, name: str, mode: str, host: str, port: int) -> None:
+        self.name, self.mode, self.host, self.port = name, mode, host, port
+
+
+class KillPlan:
+    """All that a kill needs to know before it begins. `faults`: what was wrong with the configuration, in words."""
+
+    __slots__ = ("client_id", "deadline_s", "faults", "places", "watch_s")
+
+    def __init__(self, places: list[Place], client_id: int, deadline_s: float, watch_s: float) -> None:
+        self.places = places
+        self.client_id = client_id  # the first that is tried
+        self.deadline_s = deadline_s
+        self.watch_s = watch_s
+        self.faults: list[str] = []
+
+
+def default_plan() -> KillPlan:
+    """What holds without a configuration. The model's defaults are the same (tests/config/test_quick.py)."""
+    places = [Place("paper", "paper", "127.0.0.1", 7497), Place("live", "live", "127.0.0.1", 7496)]
+    return KillPlan(places, 9000, 120.0, 0.0)

@@ -1,0 +1,161 @@
+"""Read an ordinary quant-engine.toml without a TOML parser, or not at all.
+
+The real reader takes longer to load than all of the kill's first strike. But the file is nearly always plain: tables
+`[logins.NAME]` and `[kill]`, one known key a line, a plain string, number or true. Such a file means one thing only,
+and is read here. At the first line that is anything else this gives up (None), and the real reader does the work.
+
+It must never read a file differently from the real reader (tests/config/test_quick.py compares them over generated
+files), report a fault, or import anything.
+"""
+
+from __future__ import annotations
+
+from engine.config.plan import KillPlan, Place, default_plan
+
+NAME_LENGTH_MAX = 32
+NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+PORTS = {("paper", False): 7497, ("live", False): 7496, ("paper", True): 4002, ("live", True): 4001}
+SECONDS_MAX, CLIENT_ID_MAX, DIGITS_MAX = 86_400, 2_000_000_000, 12
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Value = str | int | float | bool
+    Tables = dict[str, dict[str, Value]]
+
+LOGIN_KEYS = frozenset(("mode", "host", "port", "gateway", "client_id"))
+KILL_KEYS = frozenset(("deadline_s", "watch_s", "client_id"))
+
+
+class _NotPlain(Exception):
+    """Something here is for the real reader."""
+
+
+def read_quickly(written: bytes, overrides: Mapping[str, str]) -> KillPlan | None:
+    """The plan that the file and the environment's overrides come to; None: ask the real reader."""
+    try:
+        tables = _tables(written.decode("utf-8"))
+        if not any(name.startswith("logins.") for name in tables):
+            tables |= {"logins.paper": {"mode": "paper"}, "logins.live": {"mode": "live"}}
+        for variable, text in overrides.items():
+            _override(tables, variable, text)
+        return _plan(tables)
+    except (_NotPlain, UnicodeDecodeError):
+        return None
+
+
+def _tables(text: str) -> Tables:
+    """The plain tables of a plain file."""
+    text = text.replace("\r\n", "\n")
+    if any(sign < " " and sign not in "\t\n" for sign in text) or "\x7f" in text:
+        raise _NotPlain
+    tables: Tables = {}
+    table: dict[str, Value] | None = None
+    for line in text.split("\n"):
+        line = line.strip(" \t")
+        if not line or line[0] == "#":
+            continue
+        if line[0] == "[":
+            name = _uncommented(line)
+            if name[-1] != "]" or name[1:-1] in tables or not _known_table(name[1:-1]):
+                raise _NotPlain
+            table = tables[name[1:-1]] = {}
+            continue
+        key, equals, value = line.partition("=")
+        key = key.strip(" \t")
+        if not equals or table is None or key in table:
+            raise _NotPlain
+        table[key] = _value(value.strip(" \t"))
+    return tables
+
+
+def _known_table(name: str) -> bool:
+    login = name.removeprefix("logins.")
+    if name in ("kill", login):
+        return name == "kill"
+    plain = login.replace("-", "").replace("_", "")
+    return bool(plain) and len(login) <= NAME_LENGTH_MAX and NAME_CHARACTERS.issuperset(login)
+
+
+def _uncommented(text: str) -> str:
+    return text.partition("#")[0].rstrip(" \t")
+
+
+def _value(text: str) -> Value:
+    """A plain string, a whole number, a number with a point, true or false."""
+    if text[:1] == '"':
+        inside, _, behind = text[1:].partition('"')
+        if "\\" in inside or _uncommented(behind.strip(" \t")) or text[:3] == '"""':
+            raise _NotPlain
+        return inside
+    text = _uncommented(text)
+    if text in ("true", "false"):
+        return text == "true"
+    whole, point, part = text.partition(".")
+    digits = whole + part
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= DIGITS_MAX):
+        raise _NotPlain
+    if not whole or (point and not part) or (whole[0] == "0" and whole != "0"):
+        raise _NotPlain
+    return float(text) if point else int(text)
+
+
+def _override(tables: Tables, variable: str, text: str) -> None:
+    """Lay one `QE_KILL__KEY` or `QE_LOGINS__NAME__KEY` over the tables."""
+    *parts, key = variable.removeprefix("QE_").split("__")
+    table = ".".join(parts).lower()
+    found = [name for name in tables if name.lower() == table]
+    if len(found) > 1 or (not found and table != "kill"):
+        raise _NotPlain
+    tables.setdefault(found[0] if found else "kill", {})[key.lower()] = _value(text)
+
+
+def _plan(tables: Tables) -> KillPlan:
+    """The plan, if every value is one that the real reader takes."""
+    plan = default_plan()
+    kill = tables.pop("kill", {})
+    _check(kill, KILL_KEYS)
+    plan.client_id = _whole(kill, "client_id", 0, CLIENT_ID_MAX, plan.client_id)
+    plan.deadline_s = _seconds(kill, "deadline_s", plan.deadline_s)
+    plan.watch_s = _seconds(kill, "watch_s", plan.watch_s)
+    if not plan.deadline_s:
+        raise _NotPlain
+    plan.places = [_place(name.removeprefix("logins."), table) for name, table in tables.items()]
+    names = {place.name.lower() for place in plan.places}
+    sites = {
+        ("127.0.0.1" if place.host.lower() == "localhost" else place.host.lower(), place.port) for place in plan.places
+    }
+    if len(names) < len(plan.places) or len(sites) < len(plan.places):
+        raise _NotPlain
+    return plan
+
+
+def _place(name: str, table: dict[str, Value]) -> Place:
+    _check(table, LOGIN_KEYS)
+    mode, host, gateway = table.get("mode"), table.get("host", "127.0.0.1"), table.get("gateway", False)
+    if not isinstance(mode, str) or not isinstance(host, str) or not isinstance(gateway, bool):
+        raise _NotPlain
+    if mode not in ("paper", "live") or not host:
+        raise _NotPlain
+    _whole(table, "client_id", 0, CLIENT_ID_MAX, 0)
+    return Place(name, mode, host, _whole(table, "port", 1, 65535, PORTS[mode, gateway]))
+
+
+def _check(table: dict[str, Value], known: frozenset[str]) -> None:
+    if not known.issuperset(table):
+        raise _NotPlain
+
+
+def _whole(table: dict[str, Value], key: str, least: int, most: int, default: int) -> int:
+    value = table.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise _NotPlain
+    return value
+
+
+def _seconds(table: dict[str, Value], key: str, default: float) -> float:
+    value = table.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SECONDS_MAX:
+        raise _NotPlain
+    return float(value)

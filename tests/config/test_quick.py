@@ -1,0 +1,155 @@
+"""The quick reader reads what the real reader reads, or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config.model import GATEWAY_PORTS, TWS_PORTS, default_config
+from engine.config.plan import KillPlan, default_plan
+from engine.config.quick import PORTS, read_quickly
+from engine.config.reader import interpret, plan_of
+from engine.config.template import template
+
+NAMES = ["paper", "live", "Paper", "a-b", "x_1", "--", "", "p p", "'q'", "ü", "n" * 33]
+HEADERS = [
+    *(f"[logins.{name}]" for name in NAMES),
+    "[kill]",
+    "[kil]",
+    "[logins]",
+    "[[logins.paper]]",
+    "[kill] # c",
+    "[ kill ]",
+]
+KEYS = ["mode", "host", "port", "gateway", "client_id", "deadline_s", "watch_s", "prot", '"mode"', "a.b", ""]
+VALUES = [
+    *(
+        '"paper"',
+        '"live"',
+        '"papr"',
+        "'paper'",
+        '""',
+        '"127.0.0.1"',
+        '"localhost"',
+        '"LOCALHOST"',
+        '"a\\nb"',
+        '"a#b"',
+        '"x"y"',
+    ),
+    *(
+        "7497",
+        "7496",
+        "0",
+        "65535",
+        "65536",
+        "007",
+        "-1",
+        "+1",
+        "1_000",
+        "0x10",
+        "1e3",
+        "1.5",
+        "1.",
+        ".5",
+        "0.0",
+        "120",
+    ),
+    *(
+        "86400",
+        "86401",
+        "true",
+        "false",
+        "True",
+        "inf",
+        "nan",
+        "1979-05-27",
+        "[1]",
+        "{}",
+        "",
+        "1 # c",
+        '"live" # "c"',
+        '"""x"""',
+    ),
+]
+LINES = st.one_of(
+    st.sampled_from(HEADERS),
+    st.builds(lambda key, value: f"{key} = {value}", st.sampled_from(KEYS), st.sampled_from(VALUES)),
+    st.sampled_from(
+        ["", "# a comment", "  \t", "port=7497", "\tport\t=\t7497\t", "nonsense", '"""', "port = 7497\r", "\x01"]
+    ),
+)
+SOUND = st.builds(
+    lambda name, mode, keys: "\n".join([f"[logins.{name}]", f'mode = "{mode}"', *keys]),
+    st.sampled_from(["paper", "live", "a-b", "X"]),
+    st.sampled_from(["paper", "live"]),
+    st.lists(st.sampled_from(["port = 7500", "gateway = true", 'host = "10.0.0.9"', "client_id = 5"]), unique=True),
+)
+OVERRIDES = st.dictionaries(
+    st.sampled_from(
+        ["QE_LOGINS__PAPER__PORT", "QE_LOGINS__A-B__HOST", "QE_KILL__DEADLINE_S", "QE_KILL__", "QE_LOGINS__X"]
+    ),
+    st.sampled_from(["7498", "60", "paper", '"paper"', "10.0.0.1", "", "true"]),
+    max_size=2,
+)
+
+
+def content(plan: KillPlan) -> object:
+    places = [(place.name, place.mode, place.host, place.port) for place in plan.places]
+    return places, plan.client_id, plan.deadline_s, plan.watch_s
+
+
+def agree(text: str, overrides: dict[str, str]) -> bool:
+    """Whether the quick reader answered; if it did, the real one must say the same and find no fault."""
+    plan = read_quickly(text.encode(), overrides)
+    if plan is None:
+        return False
+    reading = interpret(text, overrides, source="")
+    assert not reading.problems
+    assert content(plan) == content(plan_of(reading.config))
+    return True
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(LINES, max_size=8).map("\n".join), OVERRIDES)
+def test_it_never_reads_anything_differently(text: str, overrides: dict[str, str]) -> None:
+    agree(text, overrides)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SOUND, max_size=3).map("\n".join), st.lists(LINES, max_size=1).map("\n".join), OVERRIDES)
+def test_it_never_reads_a_nearly_sound_file_differently(sound: str, more: str, overrides: dict[str, str]) -> None:
+    agree(f"{sound}\n{more}\n", overrides)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing\n",
+        template(),
+        '[logins.paper]\nmode = "paper"\nport = 7497 # TWS\n\n[kill]\ndeadline_s = 60.5\n',
+        '[logins.far]\r\nmode = "live"\r\nhost = "192.168.1.20"\r\ngateway = true\r\n',
+    ],
+)
+def test_it_reads_every_ordinary_file(text: str) -> None:
+    assert agree(text, {})
+    assert agree(text, {"QE_KILL__DEADLINE_S": "30"})
+
+
+def test_it_gives_up_on_what_is_no_text() -> None:
+    assert read_quickly(b"\xff\xfe", {}) is None
+
+
+def test_what_it_knows_by_itself_is_what_the_model_says() -> None:
+    assert content(default_plan()) == content(plan_of(default_config()))
+    assert {
+        (mode, gateway): ports[mode] for gateway, ports in ((False, TWS_PORTS), (True, GATEWAY_PORTS)) for mode in ports
+    } == PORTS
+
+
+def test_it_is_quick(tmp_path: Path) -> None:
+    """A file of a thousand comments is still read, not feared."""
+    assert agree("# a\n" * 1000 + '[logins.paper]\nmode = "paper"\n', {})
