@@ -20,6 +20,9 @@ class StubLink:
         self.client_id = client_id
         self.next_id = next_id
 
+    def take_ids_from(self, first: int) -> None:
+        self.next_id = max(self.next_id, first)
+
     def take_id(self) -> int:
         self.next_id += 1
         return self.next_id - 1
@@ -50,16 +53,17 @@ def test_a_perm_id_once_met_names_the_order_ever_after() -> None:
     assert find(orders, client_id=1, order_id=10, perm_id=901) is None  # the id was used again: another order
 
 
-def test_an_order_id_used_again_on_a_new_connection_belongs_to_the_newer_order() -> None:
+def test_an_order_id_is_never_used_twice_although_tws_begins_again() -> None:
     orders, link = make()
-    orders.assign(place(key=1, order_ref="a"), link)
-    again: Any = StubLink(1, 10)
-    orders.assign(place(key=2, order_ref="b"), again)
-    assert find(orders, client_id=1, order_id=10) == 2
-    assert orders.by_order_id(link, 10) is None
-    assert orders.by_order_id(again, 10) == 2
-    assert orders.first_unused_id(1) == 11
-    assert orders.first_unused_id(5) == 1
+    first = orders.assign(place(key=1, order_ref="a"), link)
+    after_restart: Any = StubLink(1, 10)
+    second = orders.assign(place(key=2, order_ref="b"), after_restart)
+    other_client: Any = StubLink(9000, 1)
+    third = orders.assign(place(key=3, order_ref="c"), other_client)
+    assert (first.order_id, second.order_id, third.order_id) == (10, 11, 1)
+    assert orders.by_order_id(link, 10) == 1
+    assert orders.by_order_id(after_restart, 10) is None  # an error there is not about an order sent elsewhere
+    assert orders.by_order_id(after_restart, 11) == 2
     assert orders.on(link) == [1]
 
 

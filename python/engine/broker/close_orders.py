@@ -32,13 +32,19 @@ class CloseOrders:
         self._by_ref: dict[str, int] = {}
         self._by_perm_id: dict[int, int] = {}
         self._perm_id_of: dict[int, int] = {}
+        self._unused: dict[int, int] = {}  # the lowest order id not used yet, by client id
 
     def assign(self, place: Place, link: Link) -> Placed:
-        """Give a new closing order its connection and its order id, for good."""
+        """Give a new closing order its connection and its order id, for good.
+
+        TWS may begin again at a number it has given before (after a restart); this kill never does.
+        """
+        link.take_ids_from(self._unused.get(link.client_id, 0))
         placed = Placed(place.key, place.order_ref, link, link.client_id, link.take_id())
         self._placed[place.key] = placed
         self._by_ids[placed.client_id, placed.order_id] = place.key
         self._by_ref[place.order_ref] = place.key
+        self._unused[placed.client_id] = placed.order_id + 1
         return placed
 
     def get(self, key: int) -> Placed | None:
@@ -47,10 +53,6 @@ class CloseOrders:
     def on(self, link: Link) -> list[int]:
         """The orders that were sent on this connection."""
         return [key for key, placed in self._placed.items() if placed.link is link]
-
-    def first_unused_id(self, client_id: int) -> int:
-        """Above every order id this kill has used under the client id."""
-        return max((p.order_id for p in self._placed.values() if p.client_id == client_id), default=0) + 1
 
     def by_order_id(self, link: Link, order_id: int) -> int | None:
         """The order an error on this connection names."""

@@ -154,7 +154,6 @@ class Hands:
 
     def _announce(self, way: Way, *, cancel_sent: bool) -> None:
         link = way.link
-        link.take_ids_from(self._orders.first_unused_id(link.client_id))
         self._ways.main = way
         self._tell(ev.Connected(link.accounts, link.client_id, cancel_sent))
         if not link.broker_up:
