@@ -8,6 +8,7 @@ from enum import Enum
 
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.commands import Place
+from engine.core.kill.survey import Survey
 
 ZERO = Decimal(0)
 
@@ -24,11 +25,17 @@ class State(Enum):
 
 
 class Doubt(Enum):
-    """Why an attempt is suspect: how much it takes to call it dead."""
+    """Why an attempt is suspect, which says how much it takes to call it dead."""
 
-    ERROR = 1  # one later read without it
-    ORPHANED = 2  # two: its connection is gone, it may still surface
-    SILENT = 3  # never by absence alone: it is cancelled, or sent again under its own id
+    ERROR = "error"  # one later read without it
+    VANISHED = "vanished"  # acknowledged, and gone without a word: two
+    ORPHANED = "orphaned"  # two, after `surface_ns`: what carried it is gone, it may still surface
+    DENIED = "denied"  # the same: TWS says it does not know it
+    SILENT = "silent"  # never by absence alone: it is cancelled, or sent again under its own id
+
+
+READS_TO_END = {Doubt.ERROR: 1, Doubt.VANISHED: 2, Doubt.ORPHANED: 2, Doubt.DENIED: 2}
+"""Complete reads without the order that end it."""
 
 
 @dataclass(slots=True)
@@ -36,12 +43,13 @@ class Attempt:
     """`place` is what was sent last; `signed` what it may still add to the position."""
 
     place: Place
-    sent_ns: int
-    sent_serial: int  # the newest survey begun when it was sent: only later ones can show it
-    acknowledge_ns: int
+    sent_ns: int = 0
+    sent_serial: int = 0  # the newest survey begun when it was sent: only later ones can show it
+    acknowledge_ns: int = 0  # how long it may stay silent
     state: State = State.SENT
     doubt: Doubt = Doubt.ERROR
-    doubt_serial: int = 0  # only surveys begun after this one count
+    doubt_serial: int = 0  # only surveys begun after this one count …
+    surface_ns: int = 0  # … and only those begun after this end an order that may still surface
     absent_reads: int = 0
     filled_said: Decimal = ZERO  # by orderStatus
     fills: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # identity → (quantity, price)
@@ -51,6 +59,7 @@ class Attempt:
     acknowledged: bool = False
     sends: int = 0
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
+    adrift: bool = False  # its connection is gone: only a global cancel reaches it
 
     @property
     def live(self) -> bool:
@@ -72,6 +81,19 @@ class Attempt:
     def is_listed_as(self, order: WorkingOrder) -> bool:
         """Is this the listed order? By orderRef, or by permId where the broker gave one."""
         return order.order_ref == self.place.order_ref or (self.perm_id != 0 and order.perm_id == self.perm_id)
+
+    def sent(self, now_ns: int, serial: int, acknowledge_ns: int) -> None:
+        """It goes out now, for the first time or again."""
+        self.state = State.SENT
+        self.sent_ns = now_ns
+        self.sent_serial = serial
+        self.acknowledge_ns = acknowledge_ns
+        self.absent_reads = 0
+        self.cancel_ns = None
+        self.sends += 1
+
+    def end(self) -> None:
+        self.state = State.ENDED
 
     def heard(self) -> None:
         """The broker knows the order."""
@@ -111,48 +133,58 @@ class Attempt:
         if self.filled >= self.place.quantity:
             self.state = State.ENDED
 
-    def suspect(self, doubt: Doubt, serial: int) -> None:
-        """Something is wrong; surveys begun after `serial` decide."""
+    def suspect(self, doubt: Doubt, serial: int, surface_ns: int = 0) -> None:
+        """Something is wrong; surveys begun after `serial` decide. The same again, or less, changes nothing."""
         if not self.live:
+            return
+        if self.state is State.SUSPECT and doubt is Doubt.ERROR and self.doubt in (Doubt.ERROR, Doubt.ORPHANED):
             return
         self.state = State.SUSPECT
         self.doubt = doubt
         self.doubt_serial = serial
+        self.surface_ns = surface_ns
         self.absent_reads = 0
 
-    def not_sent(self, serial: int) -> None:
+    def not_sent(self, serial: int, surface_ns: int) -> None:
         """The bytes were never written. A first sending cannot exist; of a repeat, the first one may."""
         if self.acknowledged or self.sends > 1:
-            self.orphaned(serial)
+            self.orphaned(serial, surface_ns, adrift=True)
         elif self.live:
             self.state = State.ENDED
 
-    def orphaned(self, serial: int) -> None:
+    def orphaned(self, serial: int, surface_ns: int, *, adrift: bool) -> None:
         """The connection it was sent on is gone, or the link behind TWS was: it may live, or surface later."""
-        if self.live:
-            self.suspect(Doubt.ORPHANED, serial)
+        self.adrift = self.adrift or adrift
+        self.suspect(Doubt.ORPHANED, serial, surface_ns)
 
-    def surveyed(self, orders: tuple[WorkingOrder, ...], serial: int) -> None:
-        """A complete list of open orders, from the survey `serial`."""
-        if serial <= self.sent_serial:
+    def surveyed(self, survey: Survey) -> None:
+        """A complete list of open orders."""
+        if survey.serial <= self.sent_serial or not self.live:
             return
-        found = next((order for order in orders if self.is_listed_as(order)), None)
-        listed = found is not None
+        found = next((order for order in survey.orders if self.is_listed_as(order)), None)
         self.held = found is not None and found.status == HELD_STATUS
+        if found is not None:
+            self._listed(survey.serial)
+        elif self.state is State.SUSPECT:
+            self._absent(survey)
+        elif self.state in (State.WORKING, State.QUEUED):
+            self.suspect(Doubt.VANISHED, survey.serial)
+
+    def _listed(self, serial: int) -> None:
         if self.state is State.SUSPECT and serial > self.doubt_serial:
-            if listed:
-                self.absent_reads = 0
-                if not self.held:
-                    self.heard()
-                return
-            self.absent_reads += 1
-            if self.doubt is not Doubt.SILENT and self.absent_reads >= self.doubt.value:
-                self.state = State.ENDED
-        elif self.state is State.SENT and listed:
+            self.absent_reads = 0
+            if not self.held:
+                self.heard()
+        elif self.state is State.SENT:
             self.heard()
-        elif self.state in (State.WORKING, State.QUEUED) and not listed:
-            # acknowledged and gone without a word: filled or cancelled; two more reads settle it
-            self.suspect(Doubt.ORPHANED, serial)
+
+    def _absent(self, survey: Survey) -> None:
+        if survey.serial <= self.doubt_serial:
+            return
+        self.absent_reads += 1
+        reads = READS_TO_END.get(self.doubt)
+        if reads is not None and self.absent_reads >= reads and survey.begun_ns >= self.surface_ns:
+            self.state = State.ENDED
 
     def uncounted_fill(self) -> Decimal:
         """Signed quantity filled since the last call: for the ledger."""

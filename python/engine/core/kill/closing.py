@@ -11,16 +11,17 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, Quote, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.attempt import Attempt, State
 from engine.core.kill.commands import CancelClose, Command, Place, Resolve
 from engine.core.kill.item import Item, Moment
+from engine.core.kill.launching import launch
 from engine.core.kill.ledger import Key, Ledger
-from engine.core.kill.routing import details_group, exchange_for
+from engine.core.kill.lookups import Lookups
 from engine.core.kill.settings import KillSettings
 from engine.core.kill.survey import Survey
+from engine.core.kill.tending import tend
 
 ZERO = Decimal(0)
 OPTIONS = ("OPT", "FOP")
@@ -47,8 +48,8 @@ class Closing:
     ledger: Ledger
     items: dict[Key, Item] = field(default_factory=dict)
     orders: dict[int, tuple[Item, Attempt]] = field(default_factory=dict)
-    _details: dict[tuple[str, ...], Details | None] = field(default_factory=dict)  # by group, or ("own", conId)
-    _asked: set[tuple[str, ...]] = field(default_factory=set)
+    lookups: Lookups = field(default_factory=Lookups)
+    _listed: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # by the last survey
     _acknowledged: bool = False  # TWS has acknowledged a closing order of this kill
 
     @property
@@ -62,85 +63,131 @@ class Closing:
     # what was heard -------------------------------------------------------------------------------------------------
 
     def heard(self, event: ev.Event, now_ns: int, serial: int) -> bool:
-        """An event about one of our closing orders, living or ended. True when that order is over."""
+        """An event about one of our closing orders, living or ended. True when it changes what is to be looked at:
+        the order is over, or something filled that was thought to be over."""
         match event:
-            case ev.CloseStatus(key, status, filled, perm_id) if key in self.orders:
-                self.orders[key][1].status(status, filled, perm_id, serial)
-            case ev.CloseFill(key, execution) if key in self.orders:
-                self._heard_fill(self.orders[key][1], execution)
-            case ev.CloseError(key, code, text) if key in self.orders:
-                self.orders[key][0].heard_error(key, code, text, now_ns, serial)
-            case ev.CloseNotSent(key) if key in self.orders:
-                self.orders[key][1].not_sent(serial)
-            case ev.CloseOrphaned(key) if key in self.orders:
-                self.orders[key][1].orphaned(serial)
+            case ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key) if key in self.orders:
+                pass
+            case ev.CloseNotSent(key) | ev.CloseOrphaned(key) if key in self.orders:
+                pass
             case _:
                 return False
-        return self._credit(*self.orders[key], now_ns)
+        item, attempt = self.orders[key]
+        was_live = attempt.live
+        match event:
+            case ev.CloseStatus(_, status, filled, perm_id):
+                attempt.status(status, filled, perm_id, serial)
+            case ev.CloseFill(_, execution):
+                self._heard_fill(attempt, execution)
+            case ev.CloseError(_, code, text):
+                item.heard_error(key, code, text, now_ns, serial)
+            case ev.CloseNotSent():
+                attempt.not_sent(serial, self._surface_ns(now_ns))
+            case _:
+                attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
+        return self._account_for(item, attempt, now_ns, was_live=was_live)
 
     def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
         self.ledger.own_execution(execution.identity)
         attempt.fill(execution)
 
-    def _credit(self, item: Item, attempt: Attempt, now_ns: int) -> bool:
+    def _account_for(self, item: Item, attempt: Attempt, now_ns: int, *, was_live: bool) -> bool:
         """Tell the ledger of new fills at once: they shrink what may still be closed."""
+        ended = was_live and not attempt.live
+        if ended and attempt.remaining > ZERO and not self.ledger.executions_known:
+            self.ledger.unsettle(item.key)  # it may have filled unseen
         fresh = attempt.uncounted_fill()
-        if fresh != ZERO:
-            self.ledger.own_fill(item.key, fresh)
-            for other in self.items.values():
-                if other is not item:
-                    other.nudge(now_ns)
+        if fresh == ZERO:
+            return ended
+        self.ledger.own_fill(item.key, fresh)
+        for other in self.items.values():
+            if other is not item:
+                other.nudge(now_ns)
         return not attempt.live
 
+    def _surface_ns(self, now_ns: int) -> int:
+        """Until when an order whose carrier is gone may still surface."""
+        return now_ns + self.settings.settle_ns
+
     def heard_details(self, con_id: int, details: Details | None) -> None:
-        self._details[("own", str(con_id))] = details
-        for item in self.items.values():
-            if item.contract.con_id == con_id:
-                self._details[details_group(item.contract)] = details
+        self.lookups.answered(con_id, details, [item.contract for item in self.items.values()])
 
     def heard_quote(self, con_id: int, quote: Quote | None, now_ns: int, why: str) -> None:
         for item in self.items.values():
             if item.contract.con_id == con_id:
                 item.heard_quote(quote, now_ns, why)
 
-    def connection_lost(self, serial: int) -> None:
+    def heard_position(self, fact: PositionFact, serial: int) -> None:
+        """A hint that the position has moved: surveys begun before it are too old to size an order from."""
+        key = (fact.account, fact.contract.con_id)
+        if key in self.items and fact.quantity != self.ledger.position(key):
+            self.items[key].outdate(serial)
+
+    def connection_lost(self, now_ns: int, serial: int) -> None:
         """Answers that were under way will not come, and orders that were may or may not have arrived."""
-        self.link_lost(serial)
-        self._asked = {group for group in self._asked if group in self._details}
+        self.lookups.connection_lost()
         for item in self.items.values():
             item.forget_questions()
+            if item.attempt is not None:
+                item.attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
 
-    def link_lost(self, serial: int) -> None:
+    def link_lost(self, now_ns: int, serial: int) -> None:
         """Orders sent toward a broken link may or may not have arrived."""
         for item in self.items.values():
             if item.attempt is not None:
-                item.attempt.orphaned(serial)
+                item.attempt.orphaned(serial, self._surface_ns(now_ns), adrift=False)
 
-    def surveyed(self, survey: Survey) -> list[Command]:
-        """A complete survey, already in the ledger: settle attempts, open items, ask where new contracts trade."""
-        commands: list[Command] = []
+    # what was seen --------------------------------------------------------------------------------------------------
+
+    def surveyed(self, survey: Survey, now_ns: int) -> list[Command]:
+        """A complete survey: into the ledger, past every attempt; open items, ask where new contracts trade."""
+        self._take_executions(survey.executions, now_ns)
         for item in self.items.values():
             if item.attempt is not None:
-                item.attempt.surveyed(survey.orders, survey.serial)
+                was_live = item.attempt.live
+                item.attempt.surveyed(survey)
+                self._account_for(item, item.attempt, now_ns, was_live=was_live)
+        if survey.executions is None:
+            self._unsettle_touched(survey.orders)
+        self._listed = {(o.perm_id, o.client_id, o.order_id): o for o in survey.orders}
+        self.ledger.positions(survey.positions, now_ns)
+        commands: list[Command] = []
         for key in self.ledger.seen():
-            if key not in self.items:
-                self.items[key] = Item(key, self.ledger.contract(key), self.settings)
             if self.ledger.position(key) != ZERO:
-                commands += self._ask_group(self.items[key].contract)
+                if key not in self.items:
+                    self.items[key] = Item(key, self.ledger.contract(key), self.settings)
+                commands += self.lookups.want(self.items[key].contract)
         return commands
 
-    def _ask_group(self, contract: Contract) -> list[Command]:
-        """One look-up serves all contracts that share exchange and hours."""
-        wanted = contract.sec_type == "STK" or exchange_for(contract, None) is None
-        group = details_group(contract)
-        if not wanted or group in self._asked:
-            return []
-        self._asked.add(group)
-        return [Resolve(contract)]
+    def _take_executions(self, executions: tuple[ExecutionFact, ...] | None, now_ns: int) -> None:
+        """Ours are told by their marks, whether or not they were heard before; the rest is others'."""
+        if executions is None:
+            self.ledger.executions_unknown()
+            return
+        by_ref = {attempt.place.order_ref: (item, attempt) for item, attempt in self.orders.values()}
+        by_perm_id = {attempt.perm_id: (item, attempt) for item, attempt in self.orders.values() if attempt.perm_id}
+        for execution in executions:
+            ours = by_ref.get(execution.order_ref) or by_perm_id.get(execution.perm_id)
+            if ours is not None:
+                was_live = ours[1].live
+                self._heard_fill(ours[1], execution)
+                self._account_for(*ours, now_ns, was_live=was_live)
+        self.ledger.executions(executions)
+
+    def _unsettle_touched(self, orders: tuple[WorkingOrder, ...]) -> None:
+        """Where executions cannot be read, an order that is gone or has filled further may have moved a position that
+        does not show it yet."""
+        now = {(o.perm_id, o.client_id, o.order_id): o for o in orders}
+        for name, order in self._listed.items():
+            if name not in now or now[name].filled != order.filled:
+                for key in self.items:
+                    if order.account in ("", key[0]) and touches(order, key[1], self.items[key].contract.symbol):
+                        self.ledger.unsettle(key)
 
     def others(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
-        """The listed orders without the living closes of this kill."""
-        live = [item.attempt for item in self.items.values() if item.attempt is not None and item.attempt.live]
+        """The listed orders without the living closes of this kill that it can still reach."""
+        attempts = [item.attempt for item in self.items.values() if item.attempt is not None]
+        live = [attempt for attempt in attempts if attempt.live and not attempt.adrift]
         refs = {attempt.place.order_ref for attempt in live}
         perm_ids = {attempt.perm_id for attempt in live} - {0}
         return [order for order in orders if order.order_ref not in refs and order.perm_id not in perm_ids]
@@ -154,7 +201,7 @@ class Closing:
         shorts = {
             (item.key[0], item.contract.symbol)
             for item in self.items.values()
-            if self._is_short_option(item) and not item.given_up
+            if self._is_short_option(item) and not item.lessons.given_up
         }
         for item in sorted(self.items.values(), key=lambda item: not self._is_short_option(item)):
             if scene.wrapping_up and item.attempt is not None and item.live and item.attempt.cancel_ns is None:
@@ -171,20 +218,19 @@ class Closing:
         may_launch = free and scene.sized and (item.live or self._probed())
         if not item.live and not may_launch and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
-        step = item.step(self._moment(item, closable, may_launch, scene))
+        moment = self._moment(item, closable, may_launch, scene)
+        step = item.conclude(moment)
+        step += launch(item, moment) if item.attempt is None else tend(item, item.attempt, moment)
         for command in step:
             if isinstance(command, Place) and item.attempt is not None:
                 self.orders[command.key] = (item, item.attempt)
                 item.waiting_since_ns = None
             elif isinstance(command, Resolve):
-                self._asked.add(("own", str(command.contract.con_id)))
-                self._details.pop(("own", str(command.contract.con_id)), None)
+                self.lookups.asked_alone(command.contract)
         return step
 
     def _moment(self, item: Item, closable: Decimal, may_launch: bool, scene: Scene) -> Moment:
-        own = ("own", str(item.contract.con_id))
-        group = own if item.own_details else details_group(item.contract)
-        details = self._details.get(group) or self._details.get(own)
+        details, pending = self.lookups.details(item.contract, alone=item.lessons.alone)
         return Moment(
             now_ns=scene.now_ns,
             serial_begun=scene.serial_begun,
@@ -193,7 +239,7 @@ class Closing:
             may_send=scene.may_send,
             may_launch=may_launch,
             details=details,
-            details_pending=group in self._asked and group not in self._details,
+            details_pending=pending,
             wall_s=scene.wall_s,
             place_key=len(self.orders) + 1,
             kill_id=self.kill_id,
@@ -226,7 +272,7 @@ class Closing:
         closable = self.ledger.closable(item.key)
         account, con_id = item.key
         near = (*blocking.get(account, ()), *blocking.get("", ()))
-        resting = [order for order in near if _touches(order, con_id, item.contract.symbol)]
+        resting = [order for order in near if touches(order, con_id, item.contract.symbol)]
         if not resting:
             return closable, False
         since = item.waiting_since_ns
@@ -239,7 +285,7 @@ class Closing:
         return (free if closable > ZERO else -free), False
 
 
-def _touches(order: WorkingOrder, con_id: int, symbol: str) -> bool:
+def touches(order: WorkingOrder, con_id: int, symbol: str) -> bool:
     """May a fill of this order change the position in `con_id`? A combination names its legs, or its symbol."""
     if order.contract.sec_type != "BAG":
         return order.contract.con_id == con_id

@@ -136,13 +136,16 @@ class KillMachine:
         return self._evidence.pressed_ns + self.settings.deadline_ns
 
     @property
+    def _end_ns(self) -> int:
+        """When this part of the kill ends at the latest: the work, or the watch after it."""
+        return self._deadline_ns if self._finished_ns is None else self._finished_ns + self.settings.quarantine_ns
+
+    @property
     def _healthy(self) -> bool:
         return self._connected and self._link_up
 
     def _wake(self, now_ns: int) -> WakeAt:
-        at_ns = now_ns + TICK_NS
-        if self._finished_ns is None:
-            at_ns = min(at_ns, max(self._deadline_ns, now_ns))
+        at_ns = min(now_ns + TICK_NS, max(self._end_ns, now_ns))
         if self._next_survey_ns is not None and self._healthy and not self._surveyor.active:
             at_ns = min(at_ns, max(self._next_survey_ns, now_ns))
         return WakeAt(at_ns)
@@ -173,7 +176,7 @@ class KillMachine:
                 return self._on_link(up, code, now_ns)
             case ev.LockTaken(shared_nothing):
                 return self._on_lock_taken(shared_nothing, now_ns)
-            case ev.LockBusy(holder):
+            case ev.LockBusy(holder) if not self._may_close:
                 self._lock_busy = True
                 return [Say("lock_busy", f"another kill is closing this login ({holder}); watching and verifying")]
             case ev.PressedAgain() if self._connected:
@@ -193,7 +196,10 @@ class KillMachine:
                 self._closing.heard_quote(con_id, quote, now_ns, "")
             case ev.NoQuote(con_id, why):
                 self._closing.heard_quote(con_id, None, now_ns, why)
-            case ev.PositionChanged():
+            case ev.PositionChanged(position):
+                self._closing.heard_position(position, self._surveyor.serial)
+                if position.quantity != ZERO:
+                    self._clean_since_ns = None  # half a proof is none when a position shows up
                 self._survey_soon(now_ns)
             case ev.OrderSeen():
                 self._clean_since_ns = None  # half a proof is none when an order shows up
@@ -258,7 +264,7 @@ class KillMachine:
         self._connected = False
         self._trouble = text
         self._forget_view()
-        self._closing.connection_lost(self._surveyor.serial)
+        self._closing.connection_lost(now_ns, self._surveyor.serial)
         gap_ns = min(RECONNECT_FIRST_NS * 2 ** min(self._connect_tries, 5), RECONNECT_MAX_NS)
         self._connect_tries += 1
         self._connect_at_ns = now_ns + gap_ns
@@ -273,7 +279,7 @@ class KillMachine:
             self._trouble = f"TWS has lost its link to IBKR ({code}): what it shows now proves nothing"
             return [Say("link_down", self._trouble)]
         self._trouble = ""
-        self._closing.link_lost(self._surveyor.serial)
+        self._closing.link_lost(now_ns, self._surveyor.serial)
         self._next_cancel_ns = now_ns + self._cancel_gap_ns
         self._size_after_ns = max(self._size_after_ns, now_ns)
         self._survey_soon(now_ns)
@@ -287,6 +293,8 @@ class KillMachine:
         self._clean_since_ns = None
 
     def _on_lock_taken(self, shared_nothing: bool, now_ns: int) -> list[Command]:
+        if self._may_close:
+            return []
         took_over, self._lock_busy = self._lock_busy, False
         self._may_close = True
         if shared_nothing:
@@ -309,13 +317,9 @@ class KillMachine:
     def _on_survey(self, survey: Survey, now_ns: int) -> list[Command]:
         """A complete view: into the ledger, past every attempt, and then judged."""
         self._survey, self._survey_done_ns = survey, now_ns
-        if survey.executions is None:
-            self._ledger.executions_unknown()
-        else:
-            self._ledger.executions(survey.executions)
+        if survey.executions is not None:
             self._evidence.executions(survey.executions)
-        self._ledger.positions(survey.positions, now_ns)
-        commands = self._closing.surveyed(survey)
+        commands = self._closing.surveyed(survey, now_ns)
         others = self._closing.others(survey.orders)
         self._evidence.orders_listed([order for order in others if not self._is_ours(order)])
         commands += self._mind_orders(others, now_ns)
@@ -337,7 +341,9 @@ class KillMachine:
             self._completed_id = self._surveyor.take_read_id()
             return [Say("orders_gone", "no working orders are left"), ReadCompleted(self._completed_id)]
         self._evidence.unmark("orders_gone")
-        if now_ns < self._next_cancel_ns:
+        if self._lock_busy:  # the closing orders of the kill that has the lock are not to be disturbed
+            others = [order for order in others if not order.order_ref.startswith(CLOSE_REF_PREFIX)]
+        if now_ns < self._next_cancel_ns or not others:
             return []
         self._cancel_gap_ns = min(self._cancel_gap_ns * 2, CANCEL_GAP_MAX_NS)
         self._next_cancel_ns = now_ns + self._cancel_gap_ns
@@ -353,10 +359,14 @@ class KillMachine:
                 self._evidence.say(now_ns, "not_flat", "something is open again")
         elif self._clean_since_ns is None:
             self._clean_since_ns = now_ns
-        elif not self._proven_flat and survey.begun_ns - self._clean_since_ns >= self.settings.proof_gap_ns:
+        elif not self._proven_flat and survey.begun_ns - self._clean_since_ns >= self._proof_gap_ns(survey):
             self._proven_flat = True
             self._evidence.mark("flat", now_ns)
             self._evidence.say(now_ns, "flat", "two agreeing reads: no position, no working order")
+
+    def _proof_gap_ns(self, survey: Survey) -> int:
+        """Where executions cannot be read, only time shows whether a fill is still on its way to the positions."""
+        return self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
 
     def _is_ours(self, order: WorkingOrder) -> bool:
         return order.order_ref.startswith(f"{CLOSE_REF_PREFIX}-{self.kill_id}-")
@@ -381,9 +391,9 @@ class KillMachine:
         return commands + self._conclude(now_ns)
 
     def _scene(self, now_ns: int) -> Scene:
-        # near the deadline nothing new is sent and our own unfilled orders are withdrawn
-        wrap_ns = min(self.settings.wrap_up_ns, self.settings.deadline_ns // 4)
-        wrapping_up = self._finished_ns is None and now_ns >= self._deadline_ns - wrap_ns
+        # near the end nothing new is sent and our own unfilled orders are withdrawn
+        whole_ns = self.settings.deadline_ns if self._finished_ns is None else self.settings.quarantine_ns
+        wrapping_up = now_ns >= self._end_ns - min(self.settings.wrap_up_ns, whole_ns // 4)
         return Scene(
             now_ns=now_ns,
             serial_begun=self._surveyor.serial,
@@ -403,7 +413,7 @@ class KillMachine:
         if self._finished_ns is None:
             outcome = self._result(now_ns)
             return [] if outcome is None else self._finish(outcome, now_ns)
-        if now_ns - self._finished_ns < self.settings.quarantine_ns:
+        if now_ns < self._end_ns:
             return []
         self._stopped = True
         self._outcome = self._present_outcome(now_ns)
@@ -447,8 +457,10 @@ class KillMachine:
         survey = self._survey
         if survey is None or survey.orders or not self._may_close or not self._healthy or not self._fresh(now_ns):
             return False
+        if any(self._ledger.doubtful(key) for key in self._ledger.seen()):
+            return False
         left = [i for i in self._closing.items.values() if self._ledger.position(i.key) != ZERO or i.live]
-        return bool(left) and all(i.given_up and not i.live and survey.serial > i.min_serial for i in left)
+        return bool(left) and all(i.lessons.given_up and not i.live and survey.serial > i.min_serial for i in left)
 
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""

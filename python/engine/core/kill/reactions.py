@@ -12,6 +12,9 @@ import msgspec
 
 from engine.core.kill.report import ResidueReason
 
+CANCELLED = 202
+UNKNOWN_ORDER = 10147  # "OrderId … that needs to be cancelled is not found"
+
 
 class Effect(Enum):
     """What to do about the order that the error names."""
@@ -60,7 +63,7 @@ REACTIONS: dict[int, Reaction] = {
     163: _PRICE,
     200: _REROUTE,
     201: _LATER,
-    202: Reaction(Effect.ENDED),  # cancelled: by a global cancel, or for its price (see below)
+    CANCELLED: Reaction(Effect.ENDED),  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
     321: _REROUTE,
@@ -79,7 +82,7 @@ REACTIONS: dict[int, Reaction] = {
     460: _FORBIDDEN,
     461: _SMALLER,
     478: _REROUTE,
-    10147: Reaction(Effect.ENDED, Remedy.LATER),  # the broker does not know the order
+    UNKNOWN_ORDER: _LATER,
     10148: _ALIVE,  # cannot be cancelled in its state: filled, or about to be
     10153: _ALIVE,  # price capped
     10243: Reaction(Effect.SUSPECT, Remedy.WHOLE, ResidueReason.FRACTIONAL),
@@ -98,7 +101,7 @@ def react(code: int, text: str) -> Reaction:
         return Reaction(Effect.SUSPECT, Remedy.REPRICE, ResidueReason.MARKET_CLOSED)
     if code == 201 and "halt" in lowered:
         return _HALTED
-    if code == 202 and "too far" in lowered:
+    if code == CANCELLED and "too far" in lowered:
         return Reaction(Effect.ENDED, Remedy.REPRICE)
     found = REACTIONS.get(code)
     if found is not None:

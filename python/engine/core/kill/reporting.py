@@ -51,7 +51,7 @@ def residue(
             contract=item.contract,
             quantity=ledger.position(item.key),
             reason=_reason(item, ledger, link_up=link_up, may_close=may_close, read_only=read_only),
-            detail=item.detail,
+            detail=item.lessons.detail,
         )
         for item in closing.items.values()
         if ledger.position(item.key) != ZERO
@@ -77,8 +77,8 @@ def _reason(item: Item, ledger: Ledger, *, link_up: bool, may_close: bool, read_
         return ResidueReason.ANOTHER_KILL
     if read_only:
         return ResidueReason.READ_ONLY
-    if item.reason is not None:
-        return item.reason
+    if item.lessons.reason is not None:
+        return item.lessons.reason
     if ledger.doubtful(item.key):
         return ResidueReason.POSITION_UNCONFIRMED
     if item.live:

@@ -1,0 +1,117 @@
+"""Looking after a living closing order: silence, doubt, waiting, an unfilled limit. Pure.
+
+Nothing here sends a second order: an order is cancelled, changed, or sent again under its own id.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.core.kill.attempt import Attempt, Doubt, State
+from engine.core.kill.commands import AskQuote, CancelClose, Command, OrderType, Say
+from engine.core.kill.item import ACKNOWLEDGE_FACTOR_MAX, Item, Moment
+from engine.core.kill.report import ResidueReason
+from engine.core.kill.routing import price_grid, tactic
+
+ABSENT_READS_MIN = 2  # complete reads without a silent order before it is sent again
+
+
+def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
+    """What the living order needs now; possibly nothing."""
+    if not moment.may_send:
+        return []
+    if attempt.held:
+        return cancel(item, attempt, moment.now_ns)
+    match attempt.state:
+        case State.SENT:
+            return _mind_silence(item, attempt, moment)
+        case State.SUSPECT:
+            return _mind_doubt(item, attempt, moment)
+        case State.QUEUED:
+            return cancel(item, attempt, moment.now_ns)
+        case State.WORKING if attempt.cancel_ns is not None:
+            return cancel(item, attempt, moment.now_ns)
+        case State.WORKING if not attempt.adrift:
+            return _mind_unfilled(item, attempt, moment)
+        case _:
+            return []
+
+
+def cancel(item: Item, attempt: Attempt, now_ns: int) -> list[Command]:
+    """Ask for the cancel, and again when nothing comes of it."""
+    if attempt.cancel_ns is not None and now_ns - attempt.cancel_ns < item.settings.acknowledge_ns:
+        return []
+    attempt.cancel_ns = now_ns
+    return [CancelClose(attempt.place.key)]
+
+
+def _mind_silence(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
+    """Nothing heard since it was sent: withdraw it before anything else is sent for this contract."""
+    if moment.now_ns - attempt.sent_ns < attempt.acknowledge_ns:
+        return []
+    item.lessons.reason = ResidueReason.CLOSE_UNACKNOWLEDGED
+    item.lessons.detail = "TWS did not acknowledge the closing order; look for a dialog on its screen"
+    attempt.suspect(Doubt.SILENT, moment.serial_begun)
+    attempt.cancel_ns = moment.now_ns
+    return [
+        Say("close_silent", f"{item.name}: no acknowledgement, withdrawing the order"),
+        CancelClose(attempt.place.key),
+    ]
+
+
+def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
+    """Silence goes on, and reads do not list the order: the same order again, under its own id, cannot double."""
+    if attempt.doubt not in (Doubt.SILENT, Doubt.DENIED) or attempt.absent_reads < ABSENT_READS_MIN:
+        return []
+    waited_ns = moment.now_ns - (attempt.cancel_ns or 0)
+    if attempt.doubt is Doubt.SILENT and waited_ns < attempt.acknowledge_ns:
+        return []
+    if moment.closable * -attempt.sign < attempt.place.quantity:
+        return []  # the position says otherwise: it may have filled unseen
+    item.acknowledge_factor = min(item.acknowledge_factor * 2, ACKNOWLEDGE_FACTOR_MAX)
+    item.sent(attempt, moment)
+    return [Say("close_repeated", f"{item.name}: the same order again, under its own id"), attempt.place]
+
+
+def _mind_unfilled(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
+    """Acknowledged, not filled: look at the market, re-price a limit, give up on what nobody buys."""
+    limit = attempt.place.order_type is OrderType.LIMIT
+    patience_ns = item.settings.reprice_ns if limit else item.settings.market_patience_ns
+    if moment.now_ns - attempt.sent_ns < patience_ns:
+        return []
+    lessons, quotes = item.lessons, item.quotes
+    lessons.reason = lessons.reason or ResidueReason.CLOSE_WORKING
+    asked_ns = quotes.asked_ns
+    if asked_ns is None:
+        quotes.ask(moment.now_ns)
+        return [AskQuote(attempt.place.contract)]
+    if not quotes.answered:
+        return []
+    if moment.now_ns - asked_ns >= item.settings.reprice_ns:
+        if quotes.nobody(buys=attempt.sign > 0):
+            lessons.leave(ResidueReason.NO_BID, "no bid" if attempt.sign < 0 else "no offer")
+            return cancel(item, attempt, moment.now_ns)
+        quotes.ask(moment.now_ns)
+        return [AskQuote(attempt.place.contract)]
+    return _reprice(item, attempt, moment) if limit and quotes.heard_ns > attempt.sent_ns else []
+
+
+def _reprice(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
+    """The same order with a price further through the market: a modification, so it cannot double."""
+    chosen = tactic(
+        item.contract,
+        moment.session,
+        item.quotes.last,
+        buys=attempt.sign > 0,
+        market_refused=True,
+        level=item.lessons.level + 1,
+        grid=price_grid(moment.details, item.lessons.coarser),
+    )
+    if chosen.limit_price is None or chosen.limit_price == attempt.place.limit_price:
+        return []
+    item.lessons.level += 1
+    attempt.place = msgspec.structs.replace(attempt.place, limit_price=chosen.limit_price)
+    attempt.sent_ns = moment.now_ns
+    item.newest = attempt.place
+    item.errors.clear()
+    return [Say("close_repriced", f"{item.name}: limit now {chosen.limit_price}"), attempt.place]
