@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from _processes import HERE, Finished, MeasurementFailed, Seen, Server, choose_cores, move_to, run
+from _processes import HERE, Finished, MeasurementFailed, Seen, Server, choose_cores, go_first, move_to, run
 from _table import Row, show
 
 MS = 1e6
@@ -33,7 +33,7 @@ class Rounds:
     closing: int
 
 
-FULL, QUICK = Rounds(40, 7), Rounds(12, 2)
+FULL, QUICK = Rounds(40, 7), Rounds(20, 3)
 
 
 @dataclass(slots=True)
@@ -67,10 +67,12 @@ class Bench:
     """The contenders, each in a clean environment: no configuration but its own, no state but its own."""
 
     def __init__(self, folder: Path, qe: Path) -> None:
-        self._folder = folder
+        self._config = folder / "quant-engine.toml"
+        self._output = folder / "output"
         self._qe = str(qe)
         self._environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "QE_HOME": str(folder)}
         self._cores = choose_cores()
+        go_first()
 
     def serve(self, script: str, *arguments: str) -> Server:
         """Start a measuring server on the server's core, and go back to the measured one."""
@@ -80,22 +82,22 @@ class Bench:
         return server
 
     def configure(self, ports: dict[str, int]) -> None:
-        """Tell `qe` where the logins are, and have it read that once, as an operator does."""
+        """Tell `qe` where the logins are."""
         tables = [f'[logins.{login}]\nmode = "{login}"\nport = {port}\n' for login, port in ports.items()]
-        (self._folder / "quant-engine.toml").write_text("\n".join(tables))
-        self._run(self._qe, "config", "check", "--config", str(self._folder / "quant-engine.toml"))
+        self._config.write_text("\n".join(tables))
 
     def bare_python(self) -> Finished:
         return self._run(sys.executable, "-c", "pass")
 
     def kill(self) -> Finished:
-        return self._run(self._qe, "kill", "--config", str(self._folder / "quant-engine.toml"))
+        """A kill of the measuring servers: the file is named, so that no other can be found, and no TWS with it."""
+        return self._run(self._qe, "kill", "--config", str(self._config))
 
     def peer(self, ports: dict[str, int], *options: str) -> Finished:
         return self._run(sys.executable, PEER, *(str(ports[login]) for login in ("paper", "live")), *options)
 
     def _run(self, *command: str) -> Finished:
-        return run(list(command), self._environ, self._folder / "output")
+        return run(list(command), self._environ, self._output)
 
 
 def measure_opening(bench: Bench, rounds: int) -> dict[str, Series]:
@@ -103,15 +105,19 @@ def measure_opening(bench: Bench, rounds: int) -> dict[str, Series]:
     series = {name: Series() for name in ("bare", "qe", "peer")}
     with bench.serve("_measuring_tws.py") as tws:
         bench.configure(tws.ports)
-        contenders: dict[str, Callable[[], Finished]] = {"qe": bench.kill, "peer": lambda: bench.peer(tws.ports)}
+        contenders: dict[str, Callable[[], Finished]] = {
+            "bare": bench.bare_python,
+            "qe": bench.kill,
+            "peer": lambda: bench.peer(tws.ports),
+        }
         for round_number in range(rounds + 1):
-            for name, contender in [("bare", bench.bare_python), *contenders.items()]:
+            for name, contender in contenders.items():
                 finished = contender()
                 seen = tws.take()
                 if round_number == 0:
                     continue  # whatever has to be compiled or cached, is now
                 series[name].ran(finished)
-                if name in contenders:
+                if name != "bare":
                     series[name].cancelled(finished.began_ns, seen.first_cancel_ns)
     return series
 
@@ -192,7 +198,10 @@ def main() -> int:
     except MeasurementFailed as error:
         print(f"could not be measured: {error}", file=sys.stderr)
         return 2
-    title = f"The kill: medians of {rounds.opening} (first cancel) and {rounds.closing} (last close) rounds"
+    title = (
+        f"The kill, Python {sys.version.split()[0]}; medians of {rounds.opening} interleaved rounds (first cancel)"
+        f" and {rounds.closing} (last close)"
+    )
     return show(title, judge(opening, closing))
 
 
