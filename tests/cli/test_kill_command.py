@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,38 @@ def test_a_terminal_that_takes_nothing_holds_nothing_up(tmp_path: Path) -> None:
     assert all(login.flat for login in truth.logins.values())
     [record] = records(tmp_path)
     assert record["flat"] is True
+
+
+def test_a_window_that_is_closed_does_not_stop_it(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        ours, terminal = os.openpty()
+        process = start_qe("kill", home=tmp_path, stdout=terminal, stderr=terminal)
+        os.close(terminal)
+        assert b"KILL" in os.read(ours, 4)
+        os.close(ours)
+        assert process.wait(PATIENCE_S) == 0
+        truth = world.truth()
+    assert all(login.flat for login in truth.logins.values())
+    [record] = records(tmp_path)
+    assert record["flat"] is True
+
+
+def test_on_a_terminal_the_verdict_is_the_first_and_the_last_thing_said(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        ours, terminal = os.openpty()
+        process = start_qe("kill", home=tmp_path, stdout=terminal, stderr=subprocess.DEVNULL)
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # the end of a terminal is an error
+            while part := os.read(ours, 1 << 16):
+                shown += part
+        os.close(ours)
+        assert process.wait(PATIENCE_S) == 0
+    lines = [line for line in shown.decode().splitlines() if line.strip()]
+    assert "FLAT" in lines[0] and lines[0] == lines[-1]
+    assert "\x1b[" in lines[0]  # in colour
 
 
 def test_a_record_that_cannot_be_kept_is_told_and_changes_nothing(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
+SILENCE_S = 5.0  # after so long without news, say that there is none
 
 
 def begin(arguments: KillArguments, plan: KillPlan, strike: FirstStrike, hands: Presses, pressed_ns: int) -> NoReturn:
@@ -52,10 +53,12 @@ class KillRun:
         self._voice = Voice()
         self._timeline: list[str] = []
         self._first_cancels: dict[str, TimelineEntry] = {}
+        self._said_at = time.monotonic()
         self._code = 0
         hands.speak_through(self.warn, self.last_words)
 
     def warn(self, text: str) -> None:
+        self._said_at = time.monotonic()
         self._voice.say(text, ERR)
 
     def last_words(self, text: str) -> None:
@@ -88,7 +91,9 @@ class KillRun:
         manager = IBKRAccountManager(settings=self._settings())
         for place in self._plan.places:
             self._add(manager, place)
+        reassuring = asyncio.create_task(self._reassure())
         report = with_first_cancels(await self._press(manager, strike), self._first_cancels)
+        reassuring.cancel()
         self._tell(report)
         if self._plan.watch_s:
             self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
@@ -112,6 +117,16 @@ class KillRun:
             handovers={attempt.target.name: handover(attempt) for attempt in begun},
             pressed_ns=self._pressed_ns,
         )
+
+    async def _reassure(self) -> None:
+        """Somebody who sees nothing for seconds presses something."""
+        while True:
+            await asyncio.sleep(SILENCE_S / 10)
+            if time.monotonic() - self._said_at >= SILENCE_S:
+                at_s = (time.monotonic_ns() - self._pressed_ns) / 1e9
+                self.warn(
+                    f"{at_s:8.3f} s  still working; the report comes at {self._plan.deadline_s:g} s at the latest"
+                )
 
     def _settings(self) -> ManagerSettings:
         deadline_ns, quarantine_ns = round(self._plan.deadline_s * SECOND), round(self._plan.watch_s * SECOND)
@@ -137,18 +152,24 @@ class KillRun:
         if self._arguments.json:
             self._voice.say(report.to_json(), OUT)
         else:
-            self._voice.say("\n" + render(report, colour=colour_wanted(os.environ)), OUT)
+            text = render(report, colour=colour_wanted(os.environ))
+            self._voice.say(f"\n{text}\n", OUT)
+            if os.isatty(OUT):
+                self._voice.say(text.partition("\n")[0], OUT)  # again, where the eye is: it may have scrolled off
         self._keep(report.kill_id, report.to_dict())
 
     def _keep(self, name: str, report: object) -> None:
         """Leave a record. The kill is done; a full disk is told and changes nothing."""
         folder = Path(state_folder()) / "kills"
         stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
+        path = folder / f"{stamp}-{name}.json"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / f"{stamp}-{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+            path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
         except OSError as error:
             self.warn(f"no record of this kill could be left in {folder}: {error.strerror}")
+        else:
+            self.warn(f"record: {path}")
 
     def _loop_fault(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
         self.warn(f"a fault of this program: {context.get('message')} {context.get('exception') or ''}")

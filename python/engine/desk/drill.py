@@ -188,8 +188,10 @@ async def _kill(
 
 async def _listen(process: asyncio.subprocess.Process, view: View) -> None:
     assert process.stderr is not None
-    async for line in process.stderr:
-        view.said(line.decode(errors="replace").rstrip())
+    async for raw in process.stderr:
+        line = raw.decode(errors="replace").rstrip()
+        if not line.startswith("record: "):  # it goes with the drill's folder; what it says is in the drill's record
+            view.said(line)
 
 
 async def _keep_looking(world: _World, view: View) -> None:
