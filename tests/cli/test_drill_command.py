@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
-from cli.simulated import qe
+from cli.simulated import PATIENCE_S, qe, start_qe
 from engine.simulator.scenario import list_scenarios
 
 
@@ -71,3 +72,16 @@ def test_what_cannot_be_drilled_is_refused(tmp_path: Path, words: list[str]) -> 
 def test_the_scenarios_are_listed(tmp_path: Path) -> None:
     done = qe("drill", "--list", home=tmp_path)
     assert [line.split()[0] for line in done.stdout.splitlines()] == list_scenarios()
+
+
+def test_a_drill_that_is_stopped_says_so_and_leaves_no_record(tmp_path: Path) -> None:
+    process = start_qe("drill", "--plain", home=tmp_path)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b"the market moves" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert b"stopped; no record" in said
+    assert not (tmp_path / "drills").exists()

@@ -16,7 +16,7 @@ from rich.text import Text
 from engine.desk.exchange_truth import LoginTruth, Truth
 from engine.simulator.scenario import Scenario
 
-TIMELINE_LINES = 22  # for each login
+TIMELINE_LINES = 20  # for each login
 TIMELINE_HEAD = 4  # of them for how it began
 REMARKS_MAX = 6
 HOLDINGS_MAX = 12
