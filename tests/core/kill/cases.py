@@ -11,7 +11,8 @@ from core.kill.market import Resting, contract
 from core.kill.model import Model
 from engine.core.contracts import ComboLeg, Contract
 from engine.core.facts import QuoteKind
-from engine.core.kill.reactions import REACTIONS
+from engine.core.kill.reactions import REACTIONS, Remedy, react
+from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import SECOND, KillSettings
 
 ACCOUNTS = ("DU1", "DU2")
@@ -104,6 +105,13 @@ fates = st.one_of(
 )
 
 
+def curable(fate: Fate) -> bool:
+    """One that a kill alone can put right."""
+    reaction = react(fate.code, fate.text)
+    hopeless = reaction.remedy in (Remedy.GIVE_UP, Remedy.WHOLE)
+    return not hopeless and reaction.reason is not ResidueReason.MARKET_CLOSED
+
+
 @st.composite
 def spans(draw: st.DrawFn) -> Span:
     start = draw(st.integers(1, 3000))
@@ -123,7 +131,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         lost_reads_pct=draw(st.sampled_from([0, 0, 0, 5, 25])),
         lost_reads_until_ms=FAULTS_OVER_MS,
         position_hints=draw(st.booleans()),
-        fates=tuple(draw(sometimes(3, st.lists(fates, max_size=3))) or ()),
+        fates=tuple(draw(sometimes(3, st.lists(fates.filter(curable) if hopeful else fates, max_size=3))) or ()),
         lost_words_pct=draw(small),
         repeated_words_pct=draw(small),
         reordered=draw(one_in(4)),
@@ -132,7 +140,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         unsent_pct=draw(st.sampled_from([0, 0, 0, 0, 20])),
         partial=draw(one_in(3)),
         fills_on_cancel_pct=draw(small),
-        quote_kind=draw(st.sampled_from([QuoteKind.LIVE, QuoteKind.LIVE, QuoteKind.LIVE, *QuoteKind])),
+        quote_kind=QuoteKind.LIVE if hopeful else draw(st.sampled_from([QuoteKind.LIVE, QuoteKind.LIVE, *QuoteKind])),
         disconnect_at_ms=tuple(draw(sometimes(4, st.lists(ms, max_size=3))) or ()),
         extra_line=draw(one_in(3)),
         extra_lost_at_ms=draw(sometimes(2, ms)),

@@ -17,7 +17,7 @@ from engine.core.kill.commands import Command, Place, Say
 from engine.core.kill.ledger import Key
 from engine.core.kill.lessons import Lessons
 from engine.core.kill.quotes import Quotes
-from engine.core.kill.reactions import CANCELLED, UNKNOWN_ORDER, Effect, Reaction, react
+from engine.core.kill.reactions import Effect, Reaction, Remedy, react
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import KillSettings
 
@@ -103,7 +103,7 @@ class Item:
 
     def _heard_objection(self, attempt: Attempt, reaction: Reaction, code: int, text: str, serial: int) -> None:
         attempt.acknowledged = True
-        self.lessons.objection(reaction, code, text)
+        self._object(reaction, code, text)
         self._remember(reaction)
         if reaction.effect is Effect.QUEUED:
             attempt.heard()
@@ -117,11 +117,16 @@ class Item:
         """The status said it has ended, and only now the error says why."""
         if reaction.effect is Effect.ALIVE or self.lessons.given_up or self.newest_filled:
             return
-        self.lessons.objection(reaction, code, text)
+        self._object(reaction, code, text)
         if self.attempt is not None:
             self._remember(reaction)
         else:
             self.lessons.learn(reaction, place, now_ns)
+
+    def _object(self, reaction: Reaction, code: int, text: str) -> None:
+        """The bare news that an order is cancelled explains nothing that is explained already."""
+        if reaction.effect is not Effect.ENDED or reaction.remedy is not Remedy.NONE or self.lessons.reason is None:
+            self.lessons.objection(reaction, code, text)
 
     def _remember(self, reaction: Reaction) -> None:
         """A reason is not forgotten for the bare news that the order is cancelled."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
@@ -33,6 +33,23 @@ ZERO = Decimal(0)
 DOUBT_READS = 3
 
 
+class Flow(NamedTuple):
+    """What others have traded in one contract."""
+
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO  # never positive
+
+    @property
+    def net(self) -> Decimal:
+        return self.bought + self.sold
+
+    def since(self, base: Flow) -> Flow:
+        return Flow(self.bought - base.bought, self.sold - base.sold)
+
+
+NOTHING = Flow()
+
+
 @dataclass(slots=True)
 class _Account:
     """One contract in one account."""
@@ -40,7 +57,7 @@ class _Account:
     contract: Contract
     base: Decimal  # a position that was believed …
     settled: bool  # False: a trade that no execution tells of may not show in the reads yet
-    base_foreign: Decimal = ZERO  # … and the executions it already contains
+    base_foreign: Flow = NOTHING  # … and the executions it already contains
     base_own: Decimal = ZERO
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
@@ -61,8 +78,8 @@ class Ledger:
     late_feed_ns: int
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)  # by execution identity
-    _before: dict[Key, Decimal] | None = None  # sums of the first list: trades of the day before the kill
-    _since: dict[Key, Decimal] = field(default_factory=dict)  # others' executions since the first list
+    _before: dict[Key, Flow] | None = None  # sums of the first list: trades of the day before the kill
+    _since: dict[Key, Flow] = field(default_factory=dict)  # others' executions since the first list
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: set[str] = field(default_factory=set)
     _recent: set[Key] = field(default_factory=set)
@@ -121,7 +138,7 @@ class Ledger:
         self._accounts[key] = _Account(contract, base=ZERO if self._read else quantity, settled=settled)
 
     def _traded(self) -> Iterable[Key]:
-        return (*self._recent, *(key for key, quantity in self._since.items() if quantity != ZERO))
+        return (*self._recent, *(key for key, flow in self._since.items() if flow != NOTHING))
 
     def unsettle(self, key: Key) -> None:
         """Something may have traded here that neither executions nor statuses tell of: let a late feed catch up."""
@@ -151,9 +168,10 @@ class Ledger:
     def _patience_ns(self, key: Key, account: _Account) -> int | None:
         """How long a position that executions do not explain must stand; None: it is never believed."""
         own = self._own.get(key, ZERO) - account.base_own
-        foreign = self._since.get(key, ZERO) - account.base_foreign
-        low = account.base + min(own, ZERO) + min(foreign, ZERO)
-        high = account.base + max(own, ZERO) + max(foreign, ZERO)
+        foreign = self._since.get(key, NOTHING).since(account.base_foreign)
+        missing = (own, foreign.bought, foreign.sold)  # any part of which a late feed may not show
+        low = account.base + sum(min(part, ZERO) for part in missing)
+        high = account.base + sum(max(part, ZERO) for part in missing)
         if not low <= account.position <= high:
             return self.doubt_ns
         # a feed that misses some of the fills would look like this; for zero at least nothing is sent
@@ -161,25 +179,26 @@ class Ledger:
 
     def _believe(self, key: Key, account: _Account) -> None:
         account.base = account.position
-        account.base_foreign = self._since.get(key, ZERO)
+        account.base_foreign = self._since.get(key, NOTHING)
         account.base_own = self._own.get(key, ZERO)
         account.settled = True
         account.doubted_since_ns = None
 
     def _sum_up(self) -> None:
-        sums: dict[Key, Decimal] = {}
+        sums: dict[Key, Flow] = {}
         for key, quantity in self._foreign.values():
-            sums[key] = sums.get(key, ZERO) + quantity
+            bought, sold = sums.get(key, NOTHING)
+            sums[key] = Flow(bought + max(quantity, ZERO), sold + min(quantity, ZERO))
         if self._before is None:
             self._before = sums
         before = self._before
-        self._since = {key: total - before.get(key, ZERO) for key, total in sums.items()}
+        self._since = {key: flow.since(before.get(key, NOTHING)) for key, flow in sums.items()}
 
     def expected(self, key: Key) -> Decimal:
         """The position by the law."""
         account = self._accounts[key]
         own = self._own.get(key, ZERO) - account.base_own
-        return account.base + own + self._since.get(key, ZERO) - account.base_foreign
+        return account.base + own + self._since.get(key, NOTHING).since(account.base_foreign).net
 
     def seen(self) -> tuple[Key, ...]:
         """Every contract held or traded since the kill began, in the order first seen."""
