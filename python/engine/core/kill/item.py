@@ -17,7 +17,7 @@ from engine.core.kill.commands import Command, Place, Say
 from engine.core.kill.ledger import Key
 from engine.core.kill.lessons import Lessons
 from engine.core.kill.quotes import Quotes
-from engine.core.kill.reactions import Effect, Reaction, Remedy, react
+from engine.core.kill.reactions import CANCELLED, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import KillSettings
 
