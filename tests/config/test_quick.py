@@ -143,6 +143,12 @@ def test_it_gives_up_on_what_is_no_text() -> None:
     assert read_quickly(b"\xff\xfe", {}) is None
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.binary() | st.text(alphabet='[]="._#\n logiskp1').map(str.encode), OVERRIDES)
+def test_nothing_makes_it_fail(written: bytes, overrides: dict[str, str]) -> None:
+    read_quickly(written, overrides)
+
+
 def test_what_it_knows_by_itself_is_what_the_model_says() -> None:
     assert content(default_plan()) == content(plan_of(default_config()))
     assert {

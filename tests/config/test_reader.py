@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.config.model import default_config
 from engine.config.plan import KillPlan, default_plan
@@ -153,6 +155,19 @@ def test_a_syntax_error_in_a_login_keeps_the_other_logins(tmp_path: Path) -> Non
         ("paper", "127.0.0.1", 7497),
         ("live", "127.0.0.1", 7496),
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.text(alphabet="[]{}=\"'.#\n loginskp1"), st.dictionaries(st.just("QE_KILL__WATCH_S"), st.text()))
+def test_no_text_makes_the_kill_fail(text: str, environ: dict[str, str]) -> None:
+    reading = interpret(text, environ, source="x")
+    assert reading.config.logins or not reading.certain
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "[" + ".".join("a" * 5000) + "]", "a = " + "9" * 5000])
+def test_a_monstrous_text_is_a_problem_and_not_a_crash(text: str) -> None:
+    assert interpret(text, {}, source="x").problems
+    assert interpret(text + GOOD, {}, source="x").problems
 
 
 def test_interpreting_never_raises_on_any_prefix_of_a_file() -> None:

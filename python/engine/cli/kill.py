@@ -54,7 +54,7 @@ def make_plan(arguments: KillArguments) -> KillPlan:
     for name in arguments.logins:
         if name.lower() not in by_name:
             known = ", ".join(place.name for place in plan.places)
-            raise BadArgument(f"there is no login {name!r}; there are: {known}")
+            raise BadArgument("\n".join([f"there is no login {name!r}; there are: {known}", *plan.faults]))
     if arguments.logins:
         plan.places = [by_name[name] for name in dict.fromkeys(name.lower() for name in arguments.logins)]
     if arguments.deadline_s is not None:
@@ -82,8 +82,11 @@ def find_plan(named: str | None) -> KillPlan:
 
 def occupy_standard_streams() -> None:
     """Where a standard stream is closed, put nothing there: a socket must never become what messages are written to."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+    try:
+        while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+    except OSError:
+        return  # no descriptor to be had: then none is free to be mistaken either
     os.close(fd)
 
 

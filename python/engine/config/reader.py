@@ -105,17 +105,29 @@ def _unreadable(error: Exception) -> Problem:
 def _parse(text: str, problems: list[Problem]) -> tuple[dict[str, Any], bool]:
     """The tables of the file. With a syntax error, those of its sections that are sound by themselves."""
     try:
-        return tomllib.loads(text), True
-    except tomllib.TOMLDecodeError as error:
+        return _toml(text), True
+    except _NotToml as error:
         problems.append(Problem.of_syntax(str(error)))
     raw: dict[str, Any] = {}
     certain = True
     for section in _sections(text):
         try:
-            _merge(raw, tomllib.loads(section))
-        except tomllib.TOMLDecodeError:
+            _merge(raw, _toml(section))
+        except _NotToml:
             certain = certain and "logins" not in section
     return raw, certain
+
+
+class _NotToml(Exception):
+    """The text is not TOML, or more than the parser can hold."""
+
+
+def _toml(text: str) -> dict[str, Any]:
+    """Parse; the parser's own errors include those of monstrous numbers and of brackets without end."""
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _NotToml(str(error)) from error
 
 
 def _sections(text: str) -> list[str]:
@@ -150,8 +162,8 @@ def _override(raw: dict[str, Any], environ: Mapping[str, str], problems: list[Pr
             problems.append(Problem(where=variable, text="names nothing that can be set"))
             continue
         try:
-            table[key.lower()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            table[key.lower()] = _toml(f"value = {text}")["value"]
+        except _NotToml:
             table[key.lower()] = text
 
 
