@@ -57,6 +57,11 @@ def go_first() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
 
+def is_busy() -> bool:
+    """Has somebody else been using more than a core lately?"""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A process that has run. Times are of the system's monotonic clock, which all processes share."""

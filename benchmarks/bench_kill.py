@@ -17,7 +17,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from _processes import HERE, Finished, MeasurementFailed, Seen, Server, choose_cores, go_first, move_to, run
+from _processes import (
+    HERE,
+    Finished,
+    MeasurementFailed,
+    Seen,
+    Server,
+    choose_cores,
+    go_first,
+    is_busy,
+    move_to,
+    run,
+)
 from _table import Row, show
 
 MS = 1e6
@@ -190,6 +201,10 @@ def main() -> int:
     if not qe.exists():
         print(f"{qe} is not there: run `make setup`", file=sys.stderr)
         return 2
+    if is_busy():
+        print(
+            "This machine is busy. What is computed is slowed by that, what is only waited for is not: repeat it alone."
+        )
     try:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), qe)

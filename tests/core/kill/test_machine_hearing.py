@@ -1,0 +1,63 @@
+"""What has arrived is heard before anything is decided; reads count at the moment they are complete."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.core.contracts import Contract
+from engine.core.facts import PositionFact
+from engine.core.kill import commands as cmd
+from engine.core.kill import events as ev
+from engine.core.kill.machine import KillMachine
+from engine.core.kill.settings import MS
+
+HELD = [
+    PositionFact(
+        account="DU1",
+        contract=Contract(con_id=con_id, symbol="EUR", sec_type="CASH", exchange="IDEALPRO", currency="USD"),
+        quantity=Decimal(20_000),
+        avg_cost=Decimal(1),
+    )
+    for con_id in (1, 2)
+]
+
+
+def connected() -> tuple[KillMachine, dict[type, int]]:
+    """A machine that may close and has asked for its first survey, and the ids of the reads."""
+    machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
+    machine.start(0)
+    machine.handle(ev.LockTaken(), 0)
+    asked = machine.handle(ev.Connected(("DU1",), 9000, True), 0)
+    kinds = (cmd.ReadOrders, cmd.ReadPositions, cmd.ReadExecutions)
+    return machine, {type(each): each.read_id for each in asked if isinstance(each, kinds)}
+
+
+def places(commands: list[cmd.Command]) -> list[cmd.Command]:
+    return [command for command in commands if isinstance(command, cmd.Place)]
+
+
+def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:
+    machine, ids = connected()
+    answers = [
+        ev.OrdersRead(ids[cmd.ReadOrders], ()),
+        ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)),
+        ev.ExecutionsRead(ids[cmd.ReadExecutions], ()),
+    ]
+    for answer in answers:
+        assert not places(machine.handle(answer, MS, more=True))
+    assert not places(machine.handle(ev.BrokerLink(False, 1100), MS))  # decided from all of it: what was read is void
+
+
+def test_the_last_of_what_has_arrived_is_acted_on() -> None:
+    machine, ids = connected()
+    machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), MS, more=True)
+    machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), MS, more=True)
+    assert len(places(machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS))) == 1
+
+
+def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() -> None:
+    machine, ids = connected()
+    machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), MS, more=True)
+    machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], ()), MS, more=True)
+    done = machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS, more=True)
+    assert [command.kind for command in done if isinstance(command, cmd.Say)] == ["orders_gone"]
