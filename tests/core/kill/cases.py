@@ -153,6 +153,8 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         presses_ms=tuple(draw(sometimes(4, st.lists(ms, max_size=3))) or ()),
     )
     if hopeful:
+        if f.lost_reads_pct:
+            _feed_in_time(f)
         return f
     f.unresolved = draw(one_in(15))
     f.late_fill_pct = draw(st.sampled_from([0, 0, 0, 50]))
@@ -163,12 +165,17 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         for _ in range(3)
     )
     f.executions_unread = draw(one_in(8))
-    if f.executions_unread:  # nothing else shows a fill then: the position feed may be no later than `settle_ns`
-        f.position_lag_ms, f.position_frozen_ms = min(f.position_lag_ms, 600), None
+    if f.executions_unread:
+        _feed_in_time(f)
     f.lock = draw(st.sampled_from([f.lock] * 9 + ["busy"]))
     f.trades = tuple(draw(sometimes(5, trades(contracts))) or ())
     f.newcomers = (*(draw(sometimes(5, newcomers(contracts))) or ()), *last_orders_of_a_dead_kill(draw, f, contracts))
     return f
+
+
+def _feed_in_time(f: Faults) -> None:
+    """Where executions cannot be read nothing else shows a fill: the feed may then be no later than `settle_ns`."""
+    f.position_lag_ms, f.position_frozen_ms = min(f.position_lag_ms, 600), None
 
 
 @st.composite

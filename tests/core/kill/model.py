@@ -202,7 +202,7 @@ class Model:
                 (
                     ev.CloseStatus(order.key, "Submitted", ZERO, order.perm_id),
                     ev.CloseStatus(order.key, "Inactive", None, order.perm_id),
-                    ev.CloseError(order.key, 201, "Order rejected - reason: stray"),
+                    ev.CloseError(order.key, 201 if order.status == "Filled" else 161, "stray"),
                     ev.CloseError(order.key, 202, "Order Canceled - reason:"),
                     ev.CloseError(order.key, 10148, "cannot be cancelled, state: Filled"),
                 )

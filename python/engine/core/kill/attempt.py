@@ -122,11 +122,13 @@ class Attempt:
             self._end_if_filled()
 
     def fill(self, execution: ExecutionFact) -> None:
-        """An execution; the same one again or its correction replaces it."""
+        """An execution; the same one again or its correction replaces it. It tells of the past: a suspect order is
+        not alive for it."""
         self.fills[execution.identity] = (abs(execution.quantity), execution.price)
         self.acknowledged = True
+        if self.state is State.SENT:
+            self.state = State.WORKING
         if self.live:
-            self.heard()
             self._end_if_filled()
 
     def _end_if_filled(self) -> None:

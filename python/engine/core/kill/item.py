@@ -103,8 +103,9 @@ class Item:
 
     def _heard_objection(self, attempt: Attempt, reaction: Reaction, code: int, text: str, serial: int) -> None:
         attempt.acknowledged = True
-        self._object(reaction, code, text)
-        self._remember(reaction)
+        if not self._bare_cancel(reaction):
+            self.lessons.objection(reaction, code, text)
+            self.pending = reaction
         if reaction.effect is Effect.QUEUED:
             attempt.heard()
             attempt.state = State.QUEUED
@@ -117,21 +118,18 @@ class Item:
         """The status said it has ended, and only now the error says why."""
         if reaction.effect is Effect.ALIVE or self.lessons.given_up or self.newest_filled:
             return
-        self._object(reaction, code, text)
+        if self._bare_cancel(reaction):
+            return
+        self.lessons.objection(reaction, code, text)
         if self.attempt is not None:
-            self._remember(reaction)
+            self.pending = reaction
         else:
             self.lessons.learn(reaction, place, now_ns)
 
-    def _object(self, reaction: Reaction, code: int, text: str) -> None:
+    def _bare_cancel(self, reaction: Reaction) -> bool:
         """The bare news that an order is cancelled explains nothing that is explained already."""
-        if reaction.effect is not Effect.ENDED or reaction.remedy is not Remedy.NONE or self.lessons.reason is None:
-            self.lessons.objection(reaction, code, text)
-
-    def _remember(self, reaction: Reaction) -> None:
-        """A reason is not forgotten for the bare news that the order is cancelled."""
-        if self.pending is None or reaction.effect is not Effect.ENDED:
-            self.pending = reaction
+        bare = reaction.effect is Effect.ENDED and reaction.remedy is Remedy.NONE
+        return bare and self.lessons.reason is not None
 
     def heard_quote(self, quote: Quote | None, now_ns: int, why: str = "") -> None:
         """The answer to `AskQuote`; None: there is none, and `why`."""
