@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,8 +86,14 @@ def qe(*words: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]
 def start_qe(
     *words: str, home: Path, stdout: int | IO[bytes] = subprocess.PIPE, stderr: int | IO[bytes] = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own, as a terminal would."""
+    """Start a command in a session of its own, as a terminal would: interrupts are heard, whoever runs the tests."""
     command = [sys.executable, "-m", "engine.cli", *words]
     return subprocess.Popen(
-        command, stdout=stdout, stderr=stderr, env=environment(home), cwd=home, start_new_session=True
+        command,
+        stdout=stdout,
+        stderr=stderr,
+        env=environment(home),
+        cwd=home,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
