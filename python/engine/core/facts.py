@@ -69,7 +69,7 @@ class ExecutionFact(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int
     order_ref: str = ""
     liquidation: bool = False
-    recent: bool = True  # False only when it is known to be older than half a minute
+    recent: bool = True  # False only when it is known to be older than a quarter of a minute
 
     @property
     def identity(self) -> str:

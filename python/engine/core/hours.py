@@ -18,29 +18,25 @@ import msgspec
 from engine.core.facts import Details
 
 ZONE_NAMES = {
-    "EST": "America/New_York",
-    "EST5EDT": "America/New_York",
-    "EDT": "America/New_York",
-    "ET": "America/New_York",
-    "CST": "America/Chicago",
-    "CST6CDT": "America/Chicago",
-    "CT": "America/Chicago",
-    "PST": "America/Los_Angeles",
-    "GMT": "Europe/London",
-    "BST": "Europe/London",
-    "GB-EIRE": "Europe/London",
-    "MET": "Europe/Berlin",
-    "CET": "Europe/Berlin",
-    "MEZ": "Europe/Berlin",
-    "JST": "Asia/Tokyo",
-    "HKT": "Asia/Hong_Kong",
-    "HONGKONG": "Asia/Hong_Kong",
-    "AET": "Australia/Sydney",
+    **dict.fromkeys(("EST", "EST5EDT", "EDT", "ET", "US/EASTERN"), "America/New_York"),
+    **dict.fromkeys(("CST", "CST6CDT", "CDT", "CT", "US/CENTRAL"), "America/Chicago"),
+    **dict.fromkeys(("PST", "PST8PDT", "PDT", "PT", "US/PACIFIC"), "America/Los_Angeles"),
+    **dict.fromkeys(("GMT", "BST", "GB", "GB-EIRE"), "Europe/London"),
+    **dict.fromkeys(("MET", "CET", "MEZ"), "Europe/Berlin"),
+    **dict.fromkeys(("JST", "JAPAN"), "Asia/Tokyo"),
+    **dict.fromkeys(("HKT", "HONGKONG"), "Asia/Hong_Kong"),
+    **dict.fromkeys(("AET", "AUSTRALIA/NSW"), "Australia/Sydney"),
+    "ASIA/CALCUTTA": "Asia/Kolkata",
+    "SINGAPORE": "Asia/Singapore",
+    "PRC": "Asia/Shanghai",
+    "ROK": "Asia/Seoul",
     "UTC": "UTC",
 }
-"""IBKR's zone ids that are not IANA names, or that IANA reads as a fixed offset while the exchange has summer time."""
+"""IBKR's zone ids that are not IANA names, that IANA reads as a fixed offset while the exchange has summer time, or
+that a system without the legacy time zone files does not know."""
 
-_SPAN = re.compile(r"^(\d{8}):(\d{4})-(?:(\d{8}):)?(\d{4})$")
+_SPAN = re.compile(r"(\d{8}):(\d{4})-(?:(\d{8}):)?(\d{4})", re.ASCII)
+_CLOSED = re.compile(r"(\d{8}):CLOSED", re.ASCII)
 _DAY_MAX = 60  # days of hours read; IBKR sends about a week
 
 
@@ -96,15 +92,17 @@ def _calendar(hours: str, tz: tzinfo) -> _Calendar | None:
     spans: list[tuple[float, float]] = []
     days: set[str] = set()
     for entry in filter(None, hours.split(";")[:_DAY_MAX]):
-        if entry.endswith(":CLOSED") and len(entry) == 15 and entry[:8].isdigit():
-            days.add(entry[:8])
+        closed = _CLOSED.fullmatch(entry)
+        if closed is not None:
+            days.add(closed[1])
             continue
         found = _spans(entry, tz)
         if found is None:
             return None
         for opens, closes in found:
             spans.append((opens.timestamp(), closes.timestamp()))
-            days.update(moment.astimezone(tz).strftime("%Y%m%d") for moment in (opens, closes))
+            last = closes - timedelta(seconds=1)  # midnight belongs to the day before
+            days.update(moment.astimezone(tz).strftime("%Y%m%d") for moment in (opens, last))
     return _Calendar(tuple(spans), frozenset(days))
 
 
@@ -113,28 +111,29 @@ def _spans(entry: str, tz: tzinfo) -> list[tuple[datetime, datetime]] | None:
     day = entry.partition(":")[0]
     spans = []
     for part in entry.split(","):
-        match = _SPAN.match(part if ":" in part else f"{day}:{part}")
+        match = _SPAN.fullmatch(part if ":" in part else f"{day}:{part}")
         if match is None:
             return None
         start_day, start, end_day, end = match.groups()
         try:
             opens = _moment(start_day, start, tz)
             closes = _moment(end_day or start_day, end, tz)
-        except ValueError:
+            if closes <= opens and end_day is None:
+                closes = _moment(start_day, end, tz, days_later=1)  # the older spelling does not say: over midnight
+        except (ValueError, OverflowError):  # no such day or time, or beyond the calendar
             return None
-        if closes <= opens and end_day is None:
-            closes += timedelta(days=1)  # the older spelling names no end day when it crosses midnight
         if closes <= opens:
             return None
         spans.append((opens, closes))
     return spans
 
 
-def _moment(day: str, clock: str, tz: tzinfo) -> datetime:
+def _moment(day: str, clock: str, tz: tzinfo, days_later: int = 0) -> datetime:
+    """The clock on the wall of the exchange; a day is not always 24 hours long."""
     if clock == "2400":
-        return _moment(day, "0000", tz) + timedelta(days=1)
-    year, month, date = int(day[:4]), int(day[4:6]), int(day[6:])
-    return datetime(year, month, date, int(clock[:2]), int(clock[2:]), tzinfo=tz).astimezone(UTC)
+        clock, days_later = "0000", days_later + 1
+    midnight = datetime(int(day[:4]), int(day[4:6]), int(day[6:]), tzinfo=tz) + timedelta(days=days_later)
+    return midnight.replace(hour=int(clock[:2]), minute=int(clock[2:])).astimezone(UTC)
 
 
 def session_at(details: Details, at_s: float) -> Session:

@@ -58,6 +58,7 @@ class Attempt:
     cancel_ns: int | None = None
     acknowledged: bool = False
     sends: int = 0
+    untold: bool = False  # ended by absence alone: acknowledged once, and nobody has said what became of it
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
     adrift: bool = False  # its connection is gone: only a global cancel reaches it
 
@@ -187,6 +188,7 @@ class Attempt:
         reads = READS_TO_END.get(self.doubt)
         if reads is not None and self.absent_reads >= reads and survey.begun_ns >= self.surface_ns:
             self.state = State.ENDED
+            self.untold = self.acknowledged and self.doubt in (Doubt.VANISHED, Doubt.ORPHANED)
 
     def uncounted_fill(self) -> Decimal:
         """Signed quantity filled since the last call: for the ledger."""

@@ -94,8 +94,8 @@ class Closing:
     def _account_for(self, item: Item, attempt: Attempt, now_ns: int, *, was_live: bool) -> bool:
         """Tell the ledger of new fills at once: they shrink what may still be closed."""
         ended = was_live and not attempt.live
-        if ended and attempt.remaining > ZERO and not self.ledger.executions_known:
-            self.ledger.unsettle(item.key)  # it may have filled unseen
+        if ended and attempt.remaining > ZERO:
+            self._mind_unseen_fill(item, attempt)
         fresh = attempt.uncounted_fill()
         if fresh == ZERO:
             return ended
@@ -104,6 +104,14 @@ class Closing:
             if other is not item:
                 other.nudge(now_ns)
         return not attempt.live
+
+    def _mind_unseen_fill(self, item: Item, attempt: Attempt) -> None:
+        """It is over and not filled, as far as anybody has said. Where nobody has said that it was cancelled or
+        refused, it may have filled, and both the execution and the position may be late."""
+        if attempt.untold:
+            self.ledger.unsettle(item.key, self.settings.expected_lag_ns)
+        elif not self.ledger.executions_known:
+            self.ledger.unsettle(item.key, self.settings.settle_ns)
 
     def _surface_ns(self, now_ns: int) -> int:
         """Until when an order whose carrier is gone may still surface."""
@@ -182,7 +190,7 @@ class Closing:
             if name not in now or now[name].filled != order.filled:
                 for key in self.items:
                     if order.account in ("", key[0]) and touches(order, key[1], self.items[key].contract.symbol):
-                        self.ledger.unsettle(key)
+                        self.ledger.unsettle(key, self.settings.settle_ns)
 
     def others(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
         """The listed orders without the living closes of this kill that it can still reach."""

@@ -10,7 +10,7 @@ How long a position must stand, read after read, before it is believed:
 | the read …                                              | believed …                                       |
 | ------------------------------------------------------- | ------------------------------------------------ |
 | obeys the law                                            | at once                                          |
-| obeys it, but a trade may not show in it yet             | after `settle_ns`                                |
+| obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
 | looks like a late view that misses our own fills         | never: a second close could cross zero           |
@@ -25,6 +25,7 @@ from typing import NamedTuple, TypeAlias
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
+from engine.core.kill.commands import CLOSE_REF_PREFIX
 
 Key: TypeAlias = tuple[str, int]
 """(account, conId)."""
@@ -56,7 +57,8 @@ class _Account:
 
     contract: Contract
     base: Decimal  # a position that was believed …
-    settled: bool  # False: a trade that no execution tells of may not show in the reads yet
+    settled: bool  # False: a trade may not show in the reads yet, and the law does not know of it …
+    patience_ns: int = 0  # … for this long
     base_foreign: Flow = NOTHING  # … and the executions it already contains
     base_own: Decimal = ZERO
     position: Decimal = ZERO  # as last read
@@ -75,6 +77,7 @@ class Ledger:
 
     settle_ns: int
     doubt_ns: int
+    expected_lag_ns: int
     late_feed_ns: int
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)  # by execution identity
@@ -82,7 +85,8 @@ class Ledger:
     _since: dict[Key, Flow] = field(default_factory=dict)  # others' executions since the first list
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: set[str] = field(default_factory=set)
-    _recent: set[Key] = field(default_factory=set)
+    _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
+    _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders
     _read: bool = False
     executions_known: bool = False
 
@@ -104,13 +108,32 @@ class Ledger:
                 continue
             key = (execution.account, execution.con_id)
             if self._before is None and execution.recent:
-                self._recent.add(key)
+                self._note_recent(key, execution)
             self._foreign[identity] = (key, execution.quantity)
         if self._before is None:
-            for key in self._recent:
-                self.unsettle(key)  # read before the first list of executions: it may miss them
+            for key, account in self._accounts.items():
+                if key in self._recent:  # read before the first list of executions: it may miss them
+                    self.unsettle(key, self._recent_patience_ns(key, account.position))
         self._sum_up()
         self.executions_known = True
+
+    def _note_recent(self, key: Key, execution: ExecutionFact) -> None:
+        bought, sold = self._recent.get(key, NOTHING)
+        self._recent[key] = Flow(bought + max(execution.quantity, ZERO), sold + min(execution.quantity, ZERO))
+        if execution.order_ref.startswith(CLOSE_REF_PREFIX):
+            self._killed.add(key)
+
+    def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
+        """How long a first read may miss what was traded just before it.
+
+        A position that recent trades would have reduced, and above all one that another kill has just closed, may be
+        gone already: it is given more time than one that they have opened.
+        """
+        flow = self._recent.get(key, NOTHING)
+        if key in self._killed:
+            return self.expected_lag_ns
+        reduced = flow.sold < ZERO if position > ZERO else flow.bought > ZERO
+        return self.doubt_ns if reduced or position == ZERO else self.settle_ns
 
     def executions_unknown(self) -> None:
         """Executions could not be read: the law cannot be checked against others' trades."""
@@ -135,15 +158,18 @@ class Ledger:
     def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
         """What the first complete list did not name was at zero then."""
         settled = key not in self._recent and (self._read or self.executions_known)
-        self._accounts[key] = _Account(contract, base=ZERO if self._read else quantity, settled=settled)
+        patience_ns = self._recent_patience_ns(key, quantity) if key in self._recent else self.settle_ns
+        base = ZERO if self._read else quantity
+        self._accounts[key] = _Account(contract, base=base, settled=settled, patience_ns=patience_ns)
 
     def _traded(self) -> Iterable[Key]:
         return (*self._recent, *(key for key, flow in self._since.items() if flow != NOTHING))
 
-    def unsettle(self, key: Key) -> None:
+    def unsettle(self, key: Key, patience_ns: int) -> None:
         """Something may have traded here that neither executions nor statuses tell of: let a late feed catch up."""
         account = self._accounts.get(key)
         if account is not None:
+            account.patience_ns = patience_ns if account.settled else max(patience_ns, account.patience_ns)
             account.settled = False
             account.doubted_since_ns = None
 
@@ -159,7 +185,7 @@ class Ledger:
             account.doubted_since_ns = now_ns
             account.agreeing_reads = 0
         account.agreeing_reads += 1
-        patience_ns = self.settle_ns if lawful else self._patience_ns(key, account)
+        patience_ns = account.patience_ns if lawful else self._patience_ns(key, account)
         if patience_ns is None or now_ns - account.doubted_since_ns < patience_ns:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
@@ -227,9 +253,11 @@ class Ledger:
             return ZERO
         expected = self.expected(key)
         position = account.position
-        if position * expected <= 0:
-            return ZERO
-        return position if abs(position) <= abs(expected) else expected
+        if position > ZERO and expected > ZERO:
+            return min(position, expected)
+        if position < ZERO and expected < ZERO:
+            return max(position, expected)
+        return ZERO
 
     def all_zero(self) -> bool:
         """True when every contract read so far is at zero and none is in doubt."""

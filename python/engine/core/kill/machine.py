@@ -68,6 +68,7 @@ class KillMachine:
         self._ledger = Ledger(
             settle_ns=self.settings.settle_ns,
             doubt_ns=self.settings.doubt_ns,
+            expected_lag_ns=self.settings.expected_lag_ns,
             late_feed_ns=self.settings.late_feed_ns,
         )
         self._closing = Closing(kill_id, self.settings, self._ledger)

@@ -37,6 +37,10 @@ LIMIT_OFFSETS = (Decimal("0.005"), Decimal("0.01"), Decimal("0.02"), Decimal("0.
 PRICE_STEPS = (Decimal("0.01"), Decimal("0.05"), Decimal("0.1"), Decimal("0.25"), Decimal("1"))
 """Grids tried, coarser each time, when the broker refuses a price (110) on the grid it named itself."""
 
+PRICE_MAX = Decimal(10**9)
+TICK_MIN, TICK_MAX = Decimal("1E-9"), Decimal(10**6)
+"""What is beyond these is no price and no price step, whatever was sent."""
+
 
 def exchange_for(contract: Contract, details: Details | None) -> str | None:
     """The exchange a closing order names, or None while only the broker can say."""
@@ -121,21 +125,20 @@ def limit_price(quote: Quote | None, *, buys: bool, level: int, grid: Decimal) -
     if quote is None or quote.kind is not QuoteKind.LIVE:
         return None
     far = quote.ask if buys else quote.bid
-    if far is None or not far.is_finite():
+    if far is None or not far.is_finite() or abs(far) > PRICE_MAX:
         return None
     offset = max(abs(far) * LIMIT_OFFSETS[min(level, len(LIMIT_OFFSETS) - 1)], grid)
     raw = far + offset if buys else far - offset
-    if not buys and far > 0 and raw <= 0:
-        raw = min(grid, far)  # a sell through a tiny bid stays at one tick, not at or below zero
     steps = (raw / grid).to_integral_value(ROUND_CEILING if buys else ROUND_FLOOR)
-    if not buys and far > 0 and steps <= 0:
-        steps = Decimal(1)
+    if not buys and far > 0:
+        steps = max(steps, Decimal(1))  # a sell through a tiny bid stays at one tick, not at or below zero
     return steps * grid
 
 
 def price_grid(details: Details | None, coarser: int) -> Decimal:
     """The price step: the broker's minTick, or a coarser one for every time it was refused."""
-    tick = details.min_tick if details is not None and details.min_tick else Decimal("0.01")
+    named = details.min_tick if details is not None else None
+    tick = named if named is not None and TICK_MIN <= named <= TICK_MAX else Decimal("0.01")
     coarse = [step for step in PRICE_STEPS if step > tick and step % tick == 0]
     if coarser <= 0 or not coarse:
         return tick
