@@ -18,7 +18,7 @@ from engine.wire.replies import Reply
 
 T_co = TypeVar("T_co", covariant=True)
 
-EXECUTION_RECENT_S = 30.0
+EXECUTION_RECENT_S = 15.0
 
 
 class Collector(Protocol, Generic[T_co]):

@@ -86,6 +86,7 @@ class KillMachine:
         # the right to close
         self._may_close = False
         self._lock_busy = False
+        self._lock_holder = ""
         self._size_after_ns = 0  # surveys begun earlier may not size a close
         # cancelling and looking
         self._next_cancel_ns = 0
@@ -177,9 +178,8 @@ class KillMachine:
                 return self._on_link(up, code, now_ns)
             case ev.LockTaken(shared_nothing):
                 return self._on_lock_taken(shared_nothing, now_ns)
-            case ev.LockBusy(holder) if not self._may_close:
-                self._lock_busy = True
-                return [Say("lock_busy", f"another kill is closing this login ({holder}); watching and verifying")]
+            case ev.LockBusy(holder):
+                return self._on_lock_busy(holder)
             case ev.PressedAgain() if self._connected:
                 return [GlobalCancel(), Say("pressed_again", "pressed again: joined, one more global cancel")]
             case _:
@@ -292,6 +292,12 @@ class KillMachine:
         self._surveyor.abandon()
         self._next_survey_ns = None
         self._clean_since_ns = None
+
+    def _on_lock_busy(self, holder: str) -> list[Command]:
+        if self._may_close or (self._lock_busy and holder == self._lock_holder):
+            return []
+        self._lock_busy, self._lock_holder = True, holder
+        return [Say("lock_busy", f"another kill is closing this login ({holder}); watching and verifying")]
 
     def _on_lock_taken(self, shared_nothing: bool, now_ns: int) -> list[Command]:
         if self._may_close:
