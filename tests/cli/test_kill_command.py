@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.simulated import PATIENCE_S, environment, qe, simulated, start_qe
+from cli.simulated import PATIENCE_S, PYTHON_PATH, environment, qe, simulated, start_qe
 from engine.cli import presses
 
 
@@ -155,6 +155,20 @@ def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: 
         )
     assert "nowhere.toml: cannot be read" in done.stderr
     assert done.returncode == 0
+
+
+def test_a_broken_installation_still_cancels_and_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "msgspec.py").write_text("raise ImportError('half an upgrade')")
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        paths = os.pathsep.join([str(tmp_path / "broken"), PYTHON_PATH])
+        done = qe("kill", home=tmp_path, PYTHONPATH=paths)
+        truth = world.truth()
+    assert done.returncode == 2
+    assert "NOT FLAT" in done.stderr and "half an upgrade" in done.stderr
+    assert "global cancel was sent to: paper, live" in done.stderr
+    assert not any(login.resting for login in truth.logins.values())
 
 
 # --- hands, terminals and signals -------------------------------------------------------------------------------

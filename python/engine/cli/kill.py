@@ -18,6 +18,11 @@ from engine.config import places
 from engine.config.plan import KillPlan, default_plan
 from engine.config.quick import read_quickly
 
+TYPE_CHECKING = False  # what `typing` has, without loading it
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+EXIT_UNKNOWN = 2
 EXIT_USAGE = 64  # nothing was sent
 STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the program is loaded meanwhile
 STRIKE_TOGETHER_S = 0.005  # how long a login that is ready waits for the others
@@ -42,8 +47,10 @@ def main(words: list[str]) -> None:
     strike.go_on()
     gc.disable()  # nothing of what is loaded now is ever garbage
 
-    from engine.cli.kill_run import begin
-
+    try:
+        from engine.cli.kill_run import begin
+    except ImportError as error:
+        leave(not_loaded(strike, error), 2, EXIT_UNKNOWN)
     begin(arguments, plan, strike, hands, pressed_ns)
 
 
@@ -90,7 +97,19 @@ def occupy_standard_streams() -> None:
     os.close(fd)
 
 
-def leave(text: str, fd: int, code: int) -> None:
+def not_loaded(strike: first_strike.FirstStrike, error: ImportError) -> str:
+    """What to say when this installation is broken: the cancels may have gone out, and nothing else will."""
+    strike.finish()
+    struck = [attempt.target.name for attempt in strike.attempts if attempt.state == first_strike.STRUCK]
+    missed = [attempt.target.name for attempt in strike.attempts if attempt.state != first_strike.STRUCK]
+    return (
+        f"NOT FLAT. This installation is broken ({error}), so no position was closed.\n"
+        f"A global cancel was sent to: {', '.join(struck) or 'nobody'}. Not reached: {', '.join(missed) or 'nobody'}.\n"
+        "Close the positions in TWS now: right-click the portfolio, Close All Positions. IBKR: 1-877-442-2757.\n"
+    )
+
+
+def leave(text: str, fd: int, code: int) -> NoReturn:
     stream = sys.stdout if fd == 1 else sys.stderr
     if stream is not None:
         stream.write(text)
