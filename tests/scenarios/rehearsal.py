@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 
 from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.settings import SECOND, KillSettings
 from engine.simulator.build import build_world
 from engine.simulator.scenario import Scenario
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, KillReport, TradingMode
+from engine.trading.manager import ManagerSettings
 
 ZERO = Decimal(0)
 MODES = {"paper": TradingMode.PAPER, "live": TradingMode.LIVE}
@@ -29,7 +31,7 @@ class Judged:
     seconds: float  # from the press to the report
     flat: dict[str, bool]  # by the exchange's truth at the moment of the report
     crossings: list[str] = field(default_factory=list)
-    others_traded: bool = False  # during the kill: then a crossing may be nobody's fault
+    grown: list[str] = field(default_factory=list)  # positions that grew or changed sides, by anybody's fill
 
 
 def rehearse(
@@ -38,6 +40,7 @@ def rehearse(
     *,
     seed: int = 1,
     version: int | None = None,
+    deadline_s: float = 120.0,
     act: Callable[[IBKRAccountManager, World], asyncio.Future[None] | None] | None = None,
 ) -> Judged:
     """Build the scenario's world, wait as it says, pull the switch, and compare the report with the truth."""
@@ -49,7 +52,10 @@ def rehearse(
                 login.server.options = msgspec.structs.replace(login.server.options, version_max=version)
         async with world:
             before = {name: dict(login.positions()) for name, login in world.logins.items()}
-            manager = IBKRAccountManager(wall_ns=loop.wall_ns, lock_directory=locks)
+            kill = KillSettings(deadline_ns=round(deadline_s * SECOND))
+            manager = IBKRAccountManager(
+                settings=ManagerSettings(kill=kill), wall_ns=loop.wall_ns, lock_directory=locks
+            )
             for name, login in world.logins.items():
                 manager.add_account(name, MODES[name], port=login.ports[0])
             await asyncio.sleep(scenario.kill_after_s)
@@ -63,22 +69,22 @@ def rehearse(
                 flat={name: world.login(name).is_flat() for name in manager.logins},
             )
             for name in manager.logins:
-                judged.crossings += _crossings(world, name, before[name], f"{CLOSE_REF_PREFIX}-{report.kill_id}-")
+                _follow(judged, world, name, before[name], f"{CLOSE_REF_PREFIX}-{report.kill_id}-")
             await manager.disconnect_all()
             return judged
 
     return run(main, seed=seed, limit_s=scenario.deadline_s + 300)
 
 
-def _crossings(world: World, name: str, before: dict[tuple[str, int], Decimal], refs: str) -> list[str]:
-    """Every own closing fill that moved a position away from zero or through it, by the exchange's own sequence."""
+def _follow(judged: Judged, world: World, name: str, before: dict[tuple[str, int], Decimal], refs: str) -> None:
+    """Go through the exchange's own sequence of fills: ours may only bring a position nearer to zero."""
     positions = dict(before)
-    found = []
     for execution, _commission in world.login(name).exchange.executions():
         key = (execution.account, execution.con_id)
         was = positions.get(key, ZERO)
         now = positions[key] = was + execution.signed
-        ours = execution.order_ref.startswith(refs)
-        if ours and (was * now < ZERO or abs(now) > abs(was)):
-            found.append(f"{name} {key}: {was} -> {now} by {execution.order_ref}")
-    return found
+        what = f"{name} {key}: {was} -> {now} by {execution.order_ref or 'an order without a reference'}"
+        if was * now < ZERO or abs(now) > abs(was):
+            judged.grown.append(what)
+            if execution.order_ref.startswith(refs):
+                judged.crossings.append(what)

@@ -1,0 +1,177 @@
+"""Each safeguard of the kill, taken away: the scenario that exists for it then comes to harm.
+
+This is how we know that the scenarios can fail at all, and that no safeguard is decoration. The left column is also the
+list of the failures that others have met in the field and of what prevents each of them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.broker import inquiry, pacing
+from engine.broker.failures import LinkFailure
+from engine.core.kill import closing, launching, ledger, machine, reactions, tending
+from engine.core.kill.report import LoginOutcome
+from engine.simulator import faults
+from engine.simulator.scenario import Scenario, load_scenario
+from scenarios.rehearsal import Judged, rehearse
+
+Patch = pytest.MonkeyPatch
+
+
+def lied(judged: Judged) -> bool:
+    return any(report.flat and not judged.flat[name] for name, report in judged.report.logins.items())
+
+
+def crossed(judged: Judged) -> bool:
+    return bool(judged.crossings)
+
+
+def not_flat(judged: Judged) -> bool:
+    return not judged.report.flat
+
+
+def grown(judged: Judged) -> bool:
+    return bool(judged.grown)
+
+
+def dragged(judged: Judged) -> bool:
+    return judged.seconds > 10
+
+
+def said(kind: str, words: str) -> Callable[[Judged], bool]:
+    """The timeline tells of it."""
+
+    def harm(judged: Judged) -> bool:
+        entries = [entry for report in judged.report.logins.values() for entry in report.timeline]
+        return any(entry.kind == kind and words in entry.text for entry in entries)
+
+    return harm
+
+
+def unreached(judged: Judged) -> bool:
+    return any(r.outcome is LoginOutcome.UNREACHABLE for r in judged.report.logins.values())
+
+
+# what is taken away ---------------------------------------------------------------------------------------------------
+
+
+def cancel_once(patch: Patch) -> None:
+    """The global cancel is not repeated until the list of open orders is empty."""
+    patch.setattr(machine.KillMachine, "_mind_orders", lambda *_: [])
+
+
+def orders_do_not_count(patch: Patch) -> None:
+    """Flat is said of positions alone, with resting orders live."""
+
+    def judge(self: Any, survey: Any, now_ns: int) -> None:
+        self._proven_flat = self._ledger.all_zero()
+
+    patch.setattr(machine.KillMachine, "_judge", judge)
+
+
+def believe_every_position(patch: Patch) -> None:
+    """Positions are taken as read, though fills may not show in them yet."""
+    patch.setattr(ledger.Ledger, "closable", lambda self, key: self.position(key))
+
+
+def an_empty_answer_for_a_late_one(patch: Patch) -> None:
+    """A read that timed out is an empty list."""
+
+    def fail(self: Any, why: str, *, refused: bool = False) -> None:
+        self._settle(inquiry.Complete((), False))
+
+    patch.setattr(inquiry._ListRead, "fail", fail)
+
+
+def the_link_is_always_up(patch: Patch) -> None:
+    """1100 is ignored: what TWS remembers counts as what IBKR knows."""
+    patch.setattr(machine.KillMachine, "_on_link", lambda *_: [])
+
+
+def nobody_waits_for_resting_orders(patch: Patch) -> None:
+    """A contract is closed while its own resting orders may still fill."""
+    patch.setattr(closing.Closing, "_blocking_orders", lambda *_: {})
+
+
+def queued_orders_stay(patch: Patch) -> None:
+    """An order that waits for the next session is left where it is."""
+    patch.setattr(reactions, "react", lambda *_: reactions.Reaction(reactions.Effect.ALIVE))
+    patch.setattr("engine.core.kill.item.react", reactions.react)
+    patch.setattr(tending, "cancel", lambda *_: [])
+
+
+def no_emergency_ids(patch: Patch) -> None:
+    """The configured client id or none."""
+    patch.setattr(
+        LinkFailure, "other_id_may_help", property(lambda _self: False, lambda _self, _value: None), raising=False
+    )
+
+
+def no_exchange(patch: Patch) -> None:
+    """The exchange goes back as `position` told it: empty."""
+    patch.setattr(launching, "exchange_for", lambda contract, _details: contract.exchange or "SMART")
+
+
+def silence_is_patience(patch: Patch) -> None:
+    """An order that nobody acknowledges is waited for."""
+    patch.setattr(tending, "_mind_silence", lambda *_: [])
+
+
+def no_pacing(patch: Patch) -> None:
+    """As many messages as there are, at once."""
+    patch.setattr(pacing.Pacer, "free", lambda *_args, **_more: 1_000)
+
+
+def longs_first(patch: Patch) -> None:
+    """Whatever covers a short option may go before it."""
+    patch.setattr(closing.Closing, "_covers_short", lambda *_: False)
+    patch.setattr(closing.Closing, "_is_short_option", lambda self, item: self.ledger.position(item.key) > 0)
+
+
+def orders_alone() -> Scenario:
+    """Resting orders, no positions, and a global cancel that gets lost."""
+    calm = load_scenario("calm")
+    logins = tuple(
+        msgspec.structs.replace(
+            plan, accounts=tuple(msgspec.structs.replace(account, positions=()) for account in plan.accounts)
+        )
+        for plan in calm.logins
+    )
+    lost = faults.DropRequests(requests=("ReqGlobalCancel",), first=2)
+    return msgspec.structs.replace(calm, logins=logins, faults=(lost,))
+
+
+CASES: list[tuple[Callable[[Patch], None], str, Callable[[Judged], bool]]] = [
+    (cancel_once, "global-cancel-lost", not_flat),
+    (orders_do_not_count, "orders-alone", lied),
+    (believe_every_position, "stale-positions", crossed),
+    (an_empty_answer_for_a_late_one, "positions-unanswered", lied),
+    (the_link_is_always_up, "link-down", said("finished", "residue")),
+    (nobody_waits_for_resting_orders, "fill-race", grown),
+    (queued_orders_stay, "weekend", dragged),
+    (no_emergency_ids, "client-id-busy", unreached),
+    (no_exchange, "calm", not_flat),
+    (silence_is_patience, "silent-drop", not_flat),
+    (no_pacing, "pacing", said("disconnected", "")),
+    (longs_first, "margin-of-long-leg", said("close_ended", "201")),
+]
+
+
+@pytest.mark.parametrize(("take_away", "scenario", "harm"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_without_it_the_scenario_comes_to_harm(
+    take_away: Callable[[Patch], None],
+    scenario: str,
+    harm: Callable[[Judged], bool],
+    tmp_path: Path,
+    monkeypatch: Patch,
+) -> None:
+    world = orders_alone() if scenario == "orders-alone" else load_scenario(scenario)
+    assert not harm(rehearse(world, tmp_path, deadline_s=15))
+    take_away(monkeypatch)
+    assert harm(rehearse(world, tmp_path, deadline_s=15))
