@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import os
 import subprocess
 import sys
@@ -59,11 +59,14 @@ def test_the_supported_python_is_the_same_everywhere() -> None:
 
 
 def test_an_environment_that_is_made_is_left_alone() -> None:
-    """Where these tests run from one that `make` has made."""
-    stamp = ROOT / ".venv" / "made-for-dev.json"
-    if not stamp.exists() or json.loads(stamp.read_text())["folder"] != str(ROOT / ".venv"):
+    """Where these tests run from one that `make` has made, for the pyproject.toml that is here now."""
+    spec = importlib.util.spec_from_file_location("setup_env", ROOT / "scripts" / "setup_env.py")
+    assert spec is not None and spec.loader is not None
+    setup_env = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(setup_env)
+    if not (setup_env.is_made("run") and setup_env.is_made("dev")):
         pytest.skip("not set up by make")
-    before = stamp.stat().st_mtime_ns
+    before = setup_env.stamp_file("dev").stat().st_mtime_ns
     done = run_setup(ROOT, "dev", PYTHON=sys.executable)
     assert (done.returncode, done.stdout) == (0, "")
-    assert stamp.stat().st_mtime_ns == before
+    assert setup_env.stamp_file("dev").stat().st_mtime_ns == before
