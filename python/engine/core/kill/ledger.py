@@ -77,6 +77,7 @@ class Ledger:
 
     settle_ns: int
     doubt_ns: int
+    reduced_lag_ns: int
     expected_lag_ns: int
     late_feed_ns: int
     _accounts: dict[Key, _Account] = field(default_factory=dict)
@@ -133,7 +134,7 @@ class Ledger:
         if key in self._killed:
             return self.expected_lag_ns
         reduced = flow.sold < ZERO if position > ZERO else flow.bought > ZERO
-        return self.doubt_ns if reduced or position == ZERO else self.settle_ns
+        return self.reduced_lag_ns if reduced else self.doubt_ns if position == ZERO else self.settle_ns
 
     def executions_unknown(self) -> None:
         """Executions could not be read: the law cannot be checked against others' trades."""

@@ -68,6 +68,7 @@ class KillMachine:
         self._ledger = Ledger(
             settle_ns=self.settings.settle_ns,
             doubt_ns=self.settings.doubt_ns,
+            reduced_lag_ns=self.settings.reduced_lag_ns,
             expected_lag_ns=self.settings.expected_lag_ns,
             late_feed_ns=self.settings.late_feed_ns,
         )
@@ -364,6 +365,8 @@ class KillMachine:
                 self._proven_flat = False
                 self._evidence.unmark("flat")
                 self._evidence.say(now_ns, "not_flat", "something is open again")
+        elif survey.begun_ns < self._size_after_ns:
+            self._clean_since_ns = None  # what a dead kill sent last may still surface
         elif self._clean_since_ns is None:
             self._clean_since_ns = now_ns
         elif not self._proven_flat and survey.begun_ns - self._clean_since_ns >= self._proof_gap_ns(survey):

@@ -24,6 +24,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     proof_gap_ns: int = 400 * MS  # between the two agreeing reads that prove flat
     settle_ns: int = 1 * SECOND  # between two agreeing position reads where a recent fill may not show yet
     doubt_ns: int = 4 * SECOND  # how long an unexplained position must stand before it is believed
+    reduced_lag_ns: int = 6 * SECOND  # the same where a trade of the last seconds may have closed it already
     expected_lag_ns: int = 10 * SECOND  # the same where a close that nobody has told the end of may have filled
     late_feed_ns: int = 20 * SECOND  # the same where a position feed that is late would look like it
     cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel; doubles up to 8 s
