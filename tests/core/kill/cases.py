@@ -126,6 +126,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         acknowledge_ms=draw(st.sampled_from([(0, 1), (0, 1), (1, 300), (1000, 4000)])),
         cancel_ms=draw(st.sampled_from([(1, 30), (1, 30), (50, 900)])),
         fill_ms=draw(st.sampled_from([(0, 1), (1, 50), (100, 2000)])),
+        batched_pct=draw(small),
         position_lag_ms=draw(st.sampled_from([0, 0, 0, 100, 600, 900, 5000])),
         position_frozen_ms=draw(sometimes(8, spans())),
         lost_reads_pct=draw(st.sampled_from([0, 0, 0, 5, 25])),

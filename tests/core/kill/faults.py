@@ -56,6 +56,7 @@ class Faults:
     acknowledge_ms: Span = (1, 1)
     cancel_ms: Span = (1, 30)
     fill_ms: Span = (1, 20)
+    batched_pct: int = 0  # events with more behind them
     # what is read
     position_lag_ms: int = 0
     position_frozen_ms: Span | None = None

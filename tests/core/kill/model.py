@@ -159,7 +159,8 @@ class Model:
             case ev.OrdersRead(read_id) | ev.PositionsRead(read_id) | ev.ExecutionsRead(read_id):
                 self._heard_read(type(event).__name__, read_id)
         self.heard.append((self.now_ns, event))
-        self.do(self.machine.handle(event, self.now_ns))
+        more = self.clock.next_ns == self.now_ns and self.market.chance(self.faults.batched_pct)
+        self.do(self.machine.handle(event, self.now_ns, more=more))
 
     def _heard_read(self, kind: str, read_id: int) -> None:
         if self._begun_ns.get(read_id) == self._survey_ns:

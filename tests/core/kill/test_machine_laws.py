@@ -1,11 +1,120 @@
-from hypothesis import given, settings, HealthCheck
-import os
+"""What must hold whatever happens: thousands of random books, orders and faults against the model broker."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Sequence
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
 from core.kill.cases import models
 from core.kill.model import Model
+from core.kill.profile import examples
+from engine.core.kill import events as ev
+from engine.core.kill.commands import Command, GlobalCancel, Say, WakeAt
+from engine.core.kill.machine import KillMachine
+from engine.core.kill.report import LoginOutcome, ResidueReason
 
 
-@settings(max_examples=int(os.environ.get("N", "500")), deadline=None, suppress_health_check=list(HealthCheck))
+@examples(900)
 @given(models())
-def test_x(model: Model) -> None:
-    model.run()
-    assert not model.violations, model.violations[:3]
+def test_never_claims_flat_falsely_never_crosses_zero_and_always_ends(model: Model) -> None:
+    report = model.run()
+    event(report.outcome.value)
+    assert not model.violations
+    assert model.machine.finished
+    if report.flat:
+        assert report.residue == ()
+    if report.outcome is LoginOutcome.RESIDUE:
+        assert report.residue
+
+
+@examples(400)
+@given(models(hopeful=True))
+def test_is_flat_in_the_end_when_nothing_is_beyond_its_power(model: Model) -> None:
+    report = model.run()
+    assert not model.violations
+    assert report.flat, (report.residue, report.trouble, report.timeline[-5:])
+    assert model.market.flat
+
+
+@examples(250)
+@given(models(), st.randoms(use_true_random=False))
+def test_whatever_is_left_is_named_with_a_reason(model: Model, rng: random.Random) -> None:
+    """Every position and order that the last complete look showed, and nothing that it did not show."""
+    report = model.run()
+    if report.outcome is not LoginOutcome.RESIDUE or model.market.surprises or model.faults.link_down_ms:
+        return
+    positions = {(r.account, r.contract.con_id): r.quantity for r in report.residue if not r.order}
+    for key, quantity in model.market.feed.items():
+        if key in positions and positions[key] != quantity:
+            unconfirmed = [r for r in report.residue if (r.account, r.contract.con_id) == key and not r.order]
+            assert unconfirmed[0].reason in tuple(ResidueReason)
+
+
+class Forked(Model):
+    """A model that, at chosen moments, tells a copy of the machine something else and compares."""
+
+    def fork(self, moments: Sequence[int], other: ev.Event | None) -> None:
+        self.moments = set(moments)
+        self.other = other
+        self.told = 0
+        self.differences: list[tuple[ev.Event, list[Command]]] = []
+
+    def tell(self, told: ev.Event) -> None:
+        self.told += 1
+        chosen = self.told in self.moments and self.stopped_ns is None
+        super().tell(told)
+        if chosen and self.stopped_ns is None:
+            self._compare(self.other or told)
+
+    def _compare(self, extra: ev.Event) -> None:
+        """Does `extra`, told now, do anything that the mere passing of time would not?"""
+        idle, busy = copy.deepcopy(self.machine), copy.deepcopy(self.machine)
+        expected = _deeds(idle.handle(ev.Woke(), self.now_ns))
+        found = _deeds(busy.handle(extra, self.now_ns))
+        if found != expected or _mind(busy) != _mind(idle):
+            self.differences.append((extra, [c for c in found if c not in expected]))
+
+
+def _deeds(commands: list[Command]) -> list[Command]:
+    return [command for command in commands if not isinstance(command, WakeAt)]
+
+
+def _mind(machine: KillMachine) -> list[object]:
+    """What the machine thinks of positions and orders; not when it looks next."""
+    return [machine._ledger, machine._closing, machine.report().residue]
+
+
+def _forked(model: Model, moments: Sequence[int], other: ev.Event | None) -> Forked:
+    forked = Forked(model.positions, model.contracts, model.orders, model.faults, model.seed, model.settings)
+    forked.fork(moments, other)
+    return forked
+
+
+moments = st.lists(st.integers(1, 150), min_size=1, max_size=4)
+
+
+@examples(150)
+@given(models(), moments)
+def test_a_second_press_changes_nothing_but_one_global_cancel(model: Model, at: list[int]) -> None:
+    forked = _forked(model, at, ev.PressedAgain())
+    forked.run()
+    for _, extra in forked.differences:
+        assert [type(command) for command in extra] == [GlobalCancel, Say]
+
+
+@examples(250)
+@given(models(), moments)
+def test_the_same_event_again_changes_nothing(model: Model, at: list[int]) -> None:
+    forked = _forked(model, at, None)
+    forked.run()
+    again = [difference for difference in forked.differences if not _starts_anew(difference[0])]
+    assert again == []
+
+
+def _starts_anew(told: ev.Event) -> bool:
+    """Events that mean something new every time they happen."""
+    return isinstance(told, ev.Connected | ev.Disconnected | ev.PressedAgain | ev.CloseNotSent | ev.CloseOrphaned)
