@@ -119,7 +119,14 @@ def worlds(draw: st.DrawFn) -> Scenario:
         start=START.start,
         seed=draw(st.integers(0, 1000)),
         logins=tuple(plans),
-        faults=tuple(draw(st.lists(faults(), max_size=3))),
+        faults=_possible(draw(st.lists(faults(), max_size=3))),
         kill_after_s=2.0,
         moves=draw(st.booleans()),
     )
+
+
+def _possible(drawn: list[f.AnyFault]) -> tuple[f.AnyFault, ...]:
+    """A dead socket that comes back has lost what was said meanwhile, which TCP does not do: if that was the word that
+    IBKR is linked again, nobody can know it. So these two do not meet."""
+    link_lost = any(isinstance(fault, f.LinkLost) for fault in drawn)
+    return tuple(fault for fault in drawn if not (link_lost and isinstance(fault, f.HalfOpen | f.BlackHole)))
