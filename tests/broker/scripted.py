@@ -72,6 +72,7 @@ class ScriptedTws:
         self.accounts = accounts
         self.next_id = next_id
         self.busy_ids: set[int] = set()
+        self.close_on_ids: set[int] = set()
         self.silent_on: str = ""  # "hello" or "start": the step that is not answered
         self.close_on: str = ""  # "connect", "hello" or "start"
         self.peers: list[Peer] = []
@@ -112,7 +113,7 @@ class ScriptedTws:
         if client_id in self.busy_ids:
             peer.send(replies.ErrorMessage(-1, 326, "Unable to connect as the client id is already in use."))
             peer.transport.close()
-        elif self.close_on == "start":
+        elif self.close_on == "start" or client_id in self.close_on_ids:
             peer.transport.close()
         elif self.silent_on != "start":
             peer.send(replies.ManagedAccounts(self.accounts), replies.NextValidId(self.next_id))

@@ -102,27 +102,60 @@ def test_a_client_id_in_use_falls_back_to_an_emergency_id(busy: set[int], used: 
     run_kill(test)
 
 
-def test_all_ids_in_use_is_said_after_a_bounded_number_of_tries() -> None:
+def test_ids_in_use_are_said_after_a_bounded_number_of_tries() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         tws.busy_ids = {1, *range(9000, 9100)}
         kill.do(cmd.Connect())
         await settle(200)
         [lost] = kill.heard(ev.Disconnected)
         assert lost.trouble is Trouble.CLIENT_IDS_BUSY
-        assert "9000" in lost.text
-        assert len(tws.peers) <= 12
+        assert "client ids 1, 9000-9006 are in use" in lost.text
+        assert len(tws.peers) == 8
 
     run_kill(test)
 
 
-def test_an_end_of_stream_under_two_ids_is_not_blamed_on_the_id() -> None:
+def test_the_next_attempts_go_on_with_ids_not_tried_yet_and_then_begin_anew() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.busy_ids = {1, *range(9000, 9032)}
+        for _ in range(5):
+            kill.do(cmd.Connect())
+            await settle(200)
+        ids = [peer.client_id for peer in tws.peers]
+        assert ids[:33] == [1, *range(9000, 9032)]
+        assert ids[33:36] == [1, 9000, 9001]
+        tws.busy_ids = {1, *range(9000, 9011)}
+        await settle(200)
+        kill.do(cmd.Connect())
+        await settle(200)
+        kill.do(cmd.Connect())
+        await settle(200)
+        assert kill.heard(ev.Connected)[0].client_id == 9011
+
+    run_kill(test)
+
+
+def test_hanging_up_on_everybody_ends_the_attempt_and_is_not_blamed_on_one_id() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         tws.close_on = "start"
         kill.do(cmd.Connect())
         await settle(60)
         [lost] = kill.heard(ev.Disconnected)
         assert lost.trouble is Trouble.CLOSED
-        assert len(tws.peers) == 2
+        assert "whichever client id" in lost.text
+        assert len(tws.peers) == 3
+
+    run_kill(test)
+
+
+def test_hanging_up_on_the_ids_in_use_does_not_keep_a_free_one_from_being_found() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.close_on_ids = {1, *range(9000, 9005)}
+        for _ in range(3):
+            kill.do(cmd.Connect())
+            await settle(60)
+        assert [peer.client_id for peer in tws.peers] == [1, *range(9000, 9006)]
+        assert kill.heard(ev.Connected)[0].client_id == 9005
 
     run_kill(test)
 

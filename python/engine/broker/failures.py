@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.core.kill.events import Trouble
 from engine.wire.errors import FrameTooLarge, NotTws, ProtocolError, Redirected, UnsupportedVersion
 
@@ -94,12 +96,26 @@ def id_in_use(host: str, port: int, client_id: int) -> LinkFailure:
     )
 
 
-def all_ids_in_use(host: str, port: int, first: int, last: int) -> LinkFailure:
+def closed_for_every_id(host: str, port: int) -> LinkFailure:
+    return LinkFailure(
+        Trouble.CLOSED,
+        f"{host}:{port} closes the connection whichever client id is named: this computer's address is not trusted "
+        f"({API_SETTINGS}), or other programs hold the ids",
+    )
+
+
+def ids_in_use(host: str, port: int, ids: Sequence[int]) -> LinkFailure:
     return LinkFailure(
         Trouble.CLIENT_IDS_BUSY,
-        f"the configured client id and the emergency ids {first} to {last} are all in use at {host}:{port}: close "
-        "other API programs, or restart TWS",
+        f"client ids {_ranges(ids)} are in use at {host}:{port}: close other API programs, or restart TWS",
     )
+
+
+def _ranges(ids: Sequence[int]) -> str:
+    """1, 9000-9007"""
+    starts = [one for one in ids if one - 1 not in ids]
+    ends = [one for one in ids if one + 1 not in ids]
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in zip(starts, ends, strict=True))
 
 
 def lost(host: str, port: int, reason: str) -> LinkFailure:

@@ -23,8 +23,9 @@ from engine.core.kill.events import Trouble
 EXTRA_MAX = 3
 PER_LINK = 40  # messages that make one more connection worth while
 MAIN_KEEPS = 15  # room on the main connection that is left for reads: three or four surveys
-EMERGENCY_FIRST = 9000
-EMERGENCY_TRIES = 8
+EMERGENCY_IDS = range(9000, 9032)  # as many as TWS takes clients
+IDS_PER_ATTEMPT = 8
+HANG_UPS_PER_ATTEMPT = 3  # so many ids treated alike: it is hardly the id
 _LOOK_AGAIN_S = 0.02
 _GROW_AGAIN_S = 5.0
 
@@ -59,6 +60,7 @@ class FanOut:
         self._growing: set[asyncio.Task[None]] = set()
         self._grow_after = 0.0
         self._connecting_ids: set[int] = set()
+        self._in_vain: dict[int, int] = {}  # how often TWS has not let a client id in
         self._closed = False
 
     # --- connections -----------------------------------------------------------------------------
@@ -68,19 +70,32 @@ class FanOut:
         return Way(link, Reads(link))
 
     async def open(self, preferred_id: int | None) -> Way:
-        """Connect under the preferred client id, or under an emergency id where that is taken. Raises LinkFailure."""
-        emergency = range(EMERGENCY_FIRST, EMERGENCY_FIRST + EMERGENCY_TRIES + EXTRA_MAX)
+        """Connect under the preferred client id, or under an emergency id where that is taken. Raises LinkFailure.
+
+        Some TWS versions answer an id that is in use by hanging up, others hang up on everybody: a few in a row end
+        the attempt, and the next one goes on with ids that have not been tried.
+        """
         hung_up = 0
-        for client_id in (preferred_id, *emergency):
-            if client_id is None or client_id in self._ids_in_use():
-                continue
+        for client_id in self._candidates(preferred_id):
             try:
-                return await self._open_as(client_id)
+                way = await self._open_as(client_id)
             except LinkFailure as failure:
+                if not failure.other_id_may_help:
+                    raise
+                self._in_vain[client_id] = self._in_vain.get(client_id, 0) + 1
                 hung_up += failure.trouble is Trouble.CLOSED
-                if not failure.other_id_may_help or hung_up > 1:
-                    raise  # two ids treated alike: it is not the id
-        raise failures.all_ids_in_use(self._host, self._port, emergency[0], emergency[-1])
+                if hung_up >= HANG_UPS_PER_ATTEMPT:
+                    raise failures.closed_for_every_id(self._host, self._port) from failure
+            else:
+                self._in_vain.pop(client_id, None)
+                return way
+        raise failures.ids_in_use(self._host, self._port, sorted(self._in_vain))
+
+    def _candidates(self, preferred_id: int | None) -> list[int]:
+        """The ids for one attempt: those tried least in vain, and of these the preferred one first."""
+        ids = dict.fromkeys([*([] if preferred_id is None else [preferred_id]), *EMERGENCY_IDS])
+        free = [client_id for client_id in ids if client_id not in self._ids_in_use()]
+        return sorted(free, key=lambda client_id: self._in_vain.get(client_id, 0))[:IDS_PER_ATTEMPT]
 
     async def _open_as(self, client_id: int) -> Way:
         link = Link(self._host, self._port, client_id, self._settings)
