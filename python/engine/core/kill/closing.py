@@ -49,6 +49,7 @@ class Closing:
     items: dict[Key, Item] = field(default_factory=dict)
     orders: dict[int, tuple[Item, Attempt]] = field(default_factory=dict)
     lookups: Lookups = field(default_factory=Lookups)
+    _unfilled: dict[Key, int] = field(default_factory=dict)  # ended since the last executions: newest survey then
     _listed: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # by the last survey
     _acknowledged: bool = False  # TWS has acknowledged a closing order of this kill
 
@@ -95,7 +96,7 @@ class Closing:
         """Tell the ledger of new fills at once: they shrink what may still be closed."""
         ended = was_live and not attempt.live
         if ended and attempt.remaining > ZERO:
-            self._mind_unseen_fill(item, attempt)
+            self._mind_unseen_fill(item, attempt, serial)
         fresh = attempt.uncounted_fill()
         if fresh == ZERO:
             return ended
@@ -105,13 +106,12 @@ class Closing:
                 other.nudge(now_ns)
         return not attempt.live
 
-    def _mind_unseen_fill(self, item: Item, attempt: Attempt) -> None:
+    def _mind_unseen_fill(self, item: Item, attempt: Attempt, serial: int) -> None:
         """It is over and not filled, as far as anybody has said. Where nobody has said that it was cancelled or
         refused, it may have filled, and both the execution and the position may be late."""
+        self._unfilled[item.key] = serial
         if attempt.untold:
             self.ledger.unsettle(item.key, self.settings.expected_lag_ns)
-        elif not self.ledger.executions_known:
-            self.ledger.unsettle(item.key, self.settings.settle_ns)
 
     def _surface_ns(self, now_ns: int) -> int:
         """Until when an order whose carrier is gone may still surface."""
@@ -156,7 +156,10 @@ class Closing:
                 item.attempt.surveyed(survey)
                 self._account_for(item, item.attempt, now_ns, was_live=was_live)
         if survey.executions is None:
+            self._unsettle_unfilled()
             self._unsettle_touched(survey.orders)
+        else:
+            self._unfilled = {key: serial for key, serial in self._unfilled.items() if serial >= survey.serial}
         self._listed = {(o.perm_id, o.client_id, o.order_id): o for o in survey.orders}
         self.ledger.positions(survey.positions, now_ns)
         commands: list[Command] = []
@@ -181,6 +184,12 @@ class Closing:
                 self._heard_fill(ours[1], execution)
                 self._account_for(*ours, now_ns, was_live=was_live)
         self.ledger.executions(executions)
+
+    def _unsettle_unfilled(self) -> None:
+        """Orders of ours that are over: without executions only time shows whether they have filled after all."""
+        for key in self._unfilled:
+            self.ledger.unsettle(key, self.settings.expected_lag_ns)
+        self._unfilled.clear()
 
     def _unsettle_touched(self, orders: tuple[WorkingOrder, ...]) -> None:
         """Where executions cannot be read, an order that is gone or has filled further may have moved a position that

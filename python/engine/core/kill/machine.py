@@ -82,11 +82,12 @@ class KillMachine:
         self._ever_connected = False
         self._connect_at_ns: int | None = None
         self._connect_tries = 0
+        self._troubled_since_ns: int | None = None  # of a login that was never reached: its patience counts from there
         self._refused = False  # nothing listens there
         self._link_up = True
         # the right to close
         self._may_close = False
-        self._lock_busy = False
+        self._lock_busy = self._lock_was_busy = False
         self._lock_holder = ""
         self._size_after_ns = 0  # surveys begun earlier may not size a close
         # cancelling and looking
@@ -262,6 +263,8 @@ class KillMachine:
         ]
 
     def _on_disconnected(self, text: str, now_ns: int) -> list[Command]:
+        if self._troubled_since_ns is None:
+            self._troubled_since_ns = now_ns
         worth_saying = self._connected or self._connect_tries == 0 or text != self._trouble
         self._connected = False
         self._trouble = text
@@ -297,7 +300,8 @@ class KillMachine:
     def _on_lock_busy(self, holder: str) -> list[Command]:
         if self._may_close or (self._lock_busy and holder == self._lock_holder):
             return []
-        self._lock_busy, self._lock_holder = True, holder
+        self._lock_busy = self._lock_was_busy = True
+        self._lock_holder = holder
         return [Say("lock_busy", f"another kill is closing this login ({holder}); watching and verifying")]
 
     def _on_lock_taken(self, shared_nothing: bool, now_ns: int) -> list[Command]:
@@ -446,7 +450,8 @@ class KillMachine:
         patience_ns = self.settings.connect_patience_ns
         if self._refused:
             patience_ns = min(patience_ns, self.settings.refused_patience_ns)
-        patience_over = now_ns - self._evidence.pressed_ns >= patience_ns
+        since_ns = self._evidence.pressed_ns if self._troubled_since_ns is None else self._troubled_since_ns
+        patience_over = now_ns - since_ns >= patience_ns
         if not self._ever_connected and patience_over and self._trouble:
             return LoginOutcome.UNREACHABLE
         return LoginOutcome.RESIDUE if self._nothing_more_to_do(now_ns) else None
@@ -491,7 +496,7 @@ class KillMachine:
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
             notes=tuple(self._notes),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
-            joined=not self._closing.ever_placed and (self._lock_busy or not self._may_close),
+            joined=self._lock_was_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,
             timings=self._evidence.timings(),
             timeline=tuple(self._evidence.timeline),
         )
@@ -503,6 +508,7 @@ class KillMachine:
             self._survey.orders if self._survey is not None else (),
             link_up=self._link_up,
             may_close=self._may_close,
+            holder=self._lock_holder,
             read_only=READ_ONLY_NOTE in self._notes,
         )
 

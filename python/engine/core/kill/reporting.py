@@ -42,20 +42,24 @@ def residue(
     *,
     link_up: bool,
     may_close: bool,
+    holder: str,
     read_only: bool,
 ) -> tuple[ResidueItem, ...]:
     """Everything that the last complete read still shows, each with its one reason."""
-    positions = [
-        ResidueItem(
-            account=item.key[0],
-            contract=item.contract,
-            quantity=ledger.position(item.key),
-            reason=_reason(item, ledger, link_up=link_up, may_close=may_close, read_only=read_only),
-            detail=item.lessons.detail,
+    positions = []
+    for item in closing.items.values():
+        if ledger.position(item.key) == ZERO:
+            continue
+        reason = _reason(item, ledger, link_up=link_up, may_close=may_close, read_only=read_only)
+        positions.append(
+            ResidueItem(
+                account=item.key[0],
+                contract=item.contract,
+                quantity=ledger.position(item.key),
+                reason=reason,
+                detail=holder if reason is ResidueReason.ANOTHER_KILL else item.lessons.detail,
+            )
         )
-        for item in closing.items.values()
-        if ledger.position(item.key) != ZERO
-    ]
     working = [
         ResidueItem(
             account=order.account,
