@@ -11,6 +11,7 @@ How long a position must stand, read after read, before it is believed:
 | ------------------------------------------------------- | ------------------------------------------------ |
 | obeys the law                                            | at once                                          |
 | obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
+| has caught up with exactly what was traded just before   | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
 | looks like a late view that misses our own fills         | never: a second close could cross zero           |
@@ -178,8 +179,9 @@ class Ledger:
         """Believe the read, or start (or go on) doubting it."""
         agreeing = quantity == account.position and account.doubted_since_ns is not None
         account.position = quantity
-        lawful = quantity == self.expected(key)
-        if lawful and account.settled:
+        expected = self.expected(key)
+        lawful = quantity == expected
+        if (lawful and account.settled) or self._caught_up(key, account, expected):
             self._believe(key, account)
             return
         if account.doubted_since_ns is None or not agreeing:
@@ -191,6 +193,11 @@ class Ledger:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
             self._believe(key, account)
+
+    def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> bool:
+        """The first read missed what was traded just before it, and now exactly that has come to show."""
+        missed = self._recent.get(key, NOTHING).net
+        return not account.settled and missed != ZERO and account.position == expected + missed
 
     def _patience_ns(self, key: Key, account: _Account) -> int | None:
         """How long a position that executions do not explain must stand; None: it is never believed."""
