@@ -86,14 +86,15 @@ class Closing:
                 attempt.not_sent(serial, self._surface_ns(now_ns))
             case _:
                 attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
-        return self._account_for(item, attempt, now_ns, was_live=was_live)
+        return self._account_for(item, attempt, now_ns, serial, was_live=was_live)
 
     def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
         self.ledger.own_execution(execution.identity)
         attempt.fill(execution)
 
-    def _account_for(self, item: Item, attempt: Attempt, now_ns: int, *, was_live: bool) -> bool:
-        """Tell the ledger of new fills at once: they shrink what may still be closed."""
+    def _account_for(self, item: Item, attempt: Attempt, now_ns: int, serial: int, *, was_live: bool) -> bool:
+        """Tell the ledger of new fills at once: they shrink what may still be closed. Executions of surveys up to
+        `serial` may not show them."""
         ended = was_live and not attempt.live
         if ended and attempt.remaining > ZERO:
             self._mind_unseen_fill(item, attempt, serial)
@@ -149,12 +150,12 @@ class Closing:
 
     def surveyed(self, survey: Survey, now_ns: int) -> list[Command]:
         """A complete survey: into the ledger, past every attempt; open items, ask where new contracts trade."""
-        self._take_executions(survey.executions, now_ns)
+        self._take_executions(survey, now_ns)
         for item in self.items.values():
             if item.attempt is not None:
                 was_live = item.attempt.live
                 item.attempt.surveyed(survey)
-                self._account_for(item, item.attempt, now_ns, was_live=was_live)
+                self._account_for(item, item.attempt, now_ns, survey.serial - 1, was_live=was_live)
         if survey.executions is None:
             self._unsettle_unfilled()
             self._unsettle_touched(survey.orders)
@@ -170,8 +171,9 @@ class Closing:
                 commands += self.lookups.want(self.items[key].contract)
         return commands
 
-    def _take_executions(self, executions: tuple[ExecutionFact, ...] | None, now_ns: int) -> None:
+    def _take_executions(self, survey: Survey, now_ns: int) -> None:
         """Ours are told by their marks, whether or not they were heard before; the rest is others'."""
+        executions = survey.executions
         if executions is None:
             self.ledger.executions_unknown()
             return
@@ -182,7 +184,7 @@ class Closing:
             if ours is not None:
                 was_live = ours[1].live
                 self._heard_fill(ours[1], execution)
-                self._account_for(*ours, now_ns, was_live=was_live)
+                self._account_for(*ours, now_ns, survey.serial - 1, was_live=was_live)
         self.ledger.executions(executions)
 
     def _unsettle_unfilled(self) -> None:
