@@ -29,7 +29,7 @@ check: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/lint-imports
 
 bench: setup ## run every benchmark, each beside its peers
-	@set -e; for bench in benchmarks/bench_*.py; do $(BIN)/python "$$bench"; done
+	@missed=0; for bench in benchmarks/bench_*.py; do $(BIN)/python "$$bench" || missed=1; echo; done; exit $$missed
 
 envs: setup ## set up the API clients that need environments of their own (conformance tests)
 	@$(BIN)/python scripts/client_envs.py
