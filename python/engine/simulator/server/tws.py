@@ -97,6 +97,7 @@ class TwsServer:
         self.accounts = AccountDesk(self)
         self.positions = PositionDesk(self)
         self.trouble = Trouble(self, faults, seed)
+        self._position_due_ns: dict[tuple[str, int], int] = {}
         self._held: deque[Event] = deque(maxlen=HELD_EVENTS_MAX)
         self._listeners: list[asyncio.AbstractServer] = []
         self._connections_made = 0
@@ -244,15 +245,22 @@ class TwsServer:
             self._held.append(event)
             return
         if isinstance(event, PositionChanged):
-            lag_s = self.trouble.position_lag_s()
-            if lag_s > 0:
-                self.clock.call_in(lag_s, partial(self._position_changed, event))
-            else:
-                self._position_changed(event)
+            self._feed_position(event)
             return
         self.memory.note(event)
         self.orders.tell(event)
         self.accounts.tell(event)
+
+    def _feed_position(self, event: PositionChanged) -> None:
+        """A feed may be late, but an older position never comes after a newer one."""
+        key = (event.account, event.con_id)
+        now_ns = self.clock.now_ns()
+        due_ns = max(now_ns + round(self.trouble.position_lag_s() * 1e9), self._position_due_ns.get(key, 0))
+        self._position_due_ns[key] = due_ns
+        if due_ns > now_ns:
+            self.clock.call_in((due_ns - now_ns) / 1e9, partial(self._position_changed, event))
+        else:
+            self._position_changed(event)
 
     def _position_changed(self, event: PositionChanged) -> None:
         self.memory.note_position(event)
