@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 
 
-def examples(count: int, **more: Any) -> Callable[[Any], Any]:
+def examples(count: int, **more: Any) -> settings:
     """`count` examples, times the factor of a long run."""
     factor = int(os.environ.get("KILL_EXAMPLES", "1"))
     unhurried = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
