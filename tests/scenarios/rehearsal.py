@@ -69,7 +69,7 @@ def rehearse(
                 flat={name: world.login(name).is_flat() for name in manager.logins},
             )
             for name in manager.logins:
-                _follow(judged, world, name, before[name], f"{CLOSE_REF_PREFIX}-{report.kill_id}-")
+                _follow(judged, world, name, before[name], f"{CLOSE_REF_PREFIX}-{report.kill_id}")
             await manager.disconnect_all()
             return judged
 
