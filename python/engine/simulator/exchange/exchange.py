@@ -240,6 +240,10 @@ class Exchange:
             for position in ledger.open_positions()
         ]
 
+    def held(self, account: str, con_id: int) -> Decimal:
+        """The signed position in one contract, without valuing anything."""
+        return self._clearing.ledgers[account].held(con_id)
+
     def account_values(self, account: str) -> AccountValues:
         self._clearing.roll(self.now_ns)
         return self._valuation.account(self._clearing.ledgers[account], self.now_ns)

@@ -111,10 +111,8 @@ class OrderDesk:
     def _closes(self, request: PlaceOrder) -> bool:
         """Is this order against a position?"""
         wanted = 1 if request.order.action == "BUY" else -1
-        return any(
-            held.instrument.con_id == request.contract.con_id and held.quantity * wanted < 0
-            for held in self._server.exchange.positions()
-        )
+        exchange = self._server.exchange
+        return any(exchange.held(account, request.contract.con_id) * wanted < 0 for account in exchange.accounts)
 
     # --- placing -----------------------------------------------------------------------------------
     def _place(self, connection: Connection, request: PlaceOrder) -> None:
