@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.broker.closer_lock import CloserLock, LockState, login_key
+from engine.broker.closer_lock import CloserLock, LockState, account_key, login_key
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from engine.broker.closer_lock import CloserLock
-lock = CloserLock("localhost", 7497, "kill other", Path(sys.argv[1]))
+from engine.broker.closer_lock import CloserLock, login_key
+lock = CloserLock(login_key("localhost", 7497), "kill other", Path(sys.argv[1]))
 print(lock.take().state.value, flush=True)
 time.sleep(60)
 """
 
 
 def lock_in(directory: Path, host: str = "127.0.0.1", port: int = 7497) -> CloserLock:
-    return CloserLock(host, port, "kill k1", directory / "locks")
+    return CloserLock(login_key(host, port), "kill k1", directory / "locks")
 
 
 def test_the_second_kill_finds_it_taken_and_learns_by_whom(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
     script = """
 import os, sys, time
 from pathlib import Path
-from engine.broker.closer_lock import CloserLock
-lock = CloserLock("localhost", 7497, "kill other", Path(sys.argv[1]))
+from engine.broker.closer_lock import CloserLock, login_key
+lock = CloserLock(login_key("localhost", 7497), "kill other", Path(sys.argv[1]))
 lock.take()
 child = os.fork()
 if child == 0:
@@ -164,3 +164,9 @@ def test_other_hosts_keep_their_names_and_odd_ones_make_no_path() -> None:
     assert login_key("desk.local.", 7497) == "desk.local-7497"
     assert "/" not in login_key("../../etc/passwd", 7497)
     assert login_key("a" * 300, 1) != login_key("a" * 301, 1)
+
+
+def test_accounts_make_names_that_are_no_logins_and_no_paths() -> None:
+    assert account_key("DU123") == account_key(" du123") == "account_du123"
+    assert "/" not in account_key("../x")
+    assert login_key("account_du123", 7497) != "account_du123-7497"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from broker.scripted import ES, HOST, PORT, ScriptedTws, open_order, order_status, position, scripted
-from engine.broker.closer_lock import CloserLock, LockState
+from engine.broker.closer_lock import LockState
+from engine.broker.closing_right import ClosingRight
 from engine.broker.kill_driver import DriverSettings, KillDriver
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
@@ -60,8 +61,8 @@ def locks(tmp_path: Path) -> Path:
 
 
 def make(machine: FakeMachine, locks: Path, **settings: Any) -> KillDriver:
-    lock = CloserLock(HOST, PORT, "kill k1", locks)
-    return KillDriver(machine, lock, DriverSettings(deadline_s=DEADLINE_S, grace_s=GRACE_S, **settings), client_id=1)
+    right = ClosingRight(HOST, PORT, "kill k1", locks)
+    return KillDriver(machine, right, DriverSettings(deadline_s=DEADLINE_S, grace_s=GRACE_S, **settings), client_id=1)
 
 
 async def result_of(driver: KillDriver) -> LoginReport:
@@ -140,7 +141,7 @@ def test_a_fault_of_the_machine_is_unknown_never_flat_and_never_a_hang(locks: Pa
         await over(driver)
         if where != "start":
             assert len(tws.requests(requests.ReqGlobalCancel)) == 1  # our own orders must not stay behind
-        assert CloserLock(HOST, PORT, "next", locks).take().state is LockState.TAKEN
+        assert ClosingRight(HOST, PORT, "next", locks).take().state is LockState.TAKEN
 
     drive(test)
 
@@ -321,7 +322,7 @@ def test_pressing_again_reaches_the_machine(locks: Path) -> None:
 
 def test_the_second_kill_watches_and_takes_over_within_a_tenth_of_a_second(locks: Path) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
-        other = CloserLock(HOST, PORT, "kill other", locks)
+        other = ClosingRight(HOST, PORT, "kill other", locks)
         other.take()
         driver = make(machine, locks)
         driver.start()
@@ -355,6 +356,6 @@ def test_the_lock_is_free_again_when_the_kill_is_over(locks: Path) -> None:
         driver = make(machine, locks)
         driver.start()
         await over(driver)
-        assert CloserLock(HOST, PORT, "next", locks).take().state is LockState.TAKEN
+        assert ClosingRight(HOST, PORT, "next", locks).take().state is LockState.TAKEN
 
     drive(test)

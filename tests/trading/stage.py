@@ -37,11 +37,18 @@ def manager(loop: VirtualLoop, locks: Path, *, deadline_s: float = 60, prefix: s
     return made
 
 
-def stage(scenario: str, test: Callable[[World, VirtualLoop], Awaitable[T]], *, strict: bool = True) -> T:
+def stage(
+    scenario: str,
+    test: Callable[[World, VirtualLoop], Awaitable[T]],
+    *,
+    strict: bool = True,
+    more_live_ports: tuple[int, ...] = (),
+) -> T:
     """Run a test beside a scenario, on the default ports."""
 
     async def main(loop: VirtualLoop) -> T:
-        world = build_world(load_scenario(scenario), ports={"paper": (PAPER_PORT,), "live": (LIVE_PORT,)}, loop=loop)
+        ports = {"paper": (PAPER_PORT,), "live": (LIVE_PORT, *more_live_ports)}
+        world = build_world(load_scenario(scenario), ports=ports, loop=loop)
         async with world:
             return await test(world, loop)
 

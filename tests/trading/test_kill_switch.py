@@ -15,6 +15,8 @@ from engine.trading import IBKRAccountManager, TradingMode, Unknown, errors
 from engine.wire import requests
 from trading.stage import LIVE_PORT, PAPER_PORT, manager, stage
 
+TWIN_PORT = 4001  # another way to the live login
+
 
 def test_both_logins_are_flat_and_the_report_says_so(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
@@ -175,7 +177,7 @@ def test_the_joiner_takes_over_when_the_first_kill_dies(tmp_path: Path) -> None:
         for driver in first._kills._drivers.values():  # as when its process is killed: no word to anybody
             driver._stopped = True
             driver._hands.let_go("killed")
-            driver._lock.release()
+            driver._right.release()
         report = await joining
         assert report.flat
         assert world.is_flat()
@@ -183,6 +185,23 @@ def test_the_joiner_takes_over_when_the_first_kill_dies(tmp_path: Path) -> None:
         dying.cancel()
 
     stage("slow-fills", test)
+
+
+def test_two_logins_of_one_account_close_it_once(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        mgr = manager(loop, tmp_path)
+        mgr.add_account("twin", TradingMode.LIVE, port=TWIN_PORT, client_id=9)
+        held = world.login("live").positions()
+        report = await mgr.kill_switch_all("EMERGENCY")
+        assert report.flat
+        assert world.is_flat()
+        assert sorted(report.logins[name].joined for name in ("live", "twin")) == [False, True]
+        closes = [entry.message for entry in world.log.requests(requests.PlaceOrder, login="live")]
+        assert len(closes) == len(held)
+        assert len({order.order.order_ref for order in closes}) == len(held)
+        assert loop.time() < 3
+
+    stage("calm", test, more_live_ports=(TWIN_PORT,))
 
 
 def test_a_kill_after_a_finished_one_is_a_new_kill(tmp_path: Path) -> None:

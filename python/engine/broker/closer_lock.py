@@ -1,4 +1,4 @@
-"""One closer per login on this machine: an operating-system lock that a dead holder loses at once.
+"""One closer per login and per account on this machine: an operating-system lock that a dead holder loses at once.
 
 The file is only a handle for the lock, and a note for people about who holds it; what it says is never believed.
 The directory is shared by all users, so links are refused and nobody needs to own the file. Must never block.
@@ -37,11 +37,11 @@ class LockAnswer(msgspec.Struct, frozen=True):
 
 
 class CloserLock:
-    """The right to send closing orders for one login. `take` may be repeated; `release` is always safe."""
+    """The lock with the name `key`. `take` may be repeated; `release` is always safe."""
 
-    def __init__(self, host: str, port: int, note: str, directory: Path | None = None) -> None:
+    def __init__(self, key: str, note: str, directory: Path | None = None) -> None:
         self._directory = directory or shared_directory()
-        self.path = self._directory / f"{login_key(host, port)}.lock"
+        self.path = self._directory / f"{key}.lock"
         self._note = note
         self._fd: int | None = None
         self._pid = 0
@@ -105,9 +105,12 @@ def login_key(host: str, port: int) -> str:
     name = host.strip().rstrip(".").lower()
     if name in _LOOPBACK or _is_loopback(name):
         name = "loopback"
-    elif not all(char.isascii() and (char.isalnum() or char in ".-") for char in name) or len(name) > 100:
-        name = sha256(name.encode()).hexdigest()[:32]
-    return f"{name}-{port}"
+    return f"{_file_name(name)}-{port}"
+
+
+def account_key(account: str) -> str:
+    """The file name that stands for a broker account. No host name has an underscore here."""
+    return f"account_{_file_name(account.strip().lower())}"
 
 
 def shared_directory() -> Path:
@@ -115,6 +118,12 @@ def shared_directory() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("PROGRAMDATA") or os.environ.get("TEMP") or "C:/Temp") / "quant-engine-locks"
     return Path("/tmp/quant-engine-locks")  # noqa: S108 shared on purpose; links are refused, nothing in it is believed
+
+
+def _file_name(text: str) -> str:
+    """The text itself where it is harmless in every file system."""
+    plain = all(char.isascii() and (char.isalnum() or char in ".-") for char in text)
+    return text if plain and len(text) <= 100 else sha256(text.encode()).hexdigest()[:32]
 
 
 def _is_loopback(name: str) -> bool:

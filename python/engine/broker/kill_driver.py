@@ -14,7 +14,8 @@ from typing import Protocol
 
 import msgspec
 
-from engine.broker.closer_lock import CloserLock, LockState
+from engine.broker.closer_lock import LockState
+from engine.broker.closing_right import ClosingRight
 from engine.broker.fan_out import Way
 from engine.broker.handover import Handover
 from engine.broker.kill_hands import Hands, HandsSettings
@@ -59,7 +60,7 @@ class KillDriver:
     def __init__(
         self,
         machine: Machine,
-        lock: CloserLock,
+        right: ClosingRight,
         settings: DriverSettings,
         *,
         client_id: int,
@@ -68,7 +69,7 @@ class KillDriver:
         pressed_ns: int | None = None,
     ) -> None:
         self._machine = machine
-        self._lock = lock
+        self._right = right
         self._settings = settings
         self._watchers: list[Callable[[TimelineEntry], None]] = []
         self._loop = asyncio.get_running_loop()
@@ -90,6 +91,8 @@ class KillDriver:
         self._alarm: asyncio.TimerHandle | None = None
         self._lock_timer: asyncio.TimerHandle | None = None
         self._lock_holder: str | None = None
+        self._accounts_known = False
+        self._may_close = False
         self._stopped = False
         self._fault: BaseException | None = None
         self._interrupted = 0
@@ -138,7 +141,7 @@ class KillDriver:
     def stop_watching(self) -> None:
         """End the quarantine early: another kill of this login is about to begin."""
         if self.forsaken:
-            self._lock.release()  # its loop was closed under it: nobody else will
+            self._right.release()  # its loop was closed under it: nobody else will
         elif self.finished:
             self._stopped = True
             self._wake.set()
@@ -229,6 +232,9 @@ class KillDriver:
         match event:
             case ev.Connected():
                 self._accounts = event.accounts
+                self._accounts_known = True
+                self._right.cover(event.accounts)
+                self._loop.call_soon(self._try_lock)  # behind the cancel that the machine sends now
             case ev.PositionsRead():
                 self._positions = event.positions
             case ev.OrdersRead():
@@ -236,19 +242,24 @@ class KillDriver:
 
     # --- the lock ----------------------------------------------------------------------------------
     def _try_lock(self) -> None:
-        """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once."""
-        self._lock_timer = None
-        answer = self._lock.take()
-        match answer.state:
-            case LockState.TAKEN:
-                self._tell(ev.LockTaken())
-            case LockState.UNAVAILABLE:
-                self._tell(ev.LockTaken(shared_nothing=True))
-            case LockState.BUSY:
-                if answer.text != self._lock_holder:
-                    self._lock_holder = answer.text
-                    self._tell(ev.LockBusy(answer.text))
-                self._lock_timer = self._loop.call_later(self._settings.lock_retry_s, self._try_lock)
+        """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once.
+
+        Without a connection the login's lock is taken, but nobody knows yet which accounts there are to close.
+        """
+        if self._lock_timer is not None:
+            self._lock_timer.cancel()
+            self._lock_timer = None
+        if self._may_close or self._stopped:
+            return
+        answer = self._right.take()
+        if answer.state is LockState.BUSY:
+            if answer.text != self._lock_holder:
+                self._lock_holder = answer.text
+                self._tell(ev.LockBusy(answer.text))
+            self._lock_timer = self._loop.call_later(self._settings.lock_retry_s, self._try_lock)
+        elif self._accounts_known:
+            self._may_close = True
+            self._tell(ev.LockTaken(shared_nothing=answer.state is LockState.UNAVAILABLE))
 
     # --- the end -----------------------------------------------------------------------------------
     async def _supervise(self) -> None:
@@ -295,7 +306,7 @@ class KillDriver:
             if timer is not None:
                 timer.cancel()
         self._hands.let_go("the kill is over")
-        self._lock.release()
+        self._right.release()
         self.over = True
         for then in self._when_over:
             self._loop.call_soon(then)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from engine.broker.closer_lock import CloserLock
+from engine.broker.closing_right import ClosingRight
 from engine.broker.handover import Handover
 from engine.broker.kill_driver import SECOND_NS, DriverSettings, KillDriver
 from engine.broker.kill_hands import HandsSettings
@@ -101,7 +101,7 @@ class KillSwitch:
                 driver = self._drivers[name]
                 driver.press_again()
             else:
-                driver = self._start(entry, press.kill_id, handovers.get(name), pressed_ns)
+                driver = self._start(entry, f"{press.kill_id}.{names.index(name) + 1}", handovers.get(name), pressed_ns)
             if on_step is not None:
                 driver.watch(partial(on_step, name))
             driver.when_finished(partial(press.take, name))
@@ -119,7 +119,7 @@ class KillSwitch:
             login.suspend(IN_USE)
         driver = KillDriver(
             self._machine(entry, kill_id),
-            CloserLock(config.host, config.port, f"kill {kill_id}", self._lock_directory),
+            ClosingRight(config.host, config.port, f"kill {kill_id}", self._lock_directory),
             DriverSettings(
                 deadline_s=self._settings.deadline_ns / SECOND_NS,
                 quarantine_s=self._settings.quarantine_ns / SECOND_NS,

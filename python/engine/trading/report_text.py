@@ -62,9 +62,12 @@ def colour_wanted() -> bool:
     return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def render(report: KillReport, *, colour: bool = False) -> str:
-    """The whole report: the verdict, what is left and what to do about it, and only then what was done."""
-    lines = [_headline(report, colour=colour)]
+def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (), colour: bool = False) -> str:
+    """The whole report: the verdict, what is left and what to do about it, and only then what was done.
+
+    `unread`: why there may be logins that are not in the report.
+    """
+    lines = [_headline(report, unread, colour=colour)]
     for login in report.logins.values():
         if not login.flat:
             lines += ["", *_trouble(login, colour=colour)]
@@ -73,18 +76,20 @@ def render(report: KillReport, *, colour: bool = False) -> str:
         for number, step in enumerate(BY_HAND, 1):
             lines += _wrap(f"{number}. {step}", "  ", "     ")
     for login in report.logins.values():
-        if login.outcome is not LoginOutcome.UNREACHABLE:
+        if login.outcome is not LoginOutcome.UNREACHABLE and _located(login):
             lines += ["", *_done(login, colour=colour)]
+    if notes:
+        lines += ["", *(line for note in notes for line in _wrap(_clean(note), "", "  "))]
     lines += ["", *_wrap(f"kill {report.kill_id}, {report.started_at}, reason: {_clean(report.reason)}", "", "  ")]
     return "\n".join(lines)
 
 
-def _headline(report: KillReport, *, colour: bool) -> str:
+def _headline(report: KillReport, unread: str, *, colour: bool) -> str:
     if report.flat:
         who = f"all {len(report.logins)} logins" if len(report.logins) > 1 else "verified"
         who += " verified" if len(report.logins) > 1 else ""
         return _paint(" FLAT ", _GREEN, colour) + f" {who}: no position, no working order"
-    said = ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items())
+    said = unread or ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items())
     text = f" {said or 'no login was named, nothing was done'}"
     verdict = " NOT FLAT "
     return _paint(verdict, _RED, colour) + (text if len(verdict) + len(text) <= WIDTH else "")
@@ -111,9 +116,11 @@ def _trouble(login: LoginReport, *, colour: bool) -> list[str]:
         LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, and could not be proven flat."),
         LoginOutcome.RESIDUE: ("NOT FLAT", "This is left:"),
     }[login.outcome]
-    lines = _wrap(f"{login.name} ({login.mode}, {login.host}:{login.port}): {verdict}", "", "  ")
+    place = f" ({login.mode}, {login.host}:{login.port})" if _located(login) else ""
+    lines = _wrap(f"{login.name}{place}: {verdict}", "", "  ")
     lines[0] = _paint(lines[0], _BOLD, colour)
-    lines.append(f"  {words}")
+    if _located(login):
+        lines.append(f"  {words}")
     if login.trouble:
         lines += _wrap(_clean(login.trouble), "  ", "  ")
     if login.residue and login.outcome is not LoginOutcome.RESIDUE:
@@ -123,6 +130,11 @@ def _trouble(login: LoginReport, *, colour: bool) -> list[str]:
         lines += _wrap(f"{said}:", "  ", "    ")
         lines += _rows([_left(item, several=len(login.accounts) > 1) for item in items], "      ")
     return lines
+
+
+def _located(login: LoginReport) -> bool:
+    """Somebody knows where it is; of a login without a place `trouble` says all there is to say."""
+    return login.port > 0
 
 
 def _by_reason(login: LoginReport) -> dict[tuple[ResidueReason, str], list[ResidueItem]]:

@@ -11,10 +11,28 @@ from engine.trading.report_text import colour_wanted, render
 
 
 class KillReport(core.KillReport, frozen=True, kw_only=True):
-    """What happened to every login. `print(report)` says it in words; the fields say it to programs."""
+    """What happened to every login. `print(report)` says it in words; the fields say it to programs.
+
+    `unread`: why there may be logins that are not in it, which is not flat then. `notes`: what else is to be known.
+    """
+
+    unread: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def flat(self) -> bool:
+        return not self.unread and super().flat
+
+    @property
+    def exit_code(self) -> int:
+        return 2 if self.unread else super().exit_code
 
     def __str__(self) -> str:
-        return render(self, colour=colour_wanted())
+        return self.to_text(colour=colour_wanted())
+
+    def to_text(self, *, colour: bool) -> str:
+        """All of it in words, for a narrow terminal."""
+        return render(self, unread=self.unread, notes=self.notes, colour=colour)
 
     def to_json(self, *, indent: int = 2) -> str:
         """All of it as JSON: numbers of money and quantity as text, the verdict first."""

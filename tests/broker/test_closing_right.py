@@ -1,0 +1,107 @@
+"""The right to close: a login and its accounts, all or nothing, between kills and processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from engine.broker.closer_lock import CloserLock, LockState, account_key, login_key
+from engine.broker.closing_right import ACCOUNTS_MAX, ClosingRight
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from engine.broker.closing_right import ClosingRight
+right = ClosingRight("localhost", 7496, "kill other", Path(sys.argv[1]))
+right.cover(["U1", "U2"])
+print(right.take().state.value, flush=True)
+time.sleep(60)
+"""
+
+
+def right_to(locks: Path, port: int, *accounts: str) -> ClosingRight:
+    right = ClosingRight("127.0.0.1", port, f"kill of {port}", locks)
+    right.cover(accounts)
+    return right
+
+
+def test_two_logins_that_share_an_account_exclude_each_other_in_one_process(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496, "U1", "U2"), right_to(tmp_path, 4001, "U2", "U3")
+    assert first.take().state is first.take().state is LockState.TAKEN
+    answer = second.take()
+    assert answer.state is LockState.BUSY
+    assert "kill of 7496 by way of 127.0.0.1:7496" in answer.text
+    first.release()
+    assert second.take().state is LockState.TAKEN
+    second.release()
+
+
+def test_logins_that_share_nothing_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496, "U1"), right_to(tmp_path, 7497, "DU1")
+    assert first.take().state is second.take().state is LockState.TAKEN
+    first.release()
+    second.release()
+
+
+def test_who_does_not_get_all_accounts_keeps_none(tmp_path: Path) -> None:
+    blocker = CloserLock(account_key("U2"), "kill of a third", tmp_path)
+    blocker.take()
+    waiting = right_to(tmp_path, 7496, "U1", "U2", "U3")
+    assert waiting.take().state is LockState.BUSY
+    other = right_to(tmp_path, 4001, "U1", "U3")
+    assert other.take().state is LockState.TAKEN
+    other.release()
+    blocker.release()
+    assert waiting.take().state is LockState.TAKEN
+    waiting.release()
+
+
+def test_accounts_that_become_known_later_are_taken_then(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496), right_to(tmp_path, 4001)
+    assert first.take().state is second.take().state is LockState.TAKEN
+    for right in (first, second):
+        right.cover(["U1"])
+    assert first.take().state is LockState.TAKEN
+    assert second.take().state is LockState.BUSY
+    first.release()
+    second.release()
+
+
+def test_a_killed_holder_loses_its_accounts_at_once(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"taken\n"
+        mine = right_to(tmp_path, 4001, "U2")
+        assert f"process {holder.pid}" in mine.take().text
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(10)
+        assert mine.take().state is LockState.TAKEN
+        mine.release()
+    finally:
+        holder.kill()
+        holder.wait(10)
+        holder.stdout.close()
+
+
+def test_an_account_whose_lock_is_unusable_leaves_others_unexcluded(tmp_path: Path) -> None:
+    right = right_to(tmp_path, 7496, "U1", "U2")
+    (tmp_path / f"{account_key('U1')}.lock").mkdir()
+    assert right.take().state is LockState.UNAVAILABLE
+    assert right_to(tmp_path, 4001, "U2").take().state is LockState.BUSY  # what can be excluded is
+    right.release()
+
+
+def test_a_great_many_accounts_do_not_use_up_the_file_descriptors(tmp_path: Path) -> None:
+    right = right_to(tmp_path, 7496, *(f"U{number}" for number in range(2000)))
+    assert right.take().state is LockState.TAKEN
+    assert len(list(tmp_path.glob("account_*"))) == ACCOUNTS_MAX
+    right.release()
+    assert CloserLock(login_key("::1", 7496), "next", tmp_path).take().state is LockState.TAKEN
