@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from broker.scripted import (
@@ -535,6 +536,22 @@ def test_much_to_send_is_spread_over_four_connections_inside_the_budget_of_each(
         assert len(first_second) <= RATE_MAX - MAIN_KEEPS  # the rest of the main one's budget is for reads
         refs = [request.order.order_ref for request in tws.requests(requests.PlaceOrder)]
         assert len(refs) == len(set(refs)) == 280
+
+    run_kill(test)
+
+
+def test_connections_for_a_large_book_are_opened_with_its_first_order() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        contracts = [msgspec.structs.replace(ES, con_id=con_id) for con_id in range(1, 101)]
+        tws.answers[requests.ReqPositions] = lambda _peer, _request: [*map(position, contracts), replies.PositionEnd()]
+        kill.do(cmd.ReadPositions(1))
+        await settle(100)
+        assert [peer.client_id for peer in tws.peers] == [1]  # another kill may be the one that closes
+        kill.do(place_command(1))
+        await settle(100)
+        assert [peer.client_id for peer in tws.peers] == [1, 9000, 9001]
+        assert len(tws.requests(requests.PlaceOrder)) == 1
 
     run_kill(test)
 

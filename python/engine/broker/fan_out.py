@@ -154,7 +154,7 @@ class FanOut:
                 break
             self._jobs.popleft().run(way)
         if self._jobs and not self._closed:
-            self._grow()
+            self._grow(len(self._jobs))
             self._look_again()
 
     def _ways(self) -> list[Way]:
@@ -172,8 +172,13 @@ class FanOut:
         self._timer = self._loop.call_at(max(due, soon), self._pump)
 
     # --- more connections --------------------------------------------------------------------------
-    def _grow(self) -> None:
-        wanted = min(math.ceil(len(self._jobs) / PER_LINK), EXTRA_MAX) - len(self.extras) - len(self._growing)
+    def expect(self, messages: int) -> None:
+        """So many are about to come. Connecting takes a while: begin before the main connection has no room left."""
+        if self.main is not None:
+            self._grow(messages - self._room(self.main))
+
+    def _grow(self, waiting: int) -> None:
+        wanted = min(math.ceil(waiting / PER_LINK), EXTRA_MAX) - len(self.extras) - len(self._growing)
         if self._loop.time() < self._grow_after or self.main is None:
             return
         for _ in range(min(wanted, EXTRA_MAX - len(self.extras) - len(self._growing))):

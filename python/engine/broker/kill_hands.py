@@ -76,6 +76,7 @@ class Hands:
         self._listeners: list[tuple[Link, Listener]] = []
         self._connecting: asyncio.Task[Way] | None = None
         self._wanted: dict[int, tuple[cmd.Place, Job]] = {}  # closing orders that wait for a connection
+        self._to_close = 0  # positions the last read showed, until the next order
         self._parcels: dict[int, Parcel] = {}  # the last sending of each closing order
         self._resolving: dict[int, int] = {}  # tries so far, by contract id
         self._timeouts: dict[str, float] = {}
@@ -197,6 +198,7 @@ class Hands:
     def _read_positions(self, command: cmd.ReadPositions) -> None:
         def then(outcome: Outcome[tuple[PositionFact, ...]]) -> None:
             if isinstance(outcome, Complete):
+                self._to_close = sum(position.quantity != 0 for position in outcome.value)
                 self._answer("positions", ev.PositionsRead(command.read_id, outcome.value))
             else:
                 self._read_failed("positions", command.read_id, outcome)
@@ -309,6 +311,9 @@ class Hands:
         job = Job(lambda way: self._assign(place.key, way), lambda why: self._never_sent(place.key, why))
         self._wanted[place.key] = (place, job)
         self._ways.submit(job)
+        if self._to_close:  # the first goes alone, and is seen acknowledged: time to connect for the rest
+            self._ways.expect(self._to_close)
+            self._to_close = 0
 
     def _assign(self, key: int, way: Way) -> None:
         place, _job = self._wanted.pop(key)
