@@ -12,6 +12,7 @@ from engine.config.model import default_config
 from engine.config.plan import KillPlan, default_plan
 from engine.config.problems import ConfigError
 from engine.config.reader import interpret, load, plan_for_kill, plan_of
+from engine.config.salvage import ALL_UNREAD
 
 GOOD = """
 [logins.paper]
@@ -134,9 +135,9 @@ def test_a_fault_elsewhere_leaves_the_kill_its_logins(tmp_path: Path) -> None:
     assert places(saved(tmp_path, unknown)) == [("paper", "127.0.0.1", 7497), ("gateway", "192.168.1.20", 4001)]
 
 
-def test_a_login_with_any_fault_is_replaced_by_the_defaults_that_are_not_named_yet(tmp_path: Path) -> None:
+def test_a_login_that_may_be_anywhere_is_replaced_by_the_defaults_that_are_not_named_yet(tmp_path: Path) -> None:
     text = '[logins.mine]\nmode = "paper"\nport = 7497\n[logins.live]\nmode = "live"\nprot = 4444\n'
-    assert places(saved(tmp_path, text)) == [("mine", "127.0.0.1", 7497), ("live", "127.0.0.1", 7496)]
+    assert places(saved(tmp_path, text)) == [("mine", "127.0.0.1", 7497), ("default-live", "127.0.0.1", 7496)]
 
 
 def test_a_default_never_takes_the_name_of_a_login_that_was_read(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_syntax_error_in_a_login_keeps_the_other_logins(tmp_path: Path) -> Non
 @given(st.text() | st.text(alphabet="[]{}=\"'.#\n loginskp1"), st.dictionaries(st.just("QE_KILL__WATCH_S"), st.text()))
 def test_no_text_makes_the_kill_fail(text: str, environ: dict[str, str]) -> None:
     reading = interpret(text, environ, source="x")
-    assert reading.config.logins or not reading.certain
+    assert reading.config.logins or reading.salvaged or reading.unusable or reading.unread
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "[" + ".".join("a" * 5000) + "]", "a = " + "9" * 5000])
@@ -173,3 +174,86 @@ def test_a_monstrous_text_is_a_problem_and_not_a_crash(text: str) -> None:
 def test_interpreting_never_raises_on_any_prefix_of_a_file() -> None:
     for end in range(len(GOOD)):
         interpret(GOOD[:end], {}, source="x")
+
+
+# --- a login that the file names is killed or named, never dropped -----------------------------------------------
+
+SOUND = '[logins.a]\nmode = "paper"\nport = 5001\n'
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'mode = "live"\nport = 4001\ngatway = true',
+        'mode = "live"\nport = 4001\nclient_id = -3',
+        'mode = "live"\nport = 4001\nclientid = "x"',
+        'mode = "live"\nport = 4001\ngateway = "yes"',
+        'mode = "lvie"\nport = 4001',
+        "port = 4001",
+        'mode = "live"\nhost = "127.0.0.1"\nport = 4001\ncolour = "red"',
+        'mode = "live"\ngateway = true\nclient_id = "x"',
+        'mode = "live"\nport = 4001\nclient_no = 4',
+    ],
+)
+def test_a_fault_that_leaves_no_doubt_where_the_login_is_does_not_save_it(tmp_path: Path, table: str) -> None:
+    plan = plan_for_kill(saved(tmp_path, f"{SOUND}[logins.family]\n{table}\n"), {})
+    assert rows(plan) == [("a", "127.0.0.1", 5001), ("family", "127.0.0.1", 4001)]
+    assert plan.faults and not plan.unusable and not plan.unread
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'mode = "live"\nport = "4001"',
+        'mode = "live"\nprot = 4001',
+        'mode = "live"\ngatway = true',
+        'mode = "lvie"',
+        "",
+        'mode = "live"\nport = 4001\nhots = "10.0.0.1"',
+        'mode = "live"\nport = 4001\nip = "10.0.0.1"',
+        'mode = "live"\nport = 4001\nhost = 7',
+        'mode = "live"\nport = 4001\nport = 4002',
+        'mode = "live\nport = 4001',
+        "[logins.family.tws]\nport = 4001",
+    ],
+)
+def test_a_login_that_may_be_anywhere_is_named_with_the_reason(tmp_path: Path, table: str) -> None:
+    plan = plan_for_kill(saved(tmp_path, f"{SOUND}[logins.family]\n{table}\n"), {})
+    assert rows(plan) == [("a", "127.0.0.1", 5001), *rows(default_plan())]
+    assert list(plan.unusable) == ["family"] and plan.unusable["family"] and plan.faults
+    assert plan.stand_ins == {"paper", "live"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "[login.family]\nmode = 'live'\n",
+        "[[logins]]\nport = 4001\n",
+        "[lgoins.family\nport = 4001\n",
+        "[[tws]]\nport = 4001\n",
+        "[tws.family]\nport = 4001\n",
+        "[logins.'fam ily']\nport = = 4001\n",
+    ],
+)
+def test_a_part_that_may_name_logins_is_not_passed_over(tmp_path: Path, part: str) -> None:
+    plan = plan_for_kill(saved(tmp_path, SOUND + part), {})
+    assert "there may be other logins" in plan.unread
+    assert {"paper", "live"} <= {place.name for place in plan.places}
+
+
+def test_a_file_that_says_nothing_at_all_may_have_named_other_logins(tmp_path: Path) -> None:
+    for text in ("this is not TOML", "\x00", '{"logins": {"family": {"port": 4001}}}', "logins:\n  family:\n"):
+        assert plan_for_kill(saved(tmp_path, text), {}).unread == ALL_UNREAD
+    assert plan_for_kill(str(tmp_path / "missing.toml"), {}).unread == ALL_UNREAD
+
+
+def test_two_tables_of_one_name_are_two_logins(tmp_path: Path) -> None:
+    text = '[logins.a]\nmode = "live"\nport = 4001\n[logins.a]\nmode = "live"\nport = 4002\n'
+    assert places(saved(tmp_path, text)) == [("a", "127.0.0.1", 4001), ("a-2", "127.0.0.1", 4002)]
+    text = '[logins.a]\nmode = "live"\nport = 4001\n[logins.A]\nmode = "live"\nport = 4002\n'
+    assert places(saved(tmp_path, text)) == [("a", "127.0.0.1", 4001), ("A", "127.0.0.1", 4002)]
+
+
+def test_values_nested_without_end_are_a_problem_and_not_a_crash() -> None:
+    for key in ("logins.a.port", "tws", "kill.deadline_s"):
+        assert interpret("[" + key + ".a" * 3000 + "]", {}, source="x").problems

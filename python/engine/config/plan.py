@@ -16,9 +16,14 @@ class Place:
 
 
 class KillPlan:
-    """All that a kill needs to know before it begins. `faults`: what was wrong with the configuration, in words."""
+    """All that a kill needs to know before it begins.
 
-    __slots__ = ("client_id", "deadline_s", "faults", "places", "watch_s")
+    `faults`: what was wrong with the configuration, in words. `unusable`: the logins it names without saying for
+    certain where they are, by name, each with the reason. `unread`: why there may be logins that nobody knows of;
+    empty: there are none. `stand_ins`: the places that are defaults, put in for what could not be read, by name.
+    """
+
+    __slots__ = ("client_id", "deadline_s", "faults", "places", "stand_ins", "unread", "unusable", "watch_s")
 
     def __init__(self, places: list[Place], client_id: int, deadline_s: float, watch_s: float) -> None:
         self.places = places
@@ -26,6 +31,9 @@ class KillPlan:
         self.deadline_s = deadline_s
         self.watch_s = watch_s
         self.faults: list[str] = []
+        self.unusable: dict[str, str] = {}
+        self.unread = ""
+        self.stand_ins: set[str] = set()
 
 
 def default_plan() -> KillPlan:

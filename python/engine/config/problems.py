@@ -31,7 +31,13 @@ class Problem(msgspec.Struct, frozen=True):
         expected = error.replace("`", "").replace("Expected", "expected").split(" - at ")[0]
         if choices:
             expected = "expected " + " or ".join(f'"{choice}"' for choice in choices)
-        shown = f'"{value}"' if isinstance(value, str) else str(value)
+        match value:
+            case str():
+                shown = f'"{value}"'
+            case dict() | list():  # of any depth: not to be written out
+                shown = "a table" if isinstance(value, dict) else "a list"
+            case _:
+                shown = str(value)
         return cls(where=where, text=f"is {shown}: {expected}")
 
     def render(self, source: str) -> str:

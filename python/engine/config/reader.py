@@ -1,8 +1,8 @@
 """Read quant-engine.toml: strictly for everything that trades, and as far as it goes for the kill.
 
 One walk gives both: every problem at once with its line, and whatever could be read for certain all the same.
-`load` insists on no problems at all. `plan_for_kill` never refuses: what is uncertain is left out, and the default
-logins stand in. Nothing here may guess: a login with any fault in its table is not used.
+`load` insists on no problems at all. `plan_for_kill` never refuses: the default logins stand in for what is uncertain.
+Nothing here may guess where a login is, or forget one that the file names.
 """
 
 from __future__ import annotations
@@ -18,18 +18,33 @@ import msgspec
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
 from engine.config.plan import KillPlan, Place, default_plan
 from engine.config.problems import ConfigError, Lines, Problem, nearest
+from engine.config.salvage import (
+    ALL_UNREAD,
+    NAME_LENGTH_MAX,
+    PART_UNREAD,
+    free_name,
+    login_of,
+    may_hold_logins,
+    may_name_logins,
+    place_of,
+)
 
 OVERRIDE_PREFIXES = ("QE_LOGINS__", "QE_KILL__")
-NAME_LENGTH_MAX = 32
 Table = TypeVar("Table", bound=msgspec.Struct)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file comes to. `certain`: every login it names was understood."""
+    """What a file comes to: the logins without a fault in `config`, and what is certain of the others.
+
+    `salvaged`: where a login with faults is all the same. `unusable`: why that is open, by name. `unread`: why there
+    may be logins beyond all these.
+    """
 
     config: Config
     problems: tuple[Problem, ...]
-    certain: bool
+    salvaged: tuple[Place, ...] = ()
+    unusable: dict[str, str] = {}
+    unread: str = ""
 
 
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -53,7 +68,15 @@ def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> 
     reading = interpret(text, environ, source=path or "")
     plan = plan_of(reading.config)
     plan.faults += [problem.render(path or "environment") for problem in (*unreadable, *reading.problems)]
-    if not reading.certain:
+    plan.unread = ALL_UNREAD if unreadable else reading.unread
+    for place in reading.salvaged:
+        if not any(_same_place(place, other) for other in plan.places):
+            place.name = free_name(place.name, [other.name for other in plan.places])
+            plan.places.append(place)
+    for name, why in reading.unusable.items():
+        taken = [*plan.unusable, *(place.name for place in plan.places)]
+        plan.unusable[free_name(name, taken)] = why
+    if plan.unusable or plan.unread:
         _add_defaults(plan)
     return plan
 
@@ -67,29 +90,43 @@ def plan_of(config: Config) -> KillPlan:
 def _add_defaults(plan: KillPlan) -> None:
     """Let the default logins stand in for what could not be read, unless a login that could is there already."""
     read = list(plan.places)
+    named = {*plan.unusable, *(place.name for place in read)}
     for default in default_plan().places:
         if not any(_same_place(default, place) for place in read):
-            if any(default.name == place.name for place in read):
+            if default.name in named:
                 default.name = f"default-{default.name}"
             plan.places.append(default)
+            plan.stand_ins.add(default.name)
 
 
 def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     """Read everything in `text` that can be read. Pure but for its arguments."""
     lines = Lines(text)
     problems: list[Problem] = []
-    raw, certain = _parse(text, problems)
-    if certain and not raw.get("logins"):
+    unusable: dict[str, str] = {}
+    raw, unread = _parse(text, problems, unusable)
+    if not (raw.get("logins") or unusable or unread):
         raw["logins"] = {"paper": {"mode": "paper"}, "live": {"mode": "live"}}
     _override(raw, environ, problems)
     for key in raw.keys() - {"logins", "kill"}:
         problems.append(Problem(where=key, text=f"unknown table or key{nearest(key, ('logins', 'kill'))}"))
+        if may_hold_logins(key, raw[key]):
+            unread = unread or PART_UNREAD
     kill = _read_table(KillTable, raw.get("kill", {}), "kill", problems) or KillTable()
-    logins, all_read = _read_logins(raw.get("logins", {}), problems)
+    logins: list[Login] = []
+    salvaged: list[Place] = []
+    tables = raw.get("logins", {})
+    if not isinstance(tables, dict):
+        problems.append(Problem(where="logins", text="must be a table of logins: [logins.paper]"))
+        tables, unread = {}, unread or PART_UNREAD
+    for name, table in tables.items():
+        _read_login(name, table, problems, logins, salvaged, unusable)
     return Reading(
         config=Config(logins=tuple(logins), kill=kill, source=source),
         problems=lines.locate(problems),
-        certain=certain and all_read,
+        salvaged=tuple(salvaged),
+        unusable=unusable,
+        unread=unread,
     )
 
 
@@ -102,20 +139,25 @@ def _unreadable(error: Exception) -> Problem:
     return Problem(where="", text=f"cannot be read: {reason}")
 
 
-def _parse(text: str, problems: list[Problem]) -> tuple[dict[str, Any], bool]:
-    """The tables of the file. With a syntax error, those of its sections that are sound by themselves."""
+def _parse(text: str, problems: list[Problem], unusable: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """The tables of the file, and why they may not be all. With a syntax error, those of its sections that are sound by
+    themselves; a login whose section is not goes to `unusable`."""
     try:
-        return _toml(text), True
+        return _toml(text), ""
     except _NotToml as error:
         problems.append(Problem.of_syntax(str(error)))
     raw: dict[str, Any] = {}
-    certain = True
+    unread = ""
     for section in _sections(text):
         try:
             _merge(raw, _toml(section))
-        except _NotToml:
-            certain = certain and "logins" not in section
-    return raw, certain
+        except _NotToml as error:
+            name = login_of(section)
+            if name is not None:
+                unusable[free_name(name, unusable)] = f"[logins.{name}] is not valid TOML: {error}"
+            elif may_name_logins(section):
+                unread = PART_UNREAD
+    return raw, unread if raw.get("logins") or unusable else ALL_UNREAD
 
 
 class _NotToml(Exception):
@@ -141,11 +183,15 @@ def _sections(text: str) -> list[str]:
 
 
 def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
+    """Add the tables of one more section. A login that is there already is another one: two of a name are an error."""
+    logins = new.pop("logins", {})
+    into.update(new)
+    known = into.setdefault("logins", {})
+    if not isinstance(known, dict) or not isinstance(logins, dict):
+        into["logins"] = None  # not a table of logins, which is told where they are read
+        return
+    for name, table in logins.items():
+        known[free_name(name, known) if name in known else name] = table
 
 
 def _override(raw: dict[str, Any], environ: Mapping[str, str], problems: list[Problem]) -> None:
@@ -167,24 +213,30 @@ def _override(raw: dict[str, Any], environ: Mapping[str, str], problems: list[Pr
             table[key.lower()] = text
 
 
-def _read_logins(raw: object, problems: list[Problem]) -> tuple[list[Login], bool]:
-    """The logins without a fault, and whether those are all."""
-    if not isinstance(raw, dict):
-        problems.append(Problem(where="logins", text="must be a table of logins: [logins.paper]"))
-        return [], False
-    logins: list[Login] = []
-    for name, values in raw.items():
-        where = f"logins.{name}"
-        table = _read_table(LoginTable, values, where, problems)
-        if table is None:
-            continue
-        login = login_from(name, table)
+def _read_login(
+    name: str,
+    raw: object,
+    problems: list[Problem],
+    logins: list[Login],
+    salvaged: list[Place],
+    unusable: dict[str, str],
+) -> None:
+    """Put one login where it belongs: among those without a fault, or those whose place is certain, or the rest."""
+    where, before = f"logins.{name}", len(problems)
+    sound = _read_values(LoginTable, raw, where, problems)
+    if len(problems) == before:
+        login = login_from(name, LoginTable(**sound))
         fault = _fault_of(login, logins)
-        if fault:
-            problems.append(Problem(where=where, text=fault))
-        else:
+        if not fault:
             logins.append(login)
-    return logins, len(logins) == len(raw)
+            return
+        problems.append(Problem(where=where, text=fault))
+    place = place_of(name, raw, sound) if isinstance(raw, dict) else None
+    if place is not None:
+        salvaged.append(place)
+    else:
+        why = "; ".join(f"{problem.where} {problem.text}" for problem in problems[before:])
+        unusable[free_name(name, unusable)] = why
 
 
 def _fault_of(login: Login, others: list[Login]) -> str:
@@ -206,12 +258,19 @@ def _same_place(one: Login | Place, other: Login | Place) -> bool:
 
 def _read_table(kind: type[Table], raw: object, where: str, problems: list[Problem]) -> Table | None:
     """The table, or None with at least one problem more."""
+    before = len(problems)
+    values = _read_values(kind, raw, where, problems)
+    return kind(**values) if len(problems) == before else None
+
+
+def _read_values(kind: type[Table], raw: object, where: str, problems: list[Problem]) -> dict[str, Any]:
+    """Those values of a table that are as they should be; whatever else is wrong with it goes to `problems`."""
     if not isinstance(raw, dict):
         problems.append(Problem(where=where, text="must be a table"))
-        return None
+        return {}
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     hints = get_type_hints(kind, include_extras=True)
-    before, values = len(problems), {}
+    values: dict[str, Any] = {}
     for key in raw.keys() - fields.keys():
         problems.append(Problem(where=f"{where}.{key}", text=f"unknown key{nearest(key, tuple(fields))}"))
     for name, field in fields.items():
@@ -222,7 +281,7 @@ def _read_table(kind: type[Table], raw: object, where: str, problems: list[Probl
                 problems.append(Problem.of_value(f"{where}.{name}", raw[name], str(error), _choices(hints[name])))
         elif field.required:
             problems.append(Problem(where=f"{where}.{name}", text="is missing"))
-    return kind(**values) if len(problems) == before else None
+    return values
 
 
 def _choices(annotated: object) -> tuple[str, ...]:
