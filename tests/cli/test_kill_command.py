@@ -153,8 +153,61 @@ def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: 
             QE_LOGINS__PAPER__PORT=ports["paper"],
             QE_LOGINS__LIVE__PORT=ports["live"],
         )
+        truth = world.truth()
     assert "nowhere.toml: cannot be read" in done.stderr
-    assert done.returncode == 0
+    assert all(login.flat for login in truth.logins.values())
+    assert done.returncode == 2
+    first = done.stdout.splitlines()[1]
+    assert first == " NOT FLAT  the configuration could not be read: there may be other logins"
+    assert "cannot be read: No such file" in " ".join(done.stdout.split())
+
+
+UNUSABLE = '[logins.family]\nmode = "live"\nport = "4001"\n[kill]\ndeadline_s = 2\n'
+
+
+def test_a_login_that_could_not_be_used_is_in_the_report_as_unknown(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config(UNUSABLE)
+        again = qe("kill", "--json", home=tmp_path)
+        truth = world.truth()
+        done = qe("kill", "--deadline", "1", home=tmp_path)
+    assert all(login.flat for login in truth.logins.values())
+    assert (done.returncode, again.returncode) == (2, 2)
+    assert "NOT FLAT" in done.stdout.splitlines()[1]
+    assert "family: UNKNOWN\n  Where it is could not be determined, and nothing was sent to it:" in done.stdout
+    assert 'logins.family.port is "4001"' in done.stdout
+    report = json.loads(again.stdout)
+    assert (report["flat"], report["exit_code"]) == (False, 2)
+    assert report["logins"]["family"]["outcome"] == "unknown"
+    assert 'port is "4001"' in report["logins"]["family"]["trouble"]
+    assert report["logins"]["paper"]["outcome"] == report["logins"]["live"]["outcome"] == "flat"
+
+
+def test_a_sound_login_asked_for_by_name_keeps_its_result(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config(UNUSABLE)
+        done = qe("kill", "--login", "paper", home=tmp_path)
+    assert (done.returncode, done.stdout.lstrip()[:4]) == (0, "FLAT")
+    assert "family" not in done.stdout.split("quant-engine.toml")[0]
+
+
+def test_a_login_the_manager_will_not_have_is_unknown_and_not_forgotten(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config('[logins.odd]\nmode = "live"\nhost = "no where"\n[kill]\ndeadline_s = 2\n')
+        done = qe("kill", "--json", home=tmp_path)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["flat"], report["logins"]["odd"]["outcome"]) == (2, False, "unknown")
+
+
+@pytest.mark.parametrize("name", ["lvie", "family"])
+def test_a_login_that_a_faulty_configuration_may_have_named_is_no_reason_to_refuse(tmp_path: Path, name: str) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config(UNUSABLE)
+        done = qe("kill", "--login", name, home=tmp_path)
+        truth = world.truth()
+    assert all(login.flat for login in truth.logins.values())
+    assert done.returncode == 2
+    assert f"No login {name!r} could be read in it, so every login that is known is killed." in done.stderr
 
 
 def test_a_broken_installation_still_cancels_and_says_what_to_do(tmp_path: Path) -> None:

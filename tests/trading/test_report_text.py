@@ -8,10 +8,12 @@ import re
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config.salvage import PART_UNREAD
 from engine.core.contracts import Contract
 from engine.core.kill.report import (
     CancelledOrder,
@@ -84,6 +86,29 @@ VAGUE = login("live", LoginOutcome.UNKNOWN, trouble="TWS has lost its link to IB
 )
 def test_the_first_line_is_the_verdict(logins: tuple[LoginReport, ...], first: str) -> None:
     assert str(report(*logins)).splitlines()[0] == first
+
+
+def test_many_logins_are_counted_on_the_first_line() -> None:
+    many = report(*(login(f"family-{number}") for number in range(9)), GONE)
+    assert str(many).splitlines()[0] == " NOT FLAT  9 of 10 logins verified flat"
+
+
+def test_a_report_that_may_lack_logins_is_not_flat_whatever_they_are() -> None:
+    full = msgspec.structs.replace(report(login()), unread=PART_UNREAD, notes=("quant-engine.toml:3: not valid TOML",))
+    assert (full.flat, full.exit_code) == (False, 2)
+    assert str(full).splitlines()[0] == f" NOT FLAT  {PART_UNREAD}"
+    assert "quant-engine.toml:3" in str(full) and "by hand" in str(full)
+    data = json.loads(full.to_json())
+    assert (data["flat"], data["exit_code"], data["unread"]) == (False, 2, PART_UNREAD)
+
+
+def test_a_login_without_a_place_says_only_why() -> None:
+    one = LoginReport(
+        name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="port is no number"
+    )
+    text = str(report(one))
+    assert "family: UNKNOWN\n  port is no number\n" in text
+    assert "was reached" not in text and "done so far" not in text
 
 
 def test_what_is_left_and_what_to_do_come_before_what_was_done() -> None:

@@ -57,18 +57,31 @@ def main(words: list[str]) -> None:
 def make_plan(arguments: KillArguments) -> KillPlan:
     """Which logins, and how: from the arguments over the configuration, as fast as it can be had."""
     plan = find_plan(arguments.config)
-    by_name = {place.name.lower(): place for place in plan.places}
-    for name in arguments.logins:
-        if name.lower() not in by_name:
-            known = ", ".join(place.name for place in plan.places)
-            raise BadArgument("\n".join([f"there is no login {name!r}; there are: {known}", *plan.faults]))
     if arguments.logins:
-        plan.places = [by_name[name] for name in dict.fromkeys(name.lower() for name in arguments.logins)]
+        choose(plan, arguments.logins)
     if arguments.deadline_s is not None:
         plan.deadline_s = arguments.deadline_s
     if arguments.watch_s is not None:
         plan.watch_s = arguments.watch_s
     return plan
+
+
+def choose(plan: KillPlan, names: list[str]) -> None:
+    """Leave the logins asked for. If the configuration may have named one that is not there, all of them stay: it is
+    better to kill too many than to refuse because of a slip in a file."""
+    wanted = [name.lower() for name in names]
+    chosen = [place for place in plan.places if place.name.lower() in wanted]
+    missing = [name for name in names if name.lower() not in [place.name.lower() for place in chosen]]
+    if missing and not plan.faults:
+        known = ", ".join(place.name for place in plan.places)
+        raise BadArgument(f"there is no login {missing[0]!r}; there are: {known}")
+    if missing:
+        plan.faults.append(f"No login {missing[0]!r} could be read in it, so every login that is known is killed.")
+        return
+    plan.places = chosen
+    if not any(place.name in plan.stand_ins for place in chosen):  # of those asked for nothing is uncertain
+        plan.unusable.clear()
+        plan.unread = ""
 
 
 def find_plan(named: str | None) -> KillPlan:

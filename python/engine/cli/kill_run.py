@@ -19,6 +19,7 @@ from typing import NoReturn
 import msgspec
 
 from engine.broker.handover import Handover
+from engine.cli.completing import with_configuration, with_first_cancels
 from engine.cli.first_strike import STRUCK, Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
 from engine.cli.presses import Presses
@@ -29,7 +30,6 @@ from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
-from engine.trading.report_text import render
 from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
@@ -81,9 +81,11 @@ class KillRun:
 
     def _announce(self) -> None:
         if self._plan.faults:
-            self.warn("THE CONFIGURATION HAS FAULTS. The kill uses what could be read, and defaults for the rest:")
+            self.warn("THE CONFIGURATION HAS FAULTS. The kill uses what is certain, and defaults for the rest:")
             for fault in self._plan.faults:
                 self.warn(fault)
+            for name in self._plan.unusable:
+                self.warn(f"{name} IS LEFT OUT: where it is could not be determined")
         self.warn("KILL " + ", ".join(f"{place.name} {place.host}:{place.port}" for place in self._plan.places))
 
     async def _kill(self, strike: FirstStrike) -> None:
@@ -94,13 +96,15 @@ class KillRun:
         reassuring = asyncio.create_task(self._reassure())
         report = with_first_cancels(await self._press(manager, strike), self._first_cancels)
         reassuring.cancel()
+        report = with_configuration(report, self._plan)
         self._tell(report)
         if self._plan.watch_s:
             self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
             await asyncio.sleep(self._plan.watch_s)
             report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show)
+            report = with_configuration(report, self._plan)
             self._tell(report)
-        self._code = max(self._code, report.exit_code)
+        self._code = report.exit_code
 
     async def _press(self, manager: IBKRAccountManager, strike: FirstStrike) -> KillReport:
         """The press itself, with whatever the first strike has opened."""
@@ -139,7 +143,7 @@ class KillRun:
             )
         except TradingError as error:
             self.warn(f"{place.name} IS LEFT OUT: {error}")
-            self._code = EXIT_UNKNOWN
+            self._plan.unusable[place.name] = str(error)
 
     # --- telling -----------------------------------------------------------------------------------
     def _show(self, name: str, step: TimelineEntry) -> None:
@@ -152,7 +156,7 @@ class KillRun:
         if self._arguments.json:
             self._voice.say(report.to_json(), OUT)
         else:
-            text = render(report, colour=colour_wanted(os.environ))
+            text = report.to_text(colour=colour_wanted(os.environ))
             self._voice.say(f"\n{text}\n", OUT)
             if os.isatty(OUT):
                 self._voice.say(text.partition("\n")[0], OUT)  # again, where the eye is: it may have scrolled off
@@ -173,16 +177,6 @@ class KillRun:
 
     def _loop_fault(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
         self.warn(f"a fault of this program: {context.get('message')} {context.get('exception') or ''}")
-
-
-def with_first_cancels(report: KillReport, steps: Mapping[str, TimelineEntry]) -> KillReport:
-    """The report, with the global cancels that were sent before the kill's own machine had been loaded."""
-    logins = dict(report.logins)
-    for name, step in steps.items():
-        login = logins[name]
-        timings = msgspec.structs.replace(login.timings, first_cancel_ms=step.at_ms)
-        logins[name] = msgspec.structs.replace(login, timings=timings, timeline=(step, *login.timeline))
-    return msgspec.structs.replace(report, logins=logins)
 
 
 def handover(attempt: Attempt) -> Handover:

@@ -90,9 +90,10 @@ def _headline(report: KillReport, unread: str, *, colour: bool) -> str:
         who += " verified" if len(report.logins) > 1 else ""
         return _paint(" FLAT ", _GREEN, colour) + f" {who}: no position, no working order"
     said = unread or ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items())
-    text = f" {said or 'no login was named, nothing was done'}"
     verdict = " NOT FLAT "
-    return _paint(verdict, _RED, colour) + (text if len(verdict) + len(text) <= WIDTH else "")
+    if len(verdict) + 1 + len(said) > WIDTH:
+        said = f"{sum(login.flat for login in report.logins.values())} of {len(report.logins)} logins verified flat"
+    return _paint(verdict, _RED, colour) + f" {said or 'no login was named, nothing was done'}"
 
 
 def _short(login: LoginReport) -> str:
