@@ -107,7 +107,7 @@ def test_a_login_without_a_place_says_only_why() -> None:
         name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="port is no number"
     )
     text = str(report(one))
-    assert "family: UNKNOWN\n  port is no number\n" in text
+    assert "family: UNKNOWN\n  no port\n" in text
     assert "was reached" not in text and "done so far" not in text
 
 

@@ -15,7 +15,7 @@ from engine.config.model import GATEWAY_PORTS, LOCAL, TWS_PORTS, Mode
 from engine.config.plan import Place
 
 ALL_UNREAD = "the configuration could not be read: there may be other logins"
-PART_UNREAD = "part of the configuration could not be read: there may be other logins"
+PART_UNREAD = "the configuration could not all be read: there may be other logins"
 
 NAME_LENGTH_MAX = 32
 _KEYS = ("mode", "host", "port", "gateway", "client_id")

@@ -91,7 +91,7 @@ def _headline(report: KillReport, unread: str, *, colour: bool) -> str:
         return _paint(" FLAT ", _GREEN, colour) + f" {who}: no position, no working order"
     said = unread or ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items())
     verdict = " NOT FLAT "
-    if len(verdict) + 1 + len(said) > WIDTH:
+    if not unread and len(verdict) + 1 + len(said) > WIDTH:
         said = f"{sum(login.flat for login in report.logins.values())} of {len(report.logins)} logins verified flat"
     return _paint(verdict, _RED, colour) + f" {said or 'no login was named, nothing was done'}"
 
