@@ -103,9 +103,7 @@ def test_a_report_that_may_lack_logins_is_not_flat_whatever_they_are() -> None:
 
 
 def test_a_login_without_a_place_says_only_why() -> None:
-    one = LoginReport(
-        name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="port is no number"
-    )
+    one = LoginReport(name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="no port")
     text = str(report(one))
     assert "family: UNKNOWN\n  no port\n" in text
     assert "was reached" not in text and "done so far" not in text
