@@ -257,6 +257,28 @@ def test_two_interrupts_stop_it_and_it_says_so(tmp_path: Path) -> None:
     assert record["flat"] is False and record["stopped"] == presses.STOPPED
 
 
+def test_ctrl_z_does_not_leave_it_standing(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        process = start_qe("kill", home=tmp_path)
+        read_until(process, "global cancel sent")
+        for number in (signal.SIGTSTP, signal.SIGTTOU, signal.SIGTTIN):
+            process.send_signal(number)
+        printed, said = process.communicate(timeout=PATIENCE_S)
+        truth = world.truth()
+    assert process.returncode == 0 and b"FLAT" in printed
+    assert presses.STAYS.encode() in said
+    assert all(login.flat for login in truth.logins.values())
+
+
+@pytest.mark.parametrize("text", [presses.STOPPED, presses.TERMINATED])
+def test_last_words_say_that_orders_may_live_and_what_comes_before_closing_by_hand(text: str) -> None:
+    assert "may still fill" in text
+    assert text.index("NOT VERIFIED FLAT") < text.index("by hand") < text.index("File > Global Cancel")
+    assert "may still fill" in presses.GOES_ON
+    assert all(len(line) <= 80 for line in f"{text}\n{presses.GOES_ON}".splitlines())
+
+
 def test_sigterm_stops_it_and_it_says_so(tmp_path: Path) -> None:
     unreachable(tmp_path)
     process = start_qe("kill", home=tmp_path)

@@ -1,8 +1,9 @@
-"""Ctrl-C, a closed window and `pkill` during a kill.
+"""Ctrl-C, Ctrl-Z, a closed window and `pkill` during a kill.
 
 A frightened person presses Ctrl-C to make sure; a kill must not die of that. The first press says that the kill goes
-on and how to stop it, the second stops it. A closed terminal (SIGHUP) changes nothing. SIGTERM stops it, but never
-silently. It must import nothing that the interpreter has not loaded already: it stands before the kill's first byte.
+on and how to stop it, the second stops it. Ctrl-Z would leave it standing with the right to close in its hand, so it
+does nothing, and neither does a closed terminal (SIGHUP). SIGTERM stops the kill, but never silently. It must import
+nothing that the interpreter has not loaded already: it stands before the kill's first byte.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ else:
 EXIT_STOPPED, EXIT_TERMINATED = 130, 143
 SAME_PRESS_S = 0.3  # a nervous hand makes two of one press, and a terminal's signal may come through two processes
 
-GOES_ON = "The kill goes on. Press Ctrl-C again to stop it: orders and positions then stay as they are."
-STOPPED = "STOPPED BY YOU, NOT VERIFIED FLAT. Look in TWS, and run `qe kill` again."
-TERMINATED = "STOPPED BY A SIGNAL (SIGTERM), NOT VERIFIED FLAT. Look in TWS, and run `qe kill` again."
+SENT_MAY_FILL = """\
+Closing orders that were sent may still fill. Before you close anything by hand,
+cancel them: in TWS, File > Global Cancel. Or run `qe kill` again."""
+GOES_ON = """\
+The kill goes on. Press Ctrl-C again to stop it: closing orders that were sent
+stay at the broker and may still fill."""
+STAYS = "Ctrl-Z does nothing here: the kill goes on."
+STOPPED = f"STOPPED BY YOU, NOT VERIFIED FLAT.\n{SENT_MAY_FILL}"
+TERMINATED = f"STOPPED BY A SIGNAL (SIGTERM), NOT VERIFIED FLAT.\n{SENT_MAY_FILL}"
 
 
 class Presses:
@@ -37,6 +44,10 @@ class Presses:
         _signal.signal(_signal.SIGTERM, self._terminated)
         if hasattr(_signal, "SIGHUP"):
             _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
+        if hasattr(_signal, "SIGTSTP"):
+            _signal.signal(_signal.SIGTSTP, self._suspended)
+            for stops_in_the_background in (_signal.SIGTTOU, _signal.SIGTTIN):
+                _signal.signal(stops_in_the_background, _signal.SIG_IGN)
 
     def speak_through(self, say: Callable[[str], None], last_words: Callable[[str], None]) -> None:
         """From now on say things this way; `last_words` must have got them out, and kept a record, when it returns."""
@@ -51,6 +62,9 @@ class Presses:
             self._say(GOES_ON)
         elif now - self._first > SAME_PRESS_S:
             self._stop(STOPPED, EXIT_STOPPED)
+
+    def _suspended(self, signal: int, frame: object) -> None:
+        self._say(STAYS)
 
     def _terminated(self, signal: int, frame: object) -> None:
         self._stop(TERMINATED, EXIT_TERMINATED)
