@@ -109,11 +109,16 @@ class Surveyor:
             return True
         return False
 
+    @property
+    def _patience_ns(self) -> int:
+        """Once they have stayed away, less: this TWS may not tell them at all."""
+        return self.executions_patience_ns // 5 if "executions" in self.failures else self.executions_patience_ns
+
     def result(self, now_ns: int) -> Survey | None:
         """The finished survey, once; None while it is not finished."""
         if not self._active or self._orders is None or self._positions is None:
             return None
-        if not self._executions_over and now_ns - self._positions_ns < self.executions_patience_ns:
+        if not self._executions_over and now_ns - self._positions_ns < self._patience_ns:
             return None
         self._active = False
         return Survey(
