@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from broker.scripted import ES, HOST, PORT, ScriptedTws, open_order, order_status, position, scripted
@@ -230,6 +231,109 @@ def test_a_watch_that_never_ends_is_ended(locks: Path) -> None:
         assert not driver.over
         await over(driver)
         assert asyncio.get_running_loop().time() == pytest.approx(5 + GRACE_S, abs=0.1)
+
+    drive(test)
+
+
+# --- flat, and watched on ---------------------------------------------------------------------------
+
+OPEN = msgspec.structs.replace(FLAT, outcome=LoginOutcome.RESIDUE)
+
+
+def held(locks: Path, machine: FakeMachine, **settings: Any) -> KillDriver:
+    machine.on[ev.Connected] = lambda _event: [cmd.Finish()]
+    driver = make(machine, locks, hold_s=60.0, **settings)
+    driver.start()
+    return driver
+
+
+def test_a_flat_login_is_watched_until_it_is_released_and_its_result_is_that_of_the_moment(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = held(locks, machine)
+        said: list[str] = []
+        driver.watch(lambda step: said.append(step.kind))
+        assert await result_of(driver) is FLAT
+        await asyncio.sleep(10)
+        assert driver.held
+        machine.report = lambda: OPEN  # type: ignore[method-assign]
+        assert driver.look() is OPEN
+        assert driver.working
+        machine.report = lambda: FLAT  # type: ignore[method-assign]
+        assert driver.look() is FLAT
+        driver.release()
+        await settle()
+        assert driver.over
+        assert said == ["not_flat", "flat"]
+
+    drive(test)
+
+
+def test_a_login_that_is_let_go_while_open_leaves_no_closing_order_working(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = held(locks, machine)
+        await result_of(driver)
+        machine.report = lambda: OPEN  # type: ignore[method-assign]
+        driver.release()
+        await over(driver)
+        assert driver.look() is OPEN
+        assert len(tws.requests(requests.ReqGlobalCancel)) == 1
+
+    drive(test)
+
+
+def test_a_login_that_is_not_flat_is_not_watched_on(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.report = lambda: OPEN  # type: ignore[method-assign]
+        driver = held(locks, machine)
+        assert await result_of(driver) is OPEN
+        await settle()
+        assert driver.over
+
+    drive(test)
+
+
+def test_the_configured_watch_begins_with_the_release(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = held(locks, machine, quarantine_s=5.0)
+        await result_of(driver)
+        await asyncio.sleep(10)
+        driver.release()
+        released_at = asyncio.get_running_loop().time()
+        await over(driver)
+        assert asyncio.get_running_loop().time() == pytest.approx(released_at + 5, abs=0.1)
+
+    drive(test)
+
+
+@pytest.mark.parametrize("where", ["report", "handle"])
+def test_a_fault_while_watching_takes_the_claim_back(locks: Path, where: str) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("a planted fault")
+
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = held(locks, machine)
+        await result_of(driver)
+        if where == "report":
+            machine.report = broken  # type: ignore[method-assign]
+        else:
+            machine.on[ev.PressedAgain] = broken
+            driver.press_again()
+            await settle()
+        report = driver.look()
+        assert report.outcome is LoginOutcome.UNKNOWN
+        assert "a planted fault" in report.trouble
+        await over(driver)
+        assert driver.look().outcome is LoginOutcome.UNKNOWN
+
+    drive(test)
+
+
+def test_a_watch_that_nobody_releases_is_ended(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = held(locks, machine)
+        await result_of(driver)
+        await over(driver)
+        assert asyncio.get_running_loop().time() == pytest.approx(60, abs=0.5)
 
     drive(test)
 

@@ -146,7 +146,7 @@ def test_a_press_for_one_login_joins_the_kill_of_all(tmp_path: Path) -> None:
         everything = asyncio.ensure_future(mgr.kill_switch_all("EMERGENCY"))
         await asyncio.sleep(0.02)
         one = await mgr.kill_switch("live", "this one too")
-        assert one.logins["live"] is (await everything).logins["live"]
+        assert one.logins["live"].timings == (await everything).logins["live"].timings
         assert list(one.logins) == ["live"]
         assert world.is_flat()
 
@@ -215,6 +215,97 @@ def test_a_kill_after_a_finished_one_is_a_new_kill(tmp_path: Path) -> None:
         assert second.flat
         assert second.kill_id != first.kill_id
         assert [closed.contract.symbol for closed in second.logins["live"].closed] == ["SPY"]
+
+    stage("calm", test)
+
+
+# --- flat, while another login is not yet ---------------------------------------------------------
+
+
+def test_a_login_that_opens_again_while_another_is_awaited_is_closed_again_and_the_report_is_of_the_end(
+    tmp_path: Path,
+) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        steps: list[tuple[str, str]] = []
+        mgr = manager(loop, tmp_path)
+        killing = asyncio.ensure_future(
+            mgr.kill_switch_all("EMERGENCY", on_step=lambda name, step: steps.append((name, step.kind)))
+        )
+        await asyncio.sleep(3)
+        assert world.login("paper").is_flat()
+        assert not killing.done()  # live is not there, and is given up after 5 s
+        world.login("paper").trader(5).place("SPY", "BUY", 10, "MKT")
+        await asyncio.sleep(0.1)
+        assert not world.login("paper").is_flat()
+        report = await killing
+        assert world.login("paper").is_flat()
+        assert report.logins["paper"].flat
+        assert "SPY" in [closed.contract.symbol for closed in report.logins["paper"].closed]
+        assert report.logins["live"].outcome is LoginOutcome.UNREACHABLE
+        assert [kind for name, kind in steps if name == "paper" and kind in ("finished", "not_flat", "flat")] == [
+            "finished",
+            "not_flat",
+            "flat",
+        ]
+        await settle()
+        assert not loop.network.links_to(PAPER_PORT)
+
+    stage("not-running", test)
+
+
+def test_a_login_that_is_open_when_the_last_one_is_done_is_waited_for(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        killing = asyncio.ensure_future(manager(loop, tmp_path).kill_switch_all("EMERGENCY"))
+        await asyncio.sleep(4.4)
+        world.login("paper").trader(5).place("SPY", "BUY", 10, "MKT")
+        report = await killing
+        assert report.logins["paper"].flat
+        assert world.login("paper").is_flat()
+        assert loop.time() > 5
+
+    stage("not-running", test)
+
+
+def test_who_keeps_opening_is_reported_as_not_flat_at_the_deadline(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        killing = asyncio.ensure_future(manager(loop, tmp_path, deadline_s=12).kill_switch_all("EMERGENCY"))
+        await asyncio.sleep(4)
+        other = world.login("paper").trader(5)
+        while not killing.done():
+            other.place("SPY", "BUY", 10, "MKT")
+            await asyncio.sleep(0.2)
+        assert not (await killing).logins["paper"].flat
+        assert loop.time() == pytest.approx(12, abs=0.5)
+
+    stage("not-running", test)
+
+
+def test_a_login_that_cannot_be_watched_to_the_end_is_reported_with_that(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        killing = asyncio.ensure_future(manager(loop, tmp_path).kill_switch_all("EMERGENCY"))
+        await asyncio.sleep(3)
+        await world.stop()
+        paper = (await killing).logins["paper"]
+        assert paper.flat
+        assert any("could not be watched until the end" in note for note in paper.notes)
+
+    stage("not-running", test)
+
+
+def test_when_all_are_flat_the_report_comes_at_once_and_nothing_is_watched_on(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        finished: list[float] = []
+
+        def on_step(_name: str, step: TimelineEntry) -> None:
+            if step.kind == "finished":
+                finished.append(loop.time())
+
+        mgr = manager(loop, tmp_path)
+        assert (await mgr.kill_switch_all("EMERGENCY", on_step=on_step)).flat
+        assert loop.time() == pytest.approx(max(finished), abs=0.001)
+        await settle()
+        assert not loop.network.links_to(LIVE_PORT)
+        assert not mgr._kills.running("live")
 
     stage("calm", test)
 

@@ -45,9 +45,14 @@ class Machine(Protocol):
 
 
 class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`deadline_s` and `quarantine_s` are the machine's own: the driver only makes sure that they are kept."""
+    """`deadline_s` is the machine's own: the driver only makes sure that it is kept.
+
+    `hold_s`: how long a login that is flat may be watched until `release`, for which the machine's quarantine must
+    leave room. `quarantine_s`: how long it is watched then.
+    """
 
     deadline_s: float = 120.0
+    hold_s: float = 0.0
     quarantine_s: float = 0.0
     grace_s: float = 2.0  # what the machine may take beyond them before it is ended
     lock_retry_s: float = 0.075
@@ -55,7 +60,11 @@ class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KillDriver:
-    """One kill of one login: `start` it, hear of its end by `when_finished`; `press_again` while it runs."""
+    """One kill of one login: `start` it, hear of its end by `when_finished`; `press_again` while it runs.
+
+    A login that is flat is held: watched on until its `release`, because the other logins may take longer. `look` says
+    what its result is by now.
+    """
 
     def __init__(
         self,
@@ -97,6 +106,9 @@ class KillDriver:
         self._fault: BaseException | None = None
         self._interrupted = 0
         self._result: asyncio.Future[LoginReport] = self._loop.create_future()
+        self._latest: LoginReport | None = None  # the result, as of the last look
+        self._holding = False
+        self._blind = ""  # why nothing can be seen now
         self._task: asyncio.Task[None] | None = None
         self._begun = False
         self._when_over: list[Callable[[], None]] = []
@@ -116,6 +128,50 @@ class KillDriver:
     def forsaken(self) -> bool:
         """Its loop was closed under it: it will do nothing any more."""
         return not self.over and self._loop.is_closed()
+
+    @property
+    def held(self) -> bool:
+        """Flat, and watched on until it is released."""
+        return self._holding and not self._stopped and not self.over and not self.forsaken
+
+    @property
+    def working(self) -> bool:
+        """It has something to do: no result yet, or the login is open again."""
+        return not self.finished or (self.held and not self.look().flat)
+
+    def waits_for(self, other: KillDriver) -> bool:
+        """It may not close, because a kill does that closes an account they share."""
+        waiting = not self.finished and not self._may_close and self._lock_holder is not None
+        return waiting and not set(self._accounts).isdisjoint(other._accounts)
+
+    def look(self) -> LoginReport:
+        """The result as of now: a login that is held may open again, and be closed again. Only when `finished`."""
+        assert self._latest is not None
+        if not self.held:
+            return self._latest
+        try:
+            report = self._machine.report()
+        except Exception as fault:  # whoever asks gets an answer, and the kill ends as by any fault of ours
+            self._break(fault)
+            report = self._faulty(f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})")
+        if report.flat and self._blind:
+            note = f"flat when last seen; it could not be watched until the end of this kill: {self._blind}"
+            report = msgspec.structs.replace(report, notes=(*report.notes, note))
+        before, self._latest = self._latest, report
+        if before.flat and not report.flat:
+            self._say("not_flat", "something is open again: closing it")
+        elif report.flat and not before.flat:
+            self._say("flat", "flat again: two agreeing reads")
+        return report
+
+    def release(self) -> None:
+        """Nobody waits for the other logins any more: only the quarantine is left of the watch."""
+        if not self.held:
+            return
+        if self._settings.quarantine_s > 0:
+            self._loop.call_later(self._settings.quarantine_s, self.stop_watching)
+        else:
+            self.stop_watching()
 
     def start(self) -> None:
         """Begin. Somebody may cancel a task before its first step; then it has to be made anew."""
@@ -138,13 +194,21 @@ class KillDriver:
     def press_again(self) -> None:
         self._tell(ev.PressedAgain())
 
-    def stop_watching(self) -> None:
-        """End the quarantine early: another kill of this login is about to begin."""
+    def stop_watching(self, why: str = "") -> None:
+        """End the watch early. `why` is for a report that is still to come."""
         if self.forsaken:
             self._right.release()  # its loop was closed under it: nobody else will
-        elif self.finished:
-            self._stopped = True
-            self._wake.set()
+        elif self.finished and not self._stopped:
+            latest = self.look()
+            if why:
+                self._latest = msgspec.structs.replace(latest, notes=(*latest.notes, why))
+            if not latest.flat:
+                self._hands.cancel_everything()  # a closing order of ours may be working
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
 
     # --- the machine -------------------------------------------------------------------------------
     def _tell(self, event: ev.Event) -> None:
@@ -200,6 +264,9 @@ class KillDriver:
                     self._say(kind, text)
                 case cmd.Finish():
                     self._finish(self._machine.report())
+                    if not self._holding and self._settings.quarantine_s <= 0:
+                        self._stopped = True
+                        return
                 case cmd.Stop():
                     self._stopped = True
                     return
@@ -231,10 +298,15 @@ class KillDriver:
     def _remember(self, event: ev.Event) -> None:
         match event:
             case ev.Connected():
+                self._blind = ""
                 self._accounts = event.accounts
                 self._accounts_known = True
                 self._right.cover(event.accounts)
                 self._loop.call_soon(self._try_lock)  # behind the cancel that the machine sends now
+            case ev.Disconnected():
+                self._blind = event.text or event.trouble.value
+            case ev.BrokerLink():
+                self._blind = "" if event.up else f"TWS has lost its link to IBKR ({event.code})"
             case ev.PositionsRead():
                 self._positions = event.positions
             case ev.OrdersRead():
@@ -270,12 +342,22 @@ class KillDriver:
         if not self._result.done():
             self._finish(self._report_fault(pump))
             self._hands.cancel_everything()
+            self._stop()
         else:
-            await self._until(pump, at=self._loop.time() + settings.quarantine_s + settings.grace_s)
-        self._stopped = True
-        self._wake.set()
+            await self._until(pump, at=self._loop.time() + self._watch_s)
+            if pump.done() and not pump.cancelled() and pump.exception() is not None:
+                self._latest, self._holding = self._report_fault(pump), False
+        self.stop_watching()
         await self._until(pump, at=self._loop.time() + settings.grace_s)
         self._clean_up()
+
+    @property
+    def _watch_s(self) -> float:
+        """How long to watch behind the result at the most. Without a hold the machine ends its own quarantine."""
+        settings = self._settings
+        if self._holding:
+            return settings.hold_s + settings.quarantine_s
+        return settings.quarantine_s + (0 if settings.hold_s else settings.grace_s)
 
     async def _begin(self) -> asyncio.Task[None]:
         """Start the pump, and make sure that it has taken its first step: from then on it cannot be cancelled."""
@@ -299,6 +381,8 @@ class KillDriver:
 
     def _finish(self, report: LoginReport) -> None:
         if not self._result.done():
+            self._latest = report
+            self._holding = report.flat and self._settings.hold_s > 0
             self._result.set_result(report)
 
     def _clean_up(self) -> None:
@@ -322,6 +406,9 @@ class KillDriver:
             why = "the kill ended without a result, which is a fault of this program"
         else:
             why = "the kill gave no result by its deadline, which is a fault of this program"
+        return self._faulty(why)
+
+    def _faulty(self, why: str) -> LoginReport:
         return LoginReport(
             name=self._machine.name,
             mode=self._machine.mode,

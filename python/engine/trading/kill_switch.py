@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
+
 from engine.broker.closing_right import ClosingRight
 from engine.broker.handover import Handover
 from engine.broker.kill_driver import SECOND_NS, DriverSettings, KillDriver
@@ -27,30 +29,79 @@ OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""
 
 IN_USE = "a kill is using this connection"
+ANOTHER_KILL = "watched until another kill of this login was begun, which has a report of its own"
+LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
+MAKE_WAY_AFTER_S = 2.0
 
 
 class _Press:
-    """One press of the button and the report it will get."""
+    """One press of the button and the report it will get, once every login has its result.
 
-    def __init__(self, kill_id: str, reason: str, started_at: str, names: tuple[str, ...]) -> None:
+    A login that is flat first is watched until then. If it is not flat when the last one has its result, it is waited
+    for as well, until `deadline_at` (in the loop's time).
+    """
+
+    def __init__(
+        self,
+        kill_id: str,
+        reason: str,
+        started_at: str,
+        names: tuple[str, ...],
+        deadline_at: float,
+        then: Callable[[_Press], None],
+    ) -> None:
         self.kill_id = kill_id
         self.names = names
+        self.drivers: dict[str, KillDriver] = {}
         self._reason = reason
         self._started_at = started_at
-        self._reports: dict[str, LoginReport] = {}
-        self.report: asyncio.Future[KillReport] = asyncio.get_running_loop().create_future()
+        self._deadline_at = deadline_at
+        self._then = then
+        self._finished_at: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self.report: asyncio.Future[KillReport] = self._loop.create_future()
         self._look()
 
-    def take(self, name: str, report: LoginReport) -> None:
-        self._reports[name] = report
+    def follow(self, name: str, driver: KillDriver) -> None:
+        self.drivers[name] = driver
+        driver.when_finished(lambda _report: self._take(name))
+
+    def _take(self, name: str) -> None:
+        self._finished_at[name] = self._loop.time()
         self._look()
 
     def _look(self) -> None:
-        if len(self._reports) == len(self.names) and not self.report.done():
-            logins = {name: self._reports[name] for name in self.names}
-            self.report.set_result(
-                KillReport(kill_id=self.kill_id, reason=self._reason, started_at=self._started_at, logins=logins)
-            )
+        if self.report.done():
+            return
+        began = self._loop.time()
+        logins = {name: self.drivers[name].look() for name in self.names if name in self._finished_at}
+        open_again = any(self.drivers[name].held and not report.flat for name, report in logins.items())
+        if len(logins) == len(self.names) and (not open_again or began >= self._deadline_at):
+            self._conclude(logins)
+        elif logins:
+            self._make_way()
+            if self._timer is not None:
+                self._timer.cancel()
+            took = self._loop.time() - began  # a report of a very large book is no small thing
+            self._timer = self._loop.call_later(max(LOOK_EVERY_S, 10 * took), self._look)
+
+    def _make_way(self) -> None:
+        """A login that is done does not keep another one, which shares an account with it, from closing the rest."""
+        for name, finished_at in self._finished_at.items():
+            done = self.drivers[name]
+            if done.held and self._loop.time() - finished_at >= MAKE_WAY_AFTER_S:
+                waiting = [other for other, driver in self.drivers.items() if driver.waits_for(done)]
+                if waiting:
+                    done.stop_watching(f"watched until {waiting[0]}, which shares an account with it, took over")
+
+    def _conclude(self, logins: dict[str, LoginReport]) -> None:
+        self.report.set_result(
+            KillReport(kill_id=self.kill_id, reason=self._reason, started_at=self._started_at, logins=logins)
+        )
+        if self._timer is not None:
+            self._timer.cancel()
+        self._then(self)
 
 
 class KillSwitch:
@@ -72,6 +123,7 @@ class KillSwitch:
         self._lock_directory = lock_directory
         self._drivers: dict[str, KillDriver] = {}
         self._press: _Press | None = None
+        self._waiting: list[_Press] = []  # presses without a report
 
     def running(self, name: str) -> bool:
         """A kill of this login still has something to do."""
@@ -89,12 +141,10 @@ class KillSwitch:
     ) -> KillReport:
         """Start or join the kill of every login given, all at once, and wait for all results."""
         names = tuple(entry.config.name for entry in entries)
-        joining = {name for name in names if name in self._drivers and not self._drivers[name].finished}
+        joining = {name for name in names if name in self._drivers and self._drivers[name].working}
         press = self._press
-        if press is None or press.names != names or joining != set(names):
-            now_s = self._wall_ns() / SECOND_NS
-            started_at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds")
-            press = self._press = _Press(self._new_kill_id(), str(reason), started_at, names)
+        if press is None or press.report.done() or press.names != names or joining != set(names):
+            press = self._press = self._begin(names, str(reason), pressed_ns)
         for entry in entries:
             name = entry.config.name
             if name in joining:
@@ -104,13 +154,30 @@ class KillSwitch:
                 driver = self._start(entry, f"{press.kill_id}.{names.index(name) + 1}", handovers.get(name), pressed_ns)
             if on_step is not None:
                 driver.watch(partial(on_step, name))
-            driver.when_finished(partial(press.take, name))
+            press.follow(name, driver)
         return await asyncio.shield(press.report)  # whoever waits here may be cancelled; the kill is not
+
+    def _begin(self, names: tuple[str, ...], reason: str, pressed_ns: int | None) -> _Press:
+        now_s = self._wall_ns() / SECOND_NS
+        started_at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds")
+        pressed_at = asyncio.get_running_loop().time() if pressed_ns is None else pressed_ns / SECOND_NS
+        deadline_at = pressed_at + self._settings.deadline_ns / SECOND_NS
+        press = _Press(self._new_kill_id(), reason, started_at, names, deadline_at, self._concluded)
+        if not press.report.done():
+            self._waiting.append(press)
+        return press
+
+    def _concluded(self, press: _Press) -> None:
+        """Let go of the logins that nobody waits for any more."""
+        self._waiting = [other for other in self._waiting if other is not press]
+        for driver in press.drivers.values():
+            if not any(driver in other.drivers.values() for other in self._waiting):
+                driver.release()
 
     def _start(self, entry: Entry, kill_id: str, handover: Handover | None, pressed_ns: int | None) -> KillDriver:
         config = entry.config
         if (before := self._drivers.get(config.name)) is not None:
-            before.stop_watching()
+            before.stop_watching(ANOTHER_KILL)
         if entry.connecting is not None:
             entry.connecting.cancel()
         entry.kill_pressed = True
@@ -122,6 +189,7 @@ class KillSwitch:
             ClosingRight(config.host, config.port, f"kill {kill_id}", self._lock_directory),
             DriverSettings(
                 deadline_s=self._settings.deadline_ns / SECOND_NS,
+                hold_s=self._hold_ns / SECOND_NS,
                 quarantine_s=self._settings.quarantine_ns / SECOND_NS,
                 hands=self._hands,
             ),
@@ -135,6 +203,11 @@ class KillSwitch:
         driver.when_over(lambda: self._give_back(entry, driver))
         return driver
 
+    @property
+    def _hold_ns(self) -> int:
+        """No login waits longer for another one than a whole kill takes."""
+        return self._settings.deadline_ns
+
     def _machine(self, entry: Entry, kill_id: str) -> KillMachine:
         config = entry.config
         loop_ns = int(asyncio.get_running_loop().time() * SECOND_NS)
@@ -144,7 +217,9 @@ class KillSwitch:
             host=config.host,
             port=config.port,
             kill_id=kill_id,
-            settings=self._settings,
+            settings=msgspec.structs.replace(
+                self._settings, quarantine_ns=self._hold_ns + self._settings.quarantine_ns
+            ),
             wall_offset_ns=self._wall_ns() - loop_ns,
         )
 
