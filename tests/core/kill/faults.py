@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from engine.core.facts import QuoteKind
@@ -49,7 +49,7 @@ class Newcomer:
     knowable: bool = False  # the kill is meant to wait for it: the last order of a kill that died
 
 
-@dataclass
+@dataclass(repr=False)
 class Faults:
     # time
     latency_ms: Span = (1, 1)
@@ -95,3 +95,10 @@ class Faults:
     presses_ms: tuple[int, ...] = ()
     trades: tuple[Trade, ...] = ()
     newcomers: tuple[Newcomer, ...] = ()
+
+    def __repr__(self) -> str:
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        return f"Faults({', '.join(f'{name}={value!r}' for name, value in named.items() if value != DEFAULTS[name])})"
+
+
+DEFAULTS = {f.name: f.default for f in fields(Faults)}

@@ -62,7 +62,7 @@ class Clock:
         return True
 
 
-@dataclass
+@dataclass(repr=False)
 class Resting:
     """An order at the broker. `key` is that of the kill's `Place`; None for everybody else's orders."""
 
@@ -82,6 +82,15 @@ class Resting:
     fills_on_cancel: bool = False
     held: bool = False  # in the TWS window: no cancel reaches it
     listed: bool = True
+
+    def __repr__(self) -> str:
+        c = self.contract
+        what = c.con_id if c.sec_type != "BAG" else f"BAG of {[leg.con_id for leg in c.combo_legs]} {c.symbol}"
+        marks = [self.order_ref, self.status] + ["held"] * self.held + ["fills on cancel"] * self.fills_on_cancel
+        marks += [f"{self.filled} filled"] * bool(self.filled) + [f"stubborn {self.stubborn}"] * bool(self.stubborn)
+        return (
+            f"<{self.account} {what} {self.action} {self.quantity} {self.order_type} {' '.join(filter(None, marks))}>"
+        )
 
     @property
     def open(self) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from core.kill.faults import SILENCE, Fate, Faults, Key
 from core.kill.market import Clock, Market, Resting, Shown, contract
@@ -55,7 +56,7 @@ class Line:
     last_ns: int = 0
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """Drives one `KillMachine` to its end."""
 
@@ -91,6 +92,19 @@ class Model:
         self.machine = KillMachine(
             name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="t", settings=self.settings
         )
+
+    def __repr__(self) -> str:
+        held = {
+            f"{a} {self.contracts[c].sec_type} {self.contracts[c].symbol} {c}": int(q)
+            for (a, c), q in self.positions.items()
+        }
+        times = (
+            f"deadline {self.settings.deadline_ns // SECOND} s, quarantine {self.settings.quarantine_ns // SECOND} s"
+        )
+        return f"Model({held}, {self.orders}, {self.faults!r}, seed {self.seed}, {times})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))  # hypothesis would otherwise print every field
 
     # time ------------------------------------------------------------------------------------------------------------
 
@@ -165,7 +179,9 @@ class Model:
     def _heard_read(self, kind: str, read_id: int) -> None:
         if self._begun_ns.get(read_id) == self._survey_ns:
             self._answered.add(kind)
-            if len(self._answered) == (2 if self.faults.executions_unread else 3):
+            if self.faults.executions_unread and len(self._answered) == 2:
+                self.known_ns = self._survey_ns - self.faults.position_lag_ms * MS  # nothing else tells of a trade
+            elif len(self._answered) == 3:
                 self.known_ns = self._survey_ns
 
     def say(self, line: Line | None, event: ev.Event, ms: int | None = None, *, in_order: bool = True) -> None:

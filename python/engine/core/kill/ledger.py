@@ -95,6 +95,8 @@ class Ledger:
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
         self._own[key] = self._own.get(key, ZERO) + signed
+        if key in self._accounts:
+            self._accounts[key].doubted_since_ns = None  # the reads until now need not show it
 
     def own_execution(self, identity: str) -> None:
         """This execution belongs to one of our closing orders: `own_fill` counts it."""
@@ -259,12 +261,13 @@ class Ledger:
         account = self._accounts[key]
         if not account.settled:
             return ZERO
-        expected = self.expected(key)
-        position = account.position
-        if position > ZERO and expected > ZERO:
-            return min(position, expected)
-        if position < ZERO and expected < ZERO:
-            return max(position, expected)
+        views = [account.position, self.expected(key)]
+        if views[0] != views[1]:  # trades that no execution tells of, and a feed that does not show our own fills yet
+            views.append(account.position + self._own.get(key, ZERO) - account.base_own)
+        if all(view > ZERO for view in views):
+            return min(views)
+        if all(view < ZERO for view in views):
+            return max(views)
         return ZERO
 
     def all_zero(self) -> bool:
