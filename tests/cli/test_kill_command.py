@@ -162,7 +162,7 @@ def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: 
     assert "cannot be read: No such file" in " ".join(done.stdout.split())
 
 
-UNUSABLE = '[logins.family]\nmode = "live"\nport = "4001"\n[kill]\ndeadline_s = 2\n'
+UNUSABLE = '[logins.family]\nmode = "live"\nport = "4001"\n[kill]\ndeadline_s = 10\n'
 
 
 def test_a_login_that_could_not_be_used_is_in_the_report_as_unknown(tmp_path: Path) -> None:

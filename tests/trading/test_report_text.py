@@ -112,7 +112,8 @@ def test_a_login_without_a_place_says_only_why() -> None:
 def test_what_is_left_and_what_to_do_come_before_what_was_done() -> None:
     lines = str(report(login(), BAD)).splitlines()
     text = "\n".join(lines)
-    assert text.index("long 3 ESH6") < text.index("Do by hand, now:") < text.index("paper (paper, DU1234567): FLAT")
+    assert lines[2] == "Do by hand, now:"  # on the first screen, whatever follows
+    assert text.index("long 3 ESH6") < text.index("paper (paper, DU1234567): FLAT")
     assert "the broker refuses the closing order [201: Order rejected - reason:\n    restricted]:" in text
     assert "short 0.5 AAPL" in text
     assert "ESH6: client 7: SELL 500 LMT (Submitted)" in text
@@ -130,6 +131,15 @@ def test_an_unreachable_login_says_that_nothing_was_done_and_why() -> None:
     assert "Nothing was cancelled, nothing was closed." in text
     assert "start TWS" in text
     assert "by hand" in text
+
+
+def test_advice_for_several_logins_is_given_once_behind_what_to_do_by_hand() -> None:
+    advice = "start TWS or IB Gateway and log in"
+    other = msgspec.structs.replace(GONE, name="paper", trouble=f"nothing listens on 127.0.0.1:7497: {advice}")
+    text = str(report(other, msgspec.structs.replace(GONE, trouble=f"nothing listens on 127.0.0.1:7496: {advice}")))
+    assert text.count(advice) == 1
+    assert text.index("by hand") < text.index("nothing listens on 127.0.0.1:7496 (see below)")
+    assert f"\npaper, live: {advice}\n" in text
 
 
 def test_an_unknown_login_does_not_pass_for_known() -> None:
@@ -218,6 +228,7 @@ def test_the_report_as_json_has_the_verdict_first_and_everything_in_it() -> None
     full = report(login(timeline=(TimelineEntry(1.5, "connected", "here"),)), BAD)
     data = json.loads(full.to_json())
     assert list(data)[:2] == ["flat", "exit_code"]
+    assert "1-877-442-2757" in " ".join(data["by_hand"]) and "by_hand" not in report(login()).to_dict()
     assert (data["flat"], data["exit_code"], data["kill_id"]) == (False, 1, "k1")
     assert data["logins"]["paper"]["flat"] is True
     assert data["logins"]["live"]["residue"][0] == {

@@ -30,10 +30,12 @@ from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
+from engine.trading.report_text import WIDTH, split_advice
 from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
+WITH_ADVICE = ("disconnected", "link_down", "read_only")  # steps whose text goes on to say what to do
 SILENCE_S = 5.0  # after so long without news, say that there is none
 
 
@@ -51,6 +53,8 @@ class KillRun:
         self._plan = plan
         self._pressed_ns = pressed_ns
         self._voice = Voice()
+        self._columns = columns_of(ERR)
+        self._name_columns = max([8, *(len(place.name) for place in plan.places)])
         self._timeline: list[str] = []
         self._first_cancels: dict[str, TimelineEntry] = {}
         self._said_at = time.monotonic()
@@ -147,9 +151,8 @@ class KillRun:
 
     # --- telling -----------------------------------------------------------------------------------
     def _show(self, name: str, step: TimelineEntry) -> None:
-        line = f"{step.at_ms / 1000:8.3f} s  {name:<8} {step.text}"
-        self._timeline.append(line)
-        self.warn(line)
+        self._timeline.append(timeline_line(name, step, self._name_columns, columns_max=None))
+        self.warn(timeline_line(name, step, self._name_columns, columns_max=self._columns))
 
     def _tell(self, report: KillReport) -> None:
         """The report, in front of everybody and into the records."""
@@ -177,6 +180,24 @@ class KillRun:
 
     def _loop_fault(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
         self.warn(f"a fault of this program: {context.get('message')} {context.get('exception') or ''}")
+
+
+def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_max: int | None) -> str:
+    """One step as a line. Where space is short, the advice is left to the report, which gives it once."""
+    text = " ".join(step.text.split())  # the broker pads its symbols
+    line = f"{step.at_ms / 1000:8.3f} s  {name:<{name_columns}} {text}"
+    if columns_max is None or len(line) <= columns_max or step.kind not in WITH_ADVICE:
+        return line
+    line = line.removesuffix(text) + split_advice(text)[0]
+    return line if len(line) <= columns_max else line[: columns_max - 1] + "…"
+
+
+def columns_of(fd: int) -> int:
+    """How wide the terminal is; where there is none, as wide as a narrow one."""
+    try:
+        return os.get_terminal_size(fd).columns or WIDTH
+    except OSError:
+        return WIDTH
 
 
 def handover(attempt: Attempt) -> Handover:

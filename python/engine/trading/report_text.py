@@ -7,8 +7,10 @@ word means the same without it.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
+from collections.abc import Collection
 from decimal import Decimal
 
 from engine.core.contracts import Contract
@@ -68,13 +70,16 @@ def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (),
     `unread`: why there may be logins that are not in the report.
     """
     lines = [_headline(report, unread, colour=colour)]
-    for login in report.logins.values():
-        if not login.flat:
-            lines += ["", *_trouble(login, colour=colour)]
     if not report.flat:
         lines += ["", _paint("Do by hand, now:", _BOLD, colour)]
         for number, step in enumerate(BY_HAND, 1):
             lines += _wrap(f"{number}. {step}", "  ", "     ")
+    shared = _shared_advice(report)
+    for login in report.logins.values():
+        if not login.flat:
+            lines += ["", *_trouble(login, shared, colour=colour)]
+    for advice, names in shared.items():
+        lines += ["", *_wrap(f"{', '.join(names)}: {advice}", "", "  ")]
     for login in report.logins.values():
         if login.outcome is not LoginOutcome.UNREACHABLE and _located(login):
             lines += ["", *_done(login, colour=colour)]
@@ -111,7 +116,24 @@ def _short(login: LoginReport) -> str:
 # --- what is wrong ---------------------------------------------------------------------------------
 
 
-def _trouble(login: LoginReport, *, colour: bool) -> list[str]:
+def split_advice(trouble: str) -> tuple[str, str]:
+    """What is wrong, and what can be done about it: our texts have a colon between the two."""
+    for colon in re.finditer(": ", trouble):
+        if " " in trouble[: colon.start()]:  # and not just a place
+            return trouble[: colon.start()], trouble[colon.end() :]
+    return trouble, ""
+
+
+def _shared_advice(report: KillReport) -> dict[str, list[str]]:
+    """Advice that several logins have in common, with their names: nobody reads it twice."""
+    names: dict[str, list[str]] = {}
+    for login in report.logins.values():
+        if login.trouble and not login.flat:
+            names.setdefault(_clean(split_advice(login.trouble)[1]), []).append(login.name)
+    return {advice: several for advice, several in names.items() if advice and len(several) > 1}
+
+
+def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> list[str]:
     verdict, words = {
         LoginOutcome.UNREACHABLE: ("NOT REACHED", "Nothing was cancelled, nothing was closed."),
         LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, and could not be proven flat."),
@@ -123,7 +145,8 @@ def _trouble(login: LoginReport, *, colour: bool) -> list[str]:
     if _located(login):
         lines.append(f"  {words}")
     if login.trouble:
-        lines += _wrap(_clean(login.trouble), "  ", "  ")
+        what, advice = split_advice(_clean(login.trouble))
+        lines += _wrap(f"{what} (see below)" if advice in shared else _clean(login.trouble), "  ", "  ")
     if login.residue and login.outcome is not LoginOutcome.RESIDUE:
         lines.append("  Last seen, perhaps still there:")
     for (reason, detail), items in _by_reason(login).items():

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from engine.core.kill import report as core
-from engine.trading.report_text import colour_wanted, render
+from engine.trading.report_text import BY_HAND, colour_wanted, render
 
 
 class KillReport(core.KillReport, frozen=True, kw_only=True):
@@ -39,8 +39,10 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self.to_dict()), indent=indent).decode()
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in plain types. Contract fields that say nothing are left out."""
+        """All of it in plain types. Contract fields that say nothing are left out. What is not flat has `by_hand`."""
         data: dict[str, Any] = {"flat": self.flat, "exit_code": self.exit_code}
+        if not self.flat:
+            data["by_hand"] = list(BY_HAND)
         data |= msgspec.to_builtins(self, enc_hook=str)
         for name, report in self.logins.items():
             login = data["logins"][name]
