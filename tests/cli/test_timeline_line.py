@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.broker.failures import not_understood, refused
 from engine.cli.kill_run import timeline_line
 from engine.core.kill.report import TimelineEntry
@@ -28,6 +30,14 @@ def test_what_the_broker_said_is_never_cut() -> None:
     assert timeline_line("paper", step, 8, columns_max=80).endswith("why why")
 
 
-def test_padded_symbols_are_squeezed() -> None:
-    step = TimelineEntry(259.0, "close_sent", "SPY   260417P00560000: BUY 10 MKT on SMART")
-    assert timeline_line("paper", step, 8, columns_max=80).endswith("SPY 260417P00560000: BUY 10 MKT on SMART")
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("SPY   260417P00560000: BUY 10 MKT on SMART", "SPY 20260417 560P: BUY 10 MKT on SMART"),
+        ("BRK.B 260417C00002500: BUY 1 filled", "BRK.B 20260417 2.5C: BUY 1 filled"),
+        ("SPX   260417P06000000: SELL 2 filled", "SPX 20260417 6000P: SELL 2 filled"),
+        ("ESH6: SELL 3  filled", "ESH6: SELL 3 filled"),
+    ],
+)
+def test_contracts_are_named_as_in_the_report(said: str, shown: str) -> None:
+    assert timeline_line("paper", TimelineEntry(259.0, "close_sent", said), 8, columns_max=80).endswith(f"  {shown}")

@@ -30,7 +30,7 @@ from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
-from engine.trading.report_text import WIDTH, split_advice
+from engine.trading.report_text import WIDTH, readable, split_advice
 from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
@@ -184,7 +184,7 @@ class KillRun:
 
 def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_max: int | None) -> str:
     """One step as a line. Where space is short, the advice is left to the report, which gives it once."""
-    text = " ".join(step.text.split())  # the broker pads its symbols
+    text = readable(step.text)
     line = f"{step.at_ms / 1000:8.3f} s  {name:<{name_columns}} {text}"
     if columns_max is None or len(line) <= columns_max or step.kind not in WITH_ADVICE:
         return line

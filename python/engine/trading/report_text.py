@@ -55,6 +55,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.OUT_OF_TIME: "the time ran out first",
 }
 
+_OPTION_SYMBOL = re.compile(r"\b([A-Z][A-Z.]{0,5}) ?(\d{6})([CP])(\d{8})\b")  # OCC's: SPY   260417P00560000
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b[0m"
 
 
@@ -253,6 +254,16 @@ def name_of(contract: Contract) -> str:
     if contract.sec_type == "CASH":
         return f"{contract.symbol}.{contract.currency}"
     return contract.symbol or contract.local_symbol or f"contract {contract.con_id}"
+
+
+def readable(text: str) -> str:
+    """A line of the kill's, with options named as here and no padding: core writes the broker's own symbols."""
+    return _OPTION_SYMBOL.sub(_option, " ".join(text.split()))
+
+
+def _option(found: re.Match[str]) -> str:
+    symbol, date, right, thousandths = found.groups()
+    return f"{symbol} 20{date} {_number((Decimal(thousandths) / 1000).normalize())}{right}"
 
 
 def _signed(quantity: Decimal) -> str:
