@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from cli.simulated import PATIENCE_S, PYTHON_PATH, environment, qe, simulated, start_qe
+from engine.broker.closer_lock import CloserLock
 from engine.cli import presses
 
 
@@ -383,6 +384,20 @@ def test_two_terminals_at_once_both_end_flat_and_nothing_crosses_zero(tmp_path: 
         truth = world.truth()
     assert [process.returncode for process in both] == [0, 0]
     assert all(login.flat and not login.crossings for login in truth.logins.values())
+
+
+def test_a_press_held_up_by_another_kill_names_its_process_and_the_way_out(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        other = CloserLock("127.0.0.1", world.before.logins["paper"].port, "kill of a test")
+        other.take()
+        try:
+            done = qe("kill", "--login", "paper", "--deadline", "2", home=tmp_path)
+        finally:
+            other.release()
+    assert done.returncode != 0 and "NOT FLAT" in done.stdout.splitlines()[1]
+    assert f"kill -9 {os.getpid()}\n" in done.stdout
+    assert "did the closing" not in done.stdout
 
 
 def test_watching_ends_with_everything_verified_once_more(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -167,6 +168,30 @@ def test_closed_positions_name_their_price_and_who_closed_them() -> None:
     assert "long 3 ESH6 at 5999.25" in text
     assert "short 10 SPY 20260417 560.5P, not by this kill's orders" in text
     assert "another kill did the closing" in text
+
+
+def busy(holder: str, *later: str) -> tuple[TimelineEntry, ...]:
+    text = f"another kill is closing this login ({holder}); watching and verifying"
+    return (TimelineEntry(1.0, "lock_busy", text), *(TimelineEntry(2.0, kind, "then") for kind in later))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's way to end a process")
+@pytest.mark.parametrize("outcome", [LoginOutcome.RESIDUE, LoginOutcome.UNKNOWN])
+def test_a_kill_that_another_one_holds_up_names_it_and_the_way_out(outcome: LoginOutcome) -> None:
+    held = (left(reason=ResidueReason.ANOTHER_KILL),)
+    text = str(report(login(outcome=outcome, residue=held, joined=True, timeline=busy("process 4711, kill k9"))))
+    assert "process 4711" in text and "\n    kill -9 4711\n  and then run the kill again." in text
+    assert "did the closing" not in text
+
+
+def test_the_way_out_is_told_only_while_another_kill_has_the_right() -> None:
+    taken = busy("process 4711, kill k9", "took_over")
+    assert "4711" not in str(report(login(outcome=LoginOutcome.RESIDUE, residue=(left(),), timeline=taken)))
+    assert "4711" not in str(report(login(joined=True, timeline=busy("process 4711, kill k9"))))
+    held = (left(reason=ResidueReason.ANOTHER_KILL, detail="an unnamed process"),)
+    assert "an unnamed process). End it" in " ".join(
+        str(report(login(outcome=LoginOutcome.RESIDUE, residue=held))).split()
+    )
 
 
 def test_accounts_are_named_where_there_are_several() -> None:

@@ -154,7 +154,28 @@ def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> li
         said = f"{REASONS[reason]} [{_clean(detail)}]" if detail else REASONS[reason]
         lines += _wrap(f"{said}:", "  ", "    ")
         lines += _rows([_left(item, several=len(login.accounts) > 1) for item in items], "      ")
-    return lines
+    return lines + _way_out(login)
+
+
+def _way_out(login: LoginReport) -> list[str]:
+    """What to do about another kill that keeps the right to close to itself."""
+    holder = _other_kill(login)
+    if holder is None:
+        return []
+    found = re.search(r"process (\d+)", holder)
+    if found is None:
+        return _wrap(f"Another kill has the right to close ({_clean(holder)}). End it, then kill again.", "  ", "  ")
+    end = f"taskkill /F /PID {found[1]}" if sys.platform == "win32" else f"kill -9 {found[1]}"
+    said = f"Another kill, process {found[1]}, has the right to close. If it hangs, end it:"
+    return [*_wrap(said, "  ", "  "), f"    {end}", "  and then run the kill again."]
+
+
+def _other_kill(login: LoginReport) -> str | None:
+    """Who has the right to close here, if it is another kill to the end."""
+    told = [entry for entry in login.timeline if entry.kind in ("lock_busy", "took_over")]
+    if told and told[-1].kind == "lock_busy":
+        return told[-1].text
+    return next((item.detail for item in login.residue if item.reason is ResidueReason.ANOTHER_KILL), None)
 
 
 def _located(login: LoginReport) -> bool:
@@ -189,7 +210,8 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
     lines += _titled("closed", [_closed(item, several=several) for item in login.closed]) or ["  closed    nothing"]
     lines += _cancelled(login)
     if login.joined:
-        lines += _titled("joined", ["another kill did the closing; this one watched and verified"])
+        did = "did the closing; this one watched and verified" if login.flat else "may be closing; this one watched"
+        lines += _titled("joined", [f"another kill {did}"])
     for note in login.notes:
         lines += _titled("note", [_clean(note)])
     return lines + _timings(login)
