@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cli.simulated import PATIENCE_S, PYTHON_PATH, environment, qe, simulated, start_qe
-from engine.broker.closer_lock import CloserLock
+from engine.broker.closing_right import ClosingRight
 from engine.cli import presses
 
 
@@ -389,7 +389,7 @@ def test_two_terminals_at_once_both_end_flat_and_nothing_crosses_zero(tmp_path: 
 def test_a_press_held_up_by_another_kill_names_its_process_and_the_way_out(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
         world.config()
-        other = CloserLock("127.0.0.1", world.before.logins["paper"].port, "kill of a test")
+        other = ClosingRight("127.0.0.1", world.before.logins["paper"].port, "kill of a test")
         other.take()
         try:
             done = qe("kill", "--login", "paper", "--deadline", "2", home=tmp_path)
