@@ -39,7 +39,8 @@ def main(words: list[str]) -> None:
             leave(USAGE, 1, 0)
         plan = make_plan(arguments)
     except BadArgument as error:
-        leave(f"qe kill: {error}\nNothing was sent.\n\n{USAGE}", 2, EXIT_USAGE)
+        told = f"qe kill: {error}\nNothing was sent.\n"
+        leave(f"{told}\n{USAGE}\n{told}", 2, EXIT_USAGE)  # again where the eye is: the usage is long
     strike = first_strike.FirstStrike(
         [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places]
     )

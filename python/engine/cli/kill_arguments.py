@@ -6,19 +6,26 @@ An unknown argument sends nothing: whoever asks for `--dry-run` must not get a k
 from __future__ import annotations
 
 USAGE = """\
-usage: qe kill [--reason TEXT] [--login NAME]... [--deadline SECONDS] [--watch SECONDS] [--json] [--config FILE]
+usage: qe kill [--reason TEXT] [--login NAME]... [--deadline SECONDS]
+               [--watch SECONDS] [--json] [--config FILE]
 
-Cancel every order, close every position, and prove it by the broker's own answers: on every configured
-login at once, without asking.
+Cancel every order, close every position, and prove it by the broker's own
+answers: on every configured login at once, without asking.
 
   --reason TEXT       why; goes into the report
   --login NAME        only this login; may be given several times
   --deadline SECONDS  report what is left after this long (default 120)
-  --watch SECONDS     afterwards go on watching for late fills, and close them (default 0)
-  --json              the report as JSON on standard output, the timeline on standard error
-  --config FILE       read this file (default: QE_CONFIG, ./quant-engine.toml, the state folder's; else defaults)
+  --watch SECONDS     afterwards go on watching for late fills, and close them
+                      (default 0)
+  --json              the report as JSON on standard output, the timeline on
+                      standard error
+  --config FILE       read this file (default: QE_CONFIG, ./quant-engine.toml,
+                      the state folder's; else paper 7497 and live 7496)
 
-Exit: 0 every login verified flat · 1 something is left · 2 a login unreachable or unknown · 64 nothing was sent
+Exit: 0 every login verified flat
+      1 something is left
+      2 a login unreachable or unknown, or part of the configuration unread
+      64 nothing was sent
 """
 
 WITH_VALUE = ("--reason", "--login", "--deadline", "--watch", "--config")
