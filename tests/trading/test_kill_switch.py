@@ -174,7 +174,7 @@ def test_the_joiner_takes_over_when_the_first_kill_dies(tmp_path: Path) -> None:
         await asyncio.sleep(0.06)
         joining = asyncio.ensure_future(second.kill_switch_all("two"))
         await asyncio.sleep(0.5)
-        for driver in first._kills._drivers.values():  # as when its process is killed: no word to anybody
+        for driver in first._kill_switch_here()._drivers.values():  # as when its process is killed: no word to anybody
             driver._stopped = True
             driver._hands.let_go("killed")
             driver._right.release()
@@ -305,7 +305,7 @@ def test_when_all_are_flat_the_report_comes_at_once_and_nothing_is_watched_on(tm
         assert loop.time() == pytest.approx(max(finished), abs=0.001)
         await settle()
         assert not loop.network.links_to(LIVE_PORT)
-        assert not mgr._kills.running("live")
+        assert not mgr._kill_switch_here().running("live")
 
     stage("calm", test)
 
@@ -410,7 +410,7 @@ def test_a_manager_whose_loop_was_closed_kills_on_the_next_loop(tmp_path: Path) 
         driver_loop_ends = asyncio.ensure_future(made[0].kill_switch("paper", "one"))
         await asyncio.sleep(0.001)
         driver_loop_ends.cancel()
-        for driver in made[0]._kills._drivers.values():
+        for driver in made[0]._kill_switch_here()._drivers.values():
             driver._shrug_off_cancel = _give_in  # type: ignore[method-assign]
         await world.stop()
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from engine.simulator.build import build_world
 from engine.simulator.scenario import load_scenario
+from engine.simulator.server import World
 from engine.trading import IBKRAccountManager, KillReport, TradingMode
 
 
@@ -30,3 +35,65 @@ def test_both_logins_are_flattened_over_real_sockets(tmp_path: Path) -> None:
     for login in report.logins.values():
         assert login.timings.first_cancel_ms is not None
         assert login.timings.finished_ms is not None
+
+
+@pytest.fixture
+def world_apart() -> Iterator[World]:
+    """A simulated world on a loop and a thread of its own, so that a test may let its own loop hang."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    world = build_world(load_scenario("calm"), ports={"paper": (0,), "live": (0,)}, loop=loop)
+    asyncio.run_coroutine_threadsafe(world.start(), loop).result(10)
+    yield world
+    asyncio.run_coroutine_threadsafe(world.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+def managed(world: World, locks: Path) -> IBKRAccountManager:
+    mgr = IBKRAccountManager(lock_directory=locks, wall_ns=lambda: world.clock.now_ns())
+    mgr.add_account("paper", TradingMode.PAPER, port=world.login("paper").ports[0])
+    mgr.add_account("live", TradingMode.LIVE, port=world.login("live").ports[0])
+    return mgr
+
+
+def in_thread(mgr: IBKRAccountManager, reports: list[KillReport]) -> threading.Thread:
+    """A watchdog: it presses in a thread and a loop of its own."""
+    thread = threading.Thread(target=lambda: reports.append(asyncio.run(mgr.kill_switch_all("watchdog"))))
+    thread.start()
+    return thread
+
+
+def test_a_watchdog_thread_kills_while_the_engines_loop_hangs(world_apart: World, tmp_path: Path) -> None:
+    reports: list[KillReport] = []
+
+    async def engine() -> None:
+        mgr = managed(world_apart, tmp_path)
+        assert (await mgr.connect_all()).all_connected
+        watchdog = in_thread(mgr, reports)
+        watchdog.join(20)  # the engine's loop hangs all the while
+        assert reports
+        assert reports[0].flat
+        await mgr.disconnect_all()
+
+    asyncio.run(engine())
+    assert world_apart.is_flat()
+
+
+def test_two_presses_in_two_loops_at_once_both_see_the_end(world_apart: World, tmp_path: Path) -> None:
+    reports: list[KillReport] = []
+
+    async def engine() -> KillReport:
+        mgr = managed(world_apart, tmp_path)
+        await mgr.connect_all()
+        watchdog = in_thread(mgr, reports)
+        report = await mgr.kill_switch_all("engine")
+        await asyncio.to_thread(watchdog.join, 30)
+        await mgr.disconnect_all()
+        return report
+
+    assert asyncio.run(engine()).flat
+    assert reports[0].flat
+    assert world_apart.is_flat()

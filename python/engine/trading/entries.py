@@ -39,6 +39,7 @@ class Entry:
         self.login: Login | None = None
         self.tickets: Tickets | None = None
         self.connecting: asyncio.Task[ConnectOutcome] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None  # that the connection lives on
         self.kill_pressed = False
         self.close_after_kill = False
 

@@ -130,6 +130,11 @@ class KillSwitch:
         driver = self._drivers.get(name)
         return driver is not None and not driver.over and not driver.forsaken
 
+    def give_up(self) -> None:
+        """The loop of these kills was closed under them: let the locks go."""
+        for driver in self._drivers.values():
+            driver.stop_watching()
+
     async def press(
         self,
         entries: list[Entry],
@@ -178,10 +183,11 @@ class KillSwitch:
         config = entry.config
         if (before := self._drivers.get(config.name)) is not None:
             before.stop_watching(ANOTHER_KILL)
-        if entry.connecting is not None:
-            entry.connecting.cancel()
         entry.kill_pressed = True
-        login = entry.login if entry.connected else None
+        at_home = entry.loop is None or entry.loop is asyncio.get_running_loop()
+        if entry.connecting is not None and at_home:
+            entry.connecting.cancel()
+        login = entry.login if entry.connected and at_home else None
         if login is not None:
             login.suspend(IN_USE)
         driver = KillDriver(
@@ -200,7 +206,8 @@ class KillSwitch:
         )
         self._drivers[config.name] = driver
         driver.start()
-        driver.when_over(lambda: self._give_back(entry, driver))
+        if login is not None:
+            driver.when_over(lambda: self._give_back(entry, driver))
         return driver
 
     @property

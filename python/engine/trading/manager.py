@@ -51,7 +51,9 @@ def new_kill_id() -> str:
 
 
 class IBKRAccountManager:
-    """All methods belong to one event loop. Reading methods are plain; whatever talks to TWS is async."""
+    """All methods belong to one event loop, but for the kill: it may be pressed from any thread's own loop, as by a
+    watchdog while the engine hangs. Reading methods are plain; whatever talks to TWS is async.
+    """
 
     def __init__(
         self,
@@ -64,13 +66,9 @@ class IBKRAccountManager:
         self._settings = settings or ManagerSettings()
         self._wall_ns = wall_ns
         self._entries = Entries()
-        self._kills = KillSwitch(
-            self._settings.kill,
-            self._settings.hands,
-            wall_ns=wall_ns,
-            new_kill_id=kill_ids,
-            lock_directory=lock_directory,
-        )
+        self._kill_ids = kill_ids
+        self._lock_directory = lock_directory
+        self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
 
     # --- logins ------------------------------------------------------------------------------------
     def add_account(
@@ -138,14 +136,18 @@ class IBKRAccountManager:
         joins it. From now on this manager places no orders.
         """
         entries = list(self._entries)
-        return await self._kills.press(entries, reason, on_step=on_step, handovers=handovers, pressed_ns=pressed_ns)
+        return await self._kill_switch_here().press(
+            entries, reason, on_step=on_step, handovers=handovers, pressed_ns=pressed_ns
+        )
 
     async def kill_switch(
         self, name: str, reason: str, *, on_step: OnStep | None = None, pressed_ns: int | None = None
     ) -> KillReport:
         """The same for one login. Raises UnknownLogin, and nothing else."""
         entry = self._entries.get(name)
-        return await self._kills.press([entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns)
+        return await self._kill_switch_here().press(
+            [entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns
+        )
 
     # --- what is known -----------------------------------------------------------------------------
     def accounts(self, name: str) -> Fact[tuple[str, ...]]:
@@ -224,13 +226,38 @@ class IBKRAccountManager:
             )
 
     # --- inside ------------------------------------------------------------------------------------
+    def _kill_switch_here(self) -> KillSwitch:
+        """The presses of the running event loop. A watchdog thread has a loop of its own, and its kill must not wait
+        for the loop of an engine that hangs: it shares nothing with it but the closer's lock.
+        """
+        loop = asyncio.get_running_loop()
+        found = self._kills.get(loop)
+        if found is None:
+            self._bury_the_dead()
+            found = self._kills[loop] = KillSwitch(
+                self._settings.kill,
+                self._settings.hands,
+                wall_ns=self._wall_ns,
+                new_kill_id=self._kill_ids,
+                lock_directory=self._lock_directory,
+            )
+        return found
+
+    def _bury_the_dead(self) -> None:
+        """A loop that was closed under its kills leaves their locks to nobody."""
+        for loop, kills in tuple(self._kills.items()):
+            if loop.is_closed():
+                kills.give_up()
+                del self._kills[loop]
+
     async def _connect(self, entry: Entry) -> ConnectOutcome:
         config = entry.config
         if entry.login is not None and entry.connected:
             link = entry.login.link
             return ConnectOutcome(name=config.name, connected=True, accounts=link.accounts, client_id=link.client_id)
         if entry.connecting is None:
-            entry.connecting = asyncio.get_running_loop().create_task(self._open(entry), name=f"connect {config.name}")
+            entry.loop = asyncio.get_running_loop()
+            entry.connecting = entry.loop.create_task(self._open(entry), name=f"connect {config.name}")
         attempt = entry.connecting
         await asyncio.wait({attempt})
         if entry.connecting is attempt:
@@ -269,7 +296,7 @@ class IBKRAccountManager:
     def _disconnect(self, entry: Entry) -> None:
         if entry.connecting is not None:
             entry.connecting.cancel()
-        if self._kills.running(entry.config.name):
+        if self._kill_switch_here().running(entry.config.name):
             entry.close_after_kill = True
         elif entry.login is not None:
             entry.login.close("disconnected")
