@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from core.kill.builders import ES, D, execution, held, order
+
+
+def test_remaining_is_what_may_still_fill() -> None:
+    assert order(ES, "BUY", 5, filled=D(2)).remaining == 3
+
+
+def test_remaining_is_never_negative() -> None:
+    """The quantity of a modified order may arrive before its filled quantity is corrected."""
+    assert order(ES, "BUY", 2, filled=D(5)).remaining == 0
+
+
+@pytest.mark.parametrize(("action", "buys"), [("BUY", True), ("SELL", False), ("SSHORT", False)])
+def test_only_a_buy_buys(action: str, buys: bool) -> None:
+    assert order(ES, action, 1).buys is buys
+
+
+@pytest.mark.parametrize(
+    ("exec_id", "identity"),
+    [("0000e0d5.6544b9a5.01.01", "0000e0d5.6544b9a5.01"), ("0000e0d5.6544b9a5.01.02", "0000e0d5.6544b9a5.01")],
+)
+def test_a_correction_has_the_identity_of_what_it_corrects(exec_id: str, identity: str) -> None:
+    assert execution(ES, 1, exec_id).identity == identity
+
+
+def test_an_execution_id_without_a_dot_is_its_own_identity() -> None:
+    assert execution(ES, 1, "F-7").identity == "F-7"
+
+
+def test_facts_do_not_change() -> None:
+    with pytest.raises(AttributeError):
+        held(ES, 1).quantity = D(2)  # type: ignore[misc]
+    assert msgspec.structs.replace(held(ES, 1), quantity=D(2)).quantity == 2
