@@ -420,12 +420,20 @@ def test_completed_orders_are_those_cancelled_since_and_dated_beyond_doubt() -> 
             ended(2, "Cancelled", "20260311 09:00:00 US/Eastern"),
             ended(3, "Cancelled", "20260311 10:30:00"),
             ended(4, "Filled", "20260311 10:29:59 US/Eastern"),
+            ended(5, "ApiCancelled", "20260311-14:29:59"),
+            ended(6, "Cancelled", "20260311  10:29:59 EST"),
+            ended(7, "Cancelled", "20260311 09:29:59 EST"),  # an hour ago, or now
+            ended(8, "Cancelled", "20260311-14:29:57"),
+            ended(9, "Cancelled", "20260311-15:29:59"),  # a zone that is not what it seems
             replies.CompletedOrdersEnd(),
         )
         reads = await reading(tws)
         outcome = await answer(lambda then: reads.completed_orders(2.0, then, TIMEOUT_S))
         assert isinstance(outcome, Complete)
-        assert [(order.perm_id, order.client_id) for order in outcome.value] == [(1, -1)]  # whose it was is not told
+        assert [(order.perm_id, order.client_id) for order in outcome.value] == [
+            (perm_id, -1)  # whose it was is not told
+            for perm_id in (1, 5, 6)
+        ]
         del tws.answers[requests.ReqCurrentTime]
         other = Link(HOST, PORT, 2)
         clockless = Reads(other)

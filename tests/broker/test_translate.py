@@ -8,7 +8,7 @@ import pytest
 
 from broker.scripted import ACCOUNT, ES, execution, open_order, order_status, position
 from engine.broker import translate
-from engine.broker.clock import unix_seconds
+from engine.broker.clock import possible_seconds, unix_seconds
 from engine.core.contracts import Contract
 from engine.core.kill.commands import OrderType, Place
 from engine.core.units import BLANK, UNSET
@@ -119,3 +119,25 @@ def test_of_several_answers_the_same_is_chosen_whatever_their_order(exchanges: l
 )
 def test_a_time_is_read_only_where_its_zone_leaves_no_doubt(text: str, seconds: float | None) -> None:
     assert unix_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("20260911 10:00:00 US/Eastern", {14}),
+        ("20260911  10:00:00  US/Eastern", {14}),
+        ("20260911-14:00:00", {14}),  # TWS's format for UTC
+        ("20260911-14:00:00 UTC", {14}),
+        ("20260911 10:00:00 EST", {14, 15}),  # said in summer too
+        ("20260911 10:00:00 EDT", {14, 15}),
+        ("20260911 22:00:00 CST", {14, 27, 28}),  # Shanghai or Chicago
+        ("20260911 14:00:00", set()),
+        ("20260911 14:00:00 XYZ", set()),
+        ("20260931 14:00:00 UTC", set()),
+        ("\u0662\u0660260911-14:00:00", set()),
+        ("", set()),
+    ],
+)
+def test_a_time_may_mean_all_that_its_zone_allows(text: str, seconds: set[int]) -> None:
+    midnight = 1_789_084_800
+    assert {(at - midnight) / 3600 for at in possible_seconds(text)} == seconds

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from engine.broker import translate
-from engine.broker.clock import unix_seconds
+from engine.broker.clock import possible_seconds, unix_seconds
 from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
 from engine.core.units import known
 from engine.wire import replies
@@ -19,6 +19,7 @@ from engine.wire.replies import Reply
 T_co = TypeVar("T_co", covariant=True)
 
 EXECUTION_RECENT_S = 15.0
+CLOCK_SLACK_S = 3.0  # the broker's clock is known to a second or two: what is later than this has not happened yet
 
 
 class Collector(Protocol, Generic[T_co]):
@@ -119,12 +120,17 @@ class Positions:
 
 
 class Completed:
-    """Orders cancelled since a moment of the broker's clock, in whole seconds. What cannot be dated is left out."""
+    """Orders cancelled since a moment of the broker's clock, in whole seconds.
+
+    What cannot be dated is left out: of all that a time may mean, nothing but the future may be left aside, and none of
+    the rest may be too early.
+    """
 
     message_ids = frozenset({101, 102})
 
-    def __init__(self, since_s: Callable[[], float | None]) -> None:
+    def __init__(self, since_s: Callable[[], float | None], server_now_s: Callable[[], float | None]) -> None:
         self._since_s = since_s
+        self._server_now_s = server_now_s
         self._rows: list[replies.CompletedOrder] = []
 
     def take(self, reply: Reply) -> bool:
@@ -137,10 +143,11 @@ class Completed:
         return tuple(translate.completed_order(row) for row in self._rows if self._cancelled_since(row))
 
     def _cancelled_since(self, row: replies.CompletedOrder) -> bool:
-        since_s, ended_s = self._since_s(), unix_seconds(row.state.completed_time)
-        if row.state.status not in ("Cancelled", "ApiCancelled") or since_s is None or ended_s is None:
+        since_s, now_s = self._since_s(), self._server_now_s()
+        if row.state.status not in ("Cancelled", "ApiCancelled") or since_s is None or now_s is None:
             return False
-        return ended_s >= int(since_s)
+        ended = [at_s for at_s in possible_seconds(row.state.completed_time) if at_s <= now_s + CLOCK_SLACK_S]
+        return bool(ended) and min(ended) >= int(since_s)
 
 
 class Executions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from engine.broker.collect import Completed, ContractDetails, Executions, Orders, Positions, Snapshot
@@ -84,7 +85,8 @@ class Reads:
             return None if now_s is None else now_s - ago_s - (self._loop.time() - began)
 
         self._ask_the_time()
-        self._completed.ask(lambda: Completed(since_s), lambda: (ReqCompletedOrders(api_only=False),), then, timeout_s)
+        collector = partial(Completed, since_s, self._link.server_now_s)
+        self._completed.ask(collector, lambda: (ReqCompletedOrders(api_only=False),), then, timeout_s)
 
     def executions(self, then: Then[tuple[ExecutionFact, ...]], timeout_s: float) -> None:
         """Executions since midnight, whoever caused them."""
