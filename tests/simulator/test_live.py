@@ -18,15 +18,16 @@ from engine.simulator import faults
 from engine.simulator.live import run_sim, show
 from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World
-from engine.simulator.view import world_view
+from engine.simulator.view import shares, world_view
 from engine.simulator.virtual import VirtualLoop, run
 from simulator.wire_client import connect, order, scenario_world
 
 
-def picture(world: World, width: int = 170) -> str:
-    console = Console(file=io.StringIO(), width=width, height=60)
-    console.print(world_view(world, deque(world.log, maxlen=5), wide=True, tall=True))
-    return console.file.getvalue()
+def picture(world: World, columns: int = 170, rows: int = 60) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=columns, height=rows)
+    console.print(world_view(world, deque(world.log, maxlen=5), columns=columns, rows=rows))
+    return out.getvalue()
 
 
 def test_the_picture_shows_both_logins_whose_orders_rest_and_what_is_broken() -> None:
@@ -70,6 +71,31 @@ def test_the_picture_says_flat_only_when_it_is_so() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("scenario", ["calm", "several-accounts"])
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (80, 80), (200, 24), (60, 18)])
+def test_every_login_is_in_the_picture_however_small_the_terminal(scenario: str, columns: int, rows: int) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with scenario_world(load_scenario(scenario)) as world:
+            await asyncio.sleep(1)
+            seen = picture(world, columns, rows)
+            assert len(seen.splitlines()) <= rows
+            for login in world.logins.values():
+                assert f"{login.name} ({login.mode})" in seen
+            assert seen.count("clients connected") == len(world.logins)
+            if (scenario, rows) == ("calm", 24):
+                assert " more " in seen
+            assert "─ messages ─" in seen
+
+    run(main)
+
+
+def test_short_lists_share_what_room_there_is() -> None:
+    assert shares(5, [8, 7, 1]) == [2, 2, 1]
+    assert shares(10, [2, 7, 1]) == [2, 7, 1]
+    assert shares(9, [2, 7, 1]) == [2, 6, 1]
+    assert shares(0, [2, 7]) == shares(-3, [2, 7]) == [0, 0]
+
+
 def test_lines_tell_where_to_connect_and_what_happens() -> None:
     out = io.StringIO()
 
@@ -99,10 +125,10 @@ def test_an_unknown_scenario_and_a_taken_port_are_told_plainly() -> None:
     assert run_sim("nonesuch", console=out) == 2
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert run_sim("calm", ports={"paper": (port,), "live": (0,)}, console=out) == 2
+        assert run_sim("calm", ports={"paper": (port,), "live": (0,)}, console=out) == 2  # by mode or by name
     text = out.file.getvalue()
     assert "there is no such scenario; there are: calm" in text
-    assert f"It needs the ports: paper {port}" in text
+    assert f"It needs the ports: paper {port}" in text and "--paper-port" in text
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -14,10 +14,9 @@ from rich.live import Live
 from engine.simulator.build import build_world
 from engine.simulator.scenario import ScenarioError, load_scenario
 from engine.simulator.server import Entry, World
-from engine.simulator.view import LINES_MAX, SPOKEN, TALL_ROWS, line, world_view
+from engine.simulator.view import LINES_MAX, SPOKEN, line, world_view
 
 REFRESH_S = 0.5
-WIDE_COLUMNS = 160
 
 
 def run_sim(
@@ -30,7 +29,8 @@ def run_sim(
     plain: bool | None = None,
     console: Console | None = None,
 ) -> int:
-    """Serve a scenario until Ctrl-C. `plain` forces lines (True) or the live picture (False). Returns an exit code."""
+    """Serve a scenario until Ctrl-C. `ports` are by login, or by mode for all of that mode. `plain` forces lines (True)
+    or the live picture (False). Returns an exit code."""
     out = console or Console()
     try:
         plan = load_scenario(scenario)
@@ -38,8 +38,11 @@ def run_sim(
         out.print(str(error), style="red", markup=False)
         return 2
 
+    asked = ports or {}
+    by_name = {login.name: asked.get(login.name) or asked.get(login.mode) or () for login in plan.logins}
+
     async def main() -> int:
-        world = build_world(plan, host=host, ports=ports, speed=speed, seed=seed)
+        world = build_world(plan, host=host, ports=by_name, speed=speed, seed=seed)
         try:
             await world.start()
         except OSError as error:
@@ -92,9 +95,7 @@ async def _show_picture(world: World, console: Console, stop: asyncio.Event) -> 
     try:
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while not stop.is_set():
-                wide = console.width >= WIDE_COLUMNS
-                tall = wide or console.height >= TALL_ROWS
-                live.update(world_view(world, recent, wide=wide, tall=tall), refresh=True)
+                live.update(world_view(world, recent, columns=console.width, rows=console.height), refresh=True)
                 try:
                     await asyncio.wait_for(stop.wait(), REFRESH_S)
                 except TimeoutError:
@@ -121,5 +122,5 @@ def _port_taken(world: World, error: OSError) -> str:
     wanted = ", ".join(f"{login.name} {'/'.join(map(str, login.ports))}" for login in world.logins.values())
     return (
         f"The simulator cannot listen ({error.strerror or error}). It needs the ports: {wanted}.\n"
-        "Is TWS, IB Gateway or another simulator running? Stop it, or choose other ports."
+        "Is TWS, IB Gateway or another simulator running? Stop it, or choose others: --paper-port, --live-port."
     )
