@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,31 @@ def test_wrong_arguments_exit_with_64_and_show_the_usage(tmp_path: Path, words: 
     done = qe(*words, home=tmp_path)
     assert done.returncode == 64
     assert "usage: qe" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--speed", "0"], "is no number from 0.1 to 1000"),
+        (["--speed=-2"], "is no number from 0.1 to 1000"),
+        (["--speed", "nan"], "is no number from 0.1 to 1000"),
+        (["--speed", "inf"], "is no number from 0.1 to 1000"),
+        (["--paper-port", "70000"], "is no port"),
+        (["--live-port", "x"], "is no port"),
+    ],
+)
+def test_the_simulator_refuses_what_cannot_be_in_a_sentence(tmp_path: Path, words: list[str], told: str) -> None:
+    done = qe("sim", *words, home=tmp_path)
+    assert done.returncode == 64
+    assert told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_simulator_listens_where_it_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = qe("sim", "--plain", "--paper-port", "0", "--live-port", str(port), home=tmp_path)
+    assert done.returncode == 2
+    assert f"live {port}." in " ".join(done.stdout.split()) and "--live-port" in done.stdout
 
 
 def test_config_init_writes_the_documented_file_once(tmp_path: Path) -> None:

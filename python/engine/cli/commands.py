@@ -12,6 +12,7 @@ from typing import NoReturn
 from engine import __version__
 
 EXIT_USAGE = 64
+SPEED_MIN, SPEED_MAX = 0.1, 1000.0
 
 DESCRIPTION = """\
 The emergency brake for programs that trade on Interactive Brokers.
@@ -85,7 +86,9 @@ def _add_sim(parser: argparse.ArgumentParser) -> None:
     parser.description = "Serve a simulated TWS on 7497 and 7496 (and 4002, 4001) until Ctrl-C."
     parser.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--speed", type=float, default=1.0, help="how fast time passes (default: 1)")
+    for mode in ("paper", "live"):
+        parser.add_argument(f"--{mode}-port", type=_port, metavar="PORT", help=f"where the {mode} login listens alone")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="how fast time passes (default: 1; 0.1 to 1000)")
     parser.add_argument("--seed", type=int, help="another course of the market")
     parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
 
@@ -98,5 +101,27 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _sim(arguments: argparse.Namespace) -> int:
     from engine.simulator.live import run_sim
 
-    plain = True if arguments.plain else None
-    return run_sim(arguments.scenario, host=arguments.host, speed=arguments.speed, seed=arguments.seed, plain=plain)
+    return run_sim(
+        arguments.scenario,
+        host=arguments.host,
+        ports={mode: (port,) for mode in ("paper", "live") if (port := getattr(arguments, f"{mode}_port")) is not None},
+        speed=arguments.speed,
+        seed=arguments.seed,
+        plain=True if arguments.plain else None,
+    )
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {SPEED_MIN:g} to {SPEED_MAX:g}")
+    return speed
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number to 65535, or 0 for any that is free")
+    return int(text)

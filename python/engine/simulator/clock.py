@@ -13,8 +13,8 @@ class SimClock:
     """The time of one simulated world: `start_ns` when made, then `speed` times as fast as the loop's clock."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, start_ns: int, speed: float = 1.0) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed must be above zero: {speed}")
+        if not 0 < speed < float("inf"):
+            raise ValueError(f"speed must be a number above zero: {speed}")
         self.loop = loop
         self.start_ns = start_ns
         self.speed = speed
