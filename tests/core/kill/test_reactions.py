@@ -1,0 +1,99 @@
+"""The table of error codes: what each means for a closing order. No error proves an order dead but its own cancel."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.kill.reactions import CANCELLED, REACTIONS, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
+from engine.core.kill.report import ResidueReason
+
+R = ResidueReason
+
+
+@pytest.mark.parametrize("code", [104, 105, 161, 399, 10148, 10153, 10349, 2109, 2161, 2100, 2199])
+def test_notices_leave_the_order_alive(code: int) -> None:
+    assert react(code, "") == Reaction(Effect.ALIVE)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy", "reason"),
+    [
+        (103, Remedy.LATER, R.REJECTED),
+        (109, Remedy.REPRICE, R.REJECTED),
+        (110, Remedy.COARSER, R.REJECTED),
+        (154, Remedy.LATER, R.HALTED),
+        (163, Remedy.REPRICE, R.REJECTED),
+        (200, Remedy.REROUTE, R.UNRESOLVED),
+        (201, Remedy.LATER, R.REJECTED),
+        (203, Remedy.GIVE_UP, R.NO_PERMISSION),
+        (312, Remedy.REROUTE, R.UNRESOLVED),
+        (321, Remedy.REROUTE, R.UNRESOLVED),
+        (355, Remedy.SMALLER, R.REJECTED),
+        (382, Remedy.REPRICE, R.REJECTED),
+        (383, Remedy.SMALLER, R.REJECTED),
+        (387, Remedy.REPRICE, R.REJECTED),
+        (388, Remedy.WHOLE, R.REJECTED),
+        (391, Remedy.LATER, R.REJECTED),
+        (392, Remedy.GIVE_UP, R.EXPIRED),
+        (434, Remedy.GIVE_UP, R.REJECTED),
+        (435, Remedy.LATER, R.REJECTED),
+        (436, Remedy.LATER, R.REJECTED),
+        (441, Remedy.LATER, R.REJECTED),
+        (460, Remedy.GIVE_UP, R.NO_PERMISSION),
+        (461, Remedy.SMALLER, R.REJECTED),
+        (478, Remedy.REROUTE, R.UNRESOLVED),
+        (UNKNOWN_ORDER, Remedy.LATER, R.REJECTED),
+        (10243, Remedy.WHOLE, R.FRACTIONAL),
+        (2128, Remedy.LATER, R.HALTED),
+    ],
+)
+def test_objections_make_the_order_suspect_and_teach_something(code: int, remedy: Remedy, reason: R) -> None:
+    assert react(code, "") == Reaction(Effect.SUSPECT, remedy, reason)
+
+
+def test_only_a_cancel_ends_an_order() -> None:
+    assert {code for code in REACTIONS if react(code, "").effect is Effect.ENDED} == {CANCELLED}
+
+
+def test_a_bare_cancel_teaches_nothing() -> None:
+    assert react(202, "Order Canceled - reason:") == Reaction(Effect.ENDED, Remedy.NONE)
+
+
+def test_a_cancel_for_its_price_asks_for_another_price() -> None:
+    assert react(202, "Order Canceled - too far through the market") == Reaction(Effect.ENDED, Remedy.REPRICE)
+
+
+@pytest.mark.parametrize("text", ["will not be placed at the exchange until 09:30", "Held UNTIL tomorrow"])
+def test_399_that_speaks_of_later_means_queued_not_closing(text: str) -> None:
+    assert react(399, text) == Reaction(Effect.QUEUED, Remedy.REPRICE, R.MARKET_CLOSED)
+
+
+@pytest.mark.parametrize("text", ["The API interface is currently in Read-Only mode.", "READ-ONLY"])
+def test_321_in_read_only_mode_is_for_a_person(text: str) -> None:
+    assert react(321, text) == Reaction(Effect.SUSPECT, Remedy.GIVE_UP, R.READ_ONLY)
+
+
+@pytest.mark.parametrize("text", ["The exchange is closed", "Market is CLOSED"])
+def test_201_for_a_closed_market_asks_for_a_price(text: str) -> None:
+    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.REPRICE, R.MARKET_CLOSED)
+
+
+@pytest.mark.parametrize("text", ["account closed", "exchange rejects", "margin"])
+def test_other_201s_are_tried_again_later(text: str) -> None:
+    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.LATER)
+
+
+def test_201_for_a_halt_waits_for_the_halt_to_end() -> None:
+    assert react(201, "Trading is HALTED") == Reaction(Effect.SUSPECT, Remedy.LATER, R.HALTED)
+
+
+@pytest.mark.parametrize("code", [2099, 2200, 9999, -1])
+def test_a_code_nobody_knows_makes_suspect_and_is_tried_again(code: int) -> None:
+    assert react(code, "?") == Reaction(Effect.SUSPECT, Remedy.LATER)
+
+
+@given(st.integers(), st.text())
+def test_every_code_and_text_has_a_reaction(code: int, text: str) -> None:
+    assert isinstance(react(code, text), Reaction)
