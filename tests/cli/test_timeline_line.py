@@ -20,7 +20,7 @@ def test_advice_is_left_to_the_report_where_it_does_not_fit() -> None:
 
 def test_a_place_is_no_clause() -> None:
     step = TimelineEntry(1.0, "disconnected", not_understood("127.0.0.1", 7497, NotTws(b"HTTP/1.1 400")).text)
-    assert "handshake" in timeline_line("paper", step, 8, columns_max=80)
+    assert "what answers there is not TWS" in timeline_line("paper", step, 8, columns_max=80)
 
 
 def test_what_the_broker_said_is_never_cut() -> None:

@@ -77,7 +77,7 @@ def test_every_known_form_of_the_clients_offer_is_read(offer: bytes, hello: Clie
 
 @pytest.mark.parametrize("offer", [b"v213..225", b"v179", b"v20..99", b"v178..100"])
 def test_a_client_that_shares_no_version_is_told_so(offer: bytes) -> None:
-    with pytest.raises(UnsupportedVersion, match="update TWS or the client"):
+    with pytest.raises(UnsupportedVersion, match="update TWS"):
         ServerSession().receive(b"API\0" + frame(offer))
 
 
@@ -229,6 +229,18 @@ def test_options_and_capabilities_reach_the_other_end() -> None:
     client.receive(server.accept(TIME))
     assert server.receive(client.start_api()) == [Started(3, "cap")]
     assert server.receive(frame(b"71\x002\x003\x00cap\x00")) == [StartApi(3, "cap")]  # a second one is only a request
+
+
+@pytest.mark.parametrize(
+    ("received", "said"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n", 'IB Gateway (it says "HTTP/1.1 400 Bad Request"): check'),
+        (b"\x16\x03\x01\x02\x00", "IB Gateway: check"),
+        (b"", "IB Gateway: check"),
+    ],
+)
+def test_an_operator_is_shown_words_and_no_bytes(received: bytes, said: str) -> None:
+    assert said in str(NotTws(received)) and "\\x" not in str(NotTws(received))
 
 
 def test_every_protocol_error_says_what_to_do() -> None:

@@ -22,7 +22,7 @@ class TradingError(Exception):
     """Root of all errors of engine.trading."""
 
     def __init__(self, what: str, now: str, then: str) -> None:
-        super().__init__(f"{what}. {now}. {then}.")
+        super().__init__(" ".join(f"{part.rstrip('. ')}." for part in (what, now, then)))  # TWS's words end with a stop
         self.what = what
         self.now = now
         self.then = then

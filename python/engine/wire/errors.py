@@ -25,11 +25,17 @@ class FrameTooLarge(ProtocolError):
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(
-            f"frame of {size} bytes announced, the limit is {limit}: the stream cannot be followed any further; "
-            "close the connection and check that the port is a TWS or IB Gateway API port"
+            f"what arrives is not TWS's protocol (a message of {size} bytes, where {limit} are the most): "
+            "check that the port is the API port of TWS or IB Gateway"
         )
         self.size = size
         self.limit = limit
+
+
+def _legible(received: bytes) -> str:
+    """How it begins, if a person can read that."""
+    words = received[:32].decode("ascii", "replace").split("\r")[0].strip()
+    return f' (it says "{words}")' if len(words) >= 4 and words.isprintable() and words.isascii() else ""
 
 
 class NotTws(ProtocolError):
@@ -37,8 +43,8 @@ class NotTws(ProtocolError):
 
     def __init__(self, received: bytes) -> None:
         super().__init__(
-            f"no TWS API handshake, the peer sent {received[:32]!r}: check host and port "
-            "(TWS 7496/7497, IB Gateway 4001/4002 by default) and close the connection"
+            f"what answers there is not TWS or IB Gateway{_legible(received)}: check host and port "
+            "(TWS 7497 paper, 7496 live; IB Gateway 4002 and 4001; unless configured otherwise)"
         )
         self.received = received[:64]
 
@@ -48,8 +54,8 @@ class Redirected(ProtocolError):
 
     def __init__(self, target: str) -> None:
         super().__init__(
-            f"the server redirects to {target!r}: redirects are never followed; "
-            "connect to that address by hand if it is yours"
+            f"the server asks to connect to {target!r} instead: this is never done by itself; "
+            "put that address into the configuration if it is yours"
         )
         self.target = target
 
@@ -59,8 +65,8 @@ class UnsupportedVersion(ProtocolError):
 
     def __init__(self, offered: str, minimum: int, maximum: int) -> None:
         super().__init__(
-            f"the peer speaks protocol {offered}, this end {minimum}..{maximum}: "
-            "update TWS or the client so that the ranges overlap"
+            f"the other end speaks version {offered.replace('..', ' to ')} of the protocol, this one {minimum} to {maximum}: "
+            "update TWS, or quant-engine"
         )
         self.offered = offered
         self.minimum = minimum
