@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from engine.broker.tickets import OrderTicket
 from engine.broker.view import Known, Unknown
+from engine.core.contracts import Contract
 from engine.trading.errors import TradingError
 from engine.trading.manager import IBKRAccountManager
 from engine.trading.modes import TradingMode
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
+from engine.wire.order import Order
 
 __all__ = [
     "ConnectOutcome",
     "Connections",
+    "Contract",
     "IBKRAccountManager",
     "KillReport",
     "Known",
+    "Order",
     "OrderTicket",
     "TradingError",
     "TradingMode",
