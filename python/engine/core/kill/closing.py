@@ -175,7 +175,6 @@ class Closing:
         """Ours are told by their marks, whether or not they were heard before; the rest is others'."""
         executions = survey.executions
         if executions is None:
-            self.ledger.executions_unknown()
             return
         by_ref = {attempt.place.order_ref: (item, attempt) for item, attempt in self.orders.values()}
         by_perm_id = {attempt.perm_id: (item, attempt) for item, attempt in self.orders.values() if attempt.perm_id}

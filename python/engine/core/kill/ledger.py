@@ -90,7 +90,7 @@ class Ledger:
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
     _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders
     _read: bool = False
-    executions_known: bool = False
+    _executions_known: bool = False
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -119,7 +119,7 @@ class Ledger:
                 if key in self._recent:  # read before the first list of executions: it may miss them
                     self.unsettle(key, self._recent_patience_ns(key, account.position))
         self._sum_up()
-        self.executions_known = True
+        self._executions_known = True
 
     def _note_recent(self, key: Key, execution: ExecutionFact) -> None:
         bought, sold = self._recent.get(key, NOTHING)
@@ -136,12 +136,10 @@ class Ledger:
         flow = self._recent.get(key, NOTHING)
         if key in self._killed:
             return self.expected_lag_ns
+        if position == ZERO:
+            return self.doubt_ns
         reduced = flow.sold < ZERO if position > ZERO else flow.bought > ZERO
-        return self.reduced_lag_ns if reduced else self.doubt_ns if position == ZERO else self.settle_ns
-
-    def executions_unknown(self) -> None:
-        """Executions could not be read: the law cannot be checked against others' trades."""
-        self.executions_known = False
+        return self.reduced_lag_ns if reduced else self.settle_ns
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
@@ -161,7 +159,7 @@ class Ledger:
 
     def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
         """What the first complete list did not name was at zero then."""
-        settled = key not in self._recent and (self._read or self.executions_known)
+        settled = key not in self._recent and (self._read or self._executions_known)
         patience_ns = self._recent_patience_ns(key, quantity) if key in self._recent else self.settle_ns
         base = ZERO if self._read else quantity
         self._accounts[key] = _Account(contract, base=base, settled=settled, patience_ns=patience_ns)

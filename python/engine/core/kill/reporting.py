@@ -45,19 +45,23 @@ def residue(
     holder: str,
     read_only: bool,
 ) -> tuple[ResidueItem, ...]:
-    """Everything that the last complete read still shows, each with its one reason."""
+    """Everything that the last complete read still shows, or may be hiding, each with its one reason."""
     positions = []
-    for item in closing.items.values():
-        if ledger.position(item.key) == ZERO:
+    for key in ledger.seen():
+        item, quantity = closing.items.get(key), ledger.position(key)
+        if quantity == ZERO and ledger.doubtful(key):
+            quantity = ledger.expected(key)  # executions say so, and no list of positions shows it
+        if quantity == ZERO:
             continue
-        reason = _reason(item, ledger, link_up=link_up, may_close=may_close, read_only=read_only)
+        reason = _reason(item, ledger.doubtful(key), link_up=link_up, may_close=may_close, read_only=read_only)
+        detail = item.lessons.detail if item is not None else ""
         positions.append(
             ResidueItem(
-                account=item.key[0],
-                contract=item.contract,
-                quantity=ledger.position(item.key),
+                account=key[0],
+                contract=ledger.contract(key),
+                quantity=quantity,
                 reason=reason,
-                detail=holder if reason is ResidueReason.ANOTHER_KILL else item.lessons.detail,
+                detail=holder if reason is ResidueReason.ANOTHER_KILL else detail,
             )
         )
     working = [
@@ -73,17 +77,19 @@ def residue(
     return (*positions, *working)
 
 
-def _reason(item: Item, ledger: Ledger, *, link_up: bool, may_close: bool, read_only: bool) -> ResidueReason:
-    """The one reason that explains this item best."""
+def _reason(item: Item | None, doubtful: bool, *, link_up: bool, may_close: bool, read_only: bool) -> ResidueReason:
+    """The one reason that explains this best. `item` is None where nothing has ever been shown as open."""
     if not link_up:
         return ResidueReason.LINK_DOWN
     if not may_close:
         return ResidueReason.ANOTHER_KILL
     if read_only:
         return ResidueReason.READ_ONLY
+    if item is None:
+        return ResidueReason.POSITION_UNCONFIRMED
     if item.lessons.reason is not None:
         return item.lessons.reason
-    if ledger.doubtful(item.key):
+    if doubtful:
         return ResidueReason.POSITION_UNCONFIRMED
     if item.live:
         return ResidueReason.CLOSE_WORKING

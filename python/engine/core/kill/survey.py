@@ -118,8 +118,10 @@ class Surveyor:
         """The finished survey, once; None while it is not finished."""
         if not self._active or self._orders is None or self._positions is None:
             return None
-        if not self._executions_over and now_ns - self._positions_ns < self._patience_ns:
-            return None
+        if not self._executions_over:
+            if now_ns - self._positions_ns < self._patience_ns:
+                return None
+            self.failures["executions"] = "no answer in time"
         self._active = False
         return Survey(
             serial=self.serial,

@@ -1,0 +1,370 @@
+"""What is really held: each hypothesis about a read that disagrees, and how long it takes to believe it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.kill.builders import ES, D, execution, future, held
+from engine.core.kill.ledger import Ledger
+from engine.core.kill.settings import SECOND
+
+KEY = ("DU1", ES.con_id)
+SETTLE, DOUBT, REDUCED, EXPECTED, LATE = (n * SECOND for n in (1, 4, 6, 10, 20))
+
+
+class Book(Ledger):
+    """A ledger with a clock in seconds, read by short words."""
+
+    def __init__(self, *executions: int, first: int | None = None, recent: bool = False, listed: bool = True) -> None:
+        super().__init__(
+            settle_ns=SETTLE, doubt_ns=DOUBT, reduced_lag_ns=REDUCED, expected_lag_ns=EXPECTED, late_feed_ns=LATE
+        )
+        self.listed = [execution(ES, q, f"early.{n}.01", recent=recent) for n, q in enumerate(executions)]
+        if listed:
+            self.executions(tuple(self.listed))
+        if first is not None:
+            self.read(first)
+
+    def read(self, quantity: int, at_s: float = 0) -> Book:
+        self.positions((held(ES, quantity),) if quantity else (), int(at_s * SECOND))
+        return self
+
+    def traded(self, quantity: int) -> Book:
+        """Somebody else's execution shows up in the list."""
+        self.listed.append(execution(ES, quantity, f"since.{len(self.listed)}.01"))
+        self.executions(tuple(self.listed))
+        return self
+
+    def filled(self, quantity: int) -> Book:
+        self.own_fill(KEY, D(quantity))
+        return self
+
+    @property
+    def can_close(self) -> Decimal:
+        return self.closable(KEY)
+
+    @property
+    def believed(self) -> bool:
+        return not self.doubtful(KEY)
+
+
+# the law --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_read_is_believed() -> None:
+    book = Book(first=5)
+    assert (book.can_close, book.believed, book.position(KEY), book.first_seen(KEY)) == (5, True, 5, 5)
+
+
+def test_trades_of_the_day_before_the_kill_are_contained_in_the_first_read() -> None:
+    assert Book(3, -1, first=2).can_close == 2
+
+
+def test_a_read_that_shows_our_own_fill_is_believed_at_once() -> None:
+    book = Book(first=5).filled(-2).read(3)
+    assert (book.can_close, book.believed) == (3, True)
+
+
+def test_a_read_that_shows_others_executions_is_believed_at_once() -> None:
+    book = Book(first=5).traded(2).read(7)
+    assert (book.can_close, book.believed) == (7, True)
+
+
+def test_what_a_list_does_not_name_is_at_zero() -> None:
+    book = Book(first=5).filled(-5).read(0)
+    assert (book.can_close, book.believed, book.all_zero()) == (0, True, True)
+
+
+def test_a_contract_that_the_first_list_did_not_name_was_at_zero_then() -> None:
+    book = Book(first=5)
+    book.positions((held(ES, 5), held(future(2), 3)), 0)
+    assert book.doubtful(("DU1", 2))  # nothing has been executed there
+    assert book.closable(("DU1", 2)) == 0
+
+
+def test_a_correction_replaces_what_it_corrects() -> None:
+    book = Book(first=5)
+    book.executions((execution(ES, 2, "x.01"),))
+    book.executions((execution(ES, 3, "x.02"),))
+    assert book.expected(KEY) == 8
+
+
+def test_an_execution_of_our_own_is_not_counted_twice() -> None:
+    book = Book(first=5)
+    book.executions((execution(ES, -2, "x.01"),))
+    book.own_execution("x")
+    book.own_fill(KEY, D(-2))
+    assert book.expected(KEY) == 3
+    book.executions((execution(ES, -2, "x.01"),))
+    assert book.expected(KEY) == 3
+
+
+def test_accounts_and_contracts_do_not_mix() -> None:
+    book = Book()
+    book.positions((held(ES, 5), held(ES, -3, "DU2"), held(future(2), 7)), 0)
+    assert [book.closable(key) for key in (KEY, ("DU2", 1), ("DU1", 2))] == [5, -3, 7]
+    assert book.seen() == (KEY, ("DU2", 1), ("DU1", 2))
+
+
+# a late feed ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_feed_that_does_not_show_our_fill_yet_cannot_double_a_close() -> None:
+    book = Book(first=5).filled(-5).read(5)
+    assert (book.can_close, book.believed, book.all_zero()) == (0, False, False)
+
+
+def test_what_is_safe_under_both_views_may_be_closed_meanwhile() -> None:
+    assert Book(first=10).filled(-4).read(10).can_close == 6
+    assert Book(first=-10).filled(4).read(-10).can_close == -6
+
+
+def test_a_late_view_of_our_own_fills_is_never_believed() -> None:
+    book = Book(first=5).filled(-5)
+    for at_s in range(0, 1000, 5):
+        book.read(5, at_s)
+    assert (book.can_close, book.believed) == (0, False)
+
+
+def test_part_of_our_own_fills_missing_is_a_late_view_too() -> None:
+    book = Book(first=5).filled(-3).filled(-2)
+    for at_s in range(0, 1000, 5):
+        book.read(2, at_s)
+    assert (book.can_close, book.believed) == (0, False)
+
+
+def test_a_late_view_of_others_executions_is_believed_after_a_long_time() -> None:
+    book = Book(first=5).traded(-5)
+    for at_s in (0, 5, 10, 19):
+        assert book.read(5, at_s).can_close == 0
+    assert not book.believed
+    assert book.read(5, 20).can_close == 5
+
+
+@pytest.mark.parametrize("shown", [4, 5, 8])
+def test_a_view_that_misses_any_part_of_what_others_traded_is_late(shown: int) -> None:
+    """5, +4 and −3 leave 6; a late feed may show 5, 9, 2 or anything between."""
+    book = Book(first=5).traded(4).traded(-3)
+    for at_s in (0, 5, 10, 19):
+        book.read(shown, at_s)
+    assert not book.believed
+
+
+def test_a_trade_in_a_contract_without_a_position_keeps_it_from_being_flat() -> None:
+    """The feed may be late: a resting order has filled, and no list of positions shows it yet."""
+    book = Book().read(0)
+    assert book.all_zero()
+    book.traded(5).read(0, 1)
+    assert not book.all_zero()
+    assert book.contract(KEY).con_id == ES.con_id and book.contract(KEY).symbol == ""
+    book.read(5, 2)
+    assert (book.contract(KEY), book.can_close, book.believed) == (ES, 5, True)
+
+
+def test_zero_that_may_be_a_late_view_is_believed_after_a_long_time() -> None:
+    book = Book().read(0).traded(5)
+    for at_s in (1, 5, 10, 20):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 21).all_zero()
+
+
+# something moved it ---------------------------------------------------------------------------------------------------
+
+
+def test_a_position_that_no_late_feed_explains_is_believed_after_a_while() -> None:
+    """An assignment, a transfer: no execution tells of it."""
+    book = Book(first=5)
+    for at_s in (0, 2, 3.9):
+        assert not book.read(8, at_s).believed
+    assert book.read(8, 4).believed
+    assert book.can_close == 8
+
+
+def test_meanwhile_the_part_that_was_there_before_may_be_closed() -> None:
+    assert Book(first=5).read(8).can_close == 5
+    assert Book(first=5).read(2).can_close == 2
+
+
+def test_a_position_that_turned_around_without_an_execution_waits() -> None:
+    assert Book(first=5).read(-3).can_close == 0
+
+
+def test_two_reads_are_not_enough_however_far_apart() -> None:
+    book = Book(first=5).read(8, 0).read(8, 60)
+    assert not book.believed
+    assert book.read(8, 61).believed
+
+
+def test_reads_that_disagree_begin_the_wait_anew() -> None:
+    book = Book(first=5).read(8, 0).read(8, 2).read(9, 3)
+    for at_s in (4, 5, 6.9):
+        assert not book.read(9, at_s).believed
+    assert book.read(9, 7).believed
+
+
+def test_the_law_obeyed_again_ends_the_doubt() -> None:
+    book = Book(first=5).read(8, 0).read(5, 1)
+    assert (book.can_close, book.believed) == (5, True)
+
+
+def test_a_fill_of_our_own_begins_the_wait_anew() -> None:
+    """The reads until now need not show it."""
+    book = Book(first=-25)
+    for at_s in (0, 2, 3):
+        book.read(-50, at_s)
+    book.filled(25)
+    book.read(-50, 4)
+    assert not book.believed
+
+
+def test_while_trades_are_hidden_our_own_fills_may_be_missing_from_the_read_as_well() -> None:
+    """5 held, somebody sold 3 unseen, we sold 2: 2 is shown, but 0 is left."""
+    assert Book(first=5).filled(-2).read(2).can_close == 0
+
+
+def test_what_is_believed_is_the_new_base() -> None:
+    book = Book(first=5)
+    for at_s in (0, 2, 4):
+        book.read(8, at_s)
+    assert book.filled(-8).read(0, 5).all_zero()
+
+
+# trades just before the kill ------------------------------------------------------------------------------------------
+
+
+def test_a_first_read_that_may_miss_a_recent_trade_closes_nothing_yet() -> None:
+    book = Book(5, first=5, recent=True)
+    assert (book.can_close, book.believed) == (0, False)
+    assert book.read(5, 0.9).can_close == 0
+    assert book.read(5, 1).can_close == 5  # it was opened: the feed shows at least that
+
+
+def test_a_recent_trade_that_may_have_closed_the_position_is_waited_for_longer() -> None:
+    book = Book(-5, first=5, recent=True)
+    for at_s in (1, 3, 5.9):
+        assert book.read(5, at_s).can_close == 0
+    assert book.read(5, 6).can_close == 5
+
+
+def test_for_a_short_position_a_recent_buy_is_what_may_have_closed_it() -> None:
+    book = Book(5, first=-5, recent=True)
+    assert book.read(-5, 1).can_close == 0
+    assert Book(-5, first=-5, recent=True).read(-5, 1).can_close == -5
+
+
+def test_a_position_that_another_kill_was_closing_is_waited_for_longest() -> None:
+    book = Book(listed=False)
+    book.executions((execution(ES, -5, order_ref="QEKILL-other-1"),))
+    book.read(5)
+    for at_s in (1, 5, 9.9):
+        assert book.read(5, at_s).can_close == 0
+    assert book.read(5, 10).can_close == 5
+
+
+def test_a_recent_trade_without_a_position_keeps_the_contract_from_being_flat_for_a_while() -> None:
+    book = Book(5, first=0, recent=True)
+    for at_s in (1, 3.9):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 4).all_zero()
+
+
+def test_a_feed_that_catches_up_with_exactly_the_recent_trades_is_believed_at_once() -> None:
+    assert Book(-2, first=5, recent=True).read(3, 0.1).can_close == 3
+
+
+def test_trades_that_are_not_recent_delay_nothing() -> None:
+    assert Book(-5, first=5, recent=False).can_close == 5
+
+
+# executions that cannot be read ---------------------------------------------------------------------------------------
+
+
+def blind(first: int) -> Book:
+    """Executions could not be read when positions first were."""
+    return Book(listed=False, first=first)
+
+
+def test_without_executions_a_first_read_has_to_stand_for_a_while() -> None:
+    book = blind(5)
+    assert book.can_close == 0
+    assert book.read(5, 1).can_close == 5
+
+
+def test_the_first_executions_may_hold_trades_that_an_earlier_read_missed() -> None:
+    book = blind(5).read(5, 1)
+    assert book.believed
+    book.executions((execution(ES, 3),))
+    assert not book.believed
+    assert book.read(5, 2).can_close == 0
+
+
+def test_unsettled_reads_must_stand_for_the_patience_asked_for() -> None:
+    book = Book(first=5)
+    book.unsettle(KEY, 3 * SECOND)
+    assert (book.can_close, book.all_zero()) == (0, False)
+    assert book.read(5, 1).can_close == 0
+    assert book.read(5, 3.9).can_close == 0
+    assert book.read(5, 4).can_close == 5
+
+
+def test_unsettled_twice_the_longer_patience_counts() -> None:
+    book = Book(first=5)
+    book.unsettle(KEY, 3 * SECOND)
+    book.unsettle(KEY, 1 * SECOND)
+    book.read(5, 1)
+    assert book.read(5, 3).can_close == 0
+    assert book.read(5, 4).can_close == 5
+    book.unsettle(KEY, 1 * SECOND)  # a new trouble has a patience of its own
+    assert book.read(5, 5).read(5, 6).can_close == 5
+
+
+def test_what_was_never_seen_cannot_be_unsettled() -> None:
+    book = Book()
+    book.unsettle(KEY, SECOND)
+    assert book.seen() == ()
+
+
+# all zero -------------------------------------------------------------------------------------------------------------
+
+
+def test_before_the_first_read_nothing_is_flat() -> None:
+    assert not Book().all_zero()
+
+
+def test_an_empty_list_is_flat() -> None:
+    assert Book().read(0).all_zero()
+
+
+def test_a_position_is_not_flat() -> None:
+    assert not Book(first=1).all_zero()
+
+
+def test_a_doubted_zero_is_not_flat() -> None:
+    assert not Book(first=5).read(0).all_zero()
+
+
+def test_an_unsettled_zero_is_not_flat() -> None:
+    book = Book(first=5).filled(-5).read(0)
+    book.unsettle(KEY, SECOND)
+    assert not book.all_zero()
+
+
+# in general -----------------------------------------------------------------------------------------------------------
+
+quantities = st.integers(-20, 20)
+
+
+@given(quantities, st.lists(st.tuples(st.sampled_from(["filled", "traded", "read"]), quantities), max_size=12))
+def test_what_may_be_closed_is_never_more_than_any_view_holds(first: int, steps: list[tuple[str, int]]) -> None:
+    book = Book(first=first)
+    for n, (what, quantity) in enumerate(steps):
+        {"filled": book.filled, "traded": book.traded}.get(what, lambda q, at=n: book.read(q, at))(quantity)
+        if KEY not in book.seen():
+            continue
+        free, shown, lawful = book.can_close, book.position(KEY), book.expected(KEY)
+        assert abs(free) <= min(abs(shown), abs(lawful))
+        assert free == 0 or (free > 0) == (shown > 0) == (lawful > 0)
