@@ -64,8 +64,9 @@ class UnsupportedVersion(ProtocolError):
     """The two ends share no protocol version."""
 
     def __init__(self, offered: str, minimum: int, maximum: int) -> None:
+        theirs = offered.replace("..", " to ")
         super().__init__(
-            f"the other end speaks version {offered.replace('..', ' to ')} of the protocol, this one {minimum} to {maximum}: "
+            f"the other end speaks version {theirs} of the protocol, this one {minimum} to {maximum}: "
             "update TWS, or quant-engine"
         )
         self.offered = offered
