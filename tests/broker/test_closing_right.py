@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from engine.broker.closer_lock import CloserLock, LockState, account_key, login_key
 from engine.broker.closing_right import ACCOUNTS_MAX, ClosingRight
 
@@ -20,6 +22,11 @@ right.cover(["U1", "U2"])
 print(right.take().state.value, flush=True)
 time.sleep(60)
 """
+
+
+@pytest.fixture(autouse=True)
+def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QE_HOME", raising=False)
 
 
 def right_to(locks: Path, port: int, *accounts: str) -> ClosingRight:
@@ -97,6 +104,19 @@ def test_an_account_whose_lock_is_unusable_leaves_others_unexcluded(tmp_path: Pa
     assert right.take().state is LockState.UNAVAILABLE
     assert right_to(tmp_path, 4001, "U2").take().state is LockState.BUSY  # what can be excluded is
     right.release()
+
+
+def test_simulated_accounts_of_different_homes_are_not_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights = []
+    for number, home in enumerate(["", "/tmp/drill-a", "/tmp/drill-b"]):
+        monkeypatch.setenv("QE_HOME", home)
+        rights.append(right_to(tmp_path, 7000 + number, "DU1"))
+        assert rights[-1].take().state is LockState.TAKEN
+    assert right_to(tmp_path, 7003, "DU1").take().state is LockState.BUSY
+    for right in rights:
+        right.release()
 
 
 def test_a_great_many_accounts_do_not_use_up_the_file_descriptors(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import structs
+
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.simulator.build import build_world
-from engine.simulator.scenario import load_scenario
+from engine.simulator.scenario import LoginPlan, load_scenario
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, TradingMode
@@ -43,13 +45,23 @@ def stage(
     *,
     strict: bool = True,
     more_live_ports: tuple[int, ...] = (),
+    same_account: str = "",
 ) -> T:
-    """Run a test beside a scenario, on the default ports."""
+    """Run a test beside a scenario, on the default ports. `same_account`: what every login calls its account."""
 
     async def main(loop: VirtualLoop) -> T:
         ports = {"paper": (PAPER_PORT,), "live": (LIVE_PORT, *more_live_ports)}
-        world = build_world(load_scenario(scenario), ports=ports, loop=loop)
+        plan = load_scenario(scenario)
+        if same_account:
+            plan = structs.replace(plan, logins=tuple(_renamed(login, same_account) for login in plan.logins))
+        world = build_world(plan, ports=ports, loop=loop)
         async with world:
             return await test(world, loop)
 
     return run(main, limit_s=3600, strict=strict)
+
+
+def _renamed(login: LoginPlan, account: str) -> LoginPlan:
+    (only,) = login.accounts
+    orders = tuple(structs.replace(order, account="") for order in login.orders)
+    return structs.replace(login, accounts=(structs.replace(only, id=account),), orders=orders)

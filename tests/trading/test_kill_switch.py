@@ -204,6 +204,16 @@ def test_two_logins_of_one_account_close_it_once(tmp_path: Path) -> None:
     stage("calm", test, more_live_ports=(TWIN_PORT,))
 
 
+def test_two_logins_whose_accounts_only_have_the_same_name_are_both_closed_one_behind_the_other(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        report = await manager(loop, tmp_path).kill_switch_all("EMERGENCY")
+        assert report.flat
+        assert world.is_flat()
+        assert loop.time() < 5
+
+    stage("calm", test, same_account="DU1")
+
+
 def test_a_kill_after_a_finished_one_is_a_new_kill(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
         mgr = manager(loop, tmp_path)

@@ -108,9 +108,13 @@ def login_key(host: str, port: int) -> str:
     return f"{_file_name(name)}-{port}"
 
 
-def account_key(account: str) -> str:
-    """The file name that stands for a broker account. No host name has an underscore here."""
-    return f"account_{_file_name(account.strip().lower())}"
+def account_key(account: str, home: str = "") -> str:
+    """The file name that stands for a broker account. No host name has an underscore here.
+
+    Who works from a home of its own (a drill, a test) is in a world of its own: simulated accounts share their names.
+    """
+    world = f"{sha256(home.encode()).hexdigest()[:16]}_" if home else ""
+    return f"account_{world}{_file_name(account.strip().lower())}"
 
 
 def shared_directory() -> Path:

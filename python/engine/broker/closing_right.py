@@ -7,6 +7,7 @@ anybody while holding what a third one needs. Must never block.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class ClosingRight:
     def __init__(self, host: str, port: int, note: str, directory: Path | None = None) -> None:
         self._note = f"{note} by way of {host}:{port}"
         self._directory = directory
+        self._home = os.environ.get("QE_HOME", "")
         self._login = CloserLock(login_key(host, port), note, directory)
         self._accounts: dict[str, CloserLock] = {}
 
@@ -28,7 +30,7 @@ class ClosingRight:
         """From now on the right is one to close these accounts, and it has to be taken again for new ones."""
         for account in sorted({*accounts, *self._accounts})[:ACCOUNTS_MAX]:
             if account not in self._accounts:
-                self._accounts[account] = CloserLock(account_key(account), self._note, self._directory)
+                self._accounts[account] = CloserLock(account_key(account, self._home), self._note, self._directory)
 
     def take(self) -> LockAnswer:
         """Take all that is not held yet. Whoever is busy with one of them is busy with this login."""

@@ -31,7 +31,7 @@ OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 IN_USE = "a kill is using this connection"
 ANOTHER_KILL = "watched until another kill of this login was begun, which has a report of its own"
 LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
-MAKE_WAY_AFTER_S = 2.0
+MAKE_WAY_AFTER_S = 1.0  # a login that waits for another one sees by then that it is flat too, or is not the same
 
 
 class _Press:
