@@ -126,6 +126,7 @@ def test_whole_units_are_cut_toward_zero(quantity: str, whole: str) -> None:
 @pytest.mark.parametrize("sec_type", ["CASH", "CRYPTO", "FUND"])
 def test_what_trades_in_fractions_keeps_them(sec_type: str) -> None:
     assert whole_part(Contract(sec_type=sec_type), D("-2.7")) == D("-2.7")
+    assert whole_part(Contract(sec_type=sec_type), D("-2.7"), always=True) == D("-2")  # unless they were refused
 
 
 # order types ----------------------------------------------------------------------------------------------------------

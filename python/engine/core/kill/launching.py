@@ -29,7 +29,7 @@ def launch(item: Item, moment: Moment) -> list[Command]:
     """The new closing order, or the question that has to be answered before; nothing while it is not its turn."""
     if not _ready(item, moment):
         return []
-    quantity = whole_part(item.contract, moment.closable)
+    quantity = whole_part(item.contract, moment.closable, always=item.lessons.whole)
     if quantity == ZERO:
         return _leave(item, ResidueReason.FRACTIONAL, "a fraction of a share cannot be closed through the API")
     account, con_id = item.key

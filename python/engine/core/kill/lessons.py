@@ -34,6 +34,7 @@ class Lessons:
     level: int = 0  # how far through the market a limit has to go
     coarser: int = 0  # price grids that were refused
     size_max: Decimal | None = None
+    whole: bool = False  # fractions were refused
     alone: bool = False  # the group's contract details did not serve
 
     def objection(self, reaction: Reaction, code: int, text: str) -> None:
@@ -62,6 +63,9 @@ class Lessons:
                 self.coarser += 1
             case Remedy.SMALLER:
                 self._halve(place.quantity)
+            case Remedy.WHOLE:
+                self.given_up = self.given_up or place.quantity % 1 == 0  # whole units were sent already
+                self.whole = True
             case Remedy.REROUTE:
                 self.alone = True
             case Remedy.GIVE_UP:

@@ -74,9 +74,9 @@ def details_group(contract: Contract) -> tuple[str, ...]:
     return (contract.sec_type, str(contract.con_id))
 
 
-def whole_part(contract: Contract, quantity: Decimal) -> Decimal:
+def whole_part(contract: Contract, quantity: Decimal, *, always: bool = False) -> Decimal:
     """The part of a signed quantity that the API can close, toward zero."""
-    if contract.sec_type not in WHOLE_TYPES:
+    if contract.sec_type not in WHOLE_TYPES and not always:
         return quantity
     return quantity.to_integral_value(ROUND_FLOOR if quantity > 0 else ROUND_CEILING)
 

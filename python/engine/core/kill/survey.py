@@ -90,10 +90,10 @@ class Surveyor:
             self.failures.pop("positions", None)
 
     def heard_executions(self, read_id: int, executions: tuple[ExecutionFact, ...]) -> None:
+        self.failures.pop("executions", None)  # a late answer too: this TWS does tell them
         if self._active and read_id == self._executions_id:
             self._executions = executions
             self._executions_over = True
-            self.failures.pop("executions", None)
 
     def failed(self, read_id: int, why: str) -> bool:
         """A read failed. True when that ends the survey without a result."""

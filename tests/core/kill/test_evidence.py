@@ -1,0 +1,139 @@
+"""What a kill saw and did, kept for its report."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.kill.builders import ES, MS, D, execution, future, order, stock
+from engine.core.kill import evidence as module
+from engine.core.kill.evidence import Evidence, describe, identity
+from engine.core.kill.report import Timings
+
+KEY = ("DU1", ES.con_id)
+
+
+def test_an_order_is_named_by_its_permid_or_by_its_clients_numbers_while_it_has_none() -> None:
+    assert identity(order(ES, "BUY", 1)) == (501, 0, 0)
+    assert identity(order(ES, "BUY", 1, perm_id=0)) == (0, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "client 7: BUY 3 LMT (Submitted)"),
+        ({"filled": D(1)}, "client 7: BUY 2 LMT (Submitted)"),
+        ({"client_id": 0, "order_id": -5}, "TWS: BUY 3 LMT (Submitted)"),
+        ({"client_id": 0, "order_id": 0}, "TWS: BUY 3 LMT (Submitted)"),
+        ({"client_id": 0, "order_id": 5}, "client 0: BUY 3 LMT (Submitted)"),
+        ({"client_id": 4, "order_id": 0}, "client 4: BUY 3 LMT (Submitted)"),
+    ],
+)
+def test_an_order_in_words(more: dict[str, object], words: str) -> None:
+    assert describe(order(ES, "BUY", 3, **more)) == words
+
+
+def test_times_count_from_the_press() -> None:
+    evidence = Evidence(100 * MS)
+    evidence.say(150 * MS, "kind", "text")
+    assert [(e.at_ms, e.kind, e.text) for e in evidence.timeline] == [(50.0, "kind", "text")]
+    evidence.mark("connected", 103 * MS)
+    evidence.mark("connected", 200 * MS)  # only the first time counts …
+    evidence.mark_last("last_close", 110 * MS)
+    evidence.mark_last("last_close", 120 * MS)  # … or the last
+    assert evidence.timings() == Timings(connected_ms=3.0, last_close_ms=20.0)
+    assert evidence.has("connected") and not evidence.has("flat")
+
+
+@pytest.mark.parametrize(
+    "name", ["connected", "first_cancel", "orders_gone", "first_close", "last_close", "flat", "finished"]
+)
+def test_every_time_has_its_place_in_the_report(name: str) -> None:
+    evidence = Evidence(0)
+    evidence.mark(name, 7 * MS)
+    assert evidence.timings() == Timings(**{f"{name}_ms": 7.0})
+    evidence.unmark(name)
+    evidence.unmark(name)
+    assert evidence.timings() == Timings()
+
+
+def test_a_timeline_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMELINE_MAX", 3)
+    evidence = Evidence(0)
+    for n in range(5):
+        evidence.say(n, "kind", str(n))
+    assert [entry.text for entry in evidence.timeline] == ["0", "1", "2"]
+
+
+def test_an_order_seen_open_and_no_longer_listed_was_cancelled() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3, filled=D(1))])
+    assert evidence.cancelled({}) == ()
+    evidence.orders_listed([])
+    (gone,) = evidence.cancelled({})
+    assert (gone.account, gone.contract, gone.client_id, gone.order_id, gone.perm_id) == ("DU1", ES, 7, 3, 501)
+    assert (gone.action, gone.quantity, gone.order_type, gone.protective) == ("SELL", 2, "LMT", False)
+
+
+def test_an_order_that_was_executed_whole_was_not_cancelled() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3)])
+    evidence.orders_listed([])
+    evidence.executions((execution(ES, -1, "1.01"),))
+    assert len(evidence.cancelled({})) == 1
+    evidence.executions((execution(ES, -1, "1.01"), execution(ES, -2, "2.01")))
+    assert evidence.cancelled({}) == ()
+
+
+def test_executions_without_a_permid_are_told_by_the_clients_numbers() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3, perm_id=0)])
+    evidence.orders_listed([])
+    evidence.executions((execution(ES, -3, perm_id=0),))
+    assert evidence.cancelled({}) == ()
+
+
+def test_others_executions_do_not_count() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3)])
+    evidence.orders_listed([])
+    evidence.executions((execution(ES, -3, perm_id=777),))
+    assert len(evidence.cancelled({})) == 1
+
+
+def test_orders_that_were_cancelled_before_they_could_be_seen_are_told_by_the_broker() -> None:
+    evidence = Evidence(0)
+    seen = order(ES, "SELL", 3, order_type="STP")
+    evidence.orders_listed([seen])
+    evidence.orders_listed([])
+    evidence.completed((order(ES, "SELL", 3, client_id=-1), order(future(2), "BUY", 1, perm_id=502)))
+    assert [(c.client_id, c.perm_id) for c in evidence.cancelled({})] == [(7, 501), (7, 502)]  # what was seen is kept
+
+
+@pytest.mark.parametrize(
+    ("order_type", "action", "position", "protective"),
+    [
+        ("STP", "SELL", 3, True),
+        ("STP LMT", "SELL", 3, True),
+        ("TRAIL", "BUY", -3, True),
+        ("TRAIL LIMIT", "BUY", -3, True),
+        ("STP", "SELL", -3, False),
+        ("STP", "BUY", 3, False),
+        ("STP", "SELL", 0, False),
+        ("STP", "BUY", 0, False),
+        ("LMT", "SELL", 3, False),
+    ],
+)
+def test_a_stop_that_reduced_a_position_protected_it(
+    order_type: str, action: str, position: int, protective: bool
+) -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, action, 3, order_type=order_type)])
+    evidence.orders_listed([])
+    assert evidence.cancelled({KEY: D(position)})[0].protective is protective
+
+
+def test_a_stop_in_another_contract_protects_nothing() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(stock(), "SELL", 3, order_type="STP")])
+    evidence.orders_listed([])
+    assert not evidence.cancelled({KEY: D(3)})[0].protective

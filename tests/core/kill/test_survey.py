@@ -1,0 +1,166 @@
+"""One look at the login: orders, then positions, then executions, each whole; no answer to an older question counts."""
+
+from __future__ import annotations
+
+from core.kill.builders import ES, MS, execution, held, order
+from engine.core.kill.commands import ReadExecutions, ReadOrders, ReadPositions
+from engine.core.kill.survey import Surveyor
+
+PATIENCE_NS = 1000 * MS
+ORDERS = (order(ES, "BUY", 1),)
+POSITIONS = (held(ES, 2),)
+EXECUTIONS = (execution(ES, 2),)
+
+
+def begun(*, all_at_once: bool = True) -> Surveyor:
+    surveyor = Surveyor(PATIENCE_NS)
+    surveyor.begin(0, all_at_once=all_at_once)
+    return surveyor
+
+
+def answered(surveyor: Surveyor, first_id: int = 1) -> Surveyor:
+    surveyor.heard_orders(first_id, ORDERS)
+    surveyor.heard_positions(first_id + 1, POSITIONS, 10)
+    surveyor.heard_executions(first_id + 2, EXECUTIONS)
+    return surveyor
+
+
+def test_the_first_survey_asks_for_everything_at_once_in_order() -> None:
+    assert Surveyor(PATIENCE_NS).begin(0, all_at_once=True) == [ReadOrders(1), ReadPositions(2), ReadExecutions(3)]
+
+
+def test_later_ones_ask_for_positions_only_when_the_orders_are_known() -> None:
+    surveyor = Surveyor(PATIENCE_NS)
+    assert surveyor.begin(0, all_at_once=False) == [ReadOrders(1)]
+    assert surveyor.heard_orders(1, ORDERS) == [ReadPositions(2), ReadExecutions(3)]
+
+
+def test_the_same_orders_again_ask_for_nothing_more() -> None:
+    surveyor = begun(all_at_once=False)
+    surveyor.heard_orders(1, ORDERS)
+    assert surveyor.heard_orders(1, ORDERS) == []
+
+
+def test_a_survey_is_whole_or_not_at_all_and_given_once() -> None:
+    surveyor = begun()
+    assert surveyor.result(0) is None
+    surveyor.heard_orders(1, ORDERS)
+    assert surveyor.result(0) is None
+    surveyor.heard_positions(2, POSITIONS, 10)
+    assert surveyor.result(10) is None
+    surveyor.heard_executions(3, EXECUTIONS)
+    survey = surveyor.result(10)
+    assert survey is not None
+    assert (survey.serial, survey.begun_ns) == (1, 0)
+    assert (survey.orders, survey.positions, survey.executions) == (ORDERS, POSITIONS, EXECUTIONS)
+    assert surveyor.result(10) is None
+    assert not surveyor.active
+
+
+def test_orders_alone_are_not_enough_however_long() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_executions(3, EXECUTIONS)
+    assert surveyor.result(10 * PATIENCE_NS) is None
+
+
+def test_executions_that_stay_away_are_unknown_not_none() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 10)
+    assert surveyor.result(10 + PATIENCE_NS - 1) is None
+    survey = surveyor.result(10 + PATIENCE_NS)
+    assert survey is not None and survey.executions is None
+    assert "executions" in surveyor.failures
+
+
+def test_executions_that_fail_are_not_waited_for() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 10)
+    assert not surveyor.failed(3, "refused")
+    survey = surveyor.result(10)
+    assert survey is not None and survey.executions is None
+
+
+def test_once_executions_have_stayed_away_they_are_waited_for_less() -> None:
+    surveyor = begun()
+    surveyor.failed(3, "no answer")
+    answered(surveyor)
+    surveyor.failures["executions"] = "no answer"
+    surveyor.result(10)
+    surveyor.begin(0, all_at_once=True)
+    surveyor.heard_orders(4, ORDERS)
+    surveyor.heard_positions(5, POSITIONS, 0)
+    assert surveyor.result(PATIENCE_NS // 5 - 1) is None
+    assert surveyor.result(PATIENCE_NS // 5) is not None
+
+
+def test_executions_that_only_come_late_get_their_time_again() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 0)
+    assert surveyor.result(PATIENCE_NS) is not None
+    surveyor.heard_executions(3, EXECUTIONS)  # too late for this survey
+    surveyor.begin(0, all_at_once=True)
+    surveyor.heard_orders(4, ORDERS)
+    surveyor.heard_positions(5, POSITIONS, 0)
+    assert surveyor.result(PATIENCE_NS // 5) is None
+
+
+def test_answers_to_an_older_survey_do_not_count() -> None:
+    surveyor = begun()
+    surveyor.begin(5, all_at_once=True)
+    answered(surveyor, first_id=1)
+    assert surveyor.result(10 * PATIENCE_NS) is None
+    answered(surveyor, first_id=4)
+    survey = surveyor.result(10)
+    assert survey is not None and survey.serial == 2
+
+
+def test_a_failed_read_of_an_older_survey_does_not_end_this_one() -> None:
+    surveyor = begun()
+    surveyor.begin(5, all_at_once=True)
+    assert not surveyor.failed(1, "no answer")
+    assert surveyor.active
+
+
+def test_without_orders_or_positions_there_is_no_survey() -> None:
+    for read_id, what in ((1, "open orders"), (2, "positions")):
+        surveyor = begun()
+        assert surveyor.failed(read_id, "no answer within 3 s")
+        assert surveyor.failures == {what: "no answer within 3 s"}
+        assert not surveyor.active
+        answered(surveyor)
+        assert surveyor.result(0) is None
+
+
+def test_a_read_that_works_again_clears_its_failure() -> None:
+    surveyor = begun()
+    surveyor.failed(1, "no answer")
+    surveyor.begin(0, all_at_once=True)
+    surveyor.failed(5, "no answer")
+    surveyor.begin(0, all_at_once=True)
+    assert set(surveyor.failures) == {"open orders", "positions"}
+    answered(surveyor, first_id=7)
+    assert surveyor.failures == {}
+
+
+def test_an_abandoned_survey_has_no_result() -> None:
+    surveyor = answered(begun())
+    surveyor.abandon()
+    assert surveyor.result(0) is None
+    assert not surveyor.failed(1, "no answer")
+
+
+def test_no_read_has_the_id_of_another() -> None:
+    surveyor = begun()
+    taken = surveyor.take_read_id()
+    again = surveyor.begin(0, all_at_once=True)
+    assert len({1, 2, 3, taken, *(command.read_id for command in again)}) == 7
+
+
+def test_a_question_not_asked_yet_cannot_fail() -> None:
+    surveyor = begun(all_at_once=False)
+    assert not surveyor.failed(0, "?")
+    assert surveyor.active and surveyor.failures == {}
