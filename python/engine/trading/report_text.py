@@ -85,7 +85,7 @@ def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (),
         if login.outcome is not LoginOutcome.UNREACHABLE and _located(login):
             lines += ["", *_done(login, colour=colour)]
     if notes:
-        lines += ["", *(line for note in notes for line in _wrap(_clean(note), "", "  "))]
+        lines += ["", *(line for note in notes for part in note.splitlines() for line in _wrap(_clean(part), "", "  "))]
     lines += ["", *_wrap(f"kill {report.kill_id}, {report.started_at}, reason: {_clean(report.reason)}", "", "  ")]
     return "\n".join(lines)
 
