@@ -276,6 +276,14 @@ def test_a_feed_that_catches_up_with_exactly_the_recent_trades_is_believed_at_on
     assert Book(-2, first=5, recent=True).read(3, 0.1).can_close == 3
 
 
+def test_a_feed_that_may_miss_our_own_fills_has_not_caught_up() -> None:
+    """7 were bought, seen and believed before executions could be read; we sold them; a late feed still shows 7."""
+    book = Book(listed=False, first=7).read(7, 1)
+    book.filled(-7)
+    book.executions((execution(ES, 7),))
+    assert book.read(7, 2).can_close == 0
+
+
 def test_trades_that_are_not_recent_delay_nothing() -> None:
     assert Book(-5, first=5, recent=False).can_close == 5
 

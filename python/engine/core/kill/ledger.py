@@ -197,7 +197,9 @@ class Ledger:
     def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> bool:
         """The first read missed what was traded just before it, and now exactly that has come to show."""
         missed = self._recent.get(key, NOTHING).net
-        return not account.settled and missed != ZERO and account.position == expected + missed
+        if account.settled or missed == ZERO or self._own.get(key, ZERO) != account.base_own:
+            return False  # with fills of our own since, the same read may be one that misses them
+        return account.position == expected + missed
 
     def _patience_ns(self, key: Key, account: _Account) -> int | None:
         """How long a position that executions do not explain must stand; None: it is never believed."""
