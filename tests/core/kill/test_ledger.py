@@ -310,6 +310,27 @@ def test_the_first_executions_may_hold_trades_that_an_earlier_read_missed() -> N
     assert book.read(5, 2).can_close == 0
 
 
+def test_executions_that_become_known_later_may_be_contained_in_what_was_believed() -> None:
+    """7 were bought unseen, shown and believed; we sold them. When the 7 come to be listed they are not there twice."""
+    book = Book(first=0)
+    book.positions((held(ES, 7),), 1 * SECOND)
+    book.positions((held(ES, 7),), 3 * SECOND)
+    book.positions((held(ES, 7),), 5 * SECOND)
+    assert book.can_close == 7
+    book.filled(-7)
+    assert book.traded(7).read(7, 6).can_close == 0
+    assert book.read(0, 7).read(0, 8).all_zero()
+
+
+def test_executions_seen_in_time_are_counted_from_then_on() -> None:
+    book = Book(first=5)
+    book.positions((held(ES, 5),), SECOND)  # without executions
+    book.executions(())
+    book.positions((held(ES, 5),), 2 * SECOND)
+    assert book.can_close == 5
+    assert book.traded(-2).read(5, 3).can_close == 3
+
+
 def test_unsettled_reads_must_stand_for_the_patience_asked_for() -> None:
     book = Book(first=5)
     book.unsettle(KEY, 3 * SECOND)

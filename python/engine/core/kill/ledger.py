@@ -64,6 +64,7 @@ class _Account:
     base_own: Decimal = ZERO
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
+    blind: bool = False  # believed while executions were unknown: the next ones may be contained in it
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
 
@@ -90,7 +91,7 @@ class Ledger:
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
     _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders
     _read: bool = False
-    _executions_known: bool = False
+    _executions_known: bool = False  # since the last read of positions
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -119,7 +120,18 @@ class Ledger:
                 if key in self._recent:  # read before the first list of executions: it may miss them
                     self.unsettle(key, self._recent_patience_ns(key, account.position))
         self._sum_up()
+        for key, account in self._accounts.items():
+            if account.blind:
+                self._see(key, account)
         self._executions_known = True
+
+    def _see(self, key: Key, account: _Account) -> None:
+        """Executions are known again. Those that are new may be older than the position that was believed."""
+        account.blind = False
+        new = self._since.get(key, NOTHING)
+        if new != account.base_foreign:
+            account.base_foreign = new
+            self.unsettle(key, self.settle_ns)
 
     def _note_recent(self, key: Key, execution: ExecutionFact) -> None:
         bought, sold = self._recent.get(key, NOTHING)
@@ -156,6 +168,7 @@ class Ledger:
             if account.first_seen == ZERO and key in seen:
                 account.contract, account.first_seen = seen[key].contract, quantity
             self._judge(key, account, quantity, now_ns)
+        self._executions_known = False
 
     def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
         """What the first complete list did not name was at zero then."""
@@ -217,6 +230,7 @@ class Ledger:
         account.base = account.position
         account.base_foreign = self._since.get(key, NOTHING)
         account.base_own = self._own.get(key, ZERO)
+        account.blind = not self._executions_known
         account.settled = True
         account.doubted_since_ns = None
 
