@@ -119,7 +119,8 @@ def test_a_refused_size_is_halved_and_costs_no_try_while_it_shrinks() -> None:
 
 
 def test_a_contract_that_is_not_found_is_asked_for_alone() -> None:
-    assert taught(Remedy.REROUTE, ResidueReason.UNRESOLVED).alone
+    lessons = taught(Remedy.REROUTE, ResidueReason.UNRESOLVED)
+    assert lessons.alone and lessons.ask_alone
 
 
 def test_a_closed_market_is_final_for_what_has_no_extended_hours() -> None:

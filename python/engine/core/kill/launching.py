@@ -126,7 +126,8 @@ def _details_first(item: Item, moment: Moment) -> list[Command] | None:
     Without an exchange there is no order: that answer is awaited, but where the exchange is common knowledge not
     for long. A stock's hours only choose its order type: they are worth a short wait.
     """
-    if item.lessons.alone and item.details_asked_ns is None:
+    if item.lessons.ask_alone:
+        item.lessons.ask_alone = False
         item.details_asked_ns = moment.now_ns
         return [Resolve(item.contract)]
     if not moment.details_pending:
@@ -146,8 +147,7 @@ def _ask_details_again(item: Item, now_ns: int) -> list[Command]:
     item.lessons.tries += 1
     if item.lessons.tries >= DETAILS_TRIES_MAX:
         return _leave(item, ResidueReason.UNRESOLVED, "the broker does not say where this contract trades")
-    item.lessons.alone = True
-    item.details_asked_ns = None
+    item.lessons.alone = item.lessons.ask_alone = True
     item.lessons.wait(now_ns, item.settings.retry_first_ns)
     return []
 

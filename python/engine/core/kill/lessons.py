@@ -35,7 +35,8 @@ class Lessons:
     coarser: int = 0  # price grids that were refused
     size_max: Decimal | None = None
     whole: bool = False  # fractions were refused
-    alone: bool = False  # the group's contract details did not serve
+    alone: bool = False  # the group's contract details did not serve …
+    ask_alone: bool = False  # … and this contract's own are still to be asked for
 
     def objection(self, reaction: Reaction, code: int, text: str) -> None:
         self.reason = reaction.reason
@@ -67,7 +68,7 @@ class Lessons:
                 self.given_up = self.given_up or place.quantity % 1 == 0  # whole units were sent already
                 self.whole = True
             case Remedy.REROUTE:
-                self.alone = True
+                self.alone = self.ask_alone = True
             case Remedy.GIVE_UP:
                 self.given_up = self.given_up or self.reason not in MAY_PASS
             case _:

@@ -1,0 +1,318 @@
+"""A new closing order: when it may go, what has to be known first, and what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.kill.builders import (
+    ES,
+    AskQuote,
+    D,
+    OrderType,
+    Resolve,
+    Stage,
+    details,
+    ev,
+    future,
+    held,
+    option,
+    quote,
+    stock,
+)
+from engine.core.contracts import Contract
+from engine.core.facts import QuoteKind
+from engine.core.kill.report import ResidueReason
+from engine.core.kill.settings import MS, SECOND
+
+CASH = Contract(con_id=31, symbol="EUR", sec_type="CASH", currency="USD")
+
+
+def extended(contract: Contract) -> ev.Resolved:
+    """Open, but outside regular hours, at the time of the stage (1 January 1970)."""
+    hours = {"trading_hours": "19700101:0000-19700101:2400", "liquid_hours": "19700101:CLOSED", "time_zone_id": "UTC"}
+    return ev.Resolved(contract.con_id, details(contract, "ARCA", **hours))
+
+
+def test_a_long_is_sold_and_a_short_is_bought_back() -> None:
+    stage = Stage(held(option(11), 3), held(option(12, "QQQ"), -2)).begin()
+    stage.acknowledge(stage.place)
+    stage.run(1)
+    assert {(p.contract.con_id, p.action, p.quantity) for p in stage.placed} == {(11, "SELL", 3), (12, "BUY", 2)}
+
+
+def test_the_order_names_account_contract_exchange_and_its_kill() -> None:
+    place = Stage(held(ES, 3, "DU7")).begin(details_for=(ES,)).place
+    assert (place.account, place.contract.con_id, place.contract.exchange) == ("DU7", ES.con_id, "CME")
+    assert (place.order_type, place.limit_price, place.tif) == (OrderType.MARKET, None, "DAY")
+    assert (place.key, place.order_ref) == (1, "QEKILL-k-1")
+
+
+def test_the_order_repeats_what_the_broker_said_of_the_contract_and_no_more() -> None:
+    spelled = Contract(
+        con_id=5,
+        symbol="SPY",
+        sec_type="OPT",
+        last_trade_date="20261218",
+        strike=D(500),
+        right="C",
+        multiplier="100",
+        exchange="CBOE",
+        primary_exchange="CBOE",
+        currency="USD",
+        local_symbol="SPY   261218C00500000",
+        trading_class="SPY",
+        description="noise",
+    )
+    sent = Stage(held(spelled, 1)).begin().place.contract
+    assert (sent.exchange, sent.primary_exchange, sent.description) == ("SMART", "", "")
+    for name in ("con_id", "symbol", "sec_type", "last_trade_date", "strike", "right", "multiplier", "currency"):
+        assert getattr(sent, name) == getattr(spelled, name)
+    assert (sent.local_symbol, sent.trading_class) == (spelled.local_symbol, spelled.trading_class)
+
+
+# exchange -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_future_waits_for_the_broker_to_say_where_it_trades() -> None:
+    stage = Stage(held(ES, 3)).begin()
+    assert stage.all(Resolve) == [Resolve(ES)] and stage.placed == []
+    stage.tell(ev.Resolved(ES.con_id, details(ES, "CME")))
+    assert stage.place.contract.exchange == "CME"
+
+
+def test_where_the_exchange_is_common_knowledge_it_does_not_wait_long() -> None:
+    stage = Stage(held(ES, 3), exchange_patience_ns=2 * SECOND).begin()
+    stage.run(1900)
+    assert stage.placed == []
+    stage.run(200)
+    assert stage.place.contract.exchange == "CME"
+
+
+def test_a_future_nobody_knows_is_awaited_as_long_as_the_driver_allows() -> None:
+    stage = Stage(held(future(symbol="XYZ"), 3)).begin()
+    stage.run(20_000)
+    assert stage.placed == [] and not stage.finished
+
+
+def test_a_future_the_broker_does_not_know_is_asked_for_alone_and_then_left_to_a_person() -> None:
+    unknown = future(symbol="XYZ")
+    stage = Stage(held(unknown, 3)).begin()
+    for _ in range(3):
+        stage.tell(ev.Unresolved(unknown.con_id, "no security definition"))
+        stage.run(1000)
+    assert len(stage.all(Resolve)) == 3
+    assert stage.reasons == [ResidueReason.UNRESOLVED] and stage.finished
+
+
+def test_an_answer_at_the_second_asking_is_in_time() -> None:
+    unknown = future(symbol="XYZ")
+    stage = Stage(held(unknown, 3)).begin()
+    stage.tell(ev.Unresolved(unknown.con_id, "no answer"))
+    stage.run(1000)
+    stage.tell(ev.Resolved(unknown.con_id, details(unknown, "EUREX")))
+    stage.run(100)
+    assert stage.place.contract.exchange == "EUREX"
+
+
+def test_contracts_of_one_product_are_looked_up_once() -> None:
+    stage = Stage(held(future(1), 1), held(future(2), 2), held(future(3, "NQ"), 3)).begin()
+    assert [r.contract.con_id for r in stage.all(Resolve)] == [1, 3]
+    stage.tell(ev.Resolved(1, details(future(1), "CME")), ev.Resolved(3, details(future(3, "NQ"), "CME")))
+    stage.acknowledge(stage.place)
+    assert len(stage.placed) == 3
+
+
+def test_a_refused_route_asks_for_the_contract_alone_and_uses_the_listing_exchange() -> None:
+    stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
+    assert stage.place.contract.exchange == "SMART"
+    stage.reject(stage.place, 200, "No security definition has been found")
+    stage.run(1000)
+    assert len(stage.all(Resolve)) == 2
+    stage.tell(ev.Resolved(21, details(stock(), "ARCA")))
+    stage.run(100)
+    assert stage.place.contract.exchange == "ARCA"
+
+
+def test_a_refused_route_without_a_named_exchange_tries_smart_again() -> None:
+    stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
+    stage.reject(stage.place, 200, "No security definition has been found")
+    stage.run(1000)
+    stage.tell(ev.Unresolved(21, "no answer"))
+    stage.run(100)
+    assert [p.contract.exchange for p in stage.placed] == ["SMART", "SMART"]
+
+
+@pytest.mark.parametrize("position", [held(Contract(con_id=0, symbol="?", sec_type="OPT"), 1), held(option(), 1, "")])
+def test_without_account_or_contract_id_there_is_no_order(position: object) -> None:
+    stage = Stage(position).begin()  # type: ignore[arg-type]
+    stage.run(1000)
+    assert stage.placed == [] and stage.reasons == [ResidueReason.UNRESOLVED]
+
+
+# quantity -------------------------------------------------------------------------------------------------------------
+
+
+def test_whole_shares_are_closed_and_the_fraction_is_left_to_a_person() -> None:
+    stage = Stage(held(stock(), "7.5")).begin(details_for=(stock(),))
+    assert stage.place.quantity == 7
+    stage.fill(stage.place)
+    stage.run(1000)
+    assert stage.finished and [(r.quantity, r.reason) for r in stage.residue] == [(D("0.5"), ResidueReason.FRACTIONAL)]
+    assert len(stage.placed) == 1
+
+
+def test_a_currency_is_closed_to_the_last_cent() -> None:
+    assert Stage(held(CASH, "-1234.56")).begin().place.quantity == D("1234.56")
+
+
+def test_a_fraction_the_broker_refuses_is_cut_off() -> None:
+    stage = Stage(held(CASH, "2.5")).begin()
+    stage.reject(stage.place, 388, "Order size does not conform")
+    stage.run(1000)
+    assert stage.place.quantity == 2
+
+
+def test_a_size_the_broker_refuses_is_halved_and_the_rest_follows() -> None:
+    stage = Stage(held(option(), 9)).begin()
+    stage.reject(stage.place, 383, "size exceeds the precautionary limit")
+    stage.run(1000)
+    assert stage.place.quantity == 5
+    stage.fill(stage.place)
+    stage.run(1000)
+    assert stage.place.quantity == 4
+
+
+# session and price ----------------------------------------------------------------------------------------------------
+
+
+def test_a_stock_waits_a_moment_for_its_hours_and_then_goes_without() -> None:
+    stage = Stage(held(stock(), 3), resolve_patience_ns=500 * MS).begin()
+    assert stage.placed == []
+    stage.run(450)
+    assert stage.placed == []
+    stage.run(100)
+    assert stage.place.order_type is OrderType.MARKET
+
+
+def test_a_stock_outside_regular_hours_is_priced_from_a_fresh_quote() -> None:
+    stage = Stage(held(stock(), 3)).begin()
+    stage.tell(extended(stock()))
+    assert stage.placed == [] and len(stage.all(AskQuote)) == 1
+    assert stage.all(AskQuote)[0].contract.exchange == "SMART"
+    stage.run(200)
+    assert len(stage.all(AskQuote)) == 1  # asked once, and waited for
+    stage.tell(ev.Quoted(21, quote("100", "101")))
+    assert (stage.place.order_type, stage.place.limit_price, stage.place.outside_rth) == (
+        OrderType.LIMIT,
+        D("99.5"),
+        True,
+    )
+
+
+def test_outside_regular_hours_without_a_live_quote_a_market_order_and_it_says_so() -> None:
+    stage = Stage(held(stock(), 3)).begin()
+    stage.tell(extended(stock()), ev.Quoted(21, quote(kind=QuoteKind.DELAYED)))
+    assert stage.place.order_type is OrderType.MARKET
+    assert "no live quote" in next(e.text for e in stage.report.timeline if e.kind == "close_sent")
+
+
+def test_a_refused_market_order_is_followed_by_a_limit_and_each_refusal_goes_further() -> None:
+    stage = Stage(held(option(), 3)).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    assert (stage.place.order_type, stage.place.limit_price) == (OrderType.LIMIT, D("99.5"))
+    stage.reject(stage.place, 202, "too far through the market")
+    stage.run(1500)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D("99")
+
+
+def test_a_limit_needs_a_quote_that_is_newer_than_the_refusal() -> None:
+    stage = Stage(held(option(), 3)).begin()
+    stage.tell(ev.Quoted(11, quote()))
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    assert len(stage.placed) == 1 and len(stage.all(AskQuote)) == 1
+
+
+def test_a_price_off_the_grid_is_put_on_a_coarser_one() -> None:
+    stage = Stage(held(option(), 3)).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote("100.03", "101")))
+    assert stage.place.limit_price == D("99.52")
+    stage.reject(stage.place, 110, "The price does not conform to the minimum price variation")
+    stage.run(1500)
+    stage.tell(ev.Quoted(11, quote("100.03", "101")))
+    assert stage.place.limit_price == D("99.50")
+
+
+@pytest.mark.parametrize(("quantity", "words"), [(3, "no bid"), (-3, "no offer")])
+def test_what_nobody_buys_is_left_to_a_person_after_two_live_quotes(quantity: int, words: str) -> None:
+    stage = Stage(held(option(), quantity), reprice_ns=2 * SECOND).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    empty = quote(bid=None) if quantity > 0 else quote(ask=None)
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, empty))
+    stage.run(1900)
+    assert not stage.finished and len(stage.all(AskQuote)) == 1
+    stage.run(200)
+    stage.tell(ev.Quoted(11, empty))
+    stage.run(100)
+    assert stage.finished and stage.reasons == [ResidueReason.NO_BID]
+    assert stage.residue[0].detail == words and len(stage.placed) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [ev.NoQuote(11, "354: not subscribed"), ev.Quoted(11, quote(kind=QuoteKind.DELAYED))]
+)
+def test_without_a_live_quote_there_is_no_limit_and_it_is_left_to_a_person(answer: ev.Event) -> None:
+    stage = Stage(held(option(), 3)).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    for _ in range(2):
+        stage.run(2100)
+        stage.tell(answer)
+    stage.run(100)
+    assert stage.finished and stage.reasons == [ResidueReason.NO_QUOTE] and len(stage.placed) == 1
+    assert stage.residue[0].detail  # in the broker's words where there are any
+
+
+def test_one_failed_look_at_the_market_is_not_the_end() -> None:
+    stage = Stage(held(option(), 3)).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    stage.tell(ev.NoQuote(11, "the connection was lost"))
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D("99.5")
+
+
+def test_a_closed_market_without_a_quote_is_reported_as_closed() -> None:
+    stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
+    stage.reject(stage.place, 201, "The exchange is closed")
+    for _ in range(2):
+        stage.run(2100)
+        stage.tell(ev.NoQuote(21, "none"))
+    stage.run(100)
+    assert stage.reasons == [ResidueReason.MARKET_CLOSED]
+
+
+# when -----------------------------------------------------------------------------------------------------------------
+
+
+def test_after_a_refusal_it_waits_before_it_tries_again() -> None:
+    stage = Stage(held(option(), 3), retry_first_ns=500 * MS).begin()
+    stage.reject(stage.place, 201, "margin")
+    stage.run(400)
+    assert len(stage.placed) == 1
+    stage.run(300)
+    assert len(stage.placed) == 2 and stage.place.key == 2
+
+
+def test_it_sizes_from_a_look_that_began_after_the_last_order_had_ended() -> None:
+    stage = Stage(held(option(), 3), retry_first_ns=0).begin()
+    stage.answers = False
+    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 0))
+    stage.run(400)
+    assert len(stage.placed) == 1
