@@ -13,7 +13,7 @@ import msgspec
 
 from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
 from engine.core.kill import events as ev
-from engine.core.kill.attempt import Attempt, State
+from engine.core.kill.attempt import Attempt, Doubt, State
 from engine.core.kill.commands import CancelClose, Command, Place, Resolve
 from engine.core.kill.item import Item, Moment
 from engine.core.kill.launching import launch
@@ -64,8 +64,8 @@ class Closing:
     # what was heard -------------------------------------------------------------------------------------------------
 
     def heard(self, event: ev.Event, now_ns: int, serial: int) -> bool:
-        """An event about one of our closing orders, living or ended. True when it changes what is to be looked at:
-        the order is over, or something filled that was thought to be over."""
+        """An event about one of our closing orders, living or ended. True when there is something to look at: the
+        order is over, or suspect, or something filled that was thought to be over."""
         match event:
             case ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key) if key in self.orders:
                 pass
@@ -74,7 +74,7 @@ class Closing:
             case _:
                 return False
         item, attempt = self.orders[key]
-        was_live = attempt.live
+        was_live, doubt_before = attempt.live, _doubt(attempt)
         match event:
             case ev.CloseStatus(_, status, filled, perm_id):
                 attempt.status(status, filled, perm_id, serial)
@@ -86,7 +86,8 @@ class Closing:
                 attempt.not_sent(serial, self._surface_ns(now_ns))
             case _:
                 attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
-        return self._account_for(item, attempt, now_ns, serial, was_live=was_live)
+        news = self._account_for(item, attempt, now_ns, serial, was_live=was_live)
+        return news or _doubt(attempt) not in (None, doubt_before)
 
     def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
         self.ledger.own_execution(execution.identity)
@@ -301,6 +302,10 @@ class Closing:
         taken = sum((order.remaining for order in resting if order.buys == (closable < ZERO)), ZERO)
         free = max(abs(closable) - taken, ZERO)
         return (free if closable > ZERO else -free), False
+
+
+def _doubt(attempt: Attempt) -> Doubt | None:
+    return attempt.doubt if attempt.state is State.SUSPECT else None
 
 
 def touches(order: WorkingOrder, con_id: int, symbol: str) -> bool:

@@ -1,0 +1,284 @@
+"""Looking after a living order: silence, doubt, waiting, an unfilled limit. Never a second order beside it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from core.kill.builders import ES, AskQuote, D, OrderType, Stage, ev, held, option, quote, stock
+from engine.core.facts import QuoteKind
+from engine.core.kill.report import LoginOutcome, ResidueReason
+from engine.core.kill.settings import SECOND
+
+CALL = option(11)
+
+
+def stage_with(quantity: int = 3, **settings: int) -> Stage:
+    return Stage(held(CALL, quantity), **settings).begin()
+
+
+def limited(quantity: int = 3, **settings: int) -> Stage:
+    """A limit order is working, and the broker lists it."""
+    stage = stage_with(quantity, **settings)
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    return stage
+
+
+# silence --------------------------------------------------------------------------------------------------------------
+
+
+def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.run(2990)
+    assert stage.withdrawn == []
+    stage.run(100)
+    assert stage.withdrawn == [1] and "close_silent" in stage.said
+    assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
+    assert "dialog" in stage.residue[0].detail
+
+
+def test_any_word_ends_the_silence() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4000)
+    assert stage.withdrawn == []
+
+
+def test_a_silent_order_is_sent_again_under_its_own_id_never_under_another() -> None:
+    stage = stage_with()
+    stage.run(20_000)
+    assert len(stage.placed) > 1 and {place.key for place in stage.placed} == {1}
+    assert "close_repeated" in stage.said
+
+
+def test_it_is_sent_again_ever_more_patiently() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    times = []
+    for _ in range(1000):
+        begun = len(stage.placed)
+        stage.run(100)
+        times += [stage.now_ns // SECOND] * (len(stage.placed) - begun)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps == sorted(gaps) and gaps[0] >= 6 and gaps[-1] > 2 * gaps[0]
+
+
+def test_a_silent_order_is_not_sent_again_while_the_broker_lists_it() -> None:
+    stage = stage_with()
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4000)
+    assert len(stage.placed) == 1
+
+
+def test_a_silent_order_is_not_sent_again_when_the_position_says_it_may_have_filled() -> None:
+    stage = stage_with(3)
+    stage.run(3100)
+    stage.positions = [held(CALL, 1)]
+    stage.run(15_000)
+    assert len(stage.placed) == 1
+
+
+def test_a_silent_order_keeps_the_login_from_being_flat() -> None:
+    """It may lie in front of a dialog, and open a new position when somebody clicks."""
+    stage = stage_with(deadline_ns=30 * SECOND)
+    stage.positions = []
+    stage.run(30_000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+
+
+def test_an_order_that_tws_does_not_know_is_sent_again_at_once_under_its_own_id() -> None:
+    stage = stage_with()
+    stage.run(3100)
+    stage.reject(stage.place, 10147, "OrderId 1 that needs to be cancelled is not found")
+    stage.run(300)
+    assert [place.key for place in stage.placed] == [1, 1]
+
+
+def test_an_order_that_tws_does_not_know_and_nobody_needs_is_over_after_a_while() -> None:
+    stage = stage_with()
+    stage.run(3050)
+    stage.positions = []
+    stage.reject(stage.place, 10147, "not found")
+    stage.run(3000)
+    assert not stage.finished
+    stage.run(8000)
+    assert stage.report.flat and len(stage.placed) == 1
+
+
+def test_without_the_right_to_send_nothing_is_tended() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.tell(ev.BrokerLink(False, 1100))
+    begun = len(stage.withdrawn)
+    stage.run(10_000)
+    assert len(stage.placed) == 1 and len(stage.withdrawn) == begun
+
+
+# unfilled -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_market_order_that_does_not_fill_is_looked_into() -> None:
+    stage = stage_with(market_patience_ns=5 * SECOND)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4900)
+    assert stage.all(AskQuote) == []
+    stage.run(200)
+    assert len(stage.all(AskQuote)) == 1
+    assert stage.reasons[0] is ResidueReason.CLOSE_WORKING
+
+
+def test_a_market_order_that_somebody_will_take_is_left_alone() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    for _ in range(10):
+        stage.run(2500)
+        stage.tell(ev.Quoted(11, quote()))
+    assert len(stage.placed) == 1 and stage.withdrawn == []
+
+
+def test_a_market_order_that_nobody_takes_is_withdrawn_and_left_to_a_person() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(5100)
+    for _ in range(2):
+        stage.tell(ev.Quoted(11, quote(bid=None)))
+        stage.run(2100)
+    assert stage.withdrawn == [1]
+    stage.orders = []
+    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
+    stage.run(200)
+    assert stage.finished and stage.reasons == [ResidueReason.NO_BID]
+
+
+def test_an_unfilled_limit_follows_the_market_as_the_same_order() -> None:
+    stage = limited(reprice_ns=2 * SECOND)
+    assert stage.place.limit_price == D("99.5")
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote("98", "99")))
+    stage.run(100)
+    assert [(p.key, p.limit_price) for p in stage.placed[1:]] == [(2, D("99.5")), (2, D("97.02"))]
+    assert "close_repriced" in stage.said
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote("98", "99")))
+    stage.run(100)
+    assert stage.place.limit_price == D("96.04")  # and further
+
+
+def test_nothing_but_the_price_changes() -> None:
+    stage = limited()
+    before = stage.place
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote("98", "99")))
+    after = stage.place
+    for name in ("key", "account", "contract", "action", "quantity", "order_type", "outside_rth", "tif", "order_ref"):
+        assert getattr(after, name) == getattr(before, name)
+
+
+@pytest.mark.parametrize("answer", [ev.NoQuote(11, "none"), ev.Quoted(11, quote(kind=QuoteKind.DELAYED))])
+def test_without_a_live_quote_a_limit_stays_as_it_is(answer: ev.Event) -> None:
+    stage = limited()
+    for _ in range(5):
+        stage.run(2100)
+        stage.tell(answer)
+    assert len(stage.placed) == 2 and stage.withdrawn == []
+
+
+def test_a_limit_is_not_sent_again_at_the_same_price() -> None:
+    stage = limited()
+    for _ in range(40):
+        stage.run(2100)
+        stage.tell(ev.Quoted(11, quote()))
+    prices = [p.limit_price for p in stage.placed[1:]]
+    assert len(prices) == len(set(prices)) == 5
+
+
+def test_a_limit_that_nobody_takes_is_withdrawn_and_left_to_a_person() -> None:
+    stage = limited()
+    for _ in range(3):
+        stage.run(2100)
+        stage.tell(ev.Quoted(11, quote(bid=None)))
+    assert stage.withdrawn == [2] and stage.reasons[0] is ResidueReason.NO_BID
+
+
+# queued and held ------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_waits_for_the_next_session_is_withdrawn() -> None:
+    stage = stage_with()
+    stage.reject(stage.place, 399, "Your order will not be placed at the exchange until 09:30")
+    assert stage.withdrawn == [1]
+    stage.reject(stage.place, 202, "Order Canceled - reason:")
+    stage.run(200)
+    assert stage.finished and stage.reasons == [ResidueReason.MARKET_CLOSED] and len(stage.placed) == 1
+
+
+def test_a_queued_order_of_a_stock_is_followed_by_a_limit_outside_regular_hours() -> None:
+    stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
+    stage.reject(stage.place, 399, "will not be placed at the exchange until 09:30")
+    stage.reject(stage.place, 202, "Order Canceled - reason:")
+    stage.run(1000)
+    stage.tell(ev.Quoted(21, quote()))
+    assert (stage.place.order_type, stage.place.outside_rth) == (OrderType.LIMIT, True)
+    stage.reject(stage.place, 399, "will not be placed at the exchange until 09:30")
+    stage.reject(stage.place, 202, "Order Canceled - reason:")
+    stage.run(2000)
+    assert stage.finished and stage.reasons == [ResidueReason.MARKET_CLOSED]
+
+
+def test_a_cancel_that_comes_to_nothing_is_repeated() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.reject(stage.place, 399, "will not be placed until 09:30")
+    stage.orders = [stage.listed(stage.place, status="PreSubmitted")]
+    stage.run(2900)
+    assert stage.withdrawn == [1]
+    stage.run(3200)
+    assert stage.withdrawn == [1, 1, 1]
+
+
+def test_an_order_held_in_the_tws_window_is_withdrawn() -> None:
+    stage = stage_with()
+    stage.tell(ev.CloseStatus(1, "Inactive", D(0), 901))
+    stage.orders = [stage.listed(stage.place, status="Inactive")]
+    stage.run(500)
+    assert stage.withdrawn == [1] and len(stage.placed) == 1
+
+
+def test_an_inactive_order_that_is_not_listed_was_refused_and_is_tried_again() -> None:
+    stage = stage_with()
+    stage.tell(ev.CloseStatus(1, "Inactive", D(0), 901))
+    stage.run(1000)
+    assert [p.key for p in stage.placed] == [1, 2]
+
+
+# adrift ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_adrift_is_not_repriced_but_taken_by_the_global_cancel() -> None:
+    """Its connection is gone: neither a change nor a cancel of its own can reach it."""
+    stage = limited()
+    stage.tell(ev.CloseOrphaned(2))
+    cancels = stage.cancels
+    stage.run(8000)
+    assert len(stage.placed) == 2 and stage.cancels > cancels
+    stage.orders = []
+    stage.run(2000)
+    stage.run(11_000)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.key == 3
+
+
+def test_an_orphan_gets_time_to_surface_before_another_order_is_sent() -> None:
+    stage = Stage(held(ES, 3), settle_ns=SECOND).begin(details_for=(ES,))
+    stage.tell(ev.CloseOrphaned(1))
+    stage.run(950)
+    assert len(stage.placed) == 1
+    stage.run(2000)
+    assert [p.key for p in stage.placed] == [1, 2]
