@@ -143,6 +143,15 @@ class Stage:
         self.now_ns = end_ns
         return self.commands[begun:]
 
+    def next_place(self, within_ms: int = 10_000) -> Place:
+        """Let time pass until another closing order goes out."""
+        already = len(self.placed)
+        for _ in range(within_ms // 10):
+            if len(self.placed) > already:
+                return self.place
+            self.run(10)
+        raise AssertionError(f"no closing order within {within_ms} ms: {self.said[-5:]}")
+
     def acknowledge(self, place: Place) -> list[Command]:
         return self.tell(ev.CloseStatus(place.key, "Submitted", D(0), 900 + place.key))
 
