@@ -234,8 +234,9 @@ class Closing:
         return commands
 
     def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene) -> list[Command]:
-        may_launch = free and scene.sized and (item.live or self._probed())
-        if not item.live and not may_launch and item.waiting_since_ns is None:
+        free = free and (item.live or self._probed())
+        may_launch = free and scene.sized
+        if scene.may_send and scene.sized and not item.live and not free and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
         moment = self._moment(item, closable, may_launch, scene)
         step = item.conclude(moment)
