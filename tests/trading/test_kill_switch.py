@@ -276,6 +276,22 @@ def test_a_login_that_is_open_when_the_last_one_is_done_is_waited_for(tmp_path: 
     stage("not-running", test)
 
 
+def test_what_opens_right_before_the_last_login_is_done_is_seen(tmp_path: Path) -> None:
+    def opened_at(at_s: float) -> None:
+        async def test(world: World, loop: VirtualLoop) -> None:
+            killing = asyncio.ensure_future(manager(loop, tmp_path / str(at_s)).kill_switch_all("EMERGENCY"))
+            await asyncio.sleep(at_s)
+            world.login("paper").trader(5).place("SPY", "BUY", 10, "MKT")
+            report = await killing
+            assert report.logins["paper"].flat
+            assert world.login("paper").is_flat()
+
+        stage("not-running", test)
+
+    for hundredths in range(475, 500, 5):
+        opened_at(hundredths / 100)
+
+
 def test_who_keeps_opening_is_reported_as_not_flat_at_the_deadline(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
         killing = asyncio.ensure_future(manager(loop, tmp_path, deadline_s=12).kill_switch_all("EMERGENCY"))

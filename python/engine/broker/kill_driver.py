@@ -109,6 +109,8 @@ class KillDriver:
         self._latest: LoginReport | None = None  # the result, as of the last look
         self._holding = False
         self._blind = ""  # why nothing can be seen now
+        self._survey_began = self._seen_at = self._loop.time()
+        self._unread: set[int] = set()  # the orders and positions of the survey under way
         self._task: asyncio.Task[None] | None = None
         self._begun = False
         self._when_over: list[Callable[[], None]] = []
@@ -138,6 +140,10 @@ class KillDriver:
     def working(self) -> bool:
         """It has something to do: no result yet, or the login is open again."""
         return not self.finished or (self.held and not self.look().flat)
+
+    def unseen_since(self, at: float) -> bool:
+        """Held, and orders and positions have not been read completely by a survey begun since then, but may yet be."""
+        return self.held and not self._blind and self._seen_at < at
 
     def waits_for(self, other: KillDriver) -> bool:
         """It may not close, because a kill does that closes an account they share."""
@@ -257,6 +263,7 @@ class KillDriver:
 
     def _carry_out(self, commands: list[cmd.Command]) -> None:
         for command in commands:
+            self._note_survey(command)
             match command:
                 case cmd.WakeAt(at_ns):
                     self._set_alarm(at_ns)
@@ -272,6 +279,13 @@ class KillDriver:
                     return
                 case _ if not self._hands.do(command):
                     raise TypeError(f"the machine asks for {command!r}, which this driver does not know")
+
+    def _note_survey(self, command: cmd.Command) -> None:
+        match command:
+            case cmd.ReadOrders(read_id):
+                self._survey_began, self._unread = self._loop.time(), {read_id}
+            case cmd.ReadPositions(read_id):
+                self._unread.add(read_id)
 
     def _now_ns(self) -> int:
         """The loop's clock, never backwards."""
@@ -309,8 +323,12 @@ class KillDriver:
                 self._blind = "" if event.up else f"TWS has lost its link to IBKR ({event.code})"
             case ev.PositionsRead():
                 self._positions = event.positions
+                self._unread.discard(event.read_id)
+                if not self._unread:
+                    self._seen_at = self._survey_began
             case ev.OrdersRead():
                 self._orders = event.orders
+                self._unread.discard(event.read_id)
 
     # --- the lock ----------------------------------------------------------------------------------
     def _try_lock(self) -> None:

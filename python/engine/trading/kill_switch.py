@@ -31,6 +31,9 @@ OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 IN_USE = "a kill is using this connection"
 ANOTHER_KILL = "watched until another kill of this login was begun, which has a report of its own"
 LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
+LOOK_SOON_S = 0.02  # when only they are waited for
+SEEN_AGE_S = 0.1  # how old a look at them may be when the last login is done …
+SEE_PATIENCE_S = 3.0  # … and how long a newer one is waited for
 MAKE_WAY_AFTER_S = 1.0  # a login that waits for another one sees by then that it is flat too, or is not the same
 
 
@@ -76,15 +79,27 @@ class _Press:
             return
         began = self._loop.time()
         logins = {name: self.drivers[name].look() for name in self.names if name in self._finished_at}
-        open_again = any(self.drivers[name].held and not report.flat for name, report in logins.items())
-        if len(logins) == len(self.names) and (not open_again or began >= self._deadline_at):
-            self._conclude(logins)
+        if len(logins) == len(self.names):
+            if began >= self._deadline_at or not (self._open_again(logins) or self._not_seen(began)):
+                self._conclude(logins)
+                return
         elif logins:
             self._make_way()
+        if logins:
             if self._timer is not None:
                 self._timer.cancel()
             took = self._loop.time() - began  # a report of a very large book is no small thing
-            self._timer = self._loop.call_later(max(LOOK_EVERY_S, 10 * took), self._look)
+            pause = LOOK_SOON_S if len(logins) == len(self.names) else LOOK_EVERY_S
+            self._timer = self._loop.call_later(max(pause, 10 * took), self._look)
+
+    def _open_again(self, logins: dict[str, LoginReport]) -> bool:
+        return any(self.drivers[name].held and not report.flat for name, report in logins.items())
+
+    def _not_seen(self, now: float) -> bool:
+        """A login that was flat first has not been looked at since the last one was done; that takes half a second."""
+        last = max(self._finished_at.values(), default=now)
+        unseen = any(driver.unseen_since(last - SEEN_AGE_S) for driver in self.drivers.values())
+        return unseen and now < last + SEE_PATIENCE_S
 
     def _make_way(self) -> None:
         """A login that is done does not keep another one, which shares an account with it, from closing the rest."""
