@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from engine.simulator import virtual
+
+
+# The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("random" if os.environ.get("QE_RANDOM") or os.environ.get("QE_WORLDS") else "repeatable")
 
 
 @pytest.fixture

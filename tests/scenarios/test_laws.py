@@ -20,7 +20,7 @@ EXAMPLES = int(os.environ.get("QE_WORLDS", "150"))  # a long run: QE_WORLDS=2000
 DEADLINE_S = 120.0
 
 law: Callable[[Callable[..., None]], Callable[..., None]] = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

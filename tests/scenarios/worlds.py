@@ -129,4 +129,6 @@ def _possible(drawn: list[f.AnyFault]) -> tuple[f.AnyFault, ...]:
     """A dead socket that comes back has lost what was said meanwhile, which TCP does not do: if that was the word that
     IBKR is linked again, nobody can know it. So these two do not meet."""
     link_lost = any(isinstance(fault, f.LinkLost) for fault in drawn)
-    return tuple(fault for fault in drawn if not (link_lost and isinstance(fault, f.HalfOpen | f.BlackHole)))
+    possible = [fault for fault in drawn if not (link_lost and isinstance(fault, f.HalfOpen | f.BlackHole))]
+    rejects = [fault for fault in possible if isinstance(fault, f.Reject)]
+    return tuple(fault for fault in possible if fault not in rejects[1:])  # six refusals in a row are a broker's no
