@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from engine.simulator import virtual
 
-
 # The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, print_blob=True)
