@@ -70,7 +70,7 @@ def orders_do_not_count(patch: Patch) -> None:
     """Flat is said of positions alone, with resting orders live."""
 
     def judge(self: Any, survey: Any, now_ns: int) -> None:
-        self._proven_flat = self._ledger.all_zero()
+        self._proof.proven = self._ledger.all_zero()
 
     patch.setattr(machine.KillMachine, "_judge", judge)
 

@@ -26,6 +26,8 @@ from engine.core.kill.commands import (
 )
 from engine.core.kill.evidence import Evidence
 from engine.core.kill.ledger import Ledger
+from engine.core.kill.proof import Proof
+from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, residue
 from engine.core.kill.settings import MS, SECOND, KillSettings
@@ -40,8 +42,6 @@ READ_ONLY_NOTE = (
     "TWS refuses orders and cancels: its API is in read-only mode. In TWS: Configure > API > Settings, "
     "untick 'Read-Only API'. This kill goes on trying."
 )
-RECONNECT_FIRST_NS = 100 * MS
-RECONNECT_MAX_NS = SECOND
 
 
 class KillMachine:
@@ -76,15 +76,7 @@ class KillMachine:
         self._surveyor = Surveyor(self.settings.executions_patience_ns)
         self._accounts: tuple[str, ...] = ()
         self._notes: list[str] = []
-        self._trouble = ""  # why it is not reachable or not to be believed, in words
-        # the connection, and TWS's own link behind it
-        self._connected = False
-        self._ever_connected = False
-        self._connect_at_ns: int | None = None
-        self._connect_tries = 0
-        self._troubled_since_ns: int | None = None  # of a login that was never reached: its patience counts from there
-        self._refused = False  # nothing listens there
-        self._link_up = True
+        self._reach = Reach()
         # the right to close
         self._may_close = False
         self._lock_busy = self._lock_was_busy = False
@@ -97,10 +89,9 @@ class KillMachine:
         self._survey_gap_ns = self.settings.survey_gap_first_ns
         self._survey: Survey | None = None  # the last complete one
         self._survey_done_ns = 0
-        self._clean_since_ns: int | None = None  # since when every survey showed nothing
         self._completed_id = 0
         # the result
-        self._proven_flat = False
+        self._proof = Proof()
         self._outcome: LoginOutcome | None = None
         self._finished_ns: int | None = None
         self._stopped = False
@@ -144,13 +135,9 @@ class KillMachine:
         """When this part of the kill ends at the latest: the work, or the watch after it."""
         return self._deadline_ns if self._finished_ns is None else self._finished_ns + self.settings.quarantine_ns
 
-    @property
-    def _healthy(self) -> bool:
-        return self._connected and self._link_up
-
     def _wake(self, now_ns: int) -> WakeAt:
         at_ns = min(now_ns + TICK_NS, max(self._end_ns, now_ns))
-        if self._next_survey_ns is not None and self._healthy and not self._surveyor.active:
+        if self._next_survey_ns is not None and self._reach.healthy and not self._surveyor.active:
             at_ns = min(at_ns, max(self._next_survey_ns, now_ns))
         return WakeAt(at_ns)
 
@@ -174,15 +161,14 @@ class KillMachine:
             case ev.Connected():
                 return self._on_connected(event, now_ns)
             case ev.Disconnected(trouble, text):
-                self._refused = trouble is ev.Trouble.REFUSED
-                return self._on_disconnected(text or trouble.value, now_ns)
+                return self._on_disconnected(trouble, text, now_ns)
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
             case ev.LockTaken(shared_nothing):
                 return self._on_lock_taken(shared_nothing, now_ns)
             case ev.LockBusy(holder):
                 return self._on_lock_busy(holder)
-            case ev.PressedAgain() if self._connected:
+            case ev.PressedAgain() if self._reach.connected:
                 return [GlobalCancel(), Say("pressed_again", "pressed again: joined, one more global cancel")]
             case _:
                 return self._take_answer(event, now_ns)
@@ -202,24 +188,25 @@ class KillMachine:
             case ev.PositionChanged(position):
                 self._closing.heard_position(position, self._surveyor.serial)
                 if position.quantity != ZERO:
-                    self._clean_since_ns = None  # half a proof is none when a position shows up
+                    self._break_proof()
                 self._survey_soon(now_ns)
             case ev.OrderSeen():
-                self._clean_since_ns = None  # half a proof is none when an order shows up
+                self._break_proof()
                 self._survey_soon(now_ns)
-            case ev.CloseError(_, 321, text) | ev.Notice(321, text) if "read-only" in text.lower():
-                self._closing.heard(event, now_ns, self._surveyor.serial)
-                return self._on_read_only()
             case _:
                 if self._closing.heard(event, now_ns, self._surveyor.serial):
                     self._survey_soon(now_ns)
+                return self._mind_read_only(event)
         return []
 
-    def _on_read_only(self) -> list[Command]:
-        if READ_ONLY_NOTE in self._notes:
-            return []
-        self._notes.append(READ_ONLY_NOTE)
-        return [Say("read_only", READ_ONLY_NOTE)]
+    def _mind_read_only(self, event: ev.Event) -> list[Command]:
+        """Said once, for cancels and orders alike."""
+        match event:
+            case ev.CloseError(_, 321, text) | ev.Notice(321, text) if "read-only" in text.lower():
+                if READ_ONLY_NOTE not in self._notes:
+                    self._notes.append(READ_ONLY_NOTE)
+                    return [Say("read_only", READ_ONLY_NOTE)]
+        return []
 
     def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
@@ -239,22 +226,16 @@ class KillMachine:
         return []
 
     def _on_connected(self, event: ev.Connected, now_ns: int) -> list[Command]:
-        again = "connected again" if self._ever_connected else "connected"
-        self._connected = self._ever_connected = self._link_up = True
+        again = "connected again" if self._reach.ever_connected else "connected"
+        self._reach.came()
         self._accounts = event.accounts or self._accounts
-        self._trouble = ""
-        self._connect_at_ns = None
-        self._connect_tries = 0
         self._evidence.mark("connected", now_ns)
         commands: list[Command] = []
         if event.cancel_sent:
             self._evidence.mark("first_cancel", now_ns)
         else:
             commands.append(GlobalCancel())
-        self._next_cancel_ns = now_ns + self._cancel_gap_ns
-        self._clean_since_ns = None
-        self._size_after_ns = max(self._size_after_ns, now_ns)  # what an earlier connection showed is history
-        self._next_survey_ns = None
+        self._view_is_new(now_ns)
         commands += self._surveyor.begin(now_ns, all_at_once=True)
         accounts = ", ".join(self._accounts)
         return [
@@ -262,40 +243,43 @@ class KillMachine:
             Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; global cancel sent"),
         ]
 
-    def _on_disconnected(self, text: str, now_ns: int) -> list[Command]:
-        if self._troubled_since_ns is None:
-            self._troubled_since_ns = now_ns
-        worth_saying = self._connected or self._connect_tries == 0 or text != self._trouble
-        self._connected = False
-        self._trouble = text
+    def _on_disconnected(self, trouble: ev.Trouble, text: str, now_ns: int) -> list[Command]:
+        news = self._reach.went(trouble, text, now_ns)
         self._forget_view()
         self._closing.connection_lost(now_ns, self._surveyor.serial)
-        gap_ns = min(RECONNECT_FIRST_NS * 2 ** min(self._connect_tries, 5), RECONNECT_MAX_NS)
-        self._connect_tries += 1
-        self._connect_at_ns = now_ns + gap_ns
-        return [Say("disconnected", text)] if worth_saying else []
+        return [Say("disconnected", self._reach.trouble)] if news else []
 
     def _on_link(self, up: bool, code: int, now_ns: int) -> list[Command]:
-        if up == self._link_up:
+        if not self._reach.linked(up, code):
             return []
-        self._link_up = up
         self._forget_view()
         if not up:
-            self._trouble = f"TWS has lost its link to IBKR ({code}): what it shows now proves nothing"
-            return [Say("link_down", self._trouble)]
-        self._trouble = ""
+            return [Say("link_down", self._reach.trouble)]
         self._closing.link_lost(now_ns, self._surveyor.serial)
-        self._next_cancel_ns = now_ns + self._cancel_gap_ns
-        self._size_after_ns = max(self._size_after_ns, now_ns)
+        self._view_is_new(now_ns)
         self._survey_soon(now_ns)
-        cancel: list[Command] = [GlobalCancel()] if self._connected else []
+        cancel: list[Command] = [GlobalCancel()] if self._reach.connected else []
         return [*cancel, Say("link_up", f"TWS is linked to IBKR again ({code}); reading everything anew")]
+
+    def _view_is_new(self, now_ns: int) -> None:
+        """What was shown before is history: nothing is sized from it, and no proof stands on it."""
+        self._forget_view()
+        self._size_after_ns = max(self._size_after_ns, now_ns)
+        self._next_cancel_ns = now_ns + self._cancel_gap_ns
 
     def _forget_view(self) -> None:
         """The view is broken: a survey under way is void, and so is a proof that was half made."""
         self._surveyor.abandon()
         self._next_survey_ns = None
-        self._clean_since_ns = None
+        self._break_proof()
+
+    def _break_proof(self) -> None:
+        """Half a proof is none; and a whole one that is not told yet must not be told any more."""
+        if self._finished_ns is not None:
+            self._proof.break_half()
+            return
+        self._proof.withdraw()
+        self._evidence.unmark("flat")
 
     def _on_lock_busy(self, holder: str) -> list[Command]:
         if self._may_close or (self._lock_busy and holder == self._lock_holder):
@@ -336,7 +320,7 @@ class KillMachine:
         self._evidence.orders_listed([order for order in others if not self._is_ours(order)])
         commands += self._mind_orders(others, now_ns)
         self._judge(survey, now_ns)
-        gap_ns = self.settings.proof_gap_ns if self._clean_since_ns is not None else self._survey_gap_ns
+        gap_ns = self.settings.proof_gap_ns if self._proof.clean_since_ns is not None else self._survey_gap_ns
         self._survey_gap_ns = min(self._survey_gap_ns * 2, self.settings.survey_gap_max_ns)
         self._next_survey_ns = now_ns + gap_ns
         return commands
@@ -363,20 +347,19 @@ class KillMachine:
 
     def _judge(self, survey: Survey, now_ns: int) -> None:
         """Is this survey clean, and was everything clean since one begun long enough before it?"""
-        if survey.orders or not self._ledger.all_zero() or self._closing.any_live:
-            self._clean_since_ns = None
-            if self._proven_flat:
-                self._proven_flat = False
-                self._evidence.unmark("flat")
-                self._evidence.say(now_ns, "not_flat", "something is open again")
-        elif survey.begun_ns < self._size_after_ns:
-            self._clean_since_ns = None  # what a dead kill sent last may still surface
-        elif self._clean_since_ns is None:
-            self._clean_since_ns = now_ns
-        elif not self._proven_flat and survey.begun_ns - self._clean_since_ns >= self._proof_gap_ns(survey):
-            self._proven_flat = True
+        clean = not survey.orders and self._ledger.all_zero() and not self._closing.any_live
+        if clean and survey.begun_ns < self._size_after_ns:
+            self._proof.break_half()  # what a dead kill sent last may still surface
+            return
+        gap_ns = self._proof_gap_ns(survey)
+        if not self._proof.looked(clean=clean, begun_ns=survey.begun_ns, now_ns=now_ns, gap_ns=gap_ns):
+            return
+        if self._proof.proven:
             self._evidence.mark("flat", now_ns)
             self._evidence.say(now_ns, "flat", "two agreeing reads: no position, no working order")
+        else:
+            self._evidence.unmark("flat")
+            self._evidence.say(now_ns, "not_flat", "something is open again")
 
     def _proof_gap_ns(self, survey: Survey) -> int:
         """Where executions cannot be read, only time shows whether a fill is still on its way to the positions."""
@@ -394,10 +377,9 @@ class KillMachine:
 
     def _advance(self, now_ns: int) -> list[Command]:
         commands: list[Command] = []
-        if not self._connected and self._connect_at_ns is not None and now_ns >= self._connect_at_ns:
-            self._connect_at_ns = None
+        if self._reach.retry_due(now_ns):
             commands.append(Connect())
-        if self._healthy:
+        if self._reach.healthy:
             if self._next_survey_ns is not None and now_ns >= self._next_survey_ns and not self._surveyor.active:
                 self._next_survey_ns = None
                 commands += self._surveyor.begin(now_ns, all_at_once=False)
@@ -443,25 +425,20 @@ class KillMachine:
 
     def _result(self, now_ns: int) -> LoginOutcome | None:
         """The outcome, when it is time to give one."""
-        if self._proven_flat:
+        if self._proof.proven:
             return LoginOutcome.FLAT
         if now_ns >= self._deadline_ns:
             return self._present_outcome(now_ns)
-        patience_ns = self.settings.connect_patience_ns
-        if self._refused:
-            patience_ns = min(patience_ns, self.settings.refused_patience_ns)
-        since_ns = self._evidence.pressed_ns if self._troubled_since_ns is None else self._troubled_since_ns
-        patience_over = now_ns - since_ns >= patience_ns
-        if not self._ever_connected and patience_over and self._trouble:
+        if self._reach.given_up(now_ns, self.settings):
             return LoginOutcome.UNREACHABLE
         return LoginOutcome.RESIDUE if self._nothing_more_to_do(now_ns) else None
 
     def _present_outcome(self, now_ns: int) -> LoginOutcome:
-        if self._proven_flat:
+        if self._proof.proven:
             return LoginOutcome.FLAT
-        if not self._ever_connected:
+        if not self._reach.ever_connected:
             return LoginOutcome.UNREACHABLE
-        if self._survey is None or not self._fresh(now_ns) or not self._healthy:
+        if self._survey is None or not self._fresh(now_ns) or not self._reach.healthy:
             return LoginOutcome.UNKNOWN
         something = self._survey.orders or any(self._ledger.position(key) != ZERO for key in self._ledger.seen())
         # nothing is left, and yet it is not proven: doubt is not residue
@@ -470,7 +447,7 @@ class KillMachine:
     def _nothing_more_to_do(self, now_ns: int) -> bool:
         """Every position that is left is one that only a person can close, by facts newer than the last order."""
         survey = self._survey
-        if survey is None or survey.orders or not self._may_close or not self._healthy or not self._fresh(now_ns):
+        if survey is None or survey.orders or not self._may_close or not self._reach.healthy or not self._fresh(now_ns):
             return False
         if any(self._ledger.doubtful(key) for key in self._ledger.seen()):
             return False
@@ -479,8 +456,8 @@ class KillMachine:
 
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""
-        outcome = self._outcome or (LoginOutcome.UNKNOWN if self._ever_connected else LoginOutcome.UNREACHABLE)
-        if self._proven_flat:
+        outcome = self._outcome or (LoginOutcome.UNKNOWN if self._reach.ever_connected else LoginOutcome.UNREACHABLE)
+        if self._proof.proven:
             outcome = LoginOutcome.FLAT
         elif outcome is LoginOutcome.FLAT:
             outcome = LoginOutcome.RESIDUE  # a late fill after the result
@@ -506,14 +483,14 @@ class KillMachine:
             self._closing,
             self._ledger,
             self._survey.orders if self._survey is not None else (),
-            link_up=self._link_up,
+            link_up=self._reach.link_up,
             may_close=self._may_close,
             holder=self._lock_holder,
             read_only=READ_ONLY_NOTE in self._notes,
         )
 
     def _why_unknown(self) -> str:
-        if self._trouble:
-            return self._trouble
+        if self._reach.trouble:
+            return self._reach.trouble
         failures = "; ".join(f"{what} could not be read: {why}" for what, why in self._surveyor.failures.items())
         return failures or "the last reads are not complete, or do not agree with each other"

@@ -1,0 +1,74 @@
+"""Can the login be reached, and the servers behind TWS? When to try again, and when it is unreachable. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.kill.events import Trouble
+from engine.core.kill.settings import MS, SECOND, KillSettings
+
+RETRY_FIRST_NS = 100 * MS
+RETRY_MAX_NS = SECOND
+RETRY_DOUBLINGS_MAX = 5
+
+
+@dataclass(slots=True)
+class Reach:
+    """`trouble` says in words why what is seen now cannot be believed; empty when it can."""
+
+    connected: bool = False
+    ever_connected: bool = False
+    link_up: bool = True  # TWS's link to IBKR, as far as TWS tells
+    trouble: str = ""
+    _retry_ns: int | None = None
+    _tries: int = 0
+    _refused: bool = False  # nothing listens there
+    _troubled_since_ns: int | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self.connected and self.link_up
+
+    def came(self) -> None:
+        """Connected. A link that is down is told right behind it."""
+        self.connected = self.ever_connected = self.link_up = True
+        self.trouble = ""
+        self._retry_ns = None
+        self._tries = 0
+
+    def went(self, trouble: Trouble, text: str, now_ns: int) -> bool:
+        """Lost, or not reached. True when that is news: the same failure over and over is said once."""
+        text = text or trouble.value
+        news = self.connected or self._tries == 0 or text != self.trouble
+        if self._troubled_since_ns is None:
+            self._troubled_since_ns = now_ns
+        self.connected = False
+        self.trouble = text
+        self._refused = trouble is Trouble.REFUSED
+        self._retry_ns = now_ns + min(RETRY_FIRST_NS * 2 ** min(self._tries, RETRY_DOUBLINGS_MAX), RETRY_MAX_NS)
+        self._tries += 1
+        return news
+
+    def linked(self, up: bool, code: int) -> bool:
+        """TWS says how its link stands. True when that has changed."""
+        if up == self.link_up:
+            return False
+        self.link_up = up
+        self.trouble = "" if up else f"TWS has lost its link to IBKR ({code}): what it shows now proves nothing"
+        return True
+
+    def retry_due(self, now_ns: int) -> bool:
+        """Is it time to connect again? Asked and answered once for each loss."""
+        if self._retry_ns is None or now_ns < self._retry_ns:
+            return False
+        self._retry_ns = None
+        return True
+
+    def given_up(self, now_ns: int, settings: KillSettings) -> bool:
+        """Never reached, and tried for long enough; where nothing listens at all that is sooner."""
+        if self.ever_connected or self._troubled_since_ns is None:
+            return False
+        patience_ns = settings.connect_patience_ns
+        if self._refused:
+            patience_ns = min(patience_ns, settings.refused_patience_ns)
+        return now_ns - self._troubled_since_ns >= patience_ns

@@ -1,0 +1,94 @@
+"""When to try again, what is news, and when a login is unreachable."""
+
+from __future__ import annotations
+
+from engine.core.kill.events import Trouble
+from engine.core.kill.reach import Reach
+from engine.core.kill.settings import MS, SECOND, KillSettings
+
+SETTINGS = KillSettings()
+
+
+def test_a_new_login_is_neither_healthy_nor_given_up() -> None:
+    reach = Reach()
+    assert not reach.healthy
+    assert not reach.retry_due(0)
+    assert not reach.given_up(10**15, SETTINGS)
+
+
+def test_healthy_means_connected_and_linked() -> None:
+    reach = Reach()
+    reach.came()
+    assert reach.healthy
+    assert reach.linked(False, 1100)
+    assert not reach.healthy
+    assert "1100" in reach.trouble
+    assert not reach.linked(False, 1100)
+    assert reach.linked(True, 1102)
+    assert reach.healthy
+    assert reach.trouble == ""
+
+
+def test_a_new_connection_starts_with_a_clean_slate() -> None:
+    reach = Reach()
+    reach.went(Trouble.SILENT, "silence", 0)
+    reach.linked(False, 1100)
+    reach.came()
+    assert reach.healthy
+    assert reach.trouble == ""
+    assert not reach.retry_due(10**15)
+
+
+def test_retries_double_up_to_a_second_and_each_is_due_once() -> None:
+    reach, now, gaps = Reach(), 0, []
+    for _ in range(7):
+        reach.went(Trouble.REFUSED, "nobody", now)
+        due = next(at for at in range(now, now + 2 * SECOND, 50 * MS) if reach.retry_due(at))
+        assert not reach.retry_due(due + SECOND)
+        gaps.append((due - now) // MS)
+        now = due
+    assert gaps == [100, 200, 400, 800, 1000, 1000, 1000]
+
+
+def test_the_first_retry_after_a_connection_is_quick_again() -> None:
+    reach = Reach()
+    for _ in range(4):
+        reach.went(Trouble.FAILED, "", 0)
+    reach.came()
+    reach.went(Trouble.FAILED, "", SECOND)
+    assert not reach.retry_due(SECOND + 100 * MS - 1)
+    assert reach.retry_due(SECOND + 100 * MS)
+
+
+def test_the_same_failure_over_and_over_is_news_once() -> None:
+    reach = Reach()
+    assert reach.went(Trouble.REFUSED, "nobody", 0)
+    assert not reach.went(Trouble.REFUSED, "nobody", 1)
+    assert reach.went(Trouble.SILENT, "silence", 2)
+    reach.came()
+    assert reach.went(Trouble.SILENT, "silence", 3)
+
+
+def test_a_failure_without_words_takes_those_of_its_kind() -> None:
+    reach = Reach()
+    reach.went(Trouble.REFUSED, "", 0)
+    assert reach.trouble == Trouble.REFUSED.value
+
+
+def test_a_refused_port_is_given_up_sooner_than_a_silent_one_and_neither_before_its_time() -> None:
+    for trouble, patience_ns in (
+        (Trouble.REFUSED, SETTINGS.refused_patience_ns),
+        (Trouble.SILENT, SETTINGS.connect_patience_ns),
+    ):
+        reach = Reach()
+        reach.went(trouble, "", 7)
+        reach.went(trouble, "", SECOND)  # the patience counts from the first failure
+        assert not reach.given_up(7 + patience_ns - 1, SETTINGS)
+        assert reach.given_up(7 + patience_ns, SETTINGS)
+
+
+def test_a_login_that_was_reached_once_is_never_given_up() -> None:
+    reach = Reach()
+    reach.came()
+    reach.went(Trouble.REFUSED, "", 0)
+    assert not reach.given_up(10**15, SETTINGS)
