@@ -7,29 +7,14 @@ Pure data; who keeps it up to date is in `login`.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import msgspec
 
 from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.known import Fact, Known, T, Unknown
 
-T = TypeVar("T")
-
-
-class Known(msgspec.Struct, Generic[T], frozen=True):
-    """The value as the broker reported it at `at_ns` (Unix time)."""
-
-    value: T
-    at_ns: int
-
-
-class Unknown(msgspec.Struct, frozen=True):
-    """There is no value, and why."""
-
-    why: str
-
-
-Fact: TypeAlias = Known[T] | Unknown
+__all__ = ["AccountValues", "Fact", "Known", "LoginView", "Money", "ProfitAndLoss", "T", "Unknown"]
 
 
 class Money(msgspec.Struct, frozen=True):

@@ -1,0 +1,278 @@
+"""What is written down: one record for each thing that must survive a crash. Data only.
+
+A field is never renamed or given another meaning; what is new gets a default, so that old journals stay readable.
+Money is a decimal in its own currency, times are Unix nanoseconds.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+import msgspec
+
+from engine.core.restrictions import Restriction, Scope
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Root of all events."""
+
+
+# restrictions ---------------------------------------------------------------------------------------------------------
+
+
+class Restricted(Event, frozen=True, kw_only=True, tag="restricted"):
+    """A login may do less from now on."""
+
+    restriction: Restriction
+
+
+class Lifted(Event, frozen=True, kw_only=True, tag="lifted"):
+    """A restriction ended before its time. `override`: a limit's own halt was set aside by a person."""
+
+    restriction_id: str
+    scope: Scope
+    reason: str
+    override: bool = False
+
+
+# the kill -------------------------------------------------------------------------------------------------------------
+
+
+class KillPressed(Event, frozen=True, kw_only=True, tag="kill_pressed"):
+    """The button. Written beside the first cancel, not before it."""
+
+    kill_id: str
+    scopes: tuple[Scope, ...]
+    reason: str
+
+
+class KillEnded(Event, frozen=True, kw_only=True, tag="kill_ended"):
+    """What it came to. `report` is the kill report as JSON."""
+
+    kill_id: str
+    scopes: tuple[Scope, ...]
+    flat: bool
+    report: msgspec.Raw
+
+
+class Reset(Event, frozen=True, kw_only=True, tag="reset"):
+    """A shutdown was reset: arming is permitted, and has not happened."""
+
+    scope: Scope
+    reason: str
+
+
+# limits ---------------------------------------------------------------------------------------------------------------
+
+
+class BaselineSet(Event, frozen=True, kw_only=True, tag="baseline_set"):
+    """From this equity the losses of a period are counted. `period` is day, week, month or peak; `period_id` names
+    the one meant ("2026-03-11"); of the peak it is the arming that it belongs to.
+    """
+
+    scope: Scope
+    period: str
+    period_id: str
+    equity: Decimal
+    currency: str
+
+
+class LimitBreached(Event, frozen=True, kw_only=True, tag="limit_breached"):
+    """A limit was crossed, with its evidence."""
+
+    scope: Scope
+    limit: str
+    baseline: Decimal
+    net_deposits: Decimal
+    equity: Decimal
+    currency: str
+    loss_pct: Decimal
+    limit_pct: Decimal
+    period_id: str
+
+
+class CashFlow(Event, frozen=True, kw_only=True, tag="cash_flow"):
+    """Money that came in (positive) or went out, told by the operator: neither gain nor loss."""
+
+    scope: Scope
+    amount: Decimal
+    currency: str
+    effective_ns: int
+    note: str
+
+
+class JumpSuspected(Event, frozen=True, kw_only=True, tag="jump_suspected"):
+    """Equity moved as no trade or price explains: perhaps a deposit or withdrawal that nobody recorded."""
+
+    scope: Scope
+    before: Decimal
+    after: Decimal
+    currency: str
+
+
+class LimitChanged(Event, frozen=True, kw_only=True, tag="limit_changed"):
+    """A limit has, or will have, another value. Values as they stand in the configuration."""
+
+    scope: Scope
+    limit: str
+    old: str
+    new: str
+    reason: str
+    effective_ns: int
+
+
+# orders ---------------------------------------------------------------------------------------------------------------
+
+
+class OrderIntent(Event, frozen=True, kw_only=True, tag="order_intent"):
+    """An order is about to be sent. Durable before a byte of it leaves."""
+
+    scope: Scope
+    account: str
+    order_ref: str
+    con_id: int
+    symbol: str
+    action: str
+    quantity: Decimal
+    order_type: str
+    limit_price: Decimal | None = None
+
+
+class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
+    """What became of an intent: not_sent, refused, acknowledged, unconfirmed."""
+
+    scope: Scope
+    order_ref: str
+    outcome: str
+    text: str = ""
+
+
+class Filled(Event, frozen=True, kw_only=True, tag="filled"):
+    """An execution, ours or foreign, as the broker told it; a correction has the same `identity` and replaces it."""
+
+    scope: Scope
+    account: str
+    identity: str
+    exec_id: str
+    con_id: int
+    quantity: Decimal
+    price: Decimal
+    order_ref: str = ""
+
+
+class OrderRefused(Event, frozen=True, kw_only=True, tag="order_refused"):
+    """The pre-flight refused an order: every failed check by its code."""
+
+    scope: Scope
+    symbol: str
+    action: str
+    quantity: Decimal
+    codes: tuple[str, ...]
+
+
+# verification and incidents -------------------------------------------------------------------------------------------
+
+
+class Verified(Event, frozen=True, kw_only=True, tag="verified"):
+    """Our records were held against fresh reads of the broker. `positions` is what the broker showed, by account and
+    contract id; `orders` how many working orders it listed.
+    """
+
+    scope: Scope
+    matches: bool
+    positions: tuple[tuple[str, int, Decimal], ...]
+    orders: int
+    differences: tuple[str, ...] = ()
+
+
+class Adopted(Event, frozen=True, kw_only=True, tag="adopted"):
+    """From now on the broker's positions are what our records say."""
+
+    scope: Scope
+    positions: tuple[tuple[str, int, Decimal], ...]
+    reason: str
+
+
+class IncidentOpened(Event, frozen=True, kw_only=True, tag="incident_opened"):
+    """Something a person has to understand. `trigger` is a restriction's cause or a kind of its own."""
+
+    incident_id: str
+    scope: Scope
+    trigger: str
+    what: str
+
+
+class IncidentJoined(Event, frozen=True, kw_only=True, tag="incident_joined"):
+    """Something more that belongs to an open incident; `data` is JSON for programs."""
+
+    incident_id: str
+    what: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class IncidentNoted(Event, frozen=True, kw_only=True, tag="incident_noted"):
+    """What a person wrote."""
+
+    incident_id: str
+    text: str
+
+
+class IncidentClosed(Event, frozen=True, kw_only=True, tag="incident_closed"):
+    """Understood: why it happened and what is done about it."""
+
+    incident_id: str
+    cause: str
+    action: str
+
+
+# the journal itself ---------------------------------------------------------------------------------------------------
+
+
+class JournalOpened(Event, frozen=True, kw_only=True, tag="journal_opened"):
+    """The first record of a journal, or of a file that goes on where an archived one ended."""
+
+    format: int = 1
+    note: str = ""
+
+
+class Repaired(Event, frozen=True, kw_only=True, tag="repaired"):
+    """Something was wrong with the journal and this was done about it."""
+
+    what: str
+
+
+AnyEvent: TypeAlias = (
+    Restricted
+    | Lifted
+    | KillPressed
+    | KillEnded
+    | Reset
+    | BaselineSet
+    | LimitBreached
+    | CashFlow
+    | JumpSuspected
+    | LimitChanged
+    | OrderIntent
+    | OrderEnded
+    | Filled
+    | OrderRefused
+    | Verified
+    | Adopted
+    | IncidentOpened
+    | IncidentJoined
+    | IncidentNoted
+    | IncidentClosed
+    | JournalOpened
+    | Repaired
+)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An event in its place. `digest` is the SHA-256 over the one before and everything here; 32 bytes."""
+
+    seq: int
+    at_ns: int
+    actor: str
+    event: AnyEvent
+    digest: bytes
