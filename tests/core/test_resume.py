@@ -1,0 +1,170 @@
+"""Going on needs what the emergency page asks for: verified, understood, and one step after the other."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.restrictions import UNRESTRICTED, Cause, Kind, Restriction, Scope, State, effective
+from engine.core.resume import Code, Facts, Verification, plan_reset, plan_resume
+
+SCOPE = Scope("paper")
+NOW = 1_000
+SINCE = 100
+AGE_MAX = 500
+MATCHING = Verification(900, True)
+
+
+def one(kind: Kind, cause: Cause, since_ns: int = SINCE) -> Restriction:
+    return Restriction(
+        id=f"{cause.value}-{since_ns}", scope=SCOPE, kind=kind, cause=cause, since_ns=since_ns, actor="a", reason="r",
+        size_factor=Decimal("0.5") if kind is Kind.SIZE_FACTOR else Decimal(1),
+    )  # fmt: skip
+
+
+def state(*restrictions: Restriction) -> State:
+    return effective(restrictions, SCOPE, NOW)
+
+
+def facts(verification: Verification | None = MATCHING, *incidents: str) -> Facts:
+    return Facts(open_incidents=incidents, verification=verification, now_ns=NOW, verified_age_ns_max=AGE_MAX)
+
+
+def codes_to_resume(
+    standing: State, known: Facts | None = None, *, override: bool = False, reason: str = ""
+) -> list[Code]:
+    plan = plan_resume("paper", standing, known or facts(), override=override, reason=reason)
+    assert not (plan.obstacles and plan.lifts)
+    return [obstacle.code for obstacle in plan.obstacles]
+
+
+def codes_to_reset(standing: State, known: Facts, *, reason: str = "understood") -> list[Code]:
+    plan = plan_reset("paper", standing, known, reason=reason)
+    assert not (plan.obstacles and plan.lifts)
+    return [obstacle.code for obstacle in plan.obstacles]
+
+
+KILLED = one(Kind.SHUTDOWN, Cause.KILL_SWITCH)
+BREAKER = one(Kind.SHUTDOWN, Cause.CIRCUIT_BREAKER, since_ns=200)
+MANUAL = one(Kind.HALT, Cause.MANUAL)
+DAILY = one(Kind.HALT, Cause.DAILY_LOSS)
+WEEKLY = one(Kind.SIZE_FACTOR, Cause.WEEKLY_LOSS)
+
+
+@pytest.mark.parametrize("cause", [Cause.MANUAL, Cause.DEAD_MAN, Cause.ORDER_RATE, Cause.JOURNAL])
+def test_a_plain_halt_is_lifted_at_once_without_a_reason(cause: Cause) -> None:
+    halt = one(Kind.HALT, cause)
+    plan = plan_resume("paper", state(halt), facts(None, "i1"), override=False, reason="")
+    assert plan.lifts == (halt,)
+    assert not plan.obstacles
+
+
+def test_nothing_to_resume_is_nothing_in_the_way() -> None:
+    plan = plan_resume("paper", UNRESTRICTED, facts(), override=False, reason="")
+    assert (plan.obstacles, plan.lifts) == ((), ())
+
+
+@pytest.mark.parametrize("cause", [Cause.DAILY_LOSS, Cause.MONTHLY_LOSS, Cause.WEEKLY_LOSS])
+def test_a_limits_halt_needs_an_override_and_the_override_a_reason(cause: Cause) -> None:
+    halt = state(one(Kind.HALT, cause))
+    assert codes_to_resume(halt) == [Code.LIMIT_STANDS]
+    assert codes_to_resume(halt, override=True, reason="  ") == [Code.REASON_MISSING]
+    assert codes_to_resume(halt, override=True, reason="hedged elsewhere") == []
+    plan = plan_resume("paper", halt, facts(), override=True, reason="hedged elsewhere")
+    assert plan.lifts == halt.standing
+
+
+def test_a_size_factor_does_not_hold_up_a_resume_and_survives_it() -> None:
+    standing = state(MANUAL, WEEKLY)
+    plan = plan_resume("paper", standing, facts(), override=False, reason="")
+    assert plan.lifts == (MANUAL,)
+    overridden = plan_resume("paper", standing, facts(), override=True, reason="why")
+    assert set(overridden.lifts) == {MANUAL, WEEKLY}
+
+
+def test_one_obstacle_keeps_everything_and_all_are_told_at_once() -> None:
+    blind = one(Kind.HALT, Cause.BLIND)
+    assert codes_to_resume(state(MANUAL, DAILY, KILLED, blind)) == [Code.NOT_RESET, Code.BLIND, Code.LIMIT_STANDS]
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_no_override_resumes_a_shutdown_or_a_blind_login(override: bool) -> None:
+    assert codes_to_resume(state(KILLED), override=override, reason="now") == [Code.NOT_RESET]
+    assert codes_to_resume(state(one(Kind.HALT, Cause.BLIND)), override=override, reason="now") == [Code.BLIND]
+
+
+def test_after_a_reset_the_incidents_must_still_be_closed() -> None:
+    standing = state(one(Kind.HALT, Cause.RESET))
+    assert codes_to_resume(standing, facts(MATCHING, "i7")) == [Code.INCIDENT_OPEN]
+    assert codes_to_resume(standing) == []
+
+
+def test_a_difference_is_lifted_by_a_matching_verification() -> None:
+    standing = state(one(Kind.HALT, Cause.RECONCILIATION))
+    assert codes_to_resume(standing, facts(None)) == [Code.NOT_VERIFIED]
+    assert codes_to_resume(standing, facts(Verification(900, False))) == [Code.VERIFICATION_DIFFERS]
+    assert codes_to_resume(standing) == []
+
+
+@pytest.mark.parametrize(
+    ("verification", "expected"),
+    [
+        (None, [Code.NOT_VERIFIED]),
+        (Verification(SINCE, True), [Code.NOT_VERIFIED]),  # of the same moment: not after it
+        (Verification(SINCE + 1, True), [Code.VERIFICATION_OLD]),
+        (Verification(NOW - AGE_MAX - 1, True), [Code.VERIFICATION_OLD]),
+        (Verification(NOW - AGE_MAX, True), []),
+        (Verification(NOW, True), []),
+        (Verification(NOW + 1, True), [Code.VERIFICATION_OLD]),  # from the future: nobody knows when
+        (Verification(900, False), [Code.VERIFICATION_DIFFERS]),
+    ],
+)
+def test_a_reset_needs_a_fresh_match_made_after_the_kill(
+    verification: Verification | None, expected: list[Code]
+) -> None:
+    assert codes_to_reset(state(KILLED), facts(verification)) == expected
+
+
+def test_a_reset_needs_every_incident_closed_and_a_reason() -> None:
+    assert codes_to_reset(state(KILLED), facts(MATCHING, "i1", "i2")) == [Code.INCIDENT_OPEN] * 2
+    assert codes_to_reset(state(KILLED), facts(), reason=" ") == [Code.REASON_MISSING]
+    assert codes_to_reset(state(KILLED), facts(None, "i1"), reason="") == [
+        Code.NOT_VERIFIED,
+        Code.INCIDENT_OPEN,
+        Code.REASON_MISSING,
+    ]
+
+
+def test_a_reset_lifts_every_shutdown_and_nothing_else() -> None:
+    plan = plan_reset("paper", state(KILLED, BREAKER, MANUAL, WEEKLY), facts(), reason="understood")
+    assert set(plan.lifts) == {KILLED, BREAKER}
+
+
+def test_the_verification_must_be_newer_than_the_last_of_several_shutdowns() -> None:
+    later = one(Kind.SHUTDOWN, Cause.CIRCUIT_BREAKER, since_ns=950)
+    assert codes_to_reset(state(KILLED, later), facts(MATCHING)) == [Code.NOT_VERIFIED]
+
+
+def test_what_is_not_shut_down_cannot_be_reset() -> None:
+    assert codes_to_reset(state(MANUAL), facts()) == [Code.NOT_SHUT_DOWN]
+    assert codes_to_reset(UNRESTRICTED, facts()) == [Code.NOT_SHUT_DOWN]
+
+
+KINDS = st.builds(one, st.sampled_from(Kind), st.sampled_from(Cause), st.integers(1, 99))
+
+
+@given(st.lists(KINDS, max_size=5), st.booleans(), st.text(max_size=3))
+def test_whatever_stands_a_resume_never_leaves_a_halt_behind_it_and_calls_it_done(
+    standing: list[Restriction], override: bool, reason: str
+) -> None:
+    now = state(*standing)
+    plan = plan_resume("paper", now, facts(), override=override, reason=reason)
+    left = effective([one for one in standing if one not in plan.lifts], SCOPE, NOW)
+    assert bool(plan.obstacles) or left.may_add_risk or not left.standing
+    assert not any(lifted.kind is Kind.SHUTDOWN or lifted.cause is Cause.BLIND for lifted in plan.lifts)
+    for obstacle in plan.obstacles:
+        assert obstacle.what
+        assert obstacle.clear
