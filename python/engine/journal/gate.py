@@ -1,0 +1,135 @@
+"""The last gate before the wire: between the look at the halts and the write, no halt can be acknowledged.
+
+Whoever sends a risk-adding order passes through: enters, looks at the journal's state, writes, leaves. Whoever halts
+commits first and then waits until everybody who entered before has left (`drain`). So an order either saw the halt, or
+was written before the halt was acknowledged. A lock of the operating system: a dead process holds up nobody.
+Must never be held across anything that waits.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DRAIN_S_MAX = 2.0  # for a process that is frozen between its look and its write
+_POLL_S = 0.0005
+
+
+class GateBusy(Exception):
+    """A halt is being acknowledged at this moment, or the lock cannot be had: nothing may be sent now."""
+
+
+class Gate:
+    """One per process and journal. Threads of one process pass one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+        self._pid = 0
+        self._mutex = threading.Lock()
+
+    def enter(self) -> None:
+        """Begin to pass; `leave` must follow. Raises GateBusy, and then nothing is held."""
+        self._mutex.acquire()
+        try:
+            if not _share(self._descriptor()):
+                raise GateBusy("a halt is taking effect at this moment")
+        except OSError as error:
+            self._mutex.release()
+            raise GateBusy(f"{self._path}: {error.strerror or error}") from error
+        except GateBusy:
+            self._mutex.release()
+            raise
+
+    def leave(self) -> None:
+        """The write is done, or was not made."""
+        try:
+            if self._fd is not None:
+                _release(self._fd)
+        finally:
+            self._mutex.release()
+
+    def drain(
+        self, *, clock: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep
+    ) -> bool:
+        """Wait until everybody who has entered has left. False: somebody did not within `DRAIN_S_MAX`."""
+        give_up_at = clock() + DRAIN_S_MAX
+        try:
+            fd = _open(self._path)
+        except OSError:
+            return False
+        try:
+            while not _exclude(fd):
+                if clock() >= give_up_at:
+                    return False
+                pause(_POLL_S)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)  # lets the lock go
+        return True
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None and self._pid == os.getpid():
+            os.close(fd)
+
+    def _descriptor(self) -> int:
+        """This process's own: a lock that is inherited over a fork would be one lock for two."""
+        if self._fd is not None and self._pid != os.getpid():
+            os.close(self._fd)  # the parent's: its lock stays its own
+            self._fd = None
+        if self._fd is None:
+            self._fd, self._pid = _open(self._path), os.getpid()
+        return self._fd
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _exclude(fd: int) -> bool:
+        os.lseek(fd, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _share(fd: int) -> bool:
+        """There are no shared locks: senders pass one after the other, each for microseconds."""
+        give_up_at = time.monotonic() + 0.1
+        while not _exclude(fd):
+            if time.monotonic() >= give_up_at:
+                return False
+        return True
+
+    def _release(fd: int) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _exclude(fd: int) -> bool:
+        return _try(fd, fcntl.LOCK_EX)
+
+    def _share(fd: int) -> bool:
+        return _try(fd, fcntl.LOCK_SH)
+
+    def _release(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+    def _try(fd: int, kind: int) -> bool:
+        try:
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
