@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from engine.broker.outbox import WAITING_MAX, Outbox
+from engine.broker.outbox import NOT_TAKING, WAITING_MAX, Outbox
 from engine.broker.pacing import RATE_MAX, RESERVE, Pacer
 from engine.simulator.virtual import run
 
@@ -167,5 +167,87 @@ def test_a_message_posted_from_within_an_answer_is_sent_in_its_turn() -> None:
         outbox.open()
         outbox.post(b"first", urgent=False, told=lambda _why: outbox.post(b"second", urgent=False) and None)
         assert wire.data == [b"first", b"second"]
+
+    run(main())
+
+
+class Turnstile:
+    """A permit that can be taken away, and that knows what was written while it was held."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.why: str | None = None
+        self.calls: list[str] = []
+        self._wire = wire
+
+    def enter(self) -> str | None:
+        self.calls.append("enter" if self.why is None else "refuse")
+        return self.why
+
+    def leave(self) -> None:
+        self.calls.append(f"leave after {len(self._wire.taken)}")
+
+
+def test_a_permit_is_asked_when_the_message_leaves_and_held_while_it_is_written() -> None:
+    async def main() -> None:
+        outbox, wire = make()
+        permit = Turnstile(wire)
+        told: list[str | None] = []
+        outbox.post(b"order", urgent=False, told=told.append, permit=permit)
+        assert permit.calls == []
+        outbox.open()
+        assert permit.calls == ["enter", "leave after 1"]
+        assert told == [None]
+
+    run(main())
+
+
+def test_a_message_that_waited_is_stopped_by_a_halt_that_came_meanwhile() -> None:
+    async def main() -> None:
+        outbox, wire = make()
+        outbox.open()
+        for index in range(RATE_MAX - RESERVE):
+            outbox.post(b"%d" % index, urgent=False)
+        permit = Turnstile(wire)
+        told: list[str | None] = []
+        outbox.post(b"order", urgent=False, told=told.append, permit=permit)
+        outbox.post(b"behind it", urgent=False)
+        permit.why = "halted"
+        await asyncio.sleep(2)
+        assert permit.calls == ["refuse"]
+        assert told == ["halted"]
+        assert b"order" not in wire.data
+        assert wire.data[-1] == b"behind it"
+
+    run(main())
+
+
+def test_a_permitted_message_never_waits_in_the_socket_where_nobody_can_stop_it() -> None:
+    async def main() -> None:
+        wire, held = Wire(), [1]
+        outbox = Outbox(asyncio.get_running_loop(), Pacer(), wire, lambda: held[0])
+        outbox.open()
+        permit = Turnstile(wire)
+        told: list[str | None] = []
+        outbox.post(b"order", urgent=False, told=told.append, permit=permit)
+        assert told == [NOT_TAKING]
+        outbox.post(b"cancel", urgent=True)
+        held[0] = 0
+        outbox.post(b"order", urgent=False, permit=permit)
+        assert wire.data == [b"cancel", b"order"]
+        assert permit.calls == ["enter", "leave after 2"]
+
+    run(main())
+
+
+def test_the_permit_is_given_back_when_the_connection_is_gone() -> None:
+    async def main() -> None:
+        outbox, wire = make()
+        outbox.open()
+        wire.works = False
+        permit = Turnstile(wire)
+        told: list[str | None] = []
+        outbox.post(b"order", urgent=False, told=told.append, permit=permit)
+        assert permit.calls == ["enter", "leave after 0"]
+        assert told == ["the connection is closed"]
 
     run(main())

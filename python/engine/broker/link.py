@@ -15,7 +15,7 @@ import msgspec
 
 from engine.broker import failures
 from engine.broker.failures import LinkFailure
-from engine.broker.outbox import Outbox, Parcel, Told
+from engine.broker.outbox import Outbox, Parcel, Permit, Told
 from engine.broker.pacing import Pacer
 from engine.wire.errors import ProtocolError
 from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
@@ -64,7 +64,7 @@ class Link(asyncio.Protocol):
         self._session = ClientSession(client_id)
         self._transport: asyncio.Transport | None = None
         self._pacer = Pacer()
-        self._outbox = Outbox(self._loop, self._pacer, self._write)
+        self._outbox = Outbox(self._loop, self._pacer, self._write, self._backlog)
         self._listeners: list[Listener] = []
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
@@ -158,9 +158,11 @@ class Link(asyncio.Protocol):
         """IBKR's clock in Unix seconds, good to a second; None while TWS has not told it."""
         return None if self._clock_skew_s is None else self._loop.time() + self._clock_skew_s
 
-    def post(self, request: Request, *, urgent: bool = False, told: Told | None = None) -> Parcel:
+    def post(
+        self, request: Request, *, urgent: bool = False, told: Told | None = None, permit: Permit | None = None
+    ) -> Parcel:
         """Send a request when the pacing allows. An unsendable one raises the wire's LocalError at once."""
-        return self._outbox.post(self._session.send(request), urgent=urgent, told=told)
+        return self._outbox.post(self._session.send(request), urgent=urgent, told=told, permit=permit)
 
     def withdraw(self, parcel: Parcel, why: str) -> bool:
         """Take back a request that has not left. False: too late."""
@@ -240,6 +242,9 @@ class Link(asyncio.Protocol):
             return False
         self._transport.write(data)
         return True
+
+    def _backlog(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def _take(self, event: object) -> None:
         if self.failure is not None or not isinstance(event, ServerHello | Ready | Reply | Malformed):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from engine.broker.pacing import Pacer
 
@@ -19,15 +19,28 @@ Told: TypeAlias = Callable[[str | None], None]
 """Called once per message: None when its bytes were handed to the socket, else why they never will be."""
 
 
+NOT_TAKING = "TWS takes no data at this moment, so that nobody could hold the message back any more"
+
+
+class Permit(Protocol):
+    """Asked when a message is about to leave, however long it has waited, and held while its bytes are handed over."""
+
+    def enter(self) -> str | None:
+        """None: it may leave, and `leave` is called behind it. Otherwise why it must not, and nothing is held."""
+
+    def leave(self) -> None: ...
+
+
 class Parcel:
     """One message on its way."""
 
-    __slots__ = ("data", "settled", "told", "urgent")
+    __slots__ = ("data", "permit", "settled", "told", "urgent")
 
-    def __init__(self, data: bytes, *, urgent: bool, told: Told | None) -> None:
+    def __init__(self, data: bytes, *, urgent: bool, told: Told | None, permit: Permit | None) -> None:
         self.data = data
         self.urgent = urgent
         self.told = told
+        self.permit = permit
         self.settled = False  # handed to the socket, or given up
 
     def settle(self, why: str | None) -> None:
@@ -38,12 +51,22 @@ class Parcel:
 
 
 class Outbox:
-    """`write` hands bytes to the socket and answers whether it took them; False closes the outbox."""
+    """`write` hands bytes to the socket and answers whether it took them; False closes the outbox.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pacer: Pacer, write: Callable[[bytes], bool]) -> None:
+    `backlog` tells how many bytes this process still holds back because the socket does not take them.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        pacer: Pacer,
+        write: Callable[[bytes], bool],
+        backlog: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._loop = loop
         self._pacer = pacer
         self._write = write
+        self._backlog = backlog
         self._urgent: deque[Parcel] = deque()
         self._normal: deque[Parcel] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -69,8 +92,8 @@ class Outbox:
         """When `free` is worth asking again."""
         return self._pacer.free_at(self._loop.time())
 
-    def post(self, data: bytes, *, urgent: bool, told: Told | None = None) -> Parcel:
-        parcel = Parcel(data, urgent=urgent, told=told)
+    def post(self, data: bytes, *, urgent: bool, told: Told | None = None, permit: Permit | None = None) -> Parcel:
+        parcel = Parcel(data, urgent=urgent, told=told, permit=permit)
         if self._closed_why is not None:
             parcel.settle(self._closed_why)
         elif self.waiting >= WAITING_MAX and not urgent:
@@ -126,16 +149,30 @@ class Outbox:
         self._flushing = True
         try:
             while (lane := self._next_lane()) is not None:
-                parcel = lane.popleft()
-                if not self._write(parcel.data):
-                    parcel.settle("the connection is closed")
+                if not self._send(lane.popleft()):
                     self.close("the connection is closed")
                     return
-                self._pacer.spend(self._loop.time())
-                parcel.settle(None)
         finally:
             self._flushing = False
         self._wait()
+
+    def _send(self, parcel: Parcel) -> bool:
+        """Hand one message over, or give it up. False: the connection is gone."""
+        permit = parcel.permit
+        if permit is not None:
+            why = NOT_TAKING if self._backlog() else permit.enter()
+            if why is not None:
+                parcel.settle(why)
+                return True
+        try:
+            taken = self._write(parcel.data)
+        finally:
+            if permit is not None:
+                permit.leave()
+        if taken:
+            self._pacer.spend(self._loop.time())
+        parcel.settle(None if taken else "the connection is closed")
+        return taken
 
     def _next_lane(self) -> deque[Parcel] | None:
         now = self._loop.time()
