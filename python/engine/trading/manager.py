@@ -24,13 +24,12 @@ from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.events import Trouble
 from engine.core.kill.settings import KillSettings
-from engine.trading import errors
 from engine.trading.entries import Entries, Entry, LoginConfig
 from engine.trading.kill_switch import KillSwitch, OnStep
 from engine.trading.modes import TradingMode, misplaced_accounts
+from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
-from engine.wire.errors import LocalError
 from engine.wire.order import Order
 
 _NO_HANDOVERS: Mapping[str, Handover] = {}
@@ -66,6 +65,7 @@ class IBKRAccountManager:
         self._settings = settings or ManagerSettings()
         self._wall_ns = wall_ns
         self._entries = Entries()
+        self._orders = Orders(self._settings.order_patience_s)
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
         self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
@@ -172,7 +172,7 @@ class IBKRAccountManager:
 
     async def refresh(self, name: str) -> None:
         """Read positions and working orders now. What comes of it is in `positions` and `working_orders`."""
-        await self._live_login(self._entries.get(name)).refresh()
+        await live_login(self._entries.get(name)).refresh()
 
     # --- orders ------------------------------------------------------------------------------------
     async def place_order(self, name: str, contract: Contract, order: Order) -> OrderTicket:
@@ -180,50 +180,11 @@ class IBKRAccountManager:
 
         Raises OrderNotSent, OrderRefused or OrderUnconfirmed (sent, and nobody knows), KillPressed, NotConnected.
         """
-        entry = self._entries.get(name)
-        if entry.kill_pressed:
-            raise errors.KillPressed(
-                f"The kill switch of {name!r} has been pressed",
-                "The order was not sent",
-                "Find out why, verify the account in TWS, and start anew with a new manager",
-            )
-        tickets = self._live_tickets(entry)
-        order = msgspec.structs.replace(order, account=self._account_for(entry, order))
-        try:
-            ticket, answer = await tickets.place(contract, order, self._settings.order_patience_s)
-        except LocalError as error:
-            raise errors.OrderNotSent(
-                f"The order cannot be written: {error}", "It was not sent", "Correct it"
-            ) from error
-        if answer.shown:
-            return ticket
-        if answer.shown is None:
-            raise errors.OrderUnconfirmed(
-                f"TWS has not confirmed the order {ticket.order_ref!r}: {answer.text}",
-                "It may be live",
-                "Look for it in TWS or in working_orders() before sending it again",
-            )
-        if not ticket.messages:
-            raise errors.OrderNotSent(f"The order was not sent: {answer.text}", "TWS never saw it", "Connect again")
-        raise errors.OrderRefused(f"TWS refused the order: {answer.text}", "It is not working", "Correct it")
+        return await self._orders.place(self._entries.get(name), contract, order)
 
     async def cancel_order(self, name: str, ticket: OrderTicket) -> None:
         """Cancel an order placed here and wait until TWS says that it has ended. Raises CancelUnconfirmed."""
-        entry = self._entries.get(name)
-        tickets = self._live_tickets(entry)
-        if tickets.get(ticket.order_id) is not ticket:
-            raise errors.CancelUnconfirmed(
-                f"Order {ticket.order_id} was placed over another connection",
-                "Nothing was sent: only the client that placed an order can cancel it",
-                "Cancel it in TWS, or press the kill switch",
-            )
-        answer = await tickets.cancel(ticket, self._settings.order_patience_s)
-        if answer.shown is not False:
-            raise errors.CancelUnconfirmed(
-                f"The cancel of order {ticket.order_id} is not confirmed: {answer.text or ticket.status}",
-                "The order may be live",
-                "Look for it in TWS; cancel it there or press the kill switch",
-            )
+        await self._orders.cancel(self._entries.get(name), ticket)
 
     # --- inside ------------------------------------------------------------------------------------
     def _kill_switch_here(self) -> KillSwitch:
@@ -300,30 +261,6 @@ class IBKRAccountManager:
             entry.close_after_kill = True
         elif entry.login is not None:
             entry.login.close("disconnected")
-
-    def _live_login(self, entry: Entry) -> Login:
-        if entry.login is None or not entry.connected:
-            why = entry.login.link.failure if entry.login is not None else None
-            raise errors.NotConnected(
-                f"Login {entry.config.name!r} is not connected" + (f": {why.text}" if why else ""),
-                "Nothing was sent",
-                f"Call connect({entry.config.name!r}) first",
-            )
-        return entry.login
-
-    def _live_tickets(self, entry: Entry) -> Tickets:
-        self._live_login(entry)
-        assert entry.tickets is not None  # made together with the login
-        return entry.tickets
-
-    def _account_for(self, entry: Entry, order: Order) -> str:
-        """The account an order is for: its own, the login's, or the only one there is."""
-        accounts = self._live_login(entry).link.accounts
-        account = order.account or entry.config.account or (accounts[0] if len(accounts) == 1 else "")
-        if account not in accounts:
-            what = f"There is no account {account!r} in this login" if account else "The order names no account"
-            raise errors.OrderNotSent(what, f"It was not sent. The accounts are: {', '.join(accounts)}", "Name one")
-        return account
 
 
 def _not_connected(name: str, trouble: Trouble, text: str) -> ConnectOutcome:
