@@ -267,6 +267,7 @@ def test_the_report_as_json_has_the_verdict_first_and_everything_in_it() -> None
             "local_symbol": "ESH6",
         },
         "quantity": "3",
+        "first_seen": None,
         "reason": "rejected",
         "detail": "201: Order rejected - reason: restricted",
         "order": "",

@@ -194,7 +194,7 @@ def _left(item: ResidueItem, *, several: bool) -> str:
     account = f" in {item.account}" if several else ""
     if item.order:
         return f"{name_of(item.contract)}: {_clean(item.order)}{account}"
-    return f"{_signed(item.quantity)} {name_of(item.contract)}{account}"
+    return f"{amount_of(item.quantity)} {name_of(item.contract)}{account}"
 
 
 # --- what was done ---------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def _closed(item: ClosedPosition, *, several: bool) -> str:
     price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
     account = f" in {item.account}" if several else ""
     by = "" if item.orders_sent else ", not by this kill's orders"
-    return f"{_signed(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
+    return f"{amount_of(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
 
 
 def _order(order: CancelledOrder) -> str:
@@ -288,7 +288,8 @@ def _option(found: re.Match[str]) -> str:
     return f"{symbol} 20{date} {_number((Decimal(thousandths) / 1000).normalize())}{right}"
 
 
-def _signed(quantity: Decimal) -> str:
+def amount_of(quantity: Decimal) -> str:
+    """A signed quantity as a trader would say it: "long 3"."""
     return f"{'long' if quantity > 0 else 'short'} {_number(abs(quantity))}"
 
 

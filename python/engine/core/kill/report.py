@@ -52,6 +52,7 @@ class ResidueItem(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract
     quantity: Decimal
     reason: ResidueReason
+    first_seen: Decimal | None = None  # a position as it was when first read; None: not known, or an order
     detail: str = ""  # the broker's own words where there are any
     order: str = ""  # for working orders: whose and what, e.g. "client 7: BUY 3 LMT 4100"
 

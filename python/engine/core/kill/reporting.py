@@ -61,6 +61,7 @@ def residue(
                 contract=ledger.contract(key),
                 quantity=quantity,
                 reason=reason,
+                first_seen=ledger.first_seen(key),
                 detail=holder if reason is ResidueReason.ANOTHER_KILL else detail,
             )
         )
