@@ -120,6 +120,41 @@ def test_a_kill_script_as_a_user_would_write_it_ends_flat() -> None:
     asyncio.run(main())
 
 
+def test_ib_async_trades_a_combination() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            ib = await ib_session(login)
+            puts = [ib_async.Option("SPY", "20260417", strike, "P", "SMART") for strike in (580, 560)]
+            long, short = await ib.qualifyContractsAsync(*puts)
+            before = login.positions()
+            bag = ib_async.Bag(
+                symbol="SPY",
+                exchange="SMART",
+                currency="USD",
+                comboLegs=[
+                    ib_async.ComboLeg(conId=long.conId, ratio=1, action="BUY", exchange="SMART"),
+                    ib_async.ComboLeg(conId=short.conId, ratio=1, action="SELL", exchange="SMART"),
+                ],
+            )
+            resting = ib.placeOrder(bag, ib_async.LimitOrder("BUY", 5, -1))
+            await until(lambda: resting.orderStatus.status == "Submitted")
+            (seen,) = [trade for trade in await ib.reqAllOpenOrdersAsync() if trade.contract.secType == "BAG"]
+            assert [leg.conId for leg in seen.contract.comboLegs] == [long.conId, short.conId]
+            ib.reqGlobalCancel()
+            await until(resting.isDone)
+
+            closing = ib.placeOrder(bag, ib_async.MarketOrder("SELL", 10))
+            await until(closing.isDone)
+            assert closing.orderStatus.status == "Filled", closing.log
+            assert sorted(fill.contract.secType for fill in closing.fills) == ["BAG", "OPT", "OPT"]
+            gone = [con_id for (_, con_id) in before if ("DU1234567", con_id) not in login.positions()]
+            assert sorted(gone) == sorted([long.conId, short.conId])
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
 def test_two_ib_async_sessions_on_one_id_and_on_two() -> None:
     async def main() -> None:
         async with await calm() as world:

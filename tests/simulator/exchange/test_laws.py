@@ -16,10 +16,12 @@ from engine.simulator.exchange import (
     Fill,
     Holding,
     Instrument,
+    Leg,
     NewOrder,
     OrderAccepted,
     Status,
     StatusChanged,
+    combos,
 )
 from engine.simulator.exchange.commissions import CENT
 from simulator.exchange.stage import ACCOUNT, EXPIRY, HOUR, MINUTE, OPEN, SECOND, D, Stage, of
@@ -36,7 +38,7 @@ class Step(msgspec.Struct, frozen=True):
     c: int
 
 
-KINDS = ("place", "place", "place", "place", "wait", "wait", "cancel", "modify", "jump", "cancel_all")
+KINDS = ("place", "place", "place", "place", "combo", "wait", "wait", "cancel", "modify", "jump", "cancel_all")
 MONEY_KINDS = (*KINDS, "deposit", "transfer", "correct", "liquidate", "night")
 NUMBERS = st.integers(0, 10_000)
 
@@ -100,6 +102,26 @@ class Run:
         self.orders.append(order)
         return self.stage.exchange.place(self.stage.now_ns, order)
 
+    def _combo(self, step: Step) -> list[Event]:
+        """A combination of two of the contracts, at the market or near it."""
+        legs = [self.instruments[step.a % 3], self.instruments[(step.a + 1 + step.b % 2) % 3]]
+        if step.c % 3:
+            legs = [self.stage.aapl, self.stage.call]
+        combo = combos.made_of(
+            [Leg(leg, 1 + (step.b + place) % 3, 1 if (place + step.a) % 2 else -1) for place, leg in enumerate(legs)],
+            self.stage.catalogue,
+        )
+        bid = self.stage.exchange.quote(combo.con_id).bid
+        order = self.stage.order(
+            combo,
+            "BUY" if step.c % 2 else "SELL",
+            1 + step.b % 4,
+            order_type="MKT" if bid is None or step.b % 2 else "LMT",
+            lmt_price=None if bid is None or step.b % 2 else combo.rule.floor(bid + step.c % 5 - 2),
+        )
+        self.orders.append(order)
+        return self.stage.exchange.place(self.stage.now_ns, order)
+
     def _wait(self, step: Step) -> list[Event]:
         return self.stage.wait((1 + step.a % 90) * SECOND)
 
@@ -156,6 +178,27 @@ class Run:
         return self.stage.exchange.liquidate(self.stage.now_ns, ACCOUNT, position.con_id, -position.quantity)
 
 
+@given(behaviours, st.integers(0, 2**32), steps(KINDS))
+@settings(max_examples=60, deadline=None)
+def test_every_fill_of_a_combination_is_a_fill_of_all_its_legs_and_costs_what_they_cost(
+    behaviour: Behaviour, seed: int, plan: list[Step]
+) -> None:
+    run = Run(behaviour, seed)
+    for step in plan:
+        run.play(step)
+    fills = [fill.execution for fill in of(run.events, Fill)]
+    for place, summary in enumerate(fills):
+        combo = run.stage.catalogue[summary.con_id]
+        legs = fills[place + 1 : place + 1 + len(combo.legs)]
+        for leg, done in zip(combo.legs, legs, strict=True):
+            assert done.con_id == leg.instrument.con_id
+            assert done.signed == summary.signed * leg.signed
+            assert (done.at_ns, done.perm_id) == (summary.at_ns, summary.perm_id)
+        if legs:
+            money = sum(done.signed * done.price * run.stage.catalogue[done.con_id].multiplier for done in legs)
+            assert money == summary.signed * summary.price * combo.multiplier
+
+
 def books_balance(run: Run) -> None:
     """The law of the books, to the last digit, for both accounts."""
     for account in run.stage.exchange.accounts:
@@ -199,7 +242,10 @@ def test_positions_are_the_sum_of_fills_and_orders_never_overfill(
     filled: dict[int, Decimal] = defaultdict(Decimal)
     for fill in of(run.events, Fill):
         assert fill.execution.quantity > 0
-        held[fill.execution.account, fill.execution.con_id] += fill.execution.signed
+        if not run.stage.catalogue[fill.execution.con_id].legs:  # a combination's own is a summary, and not held
+            held[fill.execution.account, fill.execution.con_id] += fill.execution.signed
+        if fill.order is None or fill.order.request.con_id != fill.execution.con_id:
+            continue
         filled[fill.execution.perm_id] += fill.execution.quantity
         assert fill.execution.cum_qty == filled[fill.execution.perm_id]
     positions = {(p.account, p.con_id): p.quantity for p in run.stage.exchange.positions()}
@@ -223,9 +269,10 @@ def test_no_fill_is_worse_than_the_limit_and_none_follows_the_end(
         if isinstance(event, Fill) and event.order is not None:
             request, price = event.order.request, event.execution.price
             assert event.order.perm_id not in ended
-            if request.lmt_price is not None:
+            instrument = run.stage.catalogue[event.execution.con_id]
+            if request.lmt_price is not None and request.con_id == instrument.con_id:
                 assert (price - request.lmt_price) * request.sign <= 0
-            assert run.stage.catalogue[request.con_id].rule.is_on_grid(price)
+            assert instrument.legs or instrument.rule.is_on_grid(price)
         elif isinstance(event, StatusChanged) and event.order.status is Status.CANCELLED:
             ended.add(event.order.perm_id)
 

@@ -3,6 +3,7 @@
 Commands and the time come in, events go out. Nothing here reads a clock, a socket or a file.
 """
 
+from engine.simulator.exchange import combos
 from engine.simulator.exchange.calendars import Calendar, Window
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.events import (
@@ -20,7 +21,7 @@ from engine.simulator.exchange.events import (
     WhatIf,
 )
 from engine.simulator.exchange.exchange import Exchange
-from engine.simulator.exchange.instruments import Instrument, MarketRule, SecType
+from engine.simulator.exchange.instruments import Instrument, Leg, MarketRule, SecType
 from engine.simulator.exchange.market import Quote
 from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderType, OrderView, Status, Tif
 from engine.simulator.exchange.refusals import Refusal
@@ -47,6 +48,7 @@ __all__ = [
     "HaltedPolicy",
     "Holding",
     "Instrument",
+    "Leg",
     "Market",
     "MarketRule",
     "NewOrder",
@@ -66,4 +68,5 @@ __all__ = [
     "TradingHalted",
     "WhatIf",
     "Window",
+    "combos",
 ]

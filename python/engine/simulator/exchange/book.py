@@ -26,6 +26,7 @@ class LiveOrder:
         "is_triggered",
         "last_fill_price",
         "parent",
+        "parts",
         "pending_change",
         "perm_id",
         "placed_ns",
@@ -49,6 +50,7 @@ class LiveOrder:
         self.filled = ZERO
         self.value = ZERO  # sum of quantity x price of its fills
         self.last_fill_price = ZERO
+        self.parts: dict[int, tuple[Decimal, Decimal]] = {}  # contract id -> filled, sum of quantity x price
         self.is_acknowledged = False
         self.is_triggered = False  # a stop that has become a market or limit order
         self.is_resting = False  # has been in the market before, so it fills at its own limit

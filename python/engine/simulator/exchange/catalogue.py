@@ -24,6 +24,7 @@ class Catalogue:
         self._by_id: dict[int, Instrument] = {}
         self._by_symbol: dict[tuple[str, str], list[Instrument]] = {}
         self._unlisted: dict[tuple[str, str], Series] = {}
+        self._combos: dict[int, Instrument] = {}  # beside the listed contracts: no search finds them
 
     @classmethod
     def standard(cls, today: date) -> Catalogue:
@@ -55,8 +56,12 @@ class Catalogue:
         """The option of these terms, listed if it did not exist."""
         return self.add(products.option(underlying, expiry, Decimal(strike), right))
 
+    def add_combo(self, combo: Instrument) -> Instrument:
+        """Remember a combination; the same legs are the same one."""
+        return self._combos.setdefault(combo.con_id, combo)
+
     def get(self, con_id: int) -> Instrument | None:
-        found = self._by_id.get(con_id)
+        found = self._by_id.get(con_id) or self._combos.get(con_id)
         if found is None and self._unlisted:
             for key in list(self._unlisted):
                 self._list_series(key)

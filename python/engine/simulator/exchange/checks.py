@@ -33,6 +33,8 @@ def malformed(order: NewOrder, instrument: Instrument, now_ns: int) -> Refusal |
 def _takes(instrument: Instrument, order_type: str) -> bool:
     if order_type not in _TYPES or not instrument.is_tradable:
         return False
+    if instrument.legs:
+        return order_type in (OrderType.MKT, OrderType.LMT)
     return order_type != OrderType.MIDPRICE or instrument.sec_type is SecType.STOCK
 
 
@@ -74,8 +76,8 @@ def far_limit(
     order: NewOrder, instrument: Instrument, market_price: Decimal | None, behaviour: Behaviour
 ) -> Decimal | None:
     """The nearest limit price the broker would take, when this one is too far through the market. Else None."""
-    if order.lmt_price is None or order.order_type != OrderType.LMT or market_price is None:
-        return None
+    if order.lmt_price is None or order.order_type != OrderType.LMT or market_price is None or instrument.legs:
+        return None  # a combination's price may be next to nothing: no distance from it is far
     tick = instrument.rule.increment_at(market_price)
     slack = max(abs(market_price) * behaviour.far_limit_pct / 100, tick * behaviour.far_limit_ticks_min)
     if (order.lmt_price - market_price) * order.sign <= slack:
@@ -86,9 +88,9 @@ def far_limit(
 
 def needs_liquid_hours(order: NewOrder, instrument: Instrument, *, is_triggered: bool) -> bool:
     """Does the order work in regular hours only? Stocks unless allowed outside; futures' stops until triggered."""
-    if instrument.sec_type is SecType.STOCK:
+    if instrument.kept_hours_of is SecType.STOCK:
         return not (order.outside_rth and order.order_type in _OUTSIDE_RTH)
-    if instrument.sec_type is SecType.FUTURE and order.order_type in (*_NEEDS_STOP, OrderType.TRAIL):
+    if instrument.kept_hours_of is SecType.FUTURE and order.order_type in (*_NEEDS_STOP, OrderType.TRAIL):
         return not (is_triggered or order.outside_rth)
     return False
 
@@ -97,9 +99,9 @@ def ignores_outside_rth(order: NewOrder, instrument: Instrument) -> bool:
     """Is the flag set where it means nothing (2109)?"""
     if not order.outside_rth:
         return False
-    if instrument.sec_type is SecType.STOCK:
+    if instrument.kept_hours_of is SecType.STOCK:
         return order.order_type not in _OUTSIDE_RTH
-    if instrument.sec_type is SecType.FUTURE:
+    if instrument.kept_hours_of is SecType.FUTURE:
         return order.order_type in (OrderType.MKT, OrderType.LMT)
     return True
 

@@ -83,32 +83,67 @@ class Clearing:
     # ---- executions
 
     def book_fill(self, order: LiveOrder, quantity: Decimal, price: Decimal, now_ns: int) -> list[Event]:
-        """Book a fill that the order already counts."""
-        instrument, request = order.instrument, order.request
-        before = order.filled - quantity
-        value = order.value * instrument.multiplier
-        commission = commissions.total(instrument, order.filled, value) - commissions.total(
-            instrument, before, value - quantity * price * instrument.multiplier
-        )
-        execution = Execution(
-            exec_id=self._new_exec_id(),
+        """Book a fill that the order already counts. Of a combination, every leg at its own side of the market."""
+        number = self._next_exec_number()
+        view = order.view()
+        if not order.instrument.legs:
+            done = self._execution(order, order.instrument, quantity, price, now_ns, f"{number}.01.01")
+            return [Fill(now_ns, done, view), StatusChanged(now_ns, view), *self._charge(order, done)]
+        summary = self._execution(order, order.instrument, quantity, price, now_ns, f"{number}.01.01")
+        events: list[Event] = [Fill(now_ns, summary, view), StatusChanged(now_ns, view)]
+        for place, leg in enumerate(order.instrument.legs, 2):
+            sign = order.request.sign * leg.sign
+            bid, ask = self._markets.touch(leg.instrument, now_ns)
+            at = ask if sign > 0 else bid
+            if at is None:
+                raise ValueError(f"a combination was filled without a market in {leg.instrument.contract.local_symbol}")
+            done = self._execution(
+                order, leg.instrument, quantity * leg.ratio, at, now_ns, f"{number}.{place:02}.01", sign
+            )
+            events += [Fill(now_ns, done, view), *self._charge(order, done)]
+        return events
+
+    def _execution(
+        self,
+        order: LiveOrder,
+        instrument: Instrument,
+        quantity: Decimal,
+        price: Decimal,
+        now_ns: int,
+        exec_id: str,
+        sign: int = 0,
+    ) -> Execution:
+        """One execution of an order, counted into what the order has had of this contract."""
+        request = order.request
+        filled, value = order.parts.get(instrument.con_id, (ZERO, ZERO))
+        filled, value = order.parts[instrument.con_id] = (filled + quantity, value + quantity * price)
+        return Execution(
+            exec_id=exec_id,
             at_ns=now_ns,
             account=request.account,
-            con_id=request.con_id,
-            side=_BOUGHT if request.sign > 0 else _SOLD,
+            con_id=instrument.con_id,
+            side=_BOUGHT if (sign or request.sign) > 0 else _SOLD,
             quantity=quantity,
             price=price,
             perm_id=order.perm_id,
             client_id=request.client_id,
             order_id=request.order_id,
             order_ref=request.order_ref,
-            exchange=self._venue(instrument, request.exchange),
-            cum_qty=order.filled,
-            avg_price=order.value / order.filled,
+            exchange=self._venue(instrument, request.exchange if not order.instrument.legs else ""),
+            cum_qty=filled,
+            avg_price=value / filled,
         )
-        view = order.view()
-        money = self._book(execution, instrument, commission)
-        return [Fill(now_ns, execution, view), StatusChanged(now_ns, view), *money]
+
+    def _charge(self, order: LiveOrder, done: Execution) -> list[Event]:
+        """Book an execution at the cost that it adds to what the order has cost so far."""
+        instrument = self._catalogue[done.con_id]
+        filled, value = order.parts[done.con_id]
+        before = filled - done.quantity
+        value_before = value - done.quantity * done.price
+        commission = commissions.total(instrument, filled, value * instrument.multiplier) - commissions.total(
+            instrument, before, value_before * instrument.multiplier
+        )
+        return self._book(done, instrument, commission)
 
     def liquidate(
         self, account: str, instrument: Instrument, quantity: Decimal, price: Decimal, perm_id: int, now_ns: int
@@ -116,7 +151,7 @@ class Clearing:
         """IBKR closes a signed quantity of the customer's position by itself."""
         size = abs(quantity)
         execution = Execution(
-            exec_id=self._new_exec_id(),
+            exec_id=f"{self._next_exec_number()}.01.01",
             at_ns=now_ns,
             account=account,
             con_id=instrument.con_id,
@@ -172,9 +207,10 @@ class Clearing:
             AccountChanged(now_ns, account),
         ]
 
-    def _new_exec_id(self) -> str:
+    def _next_exec_number(self) -> str:
+        """The part of an execution id that the legs of one fill have in common."""
         self._exec_count += 1
-        return f"{self._exec_base:08x}.{self._exec_count:08x}.01.01"
+        return f"{self._exec_base:08x}.{self._exec_count:08x}"
 
     @staticmethod
     def _venue(instrument: Instrument, routed_to: str) -> str:

@@ -21,6 +21,7 @@ from engine.simulator.exchange.clearing import Clearing
 from engine.simulator.exchange.events import Commission, Event, OrderMessage, Rejected, TradingHalted, WhatIf
 from engine.simulator.exchange.floor import Floor
 from engine.simulator.exchange.instruments import Instrument, SecType
+from engine.simulator.exchange.ledger import Ledger
 from engine.simulator.exchange.market import Markets, Quote
 from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderView, Status
 from engine.simulator.exchange.prices import draw
@@ -285,6 +286,8 @@ class Exchange:
             or self._bad_parent(request)
             or self._bad_market(instrument)
         )
+        if refusal is None and request.what_if and instrument.legs and request.exchange == "SMART":
+            refusal = refusals.COMBO_WHAT_IF
         if refusal is None and request.what_if:
             self._floor.events.append(self._preview(request, instrument))
             refusal = self._short_of_margin(request, instrument)  # said beside the numbers, not instead of them
@@ -346,7 +349,7 @@ class Exchange:
         return None if parent.is_open or parent.status is Status.FILLED else refusals.PARENT_DONE
 
     def _bad_market(self, instrument: Instrument) -> Refusal | None:
-        if self._markets.is_halted(instrument.con_id) and self.behaviour.halted is HaltedPolicy.REJECT:
+        if self._markets.is_halted(instrument) and self.behaviour.halted is HaltedPolicy.REJECT:
             return refusals.HALTED
         return None
 
@@ -377,14 +380,13 @@ class Exchange:
         ledger = self._clearing.ledgers[request.account]
         signed = request.quantity * request.sign
         held = ledger.held(request.con_id)
-        alone = not instrument.is_option and len(ledger.group(instrument.hedging_group)) == 1
+        alone = not (instrument.is_option or instrument.legs) and len(ledger.group(instrument.hedging_group)) == 1
         if alone and held * signed < 0 and abs(signed) <= abs(held):
             return None  # it only makes a position smaller that covers nothing else
         headroom = self._valuation.headroom[request.account]
-        before, after = headroom.group_change(instrument, signed, self.now_ns)
-        premium = ZERO
-        if instrument.is_option and signed > 0 and held >= 0:
-            premium = signed * self._markets.last(instrument, self.now_ns) * instrument.multiplier
+        trades = [(part.instrument, signed * part.signed) for part in instrument.parts]
+        before, after = headroom.change(trades, self.now_ns)
+        premium = self._premium(ledger, trades)
         if after.initial <= before.initial and not premium:
             return None
         equity = headroom.equity_with_loan(self.now_ns) - premium
@@ -396,10 +398,13 @@ class Exchange:
         ledger = self._clearing.ledgers[request.account]
         values = self._valuation.account(ledger, self.now_ns)
         signed = request.quantity * request.sign
-        before, after = self._valuation.headroom[request.account].group_change(instrument, signed, self.now_ns)
-        price = self._markets.last(instrument, self.now_ns)
-        commission = commissions.total(instrument, request.quantity, request.quantity * price * instrument.multiplier)
-        premium = signed * price * instrument.multiplier if instrument.is_option else ZERO
+        trades = [(part.instrument, signed * part.signed) for part in instrument.parts]
+        before, after = self._valuation.headroom[request.account].change(trades, self.now_ns)
+        commission = premium = ZERO
+        for part, quantity in trades:
+            value = quantity * self._markets.last(part, self.now_ns) * part.multiplier
+            commission += commissions.total(part, abs(quantity), value)
+            premium += value if part.is_option else ZERO
         return WhatIf(
             at_ns=self.now_ns,
             request=request,
@@ -411,3 +416,11 @@ class Exchange:
             equity_with_loan_after=values.equity_with_loan - premium - commission,
             commission=commission,
         )
+
+    def _premium(self, ledger: Ledger, trades: list[tuple[Instrument, Decimal]]) -> Decimal:
+        """What opening options costs at once, sold ones deducted; never less than nothing."""
+        total = ZERO
+        for instrument, quantity in trades:
+            if instrument.is_option and (len(trades) > 1 or (quantity > 0 and ledger.held(instrument.con_id) >= 0)):
+                total += quantity * self._markets.last(instrument, self.now_ns) * instrument.multiplier
+        return max(total, ZERO)

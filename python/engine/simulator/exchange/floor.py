@@ -105,7 +105,8 @@ class Floor:
     def accept(self, request: NewOrder, instrument: Instrument) -> LiveOrder:
         """Take a new order in. What it is part of (parent, siblings) is transmitted with it."""
         order = self._book.add(request, instrument, self.now_ns)
-        self.watch_expiry(instrument)
+        for contract in (instrument, *(leg.instrument for leg in instrument.legs)):
+            self.watch_expiry(contract)
         if not request.transmit:
             order.status = Status.INACTIVE
             self.events.append(OrderAccepted(self.now_ns, order.view()))
@@ -129,8 +130,12 @@ class Floor:
 
     def look_again(self, con_id: int) -> None:
         """The market of a contract changed by a hand: look at every order that may depend on it."""
+        moved = self._markets.moved_with(con_id)
         for order in self._book.open():
-            if con_id in (order.instrument.con_id, order.instrument.under_con_id):
+            if any(
+                not moved.isdisjoint((part.instrument.con_id, part.instrument.under_con_id))
+                for part in order.instrument.parts
+            ):
                 self._look(order)
 
     def ask_cancel(self, order: LiveOrder) -> None:
@@ -182,7 +187,7 @@ class Floor:
         self._set_expiry(order)
         if checks.ignores_outside_rth(request, instrument):
             self.say(order, refusals.OUTSIDE_RTH_IGNORED)
-        if self._markets.is_halted(instrument.con_id):
+        if self._markets.is_halted(instrument):
             self.say(order, refusals.HALTED_NOTICE)
         elif not self._markets.is_open(instrument, self.now_ns, liquid=liquid):
             opens_ns = self._markets.next_open_ns(instrument, self.now_ns, liquid=liquid)
@@ -200,7 +205,7 @@ class Floor:
         if request.tif == Tif.GTC:
             order.expires_ns = None
             return
-        liquid = instrument.sec_type is SecType.STOCK and checks.needs_liquid_hours(
+        liquid = instrument.kept_hours_of is SecType.STOCK and checks.needs_liquid_hours(
             request, instrument, is_triggered=False
         )
         order.expires_ns = self._markets.session_end_ns(instrument, self.now_ns, liquid=liquid)
@@ -245,7 +250,7 @@ class Floor:
     def _work(self, order: LiveOrder) -> int | None:
         """One look. Returns when to look again; None when only a hand can change anything."""
         instrument = order.instrument
-        if self._markets.is_halted(instrument.con_id):
+        if self._markets.is_halted(instrument):
             return None
         if self.now_ns < order.active_from_ns:
             self._rest(order)

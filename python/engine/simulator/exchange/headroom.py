@@ -6,6 +6,7 @@ traded is valued anew; when time or a price moves, everything is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from engine.simulator.exchange import margin
@@ -38,16 +39,28 @@ class Headroom:
         self._refresh(now_ns)
         return self._required_sum
 
-    def group_change(self, instrument: Instrument, quantity: Decimal, now_ns: int) -> tuple[Requirement, Requirement]:
-        """What the hedging group of a contract needs before and after trading a signed quantity of it."""
-        group = instrument.hedging_group
+    def change(self, traded: Iterable[tuple[Instrument, Decimal]], now_ns: int) -> tuple[Requirement, Requirement]:
+        """What the hedging groups of these contracts need before and after trading signed quantities of them."""
+        by_group: dict[int, list[tuple[Instrument, Decimal]]] = {}
+        for instrument, quantity in traded:
+            by_group.setdefault(instrument.hedging_group, []).append((instrument, quantity))
+        before, after = Requirement(), Requirement()
+        for group, trades in by_group.items():
+            had, will_have = self._group_change(group, trades, now_ns)
+            before, after = before + had, after + will_have
+        return before, after
+
+    def _group_change(
+        self, group: int, trades: list[tuple[Instrument, Decimal]], now_ns: int
+    ) -> tuple[Requirement, Requirement]:
         held = {
             position.instrument.con_id: (position.instrument, position.quantity)
             for position in self._ledger.group(group)
         }
         before = margin.required(self._line(found, size, now_ns) for found, size in held.values() if size)
-        _, had = held.get(instrument.con_id, (instrument, ZERO))
-        held[instrument.con_id] = (instrument, had + quantity)
+        for instrument, quantity in trades:
+            _, had = held.get(instrument.con_id, (instrument, ZERO))
+            held[instrument.con_id] = (instrument, had + quantity)
         after = margin.required(self._line(found, size, now_ns) for found, size in held.values() if size)
         return before, after
 

@@ -21,6 +21,7 @@ class SecType(StrEnum):
     FUTURE_OPTION = "FOP"
     CASH = "CASH"
     INDEX = "IND"  # a number that options settle to; not tradable
+    COMBO = "BAG"  # several contracts traded as one; never held, only its legs are
 
 
 class MarketRule(msgspec.Struct, frozen=True):
@@ -69,6 +70,18 @@ class CommissionRates(msgspec.Struct, frozen=True):
     minimum: Decimal = Decimal(0)
 
 
+class Leg(msgspec.Struct, frozen=True):
+    """One contract of a combination: so many are bought (sign 1) or sold (-1) with each combination bought."""
+
+    instrument: Instrument
+    ratio: int
+    sign: int
+
+    @property
+    def signed(self) -> int:
+        return self.ratio * self.sign
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One contract with everything the exchange knows about it."""
 
@@ -92,6 +105,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     valid_exchanges: str = ""
     stock_type: str = ""
     may_be_negative: bool = False  # futures can trade below zero
+    legs: tuple[Leg, ...] = ()  # of a combination
 
     @property
     def min_tick(self) -> Decimal:
@@ -101,6 +115,18 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def hedging_group(self) -> int:
         """Contracts of one group offset each other in margin: an underlying and the options on it."""
         return self.under_con_id or self.con_id
+
+    @property
+    def parts(self) -> tuple[Leg, ...]:
+        """What a trade in it moves: its legs, or the contract itself."""
+        return self.legs or (Leg(self, 1, 1),)
+
+    @property
+    def kept_hours_of(self) -> SecType:
+        """Whose trading hours rule it: a combination trades when the leg does that trades least."""
+        if not self.legs:
+            return self.sec_type
+        return next(leg.instrument.sec_type for leg in self.legs if leg.instrument.calendar == self.calendar)
 
     @property
     def is_option(self) -> bool:

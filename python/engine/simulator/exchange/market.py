@@ -6,10 +6,11 @@ Prices exist only when somebody asks. While a market is closed its price stands 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
-from engine.simulator.exchange import options
+from engine.simulator.exchange import combos, options
 from engine.simulator.exchange.calendars import Calendar
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.instruments import Instrument
@@ -78,9 +79,12 @@ class Markets:
         return found
 
     def is_open(self, instrument: Instrument, at_ns: int, *, liquid: bool = False) -> bool:
+        """A combination trades while all its legs do."""
         if self.settings(instrument.con_id).closed:
             return False
-        return self.phase(instrument.calendar, at_ns, liquid=liquid).is_open
+        if not self.phase(instrument.calendar, at_ns, liquid=liquid).is_open:
+            return False
+        return all(self.is_open(leg.instrument, at_ns) for leg in instrument.legs)
 
     def session_end_ns(self, instrument: Instrument, at_ns: int, *, liquid: bool) -> int:
         """When the session that holds this instant, or else the next one, ends."""
@@ -101,8 +105,9 @@ class Markets:
     def settings(self, con_id: int) -> Market:
         return self._settings.get(con_id, _PLAIN)
 
-    def is_halted(self, con_id: int) -> bool:
-        return con_id in self._halted
+    def is_halted(self, instrument: Instrument) -> bool:
+        """A combination is halted with any of its legs."""
+        return any(part.instrument.con_id in self._halted for part in instrument.parts)
 
     def set_market(self, con_id: int, market: Market, now_ns: int) -> None:
         self._settings[con_id] = market
@@ -112,9 +117,18 @@ class Markets:
         self._forget_prices()
 
     def set_price(self, con_id: int, price: Decimal, now_ns: int) -> None:
-        """Let the contract trade at this price now, and move on from there."""
-        self._pin_now(self._catalogue[con_id], price, now_ns)
+        """Let the contract trade at this price now, and move on from there; of a combination, by its first leg."""
+        instrument = self._catalogue[con_id]
+        if instrument.legs:
+            price = combos.first_leg_price(instrument, price, partial(self.last, at_ns=now_ns))
+            instrument = instrument.legs[0].instrument
+        self._pin_now(instrument, price, now_ns)
         self._forget_prices()
+
+    def moved_with(self, con_id: int) -> set[int]:
+        """The contracts whose own prices a hand moves when it sets this one's."""
+        instrument = self._catalogue[con_id]
+        return {con_id, instrument.parts[0].instrument.con_id}
 
     def script_price(self, con_id: int, price: Decimal, at_ns: int) -> None:
         """Let the contract trade at this price at a later instant, whatever is scripted for its underlying then."""
@@ -161,7 +175,7 @@ class Markets:
             ask_size=ZERO if ask is None else Decimal(1 + (sizes >> 32) % _DISPLAY_SIZE_MAX),
             last=self.last(instrument, at_ns),
             close=self._close(instrument, phase),
-            halted=self.is_halted(instrument.con_id),
+            halted=self.is_halted(instrument),
             is_open=self.is_open(instrument, at_ns),
         )
 
@@ -173,6 +187,8 @@ class Markets:
         return known[1], known[2]
 
     def _touch(self, instrument: Instrument, at_ns: int) -> tuple[Decimal | None, Decimal | None]:
+        if instrument.legs:
+            return combos.touch(instrument, partial(self.touch, at_ns=at_ns))
         last = self.last(instrument, at_ns)
         settings = self.settings(instrument.con_id)
         ticks = settings.spread_ticks if settings.spread_ticks is not None else instrument.spread_ticks
@@ -187,6 +203,9 @@ class Markets:
 
     def next_change_ns(self, instrument: Instrument, after_ns: int) -> int | None:
         """The first instant after this one at which the contract's price may differ."""
+        if instrument.legs:
+            changes = [self.next_change_ns(leg.instrument, after_ns) for leg in instrument.legs]
+            return min((at_ns for at_ns in changes if at_ns is not None), default=None)
         own = self._path(instrument).next_change_ns(after_ns)
         if not instrument.is_option:
             return own
@@ -200,6 +219,9 @@ class Markets:
 
     def available(self, instrument: Instrument, sign: int, at_ns: int) -> Decimal | None:
         """How much can still be bought (sign 1) or sold (-1) in this step. None: any amount."""
+        if instrument.legs:
+            offers = [(leg.ratio, self.available(leg.instrument, sign * leg.sign, at_ns)) for leg in instrument.legs]
+            return min((offer // ratio for ratio, offer in offers if offer is not None), default=None)
         own_depth = self.settings(instrument.con_id).depth
         depth = own_depth if own_depth is not None else self.depth
         if depth is None:
@@ -213,8 +235,10 @@ class Markets:
 
     def take(self, instrument: Instrument, sign: int, at_ns: int, quantity: Decimal) -> None:
         step = self._step(at_ns)
-        taken_step, taken = self._taken.get((instrument.con_id, sign), (step, ZERO))
-        self._taken[instrument.con_id, sign] = (step, taken + quantity if taken_step == step else quantity)
+        for part in instrument.parts:
+            key = (part.instrument.con_id, sign * part.sign)
+            taken_step, taken = self._taken.get(key, (step, ZERO))
+            self._taken[key] = (step, (taken if taken_step == step else ZERO) + quantity * part.ratio)
 
     def next_step_ns(self, after_ns: int) -> int:
         return self._start_ns + (self._step(after_ns) + 1) * self._step_ns
@@ -226,6 +250,8 @@ class Markets:
 
     def _price(self, instrument: Instrument, at_ns: int) -> Decimal:
         """Where the price stands; in a closed market, where the session or a later script left it."""
+        if instrument.legs:
+            return combos.price(instrument, partial(self._price, at_ns=at_ns))
         path = self._path(instrument)
         phase = self.phase(instrument.calendar, at_ns)
         if not phase.is_open:

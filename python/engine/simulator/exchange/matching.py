@@ -30,7 +30,7 @@ def fill_price(order: LiveOrder, bid: Decimal | None, ask: Decimal | None) -> De
         return middle if middle is not None and (limit is None or (middle - limit) * sign <= 0) else None
     if limit is None or (other_side - limit) * sign > 0:
         return None
-    return limit if order.is_resting else other_side
+    return limit if order.is_resting and not order.instrument.legs else other_side  # legs bring what they bring
 
 
 def _middle(order: LiveOrder, bid: Decimal | None, ask: Decimal | None) -> Decimal | None:

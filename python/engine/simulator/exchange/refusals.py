@@ -25,6 +25,10 @@ DUPLICATE_ORDER_ID = Refusal(103, "Duplicate order id")
 MODIFY_FILLED = Refusal(104, "Cannot modify a filled order.")
 MODIFY_MISMATCH = Refusal(105, "Order being modified does not match original order")
 OFF_GRID = Refusal(110, "The price does not conform to the minimum price variation for this contract.")
+# These codes are IBKR's; nothing may depend on their words.
+COMBO_INVALID = Refusal(312, "The combo details are invalid.")
+COMBO_NEEDS_LEGS = Refusal(314, "Security type 'BAG' requires combo leg details.")
+COMBO_WHAT_IF = Refusal(360, "What-if orders are not supported for SMART combinations.")
 NO_PARENT = Refusal(135, "Can't find order with ID =")
 HALTED = Refusal(154, "Orders cannot be transmitted for a halted security.")
 MISSING_EXCHANGE = Refusal(321, "Error validating request.-'bX' : cause - Missing order exchange")
@@ -50,6 +54,10 @@ def ambiguous(symbol: str) -> Refusal:
         f"The contract description specified for {symbol} is ambiguous.\n"
         "You must specify the multiplier or trading class.",
     )
+
+
+def combo_leg_invalid(number: int) -> Refusal:
+    return Refusal(313, f"The combo details for '{number}' are invalid.")
 
 
 def not_cancellable(perm_id: int) -> Refusal:

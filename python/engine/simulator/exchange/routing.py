@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.simulator.exchange import refusals
+from engine.simulator.exchange import combos, refusals
 from engine.simulator.exchange.catalogue import Catalogue
-from engine.simulator.exchange.instruments import Instrument
+from engine.simulator.exchange.instruments import Instrument, SecType
 from engine.simulator.exchange.refusals import Refusal
 
 
@@ -40,6 +40,8 @@ def details(instrument: Instrument, catalogue: Catalogue, now_ns: int) -> Detail
 
 def resolve(contract: Contract, catalogue: Catalogue) -> Instrument | Refusal:
     """The one contract an order is for. An order, unlike a query, must name its exchange."""
+    if contract.sec_type == SecType.COMBO:
+        return combos.resolve(contract, catalogue)
     if contract.con_id:
         found = catalogue.get(contract.con_id)
         if found is None:

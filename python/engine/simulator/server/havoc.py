@@ -198,5 +198,6 @@ class Havoc:
         if request.order_type in (OrderType.STP, OrderType.STP_LMT, OrderType.TRAIL) and stop is not None:
             return stop + request.sign * instrument.min_tick
         if request.lmt_price is not None:
-            return max(request.lmt_price - request.sign * margin, instrument.min_tick)
+            through = request.lmt_price - request.sign * margin
+            return through if instrument.may_be_negative else max(through, instrument.min_tick)
         return last

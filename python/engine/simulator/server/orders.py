@@ -135,8 +135,6 @@ class OrderDesk:
             return Refusal(435, notices.NO_ACCOUNT)
         if account and account not in exchange.accounts:
             return Refusal(321, notices.INVALID_ACCOUNT)
-        if request.contract.sec_type == "BAG":
-            return Refusal(201, "Order rejected - reason:the simulator does not trade combinations")
         found = exchange.resolve(request.contract)
         if isinstance(found, Refusal):
             return found
