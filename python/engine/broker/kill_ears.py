@@ -13,7 +13,16 @@ from engine.broker.reads import Reads
 from engine.core.kill import events as ev
 from engine.core.units import known
 from engine.wire.events import ClientEvent, Malformed
-from engine.wire.replies import ErrorMessage, Execution, OpenOrder, OrderStatus, Position, UnknownReply
+from engine.wire.replies import (
+    CurrentTime,
+    ErrorMessage,
+    Execution,
+    MarketRule,
+    OpenOrder,
+    OrderStatus,
+    Position,
+    UnknownReply,
+)
 
 
 class Ears:
@@ -57,6 +66,10 @@ class Ears:
                 )
             case Position() if not reads.reading_positions and known(event.position) is not None:
                 self._tell(ev.PositionChanged(translate.position(event)))
+            case CurrentTime(time_s):
+                self._tell(ev.ServerClock(time_s))
+            case MarketRule():
+                self._tell(ev.RuleHeard(event.rule_id, translate.price_steps(event)))
             case Malformed():
                 self._tell(ev.Notice(0, f"a message from TWS could not be read: {event.error}"))
             case UnknownReply():

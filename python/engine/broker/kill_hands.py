@@ -29,7 +29,7 @@ from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
 from engine.wire.errors import LocalError
 from engine.wire.events import ClientEvent
-from engine.wire.requests import CancelOrder, ReqGlobalCancel
+from engine.wire.requests import CancelOrder, ReqGlobalCancel, ReqMarketRule
 
 RESOLVE_TRIES = 3
 
@@ -89,6 +89,7 @@ class Hands:
             cmd.ReadExecutions: self._read_executions,
             cmd.ReadCompleted: self._read_completed,
             cmd.Resolve: self._resolve,
+            cmd.AskRule: self._ask_rule,
             cmd.AskQuote: self._ask_quote,
             cmd.Place: self._place,
             cmd.CancelClose: self._cancel_close,
@@ -159,6 +160,9 @@ class Hands:
         self._tell(ev.Connected(link.accounts, link.client_id, cancel_sent))
         if not link.broker_up:
             self._tell(ev.BrokerLink(up=False, code=link.broker_code))
+        server_now_s = link.server_now_s()
+        if server_now_s is not None:  # told before anybody listened for the kill
+            self._tell(ev.ServerClock(round(server_now_s)))
         for con_id in tuple(self._resolving):
             self._submit_resolve(con_id)
 
@@ -277,6 +281,16 @@ class Hands:
             self._tell(ev.Unresolved(con_id, failed.why))
         elif self._ways.main is not None:
             self._submit_resolve(con_id)
+
+    def _ask_rule(self, command: cmd.AskRule) -> None:
+        """The answer names the rule, not the question, and is heard like any other news. No answer is no harm."""
+        main = self._ways.main
+        if main is None or not main.link.up:
+            return  # the machine asks again on the next connection
+        try:
+            main.link.post(ReqMarketRule(command.rule_id))
+        except LocalError:
+            self._tell(ev.RuleHeard(command.rule_id, ()))  # this TWS is too old to have rules
 
     def _ask_quote(self, command: cmd.AskQuote) -> None:
         con_id = command.contract.con_id

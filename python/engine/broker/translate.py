@@ -5,14 +5,15 @@ Must never add to an order what could contradict its contract id, and never leav
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, WorkingOrder
 from engine.core.kill.commands import Place
 from engine.core.units import BLANK, Number, known
 from engine.wire.order import Order
-from engine.wire.replies import CompletedOrder, ContractDetails, Execution, OpenOrder, OrderStatus, Position
+from engine.wire.replies import CompletedOrder, ContractDetails, Execution, MarketRule, OpenOrder, OrderStatus, Position
 from engine.wire.requests import PlaceOrder
 
 ENDED = frozenset({"Filled", "Cancelled", "ApiCancelled"})
@@ -21,6 +22,8 @@ ENDED = frozenset({"Filled", "Cancelled", "ApiCancelled"})
 NEVER_ROUTE = frozenset({"QBALGO", "QBALGO2"})
 """Listed for futures, but not an exchange that takes a plain order."""
 
+
+_ID = re.compile(r"\d{1,9}", re.ASCII)
 
 NOBODY_KNOWS = -1
 """The client id of an order whose owner TWS does not tell."""
@@ -111,6 +114,7 @@ def details(reply: ContractDetails) -> Details:
         contract=reply.contract,
         min_tick=known(reply.min_tick),
         valid_exchanges=_names(reply.valid_exchanges),
+        market_rule_ids=_numbers(reply.market_rule_ids),
         order_types=_names(reply.order_types),
         trading_hours=reply.trading_hours,
         liquid_hours=reply.liquid_hours,
@@ -156,6 +160,19 @@ def place_order(command: Place, order_id: int) -> PlaceOrder:
             outside_rth=command.outside_rth,
         ),
     )
+
+
+def price_steps(reply: MarketRule) -> tuple[PriceStep, ...]:
+    """The rule's bands; none at all when any of them has no number."""
+    bands = [(known(band.low_edge), known(band.increment)) for band in reply.increments]
+    steps = tuple(PriceStep(low, step) for low, step in bands if low is not None and step is not None)
+    return steps if len(steps) == len(bands) else ()
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Comma-separated ids; none at all when any of them is none."""
+    names = text.split(",") if text else []
+    return tuple(int(name) for name in names) if all(_ID.fullmatch(name) for name in names) else ()
 
 
 def _names(text: str) -> tuple[str, ...]:

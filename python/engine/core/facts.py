@@ -77,12 +77,20 @@ class ExecutionFact(msgspec.Struct, frozen=True, kw_only=True):
         return self.exec_id.rpartition(".")[0] or self.exec_id
 
 
+class PriceStep(msgspec.Struct, frozen=True):
+    """One band of a market rule: from `low_edge` upwards, prices are multiples of `increment`."""
+
+    low_edge: Decimal
+    increment: Decimal
+
+
 class Details(msgspec.Struct, frozen=True, kw_only=True):
     """What the broker says of a contract's trading rules; text as it came, parsed where it is judged."""
 
     contract: Contract  # complete, with the exchange an order may name
     min_tick: Decimal | None = None
     valid_exchanges: tuple[str, ...] = ()
+    market_rule_ids: tuple[int, ...] = ()  # one for each of `valid_exchanges`, or none
     order_types: tuple[str, ...] = ()
     trading_hours: str = ""
     liquid_hours: str = ""

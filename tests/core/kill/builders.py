@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.core.contracts import ComboLeg, Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, QuoteKind, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.commands import (
     AskQuote,
+    AskRule,
     CancelClose,
     Command,
     Connect,
@@ -85,6 +86,11 @@ def details(contract: Contract, exchange: str = "CME", **more: Any) -> Details:
     return Details(contract=routed, **({"min_tick": D("0.25")} | more))
 
 
+def steps(*bands: tuple[str, str]) -> tuple[PriceStep, ...]:
+    """A market rule: (low edge, increment), …"""
+    return tuple(PriceStep(D(low_edge), D(increment)) for low_edge, increment in bands)
+
+
 def quote(bid: str | None = "100", ask: str | None = "101", kind: QuoteKind = QuoteKind.LIVE, **more: Any) -> Quote:
     return Quote(None if bid is None else D(bid), None if ask is None else D(ask), kind, **more)
 
@@ -154,6 +160,12 @@ class Stage:
 
     def acknowledge(self, place: Place) -> list[Command]:
         return self.tell(ev.CloseStatus(place.key, "Submitted", D(0), 900 + place.key))
+
+    def price_rules(self, contract: Contract, *bands: tuple[str, str], tick: str = "0.01") -> list[Command]:
+        """The broker tells the contract's own rules: its tick and, where there are `bands`, market rule 7 on SMART."""
+        more: dict[str, Any] = {"valid_exchanges": ("CBOE", "SMART"), "market_rule_ids": (6, 7)} if bands else {}
+        told = self.tell(ev.Resolved(contract.con_id, details(contract, "SMART", min_tick=D(tick), **more)))
+        return told + self.tell(*[ev.RuleHeard(7, steps(*bands))] * bool(bands))
 
     def fill(self, place: Place, quantity: int | str | None = None) -> list[Command]:
         """A closing order fills and the position follows."""
@@ -275,6 +287,7 @@ __all__ = [
     "MS",
     "SECOND",
     "AskQuote",
+    "AskRule",
     "CancelClose",
     "Connect",
     "D",
@@ -297,5 +310,6 @@ __all__ = [
     "option",
     "order",
     "quote",
+    "steps",
     "stock",
 ]

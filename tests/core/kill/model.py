@@ -16,10 +16,11 @@ from typing import Any
 from core.kill.faults import SILENCE, Fate, Faults, Key
 from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote
 from engine.core.kill import events as ev
 from engine.core.kill.commands import (
     AskQuote,
+    AskRule,
     CancelClose,
     Command,
     Connect,
@@ -343,12 +344,21 @@ class Model:
             case Resolve(c):
                 exchange = c.exchange or ("SMART" if c.sec_type == "OPT" else "CME")
                 full = Contract(con_id=c.con_id, symbol=c.symbol, sec_type=c.sec_type, exchange=exchange)
-                self.say(self.main, ev.Resolved(c.con_id, Details(contract=full, min_tick=Decimal("0.25"))))
+                self.say(self.main, ev.Resolved(c.con_id, self._details(full)))
+            case AskRule(rule_id):
+                self.say(self.main, ev.RuleHeard(rule_id, (PriceStep(ZERO, Decimal("0.5")),)))
             case AskQuote(c):
                 bid = None if c.con_id in f.no_bid else Decimal(10)
                 self.say(self.main, ev.Quoted(c.con_id, Quote(bid, Decimal(11), f.quote_kind)))
             case _:
                 raise AssertionError(f"unknown command {command}")
+
+    @staticmethod
+    def _details(contract: Contract) -> Details:
+        venues = (contract.exchange, "SMART")
+        return Details(
+            contract=contract, min_tick=Decimal("0.25"), valid_exchanges=venues, market_rule_ids=(contract.con_id, 99)
+        )
 
     def _send_read(self, command: Command, read_id: int) -> None:
         line = self.main

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.kill.profile import examples
 from engine.core.contracts import ComboLeg, Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, QuoteKind, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.commands import (
     Command,
@@ -91,10 +91,12 @@ details = st.builds(
     contract=contracts,
     min_tick=st.none() | prices,
     valid_exchanges=st.lists(st.sampled_from(["", "CME", "QBALGO"]), max_size=2).map(tuple),
+    market_rule_ids=st.lists(con_ids, max_size=2).map(tuple),
     trading_hours=hours,
     liquid_hours=hours,
     time_zone_id=st.sampled_from(["US/Eastern", "nowhere"]) | words,
 )
+rules = st.lists(st.builds(PriceStep, numbers, prices), max_size=3).map(tuple)
 quotes = st.builds(Quote, st.none() | prices, st.none() | prices, st.sampled_from(QuoteKind), st.booleans())
 keys = st.integers(1, 6)
 codes = st.sampled_from([*REACTIONS, 2109, 2128, 9999]) | st.integers(-10, 20_000)
@@ -112,6 +114,8 @@ about_contracts = st.one_of(
     st.builds(ev.OrderSeen, ids, statuses),
     st.builds(ev.Resolved, con_ids, details),
     st.builds(ev.Unresolved, con_ids, words),
+    st.builds(ev.RuleHeard, con_ids, rules),
+    st.builds(ev.ServerClock, st.integers(0, 2**33)),
     st.builds(ev.Quoted, con_ids, quotes),
     st.builds(ev.NoQuote, con_ids, words),
     st.builds(ev.Notice, codes, words),

@@ -7,6 +7,7 @@ import pytest
 from core.kill.builders import (
     ES,
     AskQuote,
+    AskRule,
     D,
     OrderType,
     Resolve,
@@ -17,20 +18,21 @@ from core.kill.builders import (
     held,
     option,
     quote,
+    steps,
     stock,
 )
 from engine.core.contracts import Contract
-from engine.core.facts import QuoteKind
+from engine.core.facts import Details, QuoteKind
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import MS, SECOND
 
 CASH = Contract(con_id=31, symbol="EUR", sec_type="CASH", currency="USD")
 
 
-def extended(contract: Contract) -> ev.Resolved:
+def extended(contract: Contract, **more: object) -> ev.Resolved:
     """Open, but outside regular hours, at the time of the stage (1 January 1970)."""
     hours = {"trading_hours": "19700101:0000-19700101:2400", "liquid_hours": "19700101:CLOSED", "time_zone_id": "UTC"}
-    return ev.Resolved(contract.con_id, details(contract, "ARCA", **hours))
+    return ev.Resolved(contract.con_id, details(contract, "ARCA", **hours, **more))
 
 
 def test_a_long_is_sold_and_a_short_is_bought_back() -> None:
@@ -133,6 +135,30 @@ def test_a_refused_route_asks_for_the_contract_alone_and_uses_the_listing_exchan
     assert stage.place.contract.exchange == "ARCA"
 
 
+@pytest.mark.parametrize("code", [200, 321, 478])
+def test_what_contradicted_its_id_is_named_as_the_brokers_look_up_of_that_id_has_it(code: int) -> None:
+    named = Contract(con_id=11, symbol="WRONG", sec_type="OPT", currency="USD")
+    right = Contract(con_id=11, symbol="SPY", sec_type="OPT", currency="EUR", exchange="SMART")
+    stage = Stage(held(named, 3)).begin()
+    stage.reject(stage.place, code, "conflicts with the parameters found by contract id")
+    stage.run(1000)
+    stage.tell(ev.Resolved(11, Details(contract=right)))
+    stage.run(100)
+    assert (stage.place.contract.symbol, stage.place.contract.currency) == ("SPY", "EUR")
+
+
+def test_a_look_up_of_another_contract_never_names_this_one() -> None:
+    stage = Stage(held(stock(22, "A"), 3), held(stock(21, "B"), 3)).begin()
+    stage.tell(ev.Resolved(22, details(stock(22, "A"), "SMART")))
+    stage.acknowledge(stage.place)
+    stage.run(1)
+    stage.reject(stage.placed[1], 478, "conflicts")
+    stage.run(1000)
+    stage.tell(ev.Resolved(21, details(stock(22, "A"), "SMART")))  # it answers with another one
+    stage.run(100)
+    assert (stage.place.contract.con_id, stage.place.contract.symbol) == (21, "B")
+
+
 def test_a_refused_route_without_a_named_exchange_tries_smart_again() -> None:
     stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
     stage.reject(stage.place, 200, "No security definition has been found")
@@ -170,6 +196,31 @@ def test_a_fraction_the_broker_refuses_is_cut_off() -> None:
     stage.reject(stage.place, 388, "Order size does not conform")
     stage.run(1000)
     assert stage.place.quantity == 2
+
+
+def test_a_size_that_does_not_conform_is_cut_to_the_contracts_size_steps() -> None:
+    """A board lot: half of 250 would be refused as well."""
+    stage = Stage(held(option(), 250)).begin()
+    stage.reject(stage.place, 355, "Order size does not conform to market rule")
+    stage.run(1000)
+    assert len(stage.placed) == 1
+    stage.tell(ev.Resolved(11, details(option(), "SMART", size_increment=D(100))))
+    assert stage.place.quantity == 200
+    stage.fill(stage.place)
+    stage.run(2000)
+    assert stage.finished and [(r.quantity, r.reason) for r in stage.residue] == [(50, ResidueReason.REJECTED)]
+    assert "size step" in stage.residue[0].detail
+
+
+@pytest.mark.parametrize("step", [None, D(0), D("NaN"), D(1)])
+def test_where_size_steps_do_not_help_a_size_is_halved(step: object) -> None:
+    stage = Stage(held(option(), 9)).begin()
+    for _ in range(2):
+        stage.reject(stage.place, 355, "Order size does not conform to market rule")
+        stage.run(1000)
+        stage.tell(ev.Resolved(11, details(option(), "SMART", size_increment=step)))
+        stage.run(100)
+    assert [p.quantity for p in stage.placed] == [9, 9, 5]
 
 
 def test_a_size_the_broker_refuses_is_halved_and_the_rest_follows() -> None:
@@ -216,16 +267,26 @@ def test_outside_regular_hours_without_a_live_quote_a_market_order_and_it_says_s
     assert "no live quote" in next(e.text for e in stage.report.timeline if e.kind == "close_sent")
 
 
-def test_a_refused_market_order_is_followed_by_a_limit_and_each_refusal_goes_further() -> None:
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (202, "Order Canceled - reason: too far through the market"),
+        (109, "out of the range"),
+        (163, "violates the percentage constraint"),
+        (382, "violates the number of ticks constraint"),
+    ],
+)
+def test_a_limit_too_far_through_the_market_is_followed_by_a_nearer_one(code: int, text: str) -> None:
     stage = Stage(held(option(), 3)).begin()
-    stage.reject(stage.place, 163, "price precaution")
+    stage.reject(stage.place, 387, "order type not supported")
     stage.run(1000)
+    stage.price_rules(option())
     stage.tell(ev.Quoted(11, quote()))
     assert (stage.place.order_type, stage.place.limit_price) == (OrderType.LIMIT, D("99.5"))
-    stage.reject(stage.place, 202, "too far through the market")
+    stage.reject(stage.place, code, text)
     stage.run(1500)
     stage.tell(ev.Quoted(11, quote()))
-    assert stage.place.limit_price == D("99")
+    assert stage.place.key == 3 and stage.place.limit_price == D("99.75")
 
 
 def test_a_limit_needs_a_quote_that_is_newer_than_the_refusal() -> None:
@@ -240,12 +301,101 @@ def test_a_price_off_the_grid_is_put_on_a_coarser_one() -> None:
     stage = Stage(held(option(), 3)).begin()
     stage.reject(stage.place, 163, "price precaution")
     stage.run(1000)
+    stage.price_rules(option())
     stage.tell(ev.Quoted(11, quote("100.03", "101")))
     assert stage.place.limit_price == D("99.52")
     stage.reject(stage.place, 110, "The price does not conform to the minimum price variation")
     stage.run(1500)
     stage.tell(ev.Quoted(11, quote("100.03", "101")))
     assert stage.place.limit_price == D("99.50")
+
+
+NICKELS = (("0", "0.05"), ("3", "0.10"))
+
+
+def refused_market(contract: Contract, quantity: int) -> Stage:
+    """A market order was refused for its type, and the next one is to be priced."""
+    stage = Stage(held(contract, quantity)).begin()
+    stage.reject(stage.place, 387, "order type not supported")
+    stage.run(1000)
+    return stage
+
+
+@pytest.mark.parametrize(("quantity", "price"), [(3, "4.80"), (-3, "5.20")])
+def test_the_first_limit_price_is_on_the_contracts_own_market_rule(quantity: int, price: str) -> None:
+    stage = refused_market(option(), quantity)
+    stage.tell(ev.Quoted(11, quote("4.97", "5.06")))
+    assert len(stage.placed) == 1 and stage.all(Resolve) == [Resolve(option())]
+    stage.price_rules(option(), *NICKELS, tick="0.05")
+    assert stage.all(AskRule) == [AskRule(7)]  # SMART's, not the first
+    assert stage.place.limit_price == D(price)
+
+
+def test_without_a_rule_the_tick_is_the_grid() -> None:
+    stage = refused_market(option(), 3)
+    stage.tell(ev.Quoted(11, quote("4.97", "5.06")))
+    stage.price_rules(option(), tick="0.05")
+    assert stage.all(AskRule) == [] and stage.place.limit_price == D("4.90")
+
+
+def test_price_steps_are_not_awaited_for_long() -> None:
+    stage = refused_market(option(), 3)
+    stage.tell(ev.Quoted(11, quote()))
+    assert len(stage.placed) == 1
+    stage.run(500)
+    assert stage.place.limit_price == D("99.50")
+
+
+def test_a_rule_that_does_not_come_is_not_awaited_for_long() -> None:
+    stage = refused_market(option(), 3)
+    more = {"valid_exchanges": ("SMART",), "market_rule_ids": (7,), "min_tick": D("0.05")}
+    stage.tell(ev.Quoted(11, quote("4.97", "5.06")), ev.Resolved(11, details(option(), "SMART", **more)))
+    assert len(stage.placed) == 1
+    stage.run(500)
+    assert stage.place.limit_price == D("4.90")
+
+
+def test_a_rule_is_asked_for_once_and_serves_every_contract() -> None:
+    more = {"valid_exchanges": ("SMART",), "market_rule_ids": (7,)}
+    stage = Stage(held(option(11), 3), held(option(12), 3)).begin()
+    stage.reject(stage.place, 387, "not supported")
+    stage.run(1)
+    stage.reject(stage.placed[1], 387, "not supported")
+    stage.run(1000)
+    stage.tell(*[ev.Resolved(n, details(option(n), "SMART", **more)) for n in (11, 12)])
+    stage.tell(*[ev.Quoted(n, quote("4.97", "5.06")) for n in (11, 12)])
+    assert stage.all(AskRule) == [AskRule(7)]
+    stage.tell(ev.RuleHeard(7, steps(*NICKELS)))
+    assert [p.limit_price for p in stage.placed[2:]] == [D("4.80"), D("4.80")]
+
+
+def test_a_rule_that_nobody_asked_for_is_nobodys() -> None:
+    stage = refused_market(option(), 3)
+    stage.tell(ev.RuleHeard(7, steps(("0", "5"))), ev.Quoted(11, quote("4.97", "5.06")))
+    stage.run(500)
+    assert stage.place.limit_price == D("4.94")
+
+
+def test_when_the_connection_breaks_price_steps_are_asked_for_again() -> None:
+    stage = refused_market(option(), 3)
+    more = {"valid_exchanges": ("SMART",), "market_rule_ids": (7,)}
+    stage.tell(ev.Resolved(11, details(option(), "SMART", **more)))
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "lost"), ev.Connected(("DU1",), 9000))
+    stage.run(1000)
+    assert stage.all(AskRule) == [AskRule(7), AskRule(7)]
+
+
+def test_a_stock_outside_regular_hours_is_on_its_own_price_steps() -> None:
+    """The look-up that told the hours was another stock's."""
+    cheap, other = stock(22, "CHEAP"), stock(21)
+    stage = Stage(held(other, 3), held(cheap, 3)).begin()
+    stage.tell(extended(other), ev.Quoted(21, quote()), ev.Quoted(22, quote("0.5012", "0.5020")))
+    stage.acknowledge(stage.place)
+    stage.run(1)
+    assert Resolve(cheap) in stage.all(Resolve)
+    stage.tell(ev.Quoted(22, quote("0.5012", "0.5020")))
+    stage.tell(extended(cheap, min_tick=D("0.0001")))
+    assert stage.place.limit_price == D("0.4986")
 
 
 @pytest.mark.parametrize(("quantity", "words"), [(3, "no bid"), (-3, "no offer")])
@@ -285,6 +435,7 @@ def test_one_failed_look_at_the_market_is_not_the_end() -> None:
     stage.tell(ev.NoQuote(11, "the connection was lost"))
     stage.run(2100)
     stage.tell(ev.Quoted(11, quote()))
+    stage.run(300)  # asked for its price steps again, and they do not come
     assert stage.place.limit_price == D("99.5")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from core.kill.builders import ES, D, OrderType, Place, stock
@@ -9,6 +10,7 @@ from engine.core.contracts import Contract
 from engine.core.kill.lessons import Lessons
 from engine.core.kill.reactions import Effect, Reaction, Remedy
 from engine.core.kill.report import ResidueReason
+from engine.core.kill.routing import LEVEL_MAX, LEVEL_MIN
 from engine.core.kill.settings import MS, SECOND, KillSettings
 
 SETTINGS = KillSettings(retry_first_ns=500 * MS, tries_max=6)
@@ -24,6 +26,10 @@ def sent(contract: Contract = ES, quantity: str = "8", *, outside_rth: bool = Fa
         order_type=OrderType.MARKET,
         outside_rth=outside_rth,
     )
+
+
+def priced() -> Place:
+    return msgspec.structs.replace(sent(), order_type=OrderType.LIMIT, limit_price=D("99.5"))
 
 
 def taught(remedy: Remedy, reason: ResidueReason = ResidueReason.REJECTED, place: Place | None = None) -> Lessons:
@@ -97,11 +103,49 @@ def test_a_refused_fraction_is_cut_to_whole_units_and_a_refused_whole_is_given_u
     assert lessons.given_up
 
 
-def test_a_refused_market_order_becomes_a_limit_and_a_refused_limit_goes_further() -> None:
-    lessons = taught(Remedy.REPRICE)
-    assert (lessons.market_refused, lessons.level) == (True, 0)
-    learn(lessons, Remedy.REPRICE)
-    assert (lessons.market_refused, lessons.level) == (True, 1)
+@pytest.mark.parametrize("remedy", [Remedy.LIMIT, Remedy.NEARER])
+def test_a_refused_market_order_becomes_a_limit(remedy: Remedy) -> None:
+    lessons = taught(remedy)
+    assert (lessons.market_refused, lessons.level, lessons.level_max) == (True, 0, LEVEL_MAX)
+
+
+def test_a_limit_too_far_through_the_market_comes_nearer_each_time_and_never_goes_so_far_again() -> None:
+    """Going further, as for a limit that nobody takes, would be refused for ever."""
+    lessons = Lessons(SETTINGS, level=2)
+    levels = []
+    for _ in range(8):
+        learn(lessons, Remedy.NEARER, place=priced())
+        levels.append((lessons.level, lessons.further()))
+    assert levels[:4] == [(1, 1), (0, 0), (-1, -1), (-2, -2)]
+    assert levels[-1] == (LEVEL_MIN, LEVEL_MIN) and lessons.given_up
+
+
+def test_a_limit_that_nobody_takes_goes_further_up_to_the_last_level() -> None:
+    lessons = Lessons(SETTINGS)
+    assert lessons.further() == 1
+    lessons.level = LEVEL_MAX
+    assert lessons.further() == LEVEL_MAX
+
+
+def test_a_capped_price_is_as_far_as_it_goes() -> None:
+    lessons = Lessons(SETTINGS, level=1)
+    lessons.no_further()
+    assert (lessons.further(), lessons.level_max) == (1, 1)
+    lessons.level = 2
+    lessons.no_further()
+    assert lessons.level_max == 1
+
+
+def test_a_size_that_does_not_conform_is_cut_to_size_steps_first_and_halved_then() -> None:
+    lessons = taught(Remedy.LOT)
+    assert (lessons.lot, lessons.size_max, lessons.given_up) == (True, None, False)
+    learn(lessons, Remedy.LOT)
+    assert lessons.size_max == 4
+
+
+@pytest.mark.parametrize(("refused", "idle"), [(True, False), (False, True), (True, True), (False, False)])
+def test_a_limit_is_wanted_after_a_refused_or_an_idle_market_order(refused: bool, idle: bool) -> None:
+    assert Lessons(SETTINGS, market_refused=refused, market_idle=idle).wants_limit is (refused or idle)
 
 
 def test_a_refused_price_needs_a_coarser_grid() -> None:
@@ -124,18 +168,18 @@ def test_a_contract_that_is_not_found_is_asked_for_alone() -> None:
 
 
 def test_a_closed_market_is_final_for_what_has_no_extended_hours() -> None:
-    assert taught(Remedy.REPRICE, ResidueReason.MARKET_CLOSED).given_up
+    assert taught(Remedy.NEARER, ResidueReason.MARKET_CLOSED).given_up
 
 
 def test_a_stock_gets_a_limit_order_outside_regular_hours_before_it_is_given_up() -> None:
-    lessons = taught(Remedy.REPRICE, ResidueReason.MARKET_CLOSED, sent(stock()))
+    lessons = taught(Remedy.NEARER, ResidueReason.MARKET_CLOSED, sent(stock()))
     assert not lessons.given_up and lessons.market_refused
-    learn(lessons, Remedy.REPRICE, ResidueReason.MARKET_CLOSED, sent(stock(), outside_rth=True))
+    learn(lessons, Remedy.NEARER, ResidueReason.MARKET_CLOSED, sent(stock(), outside_rth=True))
     assert lessons.given_up
 
 
 def test_success_forgets_the_objection_but_not_the_lesson() -> None:
-    lessons = taught(Remedy.REPRICE)
+    lessons = taught(Remedy.NEARER)
     lessons.succeeded()
     assert (lessons.reason, lessons.detail, lessons.tries, lessons.market_refused) == (None, "", 0, True)
 

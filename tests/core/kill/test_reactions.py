@@ -12,28 +12,33 @@ from engine.core.kill.report import ResidueReason
 R = ResidueReason
 
 
-@pytest.mark.parametrize("code", [104, 105, 161, 399, 10148, 10153, 10349, 2109, 2161, 2100, 2199])
+@pytest.mark.parametrize("code", [104, 105, 161, 399, 10148, 10349, 2102, 2109, 2100, 2199])
 def test_notices_leave_the_order_alive(code: int) -> None:
     assert react(code, "") == Reaction(Effect.ALIVE)
+
+
+@pytest.mark.parametrize("code", [2161, 10153])
+def test_a_capped_price_leaves_the_order_alive_and_is_as_far_as_it_goes(code: int) -> None:
+    assert react(code, "") == Reaction(Effect.ALIVE, Remedy.NO_FURTHER)
 
 
 @pytest.mark.parametrize(
     ("code", "remedy", "reason"),
     [
         (103, Remedy.LATER, R.REJECTED),
-        (109, Remedy.REPRICE, R.REJECTED),
+        (109, Remedy.NEARER, R.REJECTED),
         (110, Remedy.COARSER, R.REJECTED),
         (154, Remedy.LATER, R.HALTED),
-        (163, Remedy.REPRICE, R.REJECTED),
+        (163, Remedy.NEARER, R.REJECTED),
         (200, Remedy.REROUTE, R.UNRESOLVED),
         (201, Remedy.LATER, R.REJECTED),
         (203, Remedy.GIVE_UP, R.NO_PERMISSION),
         (312, Remedy.REROUTE, R.UNRESOLVED),
         (321, Remedy.REROUTE, R.UNRESOLVED),
-        (355, Remedy.SMALLER, R.REJECTED),
-        (382, Remedy.REPRICE, R.REJECTED),
+        (355, Remedy.LOT, R.REJECTED),
+        (382, Remedy.NEARER, R.REJECTED),
         (383, Remedy.SMALLER, R.REJECTED),
-        (387, Remedy.REPRICE, R.REJECTED),
+        (387, Remedy.LIMIT, R.REJECTED),
         (388, Remedy.WHOLE, R.REJECTED),
         (391, Remedy.LATER, R.REJECTED),
         (392, Remedy.GIVE_UP, R.EXPIRED),
@@ -62,12 +67,12 @@ def test_a_bare_cancel_teaches_nothing() -> None:
 
 
 def test_a_cancel_for_its_price_asks_for_another_price() -> None:
-    assert react(202, "Order Canceled - too far through the market") == Reaction(Effect.ENDED, Remedy.REPRICE)
+    assert react(202, "Order Canceled - too far through the market") == Reaction(Effect.ENDED, Remedy.NEARER)
 
 
 @pytest.mark.parametrize("text", ["will not be placed at the exchange until 09:30", "Held UNTIL tomorrow"])
 def test_399_that_speaks_of_later_means_queued_not_closing(text: str) -> None:
-    assert react(399, text) == Reaction(Effect.QUEUED, Remedy.REPRICE, R.MARKET_CLOSED)
+    assert react(399, text) == Reaction(Effect.QUEUED, Remedy.LIMIT, R.MARKET_CLOSED)
 
 
 @pytest.mark.parametrize("text", ["The API interface is currently in Read-Only mode.", "READ-ONLY"])
@@ -77,7 +82,7 @@ def test_321_in_read_only_mode_is_for_a_person(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["The exchange is closed", "Market is CLOSED"])
 def test_201_for_a_closed_market_asks_for_a_price(text: str) -> None:
-    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.REPRICE, R.MARKET_CLOSED)
+    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.LIMIT, R.MARKET_CLOSED)
 
 
 @pytest.mark.parametrize("text", ["account closed", "exchange rejects", "margin"])

@@ -14,7 +14,10 @@ from engine.core.contracts import Contract
 from engine.core.facts import Quote, QuoteKind
 from engine.core.hours import Session
 from engine.core.kill.commands import OrderType
+from engine.core.kill.grid import Grid
 from engine.core.kill.routing import (
+    LEVEL_MAX,
+    LEVEL_MIN,
     LIMIT_OFFSETS,
     SMART_TYPES,
     details_group,
@@ -22,12 +25,13 @@ from engine.core.kill.routing import (
     fallback_exchange,
     limit_price,
     needs_quote,
-    price_grid,
     tactic,
+    two_sided,
     whole_part,
 )
 
-TICK = D("0.25")
+TICK = Grid(((D(0), D("0.25")),))
+CENT = Grid(((D(0), D("0.01")),))
 
 
 def with_exchange(contract: Contract, exchange: str) -> Contract:
@@ -134,22 +138,22 @@ def test_what_trades_in_fractions_keeps_them(sec_type: str) -> None:
 
 @pytest.mark.parametrize("session", [Session.LIQUID, Session.CLOSED, Session.UNKNOWN])
 def test_a_market_order_where_it_works(session: Session) -> None:
-    chosen = tactic(stock(), session, quote(), buys=False, market_refused=False, level=0, grid=TICK)
+    chosen = tactic(stock(), session, quote(), buys=False, wants_limit=False, level=0, grid=TICK)
     assert (chosen.order_type, chosen.limit_price, chosen.outside_rth) == (OrderType.MARKET, None, False)
 
 
 def test_a_stock_outside_regular_hours_needs_a_limit_and_the_flag() -> None:
-    chosen = tactic(stock(), Session.EXTENDED, quote(), buys=False, market_refused=False, level=0, grid=TICK)
+    chosen = tactic(stock(), Session.EXTENDED, quote(), buys=False, wants_limit=False, level=0, grid=TICK)
     assert (chosen.order_type, chosen.limit_price, chosen.outside_rth) == (OrderType.LIMIT, D("99.5"), True)
 
 
 @pytest.mark.parametrize("contract", [ES, option()])
 def test_what_is_not_a_stock_has_no_extended_hours(contract: Contract) -> None:
-    assert not needs_quote(contract, Session.EXTENDED, market_refused=False)
+    assert not needs_quote(contract, Session.EXTENDED, wants_limit=False)
 
 
 def test_a_refused_market_order_is_followed_by_a_limit() -> None:
-    chosen = tactic(ES, Session.LIQUID, quote(), buys=True, market_refused=True, level=0, grid=TICK)
+    chosen = tactic(ES, Session.LIQUID, quote(), buys=True, wants_limit=True, level=0, grid=TICK)
     assert (chosen.order_type, chosen.limit_price, chosen.outside_rth) == (OrderType.LIMIT, D("101.75"), False)
 
 
@@ -159,36 +163,36 @@ def test_a_refused_market_order_is_followed_by_a_limit() -> None:
 def test_a_limit_for_a_stock_may_fill_outside_regular_hours_unless_these_are_they(
     session: Session, outside: bool
 ) -> None:
-    chosen = tactic(stock(), session, quote(), buys=True, market_refused=True, level=0, grid=TICK)
+    chosen = tactic(stock(), session, quote(), buys=True, wants_limit=True, level=0, grid=TICK)
     assert chosen.outside_rth is outside
 
 
 @pytest.mark.parametrize("kind", [QuoteKind.FROZEN, QuoteKind.DELAYED, QuoteKind.DELAYED_FROZEN])
 def test_never_prices_from_a_quote_that_is_not_live(kind: QuoteKind) -> None:
     assert limit_price(quote(kind=kind), buys=True, level=0, grid=TICK) is None
-    chosen = tactic(stock(), Session.EXTENDED, quote(kind=kind), buys=False, market_refused=False, level=0, grid=TICK)
+    chosen = tactic(stock(), Session.EXTENDED, quote(kind=kind), buys=False, wants_limit=False, level=0, grid=TICK)
     assert chosen.order_type is OrderType.MARKET
     assert "no live quote" in chosen.note  # and says so
 
 
 def test_without_any_quote_the_order_type_that_needs_none() -> None:
-    chosen = tactic(ES, Session.LIQUID, None, buys=True, market_refused=True, level=0, grid=TICK)
+    chosen = tactic(ES, Session.LIQUID, None, buys=True, wants_limit=True, level=0, grid=TICK)
     assert chosen.order_type is OrderType.MARKET
 
 
 def test_crypto_is_immediate_or_cancel() -> None:
     crypto = Contract(sec_type="CRYPTO")
-    assert tactic(crypto, Session.LIQUID, None, buys=False, market_refused=False, level=0, grid=TICK).tif == "IOC"
-    assert tactic(ES, Session.LIQUID, None, buys=False, market_refused=False, level=0, grid=TICK).tif == "DAY"
-    assert tactic(crypto, Session.LIQUID, quote(), buys=False, market_refused=True, level=0, grid=TICK).tif == "IOC"
+    assert tactic(crypto, Session.LIQUID, None, buys=False, wants_limit=False, level=0, grid=TICK).tif == "IOC"
+    assert tactic(ES, Session.LIQUID, None, buys=False, wants_limit=False, level=0, grid=TICK).tif == "DAY"
+    assert tactic(crypto, Session.LIQUID, quote(), buys=False, wants_limit=True, level=0, grid=TICK).tif == "IOC"
 
 
 # prices ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_limit_goes_through_the_far_side() -> None:
-    assert limit_price(quote("100", "101"), buys=True, level=0, grid=D("0.01")) == D("101.51")
-    assert limit_price(quote("100", "101"), buys=False, level=0, grid=D("0.01")) == D("99.5")
+    assert limit_price(quote("100", "101"), buys=True, level=0, grid=CENT) == D("101.51")
+    assert limit_price(quote("100", "101"), buys=False, level=0, grid=CENT) == D("99.5")
 
 
 def test_each_level_goes_further() -> None:
@@ -206,9 +210,42 @@ def test_at_least_one_step_through() -> None:
     assert limit_price(quote("1", "1"), buys=True, level=0, grid=TICK) == D("1.25")
 
 
-@pytest.mark.parametrize("bid", ["0.25", "0.5", "0.01"])
+@pytest.mark.parametrize("bid", ["0.25", "0.5"])
 def test_a_sell_through_a_tiny_bid_stays_at_one_tick(bid: str) -> None:
-    assert limit_price(quote(bid), buys=False, level=4, grid=TICK) == TICK
+    assert limit_price(quote(bid), buys=False, level=4, grid=TICK) == D("0.25")
+
+
+def test_a_sell_through_a_bid_below_the_grid_takes_that_bid() -> None:
+    """Somebody bids it, so it is a price; one tick of a grid too coarse would never fill."""
+    assert limit_price(quote("0.01"), buys=False, level=0, grid=TICK) == D("0.01")
+
+
+def test_what_is_too_far_for_the_broker_has_levels_that_are_nearer() -> None:
+    prices = [limit_price(quote(), buys=True, level=level, grid=CENT) for level in (-1, -2, -3, -9)]
+    assert prices == [D("101.26"), D("101.11"), D("101.01"), D("101.01")]  # never less than one step through
+
+
+@pytest.mark.parametrize("level", range(LEVEL_MIN, LEVEL_MAX))
+def test_every_level_goes_further_than_the_one_before(level: int) -> None:
+    near, far = (limit_price(quote(), buys=True, level=n, grid=CENT) for n in (level, level + 1))
+    assert near is not None and far is not None and near < far
+
+
+@pytest.mark.parametrize(
+    ("seen", "market"),
+    [
+        (quote(), True),
+        (quote("0", "0"), True),
+        (quote(bid=None), False),
+        (quote(ask=None), False),
+        (quote(halted=True), False),
+        (quote(kind=QuoteKind.FROZEN), False),
+        (quote(kind=QuoteKind.DELAYED), False),
+        (None, False),
+    ],
+)
+def test_a_market_is_live_and_has_two_sides(seen: Quote | None, market: bool) -> None:
+    assert two_sided(seen) is market
 
 
 def test_prices_may_be_negative() -> None:
@@ -240,42 +277,14 @@ def test_the_largest_price_within_reason_is_one() -> None:
     st.decimals(-(10**6), 10**6, places=2),
     st.booleans(),
     st.integers(0, 9),
-    st.sampled_from([D("0.01"), D("0.05"), TICK, D("1"), D("0.0000001"), D("32")]),
+    st.sampled_from([D("0.01"), D("0.05"), D("0.25"), D("1"), D("0.0000001"), D("32")]),
 )
-def test_every_price_is_on_the_grid_and_through_the_market(far: Decimal, buys: bool, level: int, grid: Decimal) -> None:
-    price = limit_price(Quote(far, far, QuoteKind.LIVE), buys=buys, level=level, grid=grid)
+def test_every_price_is_on_the_grid_and_through_the_market(far: Decimal, buys: bool, level: int, step: Decimal) -> None:
+    price = limit_price(Quote(far, far, QuoteKind.LIVE), buys=buys, level=level, grid=Grid(((D(0), step),)))
     assert price is not None
-    assert price % grid == 0
+    assert price % step == 0 or price == far  # what somebody quotes is a price
     if buys:
-        assert price >= far + grid
+        assert price >= far + step
     else:
-        assert price <= far - grid or (far > 0 and price == grid)
+        assert price <= far - step or (far > 0 and price == min(step, far))
         assert far <= 0 or price > 0
-
-
-# grids ----------------------------------------------------------------------------------------------------------------
-
-
-def test_the_brokers_tick_is_the_grid() -> None:
-    assert price_grid(details(ES), 0) == TICK
-
-
-@pytest.mark.parametrize("tick", [None, D(0), D("-0.01"), D("1E-30"), D("1E+9")])
-def test_without_a_tick_within_reason_a_cent(tick: Decimal | None) -> None:
-    assert price_grid(details(ES, min_tick=tick), 0) == D("0.01")
-
-
-@pytest.mark.parametrize("tick", [D("1E-9"), D("1E+6")])
-def test_the_limits_of_reason_are_within_it(tick: Decimal) -> None:
-    assert price_grid(details(ES, min_tick=tick), 0) == tick
-
-
-def test_without_details_a_cent() -> None:
-    assert price_grid(None, 0) == D("0.01")
-
-
-def test_a_refused_price_makes_the_grid_coarser_and_keeps_it_a_multiple_of_the_tick() -> None:
-    penny = details(option(), min_tick=D("0.01"))
-    assert [price_grid(penny, n) for n in range(7)] == [D(x) for x in ("0.01", "0.05", "0.1", "0.25", "1", "1", "1")]
-    odd = details(ES, min_tick=D("0.03"))
-    assert price_grid(odd, 1) == D("0.03")  # no coarser grid is a multiple of it

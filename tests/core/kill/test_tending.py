@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from core.kill.builders import ES, AskQuote, D, OrderType, Stage, ev, held, option, quote, stock
+from core.kill.builders import ES, AskQuote, D, OrderType, Stage, details, ev, held, option, quote, stock
+from engine.core.contracts import Contract
 from engine.core.facts import QuoteKind
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import SECOND
@@ -23,10 +24,33 @@ def limited(quantity: int = 3, **settings: int) -> Stage:
     stage = stage_with(quantity, **settings)
     stage.reject(stage.place, 163, "price precaution")
     stage.run(1000)
+    stage.price_rules(CALL)
     stage.tell(ev.Quoted(11, quote()))
     stage.acknowledge(stage.place)
     stage.orders = [stage.listed(stage.place)]
     return stage
+
+
+def idle(quantity: int = 3, **settings: int) -> Stage:
+    """A market order works, nobody takes it, and the kill has asked for a quote."""
+    stage = stage_with(quantity, **settings)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(5100)
+    stage.price_rules(CALL)
+    return stage
+
+
+def over(stage: Stage) -> None:
+    """The order we withdrew is over."""
+    stage.orders = []
+    stage.reject(stage.place, 202, "Order Canceled - reason:")
+
+
+def by_hours(contract: Contract, trading: str, liquid: str) -> ev.Resolved:
+    """Hours of the day of the stage, 1 January 1970."""
+    hours = {"trading_hours": f"19700101:{trading}", "liquid_hours": f"19700101:{liquid}", "time_zone_id": "UTC"}
+    return ev.Resolved(contract.con_id, details(contract, "SMART", **hours))
 
 
 # silence --------------------------------------------------------------------------------------------------------------
@@ -133,14 +157,103 @@ def test_a_market_order_that_does_not_fill_is_looked_into() -> None:
     assert stage.reasons[0] is ResidueReason.CLOSE_WORKING
 
 
-def test_a_market_order_that_somebody_will_take_is_left_alone() -> None:
-    stage = stage_with()
+def test_a_market_order_that_finds_nobody_in_an_open_market_is_followed_by_a_limit_through_it() -> None:
+    stage = idle()
+    stage.tell(ev.Quoted(11, quote("100", "101")))
+    assert stage.withdrawn == [1] and "close_idle" in stage.said
+    over(stage)
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote("100", "101")))
+    assert [(p.key, p.order_type, p.limit_price) for p in stage.placed] == [
+        (1, OrderType.MARKET, None),
+        (2, OrderType.LIMIT, D("99.5")),
+    ]
+
+
+def test_a_market_order_fills_in_its_patience_and_nothing_is_asked() -> None:
+    stage = stage_with(market_patience_ns=5 * SECOND)
     stage.acknowledge(stage.place)
     stage.orders = [stage.listed(stage.place)]
-    for _ in range(10):
-        stage.run(2500)
+    stage.run(4900)
+    assert stage.all(AskQuote) == [] and stage.withdrawn == []
+
+
+def test_the_limit_waits_until_the_end_of_the_market_order_is_certain() -> None:
+    """Both might fill, and the position would be turned around."""
+    stage = idle()
+    stage.tell(ev.Quoted(11, quote()))
+    for _ in range(4):
+        stage.run(2000)
         stage.tell(ev.Quoted(11, quote()))
-    assert len(stage.placed) == 1 and stage.withdrawn == []
+    assert len(stage.placed) == 1 and len(stage.withdrawn) > 1
+
+
+def test_what_the_market_order_fills_while_it_is_withdrawn_is_not_closed_again() -> None:
+    stage = idle(5)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.fill(stage.place, 2)
+    over(stage)
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    assert [p.quantity for p in stage.placed] == [5, 3]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ev.NoQuote(11, "354: not subscribed"),
+        ev.Quoted(11, quote(kind=QuoteKind.DELAYED)),
+        ev.Quoted(11, quote(kind=QuoteKind.FROZEN)),
+        ev.Quoted(11, quote(ask=None)),
+        ev.Quoted(11, quote(halted=True)),
+    ],
+)
+def test_without_a_live_market_on_both_sides_a_market_order_stays_and_it_is_said_once(answer: ev.Event) -> None:
+    stage = idle()
+    for _ in range(4):
+        stage.tell(answer)
+        stage.run(2100)
+    assert len(stage.placed) == 1 and stage.withdrawn == [] and stage.said.count("close_stays") == 1
+    assert any(e.kind == "close_stays" and "no live quote" in e.text for e in stage.report.timeline)
+
+
+def test_while_its_market_is_closed_a_market_order_stays() -> None:
+    stage = idle()
+    stage.tell(by_hours(CALL, "CLOSED", "CLOSED"), ev.Quoted(11, quote()))
+    assert stage.withdrawn == [] and stage.said.count("close_stays") == 1
+
+
+def test_hours_that_nobody_can_read_do_not_keep_it_from_becoming_a_limit() -> None:
+    """A live market on both sides is better evidence than a zone name."""
+    stage = idle()
+    stage.tell(by_hours(CALL, "gibberish", "CLOSED"), ev.Quoted(11, quote()))
+    assert stage.withdrawn == [1]
+
+
+def test_when_the_quote_is_gone_again_the_next_order_is_the_one_that_needs_none() -> None:
+    stage = idle()
+    stage.tell(ev.Quoted(11, quote()))
+    over(stage)
+    stage.run(1000)
+    stage.tell(ev.NoQuote(11, "none"))
+    assert stage.place.key == 2 and stage.place.order_type is OrderType.MARKET
+    assert not stage.machine._closing.items["DU1", 11].lessons.given_up
+
+
+def test_the_limit_that_follows_goes_further_through_the_market_within_bounds() -> None:
+    stage = idle()
+    stage.tell(ev.Quoted(11, quote()))
+    over(stage)
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    for _ in range(12):
+        stage.run(2100)
+        stage.tell(ev.Quoted(11, quote()))
+    limits = [p for p in stage.placed if p.limit_price is not None]
+    assert {p.key for p in limits} == {2}
+    assert [p.limit_price for p in limits] == [D("99.5"), D(99), D(98), D(96), D(92)]
 
 
 def test_a_market_order_that_nobody_takes_is_withdrawn_and_left_to_a_person() -> None:
@@ -188,7 +301,42 @@ def test_without_a_live_quote_a_limit_stays_as_it_is(answer: ev.Event) -> None:
     for _ in range(5):
         stage.run(2100)
         stage.tell(answer)
-    assert len(stage.placed) == 2 and stage.withdrawn == []
+    assert len(stage.placed) == 2 and stage.withdrawn == [] and stage.said.count("close_stays") == 1
+
+
+def test_a_capped_price_goes_no_further_but_follows_the_market() -> None:
+    stage = limited()
+    stage.reject(stage.place, 2161, "closer to the current market price; it has been capped")
+    for bid in ("100", "100", "98"):
+        stage.run(2100)
+        stage.tell(ev.Quoted(11, quote(bid, "101")))
+    assert [p.limit_price for p in stage.placed[1:]] == [D("99.5"), D("97.51")]
+
+
+def test_a_change_that_is_too_far_for_the_broker_comes_nearer_again() -> None:
+    """The order lives on at its old price; each change is another one."""
+    stage = limited()
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D(99)
+    stage.reject(stage.place, 163, "violates the percentage constraint")
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D("99.5") and {p.key for p in stage.placed[1:]} == {2}
+    assert stage.withdrawn == []
+
+
+def test_a_change_off_the_price_grid_is_put_on_a_coarser_one() -> None:
+    stage = limited()
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote("98.03", "99")))
+    assert stage.place.limit_price == D("97.04")
+    stage.reject(stage.place, 110, "minimum price variation")
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote("98.03", "99")))
+    assert stage.place.limit_price == D("96.05")
 
 
 def test_a_limit_is_not_sent_again_at_the_same_price() -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.attempt import Attempt, Doubt, State
 from engine.core.kill.commands import CancelClose, Command, Place, Resolve
@@ -121,6 +121,9 @@ class Closing:
 
     def heard_details(self, con_id: int, details: Details | None) -> None:
         self.lookups.answered(con_id, details, [item.contract for item in self.items.values()])
+
+    def heard_rule(self, rule_id: int, steps: tuple[PriceStep, ...]) -> None:
+        self.lookups.heard_rule(rule_id, steps)
 
     def heard_quote(self, con_id: int, quote: Quote | None, now_ns: int, why: str) -> None:
         for item in self.items.values():
@@ -260,6 +263,7 @@ class Closing:
             may_launch=may_launch,
             details=details,
             details_pending=pending,
+            lookups=self.lookups,
             wall_s=scene.wall_s,
             place_key=len(self.orders) + 1,
             kill_id=self.kill_id,

@@ -57,6 +57,12 @@ class Resolve(Command, frozen=True):
     contract: Contract
 
 
+class AskRule(Command, frozen=True):
+    """The market rule of that number: on which steps prices may be. Answer: `RuleHeard`, or none; nobody waits long."""
+
+    rule_id: int
+
+
 class AskQuote(Command, frozen=True):
     """Bid and ask by one snapshot. Answer: `Quoted` or `NoQuote`."""
 

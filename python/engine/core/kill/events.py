@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, WorkingOrder
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -130,6 +130,19 @@ class Resolved(Event, frozen=True):
 class Unresolved(Event, frozen=True):
     con_id: int
     why: str
+
+
+class RuleHeard(Event, frozen=True):
+    """A market rule's price steps, from the lowest edge up; none where the broker does not tell them."""
+
+    rule_id: int
+    steps: tuple[PriceStep, ...]
+
+
+class ServerClock(Event, frozen=True):
+    """IBKR's clock by TWS's own word, good to a second: it, and not this machine's, says which session it is."""
+
+    unix_s: int
 
 
 class Quoted(Event, frozen=True):

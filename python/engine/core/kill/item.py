@@ -16,6 +16,7 @@ from engine.core.kill.attempt import ZERO, Attempt, Doubt, State
 from engine.core.kill.commands import Command, Place, Say
 from engine.core.kill.ledger import Key
 from engine.core.kill.lessons import Lessons
+from engine.core.kill.lookups import Lookups
 from engine.core.kill.quotes import Quotes
 from engine.core.kill.reactions import CANCELLED, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
 from engine.core.kill.report import ResidueReason
@@ -36,6 +37,7 @@ class Moment:
     may_launch: bool  # and this item's turn
     details: Details | None  # of this contract, or of its group
     details_pending: bool  # asked and not yet answered
+    lookups: Lookups  # what else is known of contracts, and what is still to be asked
     wall_s: float  # since the Unix epoch
     place_key: int  # the key a new order would get
     kill_id: str
@@ -62,6 +64,8 @@ class Item:
     acknowledge_factor: int = 1
     waiting_since_ns: int | None = None  # since when only its turn or its resting orders hold it back
     details_asked_ns: int | None = None
+    prices_wanted_ns: int | None = None  # since when its own price steps would be of use
+    stays: bool = False  # it has been said why the present order is left as it is
     newest: Place | None = None  # as sent last, also when it has ended …
     newest_filled: bool = False  # … and whether it was filled whole
     errors: set[int] = field(default_factory=set)  # codes heard about it since it was sent
@@ -98,6 +102,8 @@ class Item:
             attempt.end()  # the answer to our own cancel; the reads that follow confirm it
         elif reaction.effect is Effect.ALIVE:
             attempt.heard()
+            if reaction.remedy is Remedy.NO_FURTHER:
+                self.lessons.no_further()
         else:
             self._heard_objection(attempt, reaction, code, text, serial)
 
@@ -142,7 +148,7 @@ class Item:
     def forget_questions(self) -> None:
         """The connection broke: what was asked will not be answered."""
         self.quotes.forget_open()
-        self.details_asked_ns = None
+        self.details_asked_ns = self.prices_wanted_ns = None
 
     def outdate(self, serial: int) -> None:
         """Surveys up to `serial` do not show what has happened since."""
@@ -161,6 +167,7 @@ class Item:
         self.attempt = attempt
         self.newest, self.newest_filled = attempt.place, False
         self.errors.clear()
+        self.stays = False
         self.orders_sent += 1
 
     def conclude(self, moment: Moment) -> list[Command]:

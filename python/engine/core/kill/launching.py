@@ -5,11 +5,13 @@ One contract has at most one: `launch` is called only while no order of the item
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from engine.core.contracts import Contract
+from engine.core.facts import Details
 from engine.core.kill.attempt import ZERO, Attempt
 from engine.core.kill.commands import CLOSE_REF_PREFIX, AskQuote, Command, OrderType, Place, Resolve, Say
+from engine.core.kill.grid import price_grid
 from engine.core.kill.item import Item, Moment
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.routing import (
@@ -17,7 +19,6 @@ from engine.core.kill.routing import (
     exchange_for,
     fallback_exchange,
     needs_quote,
-    price_grid,
     tactic,
     whole_part,
 )
@@ -41,24 +42,27 @@ def launch(item: Item, moment: Moment) -> list[Command]:
     exchange = _exchange(item, moment)
     if exchange is None:
         return _ask_details_again(item, moment.now_ns)
-    routed = _routed(item.contract, exchange)
-    if needs_quote(item.contract, moment.session, market_refused=item.lessons.market_refused) and (
-        not item.quotes.answered
-    ):
-        return _ask_quote(item, routed, moment.now_ns)
+    routed = _routed(_told_contract(item, moment), exchange)
+    question = _prices_first(item, moment, routed)
+    if question is not None:
+        return question
     buys = quantity < 0
+    prices = moment.lookups.prices(item.contract, exchange)
     chosen = tactic(
         item.contract,
         moment.session,
         item.quotes.last,
         buys=buys,
-        market_refused=item.lessons.market_refused,
+        wants_limit=item.lessons.wants_limit,
         level=item.lessons.level,
-        grid=price_grid(moment.details, item.lessons.coarser),
+        grid=price_grid(prices.details or moment.details, prices.steps, item.lessons.coarser),
     )
     if item.lessons.market_refused and chosen.order_type is OrderType.MARKET:
         return _no_price(item, moment.now_ns, buys=buys)
-    return _send(item, moment, quantity, routed, chosen)
+    size = _size(item, abs(quantity), prices.details)
+    if size == ZERO:
+        return _leave(item, ResidueReason.REJECTED, f"less than the broker's size step. {item.lessons.detail}")
+    return _send(item, moment, size, routed, chosen)
 
 
 def _ready(item: Item, moment: Moment) -> bool:
@@ -73,14 +77,22 @@ def _ready(item: Item, moment: Moment) -> bool:
     )
 
 
-def _send(item: Item, moment: Moment, quantity: Decimal, routed: Contract, chosen: Tactic) -> list[Command]:
+def _size(item: Item, quantity: Decimal, details: Details | None) -> Decimal:
+    """How much of it one order may have, toward zero: in the contract's own size steps once they have mattered."""
     size_max = item.lessons.size_max
-    size = abs(quantity) if size_max is None else min(abs(quantity), size_max)
+    size = quantity if size_max is None else min(quantity, size_max)
+    step = details.size_increment if details is not None else None
+    if not item.lessons.lot or step is None or not step.is_finite() or step <= ZERO:
+        return size
+    return (size / step).to_integral_value(ROUND_FLOOR) * step
+
+
+def _send(item: Item, moment: Moment, size: Decimal, routed: Contract, chosen: Tactic) -> list[Command]:
     place = Place(
         key=moment.place_key,
         account=item.key[0],
         contract=routed,
-        action="BUY" if quantity < 0 else "SELL",
+        action="BUY" if moment.closable < ZERO else "SELL",
         quantity=size,
         order_type=chosen.order_type,
         limit_price=chosen.limit_price,
@@ -101,6 +113,12 @@ def _exchange(item: Item, moment: Moment) -> str | None:
         if named:
             return named
     return exchange_for(item.contract, moment.details) or fallback_exchange(item.contract)
+
+
+def _told_contract(item: Item, moment: Moment) -> Contract:
+    """Where what the position says of its contract was refused (200, 321, 478): what the look-up of that id says."""
+    told = moment.details.contract if moment.details is not None and item.lessons.alone else item.contract
+    return told if told.con_id == item.contract.con_id else item.contract
 
 
 def _routed(contract: Contract, exchange: str) -> Contract:
@@ -124,7 +142,8 @@ def _details_first(item: Item, moment: Moment) -> list[Command] | None:
     """Commands (maybe none) while details are worth waiting for; None to go on.
 
     Without an exchange there is no order: that answer is awaited, but where the exchange is common knowledge not
-    for long. A stock's hours only choose its order type: they are worth a short wait.
+    for long. A stock's hours only choose its order type, and after a refused route the answer is to name the contract
+    better: they are worth a short wait.
     """
     if item.lessons.ask_alone:
         item.lessons.ask_alone = False
@@ -138,7 +157,8 @@ def _details_first(item: Item, moment: Moment) -> list[Command] | None:
     if exchange_for(item.contract, moment.details) is None:
         worth_waiting = fallback_exchange(item.contract) is None or waited_ns < item.settings.exchange_patience_ns
     else:
-        worth_waiting = item.contract.sec_type == "STK" and waited_ns < item.settings.resolve_patience_ns
+        matters = item.contract.sec_type == "STK" or item.lessons.alone
+        worth_waiting = matters and waited_ns < item.settings.resolve_patience_ns
     return [] if worth_waiting else None
 
 
@@ -152,11 +172,27 @@ def _ask_details_again(item: Item, now_ns: int) -> list[Command]:
     return []
 
 
-def _ask_quote(item: Item, routed: Contract, now_ns: int) -> list[Command]:
-    if item.quotes.asked_ns is not None:
-        return []  # asked; the driver answers within its own time limit
-    item.quotes.ask(now_ns)
-    return [AskQuote(routed)]
+def _prices_first(item: Item, moment: Moment, routed: Contract) -> list[Command] | None:
+    """Commands (maybe none) while a limit price, or a size that conforms, has to wait for what it is made from; None
+    to go on. A quote is awaited until the driver says that there is none; price steps not for long."""
+    priced = needs_quote(item.contract, moment.session, wants_limit=item.lessons.wants_limit)
+    if not priced and not item.lessons.lot:
+        return None
+    commands = want_prices(item, moment, routed.exchange)
+    if priced and item.quotes.asked_ns is None:
+        item.quotes.ask(moment.now_ns)
+        commands.append(AskQuote(routed))
+    waited_ns = moment.now_ns - (item.prices_wanted_ns or 0)
+    pending = moment.lookups.prices(item.contract, routed.exchange).pending
+    waits = pending and waited_ns < item.settings.price_patience_ns
+    return commands if commands or waits or (priced and not item.quotes.answered) else None
+
+
+def want_prices(item: Item, moment: Moment, exchange: str) -> list[Command]:
+    """Ask for the contract's own price steps, so that the first price may be right."""
+    if item.prices_wanted_ns is None:
+        item.prices_wanted_ns = moment.now_ns
+    return moment.lookups.want_prices(item.contract, exchange)
 
 
 def _no_price(item: Item, now_ns: int, *, buys: bool) -> list[Command]:

@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 from engine.core.kill.commands import Place
 from engine.core.kill.reactions import Reaction, Remedy
 from engine.core.kill.report import ResidueReason
+from engine.core.kill.routing import LEVEL_MAX, LEVEL_MIN
 from engine.core.kill.settings import KillSettings
 
 MAY_PASS = frozenset({ResidueReason.HALTED, ResidueReason.READ_ONLY})
@@ -31,12 +32,27 @@ class Lessons:
     not_before_ns: int = 0
     tries: int = 0  # failures without any progress
     market_refused: bool = False
-    level: int = 0  # how far through the market a limit has to go
+    market_idle: bool = False  # a market order found nobody in an open market: a limit, where a live quote gives one
+    level: int = 0  # how far through the market a limit has to go …
+    level_max: int = LEVEL_MAX  # … and how far the broker lets it go
     coarser: int = 0  # price grids that were refused
     size_max: Decimal | None = None
     whole: bool = False  # fractions were refused
+    lot: bool = False  # a size was refused that is not a multiple of the contract's size step
     alone: bool = False  # the group's contract details did not serve …
     ask_alone: bool = False  # … and this contract's own are still to be asked for
+
+    @property
+    def wants_limit(self) -> bool:
+        return self.market_refused or self.market_idle
+
+    def further(self) -> int:
+        """The next level of a limit that has not filled."""
+        return min(self.level + 1, self.level_max)
+
+    def no_further(self) -> None:
+        """The order lives, but its price is as far through the market as the broker lets it be."""
+        self.level_max = min(self.level_max, self.level)
 
     def objection(self, reaction: Reaction, code: int, text: str) -> None:
         self.reason = reaction.reason
@@ -57,9 +73,10 @@ class Lessons:
 
     def _mend(self, remedy: Remedy, place: Place) -> None:
         match remedy:
-            case Remedy.REPRICE:
-                self.level += 1 if self.market_refused else 0
+            case Remedy.LIMIT:
                 self.market_refused = True
+            case Remedy.NEARER:
+                self._come_nearer(place)
             case Remedy.COARSER:
                 self.coarser += 1
             case Remedy.SMALLER:
@@ -67,12 +84,23 @@ class Lessons:
             case Remedy.WHOLE:
                 self.given_up = self.given_up or place.quantity % 1 == 0  # whole units were sent already
                 self.whole = True
+            case Remedy.LOT if not self.lot:
+                self.lot = True
+            case Remedy.LOT:
+                self._halve(place.quantity)
             case Remedy.REROUTE:
                 self.alone = self.ask_alone = True
             case Remedy.GIVE_UP:
                 self.given_up = self.given_up or self.reason not in MAY_PASS
             case _:
                 pass
+
+    def _come_nearer(self, place: Place) -> None:
+        """A price was too far through the market, or further than TWS's precautions allow: never that far again."""
+        if place.limit_price is not None:
+            self.level_max = max(self.level - 1, LEVEL_MIN)
+            self.level = self.level_max
+        self.market_refused = True
 
     def _halve(self, quantity: Decimal) -> None:
         self.size_max = (quantity / 2).to_integral_value(ROUND_CEILING)

@@ -1,14 +1,17 @@
-"""Where and when contracts trade, as far as the broker has been asked. Pure bookkeeping; one look-up serves a group."""
+"""Where, when and on which price steps contracts trade, as far as the broker has been asked.
+
+Pure bookkeeping: one look-up serves a group, and nothing is asked twice while an answer may still come.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from engine.core.contracts import Contract
-from engine.core.facts import Details
-from engine.core.kill.commands import Command, Resolve
+from engine.core.facts import Details, PriceStep
+from engine.core.kill.commands import AskRule, Command, Resolve
 from engine.core.kill.routing import details_group, exchange_for
 
 Group: TypeAlias = tuple[str, ...]
@@ -24,6 +27,8 @@ class Lookups:
 
     _details: dict[Group, Details | None] = field(default_factory=dict)
     _asked: set[Group] = field(default_factory=set)
+    _rules: dict[int, tuple[PriceStep, ...]] = field(default_factory=dict)
+    _rules_asked: set[int] = field(default_factory=set)
 
     def want(self, contract: Contract) -> list[Command]:
         """Ask for the group of a contract that has to be closed, once, if it matters for its order."""
@@ -49,9 +54,51 @@ class Lookups:
     def connection_lost(self) -> None:
         """What was asked and not answered has to be asked again."""
         self._asked = {group for group in self._asked if group in self._details}
+        self._rules_asked = {rule_id for rule_id in self._rules_asked if rule_id in self._rules}
 
     def details(self, contract: Contract, *, alone: bool) -> tuple[Details | None, bool]:
         """What is known of a contract, and whether an answer is still to come."""
         group = _own(contract) if alone else details_group(contract)
         known = self._details.get(group) or self._details.get(_own(contract))
         return known, group in self._asked and group not in self._details
+
+    # price steps ----------------------------------------------------------------------------------------------------
+
+    def want_prices(self, contract: Contract, exchange: str) -> list[Command]:
+        """Ask for what a limit price on `exchange` has to fit, step by step: the contract's own rules, then the price
+        steps they name. Each is asked once."""
+        own = _own(contract)
+        if own not in self._asked and own not in self._details:
+            self._asked.add(own)
+            return [Resolve(contract)]
+        rule_id = _rule_id(self._details.get(own), exchange)
+        if rule_id is None or rule_id in self._rules_asked:
+            return []
+        self._rules_asked.add(rule_id)
+        return [AskRule(rule_id)]
+
+    def heard_rule(self, rule_id: int, steps: tuple[PriceStep, ...]) -> None:
+        if rule_id in self._rules_asked:  # nobody else's rules are kept: there may be any number of them
+            self._rules[rule_id] = steps
+
+    def prices(self, contract: Contract, exchange: str) -> Prices:
+        own = _own(contract)
+        details = self._details.get(own)
+        rule_id = _rule_id(details, exchange)
+        pending = own not in self._details or (rule_id is not None and rule_id not in self._rules)
+        return Prices(details, self._rules.get(rule_id, ()) if rule_id is not None else (), pending)
+
+
+class Prices(NamedTuple):
+    """What a contract's limit prices have to fit, as far as it is known; `pending`: there may be more to hear."""
+
+    details: Details | None
+    steps: tuple[PriceStep, ...]
+    pending: bool
+
+
+def _rule_id(details: Details | None, exchange: str) -> int | None:
+    """The market rule of a contract on an exchange. Where the broker's two lists do not match, nobody knows."""
+    if details is None or len(details.market_rule_ids) != len(details.valid_exchanges):
+        return None
+    return dict(zip(details.valid_exchanges, details.market_rule_ids, strict=True)).get(exchange)

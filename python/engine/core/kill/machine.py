@@ -47,7 +47,8 @@ READ_ONLY_NOTE = (
 class KillMachine:
     """One login's kill. Feed `start`, then every event; do every command in order.
 
-    `wall_offset_ns` turns the driver's monotonic time into time since the Unix epoch (for trading hours only).
+    `wall_offset_ns` turns the driver's monotonic time into time since the Unix epoch, for trading hours only and only
+    until TWS has told the time.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class KillMachine:
         self.name, self.mode, self.host, self.port, self.kill_id = name, mode, host, port, kill_id
         self.settings = settings or KillSettings()
         self._wall_offset_ns = wall_offset_ns
+        self._server_offset_ns: int | None = None
+        self._clock_doubted = False
         self._evidence = Evidence(0)
         self._ledger = Ledger(
             settle_ns=self.settings.settle_ns,
@@ -181,6 +184,10 @@ class KillMachine:
                 self._closing.heard_details(con_id, details)
             case ev.Unresolved(con_id):
                 self._closing.heard_details(con_id, None)
+            case ev.RuleHeard(rule_id, steps):
+                self._closing.heard_rule(rule_id, steps)
+            case ev.ServerClock(unix_s):
+                return self._on_clock(unix_s, now_ns)
             case ev.Quoted(con_id, quote):
                 self._closing.heard_quote(con_id, quote, now_ns, "")
             case ev.NoQuote(con_id, why):
@@ -198,6 +205,21 @@ class KillMachine:
                     self._survey_soon(now_ns)
                 return self._mind_read_only(event)
         return []
+
+    def _on_clock(self, unix_s: int, now_ns: int) -> list[Command]:
+        """TWS knows the time better than this machine: from now on hours are judged by it."""
+        self._server_offset_ns = unix_s * SECOND - now_ns
+        apart_ns = self._wall_offset_ns - self._server_offset_ns
+        if abs(apart_ns) <= self.settings.clock_apart_ns + SECOND or self._clock_doubted:  # told in whole seconds
+            return []
+        self._clock_doubted = True
+        way = "ahead of" if apart_ns > 0 else "behind"
+        note = (
+            f"this machine's clock is {abs(apart_ns) // SECOND} s {way} TWS's: trading hours are judged by TWS's. "
+            "Set the machine's clock."
+        )
+        self._notes.append(note)
+        return [Say("clock_differs", note)]
 
     def _mind_read_only(self, event: ev.Event) -> list[Command]:
         """Said once, for cancels and orders alike."""
@@ -397,7 +419,8 @@ class KillMachine:
             sized=self._survey is not None and self._fresh(now_ns) and self._survey.begun_ns >= self._size_after_ns,
             may_send=self._may_close and not wrapping_up,
             wrapping_up=wrapping_up,
-            wall_s=(now_ns + self._wall_offset_ns) / 1e9,
+            wall_s=(now_ns + (self._wall_offset_ns if self._server_offset_ns is None else self._server_offset_ns))
+            / 1e9,
         )
 
     def _fresh(self, now_ns: int) -> bool:

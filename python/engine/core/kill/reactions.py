@@ -30,9 +30,12 @@ class Remedy(Enum):
 
     NONE = "none"
     LATER = "later"  # the same again, when others have filled or a little later
-    REPRICE = "reprice"  # a limit price, or another one
+    LIMIT = "limit"  # a limit order instead of a market order
+    NEARER = "nearer"  # a limit price nearer to the market
+    NO_FURTHER = "no_further"  # the order lives, but a price further through the market will not be taken
     COARSER = "coarser"  # a price on a coarser grid
     SMALLER = "smaller"  # half the quantity
+    LOT = "lot"  # a multiple of the contract's own size step
     WHOLE = "whole"  # whole units only
     REROUTE = "reroute"  # ask the broker again where it trades
     GIVE_UP = "give_up"  # a person has to do it
@@ -46,7 +49,8 @@ class Reaction(msgspec.Struct, frozen=True):
 
 _ALIVE = Reaction(Effect.ALIVE)
 _LATER = Reaction(Effect.SUSPECT, Remedy.LATER)
-_PRICE = Reaction(Effect.SUSPECT, Remedy.REPRICE)
+_TOO_FAR = Reaction(Effect.SUSPECT, Remedy.NEARER)
+_CAPPED = Reaction(Effect.ALIVE, Remedy.NO_FURTHER)
 _SMALLER = Reaction(Effect.SUSPECT, Remedy.SMALLER)
 _REROUTE = Reaction(Effect.SUSPECT, Remedy.REROUTE, ResidueReason.UNRESOLVED)
 _HALTED = Reaction(Effect.SUSPECT, Remedy.LATER, ResidueReason.HALTED)
@@ -56,21 +60,21 @@ REACTIONS: dict[int, Reaction] = {
     103: _LATER,  # duplicate order id
     104: _ALIVE,  # cannot modify a filled order
     105: _ALIVE,  # order being modified does not match
-    109: _PRICE,  # price out of the range set by precautions
+    109: _TOO_FAR,  # out of the range that the precautions set
     110: Reaction(Effect.SUSPECT, Remedy.COARSER),
     154: _HALTED,
     161: _ALIVE,  # cancel tried on an order that is not in a cancellable state
-    163: _PRICE,
+    163: _TOO_FAR,  # further from the market than the precautions' percentage
     200: _REROUTE,
     201: _LATER,
     CANCELLED: Reaction(Effect.ENDED),  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
     321: _REROUTE,
-    355: _SMALLER,
-    382: _PRICE,
+    355: Reaction(Effect.SUSPECT, Remedy.LOT),  # the size does not conform to the market rule
+    382: _TOO_FAR,  # more ticks from the market than the precautions allow
     383: _SMALLER,
-    387: _PRICE,  # order type not supported on this exchange
+    387: Reaction(Effect.SUSPECT, Remedy.LIMIT),  # order type not supported on this exchange
     388: Reaction(Effect.SUSPECT, Remedy.WHOLE),
     391: _LATER,
     392: Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.EXPIRED),
@@ -84,7 +88,8 @@ REACTIONS: dict[int, Reaction] = {
     478: _REROUTE,
     UNKNOWN_ORDER: _LATER,
     10148: _ALIVE,  # cannot be cancelled in its state: filled, or about to be
-    10153: _ALIVE,  # price capped
+    2161: _CAPPED,
+    10153: _CAPPED,
     10243: Reaction(Effect.SUSPECT, Remedy.WHOLE, ResidueReason.FRACTIONAL),
     10349: _ALIVE,  # time in force set by preset
 }
@@ -94,15 +99,15 @@ def react(code: int, text: str) -> Reaction:
     """What to do about error `code` with `text` for one closing order."""
     lowered = text.lower()
     if code == 399 and ("will not be placed" in lowered or "until" in lowered):
-        return Reaction(Effect.QUEUED, Remedy.REPRICE, ResidueReason.MARKET_CLOSED)
+        return Reaction(Effect.QUEUED, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
     if code == 321 and "read-only" in lowered:
         return Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.READ_ONLY)
     if code == 201 and ("closed" in lowered and ("exchange" in lowered or "market" in lowered)):
-        return Reaction(Effect.SUSPECT, Remedy.REPRICE, ResidueReason.MARKET_CLOSED)
+        return Reaction(Effect.SUSPECT, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
     if code == 201 and "halt" in lowered:
         return _HALTED
     if code == CANCELLED and "too far" in lowered:
-        return Reaction(Effect.ENDED, Remedy.REPRICE)
+        return Reaction(Effect.ENDED, Remedy.NEARER)
     found = REACTIONS.get(code)
     if found is not None:
         return found

@@ -10,6 +10,7 @@ from engine.core.contracts import Contract
 from engine.core.facts import Details, Quote, QuoteKind
 from engine.core.hours import Session
 from engine.core.kill.commands import OrderType
+from engine.core.kill.grid import ZERO, Grid
 
 SMART_TYPES = frozenset({"STK", "OPT", "CFD", "WAR", "IOPT", "BOND", "FUND"})
 """Security types that IBKR routes by SMART. Futures and options on futures are not: their exchange must be named."""
@@ -32,14 +33,15 @@ FUTURES_EXCHANGES = {
 NEVER_ROUTE = frozenset({"QBALGO", "QBALGO2", "VALUE"})
 
 LIMIT_OFFSETS = (Decimal("0.005"), Decimal("0.01"), Decimal("0.02"), Decimal("0.04"), Decimal("0.08"))
-"""How far through the market a limit close is priced, by try, as a share of the price."""
+"""How far through the market a limit close is priced, by level, as a share of the price."""
 
-PRICE_STEPS = (Decimal("0.01"), Decimal("0.05"), Decimal("0.1"), Decimal("0.25"), Decimal("1"))
-"""Grids tried, coarser each time, when the broker refuses a price (110) on the grid it named itself."""
+NEARER_OFFSETS = (Decimal("0.0025"), Decimal("0.001"), Decimal(0))
+"""The same for the levels below zero, where the broker took a price for too far through the market."""
+
+LEVEL_MIN, LEVEL_MAX = -len(NEARER_OFFSETS), len(LIMIT_OFFSETS) - 1
 
 PRICE_MAX = Decimal(10**9)
-TICK_MIN, TICK_MAX = Decimal("1E-9"), Decimal(10**6)
-"""What is beyond these is no price and no price step, whatever was sent."""
+"""What is beyond it is no price, whatever was sent."""
 
 
 def exchange_for(contract: Contract, details: Details | None) -> str | None:
@@ -91,9 +93,10 @@ class Tactic(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def needs_quote(contract: Contract, session: Session, *, market_refused: bool) -> bool:
-    """A limit price, hence a live quote, is needed outside a stock's regular hours and after a refused market order."""
-    return market_refused or (contract.sec_type == "STK" and session is Session.EXTENDED)
+def needs_quote(contract: Contract, session: Session, *, wants_limit: bool) -> bool:
+    """A limit price, hence a live quote, is needed outside a stock's regular hours and where a market order has
+    failed."""
+    return wants_limit or (contract.sec_type == "STK" and session is Session.EXTENDED)
 
 
 def tactic(
@@ -102,16 +105,16 @@ def tactic(
     quote: Quote | None,
     *,
     buys: bool,
-    market_refused: bool,
+    wants_limit: bool,
     level: int,
-    grid: Decimal,
+    grid: Grid,
 ) -> Tactic:
     """Market where it works; a limit through a live quote where it does not.
 
     Delayed and frozen quotes never make a price: without a live one the order type that needs none is used.
     """
     tif = "IOC" if contract.sec_type == "CRYPTO" else "DAY"
-    if not needs_quote(contract, session, market_refused=market_refused):
+    if not needs_quote(contract, session, wants_limit=wants_limit):
         return Tactic(order_type=OrderType.MARKET, tif=tif)
     price = limit_price(quote, buys=buys, level=level, grid=grid)
     if price is None:
@@ -120,26 +123,26 @@ def tactic(
     return Tactic(order_type=OrderType.LIMIT, limit_price=price, outside_rth=outside, tif=tif)
 
 
-def limit_price(quote: Quote | None, *, buys: bool, level: int, grid: Decimal) -> Decimal | None:
+def limit_price(quote: Quote | None, *, buys: bool, level: int, grid: Grid) -> Decimal | None:
     """A price through the far side of a live quote, on the grid, rounded to where it fills. Prices may be negative."""
     if quote is None or quote.kind is not QuoteKind.LIVE:
         return None
     far = quote.ask if buys else quote.bid
     if far is None or not far.is_finite() or abs(far) > PRICE_MAX:
         return None
-    offset = max(abs(far) * LIMIT_OFFSETS[min(level, len(LIMIT_OFFSETS) - 1)], grid)
-    raw = far + offset if buys else far - offset
-    steps = (raw / grid).to_integral_value(ROUND_CEILING if buys else ROUND_FLOOR)
-    if not buys and far > 0:
-        steps = max(steps, Decimal(1))  # a sell through a tiny bid stays at one tick, not at or below zero
-    return steps * grid
+    offset = max(abs(far) * _share(level), grid.step_at(far))
+    price = grid.onward(far + offset, up=True) if buys else grid.onward(far - offset, up=False)
+    if not buys and price <= 0 < far:
+        return min(grid.step_at(ZERO), far)  # a sell through a tiny bid stays above zero, and where that bid fills it
+    return price
 
 
-def price_grid(details: Details | None, coarser: int) -> Decimal:
-    """The price step: the broker's minTick, or a coarser one for every time it was refused."""
-    named = details.min_tick if details is not None else None
-    tick = named if named is not None and TICK_MIN <= named <= TICK_MAX else Decimal("0.01")
-    coarse = [step for step in PRICE_STEPS if step > tick and step % tick == 0]
-    if coarser <= 0 or not coarse:
-        return tick
-    return coarse[min(coarser, len(coarse)) - 1]
+def _share(level: int) -> Decimal:
+    bounded = min(max(level, LEVEL_MIN), LEVEL_MAX)
+    return LIMIT_OFFSETS[bounded] if bounded >= 0 else NEARER_OFFSETS[-bounded - 1]
+
+
+def two_sided(quote: Quote | None) -> bool:
+    """Is this a market: live, and somebody on both sides?"""
+    live = quote is not None and quote.kind is QuoteKind.LIVE and not quote.halted
+    return live and quote is not None and quote.bid is not None and quote.ask is not None

@@ -33,11 +33,13 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close
     exchange_patience_ns: int = 2 * SECOND  # how long the broker is awaited where the exchange is common knowledge
     short_options_first_ns: int = 5 * SECOND  # how long the rest of an underlying waits for its short options
+    price_patience_ns: int = 500 * MS  # how long a limit price waits for the contract's own price steps
     reprice_ns: int = 2 * SECOND  # a limit order that has not filled gets a new price
-    market_patience_ns: int = 5 * SECOND  # a market order that has not filled is looked into
+    market_patience_ns: int = 5 * SECOND  # a market order that has not filled is looked into, and may become a limit
     retry_first_ns: int = 500 * MS  # after a rejection; doubles
     tries_max: int = 6  # rejections of one contract without any progress before it is left to a person
     takeover_settle_ns: int = 1 * SECOND  # after another kill died: its last orders may still surface
     nothing_shared_settle_ns: int = 1500 * MS  # where no lock can be had: look twice before sending
     wrap_up_ns: int = 3 * SECOND  # before the deadline: withdraw our own unfilled orders
+    clock_apart_ns: int = 5 * SECOND  # this machine's clock differs from TWS's by more: it is said
     read_age_max_ns: int = 10 * SECOND  # an older read describes nothing

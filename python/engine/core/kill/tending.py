@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
+from engine.core.hours import Session
 from engine.core.kill.attempt import Attempt, Doubt, State
 from engine.core.kill.commands import AskQuote, CancelClose, Command, OrderType, Say
+from engine.core.kill.grid import price_grid
 from engine.core.kill.item import ACKNOWLEDGE_FACTOR_MAX, Item, Moment
+from engine.core.kill.launching import want_prices
 from engine.core.kill.report import ResidueReason
-from engine.core.kill.routing import price_grid, tactic
+from engine.core.kill.routing import tactic, two_sided
 
 ABSENT_READS_MIN = 2  # complete reads without a silent order before it is sent again
 
@@ -74,42 +77,72 @@ def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
 
 
 def _mind_unfilled(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
-    """Acknowledged, not filled: look at the market, re-price a limit, give up on what nobody buys."""
+    """Acknowledged, not filled: look at the market, price it through the market, give up on what nobody buys."""
     limit = attempt.place.order_type is OrderType.LIMIT
     patience_ns = item.settings.reprice_ns if limit else item.settings.market_patience_ns
     if moment.now_ns - attempt.sent_ns < patience_ns:
         return []
     lessons, quotes = item.lessons, item.quotes
     lessons.reason = lessons.reason or ResidueReason.CLOSE_WORKING
+    commands = want_prices(item, moment, attempt.place.contract.exchange)
     asked_ns = quotes.asked_ns
     if asked_ns is None:
         quotes.ask(moment.now_ns)
-        return [AskQuote(attempt.place.contract)]
+        return [*commands, AskQuote(attempt.place.contract)]
     if not quotes.answered:
-        return []
+        return commands
     if moment.now_ns - asked_ns >= item.settings.reprice_ns:
         if quotes.nobody(buys=attempt.sign > 0):
             lessons.leave(ResidueReason.NO_BID, "no bid" if attempt.sign < 0 else "no offer")
             return cancel(item, attempt, moment.now_ns)
         quotes.ask(moment.now_ns)
-        return [AskQuote(attempt.place.contract)]
-    return _reprice(item, attempt, moment) if limit and quotes.heard_ns > attempt.sent_ns else []
+        return [*commands, AskQuote(attempt.place.contract)]
+    if quotes.heard_ns <= attempt.sent_ns:
+        return commands
+    return commands + (_reprice(item, attempt, moment) if limit else _prefer_limit(item, attempt, moment))
+
+
+def _prefer_limit(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
+    """A market order that finds nobody although somebody is there: it is withdrawn, and followed by a limit through
+    the market once its end is certain. TWS takes a change of the price for a change, not one of the order's type."""
+    if moment.session is Session.CLOSED:
+        return _stay(item, "its market is closed")
+    if not two_sided(item.quotes.last):
+        return _stay(item, "there is no live quote with both sides to price a limit from")
+    item.lessons.market_idle = True
+    say = Say("close_idle", f"{item.name}: the market order finds nobody; withdrawing it for a limit order")
+    return [say, *cancel(item, attempt, moment.now_ns)]
+
+
+def _stay(item: Item, why: str) -> list[Command]:
+    """Said once for each order."""
+    if item.stays:
+        return []
+    item.stays = True
+    return [Say("close_stays", f"{item.name}: the order has not filled and stays as it is: {why}")]
 
 
 def _reprice(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
     """The same order with a price further through the market: a modification, so it cannot double."""
+    if item.pending is not None:  # the last change was refused, and the order lives on as it was
+        reaction, item.pending = item.pending, None
+        item.lessons.learn(reaction, attempt.place, moment.now_ns)
+    prices = moment.lookups.prices(item.contract, attempt.place.contract.exchange)
+    level = item.lessons.further()
     chosen = tactic(
         item.contract,
         moment.session,
         item.quotes.last,
         buys=attempt.sign > 0,
-        market_refused=True,
-        level=item.lessons.level + 1,
-        grid=price_grid(moment.details, item.lessons.coarser),
+        wants_limit=True,
+        level=level,
+        grid=price_grid(prices.details or moment.details, prices.steps, item.lessons.coarser),
     )
-    if chosen.limit_price is None or chosen.limit_price == attempt.place.limit_price:
+    if chosen.limit_price is None:
+        return _stay(item, "there is no live quote to price it from")
+    if chosen.limit_price == attempt.place.limit_price:
         return []
-    item.lessons.level += 1
+    item.lessons.level = level
     attempt.place = msgspec.structs.replace(attempt.place, limit_price=chosen.limit_price)
     attempt.sent_ns = moment.now_ns
     item.newest = attempt.place
