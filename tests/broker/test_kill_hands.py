@@ -29,6 +29,7 @@ from engine.broker.link import Link, LinkSettings
 from engine.broker.pacing import RATE_MAX
 from engine.broker.reads import Reads
 from engine.core.contracts import Contract
+from engine.core.facts import PriceStep
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
@@ -321,7 +322,7 @@ def test_an_execution_from_a_read_counts_for_its_order_too() -> None:
         kill.told.clear()
         kill.do(cmd.ReadExecutions(4))
         await settle()
-        fill, read = kill.told
+        fill, read = [told for told in kill.told if not isinstance(told, ev.ServerClock)]
         assert isinstance(fill, ev.CloseFill)
         assert fill.key == 7
         assert isinstance(read, ev.ExecutionsRead)
@@ -436,6 +437,76 @@ def test_a_quote_is_answered_either_way() -> None:
         assert (quoted.quote.bid, quoted.quote.ask) == (99, 100)
 
     run_kill(test)
+
+
+def test_a_market_rule_is_asked_for_by_its_number_and_told_by_it() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.answers[requests.ReqMarketRule] = lambda _peer, request: [
+            replies.MarketRule(
+                request.rule_id,
+                (
+                    replies.PriceIncrement(Decimal(0), Decimal("0.05")),
+                    replies.PriceIncrement(Decimal(3), Decimal("0.1")),
+                ),
+            )
+        ]
+        await kill.connect()
+        kill.do(cmd.AskRule(26))
+        await settle()
+        steps = (PriceStep(Decimal(0), Decimal("0.05")), PriceStep(Decimal(3), Decimal("0.1")))
+        assert kill.heard(ev.RuleHeard) == [ev.RuleHeard(26, steps)]
+        assert tws.requests(requests.ReqMarketRule) == [requests.ReqMarketRule(26)]
+
+    run_kill(test)
+
+
+def test_a_tws_too_old_for_market_rules_has_none() -> None:
+    async def test(_tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(cmd.AskRule(26))
+        await settle()
+        assert kill.heard(ev.RuleHeard) == [ev.RuleHeard(26, ())]
+
+    run_kill(test, version=125)
+
+
+def test_without_a_connection_a_market_rule_is_not_asked_for() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        kill.do(cmd.AskRule(26))
+        await kill.connect()
+        tws.peer.transport.abort()
+        await settle()
+        kill.do(cmd.AskRule(26))
+        await settle()
+        assert not kill.heard(ev.RuleHeard) and not tws.requests(requests.ReqMarketRule)
+
+    run_kill(test)
+
+
+def test_the_time_of_tws_is_told_as_it_comes() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.told.clear()
+        tws.peer.send(replies.CurrentTime(1_773_239_400))
+        await settle()
+        assert kill.told == [ev.ServerClock(1_773_239_400)]
+
+    run_kill(test)
+
+
+def test_the_time_that_a_borrowed_connection_has_heard_before_is_told_at_once() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link = Link(HOST, PORT, 5)
+        reads = Reads(link)
+        await link.connect()
+        tws.peer.send(replies.CurrentTime(1_773_239_400))
+        await asyncio.sleep(2)
+        kill = Kill(borrowed=Way(link, reads))
+        kill.do(cmd.Connect())
+        assert kill.heard(ev.ServerClock) == [ev.ServerClock(1_773_239_402)]
+        kill.hands.let_go("over")
+
+    scripted(test)
 
 
 # --- orders ----------------------------------------------------------------------------------------

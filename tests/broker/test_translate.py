@@ -10,6 +10,7 @@ from broker.scripted import ACCOUNT, ES, execution, open_order, order_status, po
 from engine.broker import translate
 from engine.broker.clock import possible_seconds, unix_seconds
 from engine.core.contracts import Contract
+from engine.core.facts import PriceStep
 from engine.core.kill.commands import OrderType, Place
 from engine.core.units import BLANK, UNSET
 from engine.wire import replies
@@ -100,6 +101,23 @@ def test_of_several_answers_the_same_is_chosen_whatever_their_order(exchanges: l
     answers = [replies.ContractDetails(req_id=1, contract=Contract(exchange=exchange)) for exchange in exchanges]
     assert translate.best_details(answers).contract.exchange == chosen
     assert translate.best_details(answers[::-1]).contract.exchange == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [("", ()), ("26", (26,)), ("26,32", (26, 32)), ("26,", ()), ("26,x", ()), ("-1", ()), ("٣", ()), ("9" * 10, ())],
+)
+def test_market_rule_ids_are_read_all_or_none(text: str, ids: tuple[int, ...]) -> None:
+    """They are matched to the exchanges by their place in the list."""
+    told = replies.ContractDetails(req_id=1, contract=ES, market_rule_ids=text)
+    assert translate.details(told).market_rule_ids == ids
+
+
+def test_a_market_rule_with_a_number_missing_has_no_steps() -> None:
+    band = replies.PriceIncrement(Decimal(0), Decimal("0.05"))
+    assert translate.price_steps(replies.MarketRule(26, (band,))) == (PriceStep(Decimal(0), Decimal("0.05")),)
+    for broken in (replies.PriceIncrement(UNSET, Decimal(1)), replies.PriceIncrement(Decimal(3), BLANK)):
+        assert translate.price_steps(replies.MarketRule(26, (band, broken))) == ()
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,13 @@ def rehearse(
     seed: int = 1,
     version: int | None = None,
     deadline_s: float = 120.0,
+    clock_off_s: int = 0,
     act: Callable[[IBKRAccountManager, World], asyncio.Future[None] | None] | None = None,
 ) -> Judged:
-    """Build the scenario's world, wait as it says, pull the switch, and compare the report with the truth."""
+    """Build the scenario's world, wait as it says, pull the switch, and compare the report with the truth.
+
+    `clock_off_s`: how far the clock of the machine that kills is ahead of the broker's.
+    """
 
     async def main(loop: VirtualLoop) -> Judged:
         world = build_world(scenario, ports={"paper": (0,), "live": (0,)}, loop=loop)
@@ -73,7 +77,8 @@ def rehearse(
             await manager.disconnect_all()
             return judged
 
-    return run(main, seed=seed, limit_s=scenario.deadline_s + 300)
+    start_ns = scenario.start_ns + clock_off_s * SECOND
+    return run(main, seed=seed, start_ns=start_ns, limit_s=scenario.deadline_s + 300)
 
 
 def _follow(judged: Judged, world: World, name: str, before: dict[tuple[str, int], Decimal], refs: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from engine.broker import inquiry, pacing
 from engine.broker.failures import LinkFailure
-from engine.core.kill import closing, launching, ledger, machine, reactions, tending
+from engine.core.kill import closing, launching, ledger, lookups, machine, reactions, tending
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults
 from engine.simulator.scenario import Scenario, load_scenario
@@ -134,6 +134,16 @@ def longs_first(patch: Patch) -> None:
     patch.setattr(closing.Closing, "_is_short_option", lambda self, item: self.ledger.position(item.key) > 0)
 
 
+def market_orders_wait(patch: Patch) -> None:
+    """A market order that nobody takes is left to its luck."""
+    patch.setattr(tending, "_prefer_limit", lambda *_: [])
+
+
+def any_price_will_do(patch: Patch) -> None:
+    """Limits are priced on the tick that contract details name, without the market rule."""
+    patch.setattr(lookups, "_rule_id", lambda *_: None)
+
+
 def orders_alone() -> Scenario:
     """Resting orders, no positions, and a global cancel that gets lost."""
     calm = load_scenario("calm")
@@ -160,6 +170,8 @@ CASES: list[tuple[Callable[[Patch], None], str, Callable[[Judged], bool]]] = [
     (silence_is_patience, "silent-drop", not_flat),
     (no_pacing, "pacing", said("disconnected", "")),
     (longs_first, "margin-of-long-leg", said("close_ended", "201")),
+    (market_orders_wait, "idle-market-orders", not_flat),
+    (any_price_will_do, "price-grid", said("close_ended", "110")),
 ]
 
 
@@ -175,3 +187,20 @@ def test_without_it_the_scenario_comes_to_harm(
     assert not harm(rehearse(world, tmp_path, deadline_s=15))
     take_away(monkeypatch)
     assert harm(rehearse(world, tmp_path, deadline_s=15))
+
+
+HOURS = 3600
+
+
+@pytest.mark.parametrize("off_s", [-8 * HOURS, 30 * 24 * HOURS])
+def test_a_wrong_clock_of_this_machine_changes_no_order_and_is_said(
+    off_s: int, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    """Half past six in the evening: a stock is sold by a limit order at once, whatever this machine believes."""
+    evening = load_scenario("after-hours")
+    queued = said("close_ended", "300 AAPL")
+    right, wrong = rehearse(evening, tmp_path), rehearse(evening, tmp_path, clock_off_s=off_s)
+    assert not queued(right) and not said("clock_differs", "")(right)
+    assert not queued(wrong) and said("clock_differs", "judged by TWS's")(wrong)
+    monkeypatch.setattr(machine.KillMachine, "_on_clock", lambda *_: [])
+    assert queued(rehearse(evening, tmp_path, clock_off_s=off_s))

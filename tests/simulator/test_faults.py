@@ -433,6 +433,20 @@ def test_without_a_bid_nothing_is_sold_until_there_is_one() -> None:
     in_world(test, faults.NoBid(contract=LONG_PUT, for_s=10), holdings={LONG_PUT: 2})
 
 
+def test_a_market_order_may_find_nobody_where_a_limit_fills() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "SELL", 1))
+        await asyncio.sleep(8)
+        assert set(statuses(client)) == {"Submitted"}
+        client.send(order(login, 2, "AAPL", "SELL", 1, limit=220))
+        await client.until(lambda: "Filled" in statuses(client))
+        await asyncio.sleep(5)
+        assert sum(login.positions().values()) == 1
+        await client.until(lambda: not any(login.positions().values()))  # as soon as the fault is over
+
+    in_world(test, faults.IdleMarketOrders(contract="AAPL", for_s=20), holdings={"AAPL": 2})
+
+
 @pytest.mark.parametrize("hold", [False, True])
 def test_a_halt_refuses_or_keeps_orders(hold: bool) -> None:
     async def test(login: Login, client: WireClient) -> None:

@@ -232,6 +232,12 @@ class NoBid(Fault, frozen=True):
     contract: str
 
 
+class IdleMarketOrders(Fault, frozen=True):
+    """Market orders in the contract are acknowledged and never fill; limit orders do."""
+
+    contract: str
+
+
 class Halted(Fault, frozen=True):
     """Trading in the contract is halted."""
 
@@ -309,6 +315,7 @@ AnyFault: TypeAlias = (
     | SlowFill
     | PartialFills
     | NoBid
+    | IdleMarketOrders
     | Halted
     | ClosedMarket
     | PriceJump

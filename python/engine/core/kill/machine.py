@@ -216,7 +216,7 @@ class KillMachine:
         way = "ahead of" if apart_ns > 0 else "behind"
         note = (
             f"this machine's clock is {abs(apart_ns) // SECOND} s {way} TWS's: trading hours are judged by TWS's. "
-            "Set the machine's clock."
+            "Find out which of them is wrong, and set it."
         )
         self._notes.append(note)
         return [Say("clock_differs", note)]

@@ -276,6 +276,8 @@ class Floor:
         """Fill what can be filled. True when more could be filled as soon as there is more to take."""
         bid, ask = self._markets.touch(order.instrument, self.now_ns)
         price = matching.fill_price(order, bid, ask)
+        if order.works_as is OrderType.MKT and self._markets.settings(order.instrument.con_id).idle:
+            price = None
         order.is_resting = True
         if price is None:
             return False

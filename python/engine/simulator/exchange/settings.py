@@ -51,6 +51,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     no_bid: bool = False
     no_ask: bool = False
     daily_move_pct: Decimal | None = None
+    idle: bool = False  # market orders are taken and find nobody; limits trade as ever
     closed: bool = False  # outside its sessions, whatever the calendar says
 
 

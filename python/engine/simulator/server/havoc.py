@@ -131,6 +131,8 @@ class Havoc:
         match fault:
             case faults.NoBid(contract=text):
                 return self._market(text, no_bid=True)
+            case faults.IdleMarketOrders(contract=text):
+                return self._market(text, idle=True)
             case faults.ClosedMarket(contract=text):
                 return self._market(text, closed=True)
             case faults.Halted(contract=text, hold=hold):
@@ -157,9 +159,10 @@ class Havoc:
 
         return undo
 
-    def _market(self, text: str, *, no_bid: bool = False, closed: bool = False) -> Callable[[], None]:
+    def _market(self, text: str, **how: bool) -> Callable[[], None]:
         exchange, con_id = self._server.exchange, self._con_id(text)
-        self._server.act(partial(exchange.set_market, con_id=con_id, market=Market(no_bid=no_bid, closed=closed)))
+        market = msgspec.convert(how, Market)
+        self._server.act(partial(exchange.set_market, con_id=con_id, market=market))
 
         def undo() -> None:
             self._server.act(partial(exchange.set_market, con_id=con_id, market=Market()))
