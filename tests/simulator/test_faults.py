@@ -439,7 +439,7 @@ def test_a_market_order_may_find_nobody_where_a_limit_fills() -> None:
         await asyncio.sleep(8)
         assert set(statuses(client)) == {"Submitted"}
         client.send(order(login, 2, "AAPL", "SELL", 1, limit=220))
-        await client.until(lambda: "Filled" in statuses(client))
+        await client.until(lambda: "Filled" in statuses(client, 2))
         await asyncio.sleep(5)
         assert sum(login.positions().values()) == 1
         await client.until(lambda: not any(login.positions().values()))  # as soon as the fault is over
