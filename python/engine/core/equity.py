@@ -18,3 +18,11 @@ class Equity(msgspec.Struct, frozen=True):
     amount: Decimal
     currency: str
     settled: bool = True
+
+
+_AMOUNT_MAX = Decimal(10) ** 15
+
+
+def plausible(amount: Decimal) -> bool:
+    """A number that money can be: finite, and not one of those that stand for something else."""
+    return amount.is_finite() and abs(amount) < _AMOUNT_MAX
