@@ -48,7 +48,7 @@ class Cause(Enum):
     JOURNAL = "journal"  # what must be written down cannot be
 
 
-class Scope(msgspec.Struct, frozen=True):
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which login is meant. The same TWS may go by other names in other programs: any one match is enough.
 
     `place` is the broker's own key for host and port; empty and () where it is not known.
@@ -67,7 +67,7 @@ class Scope(msgspec.Struct, frozen=True):
         )
 
 
-class Restriction(msgspec.Struct, frozen=True, kw_only=True):
+class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One reason. `until_ns` None: until somebody lifts it. Times are Unix nanoseconds."""
 
     id: str

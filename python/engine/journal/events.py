@@ -1,6 +1,7 @@
 """What is written down: one record for each thing that must survive a crash. Data only.
 
-A field is never renamed or given another meaning; what is new gets a default, so that old journals stay readable.
+A field is never renamed or given another meaning; what is new gets a default, so that old journals stay readable. What
+a newer version wrote and this one does not know is never skipped: it is read as `NotUnderstood`, and entries stop.
 Money is a decimal in its own currency, times are Unix nanoseconds.
 """
 
@@ -14,7 +15,7 @@ import msgspec
 from engine.core.restrictions import Restriction, Scope
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True):
     """Root of all events."""
 
 
@@ -242,6 +243,24 @@ class Repaired(Event, frozen=True, kw_only=True, tag="repaired"):
     what: str
 
 
+class Snapshot(Event, frozen=True, kw_only=True, tag="snapshot"):
+    """What everything up to the record before this one comes to (`engine.journal.fold`), so that nobody has to read it
+    all again. `fold` is the version of the rules that made it.
+    """
+
+    fold: int
+    books: msgspec.Raw
+
+
+class NotUnderstood(Event, frozen=True, kw_only=True, tag="not_understood"):
+    """Never written: what a record is read as whose event this version does not know. `kind` is its name if it has
+    one.
+    """
+
+    kind: str
+    why: str
+
+
 AnyEvent: TypeAlias = (
     Restricted
     | Lifted
@@ -265,6 +284,8 @@ AnyEvent: TypeAlias = (
     | IncidentClosed
     | JournalOpened
     | Repaired
+    | Snapshot
+    | NotUnderstood
 )
 
 

@@ -1,0 +1,124 @@
+"""The hash chain: each record seals the one before it. Pure.
+
+A record is sealed over the digest before, its number, its time, its actor and the very bytes of its event. So the first
+record that was changed, removed, inserted or moved is found. It proves that nothing was changed by accident, or by a
+hand that did not seal everything anew; it does not prove who wrote it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.journal.events import AnyEvent, Event, NotUnderstood, Record
+
+ORIGIN = bytes(32)  # stands before the first record
+_DOMAIN = b"quant-engine journal 1\0"
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What is to be recorded, before it has its place. `body` is the event as JSON."""
+
+    at_ns: int
+    actor: str
+    body: bytes
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A record as it is kept: its bytes, and the digest over the one before and all of it."""
+
+    seq: int
+    at_ns: int
+    actor: str
+    body: bytes
+    digest: bytes
+
+
+class Tip(msgspec.Struct, frozen=True):
+    """Where a chain ends: what the next record has to follow."""
+
+    seq: int
+    digest: bytes
+
+
+START = Tip(0, ORIGIN)
+
+
+class Break(msgspec.Struct, frozen=True):
+    """The first place at which a chain does not hold, in words."""
+
+    seq: int
+    what: str
+
+
+def draft(event: Event, *, actor: str, at_ns: int) -> Draft:
+    """Write an event down. Raises ValueError for what only a reader may make."""
+    if isinstance(event, NotUnderstood):
+        raise ValueError("what was not understood is never written")
+    return Draft(at_ns, actor, _encoder.encode(event))
+
+
+def seal(tip: Tip, one: Draft) -> Sealed:
+    """Give a draft its place behind `tip`."""
+    seq = tip.seq + 1
+    return Sealed(seq, one.at_ns, one.actor, one.body, _digest(tip.digest, seq, one.at_ns, one.actor, one.body))
+
+
+def seal_all(tip: Tip, drafts: Iterable[Draft]) -> tuple[Sealed, ...]:
+    """Give several drafts their places, one behind the other."""
+    sealed = []
+    for one in drafts:
+        sealed.append(seal(tip, one))
+        tip = tip_of(sealed[-1])
+    return tuple(sealed)
+
+
+def tip_of(one: Sealed) -> Tip:
+    return Tip(one.seq, one.digest)
+
+
+def fault(tip: Tip, one: Sealed) -> Break | None:
+    """Why `one` cannot be the record behind `tip`; None: it is."""
+    if one.seq != tip.seq + 1:
+        missing = f"{tip.seq + 1}" if one.seq == tip.seq + 2 else f"{tip.seq + 1} to {one.seq - 1}"
+        return Break(tip.seq + 1, f"record {missing} is missing" if one.seq > tip.seq else f"record {one.seq} is twice")
+    if _digest(tip.digest, one.seq, one.at_ns, one.actor, one.body) != one.digest:
+        return Break(one.seq, f"record {one.seq} is not what was written, or does not follow record {tip.seq}")
+    return None
+
+
+def verify(records: Iterable[Sealed], tip: Tip = START) -> tuple[Tip, Break | None]:
+    """Walk a chain from `tip`: where it ends or holds no longer, and the first bad place."""
+    for one in records:
+        bad = fault(tip, one)
+        if bad is not None:
+            return tip, bad
+        tip = tip_of(one)
+    return tip, None
+
+
+def opened(one: Sealed) -> Record:
+    """Read a record. What this version does not know comes out as `NotUnderstood`."""
+    try:
+        event = _decoder.decode(one.body)
+    except msgspec.MsgspecError as error:
+        event = NotUnderstood(kind=_kind(one.body), why=str(error))
+    return Record(seq=one.seq, at_ns=one.at_ns, actor=one.actor, event=event, digest=one.digest)
+
+
+def _kind(body: bytes) -> str:
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        return ""
+    return str(found.get("event", "")) if isinstance(found, dict) else ""
+
+
+def _digest(before: bytes, seq: int, at_ns: int, actor: str, body: bytes) -> bytes:
+    who = actor.encode("utf-8", "surrogatepass")
+    head = seq.to_bytes(8, "big") + at_ns.to_bytes(16, "big", signed=True) + len(who).to_bytes(4, "big")
+    return hashlib.sha256(b"".join((_DOMAIN, before, head, who, body))).digest()
