@@ -135,6 +135,18 @@ def test_a_refused_route_asks_for_the_contract_alone_and_uses_the_listing_exchan
     assert stage.place.contract.exchange == "ARCA"
 
 
+@pytest.mark.parametrize("sec_type", ["OPT", "WAR", "IOPT", "CFD", "BOND", "FUND"])
+def test_what_smart_does_not_route_goes_to_the_exchange_of_its_own_definition(sec_type: str) -> None:
+    contract = Contract(con_id=41, symbol="ESTX50", sec_type=sec_type, currency="EUR")
+    stage = Stage(held(contract, 5)).begin()
+    assert stage.place.contract.exchange == "SMART"
+    stage.reject(stage.place, 200, "No security definition has been found")
+    stage.run(1000)
+    stage.tell(ev.Resolved(41, details(contract, "", valid_exchanges=("QBALGO", "EUREX"))))
+    stage.run(100)
+    assert stage.place.contract.exchange == "EUREX"
+
+
 @pytest.mark.parametrize("code", [200, 321, 478])
 def test_what_contradicted_its_id_is_named_as_the_brokers_look_up_of_that_id_has_it(code: int) -> None:
     named = Contract(con_id=11, symbol="WRONG", sec_type="OPT", currency="USD")

@@ -18,6 +18,7 @@ from engine.core.kill.routing import (
     Tactic,
     exchange_for,
     fallback_exchange,
+    named_exchange,
     needs_quote,
     tactic,
     whole_part,
@@ -108,9 +109,9 @@ def _send(item: Item, moment: Moment, size: Decimal, routed: Contract, chosen: T
 
 
 def _exchange(item: Item, moment: Moment) -> str | None:
-    if item.lessons.alone and moment.details is not None and item.contract.sec_type == "STK":
-        named = moment.details.contract.exchange  # SMART did not serve
-        if named:
+    if item.lessons.alone and moment.details is not None:
+        named = named_exchange(moment.details)  # SMART did not serve: a European option, a warrant, a fund
+        if named is not None:
             return named
     return exchange_for(item.contract, moment.details) or fallback_exchange(item.contract)
 

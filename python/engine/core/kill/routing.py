@@ -48,16 +48,20 @@ def exchange_for(contract: Contract, details: Details | None) -> str | None:
     """The exchange a closing order names, or None while only the broker can say."""
     if contract.sec_type in SMART_TYPES:
         return "SMART"
-    if details is not None:
-        candidates = (details.contract.exchange, *details.valid_exchanges)
-        for exchange in candidates:
-            if exchange and exchange not in NEVER_ROUTE:
-                return exchange
+    named = named_exchange(details) if details is not None else None
+    if named is not None:
+        return named
     if contract.exchange and contract.exchange not in NEVER_ROUTE:
         return contract.exchange
     if contract.sec_type == "CASH":
         return "IDEALPRO"
     return None
+
+
+def named_exchange(details: Details) -> str | None:
+    """The first exchange in a contract's own definition that an order may name."""
+    candidates = (details.contract.exchange, *details.valid_exchanges)
+    return next((exchange for exchange in candidates if exchange and exchange not in NEVER_ROUTE), None)
 
 
 def fallback_exchange(contract: Contract) -> str | None:
