@@ -94,6 +94,11 @@ def test_everything_wrong_is_reported_at_once_with_its_place_and_what_is_allowed
         ("limit_pct = 105", "limit_pct = 105\nlimit = 3", "needs one of limit, limit_pct"),
         ("limit_pct = 105", 'limit_pct = 105\naccount = "DU2"', "DU2 is not an account of this login: DU1"),
         ("10:30:00-04:00", "10:30:00", "start: needs a time zone"),
+        (
+            'contract = "AAPL", quantity = 10',
+            'contract = "BAG 1 AAPL, -1 MSFT", quantity = 10',
+            "list its legs instead",
+        ),
         ('contract = "AAPL", quantity = 10', 'contract = "OPT X", quantity = 10', "'OPT X' is not one of"),
         ("limit_pct = 105", "limit = 0.001", "paper: SELL 10 AAPL is refused: 110"),
         ("[[faults]]", "[[faults]", "not readable as TOML"),

@@ -155,6 +155,27 @@ def test_ib_async_trades_a_combination() -> None:
     asyncio.run(main())
 
 
+def test_ib_async_places_an_order_that_waits_for_a_price() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            ib = await ib_session(login)
+            (stock,) = await ib.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
+            order = ib_async.MarketOrder("BUY", 1, conditionsIgnoreRth=True)
+            order.conditions = [ib_async.PriceCondition(price=1000, conId=stock.conId, exch="SMART", isMore=True)]
+            held = ib.placeOrder(stock, order)
+            await until(lambda: held.orderStatus.status == "PreSubmitted")
+            (seen,) = [t for t in await ib.reqAllOpenOrdersAsync() if t.order.orderId == order.orderId]
+            assert [condition.price for condition in seen.order.conditions] == [1000]
+            exchange = login.exchange
+            login.server.act(lambda now_ns: exchange.set_price(now_ns, stock.conId, Decimal(1000)))
+            await until(held.isDone)
+            assert held.orderStatus.status == "Filled"
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
 def test_two_ib_async_sessions_on_one_id_and_on_two() -> None:
     async def main() -> None:
         async with await calm() as world:

@@ -203,6 +203,10 @@ def _check_login(login: LoginPlan, where: str, reader: Reader) -> None:
     accounts = [account.id for account in login.accounts]
     if not accounts or len(set(accounts)) != len(accounts):
         reader.complain(f"{where}.accounts", f"need different ids, at least one: {accounts}")
+    for account in login.accounts:
+        for held in account.positions:
+            if held.contract.startswith("BAG"):
+                reader.complain(f"{where}.accounts", f"{held.contract!r} cannot be held: list its legs instead")
     for index, order in enumerate(login.orders):
         here = f"{where}.orders[{index}]"
         if order.account and order.account not in accounts:

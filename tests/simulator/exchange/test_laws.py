@@ -24,6 +24,16 @@ from engine.simulator.exchange import (
     combos,
 )
 from engine.simulator.exchange.commissions import CENT
+from engine.simulator.exchange.conditions import (
+    ChangeIs,
+    Condition,
+    CushionIs,
+    Fact,
+    PriceIs,
+    TimeIs,
+    Traded,
+    VolumeIs,
+)
 from simulator.exchange.stage import ACCOUNT, EXPIRY, HOUR, MINUTE, OPEN, SECOND, D, Stage, of
 
 ORDER_TYPES = ("MKT", "LMT", "STP", "STP LMT", "TRAIL", "MIDPRICE")
@@ -98,9 +108,27 @@ class Run:
             oca_group=f"g{step.c % 3}" if step.a % 4 == 0 else "",
             oca_type=1 if step.a % 4 == 0 else 0,
             outside_rth=True,
+            conditions=self._conditions(step),
+            conditions_cancel_order=step.b % 5 == 0,
+            conditions_ignore_rth=step.c % 5 != 0,
         )
         self.orders.append(order)
         return self.stage.exchange.place(self.stage.now_ns, order)
+
+    def _conditions(self, step: Step) -> tuple[Condition, ...]:
+        """For some orders, one or two of the things that an order may wait for."""
+        watched = self.instruments[step.b % len(self.instruments)]
+        last = self.stage.exchange.quote(watched.con_id).last
+        facts: tuple[Fact, ...] = (
+            PriceIs(watched.con_id, step.a % 2 == 0, last + (step.c % 5 - 2) * watched.min_tick),
+            TimeIs(True, self.stage.now_ns + step.b % 120 * SECOND),
+            CushionIs(False, D(step.b % 101)),
+            VolumeIs(watched.con_id, True, step.a * 10),
+            ChangeIs(watched.con_id, True, D(step.b % 3) / 10),
+            Traded(self.instruments[step.a % len(self.instruments)].contract.symbol, ""),
+        )
+        chosen = (facts[step.a % 6], facts[step.c % 6])[: step.b % 4 % 3]
+        return tuple(Condition(fact, step.a % 3 > 0) for fact in chosen)
 
     def _combo(self, step: Step) -> list[Event]:
         """A combination of two of the contracts, at the market or near it."""

@@ -22,6 +22,7 @@ class LiveOrder:
         "filled",
         "instrument",
         "is_acknowledged",
+        "is_met",
         "is_resting",
         "is_triggered",
         "last_fill_price",
@@ -52,6 +53,7 @@ class LiveOrder:
         self.last_fill_price = ZERO
         self.parts: dict[int, tuple[Decimal, Decimal]] = {}  # contract id -> filled, sum of quantity x price
         self.is_acknowledged = False
+        self.is_met = False  # its conditions came true, once and for all
         self.is_triggered = False  # a stop that has become a market or limit order
         self.is_resting = False  # has been in the market before, so it fills at its own limit
         self.stop_price: Decimal | None = None
@@ -74,6 +76,16 @@ class LiveOrder:
     @property
     def is_child_held(self) -> bool:
         return self.parent is not None and self.parent.is_open
+
+    @property
+    def is_watching(self) -> bool:
+        """Are there conditions that have not come true yet?"""
+        return bool(self.request.conditions) and not self.is_met
+
+    @property
+    def is_held_back(self) -> bool:
+        """Must it stay out of the market until its conditions come true?"""
+        return self.is_watching and not self.request.conditions_cancel_order
 
     @property
     def works_as(self) -> OrderType:

@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.simulator.exchange import checks, commissions, refusals, routing
+from engine.simulator.exchange import checks, commissions, conditions, refusals, routing
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
@@ -29,6 +29,8 @@ from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.routing import Details
 from engine.simulator.exchange.settings import AccountSpec, Behaviour, FarLimit, HaltedPolicy, Holding, Market
 from engine.simulator.exchange.valuation import AccountValues, PositionView, Valuation
+from engine.simulator.exchange.volumes import Volumes
+from engine.simulator.exchange.watch import Watch
 
 ZERO = Decimal(0)
 _FIRST_PERM_ID = 1_000_000_000
@@ -66,8 +68,21 @@ class Exchange:
             behaviour=behaviour,
         )
         self._valuation = Valuation(ledgers=self._clearing.ledgers.values(), catalogue=catalogue, markets=self._markets)
+        self._volumes = Volumes(seed=seed, markets=self._markets)
+        watch = Watch(
+            markets=self._markets,
+            catalogue=catalogue,
+            clearing=self._clearing,
+            valuation=self._valuation,
+            volumes=self._volumes,
+        )
         self._floor = Floor(
-            start_ns=start_ns, markets=self._markets, book=self._book, clearing=self._clearing, behaviour=behaviour
+            start_ns=start_ns,
+            markets=self._markets,
+            book=self._book,
+            clearing=self._clearing,
+            behaviour=behaviour,
+            watch=watch,
         )
         for spec in accounts:
             for holding in spec.holdings:
@@ -285,6 +300,7 @@ class Exchange:
             or checks.malformed(request, instrument, self.now_ns)
             or self._bad_parent(request)
             or self._bad_market(instrument)
+            or self._bad_condition(request)
         )
         if refusal is None and request.what_if and instrument.legs and request.exchange == "SMART":
             refusal = refusals.COMBO_WHAT_IF
@@ -326,7 +342,7 @@ class Exchange:
             refusal = refusals.STILL_PROCESSING
         elif checks.conflicts_with(order.request, request):
             refusal = refusals.MODIFY_MISMATCH
-        refusal = refusal or checks.malformed(request, order.instrument, self.now_ns)
+        refusal = refusal or checks.malformed(request, order.instrument, self.now_ns) or self._bad_condition(request)
         if refusal is None and request.quantity > order.request.quantity:
             extra = msgspec.structs.replace(request, quantity=request.quantity - order.request.quantity)
             refusal = self._short_of_margin(extra, order.instrument)
@@ -352,6 +368,10 @@ class Exchange:
         if self._markets.is_halted(instrument) and self.behaviour.halted is HaltedPolicy.REJECT:
             return refusals.HALTED
         return None
+
+    def _bad_condition(self, request: NewOrder) -> Refusal | None:
+        unknown = any(self.catalogue.get(con_id) is None for con_id in conditions.watched(request.conditions))
+        return refusals.BAD_CONDITION if unknown else None
 
     def _crowded(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
         """Too many orders on this side, or (US options) any on the other."""

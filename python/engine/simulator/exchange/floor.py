@@ -10,7 +10,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 import msgspec
 
-from engine.simulator.exchange import checks, matching, refusals
+from engine.simulator.exchange import checks, conditions, matching, refusals
 from engine.simulator.exchange.agenda import Agenda, Due
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.clearing import Clearing
@@ -26,6 +26,7 @@ from engine.simulator.exchange.market import Markets
 from engine.simulator.exchange.orders import NewOrder, OrderType, Status, Tif
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.settings import Behaviour
+from engine.simulator.exchange.watch import Watch
 
 ZERO = Decimal(0)
 _STOPS = (OrderType.STP, OrderType.STP_LMT, OrderType.TRAIL)
@@ -35,9 +36,17 @@ class Floor:
     """Orders at work."""
 
     def __init__(
-        self, *, start_ns: int, markets: Markets, book: OrderBook, clearing: Clearing, behaviour: Behaviour
+        self,
+        *,
+        start_ns: int,
+        markets: Markets,
+        book: OrderBook,
+        clearing: Clearing,
+        behaviour: Behaviour,
+        watch: Watch,
     ) -> None:
         self.now_ns = start_ns
+        self._watch = watch
         self.behaviour = behaviour
         self._markets = markets
         self._book = book
@@ -132,11 +141,15 @@ class Floor:
         """The market of a contract changed by a hand: look at every order that may depend on it."""
         moved = self._markets.moved_with(con_id)
         for order in self._book.open():
-            if any(
-                not moved.isdisjoint((part.instrument.con_id, part.instrument.under_con_id))
-                for part in order.instrument.parts
-            ):
+            looks_at = conditions.watched(order.request.conditions) if order.is_watching else set()
+            for part in order.instrument.parts:
+                looks_at |= {part.instrument.con_id, part.instrument.under_con_id}
+            if not moved.isdisjoint(looks_at) or self._depends_on(looks_at, moved):
                 self._look(order)
+
+    def _depends_on(self, looked_at: set[int], moved: set[int]) -> bool:
+        """Is one of these an option on what moved?"""
+        return any(self._markets.underlying_of(con_id) in moved for con_id in looked_at if con_id)
 
     def ask_cancel(self, order: LiveOrder) -> None:
         """A cancel was received; it takes effect after the latency, and until then the order may fill."""
@@ -182,6 +195,11 @@ class Floor:
     def _activate(self, order: LiveOrder) -> None:
         """The order may work from now on: its day begins, its trail starts, its notices are given."""
         request, instrument = order.request, order.instrument
+        if order.is_held_back:
+            self._set_expiry(order)
+            self._set_status(order, Status.PRE_SUBMITTED, force=True)  # clients wait for a word
+            self._look(order)
+            return
         order.active_from_ns = self.now_ns + self.behaviour.fill_latency_ns
         liquid = checks.needs_liquid_hours(request, instrument, is_triggered=False)
         self._set_expiry(order)
@@ -215,6 +233,8 @@ class Floor:
         request, order.pending_change = order.pending_change, None
         if request is None:
             return
+        if request.conditions != order.request.conditions:
+            order.is_met = False
         order.request = request
         if request.quantity <= order.filled:  # less than was filled on the way: nothing is left to do
             order.request = msgspec.structs.replace(request, quantity=order.filled)
@@ -242,7 +262,16 @@ class Floor:
         """Let the order do what it can now, and note when it is worth looking again."""
         if not (order.is_open and order.transmitted and order.is_acknowledged) or order.is_child_held:
             return
-        wake_ns = self._work(order)
+        if order.is_watching and self._watch.is_met(order, self.now_ns):
+            order.is_met = True
+            if order.request.conditions_cancel_order:
+                self.end(order, "Condition met")
+            else:
+                self._activate(order)
+            return
+        wake_ns = None if order.is_held_back else self._work(order)
+        if order.is_watching:
+            wake_ns = _sooner(wake_ns, self._watch.next_look_ns(order, self.now_ns))
         order.wake_ns = wake_ns if order.is_open else None
         if order.wake_ns is not None:
             self._agenda.add(order.wake_ns, Due.LOOK, order.perm_id)
@@ -314,8 +343,16 @@ class Floor:
             order.status = Status.SUBMITTED
         self.events += self._clearing.book_fill(order, quantity, price, self.now_ns)
         self._reduce_rivals(order, wanted)
+        self._wake_watchers()
         if not order.is_open:
             self._release_children(order)
+
+    def _wake_watchers(self) -> None:
+        """Something traded: orders that wait for that are looked at next, at this same instant."""
+        for order in self._book.open():
+            if order.is_watching and any(isinstance(c.fact, conditions.Traded) for c in order.request.conditions):
+                order.wake_ns = self.now_ns
+                self._agenda.add(self.now_ns, Due.LOOK, order.perm_id)
 
     def _release_children(self, order: LiveOrder) -> None:
         """The parent is filled: its children may work."""
@@ -359,3 +396,7 @@ class Floor:
             if order.instrument.con_id == con_id:
                 self.end(order, "Contract expired")
         self.events += self._clearing.expire(con_id, self.now_ns)
+
+
+def _sooner(one_ns: int | None, other_ns: int | None) -> int | None:
+    return min((at_ns for at_ns in (one_ns, other_ns) if at_ns is not None), default=None)

@@ -130,6 +130,10 @@ class Markets:
         instrument = self._catalogue[con_id]
         return {con_id, instrument.parts[0].instrument.con_id}
 
+    def underlying_of(self, con_id: int) -> int:
+        """The contract whose price this one's follows; 0: none."""
+        return self._catalogue[con_id].under_con_id
+
     def script_price(self, con_id: int, price: Decimal, at_ns: int) -> None:
         """Let the contract trade at this price at a later instant, whatever is scripted for its underlying then."""
         instrument = self._catalogue[con_id]

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from engine.simulator.exchange.conditions import Condition
+
 
 class Action(StrEnum):
     BUY = "BUY"
@@ -77,6 +79,9 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     what_if: bool = False
     cash_qty: Decimal | None = None
     exchange: str = "SMART"
+    conditions: tuple[Condition, ...] = ()
+    conditions_cancel_order: bool = False  # they end the order instead of releasing it
+    conditions_ignore_rth: bool = False  # they are looked at outside regular hours too
 
     @property
     def sign(self) -> int:

@@ -25,6 +25,7 @@ DUPLICATE_ORDER_ID = Refusal(103, "Duplicate order id")
 MODIFY_FILLED = Refusal(104, "Cannot modify a filled order.")
 MODIFY_MISMATCH = Refusal(105, "Order being modified does not match original order")
 OFF_GRID = Refusal(110, "The price does not conform to the minimum price variation for this contract.")
+BAD_CONDITION = Refusal(321, "Error validating request.-'bX' : cause - Invalid condition")
 # These codes are IBKR's; nothing may depend on their words.
 COMBO_INVALID = Refusal(312, "The combo details are invalid.")
 COMBO_NEEDS_LEGS = Refusal(314, "Security type 'BAG' requires combo leg details.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ZONE = "US/Eastern"
 _EASTERN = ZoneInfo("America/New_York")
@@ -46,3 +46,30 @@ def parse_filter_time(text: str) -> int | None:
             continue
         return int(moment.timestamp()) * 1_000_000_000
     return None
+
+
+def parse_moment(text: str) -> int | None:
+    """A time as orders name it, or None: 20260311 15:00:00 US/Eastern, without a zone TWS's own; with "-" UTC."""
+    body, _, zone = text.strip().partition(" ")
+    where: tzinfo | None
+    if "-" in body:
+        layout, where = "%Y%m%d-%H:%M:%S", UTC if not zone else None
+    else:
+        clock, _, name = zone.strip().partition(" ")
+        body, layout, where = f"{body} {clock}", "%Y%m%d %H:%M:%S", _zone(name)
+    if where is None:
+        return None
+    try:
+        return int(datetime.strptime(body, layout).replace(tzinfo=where).timestamp()) * 1_000_000_000
+    except ValueError:
+        return None
+
+
+def _zone(name: str) -> tzinfo | None:
+    """The zone of this name; None for one that does not exist."""
+    if not name:
+        return _EASTERN
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None

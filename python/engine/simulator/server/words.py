@@ -11,7 +11,18 @@ import msgspec
 
 from engine.core.contracts import Contract
 from engine.core.units import UNSET, known
-from engine.simulator.exchange import Commission, Execution, Instrument, NewOrder, OrderView, Refusal, Status, WhatIf
+from engine.simulator.exchange import (
+    Commission,
+    Execution,
+    Instrument,
+    NewOrder,
+    OrderView,
+    Refusal,
+    Status,
+    WhatIf,
+    refusals,
+)
+from engine.simulator.server import conditional
 from engine.simulator.server.times import stamp
 from engine.wire import replies
 from engine.wire.order import Order, OrderState
@@ -52,6 +63,9 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
     unsupported = _unsupported(order)
     if unsupported:
         return Refusal(201, f"Order rejected - reason:the simulator does not handle {unsupported}")
+    conditions = tuple(conditional.translated(condition) for condition in order.conditions)
+    if None in conditions:
+        return refusals.BAD_CONDITION
     return NewOrder(
         client_id=client_id,
         order_id=asked.order_id,
@@ -75,6 +89,9 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
         what_if=order.what_if is True,
         cash_qty=known(order.cash_qty) or None,
         exchange=asked.contract.exchange,
+        conditions=tuple(condition for condition in conditions if condition is not None),
+        conditions_cancel_order=order.conditions_cancel_order is True,
+        conditions_ignore_rth=order.conditions_ignore_rth is True,
     )
 
 
@@ -82,8 +99,6 @@ def _unsupported(order: Order) -> str:
     """What in this order the simulator has no market for, in words; empty when all can be done."""
     if order.algo_strategy not in ("", "Adaptive"):  # adaptive orders end like their plain kin
         return f"the algorithm {order.algo_strategy}"
-    if order.conditions:
-        return "conditional orders"
     if order.hedge_type:
         return "hedge orders"
     if order.delta_neutral_order_type not in ("", "None"):
