@@ -1,0 +1,270 @@
+"""The exposures of one login, as its shell hears of them. A check only reads it, whatever the number of orders.
+
+Positions and working orders are unknown until their first complete reading, and again once the link is lost. What must
+never happen: something that may be live drops out. So an order that this program sent counts from before it leaves
+until it is known to be gone, and what an order has filled goes on counting until a position shows it.
+
+A shell that begins a complete reading takes a `mark` first and hands it back with what it read: what was heard
+meanwhile is newer than the reading and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.exposure import FLAT, ZERO, Exposure, OrderKey, Place, Resting, Side, counted
+from engine.core.known import Fact, Known, Unknown
+from engine.core.products import Product
+from engine.core.reduce_only import Change
+
+NOT_READ = Unknown("not read yet")
+
+
+class PositionHeard(msgspec.Struct, frozen=True):
+    """A position as it enters the book; `product` None where it is not known."""
+
+    account: str
+    con_id: int
+    quantity: Decimal
+    product: Product | None = None
+
+
+class Total:
+    """The worst cases of one account in one product, summed over its contracts."""
+
+    __slots__ = ("contracts",)
+
+    def __init__(self) -> None:
+        self.contracts = ZERO
+
+
+class Worth:
+    """The worst cases of one account in money. `unpriced`: contracts with a worst case and no price."""
+
+    __slots__ = ("notional", "unpriced")
+
+    def __init__(self) -> None:
+        self.notional = ZERO
+        self.unpriced = 0
+
+
+class Spot:
+    """All that is known of one place, with the sums that a check needs. Belongs to the book: others read."""
+
+    __slots__ = ("exposure", "long", "notional", "orders", "position", "product", "short", "total", "unshown", "worst")
+
+    def __init__(self, total: Total) -> None:
+        self.position = ZERO
+        self.orders: dict[OrderKey, _Entry] = {}
+        self.unshown: dict[Side, _Unshown] = {}
+        self.product: Product | None = None
+        self.total = total  # the one that its worst case is part of
+        self.exposure = FLAT
+        self.long = self.short = self.worst = ZERO  # `short` positive
+        self.notional: Decimal | None = None
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    order: Resting
+    acknowledged: bool
+    heard: int  # the book's count of events when this was last heard
+
+
+class _Unshown(msgspec.Struct, frozen=True):
+    quantity: Decimal
+    heard: int
+
+
+class Book:
+    """What one login has and has working, by account and contract."""
+
+    def __init__(self) -> None:
+        self.positions: Fact[None] = NOT_READ
+        self.orders: Fact[None] = NOT_READ
+        self._spots: dict[Place, Spot] = {}
+        self._of_order: dict[OrderKey, set[Place]] = {}
+        self._totals: dict[tuple[str, Product | None], Total] = {}
+        self._worths: dict[str, Worth] = {}
+        self._units: dict[int, Decimal] = {}
+        self._heard = 0
+
+    # --- what a check reads -----------------------------------------------------------------------------------------
+    def spot(self, place: Place) -> Spot:
+        """The place; an empty one if nothing was ever there."""
+        found = self._spots.get(place)
+        if found is None:
+            found = self._spots[place] = Spot(self.total(place[0], None))
+        return found
+
+    def total(self, account: str, product: Product | None) -> Total:
+        """The sum of a product, None being the contracts whose product is not known: they count in every product."""
+        key = account, product
+        found = self._totals.get(key)
+        if found is None:
+            found = self._totals[key] = Total()
+        return found
+
+    def worth(self, account: str) -> Worth:
+        found = self._worths.get(account)
+        if found is None:
+            found = self._worths[account] = Worth()
+        return found
+
+    def order(self, key: OrderKey) -> tuple[Resting, ...]:
+        """An order as it stands, one record for each contract; empty: it is not working."""
+        places = sorted(self._of_order.get(key, ()))
+        return tuple(self._spots[place].orders[key].order for place in places)
+
+    def change(self, order: Resting, replaces: OrderKey | None) -> Change:
+        """What a new order, or one in the place of another, would do to its place."""
+        spot = self.spot(order.place)
+        others = [entry.order for key, entry in spot.orders.items() if key != replaces]
+        parents = (one.remaining for one in others if one.key == order.parent and one.side is not order.side)
+        return Change(
+            side=order.side,
+            quantity=order.remaining,
+            before=spot.exposure,
+            rest=_exposure(spot, others),
+            after=_exposure(spot, [*others, order]),
+            attached=next(parents, ZERO),
+        )
+
+    @property
+    def exposures(self) -> Mapping[Place, Exposure]:
+        """Every place with a position or an order."""
+        return {place: spot.exposure for place, spot in self._spots.items() if spot.exposure != FLAT}
+
+    # --- what the shell tells ---------------------------------------------------------------------------------------
+    def mark(self) -> int:
+        """To be taken before a complete reading is begun."""
+        return self._heard
+
+    def describe(self, con_id: int, product: Product, unit: Decimal | None) -> None:
+        """What a contract is, and what one of it is worth, in the currency of the limits; None: not known."""
+        if unit is None:
+            self._units.pop(con_id, None)
+        else:
+            self._units[con_id] = abs(unit)
+        for place, spot in self._spots.items():
+            if place[1] == con_id:
+                spot.product = product
+                self._weigh(place, spot)
+
+    def lost(self, why: str) -> None:
+        """Nothing is known any more but what we sent ourselves."""
+        self.positions = self.orders = Unknown(why)
+
+    def read_positions(self, positions: Iterable[PositionHeard], mark: int, at_ns: int) -> None:
+        """A complete reading, begun at `mark`: what is not in it is flat, and shows everything filled before it."""
+        read = {(one.account, one.con_id): one for one in positions}
+        for place in self._spots.keys() - read.keys():
+            read[place] = PositionHeard(*place, ZERO)
+        for place, one in read.items():
+            spot = self.spot(place)
+            spot.position = one.quantity
+            spot.product = one.product or spot.product
+            spot.unshown = {side: kept for side, kept in spot.unshown.items() if kept.heard > mark}
+            self._weigh(place, spot)
+        self.positions = Known(None, at_ns)
+
+    def position(self, one: PositionHeard) -> None:
+        """One position has changed. It shows as much of what was filled as it moved."""
+        self._heard += 1
+        place = one.account, one.con_id
+        spot = self.spot(place)
+        moved = one.quantity - spot.position
+        side = Side.BUY if moved > 0 else Side.SELL
+        unshown = spot.unshown.pop(side, None)
+        if unshown is not None and unshown.quantity > abs(moved):
+            spot.unshown[side] = _Unshown(unshown.quantity - abs(moved), unshown.heard)
+        spot.position = one.quantity
+        spot.product = one.product or spot.product
+        self._weigh(place, spot)
+
+    def read_orders(self, orders: Iterable[Resting], mark: int, at_ns: int) -> None:
+        """A complete reading, begun at `mark`. What is missing from it has ended, as a fill for all anybody knows."""
+        read = tuple(orders)
+        listed = {order.key for order in read}
+        for key in self._of_order.keys() - listed:
+            entries = [self._spots[place].orders[key] for place in self._of_order[key]]
+            if all(entry.acknowledged and entry.heard <= mark for entry in entries):
+                self.ended(key, filled=True)
+        for order in read:
+            known = self.spot(order.place).orders.get(order.key)
+            if known is None or known.heard <= mark:
+                self.working(order)
+        self.orders = Known(None, at_ns)
+
+    def sent(self, *orders: Resting) -> None:
+        """An order is about to leave: one record for each contract, of one key. A modify counts beside the original
+        until the broker shows it: the larger of the two, for either may be what fills.
+        """
+        for order in orders:
+            known = self.spot(order.place).orders.get(order.key)
+            if known is not None:
+                if known.order.side is not order.side:
+                    raise ValueError(f"order {order.key} cannot change its side: cancel it and send another")
+                larger = max(order.remaining, known.order.remaining)
+                order = msgspec.structs.replace(order, remaining=larger, filled=known.order.filled)
+            self._enter(order, acknowledged=False)
+
+    def working(self, order: Resting) -> None:
+        """The broker shows an order, with what may still fill and what has."""
+        known = self.spot(order.place).orders.get(order.key)
+        if known is not None and order.filled > known.order.filled:
+            self._fill(order, order.filled - known.order.filled)
+        self._enter(order, acknowledged=True)
+
+    def ended(self, key: OrderKey, *, filled: bool) -> None:
+        """An order is gone. `filled`: what remained of it was, or may have been, filled."""
+        for place in self._of_order.pop(key, ()):
+            spot = self._spots[place]
+            entry = spot.orders.pop(key)
+            self._heard += 1
+            if filled:
+                self._fill(entry.order, entry.order.remaining)
+            self._weigh(place, spot)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+    def _enter(self, order: Resting, *, acknowledged: bool) -> None:
+        self._heard += 1
+        spot = self.spot(order.place)
+        spot.orders[order.key] = _Entry(order, acknowledged, self._heard)
+        spot.product = order.product or spot.product
+        self._of_order.setdefault(order.key, set()).add(order.place)
+        self._weigh(order.place, spot)
+
+    def _fill(self, order: Resting, quantity: Decimal) -> None:
+        self._heard += 1
+        unshown = self.spot(order.place).unshown
+        before = unshown.get(order.side)
+        unshown[order.side] = _Unshown((before.quantity if before else ZERO) + quantity, self._heard)
+
+    def _weigh(self, place: Place, spot: Spot) -> None:
+        """Bring the sums of a place, of its account's product and of its account up to date."""
+        worst_before, notional_before = spot.worst, spot.notional
+        spot.exposure = exposure = _exposure(spot, (entry.order for entry in spot.orders.values()))
+        spot.long, spot.short = spot.position + exposure.buys, exposure.sells - spot.position
+        spot.worst = exposure.worst
+        spot.total.contracts -= worst_before
+        spot.total = self.total(place[0], spot.product)
+        spot.total.contracts += spot.worst
+        unit = self._units.get(place[1])
+        spot.notional = None if unit is None else spot.worst * unit
+        worth = self.worth(place[0])
+        worth.notional += (spot.notional or ZERO) - (notional_before or ZERO)
+        worth.unpriced += (spot.notional is None and spot.worst > 0) - (notional_before is None and worst_before > 0)
+
+
+def _exposure(spot: Spot, orders: Iterable[Resting]) -> Exposure:
+    """The position, these orders, and what was filled and is not shown."""
+    buys, sells = counted(orders)
+    for side, unshown in spot.unshown.items():
+        if side is Side.BUY:
+            buys += unshown.quantity
+        else:
+            sells += unshown.quantity
+    return Exposure(spot.position, buys, sells)

@@ -1,0 +1,114 @@
+"""How far a contract of an account could go, if everything that works were filled. Pure.
+
+The worst case on each side is the position and all orders of that side, of every client, acknowledged or not. What must
+never happen: an order that may be live is not counted. `engine.core.book` keeps all contracts of a login up to date.
+
+What counts less than its full quantity, because the broker itself sees to it:
+- An exit attached to a parent becomes active by the parent's fill. It counts with what it has beyond the parent's
+  remaining quantity, and of several exits of one parent the largest counts: each cancels the others.
+- Of the orders of an OCA group that cancels the rest with block (types 1 and 2) the largest on each side counts.
+An order attached to a parent that is not known counts in full, and so does an OCA group of any other type.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+from engine.core.products import Product
+
+ZERO = Decimal(0)
+OCA_CANCELS_WITH_BLOCK = (1, 2)
+
+Place: TypeAlias = tuple[str, int]
+"""A broker account and a contract id."""
+
+OrderKey: TypeAlias = tuple[int, int]
+"""Client id and order id; (-1, permId) for an order typed into TWS, whose order id means nothing."""
+
+
+class Side(Enum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def other(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Resting(msgspec.Struct, frozen=True, kw_only=True):
+    """A working or unacknowledged order in one contract: one leg of it, if it is a combination's.
+
+    `remaining` is what may still fill, `filled` what the broker says has. A shell that does not know the parent or OCA
+    group leaves them out: the order then counts in full. `product` None: it is not known, as of a leg of somebody
+    else's combination.
+    """
+
+    key: OrderKey
+    account: str
+    con_id: int
+    side: Side
+    remaining: Decimal
+    filled: Decimal = ZERO
+    parent: OrderKey | None = None
+    product: Product | None = None
+    oca_group: str = ""
+    oca_type: int = 0
+    order_type: str = ""
+
+    @property
+    def place(self) -> Place:
+        return self.account, self.con_id
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """One contract of one account. `position` is signed, `buys` and `sells` are what may still fill, never negative."""
+
+    position: Decimal = ZERO
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+
+    @property
+    def worst(self) -> Decimal:
+        """The largest position, long or short, that can come of it."""
+        return max(self.position + self.buys, self.sells - self.position)
+
+    def room(self, side: Side) -> Decimal:
+        """How much more may be sent on this side that can only reduce, whatever of the rest fills."""
+        if side is Side.SELL:
+            return max(self.position - self.sells, ZERO)
+        return max(-self.position - self.buys, ZERO)
+
+    def with_order(self, side: Side, quantity: Decimal) -> Exposure:
+        if side is Side.BUY:
+            return Exposure(self.position, self.buys + quantity, self.sells)
+        return Exposure(self.position, self.buys, self.sells + quantity)
+
+
+FLAT = Exposure()
+
+
+def counted(orders: Iterable[Resting]) -> tuple[Decimal, Decimal]:
+    """What the orders of one place come to, as buys and sells."""
+    here = {order.key: order for order in orders}
+    sums = {Side.BUY: ZERO, Side.SELL: ZERO}
+    largest: dict[tuple[OrderKey | str, Side], Decimal] = defaultdict(Decimal)
+    for order in here.values():
+        parent = None if order.parent is None else here.get(order.parent)
+        if parent is not None and parent.side is not order.side:
+            group: OrderKey | str = parent.key
+            quantity = max(order.remaining - parent.remaining, ZERO)
+        elif order.oca_group and order.oca_type in OCA_CANCELS_WITH_BLOCK:
+            group, quantity = order.oca_group, order.remaining
+        else:
+            sums[order.side] += order.remaining
+            continue
+        largest[group, order.side] = max(largest[group, order.side], quantity)
+    for (_, side), quantity in largest.items():
+        sums[side] += quantity
+    return sums[Side.BUY], sums[Side.SELL]

@@ -1,0 +1,78 @@
+"""How large: of one order, and of what the account could come to. Orders that raise no worst case always pass."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+
+from engine.core.exposure import ZERO
+from engine.core.preflight.checks_state import about, previews
+from engine.core.preflight.facts import Facts, Touched
+from engine.core.preflight.intent import Intent
+from engine.core.preflight.settings import Settings
+from engine.core.preflight.verdict import Code, Failure
+from engine.core.products import Product
+
+
+def check_order_quantity(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
+    """Of one order, under the size factor. What only reduces is bounded by the position."""
+    if not facts.adds_risk:
+        return
+    for one in facts.touched:
+        limit = settings.limits(one.product).order
+        if limit is not None and one.change.quantity > (scaled := facts.state.scaled(limit)):
+            yield Failure(Code.ORDER_QUANTITY, one.change.quantity, scaled, scaled, about(one.con_id, facts))
+
+
+def check_contracts(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
+    """Of the account's product, worst case, under the size factor: a sum over its contracts, whatever their side."""
+    by_product: dict[Product, list[Touched]] = defaultdict(list)
+    for one in facts.touched:
+        by_product[one.product].append(one)
+    for product, several in by_product.items():
+        limit = settings.limits(product).account
+        raised = sum((one.change.after.worst - one.change.before.worst for one in several), ZERO)
+        if limit is None or raised <= 0 or previews(intent):
+            continue
+        scaled, before = facts.state.scaled(limit), several[0].total
+        if before + raised > scaled:
+            largest = _largest(several[0], scaled - before) if len(several) == 1 else None
+            yield Failure(Code.MAX_CONTRACTS, before + raised, scaled, largest, product.value)
+
+
+def _largest(one: Touched, free: Decimal) -> Decimal:
+    return one.change.largest_within(one.change.before.worst + max(free, ZERO))
+
+
+def check_notional(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
+    """The same in money: of the order, and of the account's worst case. Without a price it cannot be said."""
+    if not facts.touched or not facts.adds_risk or previews(intent):
+        return
+    order_max, account_max = (
+        None if limit is None else limit * facts.state.size_factor
+        for limit in (settings.order_notional, settings.account_notional)
+    )
+    if order_max is None and account_max is None:
+        return
+    unpriced = [one for one in facts.touched if one.unit is None]
+    for one in unpriced:
+        yield Failure(Code.NOTIONAL_UNKNOWN, f"contract {one.con_id}", None)
+    if unpriced:
+        return
+    value = sum((one.change.quantity * (one.unit or ZERO) for one in facts.touched), ZERO)
+    if order_max is not None and value > order_max:
+        yield Failure(Code.ORDER_NOTIONAL, value, order_max)
+    if account_max is not None:
+        yield from _check_account_notional(facts, account_max)
+
+
+def _check_account_notional(facts: Facts, limit: Decimal) -> Iterator[Failure]:
+    changes = ((one.change.after.worst - one.change.before.worst) * (one.unit or ZERO) for one in facts.touched)
+    raised = sum(changes, ZERO)
+    if raised <= 0:
+        return
+    if facts.notional is None:
+        yield Failure(Code.NOTIONAL_UNKNOWN, "the account's other contracts", None)
+    elif facts.notional + raised > limit:
+        yield Failure(Code.ACCOUNT_NOTIONAL, facts.notional + raised, limit)

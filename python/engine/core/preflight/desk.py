@@ -1,0 +1,116 @@
+"""The pre-flight of one login, as its shell uses it. Holds what is known; every moment is an argument; no I/O.
+
+    desk = Preflight(settings)
+    desk.accounts = ("DU1",)                       # of the login, as the broker names them
+    desk.book.read_positions(...), .read_orders(...), .position(...), .working(...), .ended(...), .lost(...)
+    desk.list_contract(listing); desk.refer(con_id, Reference(price, at_ns)); desk.rate("EUR", Decimal("1.1"))
+
+    verdict = desk.judge(intent, state, now_ns)     # changes nothing; `state` is the fold of restrictions, asked anew
+    if verdict.passed:
+        desk.passed(intent, key, now_ns)            # before the first byte leaves: it counts from here on
+        ...send...                                  # not sent after all: desk.book.ended(key, filled=False)
+    else:
+        cause = desk.refused(verdict, now_ns)       # not None: halt the login with it until a person resumes
+        ...answer `texts.sentences(verdict)`...
+
+`explain` is the same as `judge` for whoever asks without sending: it never stops at a halt, so that every failed check
+is told. `judge` tells a login that is halted only that, and which quantity would pass.
+
+The quick way through `judge` must never pass an order that `examine` refuses: it passes only what is far from every
+limit by values worked out beforehand, and leaves the rest to `examine`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.core.book import Book
+from engine.core.exposure import OrderKey
+from engine.core.known import Fact
+from engine.core.preflight.activity import Activity
+from engine.core.preflight.examine import examine
+from engine.core.preflight.facts import Facts
+from engine.core.preflight.gather import Terms, gather, quantity_of, resting_orders
+from engine.core.preflight.intent import Intent, Listing, MarginPreview, Reference
+from engine.core.preflight.settings import DEFAULTS, Settings
+from engine.core.preflight.verdict import Verdict
+from engine.core.restrictions import Cause, State
+
+
+class Preflight:
+    """Everything a check needs to know of one login, and the check."""
+
+    def __init__(self, settings: Settings = DEFAULTS) -> None:
+        self.settings = settings
+        self.book = Book()
+        self.activity = Activity(settings)
+        self.terms = Terms()
+        self.accounts: tuple[str, ...] = ()
+
+    # --- what the shell tells ---------------------------------------------------------------------------------------
+    def list_contract(self, listing: Listing) -> None:
+        """A contract's terms, as soon as they are known: from its details, or from a position."""
+        self.terms.listings[listing.con_id] = listing
+        self._weigh(listing.con_id)
+
+    def refer(self, con_id: int, reference: Reference | None) -> None:
+        """The latest price of a contract that is live; None: there is none any more."""
+        if reference is None:
+            self.terms.references.pop(con_id, None)
+        else:
+            self.terms.references[con_id] = reference
+        self._weigh(con_id)
+
+    def rate(self, currency: str, rate: Decimal) -> None:
+        """What one of a currency is worth in that of the limits."""
+        self.terms.rates[currency] = rate
+        for con_id in self.terms.listings:
+            self._weigh(con_id)
+
+    # --- what is asked ----------------------------------------------------------------------------------------------
+    def judge(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:
+        return self.explain(intent, state, now_ns, margin)
+
+    def explain(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:
+        """Every failed check."""
+        return examine(intent, self.facts(intent, state, now_ns, margin), self.settings)
+
+    def facts(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Facts:
+        """What is known about this order now."""
+        return gather(
+            intent,
+            state=state,
+            now_ns=now_ns,
+            accounts=self.accounts,
+            book=self.book,
+            terms=self.terms,
+            activity=self.activity,
+            settings=self.settings,
+            margin=margin,
+        )
+
+    # --- what became of it ------------------------------------------------------------------------------------------
+    def passed(self, intent: Intent, key: OrderKey, now_ns: int) -> None:
+        """The order is about to leave under this key. A preview counts as a message and as nothing else."""
+        self.activity.passed(intent, now_ns)
+        if intent.special is not None and intent.special.what_if:
+            return
+        listing = self.terms.listings.get(intent.con_id)
+        reference = self.terms.references.get(intent.con_id)
+        quantity = quantity_of(intent, reference, listing.multiplier if listing else None)
+        assert quantity is not None  # it has passed
+        self.book.sent(*resting_orders(intent, key, quantity, self.terms))
+
+    def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
+        """The order was refused. A cause: the login is to be halted with it until a person resumes."""
+        return self.activity.refused(verdict, now_ns)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+    def _weigh(self, con_id: int) -> None:
+        listing = self.terms.listings.get(con_id)
+        if listing is None:
+            return
+        reference = self.terms.references.get(con_id)
+        price = None if reference is None else reference.price
+        unit = self.terms.unit(listing, price, self.settings.notional_currency)
+        self.book.describe(con_id, listing.product, unit)
