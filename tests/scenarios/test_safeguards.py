@@ -15,7 +15,7 @@ import pytest
 
 from engine.broker import inquiry, pacing
 from engine.broker.failures import LinkFailure
-from engine.core.kill import closing, launching, ledger, lookups, machine, reactions, tending
+from engine.core.kill import closing, launching, ledger, lessons, lookups, machine, reactions, tending
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults
 from engine.simulator.scenario import Scenario, load_scenario
@@ -144,6 +144,15 @@ def any_price_will_do(patch: Patch) -> None:
     patch.setattr(lookups, "_rule_id", lambda *_: None)
 
 
+def further_and_further(patch: Patch) -> None:
+    """A price that was too far through the market is followed by one that is further away."""
+
+    def go_further(self: Any, _place: Any) -> None:
+        self.level += 1
+
+    patch.setattr(lessons.Lessons, "_come_nearer", go_further)
+
+
 def orders_alone() -> Scenario:
     """Resting orders, no positions, and a global cancel that gets lost."""
     calm = load_scenario("calm")
@@ -171,6 +180,7 @@ CASES: list[tuple[Callable[[Patch], None], str, Callable[[Judged], bool]]] = [
     (no_pacing, "pacing", said("disconnected", "")),
     (longs_first, "margin-of-long-leg", said("close_ended", "201")),
     (market_orders_wait, "idle-market-orders", not_flat),
+    (further_and_further, "far-limits", not_flat),
     (any_price_will_do, "price-grid", said("close_ended", "110")),
 ]
 

@@ -422,6 +422,17 @@ def test_partial_fills_add_up() -> None:
     in_world(test, faults.PartialFills(quantity=Decimal(4)))
 
 
+@pytest.mark.parametrize("cap", [False, True])
+def test_a_limit_too_far_through_the_market_is_cancelled_or_capped(cap: bool) -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "BUY", 1, limit=300))
+        await client.until(lambda: client.errors(2161 if cap else 202))
+        await asyncio.sleep(2)
+        assert sum(login.positions().values()) == (1 if cap else 0)
+
+    in_world(test, faults.FarLimits(percent=Decimal(2), cap=cap))
+
+
 # --- the world -----------------------------------------------------------------------------------------
 def test_without_a_bid_nothing_is_sold_until_there_is_one() -> None:
     async def test(login: Login, client: WireClient) -> None:

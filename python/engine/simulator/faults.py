@@ -219,6 +219,13 @@ class SlowFill(Fault, frozen=True):
     seconds: float
 
 
+class FarLimits(Fault, frozen=True):
+    """Limit prices further through the market than this percentage are cancelled (202), or capped (2161)."""
+
+    percent: Decimal
+    cap: bool = False
+
+
 class PartialFills(Fault, frozen=True):
     """No more than this quantity trades per contract, side and second."""
 
@@ -313,6 +320,7 @@ AnyFault: TypeAlias = (
     | SlowCancel
     | SlowAck
     | SlowFill
+    | FarLimits
     | PartialFills
     | NoBid
     | IdleMarketOrders

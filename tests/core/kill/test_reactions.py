@@ -12,9 +12,30 @@ from engine.core.kill.report import ResidueReason
 R = ResidueReason
 
 
-@pytest.mark.parametrize("code", [104, 105, 161, 399, 10148, 10349, 2102, 2109, 2100, 2199])
+@pytest.mark.parametrize("code", [104, 161, 399, 10148, 10349, 2109, 2100, 2199])
 def test_notices_leave_the_order_alive(code: int) -> None:
     assert react(code, "") == Reaction(Effect.ALIVE)
+
+
+@pytest.mark.parametrize(("code", "remedy"), [(2102, Remedy.RESEND), (105, Remedy.REPLACE)])
+def test_a_change_that_was_not_made_leaves_the_order_alive_as_it_was(code: int, remedy: Remedy) -> None:
+    assert react(code, "") == Reaction(Effect.ALIVE, remedy)
+
+
+@pytest.mark.parametrize(
+    ("state", "effect"),
+    [
+        ("Cancelled", Effect.ENDED),
+        ("Canceled", Effect.ENDED),
+        ("ApiCancelled.", Effect.ENDED),
+        ("PendingCancel", Effect.ALIVE),
+        ("Filled", Effect.ALIVE),
+        ("", Effect.ALIVE),
+    ],
+)
+def test_what_cannot_be_cancelled_is_over_only_when_its_state_says_so(state: str, effect: Effect) -> None:
+    text = f"OrderId 7 that needs to be cancelled can not be cancelled, state: {state}"
+    assert react(10148, text) == Reaction(effect)
 
 
 @pytest.mark.parametrize("code", [2161, 10153])

@@ -327,6 +327,35 @@ def test_a_change_that_is_too_far_for_the_broker_comes_nearer_again() -> None:
     assert stage.withdrawn == []
 
 
+def test_a_change_that_came_too_early_is_sent_again_although_the_price_is_the_same() -> None:
+    stage = limited()
+    for _ in range(4):
+        stage.run(2100)
+        stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D(92) and len(stage.placed) == 6  # as far as it goes
+    stage.reject(stage.place, 2102, "Unable to modify this order as it is still being processed")
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D(92) and len(stage.placed) == 7
+
+
+def test_an_order_that_takes_no_change_is_withdrawn_and_followed_by_another_at_the_next_price() -> None:
+    stage = limited()
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.reject(stage.place, 105, "Order being modified does not match original order")
+    assert stage.withdrawn == []
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.withdrawn == [2] and {p.key for p in stage.placed} == {1, 2}
+    over(stage)
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    assert (stage.place.key, stage.place.limit_price) == (3, D(98))
+
+
 def test_a_change_off_the_price_grid_is_put_on_a_coarser_one() -> None:
     stage = limited()
     stage.run(2100)

@@ -59,6 +59,8 @@ class Attempt:
     acknowledged: bool = False
     sends: int = 0
     untold: bool = False  # ended by absence alone: acknowledged once, and nobody has said what became of it
+    change_lost: bool = False  # the broker has not made the last change
+    fixed: bool = False  # the broker does not take a change of it
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
     adrift: bool = False  # its connection is gone: only a global cancel reaches it
 

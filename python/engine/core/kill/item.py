@@ -18,7 +18,7 @@ from engine.core.kill.ledger import Key
 from engine.core.kill.lessons import Lessons
 from engine.core.kill.lookups import Lookups
 from engine.core.kill.quotes import Quotes
-from engine.core.kill.reactions import CANCELLED, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
+from engine.core.kill.reactions import JUST_ENDED, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import KillSettings
 
@@ -98,14 +98,24 @@ class Item:
             # it may still lie in front of a dialog: the same order again, under its own id, cannot double
             doubt = Doubt.ERROR if attempt.acknowledged else Doubt.DENIED
             attempt.suspect(doubt, serial, now_ns + self.settings.settle_ns)
-        elif attempt.cancel_ns is not None and code == CANCELLED:
+        elif attempt.cancel_ns is not None and reaction == JUST_ENDED:
             attempt.end()  # the answer to our own cancel; the reads that follow confirm it
         elif reaction.effect is Effect.ALIVE:
-            attempt.heard()
-            if reaction.remedy is Remedy.NO_FURTHER:
-                self.lessons.no_further()
+            self._heard_notice(attempt, reaction.remedy)
         else:
             self._heard_objection(attempt, reaction, code, text, serial)
+
+    def _heard_notice(self, attempt: Attempt, remedy: Remedy) -> None:
+        attempt.heard()
+        match remedy:
+            case Remedy.NO_FURTHER:
+                self.lessons.no_further()
+            case Remedy.RESEND:
+                attempt.change_lost = True
+            case Remedy.REPLACE:
+                attempt.fixed = True
+            case _:
+                pass
 
     def _heard_objection(self, attempt: Attempt, reaction: Reaction, code: int, text: str, serial: int) -> None:
         attempt.acknowledged = True

@@ -1,7 +1,7 @@
 """What an error code about a closing order means for the kill. A closed table; no error proves an order dead.
 
 Sources: IBKR's message code list and the field notes of the project. Text is consulted only where one code has
-several meanings (201, 321, 399).
+several meanings (201, 202, 321, 399, 10148).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Remedy(Enum):
     LATER = "later"  # the same again, when others have filled or a little later
     LIMIT = "limit"  # a limit order instead of a market order
     NEARER = "nearer"  # a limit price nearer to the market
+    RESEND = "resend"  # the order lives as it was: the same change once more
+    REPLACE = "replace"  # the order lives as it was and cannot be changed: cancel it, and send another
     NO_FURTHER = "no_further"  # the order lives, but a price further through the market will not be taken
     COARSER = "coarser"  # a price on a coarser grid
     SMALLER = "smaller"  # half the quantity
@@ -47,6 +49,9 @@ class Reaction(msgspec.Struct, frozen=True):
     reason: ResidueReason = ResidueReason.REJECTED
 
 
+JUST_ENDED = Reaction(Effect.ENDED)
+"""Cancelled, and nothing said of why."""
+
 _ALIVE = Reaction(Effect.ALIVE)
 _LATER = Reaction(Effect.SUSPECT, Remedy.LATER)
 _TOO_FAR = Reaction(Effect.SUSPECT, Remedy.NEARER)
@@ -59,7 +64,7 @@ _FORBIDDEN = Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.NO_PERMISSIO
 REACTIONS: dict[int, Reaction] = {
     103: _LATER,  # duplicate order id
     104: _ALIVE,  # cannot modify a filled order
-    105: _ALIVE,  # order being modified does not match
+    105: Reaction(Effect.ALIVE, Remedy.REPLACE),  # a change that TWS does not take for one
     109: _TOO_FAR,  # out of the range that the precautions set
     110: Reaction(Effect.SUSPECT, Remedy.COARSER),
     154: _HALTED,
@@ -67,7 +72,7 @@ REACTIONS: dict[int, Reaction] = {
     163: _TOO_FAR,  # further from the market than the precautions' percentage
     200: _REROUTE,
     201: _LATER,
-    CANCELLED: Reaction(Effect.ENDED),  # cancelled: by a global cancel, or for its price (see below)
+    CANCELLED: JUST_ENDED,  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
     321: _REROUTE,
@@ -87,7 +92,8 @@ REACTIONS: dict[int, Reaction] = {
     461: _SMALLER,
     478: _REROUTE,
     UNKNOWN_ORDER: _LATER,
-    10148: _ALIVE,  # cannot be cancelled in its state: filled, or about to be
+    10148: _ALIVE,  # cannot be cancelled in its state: filled, or about to be, or cancelled already (see below)
+    2102: Reaction(Effect.ALIVE, Remedy.RESEND),  # it is still being processed: no change was made
     2161: _CAPPED,
     10153: _CAPPED,
     10243: Reaction(Effect.SUSPECT, Remedy.WHOLE, ResidueReason.FRACTIONAL),
@@ -106,6 +112,8 @@ def react(code: int, text: str) -> Reaction:
         return Reaction(Effect.SUSPECT, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
     if code == 201 and "halt" in lowered:
         return _HALTED
+    if code == 10148 and lowered.partition("state")[2].strip(" :.") in ("cancelled", "canceled", "apicancelled"):
+        return JUST_ENDED
     if code == CANCELLED and "too far" in lowered:
         return Reaction(Effect.ENDED, Remedy.NEARER)
     found = REACTIONS.get(code)

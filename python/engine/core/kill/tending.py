@@ -140,9 +140,13 @@ def _reprice(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
     )
     if chosen.limit_price is None:
         return _stay(item, "there is no live quote to price it from")
-    if chosen.limit_price == attempt.place.limit_price:
+    if chosen.limit_price == attempt.place.limit_price and not attempt.change_lost:
         return []
     item.lessons.level = level
+    if attempt.fixed:
+        say = Say("close_replaced", f"{item.name}: TWS takes no change of the order; withdrawing it for another")
+        return [say, *cancel(item, attempt, moment.now_ns)]
+    attempt.change_lost = False
     attempt.place = msgspec.structs.replace(attempt.place, limit_price=chosen.limit_price)
     attempt.sent_ns = moment.now_ns
     item.newest = attempt.place

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from engine.simulator import faults
-from engine.simulator.exchange import HaltedPolicy, Market, OrderType, OrderView
+from engine.simulator.exchange import FarLimit, HaltedPolicy, Market, OrderType, OrderView
 from engine.simulator.faults import AnyFault
 from engine.simulator.server.naming import find_contract
 from engine.simulator.server.pacing import PacingRule
@@ -111,6 +111,9 @@ class Havoc:
                 return self._behave(ack_latency_ns=_ns(seconds))
             case faults.SlowFill(seconds=seconds):
                 return self._behave(fill_latency_ns=_ns(seconds))
+            case faults.FarLimits(percent=percent, cap=cap):
+                what = FarLimit.CAP if cap else FarLimit.CANCEL
+                return self._behave(far_limit=what, far_limit_pct=percent, far_limit_ticks_min=1)
             case faults.PartialFills(quantity=quantity):
                 return self._behave(depth=quantity)
         return None
