@@ -1,28 +1,85 @@
-"""What one login is worth right now, from what its broker says: known since a moment, or unknown for a reason.
+"""What one login is worth right now, by what its broker says: known since a moment, or unknown for a reason. Pure.
 
-The broker reports NetLiquidation at most every three minutes, and it may be that old when it comes; profit and loss
-arrive every second. Equity is the last report, moved by the profit and loss since.
+All accounts have to be known, in one currency, none of them older than it may be. After anything that breaks the
+stream (a lost link, an account that is not ready, a value that is unset) an account begins from nothing: one report
+and two profit and loss readings that agree. How one account is followed is in `account_equity`.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterable
+from decimal import Decimal, localcontext
 
 import msgspec
 
+from engine.core.account_equity import EXACT, AccountEquity, Equity, EquitySettings
+from engine.core.books import Jump
+from engine.core.known import Fact, Known, Unknown
 
-class Equity(msgspec.Struct, frozen=True):
-    """All accounts of a login together. `settled` False: moved by something that the next report has to confirm; good
-    enough to measure a loss, not to measure later losses from."""
-
-    amount: Decimal
-    currency: str
-    settled: bool = True
+__all__ = ["Equity", "EquitySettings", "EquityTracker", "Reading"]
 
 
-_AMOUNT_MAX = Decimal(10) ** 15
+class Reading(msgspec.Struct, frozen=True):
+    """The equity, and the jumps found since the last reading. They belong into the books before it is judged."""
+
+    equity: Fact[Equity]
+    jumps: tuple[Jump, ...] = ()
 
 
-def plausible(amount: Decimal) -> bool:
-    """A number that money can be: finite, and not one of those that stand for something else."""
-    return amount.is_finite() and abs(amount) < _AMOUNT_MAX
+class EquityTracker:
+    """Follows one login. What is told of accounts that are not its own (a sum over "All") is not used."""
+
+    def __init__(self, accounts: Iterable[str], settings: EquitySettings | None = None) -> None:
+        chosen = settings or EquitySettings()
+        self._accounts = {account: AccountEquity(account, chosen) for account in accounts}
+        self._down = ""
+
+    def link_down(self, why: str) -> None:
+        """From now on nothing that TWS says is the broker's word, and what it said before is old."""
+        self._down = why
+        for account in self._accounts.values():
+            account.be_ready(True)  # TWS says anew when it is not
+            account.forget(f"nothing was read since {why}")
+
+    def link_up(self) -> None:
+        """The broker speaks again. Nothing is known until it has."""
+        self._down = ""
+
+    def account_ready(self, account: str, ready: bool) -> None:
+        """What TWS says of `accountReady`: while it is not, its values may be wrong."""
+        if account in self._accounts:
+            self._accounts[account].be_ready(ready)
+
+    def net_liquidation(self, account: str, amount: Decimal | None, currency: str, now_ns: int) -> None:
+        """A row of the account summary; None: the broker left it blank or unset."""
+        if account in self._accounts and not self._down:
+            with localcontext(EXACT):
+                self._accounts[account].reported(amount, currency, now_ns)
+
+    def profit_and_loss(self, account: str, unrealized: Decimal | None, realized: Decimal | None, now_ns: int) -> None:
+        """An update of reqPnL. Daily profit and loss is of no use here: TWS begins it anew at a time of its own."""
+        if account in self._accounts and not self._down:
+            with localcontext(EXACT):
+                self._accounts[account].moved(unrealized, realized, now_ns)
+
+    def read(self, now_ns: int) -> Reading:
+        """What the login is worth now."""
+        with localcontext(EXACT):
+            facts = [account.read(now_ns) for account in self._accounts.values()]
+            jumps = tuple(jump for account in self._accounts.values() for jump in account.take_jumps())
+            return Reading(Unknown(self._down) if self._down else _together(facts), jumps)
+
+
+def _together(facts: list[Fact[Equity]]) -> Fact[Equity]:
+    """The sum of the accounts, as old as the oldest of them."""
+    known = [fact for fact in facts if isinstance(fact, Known)]
+    if len(known) < len(facts):
+        return Unknown("; ".join(fact.why for fact in facts if isinstance(fact, Unknown)))
+    if not known:
+        return Unknown("no account of this login is known")
+    currencies = sorted({fact.value.currency for fact in known})
+    if len(currencies) > 1:
+        return Unknown(f"the accounts have different base currencies ({', '.join(currencies)}): they cannot be added")
+    amount = sum((fact.value.amount for fact in known), Decimal(0))
+    settled = all(fact.value.settled for fact in known)
+    return Known(Equity(amount, currencies[0], settled), min(fact.at_ns for fact in known))

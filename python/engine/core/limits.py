@@ -13,15 +13,15 @@ from typing import TypeAlias
 
 import msgspec
 
+from engine.core.account_equity import EXACT, plausible
 from engine.core.books import Baseline, Books, net_deposits, unexplained
-from engine.core.equity import Equity, plausible
+from engine.core.equity import Equity
 from engine.core.judgements import Breach, Gauge, Imposition, Judgement
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_rules import SECOND_NS, Action, Basis, Lasting, Limit, LimitSettings, Rule
 from engine.core.periods import Period, PeriodClock
 from engine.core.restrictions import ONE, Cause, Kind
 
-_EXACT = Context(prec=120)  # sums and products of the broker's numbers are never rounded
 _SHOWN = Context(prec=12)
 _KINDS = {
     Action.REDUCE_SIZE: Kind.SIZE_FACTOR,
@@ -67,7 +67,7 @@ def judge(
     unknown: tuple[str, ...] = (),
 ) -> Judgement:
     """Judge now. `unknown`: what else of the login is not known, such as its positions, and why."""
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         seen = _fresh(settings, equity, now_ns)
         if isinstance(seen, Unknown):
             blind = _watched(settings, books, (*unknown, seen.why), now_ns)
