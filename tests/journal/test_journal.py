@@ -123,6 +123,6 @@ def test_a_snapshot_stands_for_everything_before_it() -> None:
     assert not isinstance(before, Unknown)
     assert not isinstance(after, Unknown)
     assert after == before
-    assert 0 < late.newest_snapshot() == after.snapshot_seq
+    assert 0 < after.snapshot_seq == late.start().seq + 1
     assert after.effective(PAPER, 0).kind is Kind.HALT
     assert after.effective(PAPER, 0).scaled(Decimal(3)) == 3

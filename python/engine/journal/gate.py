@@ -9,11 +9,12 @@ Must never be held across anything that waits.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from engine.journal import oslock
 
 DRAIN_S_MAX = 2.0  # for a process that is frozen between its look and its write
 _POLL_S = 0.0005
@@ -36,7 +37,7 @@ class Gate:
         """Begin to pass; `leave` must follow. Raises GateBusy, and then nothing is held."""
         self._mutex.acquire()
         try:
-            if not _share(self._descriptor()):
+            if not oslock.share(self._descriptor()):
                 raise GateBusy("a halt is taking effect at this moment")
         except OSError as error:
             self._mutex.release()
@@ -49,7 +50,7 @@ class Gate:
         """The write is done, or was not made."""
         try:
             if self._fd is not None:
-                _release(self._fd)
+                oslock.release(self._fd)
         finally:
             self._mutex.release()
 
@@ -63,7 +64,7 @@ class Gate:
         except OSError:
             return False
         try:
-            while not _exclude(fd):
+            while not oslock.exclude(fd):
                 if clock() >= give_up_at:
                     return False
                 pause(_POLL_S)
@@ -90,46 +91,3 @@ class Gate:
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _exclude(fd: int) -> bool:
-        os.lseek(fd, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _share(fd: int) -> bool:
-        """There are no shared locks: senders pass one after the other, each for microseconds."""
-        give_up_at = time.monotonic() + 0.1
-        while not _exclude(fd):
-            if time.monotonic() >= give_up_at:
-                return False
-        return True
-
-    def _release(fd: int) -> None:
-        os.lseek(fd, 0, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _exclude(fd: int) -> bool:
-        return _try(fd, fcntl.LOCK_EX)
-
-    def _share(fd: int) -> bool:
-        return _try(fd, fcntl.LOCK_SH)
-
-    def _release(fd: int) -> None:
-        fcntl.flock(fd, fcntl.LOCK_UN)
-
-    def _try(fd: int, kind: int) -> bool:
-        try:
-            fcntl.flock(fd, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -20,7 +20,7 @@ from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Scope, State
 from engine.journal import chain
 from engine.journal.chain import Draft, Sealed
-from engine.journal.events import Event, Record
+from engine.journal.events import Event, Record, Snapshot
 from engine.journal.fold import Books, JournalState, apply, halt_for, snapshot, view
 from engine.journal.store import Alarm, Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
@@ -48,6 +48,7 @@ class Journal:
         self._clock = clock
         self._lock = threading.RLock()
         self._books = Books()
+        self._generation = -1
         self._mark: bytes | None = None
         self._state: JournalState | Unknown = Unknown("the journal has not been read yet")
         self._trouble: Trouble | None = None
@@ -125,17 +126,20 @@ class Journal:
         self._mark = mark
 
     def _read_on(self) -> None:
+        """Fold what comes behind the last record known, or begin anew if the journal was replaced."""
+        if self._generation != self._store.generation():
+            self._books, self._generation = Books(), self._store.generation()
         books = self._books
-        after = books.seq if books.seq else max(0, self._store.newest_snapshot() - 1)
-        tip = chain.Tip(books.seq, books.digest)
-        for one in self._store.read(after):
-            if tip.seq or one.seq == 1:
-                bad = chain.fault(tip, one)
-                if bad is not None:
-                    raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
+        tip = chain.Tip(books.seq, books.digest) if books.seq else self._store.start()
+        for one in self._store.read(tip.seq):
+            bad = chain.fault(tip, one)
+            if bad is not None:
+                raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
+            record = chain.opened(one)
+            if books.seq == 0 and tip.seq > 0 and not isinstance(record.event, Snapshot):
+                raise JournalError(Trouble(Code.CORRUPT, f"record {one.seq} should be a snapshot, and is none"))
             tip = chain.tip_of(one)
-            books = apply(books, chain.opened(one))
-            self._books = books
+            books = self._books = apply(books, record)
 
     def _sound(self, state: JournalState) -> JournalState | Unknown:
         self._trouble = None

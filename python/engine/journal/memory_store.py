@@ -29,6 +29,7 @@ class Memory:
         self.alarm: Alarm | None = None
         self.alarm_fails = False
         self.changes = 0
+        self.generation = 0
 
     def tip(self) -> Tip:
         return tip_of(self.records[-1]) if self.records else START
@@ -63,10 +64,11 @@ class MemoryStore:
         self.reads += 1
         return iter([one for one in self.memory.records if one.seq > after_seq])
 
-    def newest_snapshot(self) -> int:
+    def start(self) -> Tip:
         if self.memory.unreadable is not None:
             raise _error(self.memory.unreadable)
-        return max((one.seq for one in self.memory.records if one.body.startswith(_SNAPSHOT)), default=0)
+        newest = max((one.seq for one in self.memory.records if one.body.startswith(_SNAPSHOT)), default=1)
+        return tip_of(self.memory.records[newest - 2]) if newest > 1 else START
 
     def mark(self) -> bytes | None:
         return None if self.memory.unreadable is not None else self.memory.changes.to_bytes(8, "big")
@@ -80,6 +82,9 @@ class MemoryStore:
         self.memory.alarm = alarm
         self.memory.changes += 1
         return True
+
+    def generation(self) -> int:
+        return self.memory.generation
 
     def close(self) -> None:
         """There is nothing to let go of."""

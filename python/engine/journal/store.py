@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from engine.journal.chain import Draft, Sealed
+from engine.journal.chain import Draft, Sealed, Tip
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -35,8 +35,8 @@ class Store(Protocol):
     def read(self, after_seq: int = 0) -> Iterator[Sealed]:
         """The records behind a number, in order, as of now. Nothing is verified here."""
 
-    def newest_snapshot(self) -> int:
-        """The number of the last record that holds a snapshot; 0 if there is none."""
+    def start(self) -> Tip:
+        """Where a reader may begin: behind it comes the newest snapshot, or everything there is (`START`)."""
 
     def mark(self) -> bytes | None:
         """Something that is the same as long as nothing was appended and no alarm raised. Takes microseconds.
@@ -49,6 +49,9 @@ class Store(Protocol):
 
     def raise_alarm(self, alarm: Alarm) -> bool:
         """Tell every process on the machine, without needing any room on the disk. False: it could not be told."""
+
+    def generation(self) -> int:
+        """Another number: the journal was replaced, and what was read before may not be in it."""
 
     def close(self) -> None:
         """Let go of everything. Closing twice is no mistake."""

@@ -1,0 +1,232 @@
+"""The bell: a small file beside the journal by which every process knows at once whether anything was appended.
+
+Whoever appends holds the writers' lock and changes the bell twice: `begin` before the commit, `ring` after it. Whoever
+checks an order reads 40 bytes. If they are those that stood there before the last look, and no append is under way,
+nothing was committed since: no polling, no gap. Anything else means "look into the journal", so a writer that died
+between the two makes others slow and never wrong.
+
+It is read and written by system calls and not mapped into memory: a file that somebody cut short is then an error that
+can be told, and not a signal that ends a trading program. Written in place, it needs no room on the disk, so the alarm
+can be raised when the disk is full.
+
+It also knows the last record that was acknowledged. A journal that ends before it has lost something.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import threading
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from engine.journal.chain import Tip
+from engine.journal.store import Alarm
+
+SIZE = 4096
+TEXT_BYTES_MAX = 1024
+REPLACED_MAX = 3  # times that somebody may put another bell in the place of the one that is rung
+_MAGIC = b"QEBELL01"
+_MARK = struct.Struct("<8sQQQ")  # magic, appends begun, appends done, time of the alarm
+_BEGIN = struct.Struct("<QQ")  # at 8
+_PID = struct.Struct("<Q")  # who appends
+_TIP = struct.Struct("<Q32s")
+_TEXT = struct.Struct("<H")
+_CHECK = struct.Struct("<I")
+_AT_BEGUN, _AT_DONE, _AT_ALARM, _AT_PID, _AT_TIP, _AT_TEXT = 8, 16, 24, 32, 64, 256
+
+
+class BellSpoilt(Exception):
+    """What stands in the file is not what a bell holds."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a bell says. `settled`: no append is under way, and none was broken off."""
+
+    settled: bool
+    count: int
+    tip: Tip
+    writer: int
+
+
+class Bell:
+    """One process's hold on the bell of one journal. `generation` changes when the file is another one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._fd: int | None = None
+        self._id = (0, 0)
+        self._old: list[int] = []
+        self._guard = threading.Lock()
+        self.generation = 0
+
+    def mark(self) -> bytes | None:
+        """The same bytes as long as nothing happened. None: it cannot be told, so look."""
+        try:
+            fd = self._current()
+            data = _read_at(fd, _MARK.size, 0)
+        except OSError:
+            return None
+        if data[8:16] != data[16:24] or data[:8] != _MAGIC or len(data) != _MARK.size:
+            return None
+        return data + self.generation.to_bytes(8, "little")
+
+    def exists(self) -> bool:
+        return os.path.lexists(self._path)
+
+    def standing(self) -> Standing:
+        """Everything but the alarm. Raises BellSpoilt or OSError."""
+        data = _read_at(self._current(), SIZE, 0)
+        if len(data) < SIZE or data[:8] != _MAGIC:
+            raise BellSpoilt(f"{self._path} is not what was written there")
+        seq, digest = _TIP.unpack_from(data, _AT_TIP)
+        if _checked(data[_AT_TIP : _AT_TIP + _TIP.size]) != data[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size]:
+            raise BellSpoilt(f"{self._path} is damaged")
+        _, begun, done, _ = _MARK.unpack_from(data)
+        (writer,) = _PID.unpack_from(data, _AT_PID)
+        return Standing(begun == done, max(begun, done), Tip(seq, digest), writer)
+
+    def begin(self, standing: Standing) -> Standing:
+        """An append is about to be committed. Only under the writers' lock, as everything below."""
+        count = standing.count + 1
+        _write_at(self._current(), count.to_bytes(8, "little"), _AT_BEGUN)
+        return Standing(False, count, standing.tip, standing.writer)
+
+    def sign(self) -> None:
+        """Leave this process's number, so that others can name whom they wait for."""
+        _write_at(self._current(), _PID.pack(os.getpid()), _AT_PID)
+
+    def ring(self, standing: Standing, tip: Tip) -> None:
+        """The append that was begun is committed up to `tip`, or was given up and `tip` is as before."""
+        fd = self._current()
+        if tip != standing.tip:
+            _write_at(fd, _checked(_TIP.pack(tip.seq, tip.digest)), _AT_TIP)
+        _write_at(fd, standing.count.to_bytes(8, "little"), _AT_DONE)
+
+    def create(self, tip: Tip, alarm: Alarm | None = None) -> None:
+        """Make the file, whole or not at all, in the place of any other."""
+        page = bytearray(SIZE)
+        _MARK.pack_into(page, 0, _MAGIC, 0, 0, alarm.at_ns if alarm else 0)
+        page[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size] = _checked(_TIP.pack(tip.seq, tip.digest))
+        if alarm is not None:
+            text = _packed(alarm.text)
+            page[_AT_TEXT : _AT_TEXT + len(text)] = text
+        draft = f"{self._path}.new"
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            _write_at(fd, bytes(page), 0)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(draft, self._path)  # noqa: PTH105
+
+    def alarm(self) -> Alarm | None:
+        """The alarm that was raised last. A text that is damaged is no reason to miss it."""
+        try:
+            data = _read_at(self._current(), SIZE, 0)
+        except OSError:
+            return None
+        if len(data) < _MARK.size or data[:8] != _MAGIC:
+            return None
+        _, _, _, at_ns = _MARK.unpack_from(data)
+        return Alarm(at_ns, _unpacked(data[_AT_TEXT:])) if at_ns else None
+
+    def raise_alarm(self, alarm: Alarm) -> bool:
+        """Text first, then the time that makes it one. Needs no lock: of two at once either will do."""
+        for _ in range(REPLACED_MAX):
+            try:
+                fd = self._current()
+                if _read_at(fd, 8, 0) != _MAGIC:
+                    return False
+                _write_at(fd, _packed(alarm.text), _AT_TEXT)
+                _write_at(fd, alarm.at_ns.to_bytes(8, "little"), _AT_ALARM)
+                if self._current() == fd:
+                    _sync_if_possible(fd)
+                    return True
+            except OSError:
+                return False
+        return False
+
+    def close(self) -> None:
+        with self._guard:
+            for fd in (*self._old, self._fd):
+                if fd is not None:
+                    os.close(fd)
+            self._fd, self._old = None, []
+
+    def _current(self) -> int:
+        """The file that has the name now: one that was moved or deleted rings for nobody."""
+        found = os.stat(self._path)  # noqa: PTH116
+        fd = self._fd
+        if fd is None or (found.st_ino, found.st_dev) != self._id:
+            with self._guard:
+                return self._reopen()
+        return fd
+
+    def _reopen(self) -> int:
+        """The old descriptor is kept until the end: another thread may be reading from it."""
+        fd = _open(self._path)
+        opened = os.fstat(fd)
+        if self._fd is not None:
+            self._old.append(self._fd)
+        self._fd, self._id = fd, (opened.st_ino, opened.st_dev)
+        self.generation += 1
+        return fd
+
+
+def _open(path: str) -> int:
+    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, os.O_RDWR | flags)
+    except OSError:
+        return os.open(path, os.O_RDONLY | flags)  # enough to hear it
+
+
+def _checked(part: bytes) -> bytes:
+    return part + _CHECK.pack(zlib.crc32(part))
+
+
+def _packed(text: str) -> bytes:
+    data = text.encode("utf-8", "replace")[:TEXT_BYTES_MAX]
+    return _TEXT.pack(len(data)) + data
+
+
+def _unpacked(data: bytes) -> str:
+    if len(data) < _TEXT.size:
+        return "no reason can be read"
+    (length,) = _TEXT.unpack_from(data)
+    text = data[_TEXT.size : _TEXT.size + min(length, TEXT_BYTES_MAX)].decode("utf-8", "replace")
+    return text.strip("\0") or "no reason can be read"
+
+
+def _sync_if_possible(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    except OSError:
+        return  # every process of this boot knows; the disk is what has failed
+
+
+if sys.platform == "win32":
+    _seek = threading.Lock()
+
+    def _read_at(fd: int, size: int, at: int) -> bytes:
+        with _seek:
+            os.lseek(fd, at, os.SEEK_SET)
+            return os.read(fd, size)
+
+    def _write_at(fd: int, data: bytes, at: int) -> None:
+        with _seek:
+            os.lseek(fd, at, os.SEEK_SET)
+            os.write(fd, data)
+
+else:
+
+    def _read_at(fd: int, size: int, at: int) -> bytes:
+        return os.pread(fd, size, at)
+
+    def _write_at(fd: int, data: bytes, at: int) -> None:
+        if os.pwrite(fd, data, at) != len(data):
+            raise OSError(f"only a part of {len(data)} bytes was written")

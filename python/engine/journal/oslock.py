@@ -1,0 +1,53 @@
+"""Locks of the operating system on an open file, exclusive or shared. They never wait, and die with their holder.
+
+One platform beside the other, and nothing else. A shared lock is exclusive on Windows, which has no other.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def exclude(fd: int) -> bool:
+        """Take it for oneself; False: somebody has it."""
+        os.lseek(fd, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def share(fd: int) -> bool:
+        """There are no shared locks: senders pass one after the other, each for microseconds."""
+        give_up_at = time.monotonic() + 0.1
+        while not exclude(fd):
+            if time.monotonic() >= give_up_at:
+                return False
+        return True
+
+    def release(fd: int) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def exclude(fd: int) -> bool:
+        return _try(fd, fcntl.LOCK_EX)
+
+    def share(fd: int) -> bool:
+        return _try(fd, fcntl.LOCK_SH)
+
+    def release(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+    def _try(fd: int, kind: int) -> bool:
+        try:
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

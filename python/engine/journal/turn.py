@@ -1,0 +1,85 @@
+"""One writer at a time among all processes of the machine: a lock that is waited for, and not for long.
+
+A dead process holds up nobody. One that is frozen with the lock in its hand holds up everybody who writes, and after
+`patience_s` each of them says so instead of waiting on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.journal import oslock
+
+PATIENCE_S = 2.0
+_POLL_FIRST_S, _POLL_LAST_S = 0.0001, 0.002
+
+
+class TurnTaken(Exception):
+    """Somebody else writes, and has for as long as one was willing to wait."""
+
+
+class Turn:
+    """The lock of one journal in one process; not for two threads at once."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._path = path
+        self._patience_s = patience_s
+        self._clock = clock
+        self._pause = pause
+        self._fd: int | None = None
+        self._pid = 0
+
+    def take(self) -> None:
+        """Wait for the lock. Raises TurnTaken, or OSError when there can be none."""
+        give_up_at = self._clock() + self._patience_s
+        wait_s = _POLL_FIRST_S
+        while not self._try():
+            if self._clock() >= give_up_at:
+                raise TurnTaken
+            self._pause(wait_s)
+            wait_s = min(wait_s * 2, _POLL_LAST_S)
+
+    def give_back(self) -> None:
+        if self._fd is not None:
+            oslock.release(self._fd)
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _try(self) -> bool:
+        fd = self._descriptor()
+        if not oslock.exclude(fd):
+            return False
+        if self._has_the_name(fd):
+            return True
+        self.close()  # somebody deleted the file: whoever comes next locks another one
+        return False
+
+    def _descriptor(self) -> int:
+        """This process's own: a lock that is inherited over a fork would be one lock for two."""
+        if self._fd is not None and self._pid != os.getpid():
+            self.close()
+        if self._fd is None:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            self._pid = os.getpid()
+        return self._fd
+
+    def _has_the_name(self, fd: int) -> bool:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return False
+        mine = os.fstat(fd)
+        return (found.st_ino, found.st_dev) == (mine.st_ino, mine.st_dev)
