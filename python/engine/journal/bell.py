@@ -30,13 +30,13 @@ SIZE = 4096
 TEXT_BYTES_MAX = 1024
 REPLACED_MAX = 3  # times that somebody may put another bell in the place of the one that is rung
 _MAGIC = b"QEBELL01"
-_MARK = struct.Struct("<8sQQQ")  # magic, appends begun, appends done, time of the alarm
-_BEGIN = struct.Struct("<QQ")  # at 8
-_PID = struct.Struct("<Q")  # who appends
+_MARK = struct.Struct("<8sQQQ")  # magic, time of the alarm, appends begun, appends done
+_PID = struct.Struct("<Q")  # who writes
 _TIP = struct.Struct("<Q32s")
 _TEXT = struct.Struct("<H")
 _CHECK = struct.Struct("<I")
-_AT_BEGUN, _AT_DONE, _AT_ALARM, _AT_PID, _AT_TIP, _AT_TEXT = 8, 16, 24, 32, 64, 256
+_AT_ALARM, _AT_BEGUN, _AT_DONE, _AT_TIP, _AT_PID, _AT_TEXT = 8, 16, 24, 32, 128, 256
+_HEAD_BYTES = 256
 
 
 class BellSpoilt(Exception):
@@ -70,7 +70,7 @@ class Bell:
             data = _read_at(fd, _MARK.size, 0)
         except OSError:
             return None
-        if data[8:16] != data[16:24] or data[:8] != _MAGIC or len(data) != _MARK.size:
+        if data[16:24] != data[24:32] or data[:8] != _MAGIC or len(data) != _MARK.size:
             return None
         return data + self.generation.to_bytes(8, "little")
 
@@ -79,37 +79,35 @@ class Bell:
 
     def standing(self) -> Standing:
         """Everything but the alarm. Raises BellSpoilt or OSError."""
-        data = _read_at(self._current(), SIZE, 0)
-        if len(data) < SIZE or data[:8] != _MAGIC:
+        data = _read_at(self._current(), _HEAD_BYTES, 0)
+        if len(data) < _HEAD_BYTES or data[:8] != _MAGIC:
             raise BellSpoilt(f"{self._path} is not what was written there")
         seq, digest = _TIP.unpack_from(data, _AT_TIP)
         if _checked(data[_AT_TIP : _AT_TIP + _TIP.size]) != data[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size]:
             raise BellSpoilt(f"{self._path} is damaged")
-        _, begun, done, _ = _MARK.unpack_from(data)
+        _, _, begun, done = _MARK.unpack_from(data)
         (writer,) = _PID.unpack_from(data, _AT_PID)
         return Standing(begun == done, max(begun, done), Tip(seq, digest), writer)
 
     def begin(self, standing: Standing) -> Standing:
         """An append is about to be committed. Only under the writers' lock, as everything below."""
         count = standing.count + 1
-        _write_at(self._current(), count.to_bytes(8, "little"), _AT_BEGUN)
+        _write_at(self._open_one(), count.to_bytes(8, "little"), _AT_BEGUN)
         return Standing(False, count, standing.tip, standing.writer)
 
     def sign(self) -> None:
         """Leave this process's number, so that others can name whom they wait for."""
-        _write_at(self._current(), _PID.pack(os.getpid()), _AT_PID)
+        _write_at(self._open_one(), _PID.pack(os.getpid()), _AT_PID)
 
     def ring(self, standing: Standing, tip: Tip) -> None:
         """The append that was begun is committed up to `tip`, or was given up and `tip` is as before."""
-        fd = self._current()
-        if tip != standing.tip:
-            _write_at(fd, _checked(_TIP.pack(tip.seq, tip.digest)), _AT_TIP)
-        _write_at(fd, standing.count.to_bytes(8, "little"), _AT_DONE)
+        sealed = _checked(_TIP.pack(tip.seq, tip.digest))
+        _write_at(self._open_one(), standing.count.to_bytes(8, "little") + sealed, _AT_DONE)
 
     def create(self, tip: Tip, alarm: Alarm | None = None) -> None:
         """Make the file, whole or not at all, in the place of any other."""
         page = bytearray(SIZE)
-        _MARK.pack_into(page, 0, _MAGIC, 0, 0, alarm.at_ns if alarm else 0)
+        _MARK.pack_into(page, 0, _MAGIC, alarm.at_ns if alarm else 0, 0, 0)
         page[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size] = _checked(_TIP.pack(tip.seq, tip.digest))
         if alarm is not None:
             text = _packed(alarm.text)
@@ -131,7 +129,7 @@ class Bell:
             return None
         if len(data) < _MARK.size or data[:8] != _MAGIC:
             return None
-        _, _, _, at_ns = _MARK.unpack_from(data)
+        _, at_ns, _, _ = _MARK.unpack_from(data)
         return Alarm(at_ns, _unpacked(data[_AT_TEXT:])) if at_ns else None
 
     def raise_alarm(self, alarm: Alarm) -> bool:
@@ -165,6 +163,10 @@ class Bell:
             with self._guard:
                 return self._reopen()
         return fd
+
+    def _open_one(self) -> int:
+        """The file that `standing` was read from a moment ago."""
+        return self._fd if self._fd is not None else self._current()
 
     def _reopen(self) -> int:
         """The old descriptor is kept until the end: another thread may be reading from it."""

@@ -20,12 +20,13 @@ from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Scope, State
 from engine.journal import chain
 from engine.journal.chain import Draft, Sealed
-from engine.journal.events import Event, Record, Snapshot
-from engine.journal.fold import Books, JournalState, apply, halt_for, snapshot, view
+from engine.journal.events import AnyEvent, Record, Snapshot
+from engine.journal.fold import Books, JournalState, apply, apply_all, halt_for, snapshot, view
 from engine.journal.store import Alarm, Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
 SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the journal
+LOOK_EVERY = 50  # appends of our own after which it is seen whether a snapshot is due
 SCOPES_MAX = 256  # answers of `check` that are kept
 UNREADABLE = "journal-unreadable"  # the id of the halt that `check` answers with
 
@@ -49,6 +50,7 @@ class Journal:
         self._lock = threading.RLock()
         self._books = Books()
         self._generation = -1
+        self._appended = 0
         self._mark: bytes | None = None
         self._state: JournalState | Unknown = Unknown("the journal has not been read yet")
         self._trouble: Trouble | None = None
@@ -56,7 +58,7 @@ class Journal:
         self._answers: dict[Scope, _Answer] = {}
 
     def append(
-        self, *events: Event, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
+        self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
     ) -> tuple[Record, ...]:
         """Record events, all or none. Durable, and binding in every process, when it returns.
 
@@ -66,8 +68,10 @@ class Journal:
         drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
         with self._lock:
             sealed = self._append(drafts, expected_seq)
+            records = tuple(map(_record, sealed, events))
+            self._take_in(sealed, records)
             self._snapshot_when_due(now_ns)
-        return tuple(map(chain.opened, sealed))
+        return records
 
     def state(self) -> JournalState | Unknown:
         """What the journal says as of now. Microseconds when nothing was appended."""
@@ -112,6 +116,12 @@ class Journal:
         self._append_trouble = None
         return sealed
 
+    def _take_in(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
+        """Fold our own records at once if nobody's stand between; the next look finds the rest."""
+        tip = chain.Tip(self._books.seq, self._books.digest)
+        if self._generation >= 0 and chain.verify(sealed, tip)[1] is None:
+            self._books = apply_all(self._books, records)
+
     def _look(self, mark: bytes | None) -> None:
         """Fold what is new. The mark was taken before, so nothing that comes in between is missed."""
         if mark is not None and mark == self._mark:
@@ -120,6 +130,8 @@ class Journal:
         try:
             self._read_on()
             self._state = self._sound(view(self._books, self._store.alarm()))
+            if self._books.seq - self._books.snapshot_seq >= SNAPSHOT_EVERY:
+                self._appended = LOOK_EVERY
         except JournalError as error:
             self._trouble = error.trouble
             self._state = Unknown(str(error))
@@ -161,6 +173,10 @@ class Journal:
 
     def _snapshot_when_due(self, now_ns: int) -> None:
         """The append before it stands, whatever becomes of this."""
+        self._appended += 1
+        if self._appended < LOOK_EVERY:
+            return
+        self._appended = 0
         state = self.state()
         if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
             return
@@ -175,3 +191,8 @@ def _holds(answer: _Answer, now_ns: int) -> bool:
     return (answer.from_ns is None or answer.from_ns <= now_ns) and (
         answer.until_ns is None or now_ns < answer.until_ns
     )
+
+
+def _record(one: Sealed, event: AnyEvent) -> Record:
+    """The record of an event that was just written: the same that everybody else will read."""
+    return Record(seq=one.seq, at_ns=one.at_ns, actor=one.actor, event=event, digest=one.digest)

@@ -121,19 +121,23 @@ class SqliteStore:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """The lock of the writers, and a connection to the file that has the name now."""
         with translated(self._path):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                self._turn.take()
-            except TurnTaken:
-                raise JournalError(self._busy()) from None
+            self._take_turn()
             try:
                 with contextlib.suppress(OSError):
                     self._bell.sign()
-                if not self._path.exists():
-                    self._begin_anew()
-                yield self._connected()
+                yield self._connected(begin=True)
             finally:
                 self._turn.give_back()
+
+    def _take_turn(self) -> None:
+        try:
+            try:
+                self._turn.take()
+            except FileNotFoundError:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._turn.take()
+        except TurnTaken:
+            raise JournalError(self._busy()) from None
 
     def _append(
         self, connection: sqlite3.Connection, drafts: Sequence[Draft], expected_seq: int | None
@@ -240,15 +244,18 @@ class SqliteStore:
                 pass
         return self._connected()
 
-    def _connected(self) -> sqlite3.Connection:
-        """A connection of this process to the file that has the name now."""
+    def _connected(self, *, begin: bool = False) -> sqlite3.Connection:
+        """A connection of this process to the file that has the name now. `begin`: a first one may be made."""
         if self._connection is not None and self._pid != os.getpid():
             _inherited.append(self._connection)
             self._connection = None
         try:
             found = self._path.stat()
         except FileNotFoundError:
-            raise self._missing() from None
+            if not begin:
+                raise self._missing() from None
+            self._begin_anew()
+            found = self._path.stat()
         if self._connection is None or (found.st_ino, found.st_dev) != self._id:
             self._disconnect()
             self._connect(found)
