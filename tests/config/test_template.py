@@ -6,9 +6,12 @@ from pathlib import Path
 
 import msgspec
 
+from engine.config.limits_table import LimitsTable
 from engine.config.model import KillTable, LoginTable, default_config
 from engine.config.reader import interpret
 from engine.config.template import as_toml, template
+
+TABLES = (LoginTable, KillTable, LimitsTable)
 
 
 def test_the_template_as_it_stands_is_the_default_configuration() -> None:
@@ -23,7 +26,7 @@ def test_every_line_that_can_be_uncommented_is_valid_and_still_the_default() -> 
 
 
 def keys() -> list[str]:
-    known = {field.name for kind in (LoginTable, KillTable) for field in msgspec.structs.fields(kind)}
+    known = {field.name for kind in TABLES for field in msgspec.structs.fields(kind)}
     return [
         line
         for line in template().splitlines()
@@ -32,7 +35,7 @@ def keys() -> list[str]:
 
 
 def test_every_key_is_in_the_template() -> None:
-    for kind in (LoginTable, KillTable):
+    for kind in TABLES:
         for field in msgspec.structs.fields(kind):
             assert any(line.removeprefix("# ").startswith(f"{field.name} = ") for line in template().splitlines())
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from engine.config.limits_table import LimitsTable
+
 Mode: TypeAlias = Literal["paper", "live"]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 ClientId: TypeAlias = Annotated[int, Meta(ge=0, le=2_000_000_000)]
@@ -83,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     logins: tuple[Login, ...]
     kill: KillTable = KillTable()
+    limits: LimitsTable = LimitsTable()
     source: str = ""
 
 

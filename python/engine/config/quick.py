@@ -2,7 +2,8 @@
 
 The real reader takes longer to load than all of the kill's first strike. But the file is nearly always plain: tables
 `[logins.NAME]` and `[kill]`, one known key a line, a plain string, number or true. Such a file means one thing only,
-and is read here. At the first line that is anything else this gives up (None), and the real reader does the work.
+and is read here. Tables that are no concern of the kill are passed over if they are as plain, whatever they say. At the
+first line that is anything else this gives up (None), and the real reader does the work.
 
 It must never read a file differently from the real reader (tests/config/test_quick.py compares them over generated
 files), report a fault, or import anything.
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LOGIN_KEYS = frozenset(("mode", "host", "port", "gateway", "client_id"))
 KILL_KEYS = frozenset(("deadline_s", "watch_s", "client_id"))
+PASSED_OVER = frozenset(("limits",))  # tables whose values, right or wrong, change nothing for a kill
+MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # the 29th of February is for the real reader
 
 
 class _NotPlain(Exception):
@@ -52,28 +55,31 @@ def _tables(text: str) -> Tables:
         raise _NotPlain
     tables: Tables = {}
     table: dict[str, Value] | None = None
+    name = ""
     for line in text.split("\n"):
         line = line.strip(" \t")
         if not line or line[0] == "#":
             continue
         if line[0] == "[":
-            name = _uncommented(line)
-            if name[-1] != "]" or name[1:-1] in tables or not _known_table(name[1:-1]):
+            header = _uncommented(line)
+            name = header[1:-1]
+            if header[-1] != "]" or name in tables or not _known_table(name):
                 raise _NotPlain
-            table = tables[name[1:-1]] = {}
+            table = tables[name] = {}
             continue
         key, equals, value = line.partition("=")
         key = key.strip(" \t")
         if not equals or table is None or key in table:
             raise _NotPlain
-        table[key] = _value(value.strip(" \t"))
-    return tables
+        value = value.strip(" \t")
+        table[key] = _pass_over(key, value) if name in PASSED_OVER else _value(value)
+    return {name: table for name, table in tables.items() if name not in PASSED_OVER}
 
 
 def _known_table(name: str) -> bool:
     login = name.removeprefix("logins.")
     if name in ("kill", login):
-        return name == "kill"
+        return name == "kill" or name in PASSED_OVER
     plain = login.replace("-", "").replace("_", "")
     return bool(plain) and len(login) <= NAME_LENGTH_MAX and NAME_CHARACTERS.issuperset(login)
 
@@ -85,8 +91,8 @@ def _uncommented(text: str) -> str:
 def _value(text: str) -> Value:
     """A plain string, a whole number, a number with a point, true or false."""
     if text[:1] == '"':
-        inside, _, behind = text[1:].partition('"')
-        if "\\" in inside or _uncommented(behind.strip(" \t")) or text[:3] == '"""':
+        inside, closing, behind = text[1:].partition('"')
+        if not closing or "\\" in inside or _uncommented(behind.strip(" \t")) or text[:3] == '"""':
             raise _NotPlain
         return inside
     text = _uncommented(text)
@@ -99,6 +105,29 @@ def _value(text: str) -> Value:
     if not whole or (point and not part) or (whole[0] == "0" and whole != "0"):
         raise _NotPlain
     return float(text) if point else int(text)
+
+
+def _pass_over(key: str, text: str) -> Value:
+    """A value that nobody asks for, if it is one: plain, or a plain list of such, or of days."""
+    if not key or not NAME_CHARACTERS.issuperset(key):
+        raise _NotPlain
+    if text[:1] != "[":
+        return _value(text)
+    text = _uncommented(text)
+    if text[-1] != "]":
+        raise _NotPlain
+    *items, last = (item.strip(" \t") for item in text[1:-1].split(","))
+    for item in [*items, last] if last else items:
+        if not _is_day(item):
+            _value(item)
+    return False
+
+
+def _is_day(text: str) -> bool:
+    year, month, day = text[:4], text[5:7], text[8:]
+    if len(text) != 10 or text[4] + text[7] != "--" or not (year + month + day).isdigit() or not text.isascii():
+        return False
+    return int(year) > 0 and 1 <= int(month) <= 12 and 1 <= int(day) <= MONTHS[int(month) - 1]
 
 
 def _override(tables: Tables, variable: str, text: str) -> None:

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from engine.config.limit_settings import period_clock
+from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
 from engine.config.plan import KillPlan, Place, default_plan
 from engine.config.problems import ConfigError, Lines, Problem, nearest
@@ -29,7 +31,8 @@ from engine.config.salvage import (
     place_of,
 )
 
-OVERRIDE_PREFIXES = ("QE_LOGINS__", "QE_KILL__")
+TABLES = ("kill", "limits")  # beside the logins; fields of Config
+OVERRIDE_PREFIXES = ("QE_LOGINS__", *(f"QE_{table.upper()}__" for table in TABLES))
 Table = TypeVar("Table", bound=msgspec.Struct)
 
 
@@ -50,12 +53,23 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in force; `ConfigError` with every problem at once if anything is wrong."""
     try:
-        reading = interpret(_text_of(path), environ, source=path or "")
+        text = _text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path or "", (_unreadable(error),)) from error
-    if reading.problems:
-        raise ConfigError(reading.config.source, reading.problems)
+    reading = interpret(text, environ, source=path or "")
+    problems = (*reading.problems, *Lines(text).locate(_not_of_this_machine(reading.config)))
+    if problems:
+        raise ConfigError(reading.config.source, problems)
     return reading.config
+
+
+def _not_of_this_machine(config: Config) -> list[Problem]:
+    """What is sound as a text and means nothing here. No concern of the kill's."""
+    try:
+        period_clock(config.limits)
+    except ValueError as error:
+        return [Problem(where="limits.time_zone", text=str(error))]
+    return []
 
 
 def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> KillPlan:
@@ -108,11 +122,12 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     if not (raw.get("logins") or unusable or unread):
         raw["logins"] = {"paper": {"mode": "paper"}, "live": {"mode": "live"}}
     _override(raw, environ, problems)
-    for key in raw.keys() - {"logins", "kill"}:
-        problems.append(Problem(where=key, text=f"unknown table or key{nearest(key, ('logins', 'kill'))}"))
+    for key in raw.keys() - {"logins", *TABLES}:
+        problems.append(Problem(where=key, text=f"unknown table or key{nearest(key, ('logins', *TABLES))}"))
         if may_hold_logins(key, raw[key]):
             unread = unread or PART_UNREAD
     kill = _read_table(KillTable, raw.get("kill", {}), "kill", problems) or KillTable()
+    limits = _read_table(LimitsTable, raw.get("limits", {}), "limits", problems) or LimitsTable()
     logins: list[Login] = []
     salvaged: list[Place] = []
     tables = raw.get("logins", {})
@@ -122,7 +137,7 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     for name, table in tables.items():
         _read_login(name, table, problems, logins, salvaged, unusable)
     return Reading(
-        config=Config(logins=tuple(logins), kill=kill, source=source),
+        config=Config(logins=tuple(logins), kill=kill, limits=limits, source=source),
         problems=lines.locate(problems),
         salvaged=tuple(salvaged),
         unusable=unusable,

@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
+from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, LoginTable
 
 WIDTH = 96
@@ -31,7 +32,7 @@ def template() -> str:
         HEAD,
         LOGINS + _table("logins.paper", LoginTable, mode="paper"),
         "[logins.live]\n" + 'mode = "live"\n',
-        "# " + (KillTable.__doc__ or "") + "\n" + _table("kill", KillTable),
+        *(_headed(name, kind) for name, kind in (("kill", KillTable), ("limits", LimitsTable))),
     ]
     return "\n".join(sections)
 
@@ -42,16 +43,29 @@ def as_toml(config: Config) -> str:
     for login in config.logins:
         lines += [f"[logins.{login.name}]", f"mode = {_value(login.mode)}", f"host = {_value(login.host)}"]
         lines += [f"port = {login.port}", f"client_id = {login.client_id}", ""]
-    lines.append("[kill]")
-    lines += [f"{name} = {_value(value)}" for name, value in msgspec.structs.asdict(config.kill).items()]
-    return "\n".join(lines) + "\n"
+    for name, table in (("kill", config.kill), ("limits", config.limits)):
+        lines += [
+            f"[{name}]",
+            *(f"{key} = {_value(value)}" for key, value in msgspec.structs.asdict(table).items()),
+            "",
+        ]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _headed(name: str, kind: type[msgspec.Struct]) -> str:
+    """A table under what its docstring says of it."""
+    return f"{_comment(kind.__doc__ or '')}\n{_table(name, kind)}"
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
 def _table(name: str, kind: type[msgspec.Struct], **given: str) -> str:
     hints = get_type_hints(kind, include_extras=True)
     lines = [f"[{name}]"]
     for field in msgspec.structs.fields(kind):
-        lines += textwrap.wrap(_description(hints[field.name]), WIDTH, initial_indent="# ", subsequent_indent="# ")
+        lines.append(_comment(_description(hints[field.name])))
         if field.name in given:
             lines.append(f"{field.name} = {_value(given[field.name])}")
         else:
@@ -71,4 +85,6 @@ def _value(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(_value(each) for each in value)}]"
     return f'"{value}"' if isinstance(value, str) else str(value)
