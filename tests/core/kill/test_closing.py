@@ -279,6 +279,51 @@ def test_with_executions_that_were_asked_for_after_its_end_it_has_not() -> None:
     assert len(stage.placed) == 2
 
 
+def test_an_order_that_was_never_written_is_over_and_another_follows() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.tell(ev.CloseNotSent(1, "the connection that carries orders was lost"))
+    stage.run(1000)
+    assert [p.key for p in stage.placed] == [1, 2]
+
+
+def test_a_lost_connection_puts_the_orders_it_carried_in_doubt_until_two_looks_do_not_show_them() -> None:
+    stage = Stage(held(CALL, 3), settle_ns=SECOND).begin()
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "lost"))
+    assert stage.machine._closing.items["DU1", 11].live
+    stage.tell(ev.Connected(("DU1",), 9000))
+    stage.run(950)
+    assert sent_to(stage) == [11]
+    stage.run(3000)
+    assert [p.key for p in stage.placed] == [1, 2]
+
+
+def test_a_lost_link_puts_only_living_orders_in_doubt() -> None:
+    stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 1)).begin()
+    stage.tell(ev.BrokerLink(False, 1100), ev.BrokerLink(True, 1102))
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(1000)
+    assert sent_to(stage) == [11, 12]  # the first one lives, which is its acknowledgement
+
+
+def test_without_executions_an_order_of_others_that_is_gone_unsettles_its_own_contract_alone() -> None:
+    stage = Stage(held(CALL, 3), held(ES, 2), orders=[order(ES, "SELL", 2)], settle_ns=3 * SECOND)
+    stage.executions = None
+    stage.begin()
+    stage.run(5000)
+    stage.orders = []
+    stage.run(600)
+    ledger = stage.machine._ledger
+    assert (ledger.closable(("DU1", 11)), ledger.closable(("DU1", ES.con_id))) == (3, 0)
+
+
+def test_without_executions_an_order_that_stays_as_it_was_unsettles_nothing() -> None:
+    stage = Stage(held(CALL, 3), orders=[order(option(12), "BUY", 1), order(ES, "BUY", 1, perm_id=502)])
+    stage.executions = None
+    stage.begin()
+    stage.run(3000)
+    assert stage.machine._ledger.closable(("DU1", 11)) == 3
+
+
 @pytest.mark.parametrize("change", ["gone", "filled further"])
 def test_without_executions_an_order_of_others_that_has_moved_may_have_moved_the_position(change: str) -> None:
     resting = order(CALL, "SELL", 2, filled=D(0))

@@ -171,6 +171,15 @@ def test_a_look_up_of_another_contract_never_names_this_one() -> None:
     assert (stage.place.contract.con_id, stage.place.contract.symbol) == (21, "B")
 
 
+def test_a_refused_route_of_which_the_look_up_names_no_exchange_stays_smart() -> None:
+    stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
+    stage.reject(stage.place, 200, "No security definition has been found")
+    stage.run(1000)
+    stage.tell(ev.Resolved(21, details(stock(), "")))
+    stage.run(100)
+    assert [p.contract.exchange for p in stage.placed] == ["SMART", "SMART"]
+
+
 def test_a_refused_route_without_a_named_exchange_tries_smart_again() -> None:
     stage = Stage(held(stock(), 3)).begin(details_for=(stock(),))
     stage.reject(stage.place, 200, "No security definition has been found")

@@ -52,6 +52,20 @@ class Book(Ledger):
         return not self.doubtful(KEY)
 
 
+def test_a_fill_of_ours_before_the_first_read_may_be_in_it_or_not() -> None:
+    book = Book().filled(-2).read(3)
+    assert (book.can_close, book.believed) == (1, False)  # safe under both views
+
+
+def test_what_was_traded_just_before_the_kill_unsettles_its_own_contract_and_no_other() -> None:
+    other = future(2, "NQ")
+    book = Book(listed=False)
+    book.positions((held(ES, 3), held(other, 4)), 0)
+    book.executions((execution(ES, -3, "0.01", recent=True),))
+    book.positions((held(ES, 3), held(other, 4)), SETTLE + 1)
+    assert (book.can_close, book.closable(("DU1", 2))) == (0, 4)
+
+
 # the law --------------------------------------------------------------------------------------------------------------
 
 

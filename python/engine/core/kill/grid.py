@@ -38,13 +38,13 @@ class Grid(msgspec.Struct, frozen=True):
         return found
 
     def onward(self, price: Decimal, *, up: bool) -> Decimal:
-        """The nearest price on the grid that is not below (`up`) or not above `price`."""
-        for _ in range(2 * len(self.bands)):  # a rounding may step over an edge, to where another step counts
-            step = self.step_at(price)
-            price = (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * step
-            if price % self.step_at(price) == 0:
-                break
-        return price
+        """The nearest price on the grid that is not below (`up`) or not above `price`.
+
+        A rounding may step over an edge, to where another step counts: at most once for each band.
+        """
+        step = self.step_at(price)
+        rounded = (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * step
+        return rounded if rounded % self.step_at(rounded) == 0 else self.onward(rounded, up=up)
 
 
 def price_grid(details: Details | None, steps: tuple[PriceStep, ...], coarser: int) -> Grid:

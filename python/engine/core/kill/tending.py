@@ -97,8 +97,6 @@ def _mind_unfilled(item: Item, attempt: Attempt, moment: Moment) -> list[Command
             return cancel(item, attempt, moment.now_ns)
         quotes.ask(moment.now_ns)
         return [*commands, AskQuote(attempt.place.contract)]
-    if quotes.heard_ns <= attempt.sent_ns:
-        return commands
     return commands + (_reprice(item, attempt, moment) if limit else _prefer_limit(item, attempt, moment))
 
 

@@ -1,0 +1,385 @@
+"""The kill of one login as a whole: the button, the connection, the right to close, the proof, the end, the watch."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.kill.builders import (
+    ACCOUNT,
+    ES,
+    SECOND,
+    Connect,
+    D,
+    GlobalCancel,
+    ReadOrders,
+    Stage,
+    ev,
+    execution,
+    held,
+    option,
+    order,
+)
+from engine.core.facts import WorkingOrder
+from engine.core.kill.machine import READ_ONLY_NOTE
+from engine.core.kill.report import LoginOutcome, ResidueReason
+
+CALL = option(11)
+OTHERS_CLOSE = order(CALL, "SELL", 3, order_ref="QEKILL-other-1", client_id=9001)
+
+
+def outcome(stage: Stage) -> LoginOutcome:
+    return stage.report.outcome
+
+
+# the button -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_press_joins_with_one_more_cancel() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    assert [c for c in stage.tell(ev.PressedAgain()) if isinstance(c, GlobalCancel)] == [GlobalCancel()]
+    assert "pressed_again" in stage.said and len(stage.placed) == 1
+
+
+def test_a_second_press_while_nothing_is_connected_has_nothing_to_send() -> None:
+    stage = Stage().press()
+    stage.tell(ev.PressedAgain())
+    assert stage.cancels == 0 and "pressed_again" not in stage.said
+
+
+def test_it_is_finished_when_its_result_is_given_and_not_before() -> None:
+    stage = Stage().begin()
+    assert not stage.machine.finished
+    stage.run(1000)
+    assert stage.machine.finished and stage.report.flat
+
+
+# connecting -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_connection_is_tried_again() -> None:
+    stage = Stage().press()
+    assert len(stage.all(Connect)) == 1
+    stage.tell(ev.Disconnected(ev.Trouble.REFUSED, "nothing listens"))
+    stage.run(400)
+    assert len(stage.all(Connect)) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "patience_ms"), [(ev.Trouble.REFUSED, 5000), (ev.Trouble.SILENT, 12_000), (ev.Trouble.FAILED, 12_000)]
+)
+def test_a_login_that_never_answers_is_given_up_as_unreachable(trouble: ev.Trouble, patience_ms: int) -> None:
+    stage = Stage().press()
+    stage.tell(ev.Disconnected(trouble, "the reason"))
+    stage.run(patience_ms - 100)
+    assert not stage.finished
+    stage.run(200)
+    assert stage.finished and outcome(stage) is LoginOutcome.UNREACHABLE and stage.report.trouble == "the reason"
+
+
+def test_a_login_that_is_silent_to_the_deadline_is_unreachable() -> None:
+    stage = Stage(deadline_ns=3 * SECOND).press()
+    stage.run(3000)
+    assert stage.finished and outcome(stage) is LoginOutcome.UNREACHABLE
+
+
+def test_before_anything_is_known_the_report_says_so() -> None:
+    stage = Stage().press()
+    assert outcome(stage) is LoginOutcome.UNREACHABLE
+    stage.answers = False
+    stage.tell(ev.Connected((ACCOUNT,), 9000))
+    assert outcome(stage) is LoginOutcome.UNKNOWN
+    assert stage.report.trouble == "the last reads are not complete, or do not agree with each other"
+
+
+def test_a_cancel_that_the_driver_has_sent_already_is_not_sent_twice() -> None:
+    stage = Stage().press()
+    stage.tell(ev.Connected((ACCOUNT,), 9000, cancel_sent=True))
+    assert stage.cancels == 0 and stage.report.timings.first_cancel_ms == 0
+
+
+# the link behind TWS --------------------------------------------------------------------------------------------------
+
+
+def test_while_tws_has_lost_ibkr_nothing_is_sent_and_nothing_counts() -> None:
+    stage = Stage(deadline_ns=10 * SECOND).begin()
+    stage.tell(ev.BrokerLink(False, 1100))
+    reads = len(stage.all(ReadOrders))
+    stage.run(10_000)
+    assert len(stage.all(ReadOrders)) == reads
+    assert outcome(stage) is LoginOutcome.UNKNOWN and "1100" in stage.report.trouble
+
+
+def test_when_the_link_is_back_everything_is_cancelled_and_read_anew() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.tell(ev.BrokerLink(False, 1100), ev.BrokerLink(False, 2110))
+    cancels, reads = stage.cancels, len(stage.all(ReadOrders))
+    stage.tell(ev.BrokerLink(True, 1102))
+    stage.run(100)
+    assert stage.cancels == cancels + 1 and len(stage.all(ReadOrders)) > reads
+    assert stage.said.count("link_down") == 1 and stage.said.count("link_up") == 1
+
+
+def test_a_link_that_comes_back_while_we_are_disconnected_sends_nothing() -> None:
+    stage = Stage().begin()
+    stage.tell(ev.BrokerLink(False, 1100), ev.Disconnected(ev.Trouble.CLOSED, "lost"))
+    cancels = stage.cancels
+    stage.tell(ev.BrokerLink(True, 1102))
+    assert stage.cancels == cancels
+
+
+# the right to close ---------------------------------------------------------------------------------------------------
+
+
+def watching(*positions: object, orders: list[WorkingOrder] | None = None, **settings: int) -> Stage:
+    """Another kill has the right to close."""
+    stage = Stage(*positions, orders=orders, **settings).press()
+    stage.tell(ev.LockBusy("pid 7"), ev.Connected((ACCOUNT,), 9000))
+    return stage
+
+
+def test_while_another_kill_closes_this_one_watches_and_says_so_once() -> None:
+    stage = watching(held(CALL, 3), deadline_ns=5 * SECOND)
+    stage.tell(ev.LockBusy("pid 7"))
+    stage.run(5000)
+    assert stage.placed == [] and stage.said.count("lock_busy") == 1
+    assert stage.reasons == [ResidueReason.ANOTHER_KILL] and stage.residue[0].detail == "pid 7"
+
+
+def test_another_holder_is_news() -> None:
+    stage = watching()
+    stage.tell(ev.LockBusy("pid 8"))
+    assert stage.said.count("lock_busy") == 2
+
+
+def test_a_login_that_another_kill_has_flattened_is_flat_and_joined() -> None:
+    stage = watching()
+    stage.run(1000)
+    assert stage.report.flat and stage.report.joined
+
+
+def test_the_closing_orders_of_the_kill_that_has_the_right_are_not_cancelled() -> None:
+    stage = watching(held(CALL, 3), orders=[OTHERS_CLOSE])
+    stage.run(3000)
+    assert stage.cancels == 1
+    stage.orders = [OTHERS_CLOSE, order(CALL, "BUY", 1)]
+    stage.run(3000)
+    assert stage.cancels > 1
+
+
+def test_when_the_other_kill_dies_this_one_takes_over_after_a_look_at_what_it_left() -> None:
+    stage = watching(held(CALL, 3), takeover_settle_ns=2 * SECOND)
+    stage.run(500)
+    stage.tell(ev.LockTaken())
+    assert "took_over" in stage.said
+    stage.run(1900)
+    assert stage.placed == []
+    assert stage.next_place().quantity == 3
+
+
+def test_a_clean_look_before_the_dead_kills_last_orders_could_show_proves_nothing() -> None:
+    stage = watching(takeover_settle_ns=2 * SECOND)
+    stage.tell(ev.LockTaken())
+    stage.run(1900)
+    assert not stage.finished
+    stage.run(1500)
+    assert stage.report.flat
+
+
+def test_the_right_to_close_is_kept() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.tell(ev.LockBusy("pid 7"), ev.LockTaken(), ev.LockTaken(shared_nothing=True))
+    assert "lock_busy" not in stage.said and "no_lock" not in stage.said and stage.report.notes == ()
+
+
+def test_where_no_lock_can_be_had_it_looks_twice_and_says_so() -> None:
+    stage = Stage(held(CALL, 3), nothing_shared_settle_ns=2 * SECOND).press()
+    stage.tell(ev.LockTaken(shared_nothing=True), ev.Connected((ACCOUNT,), 9000))
+    stage.run(1900)
+    assert stage.placed == [] and "another closer could not be excluded" in stage.report.notes[0]
+    assert stage.next_place().quantity == 3
+
+
+# hints ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hint", [ev.PositionChanged(held(CALL, 1)), ev.OrderSeen(77, "Submitted"), ev.PositionChanged(held(ES, -2))]
+)
+def test_a_hint_that_something_is_open_breaks_half_a_proof(hint: ev.Event) -> None:
+    stage = Stage().begin()
+    stage.run(300)
+    stage.tell(hint)
+    stage.run(200)
+    assert not stage.finished  # it would have been, 400 ms after the first clean look
+    stage.run(600)
+    assert stage.report.flat
+
+
+def test_a_position_that_is_gone_only_has_the_next_look_come_sooner() -> None:
+    stage = Stage().begin()
+    stage.run(300)
+    reads = len(stage.all(ReadOrders))
+    stage.tell(ev.PositionChanged(held(CALL, 0)))
+    stage.run(60)
+    assert len(stage.all(ReadOrders)) == reads + 1
+    stage.run(450)
+    assert stage.report.flat
+
+
+def test_a_proof_is_not_told_when_something_shows_up_in_the_same_breath() -> None:
+    stage = Stage().begin()
+    stage.run(300)
+    stage.answers = False
+    stage.run(200)
+    orders = stage.all(ReadOrders)[-1].read_id
+    for answer in (ev.OrdersRead(orders, ()), ev.PositionsRead(orders + 1, ()), ev.ExecutionsRead(orders + 2, ())):
+        stage.machine.handle(answer, stage.now_ns, more=True)
+    assert stage.report.flat and not stage.machine.finished  # proven, and not told yet
+    stage.tell(ev.OrderSeen(77, "Submitted"))
+    assert not stage.report.flat and not stage.machine.finished
+
+
+@pytest.mark.parametrize("heard", ["close", "notice"])
+def test_read_only_mode_is_said_once_with_what_to_do(heard: str) -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=10 * SECOND).begin()
+    text = "Error validating request: The API interface is currently in Read-Only mode"
+    told: ev.Event = ev.CloseError(1, 321, text) if heard == "close" else ev.Notice(321, text)
+    stage.tell(told, told)
+    assert stage.report.notes == (READ_ONLY_NOTE,) and stage.said.count("read_only") == 1
+    stage.run(10_000)
+    assert stage.reasons == [ResidueReason.READ_ONLY]
+
+
+def test_another_321_is_not_read_only_mode() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.tell(ev.Notice(321, "Missing order exchange"), ev.Notice(2104, "farm is fine"))
+    assert stage.report.notes == ()
+
+
+# reads ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_read_is_said_and_repeated_and_its_reason_is_the_reports() -> None:
+    stage = Stage(deadline_ns=5 * SECOND)
+    stage.positions = None
+    stage.begin()
+    assert "read_failed" in stage.said
+    stage.run(5000)
+    assert outcome(stage) is LoginOutcome.UNKNOWN
+    assert "positions could not be read: no answer within 3 s" in stage.report.trouble
+
+
+def test_an_answer_to_nothing_is_nothing() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    said = len(stage.said)
+    stage.tell(ev.CompletedRead(99, ()), ev.ReadFailed(99, "late"), ev.OrdersRead(99, ()))
+    assert len(stage.said) == said and stage.report.cancelled == ()
+
+
+def test_orders_that_do_not_go_are_cancelled_again_ever_more_patiently() -> None:
+    stage = Stage(orders=[order(CALL, "BUY", 1)], deadline_ns=60 * SECOND).begin()
+    stage.run(30_000)
+    assert 4 <= stage.cancels <= 8 and "cancel_again" in stage.said
+
+
+def test_without_executions_a_proof_takes_longer() -> None:
+    stage = Stage(executions_patience_ns=0)
+    stage.executions = None
+    stage.begin()
+    stage.run(900)
+    assert not stage.finished
+    stage.run(1500)
+    assert stage.report.flat
+
+
+# the end, and the watch after it --------------------------------------------------------------------------------------
+
+
+def test_a_position_at_the_deadline_is_residue() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=5 * SECOND).begin()
+    stage.run(5000)
+    assert stage.finished and outcome(stage) is LoginOutcome.RESIDUE
+
+
+def test_reads_too_old_describe_nothing() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=30 * SECOND).begin()
+    stage.answers = False
+    stage.run(30_000)
+    assert stage.finished and outcome(stage) is LoginOutcome.UNKNOWN
+
+
+def test_nothing_left_and_not_proven_is_unknown_not_flat_nor_residue() -> None:
+    stage = Stage(deadline_ns=5 * SECOND, proof_gap_ns=60 * SECOND).begin()
+    stage.run(5000)
+    assert stage.finished and outcome(stage) is LoginOutcome.UNKNOWN
+
+
+def test_after_its_result_it_watches_and_closes_what_fills_late() -> None:
+    stage = Stage(quarantine_ns=20 * SECOND).begin()
+    stage.run(1000)
+    assert stage.finished and not stage.stopped and stage.report.flat
+    stage.tell(ev.OrderSeen(77, "Submitted"))
+    assert stage.report.flat  # a hint is no fact, and the result has been given
+    stage.positions = [held(CALL, 2)]
+    place = stage.next_place()
+    assert outcome(stage) is LoginOutcome.RESIDUE and any(e.kind == "not_flat" for e in stage.report.timeline)
+    stage.fill(place)
+    stage.run(2000)
+    assert stage.report.flat
+    stage.run(20_000)
+    assert stage.stopped and stage.report.flat
+
+
+def test_the_end_of_the_watch_tells_what_is_left_then() -> None:
+    stage = Stage(quarantine_ns=5 * SECOND).begin()
+    stage.run(1000)
+    stage.positions = [held(CALL, 2)]
+    stage.run(6000)
+    assert stage.stopped and outcome(stage) is LoginOutcome.RESIDUE
+    assert stage.tell(ev.Woke()) == []  # nothing follows the end
+
+
+def test_a_login_that_is_lost_in_the_watch_keeps_its_proof() -> None:
+    stage = Stage(quarantine_ns=5 * SECOND).begin()
+    stage.run(1000)
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "TWS was closed"))
+    stage.run(6000)
+    assert stage.stopped and stage.report.flat
+
+
+# what is left, and why ------------------------------------------------------------------------------------------------
+
+
+def test_a_position_behind_a_dead_link_is_left_for_that_reason() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=20 * SECOND).begin()
+    stage.tell(ev.BrokerLink(False, 1100))
+    assert stage.reasons == [ResidueReason.LINK_DOWN]
+
+
+def test_what_executions_tell_and_no_list_of_positions_shows_is_unconfirmed() -> None:
+    stage = Stage(deadline_ns=15 * SECOND).begin()
+    stage.executions = [execution(CALL, 2, recent=True)]
+    stage.run(1500)
+    assert not stage.finished
+    assert [(r.quantity, r.reason) for r in stage.residue] == [(D(2), ResidueReason.POSITION_UNCONFIRMED)]
+
+
+def test_an_order_that_stays_is_named_with_its_owner() -> None:
+    stage = Stage(orders=[order(CALL, "SELL", 3)], deadline_ns=5 * SECOND).begin()
+    stage.run(5000)
+    [left] = stage.residue
+    assert left.reason is ResidueReason.WORKING_ORDER and left.quantity == -3 and "client 7" in left.order
+
+
+def test_one_that_only_waits_its_turn_says_what_it_waits_for() -> None:
+    stage = Stage(held(option(1, "A"), 1), held(option(2, "B"), 1)).begin()
+    stage.run(500)
+    assert stage.reasons == [ResidueReason.CLOSE_WORKING, ResidueReason.WAITING_FOR_ORDERS]
+
+
+def test_what_the_deadline_caught_without_another_reason_is_out_of_time() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=SECOND).press()
+    stage.run(900)
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(100)
+    assert stage.reasons == [ResidueReason.OUT_OF_TIME] and stage.placed == []
