@@ -33,7 +33,9 @@ class PositionHeard(msgspec.Struct, frozen=True):
 
 
 class Total:
-    """The worst cases of one account in one product, summed over its contracts."""
+    """The worst cases of one account in one product, summed over its contracts, and over those whose product is not
+    known: they count in every product.
+    """
 
     __slots__ = ("contracts",)
 
@@ -54,16 +56,15 @@ class Worth:
 class Spot:
     """All that is known of one place, with the sums that a check needs. Belongs to the book: others read."""
 
-    __slots__ = ("exposure", "long", "notional", "orders", "position", "product", "short", "total", "unshown", "worst")
+    __slots__ = ("exposure", "notional", "orders", "position", "product", "unshown", "worst")
 
-    def __init__(self, total: Total) -> None:
+    def __init__(self) -> None:
         self.position = ZERO
         self.orders: dict[OrderKey, _Entry] = {}
         self.unshown: dict[Side, _Unshown] = {}
         self.product: Product | None = None
-        self.total = total  # the one that its worst case is part of
         self.exposure = FLAT
-        self.long = self.short = self.worst = ZERO  # `short` positive
+        self.worst = ZERO
         self.notional: Decimal | None = None
 
 
@@ -84,28 +85,24 @@ class Book:
     def __init__(self) -> None:
         self.positions: Fact[None] = NOT_READ
         self.orders: Fact[None] = NOT_READ
-        self._spots: dict[Place, Spot] = {}
+        self.epoch = 0  # another number whenever `positions` or `orders` has become another
+        self.spots: dict[Place, Spot] = {}
         self._of_order: dict[OrderKey, set[Place]] = {}
-        self._totals: dict[tuple[str, Product | None], Total] = {}
+        self._totals: dict[str, dict[Product, Total]] = {}
         self._worths: dict[str, Worth] = {}
         self._units: dict[int, Decimal] = {}
         self._heard = 0
 
     # --- what a check reads -----------------------------------------------------------------------------------------
     def spot(self, place: Place) -> Spot:
-        """The place; an empty one if nothing was ever there."""
-        found = self._spots.get(place)
+        """The place; an empty one if nothing was ever there. To look without making one: `spots`."""
+        found = self.spots.get(place)
         if found is None:
-            found = self._spots[place] = Spot(self.total(place[0], None))
+            found = self.spots[place] = Spot()
         return found
 
-    def total(self, account: str, product: Product | None) -> Total:
-        """The sum of a product, None being the contracts whose product is not known: they count in every product."""
-        key = account, product
-        found = self._totals.get(key)
-        if found is None:
-            found = self._totals[key] = Total()
-        return found
+    def total(self, account: str, product: Product) -> Total:
+        return self._totals_of(account)[product]
 
     def worth(self, account: str) -> Worth:
         found = self._worths.get(account)
@@ -116,7 +113,7 @@ class Book:
     def order(self, key: OrderKey) -> tuple[Resting, ...]:
         """An order as it stands, one record for each contract; empty: it is not working."""
         places = sorted(self._of_order.get(key, ()))
-        return tuple(self._spots[place].orders[key].order for place in places)
+        return tuple(self.spots[place].orders[key].order for place in places)
 
     def change(self, order: Resting, replaces: OrderKey | None) -> Change:
         """What a new order, or one in the place of another, would do to its place."""
@@ -135,7 +132,7 @@ class Book:
     @property
     def exposures(self) -> Mapping[Place, Exposure]:
         """Every place with a position or an order."""
-        return {place: spot.exposure for place, spot in self._spots.items() if spot.exposure != FLAT}
+        return {place: spot.exposure for place, spot in self.spots.items() if spot.exposure != FLAT}
 
     # --- what the shell tells ---------------------------------------------------------------------------------------
     def mark(self) -> int:
@@ -148,27 +145,27 @@ class Book:
             self._units.pop(con_id, None)
         else:
             self._units[con_id] = abs(unit)
-        for place, spot in self._spots.items():
+        for place, spot in self.spots.items():
             if place[1] == con_id:
-                spot.product = product
-                self._weigh(place, spot)
+                self._weigh(place, spot, product)
 
     def lost(self, why: str) -> None:
         """Nothing is known any more but what we sent ourselves."""
         self.positions = self.orders = Unknown(why)
+        self.epoch += 1
 
     def read_positions(self, positions: Iterable[PositionHeard], mark: int, at_ns: int) -> None:
         """A complete reading, begun at `mark`: what is not in it is flat, and shows everything filled before it."""
         read = {(one.account, one.con_id): one for one in positions}
-        for place in self._spots.keys() - read.keys():
+        for place in self.spots.keys() - read.keys():
             read[place] = PositionHeard(*place, ZERO)
         for place, one in read.items():
             spot = self.spot(place)
             spot.position = one.quantity
-            spot.product = one.product or spot.product
             spot.unshown = {side: kept for side, kept in spot.unshown.items() if kept.heard > mark}
-            self._weigh(place, spot)
+            self._weigh(place, spot, one.product)
         self.positions = Known(None, at_ns)
+        self.epoch += 1
 
     def position(self, one: PositionHeard) -> None:
         """One position has changed. It shows as much of what was filled as it moved."""
@@ -181,15 +178,14 @@ class Book:
         if unshown is not None and unshown.quantity > abs(moved):
             spot.unshown[side] = _Unshown(unshown.quantity - abs(moved), unshown.heard)
         spot.position = one.quantity
-        spot.product = one.product or spot.product
-        self._weigh(place, spot)
+        self._weigh(place, spot, one.product)
 
     def read_orders(self, orders: Iterable[Resting], mark: int, at_ns: int) -> None:
         """A complete reading, begun at `mark`. What is missing from it has ended, as a fill for all anybody knows."""
         read = tuple(orders)
         listed = {order.key for order in read}
         for key in self._of_order.keys() - listed:
-            entries = [self._spots[place].orders[key] for place in self._of_order[key]]
+            entries = [self.spots[place].orders[key] for place in self._of_order[key]]
             if all(entry.acknowledged and entry.heard <= mark for entry in entries):
                 self.ended(key, filled=True)
         for order in read:
@@ -197,6 +193,7 @@ class Book:
             if known is None or known.heard <= mark:
                 self.working(order)
         self.orders = Known(None, at_ns)
+        self.epoch += 1
 
     def sent(self, *orders: Resting) -> None:
         """An order is about to leave: one record for each contract, of one key. A modify counts beside the original
@@ -221,7 +218,7 @@ class Book:
     def ended(self, key: OrderKey, *, filled: bool) -> None:
         """An order is gone. `filled`: what remained of it was, or may have been, filled."""
         for place in self._of_order.pop(key, ()):
-            spot = self._spots[place]
+            spot = self.spots[place]
             entry = spot.orders.pop(key)
             self._heard += 1
             if filled:
@@ -233,9 +230,8 @@ class Book:
         self._heard += 1
         spot = self.spot(order.place)
         spot.orders[order.key] = _Entry(order, acknowledged, self._heard)
-        spot.product = order.product or spot.product
         self._of_order.setdefault(order.key, set()).add(order.place)
-        self._weigh(order.place, spot)
+        self._weigh(order.place, spot, order.product)
 
     def _fill(self, order: Resting, quantity: Decimal) -> None:
         self._heard += 1
@@ -243,20 +239,29 @@ class Book:
         before = unshown.get(order.side)
         unshown[order.side] = _Unshown((before.quantity if before else ZERO) + quantity, self._heard)
 
-    def _weigh(self, place: Place, spot: Spot) -> None:
-        """Bring the sums of a place, of its account's product and of its account up to date."""
-        worst_before, notional_before = spot.worst, spot.notional
-        spot.exposure = exposure = _exposure(spot, (entry.order for entry in spot.orders.values()))
-        spot.long, spot.short = spot.position + exposure.buys, exposure.sells - spot.position
-        spot.worst = exposure.worst
-        spot.total.contracts -= worst_before
-        spot.total = self.total(place[0], spot.product)
-        spot.total.contracts += spot.worst
+    def _totals_of(self, account: str) -> dict[Product, Total]:
+        found = self._totals.get(account)
+        if found is None:
+            found = self._totals[account] = {product: Total() for product in Product}
+        return found
+
+    def _weigh(self, place: Place, spot: Spot, product: Product | None = None) -> None:
+        """Bring the sums of a place, of its account's products and of its account up to date."""
+        self._add(place, spot, -1)
+        spot.product = product or spot.product
+        spot.exposure = _exposure(spot, (entry.order for entry in spot.orders.values()))
+        spot.worst = spot.exposure.worst
         unit = self._units.get(place[1])
         spot.notional = None if unit is None else spot.worst * unit
-        worth = self.worth(place[0])
-        worth.notional += (spot.notional or ZERO) - (notional_before or ZERO)
-        worth.unpriced += (spot.notional is None and spot.worst > 0) - (notional_before is None and worst_before > 0)
+        self._add(place, spot, 1)
+
+    def _add(self, place: Place, spot: Spot, sign: int) -> None:
+        """Put what a place comes to into the sums, or take it out of them as it stood."""
+        totals, worth = self._totals_of(place[0]), self.worth(place[0])
+        for product in Product if spot.product is None else (spot.product,):
+            totals[product].contracts += sign * spot.worst
+        worth.notional += sign * (spot.notional or ZERO)
+        worth.unpriced += sign * (spot.notional is None and spot.worst > 0)
 
 
 def _exposure(spot: Spot, orders: Iterable[Resting]) -> Exposure:

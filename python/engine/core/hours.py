@@ -37,6 +37,7 @@ that a system without the legacy time zone files does not know."""
 
 _SPAN = re.compile(r"(\d{8}):(\d{4})-(?:(\d{8}):)?(\d{4})", re.ASCII)
 _CLOSED = re.compile(r"(\d{8}):CLOSED", re.ASCII)
+NEVER_S = 1 << 32
 _DAY_MAX = 60  # days of hours read; IBKR sends about a week
 
 
@@ -84,6 +85,17 @@ def market_at(hours: str, zone_name: str, at_s: float) -> Market:
         return Market.OPEN
     day = datetime.fromtimestamp(at_s, tz).strftime("%Y%m%d")
     return Market.CLOSED if day in calendar.days else Market.UNKNOWN
+
+
+def steady_until(hours: str, zone_name: str, at_s: int) -> int:
+    """The first whole second after `at_s` at which `market_at` may answer something else."""
+    tz = zone(zone_name)
+    calendar = None if tz is None or not hours else _calendar(hours, tz)
+    if tz is None or calendar is None:
+        return NEVER_S
+    next_day = datetime.fromtimestamp(at_s, tz).replace(hour=0, minute=0, second=0, fold=0) + timedelta(days=1)
+    edges = [edge for span in calendar.spans for edge in span if edge > at_s]
+    return int(min([next_day.timestamp(), *edges]))
 
 
 @lru_cache(maxsize=512)

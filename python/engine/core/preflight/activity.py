@@ -10,47 +10,34 @@ A moment that lies behind an earlier one (a clock set back) counts as the same m
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from typing import NamedTuple
+from decimal import Decimal
 
+from engine.core.exposure import Side
 from engine.core.preflight.facts import Pace
 from engine.core.preflight.intent import Intent, Leg
+from engine.core.preflight.numbers import number
 from engine.core.preflight.settings import SECOND_NS, Settings
 from engine.core.preflight.verdict import Code, Verdict
 from engine.core.restrictions import Cause
-from engine.core.units import Number
 
 MINUTE_NS = 60 * SECOND_NS
+BUY = Side.BUY  # a global is quicker to reach than an attribute
 LONG_AGO_NS = -(1 << 62)
 PACE_CODES = frozenset({Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})
-
-
-class _Child(NamedTuple):
-    """What makes two orders of one trail the same. A repeated child is the same whatever its type and prices."""
-
-    at_ns: int
-    quantity: Number
-    legs: tuple[Leg, ...]
-    order_type: str
-    limit: Number
-    aux: Number
-
-    @classmethod
-    def of(cls, intent: Intent, at_ns: int) -> _Child:
-        legs = intent.special.legs if intent.special else ()
-        return cls(at_ns, intent.quantity, legs, intent.order_type, intent.limit, intent.aux)
 
 
 class Trail:
     """The last orders on one side of one contract, the oldest first: as many as the longest rule looks back on.
 
-    `times` has a time for each place, those not yet taken being long ago: `times[-n]` is always there.
+    `times` has a moment for each of them, and before those long ago: `times[-n]` is always there.
     """
 
-    __slots__ = ("children", "times")
+    __slots__ = ("orders", "times")
 
     def __init__(self, length: int) -> None:
-        self.children: deque[_Child] = deque(maxlen=length)
+        self.orders: deque[Intent] = deque(maxlen=length)
         self.times: deque[int] = deque([LONG_AGO_NS] * length, maxlen=length)
 
 
@@ -62,8 +49,8 @@ class Activity:
         self._length = max(settings.duplicates_max, settings.repeats_max)
         self._trails: dict[tuple[str, int, bool], Trail] = {}
         self._breaches_ns: deque[int] = deque(maxlen=settings.rate_breaches_max)
-        self.second: deque[int] = _full(settings.orders_per_second_max)  # when the last orders went, the oldest first
-        self.minute: deque[int] = _full(settings.orders_per_minute_max)
+        longest = max(settings.orders_per_second_max, settings.orders_per_minute_max)
+        self.messages: deque[int] = deque([LONG_AGO_NS] * longest, maxlen=longest)  # when the last ones went
 
     def trail(self, account: str, con_id: int, buys: bool) -> Trail:
         key = account, con_id, buys
@@ -74,24 +61,27 @@ class Activity:
 
     def pace(self, intent: Intent, now_ns: int) -> Pace:
         """What has gone in each window so far, without this order."""
-        same = repeats = 0
-        if intent.special is None or intent.special.modifies is None:
-            this = _Child.of(intent, now_ns)
-            settings = self._settings
-            for child in self.trail(intent.account, intent.con_id, intent.buys).children:
-                age_ns = now_ns - child.at_ns
-                repeats += age_ns < settings.repeat_window_ns and child[1:3] == this[1:3]
-                same += age_ns < settings.duplicate_window_ns and child[1:] == this[1:]
-        return Pace(same, repeats, _within(self.second, now_ns, SECOND_NS), _within(self.minute, now_ns, MINUTE_NS))
+        settings, same, repeats = self._settings, 0, 0
+        if not _modifies(intent):
+            trail = self.trail(intent.account, intent.con_id, intent.buys)
+            for order, at_ns in zip(reversed(trail.orders), reversed(trail.times), strict=False):
+                if order.quantity == number(intent.quantity) and _legs(order) == _legs(intent):
+                    age_ns = now_ns - at_ns
+                    repeats += age_ns < settings.repeat_window_ns
+                    same += age_ns < settings.duplicate_window_ns and _prices(order) == _prices(intent)
+        moments = tuple(self.messages)
+        in_second, in_minute = (_since(moments, now_ns - window_ns) for window_ns in (SECOND_NS, MINUTE_NS))
+        return Pace(same, repeats, in_second, in_minute)
 
     def passed(self, intent: Intent, now_ns: int) -> None:
         """This order goes."""
-        self.second.append(now_ns)
-        self.minute.append(now_ns)
-        if intent.special is None or intent.special.modifies is None:
-            trail = self.trail(intent.account, intent.con_id, intent.buys)
+        if now_ns < self.messages[-1]:
+            now_ns = self.messages[-1]
+        self.messages.append(now_ns)
+        if intent.special is None or not _modifies(intent):
+            trail = self.trail(intent.account, intent.con_id, intent.side is BUY)
             trail.times.append(now_ns)
-            trail.children.append(_Child.of(intent, now_ns))
+            trail.orders.append(intent)
 
     def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
         """This order was refused. A cause: the login is to be halted with it until a person resumes."""
@@ -105,9 +95,18 @@ class Activity:
         return Cause.ORDER_RATE if often or Code.REPEATS in codes else None
 
 
-def _full(length: int) -> deque[int]:
-    return deque([LONG_AGO_NS] * length, maxlen=length)
+def _since(moments: tuple[int, ...], start_ns: int) -> int:
+    """How many came after the start of a window."""
+    return len(moments) - bisect_right(moments, start_ns)
 
 
-def _within(times: deque[int], now_ns: int, window_ns: int) -> int:
-    return sum(now_ns - at_ns < window_ns for at_ns in times)
+def _modifies(intent: Intent) -> bool:
+    return intent.special is not None and intent.special.modifies is not None
+
+
+def _legs(intent: Intent) -> tuple[Leg, ...]:
+    return intent.special.legs if intent.special is not None else ()
+
+
+def _prices(intent: Intent) -> tuple[str, Decimal | None, Decimal | None]:
+    return intent.order_type, number(intent.limit), number(intent.aux)

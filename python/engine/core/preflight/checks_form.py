@@ -11,18 +11,19 @@ from decimal import Decimal
 from engine.core.preflight.checks_price import is_fresh
 from engine.core.preflight.facts import Facts
 from engine.core.preflight.intent import Intent
+from engine.core.preflight.numbers import NUMBER_MIN, number
 from engine.core.preflight.prices import may_be_negative, working_prices
 from engine.core.preflight.settings import Need, Settings
 from engine.core.preflight.verdict import Code, Failure
 from engine.core.products import Product, product_of
-from engine.core.units import Absent, known
+from engine.core.units import Absent
 
 WHOLE = Decimal(1)
 
 
 def check_quantity(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
     """A finite quantity above zero, on the grid. An order sized by money has none of its own."""
-    quantity = known(intent.quantity)
+    quantity = number(intent.quantity)
     if intent.special is not None and intent.special.cash_qty not in (Absent.BLANK, Absent.UNSET, 0):
         if not facts.touched:
             yield Failure(Code.CASH_QUANTITY, shown(intent.special.cash_qty), None)
@@ -40,10 +41,7 @@ def quantity_step(intent: Intent, facts: Facts) -> Decimal:
     if facts.listing is not None and facts.listing.size_increment:
         return facts.listing.size_increment
     fractional = product_of(intent.sec_type) in (Product.SHARES, Product.OTHER) and intent.sec_type != "BAG"
-    return _SMALLEST if fractional else WHOLE
-
-
-_SMALLEST = Decimal("0.00000001")  # the finest that IBKR takes
+    return NUMBER_MIN if fractional else WHOLE
 
 
 def check_prices(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
@@ -52,10 +50,10 @@ def check_prices(intent: Intent, facts: Facts, settings: Settings) -> Iterator[F
     for name, price in working:
         if isinstance(price, Absent):
             yield Failure(Code.PRICE_MISSING, name, None)
-        elif price.is_finite() and price <= 0 and not _sign_possible(intent, facts, settings):
+        elif number(price) is not None and price <= 0 and not _sign_possible(intent, facts, settings):
             yield Failure(Code.PRICE_NOT_POSITIVE, price, 0)
     for price in (intent.limit, intent.aux):
-        if not isinstance(price, Absent) and not price.is_finite():
+        if not isinstance(price, Absent) and number(price) is None:
             yield Failure(Code.PRICE_NOT_FINITE, str(price), None)
 
 
@@ -76,7 +74,7 @@ def check_grid(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Fai
             yield Failure(Code.GRID_UNKNOWN, intent.con_id, None)
         return
     for _, price in working_prices(intent):
-        finite = known(price)
+        finite = number(price)
         if finite is not None and finite % tick:
             yield Failure(Code.PRICE_OFF_GRID, finite, tick)
 

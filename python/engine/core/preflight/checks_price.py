@@ -12,17 +12,18 @@ from decimal import Decimal
 
 from engine.core.preflight.facts import Facts
 from engine.core.preflight.intent import Intent, Listing, Reference
+from engine.core.preflight.numbers import number
 from engine.core.preflight.prices import has_limit, has_trigger
 from engine.core.preflight.settings import Need, Settings
 from engine.core.preflight.verdict import Code, Failure
 from engine.core.products import Product, product_of
-from engine.core.units import ZERO, known
+from engine.core.units import ZERO
 
 HUNDRED = Decimal(100)
 
 
 def check_collar(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
-    limit = known(intent.limit)
+    limit = number(intent.limit)
     if settings.collar is Need.OFF or limit is None or not has_limit(intent):
         return
     reference = facts.reference
@@ -34,7 +35,7 @@ def check_collar(intent: Intent, facts: Facts, settings: Settings) -> Iterator[F
             yield Failure(code, age_ns, settings.reference_age_ns_max)
         return
     low, high = band(reference.price, product_of(intent.sec_type), facts.listing, settings)
-    trigger = known(intent.aux) if has_trigger(intent) else None
+    trigger = number(intent.aux) if has_trigger(intent) else None
     if trigger is not None:
         low_of_trigger, high_of_trigger = band(trigger, product_of(intent.sec_type), facts.listing, settings)
         low, high = min(low, low_of_trigger), max(high, high_of_trigger)
@@ -46,7 +47,7 @@ def check_collar(intent: Intent, facts: Facts, settings: Settings) -> Iterator[F
 
 def is_fresh(reference: Reference, now_ns: int, settings: Settings) -> bool:
     """Young enough; one from the future is a fault and no reference."""
-    return reference.price.is_finite() and 0 <= now_ns - reference.at_ns <= settings.reference_age_ns_max
+    return number(reference.price) is not None and 0 <= now_ns - reference.at_ns <= settings.reference_age_ns_max
 
 
 def band(price: Decimal, product: Product, listing: Listing | None, settings: Settings) -> tuple[Decimal, Decimal]:

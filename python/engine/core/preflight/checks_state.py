@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.core.exposure import ZERO
 from engine.core.known import Known
 from engine.core.preflight.facts import Facts
 from engine.core.preflight.intent import Intent
 from engine.core.preflight.settings import Settings
-from engine.core.preflight.verdict import Code, Failure
+from engine.core.preflight.verdict import Code, Failure, Verdict
 from engine.core.restrictions import State
 
 
@@ -30,6 +31,13 @@ def _not_reducing(state: State, facts: Facts) -> Iterator[Failure]:
             code = Code.WOULD_CROSS_ZERO if one.change.against else Code.HALTED
             observed = one.change.quantity if one.change.against else why(state)
             yield Failure(code, observed, one.change.held, one.change.largest_reducing, about(one.con_id, facts))
+
+
+def refusal_of(state: State) -> Verdict:
+    """What an order that opens a position is told while it may not."""
+    if not state.may_reduce:
+        return Verdict((Failure(Code.SHUT_DOWN, why(state), None),))
+    return Verdict((Failure(Code.HALTED, why(state), ZERO, ZERO),))
 
 
 def check_positions(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:

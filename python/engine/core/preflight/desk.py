@@ -24,17 +24,23 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.core.book import Book
-from engine.core.exposure import OrderKey
+from engine.core.book import Book, Spot
+from engine.core.exposure import OrderKey, Side
 from engine.core.known import Fact
 from engine.core.preflight.activity import Activity
+from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.examine import examine
 from engine.core.preflight.facts import Facts
 from engine.core.preflight.gather import Terms, gather, quantity_of, resting_orders
 from engine.core.preflight.intent import Intent, Listing, MarginPreview, Reference
+from engine.core.preflight.lane import Lane, make_lane
 from engine.core.preflight.settings import DEFAULTS, Settings
-from engine.core.preflight.verdict import Verdict
-from engine.core.restrictions import Cause, State
+from engine.core.preflight.verdict import PASS, Verdict
+from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
+
+SIZE_FACTOR, SELL = Kind.SIZE_FACTOR, Side.SELL  # globals are quicker to reach than attributes
+NOWHERE = Spot()  # flat
+NO_LANES: dict[str, Lane] = {}
 
 
 class Preflight:
@@ -45,12 +51,25 @@ class Preflight:
         self.book = Book()
         self.activity = Activity(settings)
         self.terms = Terms()
-        self.accounts: tuple[str, ...] = ()
+        self._accounts: tuple[str, ...] = ()
+        self._lanes: dict[int, dict[str, Lane]] = {}
+        self._told: tuple[State, Verdict] = (UNRESTRICTED, PASS)  # the refusal of a state, made once
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The broker accounts of the login."""
+        return self._accounts
+
+    @accounts.setter
+    def accounts(self, accounts: tuple[str, ...]) -> None:
+        self._accounts = accounts
+        self._lanes.clear()
 
     # --- what the shell tells ---------------------------------------------------------------------------------------
     def list_contract(self, listing: Listing) -> None:
         """A contract's terms, as soon as they are known: from its details, or from a position."""
         self.terms.listings[listing.con_id] = listing
+        self._lanes.pop(listing.con_id, None)
         self._weigh(listing.con_id)
 
     def refer(self, con_id: int, reference: Reference | None) -> None:
@@ -60,15 +79,30 @@ class Preflight:
         else:
             self.terms.references[con_id] = reference
         self._weigh(con_id)
+        for lane in self._lanes.get(con_id, NO_LANES).values():
+            lane.reprice(reference, self.terms, self.settings)
 
     def rate(self, currency: str, rate: Decimal) -> None:
         """What one of a currency is worth in that of the limits."""
         self.terms.rates[currency] = rate
+        self._lanes.clear()
         for con_id in self.terms.listings:
             self._weigh(con_id)
 
     # --- what is asked ----------------------------------------------------------------------------------------------
     def judge(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:
+        """May this order be sent now? Of a halted login it tells the halt alone, and which quantity would pass."""
+        kind = state.kind
+        if kind is not None and kind is not SIZE_FACTOR:
+            return self._judge_restricted(intent, state, now_ns, margin)
+        factor = state.size_factor
+        lane = self._lanes.get(intent.con_id, NO_LANES).get(intent.account)
+        if lane is not None and margin is None and lane.clears(intent, factor, now_ns):
+            return PASS
+        if lane is None or not lane.holds(factor, now_ns):
+            lane = self._make_lane(intent, state, now_ns)
+            if margin is None and lane.clears(intent, factor, now_ns):
+                return PASS
         return self.explain(intent, state, now_ns, margin)
 
     def explain(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:
@@ -106,6 +140,34 @@ class Preflight:
         return self.activity.refused(verdict, now_ns)
 
     # --- inside -----------------------------------------------------------------------------------------------------
+    def _judge_restricted(
+        self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None
+    ) -> Verdict:
+        """Refuse at once what opens from flat, and everything under a shutdown; the rest is examined."""
+        spot = self.book.spots.get((intent.account, intent.con_id), NOWHERE)
+        opens = intent.special is None and (spot.position <= 0 if intent.side is SELL else spot.position >= 0)
+        if not opens and state.may_reduce:
+            return self.explain(intent, state, now_ns, margin)
+        told_of, refusal = self._told
+        if told_of is not state:
+            refusal = refusal_of(state)
+            self._told = state, refusal
+        return refusal
+
+    def _make_lane(self, intent: Intent, state: State, now_ns: int) -> Lane:
+        lane = make_lane(
+            intent,
+            state,
+            now_ns,
+            accounts=self._accounts,
+            book=self.book,
+            terms=self.terms,
+            activity=self.activity,
+            settings=self.settings,
+        )
+        self._lanes.setdefault(intent.con_id, {})[intent.account] = lane
+        return lane
+
     def _weigh(self, con_id: int) -> None:
         listing = self.terms.listings.get(con_id)
         if listing is None:

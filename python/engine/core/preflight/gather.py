@@ -14,11 +14,11 @@ from engine.core.preflight.activity import Activity
 from engine.core.preflight.checks_price import is_fresh
 from engine.core.preflight.facts import Facts, Touched
 from engine.core.preflight.intent import Intent, Leg, Listing, MarginPreview, Reference
+from engine.core.preflight.numbers import number
 from engine.core.preflight.prices import own_price
 from engine.core.preflight.settings import Settings
 from engine.core.products import Product, product_of
 from engine.core.restrictions import State
-from engine.core.units import known
 
 NEW_ORDER: OrderKey = (-2, 0)
 """Stands for an order that has no id yet."""
@@ -48,12 +48,12 @@ class Terms:
 
 def quantity_of(intent: Intent, reference: Reference | None, multiplier: Decimal | None) -> Decimal | None:
     """The units an order is for; sized by money, as many as that may buy at the reference, rounded up."""
-    cash = known(intent.special.cash_qty) if intent.special is not None else None
+    cash = number(intent.special.cash_qty) if intent.special is not None else None
     if cash:
         if reference is None or not reference.price or cash < 0:
             return None
         return (cash / abs(reference.price * (multiplier or 1))).to_integral_value(ROUND_CEILING)
-    quantity = known(intent.quantity)
+    quantity = number(intent.quantity)
     return quantity if quantity is not None and quantity > 0 else None
 
 
@@ -106,13 +106,12 @@ def touched_by(
         if price is None and near is not None:
             price = near.price
         product = order.product or Product.OTHER
-        unknown = book.total(intent.account, None).contracts
         found.append(
             Touched(
                 con_id=order.con_id,
                 product=product,
                 change=book.change(order, modifies),
-                total=book.total(intent.account, product).contracts + unknown,
+                total=book.total(intent.account, product).contracts,
                 listing=listing,
                 reference=near,
                 unit=terms.unit(listing, price, settings.notional_currency),

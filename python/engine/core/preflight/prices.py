@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.core.preflight.intent import Intent
+from engine.core.preflight.numbers import number
 from engine.core.products import Product, product_of
 from engine.core.units import Number
 
@@ -35,6 +36,7 @@ def may_be_negative(intent: Intent) -> bool:
 def own_price(intent: Intent) -> Decimal | None:
     """The price that the order itself names: its limit, or else its trigger."""
     for _, price in working_prices(intent):
-        if isinstance(price, Decimal) and price.is_finite():
-            return price
+        found = number(price)
+        if found is not None:
+            return found
     return None

@@ -1,0 +1,270 @@
+"""The quick way through for the usual order: one plain market or limit order in one contract of one account.
+
+Whatever depends on the contract, the account and the settings alone is worked out beforehand, by the very checks that
+`examine` runs; what depends on the order is compared with bounds. A lane must never clear an order that `examine`
+refuses; whatever it does not clear, examine judges. It is made anew when anything it rests on has changed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from msgspec.structs import replace
+
+from engine.core.book import Book, Worth
+from engine.core.exposure import FLAT, ZERO, Side
+from engine.core.hours import steady_until
+from engine.core.known import Known
+from engine.core.preflight.activity import Activity
+from engine.core.preflight.checks_contract import (
+    DAY_NS,
+    check_account,
+    check_contract,
+    check_expiry,
+    check_session,
+    check_symbol,
+    last_trade_day_ends_ns,
+)
+from engine.core.preflight.checks_form import quantity_step
+from engine.core.preflight.checks_price import band
+from engine.core.preflight.checks_state import check_positions
+from engine.core.preflight.examine import Check
+from engine.core.preflight.facts import Facts, Touched
+from engine.core.preflight.gather import Terms, fresh_reference
+from engine.core.preflight.intent import Intent, Reference
+from engine.core.preflight.numbers import NUMBER_MAX, NUMBER_MIN, number
+from engine.core.preflight.settings import SECOND_NS, Need, Settings
+from engine.core.products import Product, product_of
+from engine.core.reduce_only import plain_change
+from engine.core.restrictions import State
+from engine.core.units import BLANK
+
+MINUTE_NS = 60 * SECOND_NS
+FOREVER_NS = 1 << 62
+ONE = Decimal(1)
+INFINITE = Decimal("Infinity")
+BUY = Side.BUY  # a global is quicker to reach than an attribute
+TYPES = ("LMT", "MKT")
+
+
+class Lane:
+    """One contract of one account. It holds while nothing that it was made of has changed (`holds`)."""
+
+    __slots__ = (
+        "_account_max",
+        "_account_money_max",
+        "_book",
+        "_buy_high",
+        "_buy_times",
+        "_duplicate_window_ns",
+        "_duplicates",
+        "_epoch",
+        "_factor",
+        "_facts",
+        "_fixed_until_ns",
+        "_limit_open",
+        "_market_open",
+        "_messages",
+        "_order_max",
+        "_order_money_max",
+        "_per_minute",
+        "_per_second",
+        "_product",
+        "_repeat_window_ns",
+        "_repeats",
+        "_sec_type",
+        "_sell_low",
+        "_sell_times",
+        "_since_ns",
+        "_step",
+        "_symbol",
+        "_tick",
+        "_total",
+        "_unit_at_market",
+        "_unit_per_point",
+        "_until_ns",
+        "_worth",
+    )
+
+    def __init__(
+        self,
+        intent: Intent,
+        facts: Facts,
+        product: Product,
+        *,
+        book: Book,
+        terms: Terms,
+        activity: Activity,
+        settings: Settings,
+    ) -> None:
+        """`intent` and `facts` stand for every order that opens a position in this lane."""
+        account, con_id = intent.account, intent.con_id
+        self._facts, self._product = facts, product
+        self._book, self._epoch, self._factor = book, book.epoch, facts.state.size_factor
+        self._since_ns, self._fixed_until_ns = facts.now_ns, _steady_until_ns(facts, settings)
+        self._sec_type, self._symbol = intent.sec_type, intent.symbol
+        money = settings.order_notional is not None or settings.account_notional is not None
+        self._worth = book.worth(account) if money else None  # None: there are no limits in money
+        self._total = book.total(account, product)
+        self._set_sizes(intent, facts, product, settings)
+        self.reprice(facts.reference, terms, settings)
+        self._set_windows(activity, account, con_id, settings)
+        fixed = (check_positions, check_account, check_contract, check_symbol, check_expiry)
+        is_open = not any(_fails(check, intent, facts, settings) for check in fixed)
+        self._limit_open, self._market_open = (is_open and _trades(intent, kind, facts, settings) for kind in TYPES)
+
+    def holds(self, factor: Decimal, now_ns: int) -> bool:
+        """It is still made of what is so."""
+        current = self._factor is factor and self._epoch == self._book.epoch
+        return current and self._since_ns <= now_ns < self._until_ns
+
+    def clears(self, intent: Intent, factor: Decimal, now_ns: int) -> bool:
+        """This order surely passes every check. False says nothing about it."""
+        quantity, limit = intent.quantity, intent.limit
+        if (
+            not self._since_ns <= now_ns < self._until_ns
+            or self._factor is not factor
+            or self._epoch != self._book.epoch
+            or intent.special is not None
+            or intent.aux is not BLANK
+            or type(quantity) is not Decimal
+            or intent.symbol != self._symbol
+            or intent.sec_type != self._sec_type
+        ):
+            return False
+        buys = intent.side is BUY
+        unit = self._unit_at_market
+        try:
+            if not ZERO < quantity <= self._order_max or quantity % self._step:
+                return False
+            if intent.order_type == "LMT":
+                if type(limit) is not Decimal or limit % self._tick or not self._limit_open:
+                    return False
+                if not (ZERO < limit <= self._buy_high if buys else self._sell_low <= limit <= NUMBER_MAX):
+                    return False
+                if self._unit_per_point is not None:
+                    unit = limit * self._unit_per_point
+            elif intent.order_type != "MKT" or limit is not BLANK or not self._market_open:
+                return False
+        except InvalidOperation:  # no number that can be compared or divided: examine says which
+            return False
+        if self._total.contracts + quantity > self._account_max:  # an order raises the worst case by no more than it is
+            return False
+        if self._worth is not None and not self._affords(self._worth, quantity, unit):
+            return False
+        times, messages = (self._buy_times if buys else self._sell_times), self._messages
+        return (
+            times[self._duplicates] <= now_ns - self._duplicate_window_ns
+            and times[self._repeats] <= now_ns - self._repeat_window_ns
+            and messages[self._per_second] <= now_ns - SECOND_NS
+            and messages[self._per_minute] <= now_ns - MINUTE_NS
+        )
+
+    def _affords(self, worth: Worth, quantity: Decimal, unit: Decimal | None) -> bool:
+        """The order, and what the account could come to with it, are within the limits in money."""
+        if unit is None or worth.unpriced:
+            return False
+        value = quantity * unit
+        return value <= self._order_money_max and worth.notional + value <= self._account_money_max
+
+    def reprice(self, reference: Reference | None, terms: Terms, settings: Settings) -> None:
+        """The contract has another price, or none."""
+        if reference is not None and number(reference.price) is None:
+            reference = None
+        self._set_prices(reference, self._facts, self._product, settings)
+        self._set_money(reference, self._facts, terms, settings)
+        aged_ns = self._fixed_until_ns
+        if reference is not None:
+            aged_ns = min(aged_ns, reference.at_ns + settings.reference_age_ns_max + 1)
+            self._since_ns = max(self._since_ns, reference.at_ns)
+        self._until_ns = aged_ns
+
+    def _set_sizes(self, intent: Intent, facts: Facts, product: Product, settings: Settings) -> None:
+        limits, scaled = settings.limits(product), facts.state.scaled
+        self._step = quantity_step(intent, facts)
+        self._order_max = NUMBER_MAX if limits.order is None else min(scaled(limits.order), NUMBER_MAX)
+        self._account_max = INFINITE if limits.account is None else scaled(limits.account)
+
+    def _set_prices(self, reference: Reference | None, facts: Facts, product: Product, settings: Settings) -> None:
+        self._tick = facts.listing.min_tick if facts.listing and facts.listing.min_tick else NUMBER_MIN
+        self._sell_low, self._buy_high = NUMBER_MIN, NUMBER_MAX
+        if reference is not None and settings.collar is not Need.OFF:
+            low, high = band(reference.price, product, facts.listing, settings)
+            self._sell_low, self._buy_high = max(low, NUMBER_MIN), min(high, NUMBER_MAX)
+        insists = settings.collar is Need.REQUIRED and reference is None
+        if insists or (settings.grid is Need.REQUIRED and self._tick is NUMBER_MIN):
+            self._buy_high, self._sell_low = ZERO, INFINITE  # nothing is sure: no limit order this way
+
+    def _set_money(self, reference: Reference | None, facts: Facts, terms: Terms, settings: Settings) -> None:
+        factor, currency = facts.state.size_factor, settings.notional_currency
+        self._order_money_max = INFINITE if settings.order_notional is None else settings.order_notional * factor
+        self._account_money_max = INFINITE if settings.account_notional is None else settings.account_notional * factor
+        price = reference.price if reference is not None else None
+        self._unit_at_market = terms.unit(facts.listing, price, currency)
+        per_point = self._product is not Product.OPTIONS  # an option counts by its strike
+        self._unit_per_point = terms.unit(facts.listing, ONE, currency) if per_point else None
+
+    def _set_windows(self, activity: Activity, account: str, con_id: int, settings: Settings) -> None:
+        self._messages = activity.messages
+        self._per_second, self._per_minute = -settings.orders_per_second_max, -settings.orders_per_minute_max
+        self._buy_times, self._sell_times = (activity.trail(account, con_id, buys).times for buys in (True, False))
+        self._duplicates, self._duplicate_window_ns = -settings.duplicates_max, settings.duplicate_window_ns
+        self._repeats, self._repeat_window_ns = -settings.repeats_max, settings.repeat_window_ns
+
+
+def make_lane(
+    intent: Intent,
+    state: State,
+    now_ns: int,
+    *,
+    accounts: tuple[str, ...],
+    book: Book,
+    terms: Terms,
+    activity: Activity,
+    settings: Settings,
+) -> Lane:
+    """The lane that this order would take."""
+    probe = Intent(intent.account, intent.con_id, intent.sec_type, intent.symbol, BUY, ONE, "MKT")
+    listing = terms.listings.get(intent.con_id)
+    product = listing.product if listing else product_of(intent.sec_type)
+    opening = Touched(
+        con_id=intent.con_id, product=product, change=plain_change(BUY, ONE, FLAT), total=ZERO, listing=listing
+    )
+    facts = Facts(
+        now_ns=now_ns,
+        state=state,
+        accounts=accounts,
+        positions=book.positions,
+        orders=book.orders,
+        touched=(opening,),  # from flat, so that no check takes it for an order that reduces
+        listing=listing,
+        reference=fresh_reference(terms, intent.con_id, settings, now_ns),
+    )
+    return Lane(probe, facts, product, book=book, terms=terms, activity=activity, settings=settings)
+
+
+def _fails(check: Check, intent: Intent, facts: Facts, settings: Settings) -> bool:
+    return next(iter(check(intent, facts, settings)), None) is not None
+
+
+def _trades(intent: Intent, order_type: str, facts: Facts, settings: Settings) -> bool:
+    """The market is open enough for such an order, whatever it says about regular hours."""
+    probes = (replace(intent, order_type=order_type, outside_rth=outside) for outside in (True, False))
+    return not any(_fails(check_session, probe, facts, settings) for probe in probes)
+
+
+def _steady_until_ns(facts: Facts, settings: Settings) -> int:
+    """Until when nothing changes by itself: market hours, expiry, the age of positions."""
+    changes = [FOREVER_NS]
+    if facts.listing is not None:
+        listing = facts.listing
+        for hours in (listing.trading_hours, listing.liquid_hours):
+            changes.append(steady_until(hours, listing.time_zone_id, facts.now_ns // SECOND_NS) * SECOND_NS)
+        over_ns = last_trade_day_ends_ns(listing.last_trade_date)
+        if over_ns is not None:
+            ends = (over_ns - settings.expiry_days_min * DAY_NS, over_ns)
+            changes += [end_ns for end_ns in ends if end_ns > facts.now_ns]
+    if settings.position_age_ns_max is not None:
+        known = [fact for fact in (facts.positions, facts.orders) if isinstance(fact, Known)]
+        changes += [fact.at_ns + settings.position_age_ns_max + 1 for fact in known]
+    return min(changes)
