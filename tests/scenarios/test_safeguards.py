@@ -116,6 +116,7 @@ def no_emergency_ids(patch: Patch) -> None:
 def no_exchange(patch: Patch) -> None:
     """The exchange goes back as `position` told it: empty."""
     patch.setattr(launching, "exchange_for", lambda contract, _details: contract.exchange or "SMART")
+    patch.setattr(launching, "named_exchange", lambda _details: None)
 
 
 def silence_is_patience(patch: Patch) -> None:
