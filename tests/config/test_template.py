@@ -8,10 +8,11 @@ import msgspec
 
 from engine.config.limits_table import LimitsTable
 from engine.config.model import KillTable, LoginTable, default_config
+from engine.config.preflight_table import PreflightTable
 from engine.config.reader import interpret
 from engine.config.template import as_toml, template
 
-TABLES = (LoginTable, KillTable, LimitsTable)
+TABLES = (LoginTable, KillTable, LimitsTable, PreflightTable)
 
 
 def test_the_template_as_it_stands_is_the_default_configuration() -> None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from engine.config.limits_table import LimitsTable
+from engine.config.preflight_table import PreflightTable
 
 Mode: TypeAlias = Literal["paper", "live"]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
@@ -86,6 +87,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     logins: tuple[Login, ...]
     kill: KillTable = KillTable()
     limits: LimitsTable = LimitsTable()
+    preflight: PreflightTable = PreflightTable()
     source: str = ""
 
 

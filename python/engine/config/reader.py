@@ -19,6 +19,7 @@ from engine.config.limit_settings import period_clock
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
 from engine.config.plan import KillPlan, Place, default_plan
+from engine.config.preflight_table import PreflightTable
 from engine.config.problems import ConfigError, Lines, Problem, nearest
 from engine.config.salvage import (
     ALL_UNREAD,
@@ -31,7 +32,7 @@ from engine.config.salvage import (
     place_of,
 )
 
-TABLES = ("kill", "limits")  # beside the logins; fields of Config
+TABLES = ("kill", "limits", "preflight")  # beside the logins; fields of Config
 OVERRIDE_PREFIXES = ("QE_LOGINS__", *(f"QE_{table.upper()}__" for table in TABLES))
 Table = TypeVar("Table", bound=msgspec.Struct)
 
@@ -128,6 +129,7 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
             unread = unread or PART_UNREAD
     kill = _read_table(KillTable, raw.get("kill", {}), "kill", problems) or KillTable()
     limits = _read_table(LimitsTable, raw.get("limits", {}), "limits", problems) or LimitsTable()
+    preflight = _read_table(PreflightTable, raw.get("preflight", {}), "preflight", problems) or PreflightTable()
     logins: list[Login] = []
     salvaged: list[Place] = []
     tables = raw.get("logins", {})
@@ -137,7 +139,7 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     for name, table in tables.items():
         _read_login(name, table, problems, logins, salvaged, unusable)
     return Reading(
-        config=Config(logins=tuple(logins), kill=kill, limits=limits, source=source),
+        config=Config(logins=tuple(logins), kill=kill, limits=limits, preflight=preflight, source=source),
         problems=lines.locate(problems),
         salvaged=tuple(salvaged),
         unusable=unusable,

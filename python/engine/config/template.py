@@ -12,7 +12,13 @@ import msgspec
 
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, LoginTable
+from engine.config.preflight_table import PreflightTable
 
+KINDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    ("kill", KillTable),
+    ("limits", LimitsTable),
+    ("preflight", PreflightTable),
+)
 WIDTH = 96
 HEAD = """\
 # quant-engine.toml: every key there is, with its default. Lines that begin with "#" change nothing.
@@ -32,7 +38,7 @@ def template() -> str:
         HEAD,
         LOGINS + _table("logins.paper", LoginTable, mode="paper"),
         "[logins.live]\n" + 'mode = "live"\n',
-        *(_headed(name, kind) for name, kind in (("kill", KillTable), ("limits", LimitsTable))),
+        *(_headed(name, kind) for name, kind in KINDS),
     ]
     return "\n".join(sections)
 
@@ -43,7 +49,7 @@ def as_toml(config: Config) -> str:
     for login in config.logins:
         lines += [f"[logins.{login.name}]", f"mode = {_value(login.mode)}", f"host = {_value(login.host)}"]
         lines += [f"port = {login.port}", f"client_id = {login.client_id}", ""]
-    for name, table in (("kill", config.kill), ("limits", config.limits)):
+    for name, table in ((name, getattr(config, name)) for name, _ in KINDS):
         lines += [
             f"[{name}]",
             *(f"{key} = {_value(value)}" for key, value in msgspec.structs.asdict(table).items()),
@@ -58,7 +64,7 @@ def _headed(name: str, kind: type[msgspec.Struct]) -> str:
 
 
 def _comment(text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return textwrap.fill(" ".join(text.split()), WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
 def _table(name: str, kind: type[msgspec.Struct], **given: str) -> str:
@@ -84,7 +90,8 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_value(each) for each in value)}]"
     return f'"{value}"' if isinstance(value, str) else str(value)
