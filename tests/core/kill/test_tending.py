@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from core.kill.builders import ES, AskQuote, D, OrderType, Stage, details, ev, held, option, quote, stock
+from core.kill.builders import ES, AskQuote, D, OrderType, Stage, details, ev, execution, held, option, quote, stock
 from engine.core.contracts import Contract
 from engine.core.facts import QuoteKind
 from engine.core.kill.report import LoginOutcome, ResidueReason
@@ -459,3 +459,68 @@ def test_an_orphan_gets_time_to_surface_before_another_order_is_sent() -> None:
     assert len(stage.placed) == 1
     stage.run(2000)
     assert [p.key for p in stage.placed] == [1, 2]
+
+
+# others close as well -------------------------------------------------------------------------------------------------
+
+
+def shared(sold: int = 4, filled: int = 0) -> Stage:
+    """Ten are held and our order for ten works, `filled` of it; then others sell some, and executions say so."""
+    stage = stage_with(10, market_patience_ns=60 * SECOND)
+    place = stage.place
+    stage.acknowledge(place)
+    if filled:
+        stage.fill(place, filled)
+    stage.orders = [stage.listed(place)]
+    if sold:
+        stage.executions = [*(stage.executions or []), execution(CALL, -sold, "0009.01.01")]
+        stage.move(11, D(-sold))
+    stage.run(600)
+    return stage
+
+
+def test_an_order_that_others_have_made_too_large_is_withdrawn_and_sized_anew() -> None:
+    stage = shared(sold=4)
+    assert stage.withdrawn == [stage.place.key] and "close_too_large" in stage.said
+    over(stage)
+    assert stage.next_place().quantity == 6
+
+
+def test_an_order_is_withdrawn_when_others_have_closed_everything() -> None:
+    stage = shared(sold=10)
+    assert stage.withdrawn == [stage.place.key]
+    over(stage)
+    stage.run(5000)
+    assert stage.report.outcome is LoginOutcome.FLAT and len(stage.placed) == 1
+
+
+def test_executions_alone_withdraw_it_while_the_position_feed_is_late() -> None:
+    stage = stage_with(10)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.executions = [execution(CALL, -4, "0009.01.01")]
+    stage.run(600)
+    assert stage.withdrawn == [stage.place.key]
+
+
+def test_our_own_fills_never_make_our_order_too_large() -> None:
+    stage = shared(sold=0, filled=7)
+    stage.run(3000)
+    assert stage.withdrawn == []
+
+
+def test_neither_do_fills_that_a_status_or_the_position_tells_before_the_executions() -> None:
+    told, shown = shared(sold=0), shared(sold=0)
+    told.tell(ev.CloseStatus(told.place.key, "Submitted", D(7), 900 + told.place.key))
+    shown.move(11, D(-7))
+    for stage in (told, shown):
+        stage.run(3000)
+        assert stage.withdrawn == []
+
+
+def test_what_is_left_after_others_and_our_own_fills_decides() -> None:
+    assert shared(sold=4, filled=6).withdrawn == [1]
+
+
+def test_others_who_open_more_leave_the_order_as_it_is() -> None:
+    assert shared(sold=-4).withdrawn == []

@@ -259,6 +259,7 @@ class Closing:
             serial_begun=scene.serial_begun,
             serial_done=scene.survey.serial if scene.survey is not None else 0,
             closable=closable,
+            expected=self.ledger.expected(item.key),
             may_send=scene.may_send,
             may_launch=may_launch,
             details=details,

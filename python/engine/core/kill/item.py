@@ -33,6 +33,7 @@ class Moment:
     serial_begun: int  # newest survey begun
     serial_done: int  # newest survey completed
     closable: Decimal  # signed; safe to close under every view of the position
+    expected: Decimal  # signed; the position by what has been traded
     may_send: bool  # lock held, link healthy, time left
     may_launch: bool  # and this item's turn
     details: Details | None  # of this contract, or of its group

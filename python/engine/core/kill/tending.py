@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.hours import Session
-from engine.core.kill.attempt import Attempt, Doubt, State
+from engine.core.kill.attempt import ZERO, Attempt, Doubt, State
 from engine.core.kill.commands import AskQuote, CancelClose, Command, OrderType, Say
 from engine.core.kill.grid import price_grid
 from engine.core.kill.item import ACKNOWLEDGE_FACTOR_MAX, Item, Moment
@@ -34,10 +34,20 @@ def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
             return cancel(item, attempt, moment.now_ns)
         case State.WORKING if attempt.cancel_ns is not None:
             return cancel(item, attempt, moment.now_ns)
+        case State.WORKING if not attempt.adrift and _too_large(attempt, moment):
+            say = Say("close_too_large", f"{item.name}: others have closed a part of it; withdrawing the order")
+            return [say, *cancel(item, attempt, moment.now_ns)]
         case State.WORKING if not attempt.adrift:
             return _mind_unfilled(item, attempt, moment)
         case _:
             return []
+
+
+def _too_large(attempt: Attempt, moment: Moment) -> bool:
+    """Would the rest of the order cross zero? IBKR liquidates, a person closes by hand: what they have closed while
+    the order was waiting is no longer there for it. Executions tell, before a late position feed does; our own fills
+    make both sides smaller by the same."""
+    return attempt.remaining > max(moment.expected * -attempt.sign, ZERO)
 
 
 def cancel(item: Item, attempt: Attempt, now_ns: int) -> list[Command]:
