@@ -250,11 +250,55 @@ def test_what_is_believed_is_the_new_base() -> None:
 # trades just before the kill ------------------------------------------------------------------------------------------
 
 
-def test_a_first_read_that_may_miss_a_recent_trade_closes_nothing_yet() -> None:
+def test_what_a_recent_trade_opened_further_is_there_in_any_case_and_closed_at_once() -> None:
+    """5 shown after buying 5: it is 5, or 10."""
     book = Book(5, first=5, recent=True)
-    assert (book.can_close, book.believed) == (0, False)
-    assert book.read(5, 0.9).can_close == 0
-    assert book.read(5, 1).can_close == 5  # it was opened: the feed shows at least that
+    assert (book.can_close, book.believed) == (5, False)
+    assert not book.read(5, 0.9).believed
+    assert book.read(5, 1).believed
+
+
+def test_of_what_a_recent_trade_may_have_reduced_the_rest_is_closed_at_once() -> None:
+    """25 short shown, and 1 was bought: 24 are short in any case."""
+    book = Book(1, first=-25, recent=True)
+    assert (book.can_close, book.believed) == (-24, False)
+    assert book.filled(24).read(-25, 1).can_close == 0  # the feed does not show our fill yet
+    caught_up = book.read(0, 2)
+    assert caught_up.believed
+    assert caught_up.all_zero()
+
+
+def test_the_rest_that_the_feed_shows_in_the_end_is_closed_when_it_has_stood_long_enough() -> None:
+    """The trade was in the first read: 1 is left. But that may also be a feed that misses the last fill."""
+    book = Book(1, first=-25, recent=True).filled(24).read(-1, 1)
+    assert book.can_close == 0
+    assert book.read(-1, 6.9).can_close == 0
+    assert book.read(-1, 7).can_close == -1
+
+
+def test_a_read_that_only_one_history_explains_is_believed_at_once() -> None:
+    """10 short shown after buying 7; 3 closed. 7 left: without the 7 bought earlier it could not be so many."""
+    assert not Book(7, first=-10, recent=True).filled(3).read(-10, 0.1).believed
+    assert Book(7, first=-10, recent=True).filled(3).read(0, 0.1).believed
+
+
+def test_a_frozen_feed_never_gets_more_than_is_there_under_either_view() -> None:
+    """The first read missed 1 bought; it stands for so long that it is believed. Then our 24 do not show either."""
+    book = Book(1, first=-25, recent=True)
+    for at_s in (1, 3, 6, 9):
+        assert book.read(-25, at_s).can_close == -24
+    book.filled(24)
+    for at_s in (10, 20, 40):
+        assert book.read(-25, at_s).can_close == 0
+    assert book.read(0, 41).read(0, 51).read(0, 61).all_zero()
+
+
+def test_exactly_what_was_traded_just_before_may_show_late_and_is_believed_in_the_end() -> None:
+    """25 short believed, 1 more sold just before, 25 closed: 1 short shown is what is left, or a late view of 25."""
+    book = Book(-1, first=-25, recent=True).read(-25, 1).filled(25)
+    for at_s in (2, 3, 21.9):
+        assert book.read(-1, at_s).can_close == 0
+    assert book.read(-1, 22).can_close == -1
 
 
 def test_a_recent_trade_that_may_have_closed_the_position_is_waited_for_longer() -> None:
@@ -321,7 +365,10 @@ def test_the_first_executions_may_hold_trades_that_an_earlier_read_missed() -> N
     assert book.believed
     book.executions((execution(ES, 3),))
     assert not book.believed
-    assert book.read(5, 2).can_close == 0
+    assert book.read(5, 2).can_close == 5  # 5 or 8
+    book = blind(5).read(5, 1)
+    book.executions((execution(ES, -3),))
+    assert book.read(5, 2).can_close == 2
 
 
 def test_executions_that_become_known_later_may_be_contained_in_what_was_believed() -> None:

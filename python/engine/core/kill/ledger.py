@@ -11,10 +11,15 @@ How long a position must stand, read after read, before it is believed:
 | ------------------------------------------------------- | ------------------------------------------------ |
 | obeys the law                                            | at once                                          |
 | obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
-| has caught up with exactly what was traded just before   | at once                                          |
+| can only be what all trades, those just before the kill  |                                                  |
+| included or excluded, come to                            | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
-| looks like a late view that misses our own fills         | never: a second close could cross zero           |
+| looks like a late view that misses our own fills         | never: a second close could cross zero; but for  |
+|                                                          | exactly what was traded just before: like others' |
+
+What was traded just before the kill (`_recent`) may be in the first read or not. What is safe to close under either
+view is closed at once; the rest waits until it shows which one is right.
 """
 
 from __future__ import annotations
@@ -64,6 +69,8 @@ class _Account:
     base_own: Decimal = ZERO
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
+    recent_only: bool = False  # not settled, but for nothing else than trades shortly before the kill
+    caught_up: bool = False  # the base contains these
     blind: bool = False  # believed while executions were unknown: the next ones may be contained in it
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
@@ -119,6 +126,7 @@ class Ledger:
             for key, account in self._accounts.items():
                 if key in self._recent:  # read before the first list of executions: it may miss them
                     self.unsettle(key, self._recent_patience_ns(key, account.position))
+                    account.recent_only = True
         self._sum_up()
         for key, account in self._accounts.items():
             if account.blind:
@@ -175,7 +183,9 @@ class Ledger:
         settled = key not in self._recent and (self._read or self._executions_known)
         patience_ns = self._recent_patience_ns(key, quantity) if key in self._recent else self.settle_ns
         base = ZERO if self._read else quantity
-        self._accounts[key] = _Account(contract, base=base, settled=settled, patience_ns=patience_ns)
+        self._accounts[key] = _Account(
+            contract, base=base, settled=settled, patience_ns=patience_ns, recent_only=key in self._recent
+        )
 
     def _traded(self) -> Iterable[Key]:
         return (*self._recent, *(key for key, flow in self._since.items() if flow != NOTHING))
@@ -185,7 +195,7 @@ class Ledger:
         account = self._accounts.get(key)
         if account is not None:
             account.patience_ns = patience_ns if account.settled else max(patience_ns, account.patience_ns)
-            account.settled = False
+            account.settled = account.recent_only = False
             account.doubted_since_ns = None
 
     def _judge(self, key: Key, account: _Account, quantity: Decimal, now_ns: int) -> None:
@@ -194,7 +204,9 @@ class Ledger:
         account.position = quantity
         expected = self.expected(key)
         lawful = quantity == expected
-        if (lawful and account.settled) or self._caught_up(key, account, expected):
+        caught_up = self._caught_up(key, account, expected)
+        account.caught_up = account.caught_up or caught_up
+        if caught_up or (lawful and (account.settled or self._left_behind(key, account))):
             self._believe(key, account)
             return
         if account.doubted_since_ns is None or not agreeing:
@@ -208,30 +220,43 @@ class Ledger:
             self._believe(key, account)
 
     def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> bool:
-        """The first read missed what was traded just before it, and now exactly that has come to show."""
+        """The base missed what was traded just before it; now exactly that shows, and nothing else looks like it."""
         missed = self._recent.get(key, NOTHING).net
-        if account.settled or missed == ZERO or self._own.get(key, ZERO) != account.base_own:
-            return False  # with fills of our own since, the same read may be one that misses them
-        return account.position == expected + missed
+        if account.settled or missed == ZERO or account.position != expected + missed:
+            return False
+        return not _between(account.position - account.base, self._own_since(key, account))
+
+    def _left_behind(self, key: Key, account: _Account) -> bool:
+        """The base contained what was traded just before it: without that, the position could not be what it is."""
+        if not account.recent_only or self._since.get(key, NOTHING) != account.base_foreign:
+            return False
+        moved, recent = account.position - account.base, self._recent.get(key, NOTHING)
+        not_shown_yet = recent.sold <= moved <= recent.bought
+        return not not_shown_yet and not _between(moved - recent.net, self._own_since(key, account))
 
     def _patience_ns(self, key: Key, account: _Account) -> int | None:
         """How long a position that executions do not explain must stand; None: it is never believed."""
-        own = self._own.get(key, ZERO) - account.base_own
+        own = self._own_since(key, account)
         foreign = self._since.get(key, NOTHING).since(account.base_foreign)
-        missing = (own, foreign.bought, foreign.sold)  # any part of which a late feed may not show
+        recent = NOTHING if account.caught_up else self._recent.get(key, NOTHING)  # the base itself may miss it
+        missing = (own, *foreign, *recent)  # any part of which a late feed may not show
         low = account.base + sum(min(part, ZERO) for part in missing)
         high = account.base + sum(max(part, ZERO) for part in missing)
         if not low <= account.position <= high:
             return self.doubt_ns
-        # a feed that misses some of the fills would look like this; for zero at least nothing is sent
-        return self.late_feed_ns if own == ZERO or account.position == ZERO else None
+        if own == ZERO or account.position == ZERO or account.position == self.expected(key) + recent.net:
+            return self.late_feed_ns  # for zero at least nothing is sent
+        return None  # a feed that misses some of our own fills would look like this
+
+    def _own_since(self, key: Key, account: _Account) -> Decimal:
+        return self._own.get(key, ZERO) - account.base_own
 
     def _believe(self, key: Key, account: _Account) -> None:
         account.base = account.position
         account.base_foreign = self._since.get(key, NOTHING)
         account.base_own = self._own.get(key, ZERO)
         account.blind = not self._executions_known
-        account.settled = True
+        account.settled, account.recent_only = True, False
         account.doubted_since_ns = None
 
     def _sum_up(self) -> None:
@@ -247,7 +272,7 @@ class Ledger:
     def expected(self, key: Key) -> Decimal:
         """The position by the law."""
         account = self._accounts[key]
-        own = self._own.get(key, ZERO) - account.base_own
+        own = self._own_since(key, account)
         return account.base + own + self._since.get(key, NOTHING).since(account.base_foreign).net
 
     def seen(self) -> tuple[Key, ...]:
@@ -273,17 +298,31 @@ class Ledger:
     def closable(self, key: Key) -> Decimal:
         """Signed position that may be closed now without crossing zero, whichever view is right."""
         account = self._accounts[key]
-        if not account.settled:
+        if not account.settled and not account.recent_only:
             return ZERO
-        views = [account.position, self.expected(key)]
-        if views[0] != views[1]:  # trades that no execution tells of, and a feed that does not show our own fills yet
-            views.append(account.position + self._own.get(key, ZERO) - account.base_own)
-        if all(view > ZERO for view in views):
-            return min(views)
-        if all(view < ZERO for view in views):
-            return max(views)
-        return ZERO
+        # trades that no execution tells of, and a feed that does not show our own fills yet
+        expected = self.expected(key)
+        views = [account.position, expected, account.position + self._own_since(key, account)]
+        recent = NOTHING if account.caught_up else self._recent.get(key, NOTHING)
+        safe = _nearest_to_zero([view + part for view in views for part in (ZERO, *recent, recent.net)])
+        if safe == ZERO and not account.doubted and account.position == expected:
+            return account.position  # it has been believed in time: the view without the recent trades was right
+        return safe
 
     def all_zero(self) -> bool:
         """True when every contract read so far is at zero and none is in doubt."""
         return self._read and all(a.position == ZERO and not a.doubted for a in self._accounts.values())
+
+
+def _between(value: Decimal, total: Decimal) -> bool:
+    """Could `value` be what a part of `total` comes to, of none and all of it too?"""
+    return min(total, ZERO) <= value <= max(total, ZERO)
+
+
+def _nearest_to_zero(views: list[Decimal]) -> Decimal:
+    """What is there in every view; zero where they do not agree on the side."""
+    if all(view > ZERO for view in views):
+        return min(views)
+    if all(view < ZERO for view in views):
+        return max(views)
+    return ZERO
