@@ -140,6 +140,11 @@ def market_orders_wait(patch: Patch) -> None:
     patch.setattr(tending, "_prefer_limit", lambda *_: [])
 
 
+def sized_once(patch: Patch) -> None:
+    """What others close while an order waits does not concern it."""
+    patch.setattr(tending, "_too_large", lambda *_: False)
+
+
 def any_price_will_do(patch: Patch) -> None:
     """Limits are priced on the tick that contract details name, without the market rule."""
     patch.setattr(lookups, "_rule_id", lambda *_: None)
@@ -181,6 +186,7 @@ CASES: list[tuple[Callable[[Patch], None], str, Callable[[Judged], bool]]] = [
     (no_pacing, "pacing", said("disconnected", "")),
     (longs_first, "margin-of-long-leg", said("close_ended", "201")),
     (market_orders_wait, "idle-market-orders", not_flat),
+    (sized_once, "liquidation-mid-close", crossed),
     (further_and_further, "far-limits", not_flat),
     (any_price_will_do, "price-grid", said("close_ended", "110")),
 ]
