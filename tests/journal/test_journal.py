@@ -8,8 +8,9 @@ import pytest
 
 from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal.events import IncidentNoted, Lifted, Restricted
-from engine.journal.journal import SNAPSHOT_EVERY, UNREADABLE, Journal
+from engine.journal.chain import Draft, opened
+from engine.journal.events import IncidentNoted, Lifted, Repaired, Restricted
+from engine.journal.journal import SCOPES_MAX, SNAPSHOT_EVERY, TEND_EVERY_NS, UNREADABLE, UNWRITABLE, Journal
 from engine.journal.memory_store import Memory, MemoryStore
 from engine.journal.trouble import Code, Conflict, JournalError
 
@@ -126,3 +127,122 @@ def test_a_snapshot_stands_for_everything_before_it() -> None:
     assert 0 < after.snapshot_seq == late.start().seq + 1
     assert after.effective(PAPER, 0).kind is Kind.HALT
     assert after.effective(PAPER, 0).scaled(Decimal(3)) == 3
+
+
+# what stops and cannot be recorded ------------------------------------------------------------------------------------
+
+
+def test_a_halt_that_cannot_be_recorded_halts_every_login_everywhere() -> None:
+    memory = Memory()
+    one, other = journal(memory), journal(memory)
+    memory.fails = Code.FULL
+    with pytest.raises(JournalError, match="Every login on this machine is halted") as told:
+        one.append(halt())
+    assert told.value.alarmed
+    for scope in (PAPER, LIVE):
+        state = other.check(scope, 1000)
+        assert not state.may_add_risk
+        assert state.standing[0].cause is Cause.JOURNAL
+        assert "a stop of paper could not be recorded" in state.standing[0].reason
+
+
+def test_the_alarm_stands_until_it_is_lifted_for_each_login() -> None:
+    memory = Memory()
+    mine = journal(memory)
+    memory.fails = Code.FULL
+    with pytest.raises(JournalError):
+        mine.append(halt())
+    memory.fails = None
+    alarm = memory.alarm
+    assert alarm is not None
+    mine.append(Lifted(restriction_id=alarm.id, scope=LIVE, reason="there was room again"))
+    assert mine.check(LIVE, 10**10).may_add_risk
+    assert not mine.check(PAPER, 10**10).may_add_risk
+    mine.raise_alarm("another")
+    assert not mine.check(LIVE, 10**10).may_add_risk
+
+
+def test_what_does_not_stop_raises_no_alarm() -> None:
+    memory = Memory()
+    memory.fails = Code.FULL
+    factor = Restriction(
+        id="f", scope=PAPER, kind=Kind.SIZE_FACTOR, cause=Cause.WEEKLY_LOSS, since_ns=0, actor="t", reason="r"
+    )
+    with pytest.raises(JournalError) as told:
+        journal(memory).append(Restricted(restriction=factor), IncidentNoted(incident_id="i", text="t"))
+    assert not told.value.alarmed
+    assert memory.alarm is None
+
+
+def test_an_alarm_that_cannot_be_raised_is_not_claimed() -> None:
+    memory = Memory()
+    memory.fails, memory.alarm_fails = Code.FULL, True
+    with pytest.raises(JournalError) as told:
+        journal(memory).append(halt())
+    assert not told.value.alarmed
+    assert "is halted until" not in str(told.value)
+
+
+def test_entries_stop_while_the_journal_cannot_be_written_and_go_on_when_it_can() -> None:
+    memory = Memory()
+    mine = journal(memory)
+    assert mine.check(PAPER, 0).may_add_risk
+    memory.fails = Code.READ_ONLY
+    with pytest.raises(JournalError):
+        mine.append(IncidentNoted(incident_id="i", text="t"))
+    assert [one.id for one in mine.glance(PAPER, 0).standing] == [UNWRITABLE]
+    assert not mine.check(PAPER, TEND_EVERY_NS).may_add_risk
+    memory.fails = None
+    assert not mine.check(PAPER, TEND_EVERY_NS + 1).may_add_risk, "it was tried a moment ago"
+    assert not mine.glance(PAPER, 2 * TEND_EVERY_NS).may_add_risk, "a glance writes nothing"
+    assert mine.check(PAPER, 2 * TEND_EVERY_NS).may_add_risk
+    assert mine.trouble() is None
+    assert isinstance(opened(memory.records[-1]).event, Repaired)
+
+
+def test_a_clock_that_goes_back_does_not_put_off_the_next_try() -> None:
+    memory = Memory()
+    mine = journal(memory)
+    memory.fails = Code.READ_ONLY
+    with pytest.raises(JournalError):
+        mine.append(IncidentNoted(incident_id="i", text="t"))
+    mine.check(PAPER, 10**18)
+    memory.fails = None
+    assert mine.check(PAPER, 10**17).may_add_risk
+
+
+def test_keeping_never_raises_and_says_when_it_is_nowhere() -> None:
+    memory = Memory()
+    mine = journal(memory)
+    kept = mine.keep(halt())
+    assert kept.records is not None
+    memory.fails = Code.FULL
+    kept = mine.keep(halt(id="h2"))
+    assert kept.records is None
+    assert kept.spooled is None
+    assert kept.trouble is not None
+
+
+def test_words_of_a_newer_version_stop_entries_and_are_named() -> None:
+    memory = Memory()
+    mine = journal(memory)
+    MemoryStore(memory).append([Draft(0, "newer", b'{"event":"exempted","login":"paper"}')])
+    trouble = mine.trouble()
+    assert trouble is not None
+    assert trouble.code is Code.NEWER
+    assert "exempted" in trouble.what
+    assert not mine.check(PAPER, 0).may_add_risk
+
+
+def test_a_new_field_in_a_known_event_is_not_skipped() -> None:
+    memory = Memory()
+    body = b'{"event":"incident_noted","incident_id":"i","text":"t","unless":"x"}'
+    MemoryStore(memory).append([Draft(0, "newer", body)])
+    assert not journal(memory).check(PAPER, 0).may_add_risk
+
+
+def test_many_scopes_do_not_fill_the_memory() -> None:
+    mine = journal()
+    for number in range(SCOPES_MAX * 2):
+        mine.check(Scope(str(number)), 0)
+    assert len(mine._answers) <= SCOPES_MAX

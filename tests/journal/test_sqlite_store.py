@@ -249,7 +249,7 @@ def left_behind(folder: Path) -> int:
         for number in range(12):
             mine.append(note("x" * 300), halt(f"h{number}"))
             if number == 5:
-                mine._store._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                mine._store._writer.connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     forked(work)
     return 24

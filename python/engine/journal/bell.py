@@ -28,12 +28,13 @@ from engine.journal.store import Alarm
 
 SIZE = 4096
 TEXT_BYTES_MAX = 1024
+UNREADABLE = "no reason can be read"
 REPLACED_MAX = 3  # times that somebody may put another bell in the place of the one that is rung
 _MAGIC = b"QEBELL01"
-_MARK = struct.Struct("<8sQQQ")  # magic, time of the alarm, appends begun, appends done
+_MARK = struct.Struct("<8sQQQ")  # magic, number of the alarm, appends begun, appends done
 _PID = struct.Struct("<Q")  # who writes
 _TIP = struct.Struct("<Q32s")
-_TEXT = struct.Struct("<H")
+_TEXT = struct.Struct("<qH")  # time of the alarm, length of what it says
 _CHECK = struct.Struct("<I")
 _AT_ALARM, _AT_BEGUN, _AT_DONE, _AT_TIP, _AT_PID, _AT_TEXT = 8, 16, 24, 32, 128, 256
 _HEAD_BYTES = 256
@@ -107,10 +108,10 @@ class Bell:
     def create(self, tip: Tip, alarm: Alarm | None = None) -> None:
         """Make the file, whole or not at all, in the place of any other."""
         page = bytearray(SIZE)
-        _MARK.pack_into(page, 0, _MAGIC, alarm.at_ns if alarm else 0, 0, 0)
+        _MARK.pack_into(page, 0, _MAGIC, alarm.number if alarm else 0, 0, 0)
         page[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size] = _checked(_TIP.pack(tip.seq, tip.digest))
         if alarm is not None:
-            text = _packed(alarm.text)
+            text = _packed(alarm)
             page[_AT_TEXT : _AT_TEXT + len(text)] = text
         draft = f"{self._path}.new"
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -129,18 +130,18 @@ class Bell:
             return None
         if len(data) < _MARK.size or data[:8] != _MAGIC:
             return None
-        _, at_ns, _, _ = _MARK.unpack_from(data)
-        return Alarm(at_ns, _unpacked(data[_AT_TEXT:])) if at_ns else None
+        _, number, _, _ = _MARK.unpack_from(data)
+        return _unpacked(number, data[_AT_TEXT:]) if number else None
 
     def raise_alarm(self, alarm: Alarm) -> bool:
-        """Text first, then the time that makes it one. Needs no lock: of two at once either will do."""
+        """Text first, then the number that makes it one. Needs no lock: of two at once either will do."""
         for _ in range(REPLACED_MAX):
             try:
                 fd = self._current()
                 if _read_at(fd, 8, 0) != _MAGIC:
                     return False
-                _write_at(fd, _packed(alarm.text), _AT_TEXT)
-                _write_at(fd, alarm.at_ns.to_bytes(8, "little"), _AT_ALARM)
+                _write_at(fd, _packed(alarm), _AT_TEXT)
+                _write_at(fd, alarm.number.to_bytes(8, "little"), _AT_ALARM)
                 if self._current() == fd:
                     _sync_if_possible(fd)
                     return True
@@ -191,17 +192,17 @@ def _checked(part: bytes) -> bytes:
     return part + _CHECK.pack(zlib.crc32(part))
 
 
-def _packed(text: str) -> bytes:
-    data = text.encode("utf-8", "replace")[:TEXT_BYTES_MAX]
-    return _TEXT.pack(len(data)) + data
+def _packed(alarm: Alarm) -> bytes:
+    data = alarm.text.encode("utf-8", "replace")[:TEXT_BYTES_MAX]
+    return _TEXT.pack(alarm.at_ns, len(data)) + data
 
 
-def _unpacked(data: bytes) -> str:
+def _unpacked(number: int, data: bytes) -> Alarm:
     if len(data) < _TEXT.size:
-        return "no reason can be read"
-    (length,) = _TEXT.unpack_from(data)
+        return Alarm(number, 0, UNREADABLE)
+    at_ns, length = _TEXT.unpack_from(data)
     text = data[_TEXT.size : _TEXT.size + min(length, TEXT_BYTES_MAX)].decode("utf-8", "replace")
-    return text.strip("\0") or "no reason can be read"
+    return Alarm(number, at_ns, text.strip("\0") or UNREADABLE)
 
 
 def _sync_if_possible(fd: int) -> None:

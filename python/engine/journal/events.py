@@ -243,6 +243,13 @@ class Repaired(Event, frozen=True, kw_only=True, tag="repaired"):
     what: str
 
 
+class TakenIn(Event, frozen=True, kw_only=True, tag="taken_in"):
+    """The records behind this one waited in a file of their own while there was no journal (`engine.journal.spool`)."""
+
+    spool: str
+    records: int
+
+
 class Snapshot(Event, frozen=True, kw_only=True, tag="snapshot"):
     """What everything up to the record before this one comes to (`engine.journal.fold`), so that nobody has to read it
     all again. `fold` is the version of the rules that made it.
@@ -284,6 +291,7 @@ AnyEvent: TypeAlias = (
     | IncidentClosed
     | JournalOpened
     | Repaired
+    | TakenIn
     | Snapshot
     | NotUnderstood
 )

@@ -39,6 +39,7 @@ from engine.journal.events import (
     Reset,
     Restricted,
     Snapshot,
+    TakenIn,
     Verified,
 )
 from engine.journal.store import Alarm
@@ -46,6 +47,7 @@ from engine.journal.store import Alarm
 RULES = 1  # the version of this fold; a snapshot made by a later one is not understood
 FORMAT = 1  # the version of the file; see JournalOpened
 FILLS_MAX = 20_000  # executions that are remembered so that none is counted twice
+TAKEN_IN_MAX = 1000  # files of the spool that are remembered; they are deleted once they are in
 NOT_UNDERSTOOD_MAX = 20  # that are named; one is enough to stop
 ZERO = Decimal(0)
 _ALARM = "alarm-"
@@ -75,6 +77,7 @@ class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     adopted: dict[str, Record] = {}
     incidents_open: dict[str, Record] = {}
     not_understood: list[str] = []
+    taken_in: dict[str, int] = {}  # files of the spool, by the record that says so
     snapshot_seq: int = 0
 
 
@@ -100,6 +103,7 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     adopted: Mapping[str, Record]
     incidents_open: Mapping[str, Record]
     not_understood: tuple[str, ...]
+    taken_in: Mapping[str, int]
     snapshot_seq: int
     alarm: Alarm | None
     alarm_lifted: tuple[Scope, ...]
@@ -184,6 +188,7 @@ def view(books: Books, alarm: Alarm | None = None) -> JournalState:
         adopted=dict(books.adopted),
         incidents_open=dict(books.incidents_open),
         not_understood=tuple(books.not_understood),
+        taken_in=dict(books.taken_in),
         snapshot_seq=books.snapshot_seq,
         alarm=alarm,
         alarm_lifted=tuple(books.alarms_lifted.get(alarm.id, ())) if alarm is not None else (),
@@ -242,6 +247,10 @@ def _note(books: Books, record: Record) -> None:
         case JournalOpened():
             if event.format > FORMAT:
                 _not_understood(books, f"record {record.seq}: a journal of format {event.format}")
+        case TakenIn():
+            books.taken_in[event.spool] = record.seq
+            if len(books.taken_in) > TAKEN_IN_MAX:
+                del books.taken_in[next(iter(books.taken_in))]
         case NotUnderstood():
             _not_understood(books, f"record {record.seq}: {event.kind or 'no event'} ({event.why})")
         case IncidentJoined() | IncidentNoted() | OrderRefused() | Repaired() | Snapshot():

@@ -3,32 +3,55 @@
     journal = open_journal(folder, actor="qe halt (ann)")     # or Journal(MemoryStore(), actor="test")
     journal.append(Restricted(restriction=...))               # durable and binding when it returns, or JournalError
     journal.check(scope, now_ns)                              # may this login add risk? microseconds; never raises
+    journal.glance(scope, now_ns)                             # the same inside the gate: it never writes
     journal.state()                                           # JournalState, or Unknown with the reason
+    journal.keep(KillEnded(...))                              # in the journal, or beside it until it can; never raises
+    journal.trouble()                                         # what is wrong, in words; None: nothing
 
-A journal that cannot be read is never "no restrictions": `state` is then Unknown and `check` a halt. Threads may share
-one. It must never be asked for on the way of a kill's first messages.
+A journal that cannot be read is never "no restrictions": `state` is then Unknown and `check` a halt. While the last
+append has failed `check` is a halt too, and tries now and then whether it can be written again. A stop that cannot be
+recorded raises the alarm: every login of the machine is halted. Threads may share one. It must never be asked for on
+the way of a kill's first messages.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
 
 from engine.core.known import Unknown
-from engine.core.restrictions import ONE, Kind, Scope, State
+from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain
 from engine.journal.chain import Draft, Sealed
-from engine.journal.events import AnyEvent, Record, Snapshot
+from engine.journal.events import AnyEvent, KillPressed, Record, Repaired, Restricted, Snapshot, TakenIn
 from engine.journal.fold import Books, JournalState, apply, apply_all, halt_for, snapshot, view
+from engine.journal.group import Group
+from engine.journal.spool import SpoilError, Spool
 from engine.journal.store import Alarm, Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
 SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the journal
 LOOK_EVERY = 50  # appends of our own after which it is seen whether a snapshot is due
+TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
 SCOPES_MAX = 256  # answers of `check` that are kept
-UNREADABLE = "journal-unreadable"  # the id of the halt that `check` answers with
+CONFLICTS_MAX = 20  # times that somebody may be faster while the spool is taken in
+UNREADABLE = "journal-unreadable"  # the ids of the halts that `check` answers with
+UNWRITABLE = "journal-unwritable"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Where the records are: in the journal, in a file that is taken in later, or (both None) nowhere."""
+
+    records: tuple[Record, ...] | None
+    spooled: Path | None = None
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +62,21 @@ class _Answer:
     from_ns: int | None
     until_ns: int | None
 
+    def holds(self, now_ns: int) -> bool:
+        return (self.from_ns is None or self.from_ns <= now_ns) and (self.until_ns is None or now_ns < self.until_ns)
+
 
 class Journal:
     """One store, its books as far as they have been read, and the answers that follow from them."""
 
-    def __init__(self, store: Store, *, actor: str, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, store: Store, *, actor: str, clock: Callable[[], int] = time.time_ns, spool: Spool | None = None
+    ) -> None:
         self._store = store
         self._actor = actor
         self._clock = clock
+        self._spool = spool
+        self._group = Group(store.append)
         self._lock = threading.RLock()
         self._books = Books()
         self._generation = -1
@@ -55,23 +85,10 @@ class Journal:
         self._state: JournalState | Unknown = Unknown("the journal has not been read yet")
         self._trouble: Trouble | None = None
         self._append_trouble: Trouble | None = None
+        self._tended_ns: int | None = None
         self._answers: dict[Scope, _Answer] = {}
 
-    def append(
-        self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
-    ) -> tuple[Record, ...]:
-        """Record events, all or none. Durable, and binding in every process, when it returns.
-
-        `expected_seq`: the `seq` of the state on which the decision was made; Conflict if somebody has appended since.
-        """
-        now_ns = self._clock() if at_ns is None else at_ns
-        drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
-        with self._lock:
-            sealed = self._append(drafts, expected_seq)
-            records = tuple(map(_record, sealed, events))
-            self._take_in(sealed, records)
-            self._snapshot_when_due(now_ns)
-        return records
+    # asking -----------------------------------------------------------------------------------------------------------
 
     def state(self) -> JournalState | Unknown:
         """What the journal says as of now. Microseconds when nothing was appended."""
@@ -83,44 +100,159 @@ class Journal:
             return self._state
 
     def check(self, scope: Scope, now_ns: int) -> State:
-        """What a login may do at this moment; a halt when the journal cannot tell."""
+        """What a login may do at this moment; a halt when the journal cannot tell, or cannot be written."""
+        if self._tended_ns is None or not 0 <= now_ns - self._tended_ns < TEND_EVERY_NS:
+            self.tend(now_ns)
+        return self.glance(scope, now_ns)
+
+    def glance(self, scope: Scope, now_ns: int) -> State:
+        """As `check`, and waits for nobody who writes: for the last look before an order leaves."""
         mark = self._store.mark()
         if mark is not None and mark == self._mark:
             answer = self._answers.get(scope)
-            if answer is not None and _holds(answer, now_ns):
+            if answer is not None and answer.holds(now_ns):
                 return answer.state
         with self._lock:
             self._look(mark)
             return self._answer(scope, now_ns)
 
     def trouble(self) -> Trouble | None:
-        """What is wrong, as far as is known; None: nothing. Looks, and does not write."""
+        """What is wrong, as far as is known. Looks, and does not write."""
         self.state()
         return self._trouble or self._append_trouble
 
+    # recording --------------------------------------------------------------------------------------------------------
+
+    def append(
+        self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
+    ) -> tuple[Record, ...]:
+        """Record events, all or none. Durable, and binding in every process, when it returns.
+
+        `expected_seq`: the `seq` of the state on which the decision was made; Conflict if somebody has appended since.
+        """
+        now_ns = self._clock() if at_ns is None else at_ns
+        drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
+        try:
+            sealed = self._put(drafts, expected_seq)
+        except JournalError as error:
+            if any(map(_stops, events)):
+                raise JournalError(error.trouble, alarmed=self._alarm(events, error.trouble, now_ns)) from error
+            raise
+        records = tuple(map(_record, sealed, events))
+        with self._lock:
+            self._take_up(sealed, records)
+        self._snapshot_when_due(now_ns)
+        return records
+
+    def keep(self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None) -> Kept:
+        """Record events, or let them wait beside the journal until somebody can. Never raises for what fails."""
+        now_ns = self._clock() if at_ns is None else at_ns
+        try:
+            return Kept(self.append(*events, actor=actor, at_ns=now_ns))
+        except JournalError as error:
+            drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
+            return Kept(None, self._spool.write(drafts) if self._spool is not None else None, error.trouble)
+
     def raise_alarm(self, text: str) -> bool:
         """Halt every login of the machine although it cannot be recorded. False: the others could not be told."""
-        return self._store.raise_alarm(Alarm(self._clock(), text))
+        return self._store.raise_alarm(_fresh_alarm(self._clock(), text))
+
+    def tend(self, now_ns: int) -> None:
+        """Try again what has failed, and take in what waits. `check` does it; who only watches should, too."""
+        self._tended_ns = now_ns
+        if self._append_trouble is not None:
+            self._try_again(self._append_trouble, now_ns)
+        if self._spool is not None and self._append_trouble is None:
+            for path in self._spool.waiting():
+                self._take_in(self._spool, path, now_ns)
 
     def close(self) -> None:
         """Let go of the store."""
         with self._lock:
             self._store.close()
 
-    def _append(self, drafts: Sequence[Draft], expected_seq: int | None) -> tuple[Sealed, ...]:
+    # writing ----------------------------------------------------------------------------------------------------------
+
+    def _put(self, drafts: Sequence[Draft], expected_seq: int | None = None) -> tuple[Sealed, ...]:
+        """Through the line of those who append at the same time, or alone if it depends on the state."""
         try:
-            sealed = self._store.append(drafts, expected_seq=expected_seq)
+            if expected_seq is None:
+                sealed = self._group.submit(drafts)
+            else:
+                sealed = self._store.append(drafts, expected_seq=expected_seq)
         except JournalError as error:
-            self._append_trouble = error.trouble
+            self._set_append_trouble(error.trouble)
             raise
-        self._append_trouble = None
+        if self._append_trouble is not None:
+            self._set_append_trouble(None)
         return sealed
 
-    def _take_in(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
+    def _set_append_trouble(self, trouble: Trouble | None) -> None:
+        """Answers that were given before do not know of it: the mark is forgotten first, then they are."""
+        with self._lock:
+            self._append_trouble = trouble
+            self._mark = None
+            self._answers.clear()
+
+    def _alarm(self, events: Sequence[AnyEvent], trouble: Trouble, now_ns: int) -> bool:
+        logins = sorted({scope.login for event in events for scope in _stopped(event)})
+        text = f"a stop of {', '.join(logins)} could not be recorded: {trouble.what}"
+        return self._store.raise_alarm(_fresh_alarm(now_ns, text))
+
+    def _try_again(self, trouble: Trouble, now_ns: int) -> None:
+        event = Repaired(what=f"it can be written again, after: {trouble.what}")
+        try:
+            self._put([chain.draft(event, actor=self._actor, at_ns=now_ns)])
+        except JournalError:
+            return  # still so; `_put` has noted it
+
+    def _take_up(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
         """Fold our own records at once if nobody's stand between; the next look finds the rest."""
         tip = chain.Tip(self._books.seq, self._books.digest)
         if self._generation >= 0 and chain.verify(sealed, tip)[1] is None:
             self._books = apply_all(self._books, records)
+
+    def _snapshot_when_due(self, now_ns: int) -> None:
+        """The append before it stands, whatever becomes of this."""
+        with self._lock:
+            self._appended += 1
+            if self._appended < LOOK_EVERY:
+                return
+            self._appended = 0
+            state = self.state()
+            if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
+                return
+            one = chain.draft(snapshot(self._books), actor="journal", at_ns=now_ns)
+        with contextlib.suppress(JournalError, Conflict):  # the next append tries again
+            self._put([one], state.seq)
+
+    def _take_in(self, spool: Spool, path: Path, now_ns: int) -> None:
+        """Once: whether it is in already is decided on the very state that the append is made on."""
+        try:
+            drafts = spool.read(path)
+        except OSError:
+            return
+        except SpoilError as error:
+            self.keep(Repaired(what=f"{error}; it was set aside"), at_ns=now_ns)
+            spool.set_aside(path)
+            return
+        taken = TakenIn(spool=path.name, records=len(drafts))
+        head = chain.draft(taken, actor=self._actor, at_ns=now_ns)
+        for _ in range(CONFLICTS_MAX):
+            state = self.state()
+            if isinstance(state, Unknown):
+                return
+            try:
+                if path.name not in state.taken_in:
+                    self._put([head, *drafts], state.seq)
+                spool.done(path)
+            except JournalError:
+                return
+            except Conflict:
+                continue
+            return
+
+    # reading ----------------------------------------------------------------------------------------------------------
 
     def _look(self, mark: bytes | None) -> None:
         """Fold what is new. The mark was taken before, so nothing that comes in between is missed."""
@@ -139,8 +271,9 @@ class Journal:
 
     def _read_on(self) -> None:
         """Fold what comes behind the last record known, or begin anew if the journal was replaced."""
-        if self._generation != self._store.generation():
-            self._books, self._generation = Books(), self._store.generation()
+        generation = self._store.generation()
+        if self._generation != generation:
+            self._books, self._generation = Books(), generation
         books = self._books
         tip = chain.Tip(books.seq, books.digest) if books.seq else self._store.start()
         for one in self._store.read(tip.seq):
@@ -163,36 +296,44 @@ class Journal:
     def _answer(self, scope: Scope, now_ns: int) -> State:
         state = self._state
         if isinstance(state, Unknown):
-            halt = halt_for(scope, UNREADABLE, now_ns, state.why)
-            return State(Kind.HALT, ONE, (halt,))
-        found = state.effective(scope, now_ns)
+            return State(Kind.HALT, ONE, (halt_for(scope, UNREADABLE, now_ns, state.why),))
+        mine: tuple[Restriction, ...] = ()
+        if self._append_trouble is not None:
+            mine = (halt_for(scope, UNWRITABLE, now_ns, str(self._append_trouble)),)
+        found = effective((*state.restrictions, *state.alarms(scope), *mine), scope, now_ns)
         if len(self._answers) >= SCOPES_MAX:
             self._answers.clear()
         self._answers[scope] = _Answer(found, *state.next_change_ns(now_ns))
         return found
 
-    def _snapshot_when_due(self, now_ns: int) -> None:
-        """The append before it stands, whatever becomes of this."""
-        self._appended += 1
-        if self._appended < LOOK_EVERY:
-            return
-        self._appended = 0
-        state = self.state()
-        if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
-            return
-        one = chain.draft(snapshot(self._books), actor="journal", at_ns=now_ns)
-        try:
-            self._append([one], state.seq)
-        except (JournalError, Conflict):
-            return  # the next append tries again
+
+def open_journal(folder: Path, *, actor: str, clock: Callable[[], int] = time.time_ns) -> Journal:
+    """The journal in a folder, usually `journal` in the state folder. Nothing is opened before it is used."""
+    from engine.journal.sqlite_store import SqliteStore
+
+    return Journal(SqliteStore(folder), actor=actor, clock=clock, spool=Spool(folder))
 
 
-def _holds(answer: _Answer, now_ns: int) -> bool:
-    return (answer.from_ns is None or answer.from_ns <= now_ns) and (
-        answer.until_ns is None or now_ns < answer.until_ns
-    )
+def _fresh_alarm(at_ns: int, text: str) -> Alarm:
+    return Alarm(int.from_bytes(os.urandom(8), "big") or 1, at_ns, text)
 
 
 def _record(one: Sealed, event: AnyEvent) -> Record:
     """The record of an event that was just written: the same that everybody else will read."""
     return Record(seq=one.seq, at_ns=one.at_ns, actor=one.actor, event=event, digest=one.digest)
+
+
+def _stops(event: AnyEvent) -> bool:
+    return bool(_stopped(event))
+
+
+def _stopped(event: AnyEvent) -> tuple[Scope, ...]:
+    """Whom an event stops from adding risk."""
+    match event:
+        case Restricted():
+            only_smaller = event.restriction.kind is Kind.SIZE_FACTOR
+            return () if only_smaller else (event.restriction.scope,)
+        case KillPressed():
+            return event.scopes
+        case _:
+            return ()

@@ -15,15 +15,19 @@ from engine.journal.chain import Draft, Sealed, Tip
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """Something that stops could not be made durable: every login is halted until a person resumes it."""
+    """Something that stops could not be made durable: every login is halted until a person resumes it.
 
+    `number` is drawn by lot and not 0: a clock may show the same time twice, and what was lifted stays lifted.
+    """
+
+    number: int
     at_ns: int
     text: str
 
     @property
     def id(self) -> str:
         """The id of the restriction that it stands for."""
-        return f"alarm-{self.at_ns}"
+        return f"alarm-{self.number:016x}"
 
 
 class Store(Protocol):

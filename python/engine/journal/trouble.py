@@ -9,6 +9,7 @@ from enum import Enum
 
 import msgspec
 
+ALARMED = "Every login on this machine is halted until it is resumed"
 CONSEQUENCE = "no order that adds risk is sent; cancels, reducing orders and the kill go on"
 
 
@@ -58,9 +59,10 @@ class Trouble(msgspec.Struct, frozen=True):
 class JournalError(Exception):
     """The journal cannot be read or written. Nothing that was asked for has been acknowledged."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(str(trouble))
+    def __init__(self, trouble: Trouble, *, alarmed: bool = False) -> None:
+        super().__init__(str(trouble) + (f". {ALARMED}" if alarmed else ""))
         self.trouble = trouble
+        self.alarmed = alarmed
 
 
 class Conflict(Exception):

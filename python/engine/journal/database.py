@@ -1,0 +1,168 @@
+"""One connection to the journal's file: opened when it is needed, given up when the file is another one, and held
+against the bell every time. Nothing that is wrong is put right here.
+
+SQLite's own files must never be opened by other means in a process that uses them: closing such a file would drop
+SQLite's locks on it. And what was opened before a fork is never touched after it, not even to close it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+from engine.journal.bell import Bell, BellSpoilt, Standing
+from engine.journal.chain import Sealed, Tip
+from engine.journal.trouble import Code, JournalError, Trouble
+
+PAGE_BYTES = 1024  # a commit writes whole pages: of small ones less
+ENDINGS = ("", "-wal", "-shm", "-journal")  # the files that SQLite keeps for one database
+
+_TABLES = f"""
+PRAGMA page_size={PAGE_BYTES};
+PRAGMA journal_mode=WAL;
+CREATE TABLE records (seq INTEGER PRIMARY KEY, at_ns INTEGER, actor BLOB, event BLOB, digest BLOB);
+CREATE TABLE snapshots (seq INTEGER PRIMARY KEY);
+CREATE TABLE base (seq INTEGER PRIMARY KEY, digest BLOB);
+"""
+_SETTINGS = """
+PRAGMA synchronous=FULL;
+PRAGMA fullfsync=1;
+PRAGMA checkpoint_fullfsync=1;
+PRAGMA wal_autocheckpoint=0;
+PRAGMA cell_size_check=1;
+PRAGMA temp_store=MEMORY;
+"""
+_ONE = "SELECT seq, digest FROM records WHERE seq = ?"
+_LAST = "SELECT seq, digest FROM records ORDER BY seq DESC LIMIT 1"
+_BASE = "SELECT seq, digest FROM base ORDER BY seq DESC LIMIT 1"
+
+_inherited: list[sqlite3.Connection] = []
+
+
+class Database:
+    """A connection that threads may share, each holding `lock` while it uses it."""
+
+    def __init__(self, path: Path, bell: Bell, *, patience_s: float) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self.generation = 0  # another number: another file, or a fresh look at this one
+        self._bell = bell
+        self._patience_s = patience_s
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+        self._id = (0, 0)
+
+    def connected(self) -> sqlite3.Connection:
+        """A connection of this process to the file that has the name now. Raises FileNotFoundError if none has."""
+        if self._connection is not None and self._pid != os.getpid():
+            self.disconnect()
+        found = self.path.stat()
+        if self._connection is None or (found.st_ino, found.st_dev) != self._id:
+            self.disconnect()
+            self._connect(found)
+        assert self._connection is not None
+        return self._connection
+
+    def disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._pid != os.getpid():
+            _inherited.append(connection)
+        else:
+            connection.close()
+
+    def _connect(self, found: os.stat_result) -> None:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self._patience_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.executescript(_SETTINGS)
+            self._hold_against_bell(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._pid, self._id = connection, os.getpid(), (found.st_ino, found.st_dev)
+        self.generation += 1
+
+    def _hold_against_bell(self, connection: sqlite3.Connection) -> None:
+        """What was acknowledged must be there. SQLite itself takes a damaged end of its log for one never written."""
+        try:
+            standing = self._bell.standing()
+        except (FileNotFoundError, BellSpoilt):
+            return  # the next append makes a new one
+        refuse_loss(standing, last(connection))
+        row = connection.execute(_ONE, (standing.tip.seq,)).fetchone()
+        if row is not None and _tip(row) != standing.tip:
+            raise _not_acknowledged(standing.tip.seq)
+
+
+def prepare(path: Path, base: Tip) -> None:
+    """Make an empty journal file that goes on behind `base`."""
+    for ending in ENDINGS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.executescript(_TABLES + _SETTINGS)
+        connection.execute("INSERT INTO base (seq, digest) VALUES (?, ?)", (base.seq, base.digest))
+    finally:
+        connection.close()
+
+
+def last(connection: sqlite3.Connection) -> Tip:
+    """Where the chain ends."""
+    return _tip(connection.execute(_LAST).fetchone() or connection.execute(_BASE).fetchone())
+
+
+def base(connection: sqlite3.Connection) -> Tip:
+    """What the first record of the file follows."""
+    return _tip(connection.execute(_BASE).fetchone())
+
+
+def before_newest_snapshot(connection: sqlite3.Connection) -> Tip:
+    """The record before the newest snapshot; the base if there is none."""
+    (newest,) = connection.execute("SELECT max(seq) FROM snapshots").fetchone()
+    if newest is not None:
+        row = connection.execute(_ONE, (newest - 1,)).fetchone()
+        if row is not None:
+            return _tip(row)
+    return base(connection)
+
+
+def refuse_loss(standing: Standing, tip: Tip) -> None:
+    """An append must not cover up that what was acknowledged is gone or changed."""
+    if tip.seq < standing.tip.seq:
+        what = f"it ends with record {tip.seq}, but record {standing.tip.seq} was acknowledged"
+        raise JournalError(Trouble(Code.SHORTENED, what))
+    if tip.seq == standing.tip.seq and tip != standing.tip:
+        raise _not_acknowledged(tip.seq)
+
+
+def as_row(one: Sealed) -> tuple[int, int, bytes, bytes, bytes]:
+    return one.seq, one.at_ns, one.actor.encode("utf-8", "surrogatepass"), one.body, one.digest
+
+
+def as_sealed(row: tuple[object, ...]) -> Sealed:
+    match row:
+        case (int() as seq, int() as at_ns, bytes() as actor, bytes() as event, bytes() as digest):
+            with contextlib.suppress(UnicodeDecodeError):
+                return Sealed(seq, at_ns, actor.decode("utf-8", "surrogatepass"), event, digest)
+    raise JournalError(Trouble(Code.CORRUPT, f"record {row[0]!r} is no record any more"))
+
+
+def _tip(row: tuple[object, ...] | None) -> Tip:
+    match row:
+        case (int() as seq, bytes() as digest):
+            return Tip(seq, digest)
+    raise JournalError(Trouble(Code.CORRUPT, "the file does not say where its chain begins or ends"))
+
+
+def _not_acknowledged(seq: int) -> JournalError:
+    return JournalError(Trouble(Code.CHAIN_BROKEN, f"record {seq} is not the one that was acknowledged"))

@@ -1,0 +1,120 @@
+"""Records that wait: written as small files while there is no journal, taken into the chain by the next one who can.
+
+A kill needs no journal; what it did must still not get lost. A file is whole or not there (written under another name,
+synchronised, renamed), and it says itself whether it was damaged since. Files in the folder for temporary things count
+only if this user alone could have put them there. Nothing here is ever waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.journal.chain import Draft
+
+_ENDING = ".spool"
+_BROKEN = ".unreadable"
+FILES_AT_ONCE = 100
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A draft on its way to the journal."""
+
+    at_ns: int
+    actor: str
+    event: msgspec.Raw
+
+
+class SpoilError(Exception):
+    """A file in the spool is not what was written."""
+
+
+class Spool:
+    """Where the records of one journal wait: beside it, or where temporary files go."""
+
+    def __init__(self, folder: Path, *, elsewhere: Path | None = None) -> None:
+        key = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
+        apart = elsewhere if elsewhere is not None else Path(tempfile.gettempdir()) / f"quant-engine-{_user()}"
+        self.places = (folder / "spool", apart / f"spool-{key}")
+
+    def write(self, drafts: Sequence[Draft]) -> Path | None:
+        """Keep drafts where it is possible. None: it is possible nowhere."""
+        body = b"".join(
+            msgspec.json.encode(Line(one.at_ns, one.actor, msgspec.Raw(one.body))) + b"\n" for one in drafts
+        )
+        name = f"{drafts[0].at_ns:020}-{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"
+        for place in self.places:
+            with contextlib.suppress(OSError):
+                place.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if _ours_alone(place):
+                    return _written(place / name, _seal(body) + body)
+        return None
+
+    def waiting(self) -> tuple[Path, ...]:
+        """The files that wait, the oldest first."""
+        found = []
+        for place in self.places:
+            with contextlib.suppress(OSError):
+                if _ours_alone(place):
+                    found += [path for path in place.iterdir() if path.suffix == _ENDING]
+        return tuple(sorted(found, key=_name)[:FILES_AT_ONCE])
+
+    def read(self, path: Path) -> tuple[Draft, ...]:
+        """The drafts in a file. Raises SpoilError, or OSError."""
+        seal, _, body = path.read_bytes().partition(b"\n")
+        if seal + b"\n" != _seal(body):
+            raise SpoilError(f"{path} is not what was written")
+        try:
+            lines = [msgspec.json.decode(line, type=Line) for line in body.splitlines()]
+        except msgspec.MsgspecError as error:
+            raise SpoilError(f"{path}: {error}") from error
+        return tuple(Draft(line.at_ns, line.actor, bytes(line.event)) for line in lines)
+
+    def done(self, path: Path) -> None:
+        """The records are in the journal. A file that cannot be deleted is known by its name and not taken again."""
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+    def set_aside(self, path: Path) -> None:
+        """A damaged file is kept for a person, under a name that is not taken in."""
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(_BROKEN))
+
+
+def _seal(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode() + b"\n"
+
+
+def _written(path: Path, data: bytes) -> Path:
+    draft = path.with_suffix(".new")
+    with draft.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    return path
+
+
+def _ours_alone(place: Path) -> bool:
+    """Nobody else can have put a file there. Where the system has no users of this kind, it is taken for granted."""
+    if os.name == "nt":
+        return place.is_dir()
+    mine, around = place.lstat(), place.parent.stat()
+    if not stat.S_ISDIR(mine.st_mode) or mine.st_uid != os.geteuid() or mine.st_mode & 0o022:
+        return False
+    return around.st_uid == os.geteuid() and not around.st_mode & 0o002
+
+
+def _user() -> str:
+    return str(os.geteuid()) if os.name != "nt" else os.environ.get("USERNAME", "user")
+
+
+def _name(path: Path) -> str:
+    return path.name
