@@ -21,6 +21,7 @@ READ_ONLY = "The API interface is currently in Read-Only mode"
 CODES = (*sorted(REACTIONS), 2109, 2128, 2161, 399, 201, 9999)
 TEXTS = ("", "Order rejected - reason: margin", "the exchange is closed", READ_ONLY, "too far through the market")
 FAULTS_OVER_MS = 20_000
+FROZEN_BEFORE_LISTS_MS = 4_000
 
 ms = st.integers(0, 8000)
 small = st.sampled_from([0, 0, 0, 0, 30, 100])
@@ -153,8 +154,10 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         lock_free_at_ms=draw(ms),
         presses_ms=tuple(draw(sometimes(4, st.lists(ms, max_size=3))) or ()),
     )
+    if f.lost_reads_pct or f.disconnect_at_ms:  # the first list of executions may come behind a fill
+        _feed_within_patience(f)
     if hopeful:
-        if f.lost_reads_pct:
+        if f.lost_reads_pct or f.disconnect_at_ms:
             _feed_in_time(f)
         return f
     f.unresolved = draw(one_in(15))
@@ -172,6 +175,14 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
     f.trades = tuple(draw(sometimes(5, trades(contracts))) or ())
     f.newcomers = (*(draw(sometimes(5, newcomers(contracts))) or ()), *last_orders_of_a_dead_kill(draw, f, contracts))
     return f
+
+
+def _feed_within_patience(f: Faults) -> None:
+    """What is traded before the first list of executions, and shows in the positions later than the ledger waits for
+    it, is the gap that decision 10 names."""
+    if f.position_frozen_ms is not None:
+        start, end = f.position_frozen_ms
+        f.position_frozen_ms = (start, min(end, start + FROZEN_BEFORE_LISTS_MS))
 
 
 def _feed_in_time(f: Faults) -> None:

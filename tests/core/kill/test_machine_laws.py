@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
 from core.kill.cases import models
+from core.kill.faults import Faults
+from core.kill.market import Resting, contract
 from core.kill.model import Model
 from core.kill.profile import examples
 from engine.core.kill import events as ev
@@ -38,6 +42,26 @@ def test_is_flat_in_the_end_when_nothing_is_beyond_its_power(model: Model) -> No
     assert not model.violations
     assert report.flat, (report.residue, report.trouble, report.timeline[-5:])
     assert model.market.flat
+
+
+@pytest.mark.parametrize("action", ["BUY", "SELL"])
+@pytest.mark.parametrize("frozen_ms", [10, 500, 900])
+def test_a_fill_before_the_first_list_that_shows_late_is_not_closed_twice(action: str, frozen_ms: int) -> None:
+    """The connection breaks, an order fills in its cancel meanwhile, and the positions do not show it yet."""
+    story = broken_off(action, frozen_ms)
+    assert story.run().flat and not story.violations
+
+
+def test_a_part_of_a_position_that_closed_before_the_first_list_is_waited_for() -> None:
+    story = broken_off("BUY", 5000)
+    assert story.run().flat and not story.violations
+
+
+def broken_off(action: str, frozen_ms: int) -> Model:
+    es = contract(1)
+    resting = Resting("DU1", es, action, Decimal(1), fills_on_cancel=True)
+    faults = Faults(position_frozen_ms=(1, 1 + frozen_ms), position_hints=False, disconnect_at_ms=(7,))
+    return Model({("DU1", 1): Decimal(-25)}, {1: es}, [resting], faults)
 
 
 @examples(250)
