@@ -33,6 +33,7 @@ KEYS = [
     "client_id",
     "deadline_s",
     "watch_s",
+    "market_patience_s",
     "prot",
     '"mode"',
     "a.b",
@@ -130,7 +131,7 @@ OVERRIDES = st.dictionaries(
 
 def content(plan: KillPlan) -> object:
     places = [(place.name, place.mode, place.host, place.port) for place in plan.places]
-    return places, plan.client_id, plan.deadline_s, plan.watch_s
+    return places, plan.client_id, plan.deadline_s, plan.watch_s, plan.market_patience_s
 
 
 def agree(text: str, overrides: dict[str, str]) -> bool:

@@ -45,6 +45,15 @@ def begin(arguments: KillArguments, plan: KillPlan, strike: FirstStrike, hands: 
     KillRun(arguments, plan, hands, pressed_ns).run(strike)
 
 
+def settings_of(plan: KillPlan) -> KillSettings:
+    """What the configuration and the command line say of the kill's patience."""
+    return KillSettings(
+        deadline_ns=round(plan.deadline_s * SECOND),
+        quarantine_ns=round(plan.watch_s * SECOND),
+        market_patience_ns=round(plan.market_patience_s * SECOND),
+    )
+
+
 class KillRun:
     """One `qe kill` from the hand-over to its exit code."""
 
@@ -94,7 +103,7 @@ class KillRun:
 
     async def _kill(self, strike: FirstStrike) -> None:
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
-        manager = IBKRAccountManager(settings=self._settings())
+        manager = IBKRAccountManager(settings=ManagerSettings(kill=settings_of(self._plan)))
         for place in self._plan.places:
             self._add(manager, place)
         reassuring = asyncio.create_task(self._reassure())
@@ -135,10 +144,6 @@ class KillRun:
                 self.warn(
                     f"{at_s:8.3f} s  still working; the report comes at {self._plan.deadline_s:g} s at the latest"
                 )
-
-    def _settings(self) -> ManagerSettings:
-        deadline_ns, quarantine_ns = round(self._plan.deadline_s * SECOND), round(self._plan.watch_s * SECOND)
-        return ManagerSettings(kill=KillSettings(deadline_ns=deadline_ns, quarantine_ns=quarantine_ns))
 
     def _add(self, manager: IBKRAccountManager, place: Place) -> None:
         try:

@@ -62,6 +62,13 @@ class KillTable(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=0, le=86_400)],
         Meta(description="After the result, go on watching for late fills this long, and close them. 0: do not."),
     ] = 0.0
+    market_patience_s: Annotated[
+        Annotated[float, Meta(ge=1, le=600)],
+        Meta(
+            description="A market order of the kill that nobody takes for this long, while the market is open and "
+            "quoted live on both sides, is followed by a limit order."
+        ),
+    ] = 5.0
     client_id: Annotated[
         ClientId,
         Meta(

@@ -23,13 +23,26 @@ class KillPlan:
     empty: there are none. `stand_ins`: the places that are defaults, put in for what could not be read, by name.
     """
 
-    __slots__ = ("client_id", "deadline_s", "faults", "places", "stand_ins", "unread", "unusable", "watch_s")
+    __slots__ = (
+        "client_id",
+        "deadline_s",
+        "faults",
+        "market_patience_s",
+        "places",
+        "stand_ins",
+        "unread",
+        "unusable",
+        "watch_s",
+    )
 
-    def __init__(self, places: list[Place], client_id: int, deadline_s: float, watch_s: float) -> None:
+    def __init__(
+        self, places: list[Place], client_id: int, deadline_s: float, watch_s: float, market_patience_s: float
+    ) -> None:
         self.places = places
         self.client_id = client_id  # the first that is tried
         self.deadline_s = deadline_s
         self.watch_s = watch_s
+        self.market_patience_s = market_patience_s
         self.faults: list[str] = []
         self.unusable: dict[str, str] = {}
         self.unread = ""
@@ -39,4 +52,4 @@ class KillPlan:
 def default_plan() -> KillPlan:
     """What holds without a configuration. The model's defaults are the same (tests/config/test_quick.py)."""
     places = [Place("paper", "paper", "127.0.0.1", 7497), Place("live", "live", "127.0.0.1", 7496)]
-    return KillPlan(places, 9000, 120.0, 0.0)
+    return KillPlan(places, 9000, 120.0, 0.0, 5.0)

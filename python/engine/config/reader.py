@@ -99,7 +99,8 @@ def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> 
 def plan_of(config: Config) -> KillPlan:
     """What a kill needs of a configuration."""
     places = [Place(login.name, login.mode, login.host, login.port) for login in config.logins]
-    return KillPlan(places, config.kill.client_id, config.kill.deadline_s, config.kill.watch_s)
+    kill = config.kill
+    return KillPlan(places, kill.client_id, kill.deadline_s, kill.watch_s, kill.market_patience_s)
 
 
 def _add_defaults(plan: KillPlan) -> None:
