@@ -87,19 +87,17 @@ class PeriodClock(msgspec.Struct, frozen=True, kw_only=True):
 def _span(clock: PeriodClock, period: Period, day: int) -> Span:
     """The period of the trading day with this number (date.toordinal)."""
     dated, years = _dated(day)
-    match period:
-        case Period.DAY:
-            name = f"{dated.year + years:04d}-{dated:%m-%d}"
-            first = last = day
-        case Period.WEEK:
-            week = dated.isocalendar()
-            name = f"{week.year + years:04d}-W{week.week:02d}"
-            first = day - dated.weekday()
-            last = first + _WEEK - 1
-        case Period.MONTH:
-            name = f"{dated.year + years:04d}-{dated:%m}"
-            first = day - dated.day + 1
-            last = first + calendar.monthrange(dated.year, dated.month)[1] - 1
+    if period is Period.DAY:
+        name, first, last = f"{dated.year + years:04d}-{dated:%m-%d}", day, day
+    elif period is Period.WEEK:
+        week = dated.isocalendar()
+        name = f"{week.year + years:04d}-W{week.week:02d}"
+        first = day - dated.weekday()
+        last = first + _WEEK - 1
+    else:
+        name = f"{dated.year + years:04d}-{dated:%m}"
+        first = day - dated.day + 1
+        last = first + calendar.monthrange(dated.year, dated.month)[1] - 1
     return Span(name, clock._last_end_ns(first - 1), clock._last_end_ns(last))
 
 
