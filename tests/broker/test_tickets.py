@@ -67,6 +67,34 @@ def test_an_order_that_tws_objects_to_and_does_not_list_is_refused() -> None:
     run_tickets(test)
 
 
+@pytest.mark.parametrize("status_first", [True, False])
+def test_a_refused_order_that_is_shown_inactive_is_refused_and_not_acknowledged(status_first: bool) -> None:
+    async def test(tws: ScriptedTws, tickets: Tickets) -> None:
+        def refuse(peer: Any, request: Any) -> list[replies.Reply]:
+            error = replies.ErrorMessage(request.order_id, 201, "Order rejected")
+            status = order_status("Inactive", order_id=request.order_id)
+            return [status, error] if status_first else [error, status]
+
+        tws.answers[requests.PlaceOrder] = refuse
+        ticket, answer = await tickets.place(ES, ORDER, PATIENCE_S)
+        assert (ticket.status, answer.shown, answer.text) == ("Inactive", False, "201: Order rejected")
+
+    run_tickets(test)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_inactive_order_that_nobody_objects_to_is_known_by_the_list_alone(listed: bool) -> None:
+    async def test(tws: ScriptedTws, tickets: Tickets) -> None:
+        rows: list[replies.Reply] = [open_order(order_id=1), order_status("Inactive", order_id=1)] if listed else []
+        tws.answers[requests.PlaceOrder] = lambda _p, r: [order_status("Inactive", order_id=r.order_id)]
+        tws.answers[requests.ReqAllOpenOrders] = lambda _p, _r: [*rows, replies.OpenOrderEnd()]
+        _, answer = await tickets.place(ES, ORDER, PATIENCE_S)
+        assert answer.shown is (True if listed else None)
+        assert listed or "Inactive" in answer.text
+
+    run_tickets(test)
+
+
 def test_an_order_that_tws_objects_to_and_lists_is_alive() -> None:
     async def test(tws: ScriptedTws, tickets: Tickets) -> None:
         tws.answers[requests.PlaceOrder] = lambda _p, r: [replies.ErrorMessage(r.order_id, 10349, "TIF set to DAY")]

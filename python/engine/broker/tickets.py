@@ -25,6 +25,7 @@ from engine.wire.replies import ErrorMessage, Execution, OpenOrder, OrderStatus
 from engine.wire.requests import CancelOrder, PlaceOrder
 
 TICKETS_MAX = 10_000  # then the oldest that have ended are forgotten
+HELD_OR_REFUSED = "Inactive"  # of a refused order as of one that TWS holds in its window: only the list tells which
 
 
 class OrderTicket:
@@ -57,6 +58,11 @@ class Answer(msgspec.Struct, frozen=True):
 
     shown: bool | None
     text: str = ""
+
+
+def _text(ticket: OrderTicket) -> str:
+    """The last that TWS had to say against it."""
+    return ticket.messages[-1] if ticket.messages else ""
 
 
 class Tickets:
@@ -104,11 +110,11 @@ class Tickets:
 
     async def _judge(self, ticket: OrderTicket, patience_s: float, *, anew: bool = False) -> Answer:
         """An error is not proof that an order is dead, nor silence that it lives: a fresh list decides."""
-        text = ticket.messages[-1] if ticket.messages else ""
-        if ticket.status and not anew:
-            return Answer(True, text)
+        if ticket.status not in ("", HELD_OR_REFUSED) and not anew:
+            return Answer(True, _text(ticket))
         outcome: Outcome[tuple[WorkingOrder, ...]]
         outcome = await answer(lambda then: self._reads.open_orders(then, patience_s))
+        text = _text(ticket)
         if not isinstance(outcome, Complete) or outcome.broker_down:
             return Answer(None, text or "TWS did not answer")
         listed = any(
@@ -118,7 +124,8 @@ class Tickets:
         )
         if listed or ticket.filled > 0:
             return Answer(True, text)
-        return Answer(False if text else None, text or "TWS did not answer, and does not list the order")
+        said = f"TWS said {ticket.status}" if ticket.status else "TWS did not answer"
+        return Answer(False if text else None, text or f"{said}, and does not list the order")
 
     async def _wait(self, condition: Callable[[], bool], patience_s: float) -> None:
         """Until it holds, the time is up, or the connection is lost."""
