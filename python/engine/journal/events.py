@@ -69,7 +69,8 @@ class Reset(Event, frozen=True, kw_only=True, tag="reset"):
 
 class BaselineSet(Event, frozen=True, kw_only=True, tag="baseline_set"):
     """From this equity the losses of a period are counted. `period` is day, week, month or peak; `period_id` names
-    the one meant ("2026-03-11"); of the peak it is the arming that it belongs to.
+    the one meant ("2026-03-11"); of the peak it is the arming that it belongs to. `as_of_ns`: what moment the equity is
+    of (None: that of the record); `late_ns`: how long after the period began.
     """
 
     scope: Scope
@@ -77,10 +78,12 @@ class BaselineSet(Event, frozen=True, kw_only=True, tag="baseline_set"):
     period_id: str
     equity: Decimal
     currency: str
+    as_of_ns: int | None = None
+    late_ns: int = 0
 
 
 class LimitBreached(Event, frozen=True, kw_only=True, tag="limit_breached"):
-    """A limit was crossed, with its evidence."""
+    """A limit was crossed, with its evidence. `unexplained`: money that nobody explained, counted like a deposit."""
 
     scope: Scope
     limit: str
@@ -91,25 +94,49 @@ class LimitBreached(Event, frozen=True, kw_only=True, tag="limit_breached"):
     loss_pct: Decimal
     limit_pct: Decimal
     period_id: str
+    action: str = ""
+    loss: Decimal | None = None
+    unexplained: Decimal = Decimal(0)
 
 
 class CashFlow(Event, frozen=True, kw_only=True, tag="cash_flow"):
-    """Money that came in (positive) or went out, told by the operator: neither gain nor loss."""
+    """Money that came in (positive) or went out, told by the operator: neither gain nor loss. `announced`: it does not
+    show in equity yet, and counts from when it does.
+    """
 
     scope: Scope
     amount: Decimal
     currency: str
     effective_ns: int
     note: str
+    announced: bool = False
 
 
 class JumpSuspected(Event, frozen=True, kw_only=True, tag="jump_suspected"):
-    """Equity moved as no trade or price explains: perhaps a deposit or withdrawal that nobody recorded."""
+    """Equity moved as no trade or price explains: perhaps a deposit or withdrawal that nobody recorded. `seen_ns`: when
+    (None: the record's moment); it is the jump's name.
+    """
 
     scope: Scope
     before: Decimal
     after: Decimal
     currency: str
+    seen_ns: int | None = None
+
+
+class JumpSettled(Event, frozen=True, kw_only=True, tag="jump_settled"):
+    """A person looked into a jump: it was profit or loss after all, and counts as such."""
+
+    scope: Scope
+    seen_ns: int
+    reason: str
+
+
+class Rebased(Event, frozen=True, kw_only=True, tag="rebased"):
+    """A person had every loss of a login counted from now on anew, as after a change of its base currency."""
+
+    scope: Scope
+    reason: str
 
 
 class LimitChanged(Event, frozen=True, kw_only=True, tag="limit_changed"):
@@ -278,6 +305,8 @@ AnyEvent: TypeAlias = (
     | LimitBreached
     | CashFlow
     | JumpSuspected
+    | JumpSettled
+    | Rebased
     | LimitChanged
     | OrderIntent
     | OrderEnded

@@ -24,6 +24,7 @@ from engine.journal.events import (
     IncidentNoted,
     IncidentOpened,
     JournalOpened,
+    JumpSettled,
     JumpSuspected,
     KillEnded,
     KillPressed,
@@ -34,6 +35,7 @@ from engine.journal.events import (
     OrderEnded,
     OrderIntent,
     OrderRefused,
+    Rebased,
     Record,
     Repaired,
     Reset,
@@ -68,7 +70,7 @@ class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     baselines: dict[str, Record] = {}
     breaches: dict[str, Record] = {}
     cash_flows: list[Record] = []
-    jumps: dict[str, Record] = {}
+    jumps: list[Record] = []  # and what became of them
     limit_changes: list[Record] = []
     orders_open: dict[str, Record] = {}
     positions: dict[str, dict[str, Decimal]] = {}  # by account; one that is not here is not known
@@ -95,7 +97,7 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     baselines: tuple[Record, ...]
     breaches: tuple[Record, ...]
     cash_flows: tuple[Record, ...]
-    jumps: Mapping[str, Record]
+    jumps: tuple[Record, ...]
     limit_changes: tuple[Record, ...]
     orders_open: Mapping[str, Record]
     positions: Mapping[str, Mapping[int, Decimal]]
@@ -177,7 +179,7 @@ def view(books: Books, alarm: Alarm | None = None) -> JournalState:
         baselines=tuple(books.baselines.values()),
         breaches=tuple(books.breaches.values()),
         cash_flows=tuple(books.cash_flows),
-        jumps=dict(books.jumps),
+        jumps=tuple(books.jumps),
         limit_changes=tuple(books.limit_changes),
         orders_open=dict(books.orders_open),
         positions={
@@ -236,7 +238,9 @@ def _note(books: Books, record: Record) -> None:
     match event:
         case Restricted() | Lifted() | KillPressed() | KillEnded() | Reset():
             _note_stops(books, record, event)
-        case BaselineSet() | LimitBreached() | CashFlow() | JumpSuspected() | LimitChanged():
+        case (
+            BaselineSet() | LimitBreached() | LimitChanged() | CashFlow() | JumpSuspected() | JumpSettled() | Rebased()
+        ):
             _note_money(books, record, event)
         case OrderIntent() | OrderEnded() | Filled() | Verified() | Adopted():
             _note_positions(books, record, event)
@@ -293,7 +297,9 @@ def _note_positions(
 
 
 def _note_money(
-    books: Books, record: Record, event: BaselineSet | LimitBreached | CashFlow | JumpSuspected | LimitChanged
+    books: Books,
+    record: Record,
+    event: BaselineSet | LimitBreached | LimitChanged | CashFlow | JumpSuspected | JumpSettled | Rebased,
 ) -> None:
     match event:
         case BaselineSet():
@@ -302,10 +308,24 @@ def _note_money(
             _replace(books.breaches, f"{event.limit}:{event.scope.login}", record)
         case CashFlow():
             books.cash_flows.append(record)
-        case JumpSuspected():
-            _replace(books.jumps, event.scope.login, record)
+        case JumpSuspected() | JumpSettled():
+            books.jumps.append(record)
+        case Rebased():
+            _rebase(books, event.scope)
         case LimitChanged():
             books.limit_changes.append(record)
+
+
+def _rebase(books: Books, scope: Scope) -> None:
+    """Where losses of this login were counted from, and its money in and out, count no longer."""
+    books.baselines = {name: one for name, one in books.baselines.items() if not _about(one, scope)}
+    books.cash_flows = [one for one in books.cash_flows if not _about(one, scope)]
+    books.jumps = [one for one in books.jumps if not _about(one, scope)]
+
+
+def _about(record: Record, scope: Scope) -> bool:
+    event = record.event
+    return isinstance(event, BaselineSet | CashFlow | JumpSuspected | JumpSettled) and event.scope.meets(scope)
 
 
 def _not_understood(books: Books, what: str) -> None:
