@@ -178,6 +178,20 @@ def test_a_market_order_fills_in_its_patience_and_nothing_is_asked() -> None:
     assert stage.all(AskQuote) == [] and stage.withdrawn == []
 
 
+def test_a_market_order_that_goes_on_filling_is_left_alone() -> None:
+    """A thin market takes it piece by piece; to withdraw it would only lose its place."""
+    stage = stage_with(9)
+    stage.acknowledge(stage.place)
+    for _ in range(4):
+        stage.orders = [stage.listed(stage.place)]
+        stage.run(4500)
+        stage.fill(stage.place, 1)
+    stage.run(4500)
+    assert stage.withdrawn == [] and stage.all(AskQuote) == []
+    stage.run(600)
+    assert len(stage.all(AskQuote)) == 1
+
+
 def test_the_limit_waits_until_the_end_of_the_market_order_is_certain() -> None:
     """Both might fill, and the position would be turned around."""
     stage = idle()

@@ -59,6 +59,8 @@ class Attempt:
     acknowledged: bool = False
     sends: int = 0
     untold: bool = False  # ended by absence alone: acknowledged once, and nobody has said what became of it
+    filled_seen: Decimal = ZERO  # as of the last look at it …
+    progress_ns: int = 0  # … and when that had grown
     change_lost: bool = False  # the broker has not made the last change
     fixed: bool = False  # the broker does not take a change of it
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
@@ -84,6 +86,12 @@ class Attempt:
     def is_listed_as(self, order: WorkingOrder) -> bool:
         """Is this the listed order? By orderRef, or by permId where the broker gave one."""
         return order.order_ref == self.place.order_ref or (self.perm_id != 0 and order.perm_id == self.perm_id)
+
+    def idle_since_ns(self, now_ns: int) -> int:
+        """Since when nothing has come of it: its last sending or change, or the last look that saw more filled."""
+        if self.filled > self.filled_seen:
+            self.filled_seen, self.progress_ns = self.filled, now_ns
+        return max(self.sent_ns, self.progress_ns)
 
     def sent(self, now_ns: int, serial: int, acknowledge_ns: int) -> None:
         """It goes out now, for the first time or again."""

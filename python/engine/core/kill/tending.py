@@ -87,10 +87,10 @@ def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
 
 
 def _mind_unfilled(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
-    """Acknowledged, not filled: look at the market, price it through the market, give up on what nobody buys."""
+    """Acknowledged, and filling no further: look at the market, price it through it, give up on what nobody buys."""
     limit = attempt.place.order_type is OrderType.LIMIT
     patience_ns = item.settings.reprice_ns if limit else item.settings.market_patience_ns
-    if moment.now_ns - attempt.sent_ns < patience_ns:
+    if moment.now_ns - attempt.idle_since_ns(moment.now_ns) < patience_ns:
         return []
     lessons, quotes = item.lessons, item.quotes
     lessons.reason = lessons.reason or ResidueReason.CLOSE_WORKING
