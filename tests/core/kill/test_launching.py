@@ -159,6 +159,13 @@ def test_what_contradicted_its_id_is_named_as_the_brokers_look_up_of_that_id_has
     assert (stage.place.contract.symbol, stage.place.contract.currency) == ("SPY", "EUR")
 
 
+def test_what_was_not_refused_is_named_as_the_position_has_it() -> None:
+    told = Contract(con_id=ES.con_id, symbol="ELSE", sec_type="FUT", exchange="CME")
+    stage = Stage(held(ES, 3)).begin()
+    stage.tell(ev.Resolved(ES.con_id, Details(contract=told)))
+    assert (stage.place.contract.symbol, stage.place.contract.exchange) == ("ES", "CME")
+
+
 def test_a_look_up_of_another_contract_never_names_this_one() -> None:
     stage = Stage(held(stock(22, "A"), 3), held(stock(21, "B"), 3)).begin()
     stage.tell(ev.Resolved(22, details(stock(22, "A"), "SMART")))
@@ -242,6 +249,13 @@ def test_where_size_steps_do_not_help_a_size_is_halved(step: object) -> None:
         stage.tell(ev.Resolved(11, details(option(), "SMART", size_increment=step)))
         stage.run(100)
     assert [p.quantity for p in stage.placed] == [9, 9, 5]
+
+
+def test_size_steps_do_not_matter_before_a_size_was_refused() -> None:
+    """A step of 100 in a stock is often only a suggestion: an odd lot trades all the same."""
+    stage = Stage(held(stock(), 250)).begin()
+    stage.tell(ev.Resolved(21, details(stock(), "ARCA", size_increment=D(100))))
+    assert stage.place.quantity == 250
 
 
 def test_a_size_the_broker_refuses_is_halved_and_the_rest_follows() -> None:
@@ -388,6 +402,30 @@ def test_a_rule_is_asked_for_once_and_serves_every_contract() -> None:
     assert stage.all(AskRule) == [AskRule(7)]
     stage.tell(ev.RuleHeard(7, steps(*NICKELS)))
     assert [p.limit_price for p in stage.placed[2:]] == [D("4.80"), D("4.80")]
+
+
+def test_a_rule_that_came_unasked_is_asked_for_all_the_same() -> None:
+    stage = refused_market(option(), 3)
+    assert stage.all(Resolve) == [Resolve(option())]
+    stage.tell(ev.RuleHeard(7, steps(("0", "5"))), ev.Quoted(11, quote("4.97", "5.06")))
+    more = {"valid_exchanges": ("SMART",), "market_rule_ids": (7,)}
+    stage.tell(ev.Resolved(11, details(option(), "SMART", **more)))
+    stage.tell(ev.Woke())
+    assert len(stage.placed) == 1  # it waits for the answer
+    stage.tell(ev.RuleHeard(7, steps(*NICKELS)))
+    assert stage.place.limit_price == D("4.80")
+
+
+def test_after_a_reconnect_price_steps_are_awaited_anew() -> None:
+    stage = refused_market(option(), 3)
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "lost"))
+    stage.run(2000)
+    stage.tell(ev.Connected(("DU1",), 9000))
+    stage.run(100)
+    stage.tell(ev.Quoted(11, quote("4.97", "5.06")))
+    assert len(stage.placed) == 1
+    stage.price_rules(option(), *NICKELS, tick="0.05")
+    assert stage.place.limit_price == D("4.80")
 
 
 def test_a_rule_that_nobody_asked_for_is_nobodys() -> None:

@@ -231,6 +231,18 @@ def test_without_a_live_market_on_both_sides_a_market_order_stays_and_it_is_said
     assert any(e.kind == "close_stays" and "no live quote" in e.text for e in stage.report.timeline)
 
 
+def test_the_next_order_that_stays_says_so_again() -> None:
+    stage = idle()
+    stage.tell(ev.NoQuote(11, "none"))
+    over(stage)
+    stage.next_place()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(5100)
+    stage.tell(ev.NoQuote(11, "none"))
+    assert stage.said.count("close_stays") == 2
+
+
 def test_while_its_market_is_closed_a_market_order_stays() -> None:
     stage = idle()
     stage.tell(by_hours(CALL, "CLOSED", "CLOSED"), ev.Quoted(11, quote()))
