@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.kill.builders import details, stock
 from engine.core.facts import Details
-from engine.core.hours import ZONE_NAMES, Market, Session, market_at, session_at, zone
+from engine.core.hours import NEVER_S, ZONE_NAMES, Market, Session, market_at, session_at, steady_until, zone
 
 NEW_YORK = "US/Eastern"
 NEW = "20260911:0930-20260911:1600;20260912:CLOSED;20260914:0930-20260914:1600"
@@ -191,3 +191,43 @@ def test_no_text_makes_it_raise(hours: str, name: str, at_s: float) -> None:
 @given(st.text("0123456789:;-,CLOSED", max_size=60), st.floats(0, 4e9))
 def test_nothing_that_looks_like_hours_makes_it_raise(hours: str, at_s: float) -> None:
     assert market_at(hours, NEW_YORK, at_s) in Market
+
+
+# how long an answer holds ---------------------------------------------------------------------------------------------
+
+TWO_DAYS = "20261030:0930-20261030:1600;20261031:CLOSED;20261101:0930-20261101:1600"
+"""Around the end of summer time in New York, on 1 November 2026."""
+
+
+def new_york(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/New_York")).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        ("2026-10-30T08:00:00", "2026-10-30T09:30:00"),  # the opening
+        ("2026-10-30T09:30:00", "2026-10-30T16:00:00"),  # the close
+        ("2026-10-30T16:00:00", "2026-10-31T00:00:00"),  # a day of which something else is said
+        ("2026-10-31T12:00:00", "2026-11-01T00:00:00"),
+        ("2026-11-01T00:00:00", "2026-11-01T09:30:00"),  # nine hours and a half by the clock, and one more
+        ("2026-11-01T17:00:00", "2026-11-02T00:00:00"),
+    ],
+)
+def test_an_answer_holds_until_the_next_edge_or_the_next_day(at: str, until: str) -> None:
+    assert steady_until(TWO_DAYS, "US/Eastern", new_york(at)) == new_york(until)
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone_name"), [("", "US/Eastern"), ("gibberish", "US/Eastern"), (TWO_DAYS, "nowhere")]
+)
+def test_hours_that_nobody_can_read_stay_unknown_for_good(hours: str, zone_name: str) -> None:
+    assert steady_until(hours, zone_name, 0) == NEVER_S
+
+
+@given(st.integers(new_york("2026-10-29T00:00:00"), new_york("2026-11-03T00:00:00")), st.data())
+def test_while_an_answer_holds_it_does_not_change(at_s: int, data: st.DataObject) -> None:
+    until_s = steady_until(TWO_DAYS, "US/Eastern", at_s)
+    assert until_s > at_s
+    meanwhile_s = data.draw(st.integers(at_s, until_s - 1))
+    assert market_at(TWO_DAYS, "US/Eastern", meanwhile_s) is market_at(TWO_DAYS, "US/Eastern", at_s)
