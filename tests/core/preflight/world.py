@@ -7,7 +7,8 @@ from decimal import Decimal
 from engine.core.book import PositionHeard
 from engine.core.exposure import Side
 from engine.core.preflight.desk import Preflight
-from engine.core.preflight.intent import Intent, Listing, Reference, Special
+from engine.core.preflight.intent import Intent, Reference, Special
+from engine.core.preflight.listing import Listing
 from engine.core.preflight.settings import DEFAULTS, SECOND_NS, Settings
 from engine.core.restrictions import UNRESTRICTED, Cause, Kind, Restriction, Scope, State
 from engine.core.units import BLANK, Number

@@ -24,29 +24,32 @@ from engine.core.restrictions import Cause
 
 MINUTE_NS = 60 * SECOND_NS
 BUY = Side.BUY  # a global is quicker to reach than an attribute
+ORDERS_KEPT = 10_000  # of one trail: several times what TWS takes from a client in a minute
 LONG_AGO_NS = -(1 << 62)
 PACE_CODES = frozenset({Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})
 
 
 class Trail:
-    """The last orders on one side of one contract, the oldest first: as many as the longest rule looks back on.
+    """The orders on one side of one contract, the oldest first.
 
-    `times` has a moment for each of them, and before those long ago: `times[-n]` is always there.
+    `orders`: all of the longest window, with their moments. `times`: as many moments as the longest rule counts, those
+    before the first order being long ago, so that `times[-n]` is always there.
     """
 
     __slots__ = ("orders", "times")
 
     def __init__(self, length: int) -> None:
-        self.orders: deque[Intent] = deque(maxlen=length)
+        self.orders: deque[tuple[int, Intent]] = deque(maxlen=ORDERS_KEPT)
         self.times: deque[int] = deque([LONG_AGO_NS] * length, maxlen=length)
 
 
 class Activity:
-    """What one login has sent lately. Memory is bounded by the settings and the number of contracts traded."""
+    """What one login has sent lately."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._length = max(settings.duplicates_max, settings.repeats_max)
+        self._window_ns = max(settings.duplicate_window_ns, settings.repeat_window_ns)
         self._trails: dict[tuple[str, int, bool], Trail] = {}
         self._breaches_ns: deque[int] = deque(maxlen=settings.rate_breaches_max)
         longest = max(settings.orders_per_second_max, settings.orders_per_minute_max)
@@ -64,7 +67,7 @@ class Activity:
         settings, same, repeats = self._settings, 0, 0
         if not _modifies(intent):
             trail = self.trail(intent.account, intent.con_id, intent.buys)
-            for order, at_ns in zip(reversed(trail.orders), reversed(trail.times), strict=False):
+            for at_ns, order in trail.orders:
                 if order.quantity == number(intent.quantity) and _legs(order) == _legs(intent):
                     age_ns = now_ns - at_ns
                     repeats += age_ns < settings.repeat_window_ns
@@ -81,7 +84,10 @@ class Activity:
         if intent.special is None or not _modifies(intent):
             trail = self.trail(intent.account, intent.con_id, intent.side is BUY)
             trail.times.append(now_ns)
-            trail.orders.append(intent)
+            orders = trail.orders
+            while orders and orders[0][0] <= now_ns - self._window_ns:
+                orders.popleft()
+            orders.append((now_ns, intent))
 
     def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
         """This order was refused. A cause: the login is to be halted with it until a person resumes."""

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from engine.core.hours import Market, market_at
 from engine.core.preflight.checks_state import previews
 from engine.core.preflight.facts import Facts
-from engine.core.preflight.intent import Intent, Listing
+from engine.core.preflight.intent import Intent
+from engine.core.preflight.listing import Listing
 from engine.core.preflight.prices import has_limit
 from engine.core.preflight.settings import SECOND_NS, Need, Settings
 from engine.core.preflight.verdict import Code, Failure

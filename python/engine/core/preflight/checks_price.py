@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from engine.core.preflight.facts import Facts
-from engine.core.preflight.intent import Intent, Listing, Reference
+from engine.core.preflight.intent import Intent, Reference
+from engine.core.preflight.listing import Listing
 from engine.core.preflight.numbers import number
 from engine.core.preflight.prices import has_limit, has_trigger
 from engine.core.preflight.settings import Need, Settings
@@ -47,7 +48,7 @@ def check_collar(intent: Intent, facts: Facts, settings: Settings) -> Iterator[F
 
 def is_fresh(reference: Reference, now_ns: int, settings: Settings) -> bool:
     """Young enough; one from the future is a fault and no reference."""
-    return number(reference.price) is not None and 0 <= now_ns - reference.at_ns <= settings.reference_age_ns_max
+    return 0 <= now_ns - reference.at_ns <= settings.reference_age_ns_max
 
 
 def band(price: Decimal, product: Product, listing: Listing | None, settings: Settings) -> tuple[Decimal, Decimal]:

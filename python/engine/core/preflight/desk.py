@@ -32,8 +32,10 @@ from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.examine import examine
 from engine.core.preflight.facts import Facts
 from engine.core.preflight.gather import Terms, gather, quantity_of, resting_orders
-from engine.core.preflight.intent import Intent, Listing, MarginPreview, Reference
+from engine.core.preflight.intent import Intent, MarginPreview, Reference
 from engine.core.preflight.lane import Lane, make_lane
+from engine.core.preflight.listing import Listing
+from engine.core.preflight.numbers import number
 from engine.core.preflight.settings import DEFAULTS, Settings
 from engine.core.preflight.verdict import PASS, Verdict
 from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
@@ -73,8 +75,9 @@ class Preflight:
         self._weigh(listing.con_id)
 
     def refer(self, con_id: int, reference: Reference | None) -> None:
-        """The latest price of a contract that is live; None: there is none any more."""
-        if reference is None:
+        """The latest price of a contract that is live; None, or one that is no number: there is none any more."""
+        if reference is None or number(reference.price) is None:
+            reference = None
             self.terms.references.pop(con_id, None)
         else:
             self.terms.references[con_id] = reference
@@ -83,8 +86,11 @@ class Preflight:
             lane.reprice(reference, self.terms, self.settings)
 
     def rate(self, currency: str, rate: Decimal) -> None:
-        """What one of a currency is worth in that of the limits."""
-        self.terms.rates[currency] = rate
+        """What one of a currency is worth in that of the limits; what is no number makes it unknown."""
+        if number(rate) is None:
+            self.terms.rates.pop(currency, None)
+        else:
+            self.terms.rates[currency] = rate
         self._lanes.clear()
         for con_id in self.terms.listings:
             self._weigh(con_id)

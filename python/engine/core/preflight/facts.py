@@ -8,7 +8,8 @@ import msgspec
 
 from engine.core.exposure import Resting
 from engine.core.known import Fact
-from engine.core.preflight.intent import Listing, MarginPreview, Reference
+from engine.core.preflight.intent import MarginPreview, Reference
+from engine.core.preflight.listing import Listing
 from engine.core.products import Product
 from engine.core.reduce_only import Change
 from engine.core.restrictions import State

@@ -13,7 +13,8 @@ from engine.core.known import Fact
 from engine.core.preflight.activity import Activity
 from engine.core.preflight.checks_price import is_fresh
 from engine.core.preflight.facts import Facts, Touched
-from engine.core.preflight.intent import Intent, Leg, Listing, MarginPreview, Reference
+from engine.core.preflight.intent import Intent, Leg, MarginPreview, Reference
+from engine.core.preflight.listing import Listing
 from engine.core.preflight.numbers import number
 from engine.core.preflight.prices import own_price
 from engine.core.preflight.settings import Settings

@@ -11,7 +11,6 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.exposure import OrderKey, Side
-from engine.core.products import Product, product_of
 from engine.core.units import BLANK, Number
 
 
@@ -63,31 +62,6 @@ class Intent(msgspec.Struct, frozen=True):
     @property
     def buys(self) -> bool:
         return self.side is Side.BUY
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a contract's terms. None: the broker was not asked, or did not say.
-
-    `last_trade_date` is YYYYMMDD or YYYYMM, as the broker spells it. `hours`: trading and liquid hours, zone.
-    """
-
-    con_id: int
-    sec_type: str
-    symbol: str
-    currency: str = ""
-    multiplier: Decimal | None = None
-    strike: Decimal | None = None
-    last_trade_date: str = ""
-    min_tick: Decimal | None = None
-    size_increment: Decimal | None = None
-    min_size: Decimal | None = None
-    trading_hours: str = ""
-    liquid_hours: str = ""
-    time_zone_id: str = ""
-
-    @property
-    def product(self) -> Product:
-        return product_of(self.sec_type)
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ from engine.core.preflight.examine import Check
 from engine.core.preflight.facts import Facts, Touched
 from engine.core.preflight.gather import Terms, fresh_reference
 from engine.core.preflight.intent import Intent, Reference
-from engine.core.preflight.numbers import NUMBER_MAX, NUMBER_MIN, number
+from engine.core.preflight.numbers import NUMBER_MAX, NUMBER_MIN
 from engine.core.preflight.settings import SECOND_NS, Need, Settings
 from engine.core.products import Product, product_of
 from engine.core.reduce_only import plain_change
@@ -169,8 +169,6 @@ class Lane:
 
     def reprice(self, reference: Reference | None, terms: Terms, settings: Settings) -> None:
         """The contract has another price, or none."""
-        if reference is not None and number(reference.price) is None:
-            reference = None
         self._set_prices(reference, self._facts, self._product, settings)
         self._set_money(reference, self._facts, terms, settings)
         aged_ns = self._fixed_until_ns
