@@ -109,3 +109,11 @@ def sentence(failure: Failure) -> str:
 def sentences(verdict: Verdict) -> str:
     """All of them, a line each. A verdict that passed says so."""
     return "\n".join(map(sentence, verdict.failures)) or "passes"
+
+
+def page() -> str:
+    """The table of all codes in docs/how-to/preflight.md: a line each, what was seen and what is allowed left open."""
+    return "".join(
+        f"| `{code.value}` | {_WHAT[code].format(observed='…', limit='…')} | {_NEXT[code]} |\n".replace("'…'", "…")
+        for code in Code
+    )
