@@ -60,6 +60,7 @@ class Bell:
         self._path = str(path)
         self._fd: int | None = None
         self._id = (0, 0)
+        self._writable = False
         self._old: list[int] = []
         self._guard = threading.Lock()
         self.generation = 0
@@ -137,7 +138,8 @@ class Bell:
         """Text first, then the number that makes it one. Needs no lock: of two at once either will do."""
         for _ in range(REPLACED_MAX):
             try:
-                fd = self._current()
+                self._current()
+                fd = self._open_one()
                 if _read_at(fd, 8, 0) != _MAGIC:
                     return False
                 _write_at(fd, _packed(alarm), _AT_TEXT)
@@ -166,12 +168,15 @@ class Bell:
         return fd
 
     def _open_one(self) -> int:
-        """The file that `standing` was read from a moment ago."""
-        return self._fd if self._fd is not None else self._current()
+        """The file that `standing` was read from a moment ago, to be written to."""
+        if self._fd is None or not self._writable:
+            with self._guard:
+                return self._reopen(to_write=True)
+        return self._fd
 
-    def _reopen(self) -> int:
+    def _reopen(self, *, to_write: bool = False) -> int:
         """The old descriptor is kept until the end: another thread may be reading from it."""
-        fd = _open(self._path)
+        fd, self._writable = _open(self._path, to_write=to_write)
         opened = os.fstat(fd)
         if self._fd is not None:
             self._old.append(self._fd)
@@ -180,12 +185,15 @@ class Bell:
         return fd
 
 
-def _open(path: str) -> int:
+def _open(path: str, *, to_write: bool) -> tuple[int, bool]:
+    """The file, and whether it may be written to. Who only listens needs no right to write."""
     flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
-        return os.open(path, os.O_RDWR | flags)
+        return os.open(path, os.O_RDWR | flags), True
     except OSError:
-        return os.open(path, os.O_RDONLY | flags)  # enough to hear it
+        if to_write:
+            raise
+        return os.open(path, os.O_RDONLY | flags), False
 
 
 def _checked(part: bytes) -> bytes:
