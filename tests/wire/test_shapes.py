@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,10 +14,21 @@ from engine.core.units import ZERO
 from engine.wire import codec, shapes
 from engine.wire.codec import decode_reply, encode_reply
 from engine.wire.errors import MalformedMessage
+from engine.wire.fields import NUMBER
 from engine.wire.layout import Layout
 from engine.wire.order import Order, OrderState
 from engine.wire.plans import ReadPlan
-from engine.wire.replies import OpenOrder, OpenOrderEnd, OrderStatus, Position
+from engine.wire.replies import (
+    CommissionReport,
+    CurrentTime,
+    OpenOrder,
+    OpenOrderEnd,
+    OrderStatus,
+    PnL,
+    PortfolioValue,
+    Position,
+    TickPrice,
+)
 from wire.messages import REPLY_TYPES, structs
 
 LAYOUTS: dict[type, Layout] = {
@@ -109,6 +121,50 @@ def test_a_layout_of_fixed_length_gets_one_function_for_all_its_messages() -> No
         for _ in range(8):
             plan.read(encode_reply(message, 178).decode().split("\0")[:-1])
     assert len(installed) == 2
+
+
+NUMBERS_OF_ALL_KINDS = [
+    *("1.50", "-0.00", "00.5", "5.", ".5", "-.5", "0", "-3", "12345678.12345678", "1.5E3", "1.0E-4"),
+    *("", "2147483647", "9223372036854775807", "-9223372036854775808", "1.7976931348623157E308", "-Infinity"),
+    *("NaN", "sNaN1.5", "-NaN.", "Infinity", "1_000.5", " 1.5", "1.5 ", "+1.5", "1.2.3", "1.-5", "--1.5", ".", "-."),
+    *("\u0663.5", "1.\u0665", "1.5E999", "1.5E+0003", "1" * 399 + ".", "1" * 400 + ".", "0" * 400 + ".5", "x.5", "BAG"),
+]
+
+
+@pytest.mark.parametrize("text", NUMBERS_OF_ALL_KINDS)
+def test_an_amount_is_read_in_the_same_way_once_its_kind_is_known(text: str) -> None:
+    amount = Decimal("1.25")
+    held = PortfolioValue(Contract(), ZERO, amount, amount, amount, amount, amount, "DU1")
+    for message, places in (
+        (PnL(1, amount, amount, amount), (2, 3, 4)),
+        (CommissionReport("0001.01", amount, "USD", amount), (3, 5)),
+        (held, (14, 15, 16, 17)),
+    ):
+        payload = encode_reply(message, 178)
+        train(payload, 178)
+        fields = payload.split(b"\0")
+        for place in places:
+            spelled = b"\0".join([*fields[:place], text.encode(), *fields[place + 1 :]])
+            expected = outcome(carefully, spelled, type(message), 178)
+            assert repr(outcome(decode_reply, spelled, 178)) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["1790000000", "0", "-5", "", " 5", "1_0", "+5", "1.0", "\u0661\u0662", "9" * 400, "9" * 401]
+)
+def test_a_moment_is_read_in_the_same_way_once_its_kind_is_known(text: str) -> None:
+    train(encode_reply(CurrentTime(1790000000), 178), 178)
+    payload = f"49\0001\0{text}\0".encode()
+    assert outcome(decode_reply, payload, 178) == outcome(carefully, payload, CurrentTime, 178)
+
+
+def test_numbers_that_were_never_there_before_are_read_and_then_known() -> None:
+    train(encode_reply(TickPrice(1, 1, Decimal("1.25"), ZERO), 178), 178)
+    for number in range(20):
+        tick = TickPrice(710_000 + number, 4, Decimal(f"{number}.0625"), Decimal(880_000 + number), 0)
+        payload = encode_reply(tick, 178)
+        assert decode_reply(payload, 178) == decode_reply(payload, 178) == tick
+        assert NUMBER.read is not None and f"{number}.0625" in NUMBER.read.known
 
 
 def test_the_last_field_must_be_ended_even_when_the_kind_is_known() -> None:

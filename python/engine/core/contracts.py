@@ -16,7 +16,7 @@ class TagValue(msgspec.Struct, frozen=True, gc=False):
     value: str
 
 
-class ComboLeg(msgspec.Struct, frozen=True):
+class ComboLeg(msgspec.Struct, frozen=True, gc=False):
     """One leg of a combination (BAG) contract."""
 
     con_id: int = 0
@@ -29,7 +29,7 @@ class ComboLeg(msgspec.Struct, frozen=True):
     exempt_code: Whole = -1
 
 
-class DeltaNeutral(msgspec.Struct, frozen=True):
+class DeltaNeutral(msgspec.Struct, frozen=True, gc=False):
     """The hedging contract of a delta-neutral combination."""
 
     con_id: int = 0
@@ -37,7 +37,7 @@ class DeltaNeutral(msgspec.Struct, frozen=True):
     price: Number = BLANK
 
 
-class Contract(msgspec.Struct, frozen=True):
+class Contract(msgspec.Struct, frozen=True, gc=False):
     """A contract in IBKR's terms. Text stays as the broker spelled it; only numbers are converted.
 
     `last_trade_date` is YYYYMMDD or YYYYMM (an option's expiry, a future's last trade date or month).

@@ -7,6 +7,7 @@ fields do not fit raises MalformedMessage. Must never guess and never drop: a de
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from engine.wire.layout import Layout
 from engine.wire.plans import ReadPlan, WritePlan
 from engine.wire.replies import Reply, UnknownReply
 from engine.wire.requests import PlaceOrder, Request, UnknownRequest
+from engine.wire.shapes import Decode
 from engine.wire.spelling import keep_spelling
 
 VERSION_MIN = 100
@@ -54,7 +56,7 @@ class _Direction:
         self._strict = strict
         self._readers: dict[int, dict[str, ReadPlan]] = {}
         self._writers: dict[tuple[type, int], WritePlan] = {}
-        self.quick: dict[int, dict[str, Callable[[list[str]], Any]]] = {}  # version -> id -> reader
+        self.quick: dict[int, dict[str, Decode]] = {}  # version -> id -> reader
 
     def decode(self, payload: bytes, version: int) -> Any:
         """Read a message the careful way."""
@@ -140,8 +142,8 @@ def decode_request(payload: bytes, version: int) -> Request:
     request: Request
     try:
         fields = payload.decode().split("\0")
-        request = _QUICK_REQUESTS[version][fields[0]](fields)
-    except (KeyError, ValueError):
+        request = _QUICK_REQUESTS[version][fields[0]](fields, payload)
+    except (KeyError, ValueError, InvalidOperation):
         request = _REQUESTS.decode(payload, version)
     if isinstance(request, PlaceOrder):
         spelling = keep_spelling(3, _REQUESTS.encode(request, version), payload)
@@ -160,7 +162,7 @@ def decode_reply(payload: bytes, version: int) -> Reply:
     reply: Reply
     try:  # nearly every message looks like one before it; what does not, raises and is read the careful way
         fields = payload.decode().split("\0")
-        reply = _QUICK_REPLIES[version][fields[0]](fields)
-    except (KeyError, ValueError):
+        reply = _QUICK_REPLIES[version][fields[0]](fields, payload)
+    except (KeyError, ValueError, InvalidOperation):
         reply = _REPLIES.decode(payload, version)
     return reply

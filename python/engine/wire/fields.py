@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from engine.core.units import BLANK, UNSET, Absent, Flag, Number, Whole
@@ -17,7 +17,7 @@ UNSET_WHOLE = "2147483647"
 UNSET_NUMBER = "1.7976931348623157E308"  # as TWS spells it
 UNSET_NUMBER_FROM_CLIENT = "1.7976931348623157e+308"  # as the official Python clients spell it
 
-_MEMO_ENTRIES_MAX = 4096
+_MEMO_ENTRIES_MAX = 8192
 _MEMO_TEXT_MAX = 64
 _DIGITS_MAX = 400  # the largest double has 309 digits; anything longer is not a quantity
 _EXPONENT_MAX = 308  # a double goes no further
@@ -47,33 +47,62 @@ _BOOLS = {"0": False, "1": True, "false": False, "true": True}
 class Memo(dict[str, Any]):
     """A parser that remembers short texts it has read: the same few prices, sizes and flags come again and again.
 
-    `memo[text]` gives the value or raises ValueError. Starts over when full, so it stays small.
+    `memo[text]` gives the value or raises ValueError; `known` holds the same values in a plain dictionary, which Python
+    reads faster. Both start over when full, so they stay small.
     """
 
-    __slots__ = ("_parse",)
+    __slots__ = ("_parse", "known")
 
     def __init__(self, parse: Callable[[str], Any]) -> None:
         super().__init__()
         self._parse = parse
+        self.known: dict[str, Any] = {}
 
     def __missing__(self, text: str) -> Any:
         value = self._parse(text)
         if len(text) <= _MEMO_TEXT_MAX:
             if len(self) >= _MEMO_ENTRIES_MAX:
                 self.clear()
-            self[text] = value
+                self.known.clear()
+            self[text] = self.known[text] = value
         return value
 
 
+# Texts that most fields of an order hold, and in the same places every time, as they stand in a program: to compare is
+# faster than to look up.
+USUAL = {text: repr(text) for text in ("", "0", "0.0", UNSET_WHOLE, UNSET_NUMBER)}
+
+PLAIN = b"0123456789.-\0"
+PLAIN_LENGTH_MAX = _DIGITS_MAX
+
+# Reads a number of nothing but these characters, with a point in it, exactly, or raises InvalidOperation. Only for
+# texts found to be such: by itself it takes NaN for a number, and 2147483647, which means that there is none.
+read_plain = Context(prec=_DIGITS_MAX, traps=[InvalidOperation]).create_decimal
+
+
 class Kind:
-    """How one kind of field is read and written. `read` is None for text, which needs no reading."""
+    """How one kind of field is read and written. `read` is None for text, which needs no reading.
 
-    __slots__ = ("name", "read", "write")
+    For the fast way: `code` is the expression that reads the field named {0}, `often_new` says that its texts come
+    once or a few times only.
+    """
 
-    def __init__(self, name: str, parse: Callable[[str], Any] | None, write: Callable[[Any], str]) -> None:
+    __slots__ = ("code", "name", "often_new", "read", "write")
+
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[str], Any] | None,
+        write: Callable[[Any], str],
+        *,
+        code: str | None = None,
+        often_new: bool = False,
+    ) -> None:
         self.name = name
+        self.often_new = often_new
         self.read = None if parse is None else Memo(parse)
         self.write = write
+        self.code = code if code is not None else "{0}" if parse is None else f"{name}[{{0}}]"
 
 
 def parse_number(text: str) -> Number:
@@ -114,6 +143,8 @@ def parse_whole(text: str) -> Whole:
 
 def parse_id(text: str) -> int:
     """Read a whole number that must be there."""
+    if text.isdecimal() and text.isascii() and len(text) < 19:
+        return int(text)
     if text.strip("0123456789-") or len(text) > _DIGITS_MAX:
         raise ValueError(f"{text[:40]!r} is not a whole number")
     try:
@@ -237,15 +268,22 @@ def parse_constant(text: str) -> str:
     return text
 
 
+# A few digits are converted at once; all else is left to the table.
+_DIGITS_OR = "(int({{0}}) if {{0}}.isdecimal() and {{0}}.isascii() and len({{0}}) < 19 else {0}[{{0}}])"
+
 TEXT = Kind("text", None, write_text)
 CONSTANT = Kind("version", parse_constant, write_text)
 NUMBER = Kind("number", parse_number, write_number)
+AMOUNT = Kind("amount", parse_number, write_number, code="read_amount({0})")
 CLIENT_NUMBER = Kind("client_number", parse_number, write_client_number)
 SIZE = Kind("size", parse_number, write_size)
 COUNT = Kind("count", parse_count, write_count)
 WHOLE = Kind("whole", parse_whole, write_whole)
 ID = Kind("id", parse_id, write_whole)
 REFERENCE = Kind("reference", parse_reference, write_whole)
+MOMENT = Kind("moment", parse_id, write_whole, code=_DIGITS_OR.format("moment"))
+SERIAL = Kind("serial", parse_id, write_whole, often_new=True)
+SERIAL_REFERENCE = Kind("serial_reference", parse_reference, write_whole, often_new=True)
 FLAG = Kind("flag", parse_flag, write_flag)
 BOOL = Kind("bool", parse_bool, write_flag)
 SWITCH = Kind("switch", parse_switch, write_flag)
@@ -273,11 +311,11 @@ def write_escaped(value: object) -> str:
     return "".join(chr(u) if 0 < u < 128 and u != ord("\\") else f"\\u{u:04x}" for u in pairs)
 
 
-ESCAPED = Kind("escaped", parse_escaped, write_escaped)
+ESCAPED = Kind("escaped", parse_escaped, write_escaped, code=r"({0} if '\\u' not in {0} else escaped[{0}])")
 
 KINDS = (
     *(TEXT, ESCAPED, NAMES),
-    *(NUMBER, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE),
+    *(NUMBER, AMOUNT, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE, MOMENT, SERIAL, SERIAL_REFERENCE),
     *(FLAG, BOOL, SWITCH),
     CONSTANT,
 )

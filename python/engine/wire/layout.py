@@ -173,10 +173,14 @@ def repeated(fields: tuple[Field, ...]) -> tuple[Field, ...]:
 text = _helper(kinds.TEXT)
 escaped = _helper(kinds.ESCAPED)
 number = _helper(kinds.NUMBER)
+amount = _helper(kinds.AMOUNT)  # a number that is hardly ever the same twice
 client_number = _helper(kinds.CLIENT_NUMBER)
 whole = _helper(kinds.WHOLE)
 ident = _helper(kinds.ID)
 reference = _helper(kinds.REFERENCE)
+moment = _helper(kinds.MOMENT)  # a time, which never comes twice
+serial = _helper(kinds.SERIAL)  # ids that keep coming up new
+serial_reference = _helper(kinds.SERIAL_REFERENCE)
 flag = _helper(kinds.FLAG)
 count = _helper(kinds.COUNT)
 size = _helper(kinds.SIZE)

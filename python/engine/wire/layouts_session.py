@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.wire import replies, requests
-from engine.wire.layout import Layout, escaped, ident, layout, text, version_field, whole
+from engine.wire.layout import Layout, escaped, ident, layout, moment, serial, text, version_field, whole
 from engine.wire.layout import names as list_of_names
 
 ASCII_ONLY = 153  # from here on TWS escapes characters beyond ASCII in the texts people read
@@ -13,7 +13,8 @@ REPLIES: tuple[Layout, ...] = (
         4,
         replies.ErrorMessage,
         version_field("2", before=194),
-        ident("req_id", "code"),
+        serial("req_id"),
+        ident("code"),
         text("text", before=ASCII_ONLY),
         escaped("text", since=ASCII_ONLY),
         text("advanced_reject_json", since=166),
@@ -21,7 +22,7 @@ REPLIES: tuple[Layout, ...] = (
     ),
     layout(9, replies.NextValidId, version_field("1"), ident("order_id")),
     layout(15, replies.ManagedAccounts, version_field("1"), list_of_names("accounts")),
-    layout(49, replies.CurrentTime, version_field("1"), ident("time_s")),
+    layout(49, replies.CurrentTime, version_field("1"), moment("time_s")),
 )
 
 REQUESTS: tuple[Layout, ...] = (

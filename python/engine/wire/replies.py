@@ -13,7 +13,7 @@ class Reply(msgspec.Struct, frozen=True):
     """Base of everything a server may say."""
 
 
-class TickPrice(Reply, frozen=True):  # 1
+class TickPrice(Reply, frozen=True, gc=False):  # 1
     req_id: int
     tick_type: int
     price: Number
@@ -21,13 +21,13 @@ class TickPrice(Reply, frozen=True):  # 1
     attributes: Whole = 0  # bit mask: can auto execute, past limit, pre-open
 
 
-class TickSize(Reply, frozen=True):  # 2
+class TickSize(Reply, frozen=True, gc=False):  # 2
     req_id: int
     tick_type: int
     size: Number
 
 
-class OrderStatus(Reply, frozen=True):  # 3
+class OrderStatus(Reply, frozen=True, gc=False):  # 3
     order_id: int
     status: str
     filled: Number
@@ -41,7 +41,7 @@ class OrderStatus(Reply, frozen=True):  # 3
     mkt_cap_price: Number = BLANK
 
 
-class ErrorMessage(Reply, frozen=True):  # 4
+class ErrorMessage(Reply, frozen=True, gc=False):  # 4
     """An error, a warning or a notice; `req_id` is an order id, a request id or -1."""
 
     req_id: int
@@ -51,21 +51,21 @@ class ErrorMessage(Reply, frozen=True):  # 4
     time_ms: Whole = BLANK  # >= 194
 
 
-class OpenOrder(Reply, frozen=True):  # 5
+class OpenOrder(Reply, frozen=True, gc=False):  # 5
     order_id: int
     contract: Contract
     order: Order
     state: OrderState
 
 
-class AccountValue(Reply, frozen=True):  # 6
+class AccountValue(Reply, frozen=True, gc=False):  # 6
     key: str
     value: str
     currency: str
     account: str
 
 
-class PortfolioValue(Reply, frozen=True):  # 7
+class PortfolioValue(Reply, frozen=True, gc=False):  # 7
     contract: Contract
     position: Number
     market_price: Number
@@ -76,15 +76,15 @@ class PortfolioValue(Reply, frozen=True):  # 7
     account: str
 
 
-class AccountUpdateTime(Reply, frozen=True):  # 8
+class AccountUpdateTime(Reply, frozen=True, gc=False):  # 8
     time: str
 
 
-class NextValidId(Reply, frozen=True):  # 9
+class NextValidId(Reply, frozen=True, gc=False):  # 9
     order_id: int
 
 
-class ContractDetails(Reply, frozen=True):  # 10
+class ContractDetails(Reply, frozen=True, gc=False):  # 10
     req_id: int
     contract: Contract
     last_trade_time: str = ""  # the part of the date field behind the date, e.g. "08:30 US/Central"
@@ -117,7 +117,7 @@ class ContractDetails(Reply, frozen=True):  # 10
     suggested_size_increment: Number = BLANK  # >= 163 alone, with the others from 164
 
 
-class BondDetails(Reply, frozen=True):  # 18
+class BondDetails(Reply, frozen=True, gc=False):  # 18
     """The answer to a contract details request for a bond."""
 
     req_id: int
@@ -153,11 +153,11 @@ class BondDetails(Reply, frozen=True):  # 18
     suggested_size_increment: Number = BLANK
 
 
-class ContractDetailsEnd(Reply, frozen=True):  # 52
+class ContractDetailsEnd(Reply, frozen=True, gc=False):  # 52
     req_id: int
 
 
-class Execution(Reply, frozen=True):  # 11
+class Execution(Reply, frozen=True, gc=False):  # 11
     req_id: int
     order_id: int
     contract: Contract
@@ -181,11 +181,11 @@ class Execution(Reply, frozen=True):  # 11
     pending_price_revision: Flag = False  # >= 178
 
 
-class ExecutionsEnd(Reply, frozen=True):  # 55
+class ExecutionsEnd(Reply, frozen=True, gc=False):  # 55
     req_id: int
 
 
-class CommissionReport(Reply, frozen=True):  # 59
+class CommissionReport(Reply, frozen=True, gc=False):  # 59
     exec_id: str
     commission: Number
     currency: str
@@ -194,55 +194,55 @@ class CommissionReport(Reply, frozen=True):  # 59
     yield_redemption_date: Whole = BLANK
 
 
-class ManagedAccounts(Reply, frozen=True):  # 15
+class ManagedAccounts(Reply, frozen=True, gc=False):  # 15
     accounts: tuple[str, ...]
 
 
-class TickGeneric(Reply, frozen=True):  # 45
+class TickGeneric(Reply, frozen=True, gc=False):  # 45
     req_id: int
     tick_type: int
     value: Number
 
 
-class TickString(Reply, frozen=True):  # 46
+class TickString(Reply, frozen=True, gc=False):  # 46
     req_id: int
     tick_type: int
     value: str
 
 
-class CurrentTime(Reply, frozen=True):  # 49
+class CurrentTime(Reply, frozen=True, gc=False):  # 49
     time_s: int
 
 
-class OpenOrderEnd(Reply, frozen=True):  # 53
+class OpenOrderEnd(Reply, frozen=True, gc=False):  # 53
     pass
 
 
-class AccountDownloadEnd(Reply, frozen=True):  # 54
+class AccountDownloadEnd(Reply, frozen=True, gc=False):  # 54
     account: str
 
 
-class TickSnapshotEnd(Reply, frozen=True):  # 57
+class TickSnapshotEnd(Reply, frozen=True, gc=False):  # 57
     req_id: int
 
 
-class MarketDataType(Reply, frozen=True):  # 58
+class MarketDataType(Reply, frozen=True, gc=False):  # 58
     req_id: int
     kind: int
 
 
-class Position(Reply, frozen=True):  # 61
+class Position(Reply, frozen=True, gc=False):  # 61
     account: str
     contract: Contract
     position: Number
     avg_cost: Number
 
 
-class PositionEnd(Reply, frozen=True):  # 62
+class PositionEnd(Reply, frozen=True, gc=False):  # 62
     pass
 
 
-class AccountSummary(Reply, frozen=True):  # 63
+class AccountSummary(Reply, frozen=True, gc=False):  # 63
     req_id: int
     account: str
     tag: str
@@ -250,11 +250,11 @@ class AccountSummary(Reply, frozen=True):  # 63
     currency: str
 
 
-class AccountSummaryEnd(Reply, frozen=True):  # 64
+class AccountSummaryEnd(Reply, frozen=True, gc=False):  # 64
     req_id: int
 
 
-class PositionMulti(Reply, frozen=True):  # 71
+class PositionMulti(Reply, frozen=True, gc=False):  # 71
     req_id: int
     account: str
     contract: Contract
@@ -263,11 +263,11 @@ class PositionMulti(Reply, frozen=True):  # 71
     model_code: str = ""
 
 
-class PositionMultiEnd(Reply, frozen=True):  # 72
+class PositionMultiEnd(Reply, frozen=True, gc=False):  # 72
     req_id: int
 
 
-class AccountUpdateMulti(Reply, frozen=True):  # 73
+class AccountUpdateMulti(Reply, frozen=True, gc=False):  # 73
     req_id: int
     account: str
     model_code: str
@@ -276,11 +276,11 @@ class AccountUpdateMulti(Reply, frozen=True):  # 73
     currency: str
 
 
-class AccountUpdateMultiEnd(Reply, frozen=True):  # 74
+class AccountUpdateMultiEnd(Reply, frozen=True, gc=False):  # 74
     req_id: int
 
 
-class TickReqParams(Reply, frozen=True):  # 81
+class TickReqParams(Reply, frozen=True, gc=False):  # 81
     req_id: int
     min_tick: Number
     bbo_exchange: str
@@ -292,19 +292,19 @@ class PriceIncrement(msgspec.Struct, frozen=True, gc=False):
     increment: Number
 
 
-class MarketRule(Reply, frozen=True):  # 93
+class MarketRule(Reply, frozen=True, gc=False):  # 93
     rule_id: int
     increments: tuple[PriceIncrement, ...]
 
 
-class PnL(Reply, frozen=True):  # 94
+class PnL(Reply, frozen=True, gc=False):  # 94
     req_id: int
     daily: Number
     unrealized: Number = BLANK  # >= 129
     realized: Number = BLANK  # >= 135
 
 
-class PnLSingle(Reply, frozen=True):  # 95
+class PnLSingle(Reply, frozen=True, gc=False):  # 95
     req_id: int
     position: Number
     daily: Number
@@ -313,23 +313,23 @@ class PnLSingle(Reply, frozen=True):  # 95
     value: Number = BLANK
 
 
-class OrderBound(Reply, frozen=True):  # 100
+class OrderBound(Reply, frozen=True, gc=False):  # 100
     perm_id: int
     client_id: int
     order_id: int
 
 
-class CompletedOrder(Reply, frozen=True):  # 101
+class CompletedOrder(Reply, frozen=True, gc=False):  # 101
     contract: Contract
     order: Order
     state: OrderState
 
 
-class CompletedOrdersEnd(Reply, frozen=True):  # 102
+class CompletedOrdersEnd(Reply, frozen=True, gc=False):  # 102
     pass
 
 
-class UnknownReply(Reply, frozen=True):
+class UnknownReply(Reply, frozen=True, gc=False):
     """A message whose id this codec does not know: named, never guessed. `payload` is the frame without its length."""
 
     message_id: int | None  # None: the first field is not a number

@@ -33,12 +33,14 @@ Sources = dict[str, dict[str, Source]]  # owner -> attribute -> value
 class Reader:
     """The fields of one message, how far they have been read, and which of them decided the way."""
 
-    __slots__ = ("at", "decisions", "elements", "fields", "message_id", "places")
+    __slots__ = ("at", "constants", "decisions", "elements", "fields", "kinds", "message_id", "places")
 
     def __init__(self, message_id: int, fields: list[str]) -> None:
         self.message_id = message_id
         self.fields = fields
         self.at = 1
+        self.kinds: list[Kind] = []  # of the fields read, from the first behind the id
+        self.constants: dict[str, Any] = {}  # what expressions call u0, u1, …: the value of a usual text
         self.decisions: list[int] = []
         self.places: dict[tuple[str, str], int] = {}
         self.elements: list[type] = []  # the structures that expressions call, as E0, E1, …
@@ -50,12 +52,18 @@ class Reader:
             raise MalformedMessage(self.message_id, name, index, "the message ends before it")
         text = self.fields[index]
         self.at = index + 1
+        self.kinds.append(kind)
+        code = kind.code.format(f"f{index}")
         if kind.read is None:
-            return Source(text, f"f{index}")
+            return Source(text, code)
         try:
-            return Source(kind.read[text], f"{kind.name}[f{index}]")
+            value = kind.read[text]
         except ValueError as error:
             raise MalformedMessage(self.message_id, name, index, str(error)) from None
+        if text in kinds.USUAL:
+            self.constants[f"u{index}"] = value
+            code = f"(u{index} if f{index} == {kinds.USUAL[text]} else {code})"
+        return Source(value, code)
 
     def decide(self, name: str, kind: Kind) -> Any:
         """Read a field that decides what follows."""
@@ -193,7 +201,9 @@ class _ConstantStep(Step):
 
     def decode(self, reader: Reader, sources: Sources) -> None:
         source = reader.take("version", kinds.CONSTANT)
-        sources[""][f"#{reader.at}"] = source  # checked, then dropped: it says nothing
+        usual = f"f{reader.at - 1} == {self.text!r}"
+        # Checked, then dropped: it says nothing.
+        sources[""][f"#{reader.at}"] = Source(source.value, f"{usual} or {source.code}")
 
     def encode(self, message: Any, out: list[str]) -> None:
         out.append(self.text)
