@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from engine import __version__
@@ -21,6 +22,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe drill     practise that against a simulated TWS, and leave a dated record
   qe sim       run the simulated TWS, to trade against
   qe config    show, check or write quant-engine.toml
+  qe journal   verify, show, export, archive or repair what was recorded
   qe version   print the version
 """
 
@@ -48,6 +50,10 @@ def main(words: list[str]) -> int:
             from engine.cli.config_command import config
 
             return config(arguments)
+        case "journal":
+            from engine.cli.journal_command import journal
+
+            return journal(arguments)
         case "version":
             print(f"quant-engine {__version__}")
         case _:
@@ -65,6 +71,7 @@ def build_parser() -> Parser:
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
     _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
     _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
+    _add_journal(commands.add_parser("journal", help="verify, show, export, archive or repair the journal"))
     return parser
 
 
@@ -98,6 +105,23 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
 
 
+def _add_journal(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The journal: what was decided, in order, each record sealing the one before."
+    parser.epilog = "Exit: 0 well · 1 the journal is not as it should be · 2 not there, or cannot be read · 64 usage"
+    parser.add_argument("--folder", metavar="FOLDER", help="where it is (default: journal in the state folder)")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    actions.add_parser("verify", help="walk the whole chain, archives first")
+    tail = actions.add_parser("tail", help="the last records, one a line")
+    tail.add_argument("-n", dest="count", type=_count, default=20, metavar="N", help="how many (default: 20)")
+    tail.add_argument("-f", "--follow", action="store_true", help="go on with what is appended, until Ctrl-C")
+    export = actions.add_parser("export", help="all records as JSON lines, archives first")
+    export.add_argument("--after", type=_count, default=0, metavar="SEQ", help="only those behind this number")
+    archive = actions.add_parser("archive", help="move old days out of the live file")
+    archive.add_argument("--before", type=_day, required=True, metavar="DATE", help="2026-01-31: this day (UTC) stays")
+    repair = actions.add_parser("repair", help="begin anew after damage, keeping what can be read; halts every login")
+    repair.add_argument("--reason", required=True, metavar="TEXT", help="why; it is recorded")
+
+
 def _sim(arguments: argparse.Namespace) -> int:
     from engine.simulator.live import run_sim
 
@@ -125,3 +149,16 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number to 65535, or 0 for any that is free")
     return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None

@@ -15,6 +15,7 @@ import msgspec
 from engine.journal.events import AnyEvent, Event, NotUnderstood, Record
 
 ORIGIN = bytes(32)  # stands before the first record
+SNAPSHOT = b'{"event":"snapshot"'  # how the body of a snapshot begins
 _DOMAIN = b"quant-engine journal 1\0"
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)

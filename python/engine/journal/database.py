@@ -11,10 +11,11 @@ import contextlib
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.journal.bell import Bell, BellSpoilt, Standing
-from engine.journal.chain import Sealed, Tip
+from engine.journal.chain import SNAPSHOT, Sealed, Tip
 from engine.journal.trouble import Code, JournalError, Trouble
 
 PAGE_BYTES = 1024  # a commit writes whole pages: of small ones less
@@ -35,6 +36,7 @@ PRAGMA wal_autocheckpoint=0;
 PRAGMA cell_size_check=1;
 PRAGMA temp_store=MEMORY;
 """
+_INSERT = "INSERT INTO records (seq, at_ns, actor, event, digest) VALUES (?, ?, ?, ?, ?)"
 _ONE = "SELECT seq, digest FROM records WHERE seq = ?"
 _LAST = "SELECT seq, digest FROM records ORDER BY seq DESC LIMIT 1"
 _BASE = "SELECT seq, digest FROM base ORDER BY seq DESC LIMIT 1"
@@ -136,6 +138,28 @@ def before_newest_snapshot(connection: sqlite3.Connection) -> Tip:
     return base(connection)
 
 
+def insert(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:
+    """Add records; the transaction is the caller's."""
+    connection.executemany(_INSERT, map(_as_row, records))
+    for one in records:
+        if one.body.startswith(SNAPSHOT):
+            connection.execute("INSERT INTO snapshots (seq) VALUES (?)", (one.seq,))
+
+
+def forget_up_to(connection: sqlite3.Connection, tip: Tip) -> None:
+    """The records up to `tip` are in an archive; the file goes on behind it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table in ("records", "snapshots", "base"):
+            connection.execute(f"DELETE FROM {table} WHERE seq <= ?", (tip.seq,))  # noqa: S608
+        connection.execute("INSERT INTO base (seq, digest) VALUES (?, ?)", (tip.seq, tip.digest))
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def refuse_loss(standing: Standing, tip: Tip) -> None:
     """An append must not cover up that what was acknowledged is gone or changed."""
     if tip.seq < standing.tip.seq:
@@ -145,7 +169,7 @@ def refuse_loss(standing: Standing, tip: Tip) -> None:
         raise _not_acknowledged(tip.seq)
 
 
-def as_row(one: Sealed) -> tuple[int, int, bytes, bytes, bytes]:
+def _as_row(one: Sealed) -> tuple[int, int, bytes, bytes, bytes]:
     return one.seq, one.at_ns, one.actor.encode("utf-8", "surrogatepass"), one.body, one.digest
 
 

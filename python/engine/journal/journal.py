@@ -29,7 +29,7 @@ import msgspec
 from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain
-from engine.journal.chain import Draft, Sealed
+from engine.journal.chain import Break, Draft, Sealed
 from engine.journal.events import AnyEvent, KillPressed, Record, Repaired, Restricted, Snapshot, TakenIn
 from engine.journal.fold import Books, JournalState, apply, apply_all, halt_for, snapshot, view
 from engine.journal.group import Group
@@ -166,6 +166,20 @@ class Journal:
             for path in self._spool.waiting():
                 self._take_in(self._spool, path, now_ns)
 
+    def snapshot_behind(self, seq: int) -> None:
+        """See to it that a snapshot stands behind a record. Raises JournalError."""
+        for _ in range(CONFLICTS_MAX):
+            with self._lock:
+                state = self.state()
+                if isinstance(state, Unknown):
+                    raise JournalError(self._trouble or Trouble(Code.FAILED, state.why))
+                if state.snapshot_seq > seq:
+                    return
+                one = chain.draft(snapshot(self._books), actor="journal", at_ns=self._clock())
+            with contextlib.suppress(Conflict):
+                self._put([one], state.seq)
+        raise JournalError(Trouble(Code.BUSY, "others append without a pause"))
+
     def close(self) -> None:
         """Let go of the store."""
         with self._lock:
@@ -270,21 +284,30 @@ class Journal:
         self._mark = mark
 
     def _read_on(self) -> None:
-        """Fold what comes behind the last record known, or begin anew if the journal was replaced."""
+        """Fold what comes behind the last record known, or begin anew if that is not in the file any more."""
         generation = self._store.generation()
         if self._generation != generation:
             self._books, self._generation = Books(), generation
+        bad = self._fold_on()
+        if bad is not None and 0 < self._books.seq < self._store.start().seq:
+            self._books = Books()  # what comes next was archived meanwhile; the snapshot knows it
+            bad = self._fold_on()
+        if bad is not None:
+            raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
+
+    def _fold_on(self) -> Break | None:
         books = self._books
         tip = chain.Tip(books.seq, books.digest) if books.seq else self._store.start()
         for one in self._store.read(tip.seq):
             bad = chain.fault(tip, one)
             if bad is not None:
-                raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
+                return bad
             record = chain.opened(one)
             if books.seq == 0 and tip.seq > 0 and not isinstance(record.event, Snapshot):
                 raise JournalError(Trouble(Code.CORRUPT, f"record {one.seq} should be a snapshot, and is none"))
             tip = chain.tip_of(one)
             books = self._books = apply(books, record)
+        return None
 
     def _sound(self, state: JournalState) -> JournalState | Unknown:
         self._trouble = None

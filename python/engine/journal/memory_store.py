@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.journal.chain import START, Draft, Sealed, Tip, seal_all, tip_of
+from engine.journal.chain import SNAPSHOT, START, Draft, Sealed, Tip, seal_all, tip_of
 from engine.journal.store import Alarm
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
-
-_SNAPSHOT = b'{"event":"snapshot"'
 
 
 class Memory:
@@ -67,7 +65,7 @@ class MemoryStore:
     def start(self) -> Tip:
         if self.memory.unreadable is not None:
             raise _error(self.memory.unreadable)
-        newest = max((one.seq for one in self.memory.records if one.body.startswith(_SNAPSHOT)), default=1)
+        newest = max((one.seq for one in self.memory.records if one.body.startswith(SNAPSHOT)), default=1)
         return tip_of(self.memory.records[newest - 2]) if newest > 1 else START
 
     def mark(self) -> bytes | None:

@@ -29,9 +29,7 @@ from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
 
 CHECKPOINT_EVERY = 2000  # records of our own that are left in the write-ahead log
 READ_AT_ONCE = 500
-_SNAPSHOT = b'{"event":"snapshot"'
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
-_INSERT = "INSERT INTO records (seq, at_ns, actor, event, digest) VALUES (?, ?, ?, ?, ?)"
 
 
 class SqliteStore:
@@ -64,6 +62,11 @@ class SqliteStore:
     def start(self) -> Tip:
         with self._reading() as connection:
             return database.before_newest_snapshot(connection)
+
+    def last(self) -> Tip:
+        """The last record."""
+        with self._reading() as connection:
+            return database.last(connection)
 
     def base(self) -> Tip:
         """What the first record of the file follows: the end of what was archived."""
@@ -149,10 +152,7 @@ class SqliteStore:
             if expected_seq is not None and expected_seq != tip.seq:
                 raise Conflict(expected_seq, tip.seq)
             sealed = seal_all(tip, drafts)
-            connection.executemany(_INSERT, map(database.as_row, sealed))
-            for one in sealed:
-                if one.body.startswith(_SNAPSHOT):
-                    connection.execute("INSERT INTO snapshots (seq) VALUES (?)", (one.seq,))
+            database.insert(connection, sealed)
             standing = self._bell.begin(standing)
             connection.execute("COMMIT")
         except sqlite3.Error:

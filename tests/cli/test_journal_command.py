@@ -1,0 +1,129 @@
+"""`qe journal` as a person and as a script use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.cli.commands import main
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal.events import IncidentNoted, KillEnded, Lifted, Restricted
+from engine.journal.journal import open_journal
+
+DAY = 86_400 * 10**9
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("QE_HOME", str(tmp_path))
+    monkeypatch.setenv("TZ", "UTC")
+    return tmp_path / "journal"
+
+
+def fill(folder: Path) -> None:
+    scope = Scope("paper")
+    halt = Restriction(
+        id="h1", scope=scope, kind=Kind.HALT, cause=Cause.MANUAL, since_ns=0, actor="ann", reason="odd \x1b[2J fills"
+    )
+    journal = open_journal(folder, actor="ann")
+    journal.append(Restricted(restriction=halt), at_ns=0)
+    journal.append(KillEnded(kill_id="k", scopes=(scope,), flat=False, report=msgspec.Raw(b"{}")), at_ns=DAY)
+    journal.append(Lifted(restriction_id="h1", scope=scope, reason="seen"), at_ns=DAY)
+    journal.append(IncidentNoted(incident_id="i", text="ü"), at_ns=2 * DAY)
+    journal.close()
+
+
+def qe(*words: str) -> int:
+    return main(["journal", *words])
+
+
+def test_a_journal_that_was_never_begun_is_not_begun_by_looking(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["verify"], ["tail"], ["export"], ["archive", "--before", "2000-01-01"], ["repair", "--reason", "x"]):
+        assert qe(*words) == 2
+        assert "nothing has been recorded" in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_verify_says_how_many_are_sound(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    assert qe("verify") == 0
+    assert "sound: 4 records (0 archived), 4 in the live file" in capsys.readouterr().out
+
+
+def test_verify_names_the_first_bad_record(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    data = bytearray((home / "journal.db").read_bytes())
+    place = data.index(b'"seen"')
+    data[place + 1] ^= 1
+    (home / "journal.db").write_bytes(data)
+    assert qe("verify") == 1
+    assert "record 3 is not what was written" in capsys.readouterr().err
+
+
+def test_tail_shows_one_record_a_line_and_lets_nothing_command_the_terminal(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(home)
+    assert qe("tail", "-n", "3") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert "kill ended  paper: NOT flat" in lines[0]
+    assert "lifted  paper, restriction_id h1, seen" in lines[1]
+    assert qe("tail") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "restricted  paper: halt by manual: odd  [2J fills  [ann]" in out
+
+
+def test_export_is_json_a_line_and_can_begin_anywhere(home: Path) -> None:
+    fill(home)
+    command = [sys.executable, "-m", "engine.cli", "journal", "export", "--after", "2"]
+    source = Path(__file__).parents[2] / "python"
+    environment = {"QE_HOME": str(home.parent), "PYTHONPATH": str(source), "PATH": ""}
+    out = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [one["seq"] for one in found] == [3, 4]
+    assert found[1]["event"] == {"event": "incident_noted", "incident_id": "i", "text": "ü"}
+
+
+def test_archive_and_everything_after_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    assert qe("archive", "--before", "1970-01-02") == 0
+    assert "1 records are in" in capsys.readouterr().out
+    assert qe("archive", "--before", "1970-01-02") == 0
+    assert "no record is older" in capsys.readouterr().out
+    assert qe("verify") == 0
+    assert "5 records (1 archived), 4 in the live file" in capsys.readouterr().out
+    assert qe("tail", "-n", "99") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    assert qe("archive", "--before", "2999-01-01") == 2
+
+
+def test_repair_touches_nothing_that_is_sound(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    before = (home / "journal.db").read_bytes()
+    assert qe("repair", "--reason", "fear") == 0
+    assert "nothing was done" in capsys.readouterr().out
+    assert (home / "journal.db").read_bytes() == before
+
+
+def test_repair_begins_anew_and_says_what_it_means(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    (home / "journal.db").write_bytes(b"rubbish")
+    assert qe("tail") == 1
+    assert "qe journal repair" in capsys.readouterr().err
+    assert qe("repair", "--reason", "the disk died") == 0
+    assert "Every login is halted" in capsys.readouterr().out
+    assert qe("verify") == 0
+
+
+@pytest.mark.parametrize("words", [[], ["tail", "-n", "x"], ["archive", "--before", "soon"], ["repair"]])
+def test_what_is_not_understood_ends_with_64(home: Path, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        qe(*words)
+    assert ended.value.code == 64
