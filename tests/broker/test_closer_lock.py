@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.broker.closer_lock import CloserLock, LockState, account_key, login_key
+from engine.broker.closer_lock import CloserLock, LockState
+from engine.broker.lock_names import account_key, login_key
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from engine.broker.closer_lock import CloserLock, login_key
+from engine.broker.closer_lock import CloserLock
+from engine.broker.lock_names import login_key
 lock = CloserLock(login_key("localhost", 7497), "kill other", Path(sys.argv[1]))
 print(lock.take().state.value, flush=True)
 time.sleep(60)
@@ -74,7 +76,8 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
     script = """
 import os, sys, time
 from pathlib import Path
-from engine.broker.closer_lock import CloserLock, login_key
+from engine.broker.closer_lock import CloserLock
+from engine.broker.lock_names import login_key
 lock = CloserLock(login_key("localhost", 7497), "kill other", Path(sys.argv[1]))
 lock.take()
 child = os.fork()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.broker.closer_lock import CloserLock, LockState, account_key, login_key
-from engine.broker.closing_right import ACCOUNTS_MAX, ClosingRight
+from engine.broker.closer_lock import CloserLock, LockState
+from engine.broker.closing_right import ACCOUNTS_MAX, SIMULATED_WORLD, ClosingRight
+from engine.broker.lock_names import account_key, login_key
 
 HOLDER = """
 import sys, time
@@ -25,8 +26,8 @@ time.sleep(60)
 
 
 @pytest.fixture(autouse=True)
-def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("QE_HOME", raising=False)
+def real_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SIMULATED_WORLD, raising=False)
 
 
 def right_to(locks: Path, port: int, *accounts: str) -> ClosingRight:
@@ -106,12 +107,24 @@ def test_an_account_whose_lock_is_unusable_leaves_others_unexcluded(tmp_path: Pa
     right.release()
 
 
-def test_simulated_accounts_of_different_homes_are_not_the_same(
+def test_two_homes_on_one_machine_do_not_close_one_account_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QE_HOME", "/home/ann/trading")
+    first = right_to(tmp_path, 7496, "U1")
+    monkeypatch.setenv("QE_HOME", "/home/ann/another")
+    second = right_to(tmp_path, 4001, "U1")
+    assert first.take().state is LockState.TAKEN
+    assert second.take().state is LockState.BUSY
+    first.release()
+
+
+def test_accounts_of_different_simulated_worlds_are_not_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rights = []
-    for number, home in enumerate(["", "/tmp/drill-a", "/tmp/drill-b"]):
-        monkeypatch.setenv("QE_HOME", home)
+    for number, world in enumerate(["", "drill-a", "drill-b"]):
+        monkeypatch.setenv(SIMULATED_WORLD, world)
         rights.append(right_to(tmp_path, 7000 + number, "DU1"))
         assert rights[-1].take().state is LockState.TAKEN
     assert right_to(tmp_path, 7003, "DU1").take().state is LockState.BUSY
@@ -122,6 +135,6 @@ def test_simulated_accounts_of_different_homes_are_not_the_same(
 def test_a_great_many_accounts_do_not_use_up_the_file_descriptors(tmp_path: Path) -> None:
     right = right_to(tmp_path, 7496, *(f"U{number}" for number in range(2000)))
     assert right.take().state is LockState.TAKEN
-    assert len(list(tmp_path.glob("account_*"))) == ACCOUNTS_MAX
+    assert len(list(tmp_path.glob("account_*.lock"))) == ACCOUNTS_MAX
     right.release()
     assert CloserLock(login_key("::1", 7496), "next", tmp_path).take().state is LockState.TAKEN

@@ -23,6 +23,7 @@ from broker.scripted import (
     scripted,
 )
 from broker.test_translate import place
+from engine.broker.closer_lock import CloserLock
 from engine.broker.fan_out import MAIN_KEEPS, Way
 from engine.broker.kill_hands import RESOLVE_TRIES, Hands, HandsSettings
 from engine.broker.link import Link, LinkSettings
@@ -37,6 +38,16 @@ from engine.simulator.virtual import settle, until
 from engine.wire import replies, requests
 
 
+class OpenRight:
+    """A right to close that lets everything pass, unless it is told why not."""
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    def enter(self) -> tuple[CloserLock, ...] | str:
+        return self.why or ()
+
+
 class Kill:
     """Hands with what they told."""
 
@@ -44,7 +55,10 @@ class Kill:
         self.told: list[ev.Event] = []
         self.faults: list[BaseException] = []
         settings = HandsSettings(link=LinkSettings(tcp_s=1, handshake_s=1, ready_s=1))
-        self.hands = Hands(HOST, PORT, 1, settings, self.told.append, self.faults.append, pressed_at=0.0, **options)
+        self.right = OpenRight()
+        self.hands = Hands(
+            HOST, PORT, 1, settings, self.told.append, self.faults.append, right=self.right, pressed_at=0.0, **options
+        )
 
     def do(self, *commands: cmd.Command) -> None:
         for command in commands:

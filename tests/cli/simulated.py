@@ -13,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from engine.broker.closing_right import SIMULATED_WORLD
 from engine.desk.exchange_truth import Truth
 
 PATIENCE_S = 60.0
@@ -22,7 +23,7 @@ PYTHON_PATH = str(Path(__file__).resolve().parents[2] / "python")
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Ours, without anything that could name another TWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QE_")}
-    return kept | {"QE_HOME": str(home), "PYTHONPATH": PYTHON_PATH} | more
+    return kept | {"QE_HOME": str(home), SIMULATED_WORLD: str(home), "PYTHONPATH": PYTHON_PATH} | more
 
 
 class Simulated:

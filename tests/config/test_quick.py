@@ -34,6 +34,7 @@ KEYS = [
     "deadline_s",
     "watch_s",
     "market_patience_s",
+    "take_over_s",
     "prot",
     '"mode"',
     "a.b",
@@ -131,7 +132,7 @@ OVERRIDES = st.dictionaries(
 
 def content(plan: KillPlan) -> object:
     places = [(place.name, place.mode, place.host, place.port) for place in plan.places]
-    return places, plan.client_id, plan.deadline_s, plan.watch_s, plan.market_patience_s
+    return places, plan.client_id, plan.deadline_s, plan.watch_s, plan.market_patience_s, plan.take_over_s
 
 
 def agree(text: str, overrides: dict[str, str]) -> bool:

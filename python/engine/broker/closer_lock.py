@@ -1,26 +1,31 @@
-"""One closer per login and per account on this machine: an operating-system lock that a dead holder loses at once.
+"""One closer per login and per account on this machine: a lock that is lost by dying, and can be taken from who hangs.
 
-The file is only a handle for the lock, and a note for people about who holds it; what it says is never believed.
-The directory is shared by all users, so links are refused and nobody needs to own the file. Must never block.
+A lock has generations, each a file of its own. Whoever holds the newest one is the closer. Taking over from a closer
+that hangs (`fence`) is making the next generation; from then on he can send nothing, wherever he was when he stopped:
+he sends inside a gate (`enter`, `leave`), in which he looks for a newer generation, and nobody becomes the closer
+while somebody is inside. So there are never two, whoever judges wrongly about whom.
+
+The files say who holds what, and whether he moves; what they say never lets anybody send. Must never block.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
-import stat
-import sys
+import time
 from enum import Enum
-from hashlib import sha256
 from pathlib import Path
 from weakref import WeakSet
 
 import msgspec
 
-NOTE_BYTES = 512
-_LOCKED_BYTE = 1 << 20  # on Windows, where a lock keeps others from reading: far behind the note
-_LOOPBACK = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "::", "::1", "0.0.0.0"})  # noqa: S104
+from engine.broker import lock_files
+from engine.broker.life_sign import Answering, Silence, ask
+from engine.broker.lock_files import shared_directory
+
+DIGITS_MAX = 5  # of a generation: nobody makes more of them, nor reads them
+GENERATIONS_MAX = 10**DIGITS_MAX - 1
+FENCED = "another kill has taken over the closing"
+GATE_BUSY = "another kill is taking over the closing at this moment"
 
 
 class LockState(Enum):
@@ -41,10 +46,22 @@ class CloserLock:
 
     def __init__(self, key: str, note: str, directory: Path | None = None) -> None:
         self._directory = directory or shared_directory()
-        self.path = self._directory / f"{key}.lock"
+        self._key = key
         self._note = note
+        self._generation = 0
+        self._listed = False
         self._fd: int | None = None
+        self._gate: int | None = None
+        self._inside = 0
         self._pid = 0
+        self._answering: Answering | None = None
+        self._silence = Silence()
+        self._questions = 0
+
+    @property
+    def path(self) -> Path:
+        """The file of the generation that is known to be the newest."""
+        return self._path(self._generation)
 
     @property
     def held(self) -> bool:
@@ -55,121 +72,162 @@ class CloserLock:
         if self.held:
             return LockAnswer(LockState.TAKEN)
         try:
-            fd = self._open()
+            self._find_newest()
+            return self._take_newest()
         except OSError as error:
             return LockAnswer(LockState.UNAVAILABLE, f"{self.path}: {error.strerror or error}")
-        try:
-            if not _lock(fd):
-                holder = _read_note(fd)
-                os.close(fd)
-                return LockAnswer(LockState.BUSY, holder)
-        except OSError as error:
-            os.close(fd)
-            return LockAnswer(LockState.UNAVAILABLE, f"{self.path}: {error.strerror or error}")
-        self._fd, self._pid = fd, os.getpid()
-        _write_note(fd, f"process {self._pid}, {self._note}")
-        _HELD.add(self)
-        return LockAnswer(LockState.TAKEN)
 
     def release(self) -> None:
         """Give the lock back. The file stays: removing it could split one lock into two."""
         fd, self._fd = self._fd, None
+        self._answering = None
         if fd is not None:
             os.close(fd)
+        self._close_gate()
 
-    def _open(self) -> int:
-        _prepare(self._directory)
-        flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    # --- the closer's side -------------------------------------------------------------------------
+    def enter(self) -> str | None:
+        """Begin to hand one order over; `leave` must follow. Otherwise why it must not go, and nothing is held."""
+        gate = self._gate
+        if gate is None or not self.held:
+            return FENCED
+        if not self._inside and not _try(gate):
+            return GATE_BUSY
+        self._inside += 1
+        if self.current:
+            return None
+        self.leave()
+        return FENCED
+
+    def leave(self) -> None:
+        """The order is out of this process's hands."""
+        self._inside -= 1
+        if self._inside == 0 and self._gate is not None:
+            lock_files.unlock(self._gate)
+            if not self.held:
+                self._close_gate()
+
+    @property
+    def current(self) -> bool:
+        """It is held, and nobody has taken over, nor have its files been taken away."""
+        if self._fd is None or self._gate is None or not self.held:
+            return False
+        ours = lock_files.is_still(self._fd, self.path) and lock_files.is_still(self._gate, self._gate_path)
+        return ours and not os.path.lexists(self._path(self._generation + 1))
+
+    def show_life(self) -> None:
+        """Answer whoever waits. A holder that does not call this is taken to hang."""
+        if self._answering is not None and self.held:
+            self._answering.answer()
+
+    # --- the waiting one's side --------------------------------------------------------------------
+    def silence_s(self, now_s: float) -> float:
+        """Ask its holder whether he moves; how long he has not, by `now_s`, as far as that is certain."""
+        if self.held:
+            return 0.0
         try:
-            fd = os.open(self.path, flags)  # without O_CREAT: in a sticky directory that fails on others' files
-        except FileNotFoundError:
-            fd = self._create(flags)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            fd = lock_files.open_shared(self.path)
+        except OSError:
+            return 0.0
+        self._questions += 1
+        try:
+            self._silence = self._silence.seeing(ask(fd, self._questions & 0xFFFF_FFFF), now_s)
+        finally:
             os.close(fd)
-            raise OSError(errno.EPERM, "is not a plain file of its own; remove it")
-        return fd
+        return self._silence.lasted_s
 
-    def _create(self, flags: int) -> int:
+    def fence(self) -> bool:
+        """Its holder can begin to send nothing any more, whenever he wakes. Whoever takes the lock now is the closer.
+
+        False: that could not be done.
+        """
+        if self._generation >= GENERATIONS_MAX:
+            return False
         try:
-            fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:  # somebody was faster; it is theirs and ours alike
-            return os.open(self.path, flags)
-        if sys.platform != "win32":
-            os.fchmod(fd, 0o666)  # whatever the umask: other users' kills must be able to lock it
-        return fd
-
-
-def login_key(host: str, port: int) -> str:
-    """The file name that stands for a login. All names of this machine's loopback are one host."""
-    name = host.strip().rstrip(".").lower()
-    if name in _LOOPBACK or _is_loopback(name):
-        name = "loopback"
-    return f"{_file_name(name)}-{port}"
-
-
-def account_key(account: str, home: str = "") -> str:
-    """The file name that stands for a broker account. No host name has an underscore here.
-
-    Who works from a home of its own (a drill, a test) is in a world of its own: simulated accounts share their names.
-    """
-    world = f"{sha256(home.encode()).hexdigest()[:16]}_" if home else ""
-    return f"account_{world}{_file_name(account.strip().lower())}"
-
-
-def shared_directory() -> Path:
-    """One directory for all users and processes, whatever TMPDIR says in each of them."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("PROGRAMDATA") or os.environ.get("TEMP") or "C:/Temp") / "quant-engine-locks"
-    return Path("/tmp/quant-engine-locks")  # noqa: S108 shared on purpose; links are refused, nothing in it is believed
-
-
-def _file_name(text: str) -> str:
-    """The text itself where it is harmless in every file system."""
-    plain = all(char.isascii() and (char.isalnum() or char in ".-") for char in text)
-    return text if plain and len(text) <= 100 else sha256(text.encode()).hexdigest()[:32]
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        packed = socket.inet_pton(socket.AF_INET, name)
-    except OSError:
-        return name.startswith("::ffff:127.")
-    return packed[0] == 127
-
-
-def _prepare(directory: Path) -> None:
-    """Make the directory, open to every user; refuse one that is a link or a file."""
-    try:
-        directory.mkdir(mode=0o777)
-        directory.chmod(0o1777)
-    except FileExistsError:
-        if not stat.S_ISDIR(directory.lstat().st_mode):
-            raise OSError(errno.ENOTDIR, "the lock directory is not a directory; remove what is there") from None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(fd: int) -> bool:
-        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EDEADLK):
-                return False
-            raise
-        return True
-
-else:
-    import fcntl
-
-    def _lock(fd: int) -> bool:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            os.close(lock_files.open_shared(self._path(self._generation + 1)))
+        except OSError:
             return False
         return True
+
+    # --- inside ------------------------------------------------------------------------------------
+    def _path(self, generation: int) -> Path:
+        return self._directory / (f"{self._key}~{generation}.lock" if generation else f"{self._key}.lock")
+
+    @property
+    def _gate_path(self) -> Path:
+        return self._directory / f"{self._key}.gate"
+
+    def _find_newest(self) -> None:
+        """A directory is read only once: from then on generations come one by one."""
+        if not self._listed and self._directory.is_dir():
+            self._move_to(max((_number(path.name, self._key) for path in self._directory.iterdir()), default=0))
+            self._listed = True
+        while os.path.lexists(self._path(self._generation + 1)):
+            self._move_to(self._generation + 1)
+
+    def _move_to(self, generation: int) -> None:
+        if generation != self._generation:
+            self._generation, self._silence = generation, Silence()
+
+    def _take_newest(self) -> LockAnswer:
+        fd = lock_files.open_shared(self.path)
+        try:
+            if not lock_files.try_lock(fd):
+                answer = LockAnswer(LockState.BUSY, lock_files.read_note(fd))
+                os.close(fd)
+                return answer
+            gate = lock_files.open_shared(self._gate_path)
+        except OSError:
+            os.close(fd)
+            raise
+        if not _drain(gate):
+            os.close(gate)
+            os.close(fd)
+            return LockAnswer(LockState.BUSY, f"{self._who_is_inside()}, stopped in the middle of sending an order")
+        self._fd, self._gate, self._inside, self._pid = fd, gate, 0, os.getpid()
+        lock_files.write_note(fd, f"process {self._pid}, {self._note}")
+        self._answering = Answering(fd, (self._pid << 32 ^ time.monotonic_ns()).to_bytes(16, "big")[-8:])
+        _HELD.add(self)
+        return LockAnswer(LockState.TAKEN)
+
+    def _who_is_inside(self) -> str:
+        """Who stopped with an order in his hands: the holder of the generation before, by his note."""
+        try:
+            fd = lock_files.open_shared(self._path(max(0, self._generation - 1)))
+        except OSError:
+            return "an unnamed process"
+        try:
+            return lock_files.read_note(fd)
+        finally:
+            os.close(fd)
+
+    def _close_gate(self) -> None:
+        """Not while an order is still in this process's hands: then with `leave`."""
+        if self._gate is not None and (not self._inside or self._pid != os.getpid()):
+            os.close(self._gate)
+            self._gate, self._inside = None, 0
+
+
+def _try(gate: int) -> bool:
+    try:
+        return lock_files.try_lock(gate)
+    except OSError:
+        return False
+
+
+def _drain(gate: int) -> bool:
+    """Nobody who entered before is still inside."""
+    if not _try(gate):
+        return False
+    lock_files.unlock(gate)
+    return True
+
+
+def _number(name: str, key: str) -> int:
+    """Which generation of `key` a file is; 0 if it is none. No key has a tilde."""
+    inner = name.removeprefix(f"{key}~").removesuffix(".lock")
+    numbered = name == f"{key}~{inner}.lock" and inner.isascii() and inner.isdigit() and len(inner) <= DIGITS_MAX
+    return int(inner) if numbered else 0
 
 
 def _release_in_child() -> None:
@@ -181,19 +239,3 @@ def _release_in_child() -> None:
 _HELD: WeakSet[CloserLock] = WeakSet()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_release_in_child)
-
-
-def _read_note(fd: int) -> str:
-    os.lseek(fd, 0, os.SEEK_SET)
-    text = os.read(fd, NOTE_BYTES).decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else " " for char in text).strip() or "an unnamed process"
-
-
-def _write_note(fd: int, text: str) -> None:
-    """For people only: a full disk must not cost the lock."""
-    try:
-        os.ftruncate(fd, 0)
-        os.lseek(fd, 0, os.SEEK_SET)
-        os.write(fd, text.encode()[:NOTE_BYTES])
-    except OSError:
-        return

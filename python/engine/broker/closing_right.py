@@ -2,7 +2,7 @@
 
 Two users of one account, or two addresses of one TWS, are two logins; without the accounts' locks each would close the
 same position. All locks of one try are had together or the accounts' are given back at once, so nobody waits for
-anybody while holding what a third one needs. Must never block.
+anybody while holding what a third one needs. Every closing order passes through its gate. Must never block.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.broker.closer_lock import CloserLock, LockAnswer, LockState, account_key, login_key
+from engine.broker.closer_lock import FENCED, CloserLock, LockAnswer, LockState
+from engine.broker.lock_names import account_key, login_key
 
-ACCOUNTS_MAX = 64  # each costs a file descriptor; who shares more than these shares these
+ACCOUNTS_MAX = 64  # each costs two file descriptors; who shares more than these shares these
+SIMULATED_WORLD = "QE_SIMULATED_WORLD"  # set by drills and tests: simulated accounts share their names
 
 
 class ClosingRight:
@@ -22,32 +24,89 @@ class ClosingRight:
     def __init__(self, host: str, port: int, note: str, directory: Path | None = None) -> None:
         self._note = f"{note} by way of {host}:{port}"
         self._directory = directory
-        self._home = os.environ.get("QE_HOME", "")
+        self._world = os.environ.get(SIMULATED_WORLD, "")
         self._login = CloserLock(login_key(host, port), note, directory)
         self._accounts: dict[str, CloserLock] = {}
+        self._granted = False
 
     def cover(self, accounts: Iterable[str]) -> None:
         """From now on the right is one to close these accounts, and it has to be taken again for new ones."""
         for account in sorted({*accounts, *self._accounts})[:ACCOUNTS_MAX]:
             if account not in self._accounts:
-                self._accounts[account] = CloserLock(account_key(account, self._home), self._note, self._directory)
+                self._accounts[account] = CloserLock(account_key(account, self._world), self._note, self._directory)
 
     def take(self) -> LockAnswer:
         """Take all that is not held yet. Whoever is busy with one of them is busy with this login."""
-        worst = LockAnswer(LockState.TAKEN)
-        for lock in (self._login, *(self._accounts[name] for name in sorted(self._accounts))):
-            answer = lock.take()
-            if answer.state is LockState.BUSY:
-                self._release_accounts()
-                return answer
-            if answer.state is LockState.UNAVAILABLE:
-                worst = answer
-        return worst
+        return self._take()[0]
+
+    def take_from_silent(self, now_s: float, silence_s_max: float) -> tuple[LockAnswer, str]:
+        """As `take`, but who has been asked and has not moved for so long stands in the way no longer.
+
+        Ask again and again, by a clock `now_s` of one's own: the silence is counted from the first asking. 0 seconds:
+        nobody is ever taken from. The second part of the answer says from whom something was; empty: from nobody.
+        """
+        if silence_s_max <= 0:
+            return self.take(), ""
+        silent = {lock: lock.silence_s(now_s) for lock in self._locks if not lock.held}
+        taken_from = ""
+        answer, blocker = self._take()
+        while blocker is not None and silent.pop(blocker, 0.0) >= silence_s_max and blocker.fence():
+            taken_from = answer.text
+            answer, blocker = self._take()
+        return answer, taken_from
 
     def release(self) -> None:
         """Give everything back."""
+        self._granted = False
         self._release_accounts()
         self._login.release()
+
+    # --- while it is held --------------------------------------------------------------------------
+    def show_life(self) -> None:
+        """Tell those who wait that this kill moves. One that does not say so is taken to hang."""
+        for lock in self._locks:
+            lock.show_life()
+
+    @property
+    def lost(self) -> bool:
+        """It was granted, and somebody has taken over since."""
+        return self._granted and not all(lock.current for lock in self._locks if lock.held)
+
+    def enter(self) -> tuple[CloserLock, ...] | str:
+        """Begin to hand one closing order over: what to `leave` when it is out of this process's hands. Or why it must
+        not go, and nothing is held."""
+        if not self._granted:
+            return FENCED
+        entered: list[CloserLock] = []
+        for lock in self._locks:
+            if not lock.held:  # there is no such lock on this machine, or it came to light later
+                continue
+            why = lock.enter()
+            if why is not None:
+                for other in entered:
+                    other.leave()
+                return why
+            entered.append(lock)
+        return tuple(entered)
+
+    # --- inside ------------------------------------------------------------------------------------
+    @property
+    def _locks(self) -> list[CloserLock]:
+        return [self._login, *(self._accounts[name] for name in sorted(self._accounts))]
+
+    def _take(self) -> tuple[LockAnswer, CloserLock | None]:
+        """The answer, and the lock that somebody else is busy with."""
+        worst = LockAnswer(LockState.TAKEN)
+        for lock in self._locks:
+            answer = lock.take()
+            if answer.state is LockState.BUSY:
+                self._granted = False
+                self._release_accounts()
+                return answer, lock
+            if answer.state is LockState.UNAVAILABLE:
+                worst = answer
+        self._granted = True
+        return worst, None
 
     def _release_accounts(self) -> None:
         for lock in self._accounts.values():

@@ -56,6 +56,8 @@ class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
     quarantine_s: float = 0.0
     grace_s: float = 2.0  # what the machine may take beyond them before it is ended
     lock_retry_s: float = 0.075
+    life_sign_s: float = 0.25  # how often the closer looks who waits, and whether somebody has taken over
+    take_over_s: float = 3.0  # of silence: then the closer is taken to hang; 0: never
     hands: HandsSettings = HandsSettings()
 
 
@@ -91,6 +93,7 @@ class KillDriver:
             settings.hands,
             self._tell,
             self._break,
+            right=right,
             pressed_at=self._pressed_ns / SECOND_NS,
             borrowed=borrowed,
             handover=handover,
@@ -99,6 +102,8 @@ class KillDriver:
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._lock_timer: asyncio.TimerHandle | None = None
+        self._life_timer: asyncio.TimerHandle | None = None
+        self._moved_at = 0.0  # when somebody who waits could last see that this kill moves
         self._lock_holder: str | None = None
         self._accounts_known = False
         self._may_close = False
@@ -232,6 +237,7 @@ class KillDriver:
         self._carry_out(self._machine.start(self._pressed_ns))
         self._lock_timer = self._loop.call_later(0, self._try_lock)  # behind the first cancel: the wire comes first
         while not self._stopped:
+            self._catch_up()
             for left in reversed(range(EVENTS_AT_ONCE)):
                 if self._fault is not None:
                     raise self._fault
@@ -341,7 +347,7 @@ class KillDriver:
             self._lock_timer = None
         if self._may_close or self._stopped:
             return
-        answer = self._right.take()
+        answer, silent = self._right.take_from_silent(self._loop.time(), self._settings.take_over_s)
         if answer.state is LockState.BUSY:
             if answer.text != self._lock_holder:
                 self._lock_holder = answer.text
@@ -349,7 +355,27 @@ class KillDriver:
             self._lock_timer = self._loop.call_later(self._settings.lock_retry_s, self._try_lock)
         elif self._accounts_known:
             self._may_close = True
-            self._tell(ev.LockTaken(shared_nothing=answer.state is LockState.UNAVAILABLE))
+            self._tell(ev.LockTaken(shared_nothing=answer.state is LockState.UNAVAILABLE, silent=silent))
+        if self._life_timer is None:
+            self._show_life()
+
+    def _show_life(self) -> None:
+        """Answer those who wait for what this kill holds, and notice that somebody has taken it."""
+        self._moved_at = self._loop.time()
+        self._right.show_life()
+        if self._may_close and self._right.lost:
+            self._may_close, self._lock_holder = False, None
+            self._right.release()
+            self._events.appendleft(ev.LockLost())  # before anything is decided from what was heard meanwhile
+            self._wake.set()
+            self._lock_timer = self._loop.call_later(0, self._try_lock)
+        self._life_timer = self._loop.call_later(self._settings.life_sign_s, self._show_life)
+
+    def _catch_up(self) -> None:
+        """Whoever has slept too long (stopped, swapped out) first looks whether others have gone on without him."""
+        if self._life_timer is not None and self._loop.time() - self._moved_at > 2 * self._settings.life_sign_s:
+            self._life_timer.cancel()
+            self._show_life()
 
     # --- the end -----------------------------------------------------------------------------------
     async def _supervise(self) -> None:
@@ -404,7 +430,7 @@ class KillDriver:
             self._result.set_result(report)
 
     def _clean_up(self) -> None:
-        for timer in (self._alarm, self._lock_timer):
+        for timer in (self._alarm, self._lock_timer, self._life_timer):
             if timer is not None:
                 timer.cancel()
         self._hands.let_go("the kill is over")

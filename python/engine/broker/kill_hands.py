@@ -15,6 +15,7 @@ import msgspec
 
 from engine.broker import translate
 from engine.broker.close_orders import CloseOrders, Placed
+from engine.broker.closing_permit import ClosingPermit, Right
 from engine.broker.failures import LinkFailure
 from engine.broker.fan_out import FanOut, Job, Way
 from engine.broker.handover import Handover
@@ -45,7 +46,8 @@ class HandsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hands:
-    """`tell` takes every event, in the order in which things happened; `fault` takes what must not happen."""
+    """`tell` takes every event, in the order in which things happened; `fault` takes what must not happen. No closing
+    order leaves without a permit of `right`."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Hands:
         tell: Callable[[ev.Event], None],
         fault: Callable[[BaseException], None],
         *,
+        right: Right,
         pressed_at: float,
         borrowed: Way | None = None,
         handover: Handover | None = None,
@@ -66,6 +69,7 @@ class Hands:
         self._settings = settings
         self._tell = tell
         self._fault = fault
+        self._right = right
         self._pressed_at = pressed_at
         self._borrowed = borrowed
         self._handover = handover
@@ -345,7 +349,8 @@ class Hands:
             told("the connection that carried this order is gone")
             return
         try:
-            parcel = placed.link.post(translate.place_order(place, placed.order_id), told=told)
+            permit = ClosingPermit(self._right, placed.link)
+            parcel = placed.link.post(translate.place_order(place, placed.order_id), told=told, permit=permit)
         except LocalError as error:
             told(str(error))
         else:

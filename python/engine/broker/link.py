@@ -64,7 +64,7 @@ class Link(asyncio.Protocol):
         self._session = ClientSession(client_id)
         self._transport: asyncio.Transport | None = None
         self._pacer = Pacer()
-        self._outbox = Outbox(self._loop, self._pacer, self._write, self._backlog)
+        self._outbox = Outbox(self._loop, self._pacer, self._write, lambda: self.backlog)
         self._listeners: list[Listener] = []
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
@@ -143,6 +143,11 @@ class Link(asyncio.Protocol):
     @property
     def free_at(self) -> float:
         return self._outbox.free_at
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that have been handed over and are still in this process, because the socket does not take them."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def take_id(self) -> int:
         """A fresh number for an order or a request: errors name both by one field, so they share one sequence."""
@@ -242,9 +247,6 @@ class Link(asyncio.Protocol):
             return False
         self._transport.write(data)
         return True
-
-    def _backlog(self) -> int:
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def _take(self, event: object) -> None:
         if self.failure is not None or not isinstance(event, ServerHello | Ready | Reply | Malformed):

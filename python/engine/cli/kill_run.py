@@ -51,6 +51,7 @@ def settings_of(plan: KillPlan) -> KillSettings:
         deadline_ns=round(plan.deadline_s * SECOND),
         quarantine_ns=round(plan.watch_s * SECOND),
         market_patience_ns=round(plan.market_patience_s * SECOND),
+        take_over_ns=round(plan.take_over_s * SECOND),
     )
 
 

@@ -69,6 +69,13 @@ class KillTable(msgspec.Struct, frozen=True, kw_only=True):
             "quoted live on both sides, is followed by a limit order."
         ),
     ] = 5.0
+    take_over_s: Annotated[
+        Annotated[float, Meta(ge=0, le=86_400)],
+        Meta(
+            description="Where another kill has the right to close and gives no sign of life for this long, it is shut "
+            "out and this one closes. 0: never; then a kill that hangs has to be ended by hand."
+        ),
+    ] = 3.0
     client_id: Annotated[
         ClientId,
         Meta(

@@ -30,19 +30,27 @@ class KillPlan:
         "market_patience_s",
         "places",
         "stand_ins",
+        "take_over_s",
         "unread",
         "unusable",
         "watch_s",
     )
 
     def __init__(
-        self, places: list[Place], client_id: int, deadline_s: float, watch_s: float, market_patience_s: float
+        self,
+        places: list[Place],
+        client_id: int,
+        deadline_s: float,
+        watch_s: float,
+        market_patience_s: float,
+        take_over_s: float,
     ) -> None:
         self.places = places
         self.client_id = client_id  # the first that is tried
         self.deadline_s = deadline_s
         self.watch_s = watch_s
         self.market_patience_s = market_patience_s
+        self.take_over_s = take_over_s
         self.faults: list[str] = []
         self.unusable: dict[str, str] = {}
         self.unread = ""
@@ -52,4 +60,4 @@ class KillPlan:
 def default_plan() -> KillPlan:
     """What holds without a configuration. The model's defaults are the same (tests/config/test_quick.py)."""
     places = [Place("paper", "paper", "127.0.0.1", 7497), Place("live", "live", "127.0.0.1", 7496)]
-    return KillPlan(places, 9000, 120.0, 0.0, 5.0)
+    return KillPlan(places, 9000, 120.0, 0.0, 5.0, 3.0)

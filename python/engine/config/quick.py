@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Tables = dict[str, dict[str, Value]]
 
 LOGIN_KEYS = frozenset(("mode", "host", "port", "gateway", "client_id"))
-KILL_KEYS = frozenset(("deadline_s", "watch_s", "market_patience_s", "client_id"))
+KILL_KEYS = frozenset(("deadline_s", "watch_s", "market_patience_s", "take_over_s", "client_id"))
 PASSED_OVER = frozenset(("limits", "preflight"))  # tables whose values, right or wrong, change nothing for a kill
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # the 29th of February is for the real reader
 
@@ -149,6 +149,7 @@ def _plan(tables: Tables) -> KillPlan:
     plan.deadline_s = _seconds(kill, "deadline_s", plan.deadline_s)
     plan.watch_s = _seconds(kill, "watch_s", plan.watch_s)
     plan.market_patience_s = _seconds(kill, "market_patience_s", plan.market_patience_s)
+    plan.take_over_s = _seconds(kill, "take_over_s", plan.take_over_s)
     if not plan.deadline_s or not 1 <= plan.market_patience_s <= 600:
         raise _NotPlain
     plan.places = [_place(name.removeprefix("logins."), table) for name, table in tables.items()]

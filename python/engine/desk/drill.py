@@ -21,6 +21,7 @@ from typing import Protocol
 import msgspec
 
 from engine import __version__
+from engine.broker.closing_right import SIMULATED_WORLD
 from engine.config.places import FILE_NAME
 from engine.desk.drill_result import DrillResult, Told, judge
 from engine.desk.exchange_truth import Truth
@@ -81,7 +82,7 @@ async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
             view.pressed()
             started_at, started = datetime.now(UTC), time.monotonic()
             paint = {"FORCE_COLOR": "1"} if colour else {"NO_COLOR": "1"}
-            environment = _clean_environment() | paint | {"QE_HOME": home}
+            environment = _clean_environment() | paint | {"QE_HOME": home, SIMULATED_WORLD: home}
             exit_code, printed = await _kill(config, environment, scenario, world, view)
             seconds = time.monotonic() - started
             report = _newest_record(Path(home) / "kills")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from engine.broker.closer_lock import login_key
+from engine.broker.lock_names import login_key
 from engine.broker.login import Login
 from engine.broker.tickets import Tickets
 from engine.broker.view import LoginView

@@ -212,6 +212,7 @@ class KillSwitch:
                 deadline_s=self._settings.deadline_ns / SECOND_NS,
                 hold_s=self._hold_ns / SECOND_NS,
                 quarantine_s=self._settings.quarantine_ns / SECOND_NS,
+                take_over_s=self._settings.take_over_ns / SECOND_NS,
                 hands=self._hands,
             ),
             client_id=config.client_id,

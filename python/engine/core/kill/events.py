@@ -57,15 +57,22 @@ class BrokerLink(Event, frozen=True):
 
 class LockTaken(Event, frozen=True):
     """This kill is now the one that may send closing orders for the login. `shared_nothing`: no lock can be had on
-    this machine, so another closer cannot be excluded; the machine then counts twice before it sends."""
+    this machine, so another closer cannot be excluded; the machine then counts twice before it sends. `silent`: who had
+    it until now, and hangs; he can send nothing any more. Empty: nobody hung."""
 
     shared_nothing: bool = False
+    silent: str = ""
 
 
 class LockBusy(Event, frozen=True):
     """Another kill closes this login; this one cancels, watches and reports until the lock is free."""
 
     holder: str = ""
+
+
+class LockLost(Event, frozen=True):
+    """This kill did not move for so long that another one has taken over. It is told at once on waking: from now on
+    this one cancels, watches and reports, and none of its closing orders would be let through."""
 
 
 class OrdersRead(Event, frozen=True):

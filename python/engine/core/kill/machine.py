@@ -167,8 +167,10 @@ class KillMachine:
                 return self._on_disconnected(trouble, text, now_ns)
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
-            case ev.LockTaken(shared_nothing):
-                return self._on_lock_taken(shared_nothing, now_ns)
+            case ev.LockTaken(shared_nothing, silent):
+                return self._on_lock_taken(shared_nothing, silent, now_ns)
+            case ev.LockLost():
+                return self._on_lock_lost()
             case ev.LockBusy(holder):
                 return self._on_lock_busy(holder)
             case ev.PressedAgain() if self._reach.connected:
@@ -310,7 +312,16 @@ class KillMachine:
         self._lock_holder = holder
         return [Say("lock_busy", f"another kill is closing this login ({holder}); watching and verifying")]
 
-    def _on_lock_taken(self, shared_nothing: bool, now_ns: int) -> list[Command]:
+    def _on_lock_lost(self) -> list[Command]:
+        """What it placed may still fill or be cancelled by the other; both is seen, and nothing is added to it."""
+        if not self._may_close:
+            return []
+        self._may_close = False
+        self._lock_busy = self._lock_was_busy = True
+        self._lock_holder = ""
+        return [Say("lock_lost", "this kill did not move, and another one has taken over; watching and verifying")]
+
+    def _on_lock_taken(self, shared_nothing: bool, silent: str, now_ns: int) -> list[Command]:
         if self._may_close:
             return []
         took_over, self._lock_busy = self._lock_busy, False
@@ -321,7 +332,8 @@ class KillMachine:
             return [Say("no_lock", self._notes[-1])]
         if took_over:
             self._size_after_ns = max(self._size_after_ns, now_ns + self.settings.takeover_settle_ns)
-            return [Say("took_over", "the other kill is gone: taking over from what the broker shows")]
+            gone = f"the other kill ({silent}) hangs and can send nothing more" if silent else "the other kill is gone"
+            return [Say("took_over", f"{gone}: taking over from what the broker shows")]
         return []
 
     # surveys --------------------------------------------------------------------------------------------------------

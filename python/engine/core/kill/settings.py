@@ -9,14 +9,15 @@ SECOND = 1_000_000_000
 
 
 class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Defaults suit a TWS on the same desktop. Only `deadline_ns`, `quarantine_ns` and `market_patience_ns` are in the
-    configuration; the others are here so that tests can name them.
+    """Defaults suit a TWS on the same desktop. Only `deadline_ns`, `quarantine_ns`, `market_patience_ns` and `take_over_ns`
+    are in the configuration; the others are here so that tests can name them.
     """
 
     deadline_ns: int = 120 * SECOND  # from the press to the report, whatever happens
     connect_patience_ns: int = 12 * SECOND  # how long a login that was never reached is tried
     refused_patience_ns: int = 5 * SECOND  # the same where nothing listens at all
     quarantine_ns: int = 0  # how long to watch for late fills after the result
+    take_over_ns: int = 3 * SECOND  # without a sign of life another kill is taken to hang; 0: never
 
     survey_gap_first_ns: int = 40 * MS  # pause between surveys while something is awaited; doubles …
     survey_gap_max_ns: int = 500 * MS  # … up to this
