@@ -18,7 +18,7 @@ from engine.broker.kill_driver import DriverSettings, KillDriver
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
-from engine.simulator.virtual import settle, until
+from engine.simulator.virtual import current_loop, settle, until
 from engine.wire import replies, requests
 
 DEADLINE_S, GRACE_S = 20.0, 2.0
@@ -428,7 +428,7 @@ def test_the_second_kill_watches_and_takes_over_within_a_tenth_of_a_second(locks
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
         other = ClosingRight(HOST, PORT, "kill other", locks)
         other.take()
-        driver = make(machine, locks)
+        driver = make(machine, locks, take_over_s=0)
         driver.start()
         await asyncio.sleep(5)
         [busy] = machine.heard(ev.LockBusy)  # told once, however often it is tried
@@ -437,6 +437,67 @@ def test_the_second_kill_watches_and_takes_over_within_a_tenth_of_a_second(locks
         other.release()
         await asyncio.sleep(0.1)
         assert machine.heard(ev.LockTaken) == [ev.LockTaken(shared_nothing=False)]
+
+    drive(test)
+
+
+def test_a_closer_that_moves_is_waited_for_and_one_that_does_not_is_shut_out(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        other.take()
+        driver = make(machine, locks, take_over_s=3.0)
+        driver.start()
+        for _ in range(40):
+            await asyncio.sleep(0.25)
+            other.show_life()
+        assert not machine.heard(ev.LockTaken)
+        await asyncio.sleep(2.5)
+        assert not machine.heard(ev.LockTaken)
+        await asyncio.sleep(1)
+        [taken] = machine.heard(ev.LockTaken)
+        assert "kill other, was shut out" in taken.taken_from
+        assert other.lost and isinstance(other.enter(), str)
+        other.release()
+
+    drive(test)
+
+
+def test_two_kills_that_both_move_never_shut_each_other_out(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        second = FakeMachine()
+        for one in (machine, second):
+            make(one, locks, take_over_s=1.0).start()
+            await settle(100)
+        await asyncio.sleep(15)
+        assert len(machine.heard(ev.LockTaken)) == 1
+        assert not machine.heard(ev.LockLost) and not second.heard(ev.LockTaken)
+        await asyncio.sleep(10)
+
+    drive(test)
+
+
+def test_who_wakes_learns_first_of_all_that_another_has_taken_over_and_gets_the_right_back_when_that_one_is_gone(
+    locks: Path,
+) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = make(machine, locks)
+        driver.start()
+        await until(lambda: bool(machine.heard(ev.LockTaken)), step_s=0.01)
+        loop = current_loop()
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        for _ in range(10):  # the loop hangs all the while, and meanwhile something is heard
+            loop.stall(0.5)
+            other.take_from_silent(loop.time(), 3.0)
+        assert other.take().state is LockState.TAKEN
+        driver.press_again()
+        await settle(10)
+        later = [type(event) for _, event in machine.told][-3:]
+        assert later[0] is ev.LockLost and ev.PressedAgain in later
+        await asyncio.sleep(1)
+        assert "kill other" in machine.heard(ev.LockBusy)[-1].holder
+        other.release()
+        await asyncio.sleep(0.2)
+        assert len(machine.heard(ev.LockTaken)) == 2
 
     drive(test)
 

@@ -257,6 +257,22 @@ def place_command(key: int, **fields: Any) -> cmd.Place:
     return place(key=key, order_ref=f"QEKILL-k-{key}", **fields)
 
 
+def test_without_the_right_no_closing_order_leaves_neither_new_nor_changed_and_cancels_do() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(1))
+        await settle()
+        kill.right.why = "another kill has taken over"
+        kill.told.clear()
+        kill.do(place_command(1, quantity=Decimal(2)), place_command(2), cmd.CancelClose(1), cmd.GlobalCancel())
+        await settle()
+        assert kill.heard(ev.CloseNotSent) == [ev.CloseNotSent(key, kill.right.why) for key in (1, 2)]
+        assert len(tws.requests(requests.PlaceOrder)) == 1
+        assert len(tws.requests(requests.CancelOrder)) == len(tws.requests(requests.ReqGlobalCancel)) == 1
+
+    run_kill(test)
+
+
 def test_notices_and_the_state_of_the_link_are_told() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         await kill.connect()

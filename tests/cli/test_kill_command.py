@@ -231,7 +231,7 @@ def test_a_broken_installation_still_cancels_and_says_what_to_do(tmp_path: Path)
 # --- hands, terminals and signals -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1])
 def test_one_interrupt_or_a_closed_window_does_not_stop_it(tmp_path: Path, number: signal.Signals) -> None:
     with simulated("calm", tmp_path) as world:
         world.config()
@@ -242,18 +242,19 @@ def test_one_interrupt_or_a_closed_window_does_not_stop_it(tmp_path: Path, numbe
         truth = world.truth()
     assert process.returncode == 0
     assert b"FLAT" in printed
-    assert (presses.GOES_ON.encode() in said) == (number is signal.SIGINT)
+    assert (presses.GOES_ON.encode() in said) == (number in (signal.SIGINT, signal.SIGQUIT))
     assert all(login.flat for login in truth.logins.values())
 
 
-def test_two_interrupts_stop_it_and_it_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGQUIT])
+def test_two_interrupts_stop_it_and_it_says_so(tmp_path: Path, second: signal.Signals) -> None:
     unreachable(tmp_path)
     process = start_qe("kill", home=tmp_path)
     read_until(process, "KILL gone")
     process.send_signal(signal.SIGINT)
     read_until(process, "The kill goes on")
     time.sleep(presses.SAME_PRESS_S + 0.05)  # real seconds: a second press is one that comes later
-    process.send_signal(signal.SIGINT)
+    process.send_signal(second)
     _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert b"NOT VERIFIED FLAT" in said

@@ -17,6 +17,7 @@ def test_without_a_configuration_the_machines_own_defaults_hold() -> None:
 def test_every_patience_of_the_plan_is_the_machines() -> None:
     settings = settings_of(KillPlan([], 9000, 30.5, 4.0, 2.5, 1.5))
     assert (settings.deadline_ns, settings.quarantine_ns, settings.market_patience_ns) == (30.5e9, 4e9, 2.5e9)
+    assert settings.take_over_ns == 1.5e9
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1", 1.0), ("2.5", 2.5), ("600", 600.0), ("0.9", None), ("601", None)])

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.simulator.virtual import Deadlock, Livelock, TimeLimit, UnhandledError, VirtualLoop, current_loop, run
+from engine.simulator.virtual import (
+    Deadlock,
+    Livelock,
+    TimeLimit,
+    UnhandledError,
+    VirtualLoop,
+    current_loop,
+    run,
+    settle,
+)
 
 
 def test_an_hour_costs_nothing() -> None:
@@ -112,3 +121,16 @@ def test_current_loop_refuses_a_real_loop() -> None:
 
     with pytest.raises(TypeError, match="VirtualLoop"):
         asyncio.run(main())
+
+
+def test_while_a_program_hangs_time_passes_and_nothing_runs() -> None:
+    async def main() -> list[float]:
+        loop = current_loop()
+        rang: list[float] = []
+        loop.call_later(1.0, lambda: rang.append(loop.time()))
+        loop.stall(5.0)
+        assert not rang
+        await settle()
+        return rang
+
+    assert run(main()) == [5.0]

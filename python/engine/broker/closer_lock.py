@@ -1,9 +1,9 @@
 """One closer per login and per account on this machine: a lock that is lost by dying, and can be taken from who hangs.
 
-A lock has generations, each a file of its own. Whoever holds the newest one is the closer. Taking over from a closer
-that hangs (`fence`) is making the next generation; from then on he can send nothing, wherever he was when he stopped:
-he sends inside a gate (`enter`, `leave`), in which he looks for a newer generation, and nobody becomes the closer
-while somebody is inside. So there are never two, whoever judges wrongly about whom.
+A lock has generations, each a file of its own. Whoever holds the newest one is the closer. Shutting out a closer that
+hangs is making the next generation: he sends inside a gate (`enter`, `leave`), in which he looks for a newer one, and
+nobody becomes the closer while somebody is inside. So there are never two, whoever judges wrongly about whom. Only one
+who hangs inside, an order half handed over, has to be ended.
 
 The files say who holds what, and whether he moves; what they say never lets anybody send. Must never block.
 """
@@ -19,6 +19,7 @@ from weakref import WeakSet
 import msgspec
 
 from engine.broker import lock_files
+from engine.broker.hung_process import end_holder_of
 from engine.broker.life_sign import Answering, Silence, ask
 from engine.broker.lock_files import shared_directory
 
@@ -26,6 +27,9 @@ DIGITS_MAX = 5  # of a generation: nobody makes more of them, nor reads them
 GENERATIONS_MAX = 10**DIGITS_MAX - 1
 FENCED = "another kill has taken over the closing"
 GATE_BUSY = "another kill is taking over the closing at this moment"
+SHUT_OUT = "was shut out"
+ENDED = "was ended (SIGKILL)"
+_STUCK = b"inside"
 
 
 class LockState(Enum):
@@ -57,6 +61,7 @@ class CloserLock:
         self._answering: Answering | None = None
         self._silence = Silence()
         self._questions = 0
+        self._stuck = False  # the holder before is inside the gate
 
     @property
     def path(self) -> Path:
@@ -69,8 +74,9 @@ class CloserLock:
 
     def take(self) -> LockAnswer:
         """Take the lock if it is free."""
-        if self.held:
+        if self.current:
             return LockAnswer(LockState.TAKEN)
+        self.release()  # what is left of it, if somebody has taken over
         try:
             self._find_newest()
             return self._take_newest()
@@ -122,32 +128,26 @@ class CloserLock:
 
     # --- the waiting one's side --------------------------------------------------------------------
     def silence_s(self, now_s: float) -> float:
-        """Ask its holder whether he moves; how long he has not, by `now_s`, as far as that is certain."""
+        """Ask its holder whether he moves; how long he has not, by `now_s`, as far as that is certain. One who is shut
+        out and still inside cannot be asked: moving is leaving."""
         if self.held:
             return 0.0
-        try:
-            fd = lock_files.open_shared(self.path)
-        except OSError:
-            return 0.0
-        self._questions += 1
-        try:
-            self._silence = self._silence.seeing(ask(fd, self._questions & 0xFFFF_FFFF), now_s)
-        finally:
-            os.close(fd)
+        sign = _STUCK if self._stuck else self._ask()
+        self._silence = self._silence.seeing(sign, now_s)
         return self._silence.lasted_s
 
-    def fence(self) -> bool:
-        """Its holder can begin to send nothing any more, whenever he wakes. Whoever takes the lock now is the closer.
-
-        False: that could not be done.
-        """
-        if self._generation >= GENERATIONS_MAX:
-            return False
+    def shut_out(self) -> str:
+        """From now on its holder can begin to send nothing, whenever he wakes; if he is inside, his process is ended.
+        Whoever then takes the lock is the closer. Returns what was done; empty: nothing could be."""
         try:
-            os.close(lock_files.open_shared(self._path(self._generation + 1)))
+            if self._stuck:
+                return ENDED if self._end_who_is_inside() else ""
+            if self._generation < GENERATIONS_MAX:
+                os.close(lock_files.open_shared(self._path(self._generation + 1)))
+                return SHUT_OUT
         except OSError:
-            return False
-        return True
+            return ""
+        return ""
 
     # --- inside ------------------------------------------------------------------------------------
     def _path(self, generation: int) -> Path:
@@ -167,7 +167,7 @@ class CloserLock:
 
     def _move_to(self, generation: int) -> None:
         if generation != self._generation:
-            self._generation, self._silence = generation, Silence()
+            self._generation, self._silence, self._stuck = generation, Silence(), False
 
     def _take_newest(self) -> LockAnswer:
         fd = lock_files.open_shared(self.path)
@@ -180,7 +180,8 @@ class CloserLock:
         except OSError:
             os.close(fd)
             raise
-        if not _drain(gate):
+        self._stuck = not _drain(gate)
+        if self._stuck:
             os.close(gate)
             os.close(fd)
             return LockAnswer(LockState.BUSY, f"{self._who_is_inside()}, stopped in the middle of sending an order")
@@ -198,6 +199,24 @@ class CloserLock:
             return "an unnamed process"
         try:
             return lock_files.read_note(fd)
+        finally:
+            os.close(fd)
+
+    def _end_who_is_inside(self) -> bool:
+        gate = lock_files.open_shared(self._gate_path)
+        try:
+            return end_holder_of(gate)
+        finally:
+            os.close(gate)
+
+    def _ask(self) -> bytes | None:
+        self._questions += 1
+        try:
+            fd = lock_files.open_shared(self.path)
+        except OSError:
+            return None
+        try:
+            return ask(fd, self._questions & 0xFFFF_FFFF)
         finally:
             os.close(fd)
 

@@ -2,7 +2,7 @@
 
 While bytes of it are still in this process, because the socket does not take them, nobody else may become the closer:
 they would leave whenever this process moves again. So the gate is left only when the socket has them all, or the
-connection is gone. Must never wait in the way of a message.
+connection is gone; and if somebody has taken over meanwhile, the connection is given up, and the bytes with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from engine.broker.closer_lock import CloserLock
+from engine.broker.closer_lock import FENCED, CloserLock
 from engine.broker.link import Link
 
 LOOK_AGAIN_S = 0.02
@@ -38,6 +38,8 @@ class ClosingPermit:
         return None
 
     def leave(self) -> None:
+        if self._link.backlog and not all(lock.current for lock in self._entered):
+            self._link.abort(FENCED)
         if self._link.backlog:
             asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.leave)
             return

@@ -28,6 +28,7 @@ class ClosingRight:
         self._login = CloserLock(login_key(host, port), note, directory)
         self._accounts: dict[str, CloserLock] = {}
         self._granted = False
+        self.taken_from = ""  # who hung and has been shut out for this right; empty: nobody
 
     def cover(self, accounts: Iterable[str]) -> None:
         """From now on the right is one to close these accounts, and it has to be taken again for new ones."""
@@ -39,25 +40,27 @@ class ClosingRight:
         """Take all that is not held yet. Whoever is busy with one of them is busy with this login."""
         return self._take()[0]
 
-    def take_from_silent(self, now_s: float, silence_s_max: float) -> tuple[LockAnswer, str]:
+    def take_from_silent(self, now_s: float, silence_s_max: float) -> LockAnswer:
         """As `take`, but who has been asked and has not moved for so long stands in the way no longer.
 
         Ask again and again, by a clock `now_s` of one's own: the silence is counted from the first asking. 0 seconds:
-        nobody is ever taken from. The second part of the answer says from whom something was; empty: from nobody.
+        nobody is ever taken from. What became of whom is in `taken_from`.
         """
         if silence_s_max <= 0:
-            return self.take(), ""
+            return self.take()
         silent = {lock: lock.silence_s(now_s) for lock in self._locks if not lock.held}
-        taken_from = ""
         answer, blocker = self._take()
-        while blocker is not None and silent.pop(blocker, 0.0) >= silence_s_max and blocker.fence():
-            taken_from = answer.text
+        while blocker is not None and silent.pop(blocker, 0.0) >= silence_s_max:
+            done = blocker.shut_out()
+            if not done:
+                break
+            self.taken_from = f"{answer.text}, {done}"
             answer, blocker = self._take()
-        return answer, taken_from
+        return answer
 
     def release(self) -> None:
         """Give everything back."""
-        self._granted = False
+        self._granted, self.taken_from = False, ""
         self._release_accounts()
         self._login.release()
 

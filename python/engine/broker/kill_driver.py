@@ -347,7 +347,7 @@ class KillDriver:
             self._lock_timer = None
         if self._may_close or self._stopped:
             return
-        answer, silent = self._right.take_from_silent(self._loop.time(), self._settings.take_over_s)
+        answer = self._right.take_from_silent(self._loop.time(), self._settings.take_over_s)
         if answer.state is LockState.BUSY:
             if answer.text != self._lock_holder:
                 self._lock_holder = answer.text
@@ -355,7 +355,8 @@ class KillDriver:
             self._lock_timer = self._loop.call_later(self._settings.lock_retry_s, self._try_lock)
         elif self._accounts_known:
             self._may_close = True
-            self._tell(ev.LockTaken(shared_nothing=answer.state is LockState.UNAVAILABLE, silent=silent))
+            alone = answer.state is not LockState.UNAVAILABLE
+            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from))
         if self._life_timer is None:
             self._show_life()
 

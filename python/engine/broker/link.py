@@ -200,6 +200,10 @@ class Link(asyncio.Protocol):
         if transport is not None:
             self._loop.call_later(_CLOSE_PATIENCE_S, transport.abort)
 
+    def abort(self, why: str) -> None:
+        """End the connection at once; bytes that the socket has not taken are thrown away."""
+        self._lose(failures.closed_here(self.host, self.port, why))
+
     # --- asyncio.Protocol --------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

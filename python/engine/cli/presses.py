@@ -1,9 +1,9 @@
-"""Ctrl-C, Ctrl-Z, a closed window and `pkill` during a kill.
+"""Ctrl-C, Ctrl-\\, Ctrl-Z, a closed window and `pkill` during a kill.
 
 A frightened person presses Ctrl-C to make sure; a kill must not die of that. The first press says that the kill goes
-on and how to stop it, the second stops it. Ctrl-Z would leave it standing with the right to close in its hand, so it
-does nothing, and neither does a closed terminal (SIGHUP). SIGTERM stops the kill, but never silently. It must import
-nothing that the interpreter has not loaded already: it stands before the kill's first byte.
+on and how to stop it, the second stops it; Ctrl-\\ is the same press. Ctrl-Z would leave it standing with the right to
+close in its hand, so it does nothing, and neither does a closed terminal (SIGHUP). SIGTERM stops the kill, but never
+silently. It must import nothing that the interpreter has not loaded already: it stands before the kill's first byte.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ class Presses:
         self._first: float | None = None
         _signal.signal(_signal.SIGINT, self._interrupted)
         _signal.signal(_signal.SIGTERM, self._terminated)
+        if hasattr(_signal, "SIGQUIT"):
+            _signal.signal(_signal.SIGQUIT, self._interrupted)  # unhandled it ends the kill without a word
+            for means_nothing_here in (_signal.SIGUSR1, _signal.SIGUSR2):
+                _signal.signal(means_nothing_here, _signal.SIG_IGN)
         if hasattr(_signal, "SIGHUP"):
             _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
         if hasattr(_signal, "SIGTSTP"):

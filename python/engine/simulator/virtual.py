@@ -115,6 +115,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let the run go on for `more_s` from now, whatever the limit was."""
         self._selector.limit_ns = self._selector.now_ns + int(more_s * 1e9)
 
+    def stall(self, seconds: float) -> None:
+        """Time passes and nothing runs: as if the caller had hung for so long."""
+        self._selector.now_ns += int(seconds * 1e9)
+
     def raise_unhandled(self) -> None:
         """Raise when a callback or a forgotten task has failed since the loop began."""
         if self.unhandled:

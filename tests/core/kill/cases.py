@@ -150,8 +150,9 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         link_down_ms=tuple(draw(sometimes(5, st.lists(spans(), max_size=1))) or ()),
         resubmits_ms=draw(sometimes(2, st.integers(0, 700))),
         refuse_until_ms=draw(st.sampled_from([0, 0, 0, 0, 1000, 4000])),
-        lock=draw(st.sampled_from(["taken"] * 6 + ["late", "none"])),
+        lock=draw(st.sampled_from(["taken"] * 6 + ["late", "lost", "none"])),
         lock_free_at_ms=draw(ms),
+        lock_lost_at_ms=draw(ms),
         presses_ms=tuple(draw(sometimes(4, st.lists(ms, max_size=3))) or ()),
     )
     if f.lost_reads_pct or f.disconnect_at_ms:  # the first list of executions may come behind a fill
@@ -219,11 +220,12 @@ def newcomers(draw: st.DrawFn, contracts: dict[int, Contract]) -> list[Newcomer]
 
 def last_orders_of_a_dead_kill(draw: st.DrawFn, f: Faults, contracts: dict[int, Contract]) -> list[Newcomer]:
     """What another kill sent just before it died may arrive after its lock is free."""
-    if f.lock not in ("late", "none") or not contracts or draw(st.booleans()):
+    free_at_ms = {"late": f.lock_free_at_ms, "lost": f.lock_lost_at_ms + f.lock_free_at_ms, "none": 0}
+    if f.lock not in free_at_ms or not contracts or draw(st.booleans()):
         return []
     return [
         Newcomer(
-            at_ms=(f.lock_free_at_ms if f.lock == "late" else 0) + draw(st.integers(0, 700)),
+            at_ms=free_at_ms[f.lock] + draw(st.integers(0, 700)),
             key=(ACCOUNTS[0], draw(st.sampled_from(sorted(contracts)))),
             action=draw(st.sampled_from(["BUY", "SELL"])),
             quantity=Decimal(draw(st.integers(1, 7))),

@@ -90,7 +90,8 @@ class Faults:
     resubmits_ms: int | None = None  # what arrived while TWS's link was down goes out this much after it is back
     refuse_until_ms: int = 0
     # others
-    lock: str = "taken"  # taken, busy, none, late
+    lock: str = "taken"  # taken, busy, none, late, lost
+    lock_lost_at_ms: int = 0
     lock_free_at_ms: int = 0
     presses_ms: tuple[int, ...] = ()
     trades: tuple[Trade, ...] = ()

@@ -141,6 +141,10 @@ class Model:
         match f.lock:
             case "taken":
                 after(0, lambda: self.tell(ev.LockTaken()))
+            case "lost":
+                after(0, lambda: self.tell(ev.LockTaken()))
+                after(f.lock_lost_at_ms, lambda: self.tell(ev.LockLost()))
+                after(f.lock_lost_at_ms + f.lock_free_at_ms, lambda: self.tell(ev.LockTaken()))
             case "none":
                 after(0, lambda: self.tell(ev.LockTaken(shared_nothing=True)))
             case "late":
@@ -169,6 +173,8 @@ class Model:
         match event:
             case ev.LockTaken():
                 self._may_close = True
+            case ev.LockLost():
+                self._may_close = False
             case ev.BrokerLink(up):
                 self._link_told = up
             case ev.OrdersRead(read_id) | ev.PositionsRead(read_id) | ev.ExecutionsRead(read_id):

@@ -124,7 +124,8 @@ about_the_login = st.one_of(
     st.builds(ev.Connected, st.lists(accounts, max_size=2).map(tuple), ids, st.booleans()),
     st.builds(ev.Disconnected, st.sampled_from(ev.Trouble), words),
     st.builds(ev.BrokerLink, st.booleans(), st.sampled_from([1100, 1101, 1102, 2110])),
-    st.builds(ev.LockTaken, st.booleans()),
+    st.builds(ev.LockTaken, st.booleans(), words),
+    st.just(ev.LockLost()),
     st.builds(ev.LockBusy, words),
     st.just(ev.PressedAgain()),
 )
@@ -242,6 +243,8 @@ class AnyEvent(RuleBasedStateMachine):
                 self.link_up = up
             case ev.LockTaken():
                 self.may_close = True
+            case ev.LockLost():
+                self.may_close = False
         self._do(self.machine.handle(told, self.now_ns))
 
     def _do(self, commands: list[Command]) -> None:

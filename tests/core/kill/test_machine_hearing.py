@@ -61,3 +61,39 @@ def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() ->
     machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], ()), MS, more=True)
     done = machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS, more=True)
     assert [command.kind for command in done if isinstance(command, cmd.Say)] == ["orders_gone"]
+
+
+# the right to close -----------------------------------------------------------------------------------------------
+
+
+def survey(machine: KillMachine, ids: dict[type, int], now_ns: int) -> list[cmd.Command]:
+    commands = machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), now_ns)
+    commands += machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), now_ns)
+    return commands + machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), now_ns)
+
+
+def said(commands: list[cmd.Command], kind: str) -> list[str]:
+    return [command.text for command in commands if isinstance(command, cmd.Say) and command.kind == kind]
+
+
+def test_who_has_lost_the_right_says_so_and_sends_nothing_more() -> None:
+    machine, ids = connected()
+    assert len(said(machine.handle(ev.LockLost(), MS), "lock_lost")) == 1
+    assert not places(survey(machine, ids, MS))
+    assert not machine.handle(ev.LockLost(), MS)[:-1]  # losing it twice is no news
+    assert said(machine.handle(ev.LockBusy("process 7"), MS), "lock_busy")
+    assert not places(machine.handle(ev.Woke(), 500 * MS))
+
+
+def test_who_never_had_the_right_cannot_lose_it() -> None:
+    machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
+    machine.start(0)
+    assert not said(machine.handle(ev.LockLost(), 0), "lock_lost")
+
+
+def test_what_became_of_one_who_hung_is_said_and_only_a_later_look_sizes_an_order() -> None:
+    machine, ids = connected()
+    machine.handle(ev.LockLost(), MS)
+    [text] = said(machine.handle(ev.LockTaken(taken_from="process 7, was shut out"), MS), "took_over")
+    assert "process 7, was shut out" in text
+    assert not places(survey(machine, ids, MS))  # begun before the one who hung was out

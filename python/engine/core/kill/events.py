@@ -57,11 +57,11 @@ class BrokerLink(Event, frozen=True):
 
 class LockTaken(Event, frozen=True):
     """This kill is now the one that may send closing orders for the login. `shared_nothing`: no lock can be had on
-    this machine, so another closer cannot be excluded; the machine then counts twice before it sends. `silent`: who had
-    it until now, and hangs; he can send nothing any more. Empty: nobody hung."""
+    this machine, so another closer cannot be excluded; the machine then counts twice before it sends. `taken_from`: who
+    had it until now and hung, and what was done to him; he can send nothing any more. Empty: nobody hung."""
 
     shared_nothing: bool = False
-    silent: str = ""
+    taken_from: str = ""
 
 
 class LockBusy(Event, frozen=True):

@@ -167,8 +167,8 @@ class KillMachine:
                 return self._on_disconnected(trouble, text, now_ns)
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
-            case ev.LockTaken(shared_nothing, silent):
-                return self._on_lock_taken(shared_nothing, silent, now_ns)
+            case ev.LockTaken(shared_nothing, taken_from):
+                return self._on_lock_taken(shared_nothing, taken_from, now_ns)
             case ev.LockLost():
                 return self._on_lock_lost()
             case ev.LockBusy(holder):
@@ -321,7 +321,7 @@ class KillMachine:
         self._lock_holder = ""
         return [Say("lock_lost", "this kill did not move, and another one has taken over; watching and verifying")]
 
-    def _on_lock_taken(self, shared_nothing: bool, silent: str, now_ns: int) -> list[Command]:
+    def _on_lock_taken(self, shared_nothing: bool, taken_from: str, now_ns: int) -> list[Command]:
         if self._may_close:
             return []
         took_over, self._lock_busy = self._lock_busy, False
@@ -332,7 +332,7 @@ class KillMachine:
             return [Say("no_lock", self._notes[-1])]
         if took_over:
             self._size_after_ns = max(self._size_after_ns, now_ns + self.settings.takeover_settle_ns)
-            gone = f"the other kill ({silent}) hangs and can send nothing more" if silent else "the other kill is gone"
+            gone = f"the other kill hung ({taken_from})" if taken_from else "the other kill is gone"
             return [Say("took_over", f"{gone}: taking over from what the broker shows")]
         return []
 

@@ -1,0 +1,93 @@
+"""When a holder may be taken to hang: only after it was seen not to move, by whoever did move all the time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.broker import lock_files
+from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask
+
+
+def file_of(tmp_path: Path) -> int:
+    fd = lock_files.open_shared(tmp_path / "locks" / "a.lock")
+    lock_files.write_note(fd, "process 1, kill a")
+    return fd
+
+
+def test_silence_is_counted_from_the_first_look_and_ended_by_anything_new() -> None:
+    silence = Silence().seeing(b"a", 100.0)
+    assert silence.lasted_s == 0
+    for step in range(1, 11):
+        silence = silence.seeing(b"a", 100.0 + step / 10)
+    assert round(silence.lasted_s, 6) == 1.0
+    assert silence.seeing(b"b", 101.1).lasted_s == 0
+
+
+def test_where_nothing_can_be_seen_nothing_is_counted() -> None:
+    silence = Silence()
+    for now_s in range(100):
+        silence = silence.seeing(None, float(now_s))
+    assert silence.lasted_s == 0
+
+
+def test_one_who_was_held_up_himself_does_not_count_it_as_anothers_silence() -> None:
+    silence = Silence().seeing(b"a", 0.0).seeing(b"a", 3600.0)
+    assert silence.lasted_s == STEP_S_MAX
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", None]), st.floats(-1e3, 1e6)), max_size=30))
+def test_it_never_counts_more_than_has_passed_since_the_sign_changed(looks: list[tuple[bytes | None, float]]) -> None:
+    silence, before = Silence(), None
+    for sign, now_s in looks:
+        lasted_s, since_s = silence.lasted_s, silence.seen_at_s
+        silence = silence.seeing(sign, now_s)
+        if sign is None or sign != before:
+            assert silence.lasted_s == 0
+        else:
+            assert 0 <= silence.lasted_s - lasted_s <= max(0, min(now_s - since_s, STEP_S_MAX)) + 1e-9
+        before = sign
+
+
+def test_a_holder_that_answers_shows_something_new_each_time(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    holder = Answering(fd, b"first")
+    shown = []
+    for question in range(5):
+        shown.append(ask(fd, question))
+        holder.answer()
+    assert None not in shown and len(set(shown)) == 5
+
+
+def test_a_holder_that_does_not_answer_shows_the_same(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    Answering(fd, b"first")
+    assert len({ask(fd, question) for question in range(5)}) == 1
+
+
+def test_the_next_holder_shows_something_else_without_being_asked(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    Answering(fd, b"first")
+    before = ask(fd, 1)
+    lock_files.write_note(fd, "process 1, kill a")
+    Answering(fd, b"second")
+    assert ask(fd, 2) not in (before, None)
+
+
+def test_a_holder_writes_nothing_while_nobody_asks(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    holder = Answering(fd, b"first")
+    path = tmp_path / "locks" / "a.lock"
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    for _ in range(3):
+        holder.answer()
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_a_file_whose_holder_knows_nothing_of_questions_shows_nothing(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    assert ask(fd, 1) is None  # only a note: left by a program of another version, or by a full disk
+    (tmp_path / "locks" / "a.lock").write_bytes(b"x" * 4096)
+    assert ask(fd, 1) is None
