@@ -100,9 +100,7 @@ def plan_of(config: Config) -> KillPlan:
     """What a kill needs of a configuration."""
     places = [Place(login.name, login.mode, login.host, login.port) for login in config.logins]
     kill = config.kill
-    return KillPlan(
-        places, kill.client_id, kill.deadline_s, kill.watch_s, kill.market_patience_s, kill.take_over_s
-    )
+    return KillPlan(places, kill.client_id, kill.deadline_s, kill.watch_s, kill.market_patience_s, kill.take_over_s)
 
 
 def _add_defaults(plan: KillPlan) -> None:

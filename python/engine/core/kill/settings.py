@@ -9,8 +9,8 @@ SECOND = 1_000_000_000
 
 
 class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Defaults suit a TWS on the same desktop. Only `deadline_ns`, `quarantine_ns`, `market_patience_ns` and `take_over_ns`
-    are in the configuration; the others are here so that tests can name them.
+    """Defaults suit a TWS on the same desktop. Only `deadline_ns`, `quarantine_ns`, `market_patience_ns` and
+    `take_over_ns` are in the configuration; the others are here so that tests can name them.
     """
 
     deadline_ns: int = 120 * SECOND  # from the press to the report, whatever happens
