@@ -28,6 +28,7 @@ from engine.journal.store import Alarm
 
 SIZE = 4096
 TEXT_BYTES_MAX = 1024
+WALK_EVERY = 64  # marks after which it is asked whether the path still leads to this file
 UNREADABLE = "no reason can be read"
 REPLACED_MAX = 3  # times that somebody may put another bell in the place of the one that is rung
 _MAGIC = b"QEBELL01"
@@ -54,27 +55,39 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Bell:
-    """One process's hold on the bell of one journal. `generation` changes when the file is another one."""
+    """One process's hold on the bell of one journal."""
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
         self._fd: int | None = None
         self._id = (0, 0)
         self._writable = False
+        self._unasked = 0
+        self._heard = b""  # the last mark: what it says need not be judged again
         self._old: list[int] = []
         self._guard = threading.Lock()
-        self.generation = 0
 
     def mark(self) -> bytes | None:
-        """The same bytes as long as nothing happened. None: it cannot be told, so look."""
+        """The same bytes as long as nothing happened. None: it cannot be told, so look.
+
+        A file that was deleted or replaced has no name any more, which costs little to ask. That its folder has another
+        name now takes a walk along the path: that is done once in a while.
+        """
+        fd = self._fd
+        self._unasked += 1
         try:
-            fd = self._current()
+            if fd is None or self._unasked >= WALK_EVERY or os.fstat(fd).st_nlink == 0:
+                fd, self._unasked = self._current(), 0
             data = _read_at(fd, _MARK.size, 0)
         except OSError:
             return None
+        heard = self._heard
+        if data == heard:
+            return heard
         if data[16:24] != data[24:32] or data[:8] != _MAGIC or len(data) != _MARK.size:
             return None
-        return data + self.generation.to_bytes(8, "little")
+        self._heard = data
+        return data
 
     def exists(self) -> bool:
         return os.path.lexists(self._path)
@@ -107,9 +120,12 @@ class Bell:
         _write_at(self._open_one(), standing.count.to_bytes(8, "little") + sealed, _AT_DONE)
 
     def create(self, tip: Tip, alarm: Alarm | None = None) -> None:
-        """Make the file, whole or not at all, in the place of any other."""
+        """Make the file, whole or not at all, in the place of any other. It counts from a number drawn by lot, so that
+        it never says what another one has said.
+        """
         page = bytearray(SIZE)
-        _MARK.pack_into(page, 0, _MAGIC, alarm.number if alarm else 0, 0, 0)
+        count = int.from_bytes(os.urandom(7), "big")
+        _MARK.pack_into(page, 0, _MAGIC, alarm.number if alarm else 0, count, count)
         page[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size] = _checked(_TIP.pack(tip.seq, tip.digest))
         if alarm is not None:
             text = _packed(alarm)
@@ -181,7 +197,6 @@ class Bell:
         if self._fd is not None:
             self._old.append(self._fd)
         self._fd, self._id = fd, (opened.st_ino, opened.st_dev)
-        self.generation += 1
         return fd
 
 
@@ -234,9 +249,7 @@ if sys.platform == "win32":
             os.write(fd, data)
 
 else:
-
-    def _read_at(fd: int, size: int, at: int) -> bytes:
-        return os.pread(fd, size, at)
+    _read_at = os.pread
 
     def _write_at(fd: int, data: bytes, at: int) -> None:
         if os.pwrite(fd, data, at) != len(data):
