@@ -7,26 +7,11 @@ from decimal import Decimal
 import pytest
 
 from engine.desk.exchange_truth import crossings
-from engine.simulator.exchange import Execution
+from engine.simulator.exchange import Movement
 
 
-def fill(signed: int, ref: str = "QEKILL-1") -> Execution:
-    return Execution(
-        exec_id="1.1.1",
-        at_ns=0,
-        account="DU1",
-        con_id=7,
-        side="BOT" if signed > 0 else "SLD",
-        quantity=Decimal(abs(signed)),
-        price=Decimal(1),
-        perm_id=1,
-        client_id=9000,
-        order_id=1,
-        order_ref=ref,
-        exchange="SMART",
-        cum_qty=Decimal(0),
-        avg_price=Decimal(0),
-    )
+def fill(signed: int, ref: str = "QEKILL-1") -> Movement:
+    return Movement(0, "DU1", 7, Decimal(signed), ref)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +24,8 @@ def fill(signed: int, ref: str = "QEKILL-1") -> Execution:
         ([fill(1)], 4, 1),  # 3 grew
         ([fill(-3, "strategy"), fill(-3)], -3, 1),  # somebody else closed first: what we sold then opened a short
         ([fill(-6, "strategy")], -3, 0),  # not ours
+        ([fill(-3, ""), fill(-3)], -3, 1),  # assigned or expired first: no execution told, and yet a crossing
     ],
 )
-def test_crossings(fills: list[Execution], held_now: int, found: int) -> None:
+def test_crossings(fills: list[Movement], held_now: int, found: int) -> None:
     assert len(crossings(fills, {("DU1", 7): Decimal(held_now)} if held_now else {})) == found

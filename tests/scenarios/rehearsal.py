@@ -84,12 +84,12 @@ def rehearse(
 def _follow(judged: Judged, world: World, name: str, before: dict[tuple[str, int], Decimal], refs: str) -> None:
     """Go through the exchange's own sequence of fills: ours may only bring a position nearer to zero."""
     positions = dict(before)
-    for execution, _commission in world.login(name).exchange.executions():
-        key = (execution.account, execution.con_id)
+    for moved in world.login(name).exchange.movements():
+        key = (moved.account, moved.con_id)
         was = positions.get(key, ZERO)
-        now = positions[key] = was + execution.signed
-        what = f"{name} {key}: {was} -> {now} by {execution.order_ref or 'an order without a reference'}"
+        now = positions[key] = was + moved.signed
+        what = f"{name} {key}: {was} -> {now} by {moved.order_ref or 'an order without a reference'}"
         if was * now < ZERO or abs(now) > abs(was):
             judged.grown.append(what)
-            if execution.order_ref.startswith(refs):
+            if moved.order_ref.startswith(refs):
                 judged.crossings.append(what)

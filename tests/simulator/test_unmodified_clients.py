@@ -19,6 +19,7 @@ from ibapi.wrapper import EWrapper
 from engine.simulator.build import build_world
 from engine.simulator.scenario import load_scenario
 from engine.simulator.server import Login, World
+from engine.simulator.server.naming import find_contract
 
 pytestmark = pytest.mark.clients
 PATIENCE_S = 20.0
@@ -171,6 +172,31 @@ def test_ib_async_places_an_order_that_waits_for_a_price() -> None:
             login.server.act(lambda now_ns: exchange.set_price(now_ns, stock.conId, Decimal(1000)))
             await until(held.isDone)
             assert held.orderStatus.status == "Filled"
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
+def test_ib_async_exercises_an_option_and_sees_the_shares() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            exchange = login.exchange
+            listed = find_contract(exchange.catalogue, "OPT AAPL 20260417 150 C")  # so deep that the chain has it not
+            ib = await ib_session(login)
+            ib.reqGlobalCancel()
+            await until(lambda: not login.working())
+            (option,) = await ib.qualifyContractsAsync(ib_async.Option("AAPL", "20260417", 150, "C", "SMART"))
+            trade = ib.placeOrder(option, ib_async.MarketOrder("BUY", 2))
+            await until(trade.isDone)
+            before = exchange.held("DU1234567", 265598)
+            ib.exerciseOptions(option, 1, 2, "DU1234567", 0)
+            await ib.reqCurrentTimeAsync()
+            until_ns = listed.calendar.current_or_next(exchange.now_ns, liquid=False).end_ns
+            login.server.act(lambda _now_ns: exchange.advance(until_ns))
+            assert exchange.held("DU1234567", 265598) == before + 200
+            await until(lambda: [p for p in ib.positions() if p.contract.conId == 265598 and p.position == before + 200])
+            assert not [p for p in ib.positions() if p.contract.conId == option.conId]
             ib.disconnect()
 
     asyncio.run(main())

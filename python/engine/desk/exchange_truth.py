@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.kill.commands import CLOSE_REF_PREFIX
-from engine.simulator.exchange import Execution
+from engine.simulator.exchange import Movement
 from engine.simulator.server import Login, World
 from engine.simulator.server.naming import label
 from engine.simulator.view import owner
@@ -90,23 +90,23 @@ def _login_truth(login: Login) -> LoginTruth:
             for view in login.working()
         ),
         kill_fills=sum(execution.order_ref.startswith(CLOSE_REF_PREFIX) for execution in executions),
-        crossings=tuple(crossings(executions, login.positions())),
+        crossings=tuple(crossings(exchange.movements(), login.positions())),
     )
 
 
-def crossings(executions: Iterable[Execution], now: dict[tuple[str, int], Decimal]) -> list[str]:
+def crossings(movements: Iterable[Movement], now: dict[tuple[str, int], Decimal]) -> list[str]:
     """Fills of kill orders that opened, grew or flipped a position, given what is held now."""
-    ordered = list(executions)
+    ordered = list(movements)
     held = dict(now)
-    for execution in ordered:  # back to the start …
-        key = (execution.account, execution.con_id)
-        held[key] = held.get(key, Decimal(0)) - execution.signed
+    for moved in ordered:  # back to the start …
+        key = (moved.account, moved.con_id)
+        held[key] = held.get(key, Decimal(0)) - moved.signed
     found = []
-    for execution in ordered:  # … and forward again
-        key = (execution.account, execution.con_id)
-        before, after = held[key], held[key] + execution.signed
+    for moved in ordered:  # … and forward again
+        key = (moved.account, moved.con_id)
+        before, after = held[key], held[key] + moved.signed
         held[key] = after
         reduces = before * after >= 0 and abs(after) < abs(before)
-        if execution.order_ref.startswith(CLOSE_REF_PREFIX) and not reduces:
-            found.append(f"{execution.account} contract {execution.con_id}: {before:+f} became {after:+f}")
+        if moved.order_ref.startswith(CLOSE_REF_PREFIX) and not reduces:
+            found.append(f"{moved.account} contract {moved.con_id}: {before:+f} became {after:+f}")
     return found

@@ -273,6 +273,14 @@ class Liquidation(Fault, frozen=True):
     account: str = ""
 
 
+class Assignment(Fault, frozen=True):
+    """Short options are assigned: the account gets, or owes, what they were written on. No execution tells of it."""
+
+    contract: str
+    quantity: Decimal  # of options
+    account: str = ""
+
+
 class IntruderOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the other program sends."""
 
@@ -328,6 +336,7 @@ AnyFault: TypeAlias = (
     | ClosedMarket
     | PriceJump
     | Liquidation
+    | Assignment
     | Intruder
 )
 

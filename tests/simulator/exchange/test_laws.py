@@ -15,6 +15,7 @@ from engine.simulator.exchange import (
     Event,
     Fill,
     Holding,
+    Instruction,
     Instrument,
     Leg,
     NewOrder,
@@ -34,7 +35,7 @@ from engine.simulator.exchange.conditions import (
     Traded,
     VolumeIs,
 )
-from simulator.exchange.stage import ACCOUNT, EXPIRY, HOUR, MINUTE, OPEN, SECOND, D, Stage, of
+from simulator.exchange.stage import ACCOUNT, EXPIRY, HOUR, MINUTE, OPEN, SECOND, D, Stage, at, of
 
 ORDER_TYPES = ("MKT", "LMT", "STP", "STP LMT", "TRAIL", "MIDPRICE")
 
@@ -49,7 +50,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 KINDS = ("place", "place", "place", "place", "combo", "wait", "wait", "cancel", "modify", "jump", "cancel_all")
-MONEY_KINDS = (*KINDS, "deposit", "transfer", "correct", "liquidate", "night")
+MONEY_KINDS = (*KINDS, "deposit", "transfer", "correct", "liquidate", "night", "exercise", "assign")
 NUMBERS = st.integers(0, 10_000)
 
 
@@ -197,6 +198,23 @@ class Run:
         return self.stage.exchange.correct(
             self.stage.now_ns, execution.exec_id, execution.price + tick * (step.b % 9 - 4)
         )
+
+    def _exercise(self, step: Step) -> list[Event]:
+        option = self.instruments[4 + step.a % 2]
+        asked = Instruction(
+            client_id=1,
+            req_id=step.c,
+            account=ACCOUNT,
+            con_id=option.con_id,
+            quantity=D(1 + step.b % 3),
+            lapse=step.b % 2 == 0,
+            override=step.c % 2 == 0,
+        )
+        return self.stage.exchange.exercise(self.stage.now_ns, asked)
+
+    def _assign(self, step: Step) -> list[Event]:
+        option = self.instruments[4 + step.a % 2]
+        return self.stage.exchange.assign(self.stage.now_ns, ACCOUNT, option.con_id, D(1 + step.b % 3))
 
     def _liquidate(self, step: Step) -> list[Event]:
         positions = self.stage.exchange.positions(ACCOUNT)
@@ -352,6 +370,23 @@ def test_it_does_not_matter_in_how_many_steps_time_passes(
     for piece in range(1, pieces + 1):
         in_pieces += often.stage.exchange.advance(often.stage.now_ns + (end_ns - often.stage.now_ns) * piece // pieces)
     assert at_once == in_pieces
+
+
+@given(behaviours, st.integers(0, 2**32), steps(MONEY_KINDS))
+@settings(max_examples=60, deadline=None)
+def test_movements_are_the_whole_history_of_every_position(behaviour: Behaviour, seed: int, plan: list[Step]) -> None:
+    run = Run(behaviour, seed)
+    for step in plan:
+        run.play(step)
+    run.events += run.stage.exchange.cancel_all(run.stage.now_ns)
+    run.stage.exchange.advance(at("2026-09-22 15:00"))  # beyond the options' expiry
+    moved: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    for movement in run.stage.exchange.movements():
+        moved[movement.account, movement.con_id] += movement.signed
+    held = {(p.account, p.con_id): p.quantity for p in run.stage.exchange.positions()}
+    assert held == {key: quantity for key, quantity in moved.items() if quantity}
+    assert not [p for p in run.stage.exchange.positions() if p.instrument.is_option]
+    books_balance(run)
 
 
 def test_commissions_are_whole_cents_and_a_minimum_is_paid_once_an_order() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.simulator.exchange import Holding, Market, OrderMessage, PositionChanged, Status
+from engine.simulator.exchange import Market, OrderMessage, Status
 from simulator.exchange.stage import HOUR, NIGHT, OPEN, SATURDAY, SECOND, D, Stage, at, codes, fills, of
 
 EARLY = at("2026-09-09 10:00")  # 6:00 in New York: stocks trade, but not in regular hours
@@ -130,18 +130,6 @@ def test_a_scenario_can_close_a_market_by_hand() -> None:
     assert codes(stage.place(stage.es, "BUY", 1)) == [399]
     assert not stage.exchange.quote(stage.es.con_id).is_open
     assert len(fills(stage.exchange.set_market(stage.now_ns, stage.es.con_id, Market()))) == 1
-
-
-def test_an_option_in_the_money_is_settled_in_cash_at_expiry_and_its_orders_end() -> None:
-    stage = Stage()
-    stage.price(stage.aapl, 250)
-    stage.exchange.add_holding(OPEN, "DU1", Holding(stage.call.con_id, D(2), D(15)))
-    order = stage.rest(stage.call, "SELL", 2, order_type="LMT", lmt_price="90", tif="GTC")
-    cash = stage.exchange.account_values("DU1").total_cash
-    events = stage.exchange.advance(stage.call.expiry_ns or 0)
-    assert [change.quantity for change in of(events, PositionChanged)] == [0]
-    assert stage.now(order).status is Status.CANCELLED
-    assert stage.exchange.account_values("DU1").total_cash == cash + 2 * 100 * 20
 
 
 def test_an_idle_exchange_has_nothing_ahead() -> None:

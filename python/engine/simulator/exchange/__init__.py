@@ -21,9 +21,10 @@ from engine.simulator.exchange.events import (
     WhatIf,
 )
 from engine.simulator.exchange.exchange import Exchange
+from engine.simulator.exchange.exercise import Instruction
 from engine.simulator.exchange.instruments import Instrument, Leg, MarketRule, SecType
 from engine.simulator.exchange.market import Quote
-from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderType, OrderView, Status, Tif
+from engine.simulator.exchange.orders import Action, Execution, Movement, NewOrder, OrderType, OrderView, Status, Tif
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.routing import Details
 from engine.simulator.exchange.settings import AccountSpec, Behaviour, FarLimit, HaltedPolicy, Holding, Market
@@ -47,10 +48,12 @@ __all__ = [
     "Fill",
     "HaltedPolicy",
     "Holding",
+    "Instruction",
     "Instrument",
     "Leg",
     "Market",
     "MarketRule",
+    "Movement",
     "NewOrder",
     "OrderAccepted",
     "OrderMessage",

@@ -14,8 +14,9 @@ class Due(IntEnum):
     CHANGE = 1  # a modification takes effect
     CANCEL = 2  # a cancel takes effect
     EXPIRE_ORDER = 3
-    EXPIRE_CONTRACT = 4
-    LOOK = 5  # an order is looked at: the price, the session or the liquidity may let it fill
+    EXERCISE = 4  # what clients asked for is done at the end of the option's session
+    EXPIRE_CONTRACT = 5
+    LOOK = 6  # an order is looked at: the price, the session or the liquidity may let it fill
 
 
 Item: TypeAlias = tuple[int, int, int]  # when, what, and the order's permanent id or the contract id

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.simulator.exchange import calendars, commissions, options
+from engine.simulator.exchange import calendars, commissions, exercise
 from engine.simulator.exchange.book import LiveOrder
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.events import (
@@ -23,10 +23,11 @@ from engine.simulator.exchange.events import (
     PositionChanged,
     StatusChanged,
 )
+from engine.simulator.exchange.exercise import Move
 from engine.simulator.exchange.instruments import Instrument
 from engine.simulator.exchange.ledger import Ledger, Mark
 from engine.simulator.exchange.market import Markets
-from engine.simulator.exchange.orders import Execution
+from engine.simulator.exchange.orders import Execution, Movement
 from engine.simulator.exchange.prices import draw
 from engine.simulator.exchange.settings import AccountSpec, Behaviour
 
@@ -54,6 +55,7 @@ class Clearing:
         self._exec_count = 0x64F00000 + (draw(seed, 8) & 0xFFFF)
         self.ledgers: dict[str, Ledger] = {}
         self.executions: list[tuple[Execution, Commission]] = []
+        self.movements: list[Movement] = []  # every change of a position since the start, in order
         self._by_exec: dict[str, int] = {}  # execution id without its last part -> place in the record
         for spec in accounts:
             if spec.account in self.ledgers:
@@ -198,6 +200,9 @@ class Clearing:
         )
         self._by_exec[execution.exec_id.rpartition(".")[0]] = len(self.executions)
         self.executions.append((execution, commission))
+        self.movements.append(
+            Movement(execution.at_ns, execution.account, execution.con_id, execution.signed, execution.order_ref)
+        )
         return [commission, *self._changed(execution.account, execution.con_id, execution.at_ns)]
 
     def _changed(self, account: str, con_id: int, now_ns: int) -> list[Event]:
@@ -232,20 +237,39 @@ class Clearing:
     ) -> list[Event]:
         self.roll(now_ns)
         self.ledgers[account].receive(instrument, quantity, price)
+        self.movements.append(Movement(now_ns, account, instrument.con_id, quantity))
         return self._changed(account, instrument.con_id, now_ns)
 
-    def expire(self, con_id: int, now_ns: int) -> list[Event]:
-        """The contract ends: options are settled at their intrinsic value, futures at their last price, in cash."""
+    def expire(self, con_id: int, now_ns: int, lapsed: dict[str, Decimal]) -> list[Event]:
+        """The contract ends: options as their terms have it, the rest at its last price, in cash."""
         self.roll(now_ns)
         instrument = self._catalogue[con_id]
-        price = self._markets.last(instrument, now_ns)
-        if instrument.is_option:
-            underlying = self._catalogue[instrument.under_con_id]
-            price = options.intrinsic(instrument, self._markets.last(underlying, now_ns))
         events: list[Event] = []
         for ledger in self.ledgers.values():
             held = ledger.held(con_id)
             if held:
-                ledger.trade(instrument, -held, price, ZERO)
-                events += self._changed(ledger.account, con_id, now_ns)
+                moves = self._end_of(instrument, held, lapsed.get(ledger.account, ZERO), now_ns)
+                events += self.move(ledger.account, moves, now_ns)
+        return events
+
+    def _end_of(self, instrument: Instrument, held: Decimal, lapsed: Decimal, now_ns: int) -> list[Move]:
+        if not instrument.is_option:
+            return [Move(instrument, -held, self._markets.last(instrument, now_ns))]
+        underlying = self._catalogue[instrument.under_con_id]
+        return exercise.at_expiry(
+            instrument,
+            underlying,
+            held=held,
+            lapsed=lapsed,
+            underlying_price=self._markets.last(underlying, now_ns),
+        )
+
+    def move(self, account: str, moves: Iterable[Move], now_ns: int) -> list[Event]:
+        """Book what changes hands without a trade: positions are told, no execution is."""
+        self.roll(now_ns)
+        events: list[Event] = []
+        for moved in moves:
+            self.ledgers[account].trade(moved.instrument, moved.quantity, moved.price, ZERO)
+            self.movements.append(Movement(now_ns, account, moved.instrument.con_id, moved.quantity))
+            events += self._changed(account, moved.instrument.con_id, now_ns)
         return events

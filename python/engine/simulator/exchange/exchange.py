@@ -13,17 +13,18 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.simulator.exchange import checks, commissions, conditions, refusals, routing
+from engine.simulator.exchange import checks, commissions, conditions, exercise, refusals, routing
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.clearing import Clearing
 from engine.simulator.exchange.events import Commission, Event, OrderMessage, Rejected, TradingHalted, WhatIf
+from engine.simulator.exchange.exercise import Instruction
 from engine.simulator.exchange.floor import Floor
 from engine.simulator.exchange.instruments import Instrument, SecType
 from engine.simulator.exchange.ledger import Ledger
 from engine.simulator.exchange.market import Markets, Quote
-from engine.simulator.exchange.orders import Action, Execution, NewOrder, OrderView, Status
+from engine.simulator.exchange.orders import Action, Execution, Movement, NewOrder, OrderView, Status
 from engine.simulator.exchange.prices import draw
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.routing import Details
@@ -157,7 +158,38 @@ class Exchange:
             self._floor.transmit(order)
         return self._take_events()
 
+    def exercise(self, now_ns: int, asked: Instruction) -> list[Event]:
+        """A client wants its long options exercised, or left to lapse."""
+        self._floor.advance(now_ns)
+        option = self.catalogue.get(asked.con_id)
+        refusal: Refusal | None
+        if option is None or not option.is_option:
+            refusal = refusals.EXERCISE_NOT_OPTION
+        else:
+            refusal = exercise.refused(
+                asked,
+                option,
+                held=self.held(asked.account, asked.con_id),
+                instructed=self._floor.instructed(asked.account, asked.con_id),
+                underlying_price=self._markets.last(self.catalogue[option.under_con_id], now_ns),
+                now_ns=now_ns,
+            )
+            if refusal is None:
+                self._floor.instruct(asked, option)
+        if refusal is not None:
+            self._floor.events.append(Rejected(self.now_ns, asked.client_id, asked.req_id, refusal.code, refusal.text))
+        return self._take_events()
+
     # ---- scenario hooks
+
+    def assign(self, now_ns: int, account: str, con_id: int, quantity: Decimal) -> list[Event]:
+        """Short options are assigned, as far as there are any: the account gets what they were written on."""
+        self._floor.advance(now_ns)
+        option = self.catalogue[con_id]
+        short = max(-self.held(account, con_id), ZERO)
+        if option.is_option and not option.cash_settled and min(short, quantity) > 0:
+            self._floor.deliver(account, option, self.catalogue[option.under_con_id], -min(short, quantity))
+        return self._take_events()
 
     def set_price(self, now_ns: int, con_id: int, price: Decimal) -> list[Event]:
         """The contract trades at this price now, and moves on from there."""
@@ -245,6 +277,10 @@ class Exchange:
 
     def executions(self, since_ns: int = 0) -> list[tuple[Execution, Commission]]:
         return [pair for pair in self._clearing.executions if pair[0].at_ns >= since_ns]
+
+    def movements(self) -> list[Movement]:
+        """Every change of a position since the start, in the order of the books: executions and what needs none."""
+        return list(self._clearing.movements)
 
     def positions(self, account: str | None = None) -> list[PositionView]:
         """Positions that are not flat."""

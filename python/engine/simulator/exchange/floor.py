@@ -10,7 +10,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 import msgspec
 
-from engine.simulator.exchange import checks, conditions, matching, refusals
+from engine.simulator.exchange import checks, conditions, exercise, matching, refusals
 from engine.simulator.exchange.agenda import Agenda, Due
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.clearing import Clearing
@@ -18,9 +18,11 @@ from engine.simulator.exchange.events import (
     Event,
     OrderAccepted,
     OrderMessage,
+    PositionChanged,
     Rejected,
     StatusChanged,
 )
+from engine.simulator.exchange.exercise import Instruction
 from engine.simulator.exchange.instruments import Instrument, SecType
 from engine.simulator.exchange.market import Markets
 from engine.simulator.exchange.orders import NewOrder, OrderType, Status, Tif
@@ -53,6 +55,7 @@ class Floor:
         self._clearing = clearing
         self._agenda = Agenda()
         self._ending: set[int] = set()  # contracts whose end is on the agenda
+        self._instructions: dict[int, list[Instruction]] = {}  # contract id -> what to do with long options
         self.events: list[Event] = []
 
     # ---- time
@@ -83,6 +86,8 @@ class Floor:
             self._agenda.add(max(instrument.expiry_ns, self.now_ns), Due.EXPIRE_CONTRACT, instrument.con_id)
 
     def _is_stale(self, at_ns: int, due: int, key: int) -> bool:
+        if due == Due.EXERCISE:
+            return key not in self._instructions
         if due == Due.EXPIRE_CONTRACT:
             return not self._clearing.holds(key) and not self._book.has_open(key)
         order = self._book.get(key)
@@ -95,6 +100,9 @@ class Floor:
     def _happen(self, due: Due, key: int) -> None:
         if due is Due.EXPIRE_CONTRACT:
             self._expire_contract(key)
+            return
+        if due is Due.EXERCISE:
+            self._exercise(key)
             return
         order = self._book.get(key)
         if order is None:
@@ -395,7 +403,47 @@ class Floor:
         for order in self._book.open():
             if order.instrument.con_id == con_id:
                 self.end(order, "Contract expired")
-        self.events += self._clearing.expire(con_id, self.now_ns)
+        lapsed: dict[str, Decimal] = {}
+        for asked in self._instructions.pop(con_id, ()):
+            lapsed[asked.account] = lapsed.get(asked.account, ZERO) + asked.quantity
+        self._note(self._clearing.expire(con_id, self.now_ns, lapsed))
+
+    # ---- options without a trade
+
+    def instructed(self, account: str, con_id: int) -> Decimal:
+        """How many of an account's options are spoken for."""
+        standing = self._instructions.get(con_id, ())
+        return sum((asked.quantity for asked in standing if asked.account == account), ZERO)
+
+    def instruct(self, asked: Instruction, option: Instrument) -> None:
+        """Exercise at the end of the session; let lapse at the end of the option."""
+        self._instructions.setdefault(option.con_id, []).append(asked)
+        if not asked.lapse:
+            ends_ns = self._markets.session_end_ns(option, self.now_ns, liquid=False)
+            self._agenda.add(ends_ns, Due.EXERCISE, option.con_id)
+
+    def deliver(self, account: str, option: Instrument, underlying: Instrument, quantity: Decimal) -> None:
+        """A signed quantity of options becomes its underlying: long ones exercised, short ones assigned."""
+        self._note(self._clearing.move(account, exercise.deliver(option, underlying, quantity), self.now_ns))
+
+    def _exercise(self, con_id: int) -> None:
+        """Do what was asked, with what is still there: sold options cannot be exercised."""
+        option = self._markets.instrument(con_id)
+        standing = self._instructions.pop(con_id, [])
+        lapsing = [asked for asked in standing if asked.lapse]
+        if lapsing:
+            self._instructions[con_id] = lapsing
+        for asked in standing:
+            quantity = min(asked.quantity, self._clearing.ledgers[asked.account].held(con_id))
+            if not asked.lapse and quantity > 0:
+                self.deliver(asked.account, option, self._markets.instrument(option.under_con_id), quantity)
+
+    def _note(self, events: list[Event]) -> None:
+        """Positions came without an order: tell it, and see to their end."""
+        for event in events:
+            if isinstance(event, PositionChanged) and event.quantity:
+                self.watch_expiry(self._markets.instrument(event.con_id))
+        self.events += events
 
 
 def _sooner(one_ns: int | None, other_ns: int | None) -> int | None:

@@ -105,6 +105,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     valid_exchanges: str = ""
     stock_type: str = ""
     may_be_negative: bool = False  # futures can trade below zero
+    cash_settled: bool = False  # options on an index, which are European too
     legs: tuple[Leg, ...] = ()  # of a combination
 
     @property

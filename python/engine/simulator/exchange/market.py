@@ -130,6 +130,9 @@ class Markets:
         instrument = self._catalogue[con_id]
         return {con_id, instrument.parts[0].instrument.con_id}
 
+    def instrument(self, con_id: int) -> Instrument:
+        return self._catalogue[con_id]
+
     def underlying_of(self, con_id: int) -> int:
         """The contract whose price this one's follows; 0: none."""
         return self._catalogue[con_id].under_con_id

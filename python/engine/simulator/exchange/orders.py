@@ -136,3 +136,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def signed(self) -> Decimal:
         return self.quantity if self.side == "BOT" else -self.quantity
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """A change of a position: by an execution, or (without a reference) by exercise, assignment, expiry, transfer."""
+
+    at_ns: int
+    account: str
+    con_id: int
+    signed: Decimal
+    order_ref: str = ""

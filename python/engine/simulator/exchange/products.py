@@ -318,6 +318,7 @@ def option(underlying: Instrument, expiry: date, strike: Decimal, right: str) ->
         commission=CommissionRates(per_unit=D("1.42")) if on_future else _OPTION_COMMISSION,
         under_con_id=underlying.con_id,
         expiry_ns=_end_of_trading(expiry, calendar),
+        cash_settled=underlying.sec_type is SecType.INDEX,
         long_name=underlying.long_name,
         contract_month=f"{expiry:%Y%m}",
         order_types=_OTHER_TYPES,

@@ -49,6 +49,22 @@ CASH_QUANTITY = Refusal(10244, "Cash Quantity cannot be used for this order")
 BOTH_SIDES = _rejected("Cannot have open orders on both sides of the same US Option contract in the same account.")
 
 
+# IBKR answers exercises with 322 and such words; nothing may depend on them.
+def _not_exercised(cause: str) -> Refusal:
+    return Refusal(322, f"Error processing request.-'bX' : cause - {cause}")
+
+
+EXERCISE_QUANTITY = _not_exercised("Invalid exercise quantity")
+EXERCISE_NOT_OPTION = _not_exercised("Only options can be exercised")
+EXERCISE_ACTION = _not_exercised("Exercise action must be 1 (exercise) or 2 (lapse)")
+EXERCISE_EUROPEAN = _not_exercised("This option can be exercised at its expiry only")
+EXERCISE_WORTHLESS = _not_exercised("Exercise ignored because option is not in-the-money.")
+
+
+def no_position_to_exercise(account: str) -> Refusal:
+    return _not_exercised(f"No unlapsed position exists in this option in account {account}")
+
+
 def ambiguous(symbol: str) -> Refusal:
     return Refusal(
         200,

@@ -147,6 +147,10 @@ class Havoc:
                 con_id = self._con_id(text)
                 owner = account or exchange.accounts[0]
                 act(lambda now_ns: exchange.liquidate(now_ns, owner, con_id, quantity))
+            case faults.Assignment(contract=text, quantity=quantity, account=account):
+                con_id = self._con_id(text)
+                owner = account or exchange.accounts[0]
+                act(lambda now_ns: exchange.assign(now_ns, owner, con_id, quantity))
             case faults.Intruder():
                 self._intrude(fault, 0)
         return None

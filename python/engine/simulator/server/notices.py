@@ -37,6 +37,7 @@ READ_ONLY = "Error validating request.-'bY' : cause - The API interface is curre
 NO_ACCOUNT = "You must specify an account."
 INVALID_ACCOUNT = "Error validating request.-'cq' : cause - Invalid account code"
 NO_CONTRACT = "No security definition has been found for the request"
+NOT_LINKED = "Error processing request.-'bX' : cause - Not connected to IBKR"
 NOT_SUBSCRIBED = (
     "Requested market data is not subscribed. Check API status by selecting the Account menu then under Management "
     "choose Market Data Subscription Manager and/or availability of delayed data."

@@ -15,6 +15,7 @@ from engine.simulator.exchange import (
     Event,
     Execution,
     Fill,
+    Instruction,
     NewOrder,
     OrderAccepted,
     OrderMessage,
@@ -269,7 +270,26 @@ class OrderDesk:
             connection.send(OrderBound(view.perm_id, 0, view.request.order_id))
 
     def _exercise(self, connection: Connection, request: ExerciseOptions) -> None:
-        connection.send(ErrorMessage(request.req_id, 322, "the simulator does not exercise options"))
+        """Pass on what the client wants of its options; TWS has nothing to say when it can be done."""
+        assert connection.client_id is not None
+        asked = self._instruction(connection.client_id, request)
+        if isinstance(asked, Refusal):
+            connection.send(ErrorMessage(request.req_id, asked.code, asked.text))
+        elif not self._server.link_up:
+            connection.send(ErrorMessage(request.req_id, 322, notices.NOT_LINKED))
+        else:
+            self._server.act(lambda now_ns: self._server.exchange.exercise(now_ns, asked))
+
+    def _instruction(self, client_id: int, request: ExerciseOptions) -> Instruction | Refusal:
+        exchange = self._server.exchange
+        if not request.account and len(exchange.accounts) > 1:
+            return Refusal(435, notices.NO_ACCOUNT)
+        if request.account and request.account not in exchange.accounts:
+            return Refusal(321, notices.INVALID_ACCOUNT)
+        found = exchange.resolve(request.contract)
+        if isinstance(found, Refusal):
+            return found
+        return words.instruction(client_id, request.account or exchange.accounts[0], found, request)
 
     # --- news --------------------------------------------------------------------------------------
     def shown_id(self, view: OrderView | Execution) -> int:

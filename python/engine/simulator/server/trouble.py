@@ -25,6 +25,7 @@ from engine.wire.order import Order
 from engine.wire.replies import AccountUpdateMulti, AccountValue, ErrorMessage, OpenOrder, OrderStatus, Reply
 from engine.wire.requests import (
     CancelOrder,
+    ExerciseOptions,
     PlaceOrder,
     ReqAllOpenOrders,
     ReqAutoOpenOrders,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Fault)
 
 EMERGENCY_ID_MIN = 9000  # "every client id" of a busy fault ends below this
-_CHANGES = (PlaceOrder, CancelOrder, ReqGlobalCancel)
+_CHANGES = (PlaceOrder, CancelOrder, ReqGlobalCancel, ExerciseOptions)
 _ORDER_LISTS = (ReqOpenOrders, ReqAllOpenOrders, ReqAutoOpenOrders, ReqCompletedOrders)
 
 

@@ -14,6 +14,7 @@ from engine.core.units import UNSET, known
 from engine.simulator.exchange import (
     Commission,
     Execution,
+    Instruction,
     Instrument,
     NewOrder,
     OrderView,
@@ -26,9 +27,10 @@ from engine.simulator.server import conditional
 from engine.simulator.server.times import stamp
 from engine.wire import replies
 from engine.wire.order import Order, OrderState
-from engine.wire.requests import PlaceOrder
+from engine.wire.requests import ExerciseOptions, PlaceOrder
 
 ZERO = Decimal(0)
+_EXERCISE, _LAPSE = 1, 2
 
 _NO_STATE = OrderState(
     init_margin_before=UNSET,
@@ -92,6 +94,23 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
         conditions=tuple(condition for condition in conditions if condition is not None),
         conditions_cancel_order=order.conditions_cancel_order is True,
         conditions_ignore_rth=order.conditions_ignore_rth is True,
+    )
+
+
+def instruction(client_id: int, account: str, instrument: Instrument, asked: ExerciseOptions) -> Instruction | Refusal:
+    """The exchange's instruction for an exercise request."""
+    if asked.action not in (_EXERCISE, _LAPSE):
+        return refusals.EXERCISE_ACTION
+    if not isinstance(asked.quantity, int):
+        return refusals.EXERCISE_QUANTITY
+    return Instruction(
+        client_id=client_id,
+        req_id=asked.req_id,
+        account=account,
+        con_id=instrument.con_id,
+        quantity=Decimal(asked.quantity),
+        lapse=asked.action == _LAPSE,
+        override=asked.override == 1,
     )
 
 
