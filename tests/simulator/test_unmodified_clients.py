@@ -195,7 +195,9 @@ def test_ib_async_exercises_an_option_and_sees_the_shares() -> None:
             until_ns = listed.calendar.current_or_next(exchange.now_ns, liquid=False).end_ns
             login.server.act(lambda _now_ns: exchange.advance(until_ns))
             assert exchange.held("DU1234567", 265598) == before + 200
-            await until(lambda: [p for p in ib.positions() if p.contract.conId == 265598 and p.position == before + 200])
+            await until(
+                lambda: [p for p in ib.positions() if p.contract.conId == 265598 and p.position == before + 200]
+            )
             assert not [p for p in ib.positions() if p.contract.conId == option.conId]
             ib.disconnect()
 
