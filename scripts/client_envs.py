@@ -9,6 +9,7 @@ a client that could not be set up is named with the reason, and the tests that n
 
     python scripts/client_envs.py             set up what is missing
     python scripts/client_envs.py --status    print what is ready, as JSON, and change nothing
+    python scripts/client_envs.py --peers     the same for what only benchmarks compare with; --peers --status
 """
 
 from __future__ import annotations
@@ -147,6 +148,11 @@ ENVIRONMENTS = (
     ),
 )
 
+PEERS = (
+    # 1.221.0 is the newest with a wheel for Python 3.11, the oldest Python that this project runs on
+    ClientEnvironment(name="nautilus_trader", pins=("nautilus_trader==1.221.0",), build=build_python),
+)
+
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
@@ -162,10 +168,10 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-def status() -> dict[str, dict[str, object]]:
-    """What is ready, and why not: for the tests."""
+def status(environments: tuple[ClientEnvironment, ...] | None = None) -> dict[str, dict[str, object]]:
+    """What is ready, and why not: for the tests and benchmarks."""
     report: dict[str, dict[str, object]] = {}
-    for env in ENVIRONMENTS:
+    for env in ENVIRONMENTS if environments is None else environments:
         failure = ENVS / f"{env.name}.failed"
         reason = failure.read_text() if failure.exists() else f"not set up: run `make envs` ({', '.join(env.pins)})"
         ready = env.ready()
@@ -178,10 +184,10 @@ def status() -> dict[str, dict[str, object]]:
     return report
 
 
-def set_up_all() -> int:
+def set_up_all(environments: tuple[ClientEnvironment, ...] | None = None) -> int:
     """Set up what is missing; the number of clients that could not be."""
     failed = 0
-    for env in ENVIRONMENTS:
+    for env in ENVIRONMENTS if environments is None else environments:
         if env.ready():
             continue
         failure = ENVS / f"{env.name}.failed"
@@ -196,7 +202,7 @@ def set_up_all() -> int:
         else:
             failure.unlink(missing_ok=True)
             say(f"client {env.name}: ready in {time.monotonic() - started:.0f} s")
-    if failed:
+    if failed and environments is None:
         say(f"{failed} client(s) missing: their conformance tests will fail. {OPT_OUT}=1 leaves them out knowingly.")
     return failed
 
@@ -209,14 +215,17 @@ def say(line: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set up the API clients that the conformance tests drive.")
     parser.add_argument("--status", action="store_true", help="print what is ready, as JSON, and change nothing")
-    if parser.parse_args().status:
-        say(json.dumps(status()))
+    parser.add_argument("--peers", action="store_true", help="of what only benchmarks compare with")
+    arguments = parser.parse_args()
+    environments = PEERS if arguments.peers else None
+    if arguments.status:
+        say(json.dumps(status(environments)))
         return 0
     if os.environ.get(OPT_OUT) == "1":
         say(f"{OPT_OUT}=1: no client environments are set up, and the tests that need them are left out.")
         return 0
     with one_at_a_time():
-        return 1 if set_up_all() else 0
+        return 1 if set_up_all(environments) else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from decimal import Decimal
+from typing import TypeAlias
 
 from engine.core.exposure import Side
 from engine.core.preflight.facts import Pace
@@ -29,18 +30,8 @@ LONG_AGO_NS = -(1 << 62)
 PACE_CODES = frozenset({Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})
 
 
-class Trail:
-    """The orders on one side of one contract, the oldest first.
-
-    `orders`: all of the longest window, with their moments. `times`: as many moments as the longest rule counts, those
-    before the first order being long ago, so that `times[-n]` is always there.
-    """
-
-    __slots__ = ("orders", "times")
-
-    def __init__(self, length: int) -> None:
-        self.orders: deque[tuple[int, Intent]] = deque(maxlen=ORDERS_KEPT)
-        self.times: deque[int] = deque([LONG_AGO_NS] * length, maxlen=length)
+Trail: TypeAlias = deque[tuple[int, Intent]]
+"""The last orders on one side of one contract with their moments, the oldest first."""
 
 
 class Activity:
@@ -48,7 +39,6 @@ class Activity:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._length = max(settings.duplicates_max, settings.repeats_max)
         self._window_ns = max(settings.duplicate_window_ns, settings.repeat_window_ns)
         self._trails: dict[tuple[str, int, bool], Trail] = {}
         self._breaches_ns: deque[int] = deque(maxlen=settings.rate_breaches_max)
@@ -59,17 +49,18 @@ class Activity:
         key = account, con_id, buys
         found = self._trails.get(key)
         if found is None:
-            found = self._trails[key] = Trail(self._length)
+            found = self._trails[key] = deque(maxlen=ORDERS_KEPT)
         return found
 
     def pace(self, intent: Intent, now_ns: int) -> Pace:
         """What has gone in each window so far, without this order."""
         settings, same, repeats = self._settings, 0, 0
         if not _modifies(intent):
-            trail = self.trail(intent.account, intent.con_id, intent.buys)
-            for at_ns, order in trail.orders:
+            for at_ns, order in reversed(self.trail(intent.account, intent.con_id, intent.buys)):
+                age_ns = now_ns - at_ns
+                if age_ns >= self._window_ns:
+                    break
                 if order.quantity == number(intent.quantity) and _legs(order) == _legs(intent):
-                    age_ns = now_ns - at_ns
                     repeats += age_ns < settings.repeat_window_ns
                     same += age_ns < settings.duplicate_window_ns and _prices(order) == _prices(intent)
         moments = tuple(self.messages)
@@ -82,12 +73,10 @@ class Activity:
             now_ns = self.messages[-1]
         self.messages.append(now_ns)
         if intent.special is None or not _modifies(intent):
-            trail = self.trail(intent.account, intent.con_id, intent.side is BUY)
-            trail.times.append(now_ns)
-            orders = trail.orders
-            while orders and orders[0][0] <= now_ns - self._window_ns:
-                orders.popleft()
-            orders.append((now_ns, intent))
+            trail = self._trails.get((intent.account, intent.con_id, intent.side is BUY))
+            if trail is None:
+                trail = self.trail(intent.account, intent.con_id, intent.buys)
+            trail.append((now_ns, intent))
 
     def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
         """This order was refused. A cause: the login is to be halted with it until a person resumes."""

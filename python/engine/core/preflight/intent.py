@@ -14,7 +14,7 @@ from engine.core.exposure import OrderKey, Side
 from engine.core.units import BLANK, Number
 
 
-class Leg(msgspec.Struct, frozen=True):
+class Leg(msgspec.Struct, frozen=True, gc=False):
     """One leg of a combination, as for a bought one: selling the combination turns it round."""
 
     con_id: int
@@ -22,7 +22,7 @@ class Leg(msgspec.Struct, frozen=True):
     side: Side
 
 
-class Special(msgspec.Struct, frozen=True, kw_only=True):
+class Special(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What only some orders have. An order without any of it has no `Special` at all.
 
     `legs`: of a combination. `parent`: the order after whose fill it becomes active. `modifies`: the order it replaces.
@@ -39,7 +39,7 @@ class Special(msgspec.Struct, frozen=True, kw_only=True):
     allocation: str = ""
 
 
-class Intent(msgspec.Struct, frozen=True):
+class Intent(msgspec.Struct, frozen=True, gc=False):
     """One order before it is sent. `quantity` is never signed: the side is in `side`.
 
     `con_id` 0: the contract is not resolved, which is refused. `account` empty: TWS's default, which is only certain

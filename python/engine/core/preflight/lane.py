@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 from msgspec.structs import replace
 
-from engine.core.book import Book, Worth
+from engine.core.book import Book
 from engine.core.exposure import FLAT, ZERO, Side
 from engine.core.hours import steady_until
 from engine.core.known import Known
@@ -37,11 +37,12 @@ from engine.core.preflight.settings import SECOND_NS, Need, Settings
 from engine.core.products import Product, product_of
 from engine.core.reduce_only import plain_change
 from engine.core.restrictions import State
-from engine.core.units import BLANK
+from engine.core.units import BLANK, Number
 
 MINUTE_NS = 60 * SECOND_NS
 FOREVER_NS = 1 << 62
 ONE = Decimal(1)
+NONE_YET = Decimal("NaN")  # no quantity is this very object
 INFINITE = Decimal("Infinity")
 BUY = Side.BUY  # a global is quicker to reach than an attribute
 TYPES = ("LMT", "MKT")
@@ -55,14 +56,15 @@ class Lane:
         "_account_money_max",
         "_book",
         "_buy_high",
-        "_buy_times",
-        "_duplicate_window_ns",
+        "_buys",
         "_duplicates",
         "_epoch",
         "_factor",
         "_facts",
+        "_fewest",
         "_fixed_until_ns",
         "_limit_open",
+        "_long_ns",
         "_market_open",
         "_messages",
         "_order_max",
@@ -70,12 +72,13 @@ class Lane:
         "_per_minute",
         "_per_second",
         "_product",
-        "_repeat_window_ns",
         "_repeats",
         "_sec_type",
         "_sell_low",
-        "_sell_times",
+        "_sells",
+        "_short_ns",
         "_since_ns",
+        "_sound",
         "_step",
         "_symbol",
         "_tick",
@@ -106,6 +109,7 @@ class Lane:
         money = settings.order_notional is not None or settings.account_notional is not None
         self._worth = book.worth(account) if money else None  # None: there are no limits in money
         self._total = book.total(account, product)
+        self._sound = NONE_YET
         self._set_sizes(intent, facts, product, settings)
         self.reprice(facts.reference, terms, settings)
         self._set_windows(activity, account, con_id, settings)
@@ -127,7 +131,6 @@ class Lane:
             or self._epoch != self._book.epoch
             or intent.special is not None
             or intent.aux is not BLANK
-            or type(quantity) is not Decimal
             or intent.symbol != self._symbol
             or intent.sec_type != self._sec_type
         ):
@@ -135,7 +138,7 @@ class Lane:
         buys = intent.side is BUY
         unit = self._unit_at_market
         try:
-            if not ZERO < quantity <= self._order_max or quantity % self._step:
+            if quantity is not self._sound and not self._is_sound(quantity):
                 return False
             if intent.order_type == "LMT":
                 if type(limit) is not Decimal or limit % self._tick or not self._limit_open:
@@ -148,24 +151,35 @@ class Lane:
                 return False
         except InvalidOperation:  # no number that can be compared or divided: examine says which
             return False
-        if self._total.contracts + quantity > self._account_max:  # an order raises the worst case by no more than it is
+        size, worth = self._sound, self._worth
+        if self._total.contracts + size > self._account_max:  # an order raises the worst case by no more than it is
             return False
-        if self._worth is not None and not self._affords(self._worth, quantity, unit):
+        if worth is not None and (
+            unit is None
+            or worth.unpriced
+            or (value := size * unit) > self._order_money_max
+            or worth.notional + value > self._account_money_max
+        ):
             return False
-        times, messages = (self._buy_times if buys else self._sell_times), self._messages
+        # so little was sent lately that no rule about it can be near
+        orders, messages = (self._buys if buys else self._sells), self._messages
+        count = len(orders)
+        short_ago_ns, long_ago_ns = now_ns - self._short_ns, now_ns - self._long_ns
         return (
-            times[self._duplicates] <= now_ns - self._duplicate_window_ns
-            and times[self._repeats] <= now_ns - self._repeat_window_ns
-            and messages[self._per_second] <= now_ns - SECOND_NS
-            and messages[self._per_minute] <= now_ns - MINUTE_NS
+            (
+                messages[self._fewest] <= long_ago_ns
+                or (messages[self._per_second] <= short_ago_ns and messages[self._per_minute] <= long_ago_ns)
+            )
+            and (count < self._duplicates or orders[-self._duplicates][0] <= short_ago_ns)
+            and (count < self._repeats or orders[-self._repeats][0] <= long_ago_ns)
         )
 
-    def _affords(self, worth: Worth, quantity: Decimal, unit: Decimal | None) -> bool:
-        """The order, and what the account could come to with it, are within the limits in money."""
-        if unit is None or worth.unpriced:
+    def _is_sound(self, quantity: Number) -> bool:
+        """An order may have this quantity here. It is remembered: programs send the same ones over and over."""
+        if type(quantity) is not Decimal or not ZERO < quantity <= self._order_max or quantity % self._step:
             return False
-        value = quantity * unit
-        return value <= self._order_money_max and worth.notional + value <= self._account_money_max
+        self._sound = quantity
+        return True
 
     def reprice(self, reference: Reference | None, terms: Terms, settings: Settings) -> None:
         """The contract has another price, or none."""
@@ -180,7 +194,7 @@ class Lane:
     def _set_sizes(self, intent: Intent, facts: Facts, product: Product, settings: Settings) -> None:
         limits, scaled = settings.limits(product), facts.state.scaled
         self._step = quantity_step(intent, facts)
-        self._order_max = NUMBER_MAX if limits.order is None else min(scaled(limits.order), NUMBER_MAX)
+        self._order_max: Decimal = NUMBER_MAX if limits.order is None else min(scaled(limits.order), NUMBER_MAX)
         self._account_max = INFINITE if limits.account is None else scaled(limits.account)
 
     def _set_prices(self, reference: Reference | None, facts: Facts, product: Product, settings: Settings) -> None:
@@ -205,9 +219,13 @@ class Lane:
     def _set_windows(self, activity: Activity, account: str, con_id: int, settings: Settings) -> None:
         self._messages = activity.messages
         self._per_second, self._per_minute = -settings.orders_per_second_max, -settings.orders_per_minute_max
-        self._buy_times, self._sell_times = (activity.trail(account, con_id, buys).times for buys in (True, False))
-        self._duplicates, self._duplicate_window_ns = -settings.duplicates_max, settings.duplicate_window_ns
-        self._repeats, self._repeat_window_ns = -settings.repeats_max, settings.repeat_window_ns
+        self._buys, self._sells = (activity.trail(account, con_id, buys) for buys in (True, False))
+        self._fewest = max(self._per_second, self._per_minute)  # of a minute: enough for both, and usually so
+        self._duplicates, self._repeats = settings.duplicates_max, settings.repeats_max
+        self._short_ns = max(
+            SECOND_NS, settings.duplicate_window_ns
+        )  # one window for two rules: the longer, to be sure
+        self._long_ns = max(MINUTE_NS, settings.repeat_window_ns)
 
 
 def make_lane(
