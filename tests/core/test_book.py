@@ -180,7 +180,7 @@ def test_a_modify_counts_with_the_larger_of_the_two_until_the_broker_shows_it() 
 def test_an_order_cannot_change_its_side() -> None:
     made = book()
     made.sent(resting(7, BUY, 5))
-    with pytest.raises(ValueError, match="cancel it and send another"):
+    with pytest.raises(ValueError, match=r"^order \(1, 7\) cannot change its side: cancel it and send another$"):
         made.sent(resting(7, SELL, 5))
     assert exposure(made).buys == 5
 
@@ -192,6 +192,18 @@ def test_an_order_of_several_contracts_is_one_order() -> None:
     made.ended((1, 7), filled=False)
     assert made.exposures == {}
     made.ended((1, 7), filled=False)
+
+
+def test_an_order_of_which_one_leg_was_heard_since_is_not_missing_from_an_older_reading() -> None:
+    made = book()
+    made.working(resting(7, BUY, 1, con_id=2))
+    mark = made.mark()
+    made.working(resting(7, SELL, 2, con_id=1))
+    made.read_orders((), mark, 9)
+    assert len(made.order((1, 7))) == 2
+    made.sent(resting(7, SELL, 2, con_id=1))
+    made.read_orders((), made.mark(), 9)
+    assert len(made.order((1, 7))) == 2
 
 
 def test_the_sums_of_a_product_are_over_its_contracts_whatever_their_side() -> None:

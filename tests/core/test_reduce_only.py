@@ -108,6 +108,7 @@ def test_held_and_against() -> None:
     assert (plain_change(SELL, D(1), long).held, plain_change(BUY, D(1), long).held) == (3, 0)
     assert (plain_change(SELL, D(1), short).held, plain_change(BUY, D(1), short).held) == (0, 3)
     assert plain_change(SELL, D(9), long).against
+    assert plain_change(SELL, D(9), Exposure(D(1))).against
     assert not plain_change(BUY, D(1), long).against
     assert not plain_change(BUY, D(1), flat).against
 
@@ -119,6 +120,7 @@ def test_held_and_against() -> None:
         (-2, [resting(1, SELL, 1), resting(2, BUY, 2, "TRAIL")], [1]),
         (0, [resting(1, BUY, 1), resting(2, SELL, 1, "STP")], [2, 1]),
         (0, [resting(1, SELL, 0)], [1]),
+        (1, [resting(1, BUY, 1), resting(2, SELL, 1, "STP")], [1]),
         (2, [resting(1, SELL, 2), resting(2, SELL, 2, "STP LMT")], [1]),  # the stop is kept
         (2, [resting(1, SELL, 2, parent=(1, 9)), resting(2, SELL, 2, "STP", parent=(1, 9))], []),
         (2, [resting(1, SELL, 2, oca_group="g"), resting(2, SELL, 2, "STP", oca_group="g")], []),

@@ -169,7 +169,6 @@ class Book:
 
     def position(self, one: PositionHeard) -> None:
         """One position has changed. It shows as much of what was filled as it moved."""
-        self._heard += 1
         place = one.account, one.con_id
         spot = self.spot(place)
         moved = one.quantity - spot.position
@@ -220,7 +219,6 @@ class Book:
         for place in self._of_order.pop(key, ()):
             spot = self.spots[place]
             entry = spot.orders.pop(key)
-            self._heard += 1
             if filled:
                 self._fill(entry.order, entry.order.remaining)
             self._weigh(place, spot)

@@ -110,6 +110,13 @@ def test_a_preview_is_a_message_and_is_not_held_back() -> None:
     assert send(made, order(ES, 2), NOW + 3) == (Code.RATE_PER_SECOND,)
 
 
+def test_a_preview_is_no_child() -> None:
+    made = desk(Settings(duplicates_max=1, repeats_max=1))
+    assert send(made, order(ES, special=Special(what_if=True)), NOW) is None
+    assert send(made, order(ES), NOW + 1) is None
+    assert send(made, order(ES), NOW + 2) is Cause.ORDER_RATE
+
+
 def test_a_modify_is_a_message_and_no_child() -> None:
     made = desk(Settings(duplicates_max=1, repeats_max=1, orders_per_second_max=4, **MANY))
     assert send(made, order(ES, limit=100), NOW) is None

@@ -171,6 +171,7 @@ def test_unknown_positions_are_not_flat_and_unknown_orders_are_not_none() -> Non
 
 def test_positions_grow_old_where_the_settings_say_so() -> None:
     made = desk(Settings(position_age_ns_max=10))
+    assert made.explain(order(), FREE, NOW) == made.explain(order(), FREE, NOW + 10) == PASS
     assert made.judge(order(), FREE, NOW + 10) == PASS
     assert made.judge(order(), FREE, NOW + 11).failures == (Failure(Code.POSITION_STALE, 11, 10),) * 2
     assert made.judge(order(), FREE, NOW - 1).failures == (Failure(Code.POSITION_STALE, -1, 10),) * 2
@@ -517,6 +518,8 @@ def test_a_modify_counts_in_the_place_of_what_it_replaces() -> None:
     made.book.working(working(7, ES, Side.BUY, 8, filled=D(1)))
     assert codes(made, order(ES, 11, special=modify())) == ()  # of which one is filled already
     assert only(made, order(ES, 12, special=modify())) == Failure(Code.MAX_CONTRACTS, D(11), D(10), D(10), "futures")
+    made.passed(order(ES, 10, special=modify()), (1, 7), NOW)
+    assert made.book.order((1, 7))[0].remaining == 9
     assert codes(made, order(ES, 3)) == (Code.MAX_CONTRACTS,)
 
 

@@ -1,6 +1,6 @@
 """How much has been sent lately, and whether that is too much. A state machine: every moment is an argument.
 
-Counted is what passed. Cancels are never counted and never refused. A modify counts as a message and is no child.
+Counted is what passed. Cancels are never counted and never refused. A modify and a preview count as a message and are no child.
 `pace` is a look and changes nothing; `passed` and `refused` are told what became of an order.
 
 Two things stop a login until a person resumes it (`refused` says so, and the shell halts with `Cause.ORDER_RATE`): the
@@ -55,7 +55,7 @@ class Activity:
     def pace(self, intent: Intent, now_ns: int) -> Pace:
         """What has gone in each window so far, without this order."""
         settings, same, repeats = self._settings, 0, 0
-        if not _modifies(intent):
+        if _is_child(intent):
             for at_ns, order in reversed(self.trail(intent.account, intent.con_id, intent.buys)):
                 age_ns = now_ns - at_ns
                 if age_ns >= self._window_ns:
@@ -72,7 +72,7 @@ class Activity:
         if now_ns < self.messages[-1]:
             now_ns = self.messages[-1]
         self.messages.append(now_ns)
-        if intent.special is None or not _modifies(intent):
+        if intent.special is None or _is_child(intent):
             trail = self._trails.get((intent.account, intent.con_id, intent.side is BUY))
             if trail is None:
                 trail = self.trail(intent.account, intent.con_id, intent.buys)
@@ -95,8 +95,9 @@ def _since(moments: tuple[int, ...], start_ns: int) -> int:
     return len(moments) - bisect_right(moments, start_ns)
 
 
-def _modifies(intent: Intent) -> bool:
-    return intent.special is not None and intent.special.modifies is not None
+def _is_child(intent: Intent) -> bool:
+    """It trades, and is not an order that works already."""
+    return intent.special is None or (intent.special.modifies is None and not intent.special.what_if)
 
 
 def _legs(intent: Intent) -> tuple[Leg, ...]:

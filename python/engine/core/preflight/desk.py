@@ -31,7 +31,7 @@ from engine.core.preflight.activity import Activity
 from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.examine import examine
 from engine.core.preflight.facts import Facts
-from engine.core.preflight.gather import Terms, gather, quantity_of, resting_orders
+from engine.core.preflight.gather import Terms, gather, resting_orders
 from engine.core.preflight.intent import Intent, MarginPreview, Reference
 from engine.core.preflight.lane import Lane, make_lane
 from engine.core.preflight.listing import Listing
@@ -135,11 +135,9 @@ class Preflight:
         self.activity.passed(intent, now_ns)
         if intent.special is not None and intent.special.what_if:
             return
-        listing = self.terms.listings.get(intent.con_id)
-        reference = self.terms.references.get(intent.con_id)
-        quantity = quantity_of(intent, reference, listing.multiplier if listing else None)
-        assert quantity is not None  # it has passed
-        self.book.sent(*resting_orders(intent, key, quantity, self.terms))
+        modifies = intent.special.modifies if intent.special is not None else None
+        replaced = self.book.order(modifies) if modifies is not None else ()
+        self.book.sent(*resting_orders(intent, key, self.terms, self.settings, replaced, now_ns))
 
     def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
         """The order was refused. A cause: the login is to be halted with it until a person resumes."""

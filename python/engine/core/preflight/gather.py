@@ -58,9 +58,19 @@ def quantity_of(intent: Intent, reference: Reference | None, multiplier: Decimal
     return quantity if quantity is not None and quantity > 0 else None
 
 
-def resting_orders(intent: Intent, key: OrderKey, quantity: Decimal, terms: Terms) -> tuple[Resting, ...]:
-    """What the order would be while it works: one record for each contract."""
-    special = intent.special
+def resting_orders(
+    intent: Intent, key: OrderKey, terms: Terms, settings: Settings, replaced: tuple[Resting, ...], now_ns: int
+) -> tuple[Resting, ...]:
+    """What the order would be while it works: one record for each contract; none if its size makes no sense.
+
+    `replaced`: the order that it modifies, of whose quantity a part may be filled.
+    """
+    special, terms_of = intent.special, terms.listings.get(intent.con_id)
+    reference = fresh_reference(terms, intent.con_id, settings, now_ns)
+    quantity = quantity_of(intent, reference, terms_of.multiplier if terms_of else None)
+    if quantity is None:
+        return ()
+    quantity = max(quantity - max((one.filled for one in replaced), default=ZERO), ZERO)
     if intent.sec_type != "BAG":
         legs: tuple[Leg, ...] = (Leg(intent.con_id, 1, intent.side),)
     else:
@@ -91,16 +101,9 @@ def touched_by(
     intent: Intent, book: Book, terms: Terms, settings: Settings, replaced: tuple[Resting, ...], now_ns: int
 ) -> tuple[Touched, ...]:
     """The contracts the order would trade, and what it would do to each."""
-    reference = fresh_reference(terms, intent.con_id, settings, now_ns)
-    listing = terms.listings.get(intent.con_id)
-    quantity = quantity_of(intent, reference, listing.multiplier if listing else None)
-    if quantity is None:
-        return ()
-    if replaced:
-        quantity = max(quantity - max(one.filled for one in replaced), ZERO)
     modifies = intent.special.modifies if intent.special else None
     found = []
-    for order in resting_orders(intent, modifies or NEW_ORDER, quantity, terms):
+    for order in resting_orders(intent, modifies or NEW_ORDER, terms, settings, replaced, now_ns):
         listing = terms.listings.get(order.con_id)
         near = fresh_reference(terms, order.con_id, settings, now_ns)
         price = own_price(intent) if intent.sec_type != "BAG" else None
