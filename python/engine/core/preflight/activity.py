@@ -1,6 +1,7 @@
 """How much has been sent lately, and whether that is too much. A state machine: every moment is an argument.
 
-Counted is what passed. Cancels are never counted and never refused. A modify and a preview count as a message and are no child.
+Counted is what passed. Cancels are never counted and never refused. A modify and a preview count as a message and are
+no child.
 `pace` is a look and changes nothing; `passed` and `refused` are told what became of an order.
 
 Two things stop a login until a person resumes it (`refused` says so, and the shell halts with `Cause.ORDER_RATE`): the
