@@ -306,6 +306,7 @@ def test_the_book_never_counts_less_than_what_can_really_happen(events: list[tup
                 made.working(resting(order_id, side, left - done, filled + done))
             case "end" if ids:
                 del truth.live[order_id]
+                made.working(resting(order_id, side, left, filled))  # how much of it was filled comes with its end
                 made.ended((1, order_id), filled=False)
             case "position":
                 truth.shown = truth.position

@@ -215,7 +215,10 @@ class Book:
         self._enter(order, acknowledged=True)
 
     def ended(self, key: OrderKey, *, filled: bool) -> None:
-        """An order is gone. `filled`: what remained of it was, or may have been, filled."""
+        """An order is gone. `filled`: what remained of it was, or may have been, filled.
+
+        A cancelled order may have been filled in part: what its last status says of that is told (`working`) first.
+        """
         for place in self._of_order.pop(key, ()):
             spot = self.spots[place]
             entry = spot.orders.pop(key)
