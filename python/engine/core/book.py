@@ -56,9 +56,10 @@ class Worth:
 class Spot:
     """All that is known of one place, with the sums that a check needs. Belongs to the book: others read."""
 
-    __slots__ = ("exposure", "notional", "orders", "position", "product", "unshown", "worst")
+    __slots__ = ("exposure", "notional", "orders", "position", "product", "totals", "unshown", "worst", "worth")
 
-    def __init__(self) -> None:
+    def __init__(self, totals: tuple[Total, ...], worth: Worth) -> None:
+        self.totals, self.worth = totals, worth  # the sums that its worst case is part of
         self.position = ZERO
         self.orders: dict[OrderKey, _Entry] = {}
         self.unshown: dict[Side, _Unshown] = {}
@@ -98,7 +99,8 @@ class Book:
         """The place; an empty one if nothing was ever there. To look without making one: `spots`."""
         found = self.spots.get(place)
         if found is None:
-            found = self.spots[place] = Spot()
+            totals = tuple(self._totals_of(place[0]).values())
+            found = self.spots[place] = Spot(totals, self.worth(place[0]))
         return found
 
     def total(self, account: str, product: Product) -> Total:
@@ -248,21 +250,25 @@ class Book:
 
     def _weigh(self, place: Place, spot: Spot, product: Product | None = None) -> None:
         """Bring the sums of a place, of its account's products and of its account up to date."""
-        self._add(place, spot, -1)
-        spot.product = product or spot.product
+        _add(spot, -spot.worst, -1)
+        if product is not None and product is not spot.product:
+            spot.product, spot.totals = product, (self.total(place[0], product),)
         spot.exposure = _exposure(spot, (entry.order for entry in spot.orders.values()))
         spot.worst = spot.exposure.worst
         unit = self._units.get(place[1])
         spot.notional = None if unit is None else spot.worst * unit
-        self._add(place, spot, 1)
+        _add(spot, spot.worst, 1)
 
-    def _add(self, place: Place, spot: Spot, sign: int) -> None:
-        """Put what a place comes to into the sums, or take it out of them as it stood."""
-        totals, worth = self._totals_of(place[0]), self.worth(place[0])
-        for product in Product if spot.product is None else (spot.product,):
-            totals[product].contracts += sign * spot.worst
-        worth.notional += sign * (spot.notional or ZERO)
-        worth.unpriced += sign * (spot.notional is None and spot.worst > 0)
+
+def _add(spot: Spot, worst: Decimal, sign: int) -> None:
+    """Put what a place comes to into the sums, or take it out of them as it stood."""
+    for total in spot.totals:
+        total.contracts += worst
+    worth = spot.worth
+    if spot.notional is not None:
+        worth.notional += sign * spot.notional
+    elif spot.worst > 0:
+        worth.unpriced += sign
 
 
 def _exposure(spot: Spot, orders: Iterable[Resting]) -> Exposure:

@@ -12,7 +12,6 @@ An order attached to a parent that is not known counts in full, and so does an O
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import Enum
@@ -95,20 +94,31 @@ FLAT = Exposure()
 
 def counted(orders: Iterable[Resting]) -> tuple[Decimal, Decimal]:
     """What the orders of one place come to, as buys and sells."""
-    here = {order.key: order for order in orders}
-    sums = {Side.BUY: ZERO, Side.SELL: ZERO}
-    largest: dict[tuple[OrderKey | str, Side], Decimal] = defaultdict(Decimal)
-    for order in here.values():
-        parent = None if order.parent is None else here.get(order.parent)
+    buys = sells = ZERO
+    here = tuple(orders)
+    bound = [order for order in here if order.parent is not None or order.oca_group]
+    for order in here if not bound else _unbound(here, bound):
+        if order.side is Side.BUY:
+            buys += order.remaining
+        else:
+            sells += order.remaining
+    return buys, sells
+
+
+def _unbound(here: tuple[Resting, ...], bound: list[Resting]) -> list[Resting]:
+    """The orders that count, where some are bound to others: of what excludes each other the largest of each side."""
+    by_key = {order.key: order for order in here}
+    largest: dict[tuple[OrderKey | str, Side], Resting] = {}
+    for order in bound:
+        parent = None if order.parent is None else by_key.get(order.parent)
         if parent is not None and parent.side is not order.side:
             group: OrderKey | str = parent.key
-            quantity = max(order.remaining - parent.remaining, ZERO)
+            order = msgspec.structs.replace(order, remaining=max(order.remaining - parent.remaining, ZERO))
         elif order.oca_group and order.oca_type in OCA_CANCELS_WITH_BLOCK:
-            group, quantity = order.oca_group, order.remaining
+            group = order.oca_group
         else:
-            sums[order.side] += order.remaining
-            continue
-        largest[group, order.side] = max(largest[group, order.side], quantity)
-    for (_, side), quantity in largest.items():
-        sums[side] += quantity
-    return sums[Side.BUY], sums[Side.SELL]
+            group = order.key
+        other = largest.get((group, order.side))
+        if other is None or order.remaining > other.remaining:
+            largest[group, order.side] = order
+    return [order for order in here if order not in bound] + list(largest.values())

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.core.book import Book, Spot
+from engine.core.book import Book
 from engine.core.exposure import OrderKey, Side
 from engine.core.known import Fact
 from engine.core.preflight.activity import Activity
@@ -41,7 +41,6 @@ from engine.core.preflight.verdict import PASS, Verdict
 from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
 
 SIZE_FACTOR, SELL = Kind.SIZE_FACTOR, Side.SELL  # globals are quicker to reach than attributes
-NOWHERE = Spot()  # flat
 NO_LANES: dict[str, Lane] = {}
 
 
@@ -148,8 +147,9 @@ class Preflight:
         self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None
     ) -> Verdict:
         """Refuse at once what opens from flat, and everything under a shutdown; the rest is examined."""
-        spot = self.book.spots.get((intent.account, intent.con_id), NOWHERE)
-        opens = intent.special is None and (spot.position <= 0 if intent.side is SELL else spot.position >= 0)
+        spot = self.book.spots.get((intent.account, intent.con_id))
+        opens = spot is None or (spot.position <= 0 if intent.side is SELL else spot.position >= 0)
+        opens = opens and intent.special is None
         if not opens and state.may_reduce:
             return self.explain(intent, state, now_ns, margin)
         told_of, refusal = self._told
