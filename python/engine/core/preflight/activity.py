@@ -26,7 +26,6 @@ from engine.core.restrictions import Cause
 
 MINUTE_NS = 60 * SECOND_NS
 BUY = Side.BUY  # a global is quicker to reach than an attribute
-ORDERS_KEPT = 10_000  # of one trail: several times what TWS takes from a client in a minute
 LONG_AGO_NS = -(1 << 62)
 PACE_CODES = frozenset({Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})
 
@@ -35,29 +34,35 @@ Trail: TypeAlias = deque[tuple[int, Intent]]
 """The last orders on one side of one contract with their moments, the oldest first."""
 
 
+NO_TRAILS: dict[str, tuple[Trail, Trail]] = {}
+
+
 class Activity:
     """What one login has sent lately."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._window_ns = max(settings.duplicate_window_ns, settings.repeat_window_ns)
-        self._trails: dict[tuple[str, int, bool], Trail] = {}
+        minutes = -(-self._window_ns // MINUTE_NS)
+        # one more than these within the window, and there are too many orders for any that adds risk
+        self._kept = max(settings.orders_per_minute_max * minutes, settings.duplicates_max, settings.repeats_max)
+        self._trails: dict[int, dict[str, tuple[Trail, Trail]]] = {}
         self._breaches_ns: deque[int] = deque(maxlen=settings.rate_breaches_max)
         longest = max(settings.orders_per_second_max, settings.orders_per_minute_max)
         self.messages: deque[int] = deque([LONG_AGO_NS] * longest, maxlen=longest)  # when the last ones went
 
-    def trail(self, account: str, con_id: int, buys: bool) -> Trail:
-        key = account, con_id, buys
-        found = self._trails.get(key)
+    def trails(self, account: str, con_id: int) -> tuple[Trail, Trail]:
+        """The sells and the buys of one contract."""
+        found = self._trails.setdefault(con_id, {}).get(account)
         if found is None:
-            found = self._trails[key] = deque(maxlen=ORDERS_KEPT)
+            found = self._trails[con_id][account] = deque(maxlen=self._kept), deque(maxlen=self._kept)
         return found
 
     def pace(self, intent: Intent, now_ns: int) -> Pace:
         """What has gone in each window so far, without this order."""
         settings, same, repeats = self._settings, 0, 0
         if _is_child(intent):
-            for at_ns, order in reversed(self.trail(intent.account, intent.con_id, intent.buys)):
+            for at_ns, order in reversed(self.trails(intent.account, intent.con_id)[intent.buys]):
                 age_ns = now_ns - at_ns
                 if age_ns >= self._window_ns:
                     break
@@ -74,10 +79,10 @@ class Activity:
             now_ns = self.messages[-1]
         self.messages.append(now_ns)
         if intent.special is None or _is_child(intent):
-            trail = self._trails.get((intent.account, intent.con_id, intent.side is BUY))
-            if trail is None:
-                trail = self.trail(intent.account, intent.con_id, intent.buys)
-            trail.append((now_ns, intent))
+            found = self._trails.get(intent.con_id, NO_TRAILS).get(intent.account)
+            if found is None:
+                found = self.trails(intent.account, intent.con_id)
+            found[intent.side is BUY].append((now_ns, intent))
 
     def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
         """This order was refused. A cause: the login is to be halted with it until a person resumes."""

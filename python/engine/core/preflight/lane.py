@@ -219,7 +219,7 @@ class Lane:
     def _set_windows(self, activity: Activity, account: str, con_id: int, settings: Settings) -> None:
         self._messages = activity.messages
         self._per_second, self._per_minute = -settings.orders_per_second_max, -settings.orders_per_minute_max
-        self._buys, self._sells = (activity.trail(account, con_id, buys) for buys in (True, False))
+        self._sells, self._buys = activity.trails(account, con_id)
         self._fewest = max(self._per_second, self._per_minute)  # of a minute: enough for both, and usually so
         self._duplicates, self._repeats = settings.duplicates_max, settings.repeats_max
         self._short_ns = max(
