@@ -148,6 +148,22 @@ def test_a_process_that_does_not_hold_the_lock_is_never_ended(tmp_path: Path, mo
         process.communicate(timeout=30)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says for certain who holds a lock")
+def test_a_child_that_has_inherited_the_open_file_is_not_taken_for_who_locked_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "gate").open("wb") as gate:
+        assert lock_files.try_lock(gate.fileno())
+        command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(gate.fileno(),))
+        try:
+            monkeypatch.setattr(hung_process, "_candidates", lambda _inode: {child.pid})
+            assert not hung_process.end_holder_of(gate.fileno())
+        finally:
+            child.communicate(timeout=30)
+        assert child.returncode == 0
+
+
 def test_a_kill_never_ends_its_own_process(tmp_path: Path) -> None:
     first, second = right_to(tmp_path), right_to(tmp_path)
     assert first.take().state is LockState.TAKEN
@@ -214,10 +230,11 @@ def test_a_holder_of_another_version_is_never_taken_to_hang(tmp_path: Path) -> N
     first.release()
 
 
-def test_a_holder_whose_file_was_cleaned_away_has_lost_the_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", ["loopback*.lock", "loopback*.gate", "account*.lock"])
+def test_a_holder_whose_file_was_cleaned_away_has_lost_the_right(tmp_path: Path, files: str) -> None:
     first = right_to(tmp_path)
     first.take()
-    for path in tmp_path.glob("loopback*.lock"):
+    for path in tmp_path.glob(files):
         path.unlink()
     assert first.lost and first.enter() == FENCED
     first.release()

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.kill.report import TimelineEntry
+from engine.core.kill.settings import KillSettings
+from engine.desk.exchange_truth import truth_of
 from engine.simulator.build import build_world
 from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World
 from engine.trading import IBKRAccountManager, KillReport, TradingMode
+from engine.trading.manager import ManagerSettings
 
 
 def test_both_logins_are_flattened_over_real_sockets(tmp_path: Path) -> None:
@@ -52,8 +56,9 @@ def world_apart() -> Iterator[World]:
     loop.close()
 
 
-def managed(world: World, locks: Path) -> IBKRAccountManager:
-    mgr = IBKRAccountManager(lock_directory=locks, wall_ns=lambda: world.clock.now_ns())
+def managed(world: World, locks: Path, **kill: int) -> IBKRAccountManager:
+    settings = ManagerSettings(kill=KillSettings(**kill))
+    mgr = IBKRAccountManager(settings=settings, lock_directory=locks, wall_ns=lambda: world.clock.now_ns())
     mgr.add_account("paper", TradingMode.PAPER, port=world.login("paper").ports[0])
     mgr.add_account("live", TradingMode.LIVE, port=world.login("live").ports[0])
     return mgr
@@ -97,3 +102,29 @@ def test_two_presses_in_two_loops_at_once_both_see_the_end(world_apart: World, t
     assert asyncio.run(engine()).flat
     assert reports[0].flat
     assert world_apart.is_flat()
+
+
+def test_an_engine_that_hangs_in_its_own_kill_is_shut_out_and_adds_nothing_when_it_moves_again(
+    world_apart: World, tmp_path: Path
+) -> None:
+    reports: list[KillReport] = []
+
+    async def engine() -> KillReport:
+        other = managed(world_apart, tmp_path, take_over_ns=400_000_000)
+
+        def hang(_name: str, step: TimelineEntry) -> None:
+            if step.kind == "close_sent" and not reports:  # an engine's callback that stands until the other is done
+                in_thread(other, reports).join(40)
+
+        return await managed(world_apart, tmp_path).kill_switch_all("engine", on_step=hang)
+
+    late = asyncio.run(engine())
+    [first] = reports
+    assert first.flat and late.flat
+    assert any("was shut out" in step.text for login in first.logins.values() for step in login.timeline)
+    for login in late.logins.values():
+        kinds = [step.kind for step in login.timeline]
+        lost, again = kinds.index("lock_lost"), kinds.index("took_over")  # the other one was done by then
+        assert "close_sent" not in kinds[lost:again]
+    assert world_apart.is_flat()
+    assert not any(login.crossings for login in truth_of(world_apart).logins.values())
