@@ -66,6 +66,43 @@ def test_what_was_traded_just_before_the_kill_unsettles_its_own_contract_and_no_
     assert (book.can_close, book.closable(("DU1", 2))) == (0, 4)
 
 
+def after_the_press_before(*trades: tuple[int, str], shows: int) -> Book:
+    """Trades of the last seconds by orders of these marks, and a first survey that shows so much."""
+    book = Book(listed=False)
+    listed = [execution(ES, q, f"{n}.01", recent=True, order_ref=ref) for n, (q, ref) in enumerate(trades)]
+    book.executions(tuple(listed))
+    return book.read(shows)
+
+
+CLOSE, OTHER = "QEKILL-other-1", "engine"
+
+
+@pytest.mark.parametrize("first_read", [True, False])
+def test_zero_after_nothing_but_another_kills_closes_is_the_end_of_them_and_not_waited_for(first_read: bool) -> None:
+    book = Book(listed=False)
+    if first_read:
+        book.read(0)
+    book.executions(tuple(execution(ES, -1, f"{n}.01", recent=True, order_ref=CLOSE) for n in range(3)))
+    book.read(0)
+    assert book.believed and book.all_zero()
+
+
+@pytest.mark.parametrize(
+    ("trades", "shows"),
+    [
+        ([(-3, CLOSE), (3, OTHER)], 0),  # they may have closed what the read does not show yet, and more
+        ([(-3, CLOSE), (-3, OTHER)], 0),  # a stop that filled at the same time: perhaps through zero
+        ([(-3, CLOSE), (2, CLOSE)], 0),  # something was bought back: who knows in which order
+        ([(-3, OTHER)], 0),
+        ([(-3, CLOSE)], 1),  # the read may miss a part of the close
+        ([(-3, CLOSE)], -1),
+    ],
+)
+def test_anything_else_that_traded_just_before_is_still_waited_for(trades: list[tuple[int, str]], shows: int) -> None:
+    book = after_the_press_before(*trades, shows=shows)
+    assert not book.believed and not book.all_zero()
+
+
 # the law --------------------------------------------------------------------------------------------------------------
 
 

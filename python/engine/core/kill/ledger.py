@@ -11,6 +11,7 @@ How long a position must stand, read after read, before it is believed:
 | ------------------------------------------------------- | ------------------------------------------------ |
 | obeys the law                                            | at once                                          |
 | obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
+| is zero, and only another kill's closes traded before it | at once                                          |
 | can only be what all trades, those just before the kill  |                                                  |
 | included or excluded, come to                            | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
@@ -96,7 +97,8 @@ class Ledger:
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: set[str] = field(default_factory=set)
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
-    _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders
+    _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders …
+    _mixed: set[Key] = field(default_factory=set)  # … or by anything else
     _read: bool = False
     _executions_known: bool = False  # since the last read of positions
 
@@ -144,16 +146,19 @@ class Ledger:
     def _note_recent(self, key: Key, execution: ExecutionFact) -> None:
         bought, sold = self._recent.get(key, NOTHING)
         self._recent[key] = Flow(bought + max(execution.quantity, ZERO), sold + min(execution.quantity, ZERO))
-        if execution.order_ref.startswith(CLOSE_REF_PREFIX):
-            self._killed.add(key)
+        (self._killed if execution.order_ref.startswith(CLOSE_REF_PREFIX) else self._mixed).add(key)
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
         """How long a first read may miss what was traded just before it.
 
         A position that recent trades would have reduced, and above all one that another kill has just closed, may be
-        gone already: it is given more time than one that they have opened.
+        gone already: it is given more time than one that they have opened. Where nothing but a kill's closing orders
+        traded, and all to one side, zero is their end: they never open anything, so nothing can have been missed.
         """
         flow = self._recent.get(key, NOTHING)
+        one_sided = ZERO in flow
+        if position == ZERO and key in self._killed and key not in self._mixed and one_sided:
+            return 0
         if key in self._killed:
             return self.expected_lag_ns
         if position == ZERO:
