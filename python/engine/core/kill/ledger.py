@@ -157,7 +157,7 @@ class Ledger:
         """
         flow = self._recent.get(key, NOTHING)
         one_sided = ZERO in flow
-        if position == ZERO and key in self._killed and key not in self._mixed and one_sided:
+        if position == ZERO and key not in self._mixed and one_sided:
             return 0
         if key in self._killed:
             return self.expected_lag_ns
