@@ -227,6 +227,8 @@ def test_an_archive_that_does_not_hold_what_was_written_costs_nothing(
 
 def test_a_broken_chain_is_not_archived(tmp_path: Path) -> None:
     store, journal = days(tmp_path)
+    journal.snapshot_behind(6)
+    journal.state()
     with store.writing() as connection:
         connection.execute("UPDATE records SET actor = x'78' WHERE seq = 2")
     with pytest.raises(JournalError) as told:

@@ -20,17 +20,20 @@ def drafts(name: str, count: int = 1) -> list[Draft]:
 class Held:
     """A store whose first append waits until the test lets it go on."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, fails: bool = False, interrupted: bool = False) -> None:
         self.store = MemoryStore()
         self.entered, self.go_on = threading.Event(), threading.Event()
         self.sizes: list[int] = []
         self.fails = fails
+        self.interrupted = interrupted
 
     def append(self, drafts: Sequence[Draft]) -> tuple[Sealed, ...]:
         self.sizes.append(len(drafts))
         if len(self.sizes) == 1:
             self.entered.set()
             assert self.go_on.wait(10)
+        elif self.interrupted:
+            raise SystemExit  # which ends the thread that appends for the others, without a word
         elif self.fails:
             raise JournalError(Trouble(Code.FULL, "full"))
         return self.store.append(drafts)
@@ -47,6 +50,8 @@ def together(held: Held, sizes: Sequence[int]) -> tuple[dict[int, tuple[Sealed, 
             results[number] = group.submit(drafts(str(number), size))
         except JournalError as error:
             errors[number] = error
+        except SystemExit:
+            assert held.interrupted
 
     threads = [threading.Thread(target=submit, args=(0, 1))]
     threads[0].start()
@@ -82,6 +87,13 @@ def test_everybody_in_a_commit_that_failed_is_told() -> None:
     assert set(results) == {0}
     assert set(errors) == {1, 2}
     assert errors[1] is not errors[2]
+
+
+def test_those_whose_append_was_interrupted_by_another_are_told() -> None:
+    results, errors = together(Held(interrupted=True), [1, 1, 1])
+    assert set(results) == {0}
+    assert len(errors) == 2
+    assert all("broken off" in str(error) for error in errors.values())
 
 
 def test_one_who_is_interrupted_leaves_nobody_waiting() -> None:

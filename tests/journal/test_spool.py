@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -119,18 +120,14 @@ def test_two_who_take_in_the_same_file_take_it_once(spool: Spool) -> None:
     """The second finds that somebody has appended since, looks again, and sees it is in."""
     memory = Memory()
     spool.write(DRAFTS)
-    slow, quick = journal(memory, spool), journal(memory, spool)
-    slow.state()
-    read = spool.read
+    quick = journal(memory, spool)
 
-    def while_reading(path: Path) -> tuple[chain.Draft, ...]:
-        drafts = read(path)
-        spool.read = read
-        quick.tend(1000)
-        return drafts
+    class Slow(MemoryStore):
+        def append(self, drafts: Sequence[chain.Draft], *, expected_seq: int | None = None) -> tuple[chain.Sealed, ...]:
+            quick.tend(1000)
+            return super().append(drafts, expected_seq=expected_seq)
 
-    spool.read = while_reading
-    slow.tend(1000)
+    Journal(Slow(memory), actor="test", spool=spool, clock=lambda: 1000).tend(1000)
     assert len(memory.records) == 1 + len(DRAFTS)
 
 

@@ -90,6 +90,22 @@ def test_threads_and_processes_append_side_by_side(tmp_path: Path) -> None:
     assert seqs(tmp_path) == list(range(1, 81))
 
 
+def test_what_was_opened_before_a_fork_is_not_used_after_it(tmp_path: Path) -> None:
+    """SQLite's locks do not come along over a fork: a child that used its parent's connection would spoil the file."""
+    store = SqliteStore(tmp_path)
+    mine = Journal(store, actor="test")
+    mine.append(note())
+    before = {store._writer.connected(), store._reader.connected()}
+
+    def child() -> None:
+        after = {store._writer.connected(), store._reader.connected()}
+        (tmp_path / "said").write_text(str(before.isdisjoint(after)))
+
+    forked(child)
+    assert (tmp_path / "said").read_text() == "True"
+    assert before == {store._writer.connected(), store._reader.connected()}
+
+
 def test_a_forked_child_goes_on_with_a_connection_of_its_own(tmp_path: Path) -> None:
     mine = on(tmp_path)
     mine.append(note())
@@ -210,6 +226,46 @@ def test_another_journal_of_the_same_length_in_its_place_is_told(tmp_path: Path)
         on(tmp_path / "one").append(note())
 
 
+def test_a_longer_journal_of_others_in_its_place_is_told(tmp_path: Path) -> None:
+    for name, count in (("one", 1), ("other", 2)):
+        mine = on(tmp_path / name)
+        for _ in range(count):
+            mine.append(note(name))
+        mine.close()
+    shutil.copy(tmp_path / "other/journal.db", tmp_path / "one/journal.db")
+    assert code(on(tmp_path / "one")) is Code.CHAIN_BROKEN
+
+
+def test_an_append_does_not_cover_up_what_was_lost_meanwhile(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    mine = Journal(store, actor="test")
+    mine.append(note())
+    mine.append(halt())
+    with store.writing() as connection:
+        connection.execute("DELETE FROM records WHERE seq = 2")
+    with pytest.raises(JournalError) as told:
+        mine.append(note())
+    assert told.value.trouble.code is Code.SHORTENED
+
+
+def test_a_new_bell_knows_the_last_record_and_the_alarm(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    mine = Journal(store, actor="test")
+    mine.append(note())
+    mine.raise_alarm("a test")
+    damaged = bytearray((tmp_path / "bell").read_bytes())
+    damaged[40] ^= 1
+    (tmp_path / "bell").write_bytes(damaged)
+    with pytest.raises(Conflict):
+        mine.append(note(), expected_seq=7)
+    assert not mine.check(PAPER, 2000).may_add_risk
+    with store.writing() as connection:
+        connection.execute("DELETE FROM records")
+    with pytest.raises(JournalError) as told:
+        mine.append(note())
+    assert told.value.trouble.code is Code.SHORTENED
+
+
 @pytest.mark.parametrize("damage", [b"", b"\0" * 4096, b"QEBELL01" + b"\xff" * 4088, b"rubbish"])
 def test_a_spoilt_bell_is_looked_past_and_made_anew(tmp_path: Path, damage: bytes) -> None:
     mine = on(tmp_path)
@@ -220,6 +276,12 @@ def test_a_spoilt_bell_is_looked_past_and_made_anew(tmp_path: Path, damage: byte
     on(tmp_path).append(halt())
     assert not mine.check(PAPER, 2000).may_add_risk
     assert SqliteStore(tmp_path).mark() is not None
+
+
+def test_a_bell_that_was_empty_from_the_start_says_nothing(tmp_path: Path) -> None:
+    on(tmp_path).append(note())
+    (tmp_path / "bell").write_bytes(b"")
+    assert SqliteStore(tmp_path).mark() is None
 
 
 def test_a_deleted_bell_misleads_nobody(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Bell:
         self._id = (0, 0)
         self._writable = False
         self._unasked = 0
-        self._heard = b""  # the last mark: what it says need not be judged again
+        self._heard: bytes | None = None  # the last mark: what it says need not be judged again
         self._old: list[int] = []
         self._guard = threading.Lock()
 

@@ -84,9 +84,12 @@ def tip_of(one: Sealed) -> Tip:
 
 def fault(tip: Tip, one: Sealed) -> Break | None:
     """Why `one` cannot be the record behind `tip`; None: it is."""
-    if one.seq != tip.seq + 1:
-        missing = f"{tip.seq + 1}" if one.seq == tip.seq + 2 else f"{tip.seq + 1} to {one.seq - 1}"
-        return Break(tip.seq + 1, f"record {missing} is missing" if one.seq > tip.seq else f"record {one.seq} is twice")
+    if one.seq <= tip.seq:
+        return Break(tip.seq + 1, f"record {one.seq} is twice")
+    if one.seq == tip.seq + 2:
+        return Break(tip.seq + 1, f"record {tip.seq + 1} is missing")
+    if one.seq > tip.seq + 2:
+        return Break(tip.seq + 1, f"records {tip.seq + 1} to {one.seq - 1} are missing")
     if _digest(tip.digest, one.seq, one.at_ns, one.actor, one.body) != one.digest:
         return Break(one.seq, f"record {one.seq} is not what was written, or does not follow record {tip.seq}")
     return None

@@ -33,7 +33,6 @@ PRAGMA synchronous=FULL;
 PRAGMA fullfsync=1;
 PRAGMA checkpoint_fullfsync=1;
 PRAGMA wal_autocheckpoint=0;
-PRAGMA cell_size_check=1;
 PRAGMA temp_store=MEMORY;
 """
 _INSERT = "INSERT INTO records (seq, at_ns, actor, event, digest) VALUES (?, ?, ?, ?, ?)"

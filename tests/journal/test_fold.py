@@ -1,0 +1,261 @@
+"""What the records come to: what still matters is kept, what is over is gone, and a snapshot holds all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal.chain import START, draft, opened, seal_all
+from engine.journal.events import (
+    Adopted,
+    AnyEvent,
+    Filled,
+    IncidentClosed,
+    IncidentOpened,
+    JournalOpened,
+    KillEnded,
+    KillPressed,
+    Lifted,
+    NotUnderstood,
+    OrderEnded,
+    OrderIntent,
+    Record,
+    Reset,
+    Restricted,
+    Snapshot,
+    TakenIn,
+    Verified,
+)
+from engine.journal.fold import (
+    FILLS_MAX,
+    NOT_UNDERSTOOD_MAX,
+    RULES,
+    TAKEN_IN_MAX,
+    Books,
+    JournalState,
+    apply,
+    apply_all,
+    snapshot,
+    view,
+)
+from engine.journal.store import Alarm
+
+PAPER, LIVE = Scope("paper", "", ("DU1",)), Scope("live", "", ("U1",))
+EMPTY = msgspec.Raw(b"{}")
+
+
+def records(events: Sequence[AnyEvent]) -> list[Record]:
+    drafts = [draft(event, actor="a", at_ns=number) for number, event in enumerate(events)]
+    return [opened(one) for one in seal_all(START, drafts)]
+
+
+def state(*events: AnyEvent) -> JournalState:
+    return view(apply_all(Books(), records(events)))
+
+
+def restricted(id: str, until_ns: int | None = None, scope: Scope = PAPER) -> Restricted:
+    return Restricted(
+        restriction=Restriction(
+            id=id, scope=scope, kind=Kind.HALT, cause=Cause.MANUAL, since_ns=0, until_ns=until_ns, actor="a", reason="r"
+        )
+    )
+
+
+def intent(ref: str) -> OrderIntent:
+    return OrderIntent(
+        scope=PAPER,
+        account="DU1",
+        order_ref=ref,
+        con_id=7,
+        symbol="ES",
+        action="BUY",
+        quantity=Decimal(1),
+        order_type="MKT",
+    )
+
+
+def filled(identity: str, quantity: int, account: str = "DU1") -> Filled:
+    return Filled(
+        scope=PAPER,
+        account=account,
+        identity=identity,
+        exec_id=identity,
+        con_id=7,
+        quantity=Decimal(quantity),
+        price=Decimal(1),
+    )
+
+
+def adopted(quantity: int) -> Adopted:
+    held = (("DU1", 7, Decimal(quantity)),) if quantity else ()
+    return Adopted(scope=PAPER, positions=held, reason="r")
+
+
+def verified(matches: bool, scope: Scope = PAPER) -> Verified:
+    return Verified(scope=scope, matches=matches, positions=(), orders=0)
+
+
+def test_restrictions_stand_until_they_are_lifted_and_no_clock_ends_them_here() -> None:
+    found = state(restricted("a"), restricted("b", until_ns=1), Lifted(restriction_id="a", scope=PAPER, reason="r"))
+    assert [one.id for one in found.restrictions] == ["b"]
+    assert found.effective(PAPER, 0).kind is Kind.HALT
+    assert found.effective(PAPER, 1).kind is None
+
+
+def test_lifting_what_does_not_stand_is_nothing() -> None:
+    assert state(Lifted(restriction_id="a", scope=PAPER, reason="r")).restrictions == ()
+
+
+@pytest.mark.parametrize(("now", "expected"), [(0, (None, 5)), (5, (5, 9)), (8, (5, 9)), (9, (9, None))])
+def test_when_the_clock_alone_changes_something(now: int, expected: tuple[int | None, int | None]) -> None:
+    found = state(restricted("a", 5), restricted("b", 9), restricted("c"))
+    assert found.next_change_ns(now) == expected
+
+
+def test_a_kill_is_open_until_it_has_ended() -> None:
+    pressed = KillPressed(kill_id="k", scopes=(PAPER,), reason="r")
+    ended = KillEnded(kill_id="k", scopes=(PAPER, LIVE), flat=True, report=EMPTY)
+    assert set(state(pressed).kills_open) == {"k"}
+    after = state(pressed, ended, Reset(scope=PAPER, reason="r"))
+    assert after.kills_open == {}
+    assert set(after.kills_ended) == {"paper", "live"}
+    assert set(after.resets) == {"paper"}
+
+
+def test_orders_and_incidents_are_open_until_they_are_closed() -> None:
+    opening = [
+        IncidentOpened(incident_id=name, scope=scope, trigger="t", what="w")
+        for name, scope in (("i", PAPER), ("j", LIVE))
+    ]
+    found = state(intent("1"), intent("2"), *opening)
+    assert set(found.orders_open) == {"1", "2"}
+    assert found.incidents(PAPER) == ("i",)
+    found = state(
+        intent("1"),
+        *opening,
+        OrderEnded(scope=PAPER, order_ref="1", outcome="acknowledged"),
+        IncidentClosed(incident_id="i", cause="c", action="a"),
+    )
+    assert found.orders_open == {}
+    assert found.incidents(PAPER) == ()
+    assert found.incidents(LIVE) == ("j",)
+
+
+def test_the_last_verification_of_a_login_counts() -> None:
+    found = state(verified(False), verified(True), verified(False, LIVE))
+    last = found.last_verified(PAPER)
+    assert last is not None
+    assert last.seq == 2
+    assert state().last_verified(PAPER) is None
+
+
+# positions ------------------------------------------------------------------------------------------------------------
+
+
+def test_positions_are_unknown_until_they_were_adopted_once() -> None:
+    assert state(filled("x", 3)).positions == {}
+    assert state(adopted(0)).positions == {"DU1": {}}
+
+
+def test_fills_move_what_was_adopted() -> None:
+    found = state(adopted(5), filled("x", 3), filled("y", -2), filled("z", 9, account="DU2"))
+    assert found.positions == {"DU1": {7: Decimal(6)}}
+    assert state(adopted(5), filled("x", -5)).positions == {"DU1": {}}
+
+
+def test_an_execution_counts_once_and_a_correction_replaces_it() -> None:
+    assert state(adopted(5), filled("x", 3), filled("x", 3)).positions == {"DU1": {7: Decimal(8)}}
+    assert state(adopted(5), filled("x", 3), filled("x", 1)).positions == {"DU1": {7: Decimal(6)}}
+
+
+def test_adopting_begins_anew_and_still_knows_what_was_counted() -> None:
+    assert state(adopted(5), filled("x", 3), adopted(2), filled("x", 3)).positions == {"DU1": {7: Decimal(2)}}
+
+
+def test_executions_that_are_remembered_are_bounded() -> None:
+    books = Books()
+    for one in records([filled(str(number), 1) for number in range(3)]):
+        books = apply(books, one)
+    books.fills |= {f"x{number}": Decimal(1) for number in range(FILLS_MAX - 3)}
+    apply(books, records([filled("last", 1)])[0])
+    assert len(books.fills) == FILLS_MAX
+    assert "0" not in books.fills
+    assert "last" in books.fills
+
+
+# the journal itself ---------------------------------------------------------------------------------------------------
+
+
+def test_files_that_were_taken_in_are_known_and_bounded() -> None:
+    events = [TakenIn(spool=str(number), records=1) for number in range(TAKEN_IN_MAX + 2)]
+    known = state(*events).taken_in
+    assert len(known) == TAKEN_IN_MAX
+    assert "1" not in known
+    assert str(TAKEN_IN_MAX + 1) in known
+
+
+def test_a_later_format_is_not_understood() -> None:
+    assert state(JournalOpened()).not_understood == ()
+    assert "format 2" in state(JournalOpened(format=2)).not_understood[0]
+
+
+def test_what_is_not_understood_is_named_up_to_a_bound() -> None:
+    books = Books()
+    for seq in range(1, NOT_UNDERSTOOD_MAX + 5):
+        apply(books, Record(seq=seq, at_ns=0, actor="a", event=NotUnderstood(kind="k", why="w"), digest=b""))
+    assert len(books.not_understood) == NOT_UNDERSTOOD_MAX
+
+
+def test_the_latest_time_stays_when_the_clock_goes_back() -> None:
+    books = Books()
+    for seq, at_ns in enumerate((5, 9, 2), start=1):
+        apply(books, Record(seq=seq, at_ns=at_ns, actor="a", event=JournalOpened(), digest=b""))
+    assert (books.at_ns, books.at_ns_max) == (2, 9)
+
+
+EVERYTHING = [
+    restricted("a", 5),
+    KillPressed(kill_id="k", scopes=(PAPER,), reason="r"),
+    KillEnded(kill_id="l", scopes=(LIVE,), flat=False, report=EMPTY),
+    intent("1"),
+    adopted(5),
+    filled("x", 3),
+    verified(True),
+    IncidentOpened(incident_id="i", scope=PAPER, trigger="t", what="w"),
+    Lifted(restriction_id=Alarm(7, 0, "").id, scope=PAPER, reason="r"),
+    TakenIn(spool="s", records=1),
+]
+
+
+def test_who_begins_with_a_snapshot_knows_what_everybody_knows() -> None:
+    books = apply_all(Books(), records(EVERYTHING))
+    before = msgspec.json.encode(books)
+    taken = Record(seq=books.seq + 1, at_ns=50, actor="a", event=snapshot(books), digest=b"d" * 32)
+    late = apply(Books(), taken)
+    went_on = apply(books, taken)
+    assert late == went_on
+    assert late.snapshot_seq == late.seq == len(EVERYTHING) + 1
+    assert msgspec.json.decode(before, type=Books).restrictions == late.restrictions
+    assert view(late, Alarm(7, 0, "t")).alarms(PAPER) == ()
+    assert view(late, Alarm(7, 0, "t")).alarms(LIVE) != ()
+
+
+@pytest.mark.parametrize(
+    "event", [Snapshot(fold=RULES + 1, books=EMPTY), Snapshot(fold=RULES, books=msgspec.Raw(b'{"a_new_part":1}'))]
+)
+def test_a_snapshot_by_later_rules_is_not_understood(event: Snapshot) -> None:
+    late = apply(Books(), Record(seq=9, at_ns=0, actor="a", event=event, digest=b""))
+    assert late.not_understood
+
+
+def test_a_view_does_not_change_when_the_books_go_on() -> None:
+    books = apply_all(Books(), records(EVERYTHING))
+    before = view(books)
+    copy = msgspec.json.encode(view(books).restrictions), dict(before.positions["DU1"])
+    apply(books, Record(seq=99, at_ns=0, actor="a", event=filled("new", 50), digest=b""))
+    apply(books, Record(seq=100, at_ns=0, actor="a", event=restricted("new"), digest=b""))
+    assert (msgspec.json.encode(before.restrictions), dict(before.positions["DU1"])) == copy
