@@ -75,6 +75,8 @@ _CALLBACKS: dict[type[Reply], tuple[str, str]] = {
     r.MarketRule: ("marketRule", "rule_id increments"),
     r.PnL: ("pnl", "req_id daily unrealized realized"),
     r.PnLSingle: ("pnlSingle", "req_id position daily unrealized realized value"),
+    r.HeadTimestamp: ("headTimestamp", "req_id time"),
+    r.OptionParametersEnd: ("securityDefinitionOptionParameterEnd", "req_id"),
     r.OrderBound: ("orderBound", "perm_id client_id order_id"),
     r.CompletedOrder: ("completedOrder", "contract order state"),
     r.CompletedOrdersEnd: ("completedOrdersEnd", ""),
@@ -92,6 +94,14 @@ def callbacks(reply: Reply, client: Client, version: int) -> list[Callback]:
             return [_error(reply, client)]
         case r.ManagedAccounts(accounts=accounts):
             return [("managedAccounts", [Value("ManagedAccounts.accounts", ",".join(accounts))])]
+        case r.HistoricalData():
+            return list(_history(reply, client))
+        case r.HistoricalDataUpdate():
+            return [
+                ("historicalDataUpdate", [Value("Bar.req_id", reply.req_id), _struct(reply, client, skip=_NOT_OF_BAR)])
+            ]
+        case r.OptionParameters():
+            return [_option_parameters(reply)]
     name, attributes = _CALLBACKS[type(reply)]
     if client is NAUTILUS and name == "commissionReport":
         name = "commissionAndFeesReport"  # IBKR's renaming in 10.30
@@ -114,6 +124,27 @@ def _argument(reply: Reply, attribute: str, client: Client, version: int) -> Exp
     if version < SINCE.get(attribute, 0):
         value = UNSET  # not in the message: the client must hear "no value"
     return Value(f"{type(reply).__name__}.{attribute}", value)
+
+
+_NOT_OF_BAR = frozenset({"req_id", "has_gaps"})
+
+
+def _history(reply: r.HistoricalData, client: Client) -> Iterator[Callback]:
+    """Bar by bar, and a word at the end."""
+    req_id = Value("HistoricalData.req_id", reply.req_id)
+    for bar in reply.bars:
+        yield "historicalData", [req_id, _struct(bar, client, skip=_NOT_OF_BAR)]
+    start, end = Value("HistoricalData.start", reply.start), Value("HistoricalData.end", reply.end)
+    yield "historicalDataEnd", [req_id, start, end]
+
+
+def _option_parameters(reply: r.OptionParameters) -> Callback:
+    """Expirations and strikes come as sets in IBKR's clients: the tests compare them sorted."""
+    attributes = ("req_id", "exchange", "under_con_id", "trading_class", "multiplier")
+    head: list[Expected] = [Value(f"OptionParameters.{name}", getattr(reply, name)) for name in attributes]
+    days: list[Expected] = [Value("OptionParameters.expirations", day) for day in sorted(set(reply.expirations))]
+    strikes: list[Expected] = [Value("OptionParameters.strikes", strike) for strike in sorted(set(reply.strikes))]
+    return "securityDefinitionOptionParameter", [*head, days, strikes]
 
 
 def _tick_price(reply: r.TickPrice, client: Client, version: int) -> Iterator[Callback]:

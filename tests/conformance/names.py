@@ -69,6 +69,8 @@ _EVERYWHERE = {
     "callable_": "callable",
     "change_pct": "changePercent",
     "sec_ids": "secIdList",
+    "count@Bar": "barCount",
+    "count@HistoricalDataUpdate": "barCount",
 }
 _BY_FAMILY = {
     Family.INSYNC: {"combo_legs_description": "comboLegsDescrip", "exchange@condition": "exch"},
@@ -86,6 +88,8 @@ _BY_CLIENT = {
         "min_commission": "minCommissionAndFees",
         "max_commission": "maxCommissionAndFees",
         "commission_currency": "commissionAndFeesCurrency",
+        "average@Bar": "wap",
+        "average@HistoricalDataUpdate": "wap",
     }
 }
 

@@ -21,6 +21,7 @@ _WHOLE_SIZES: dict[type[Reply], tuple[str, ...]] = {
     r.TickPrice: ("size",),
     r.TickSize: ("size",),
     r.PnLSingle: ("position",),
+    r.HistoricalDataUpdate: ("volume",),
 }
 # Until 100 these were whole numbers for everybody: fractional positions came with 101.
 _WHOLE_UNTIL_100: dict[type[Reply], tuple[str, ...]] = {
@@ -40,7 +41,8 @@ def can_hear(kind: type[Reply], client: Client, version: int) -> bool:
         return version >= 177  # it does not expect the FA profile, which was in the message until 176
     if client.family is Family.INSYNC and kind is r.OpenOrder:
         return version != 158  # it expects the duration from 159 on, IBKR sends it from 158 on
-    return True
+    # @stoqey/ib hands bars on as loose arguments and the end as a bar: nothing here compares that
+    return not (client is STOQEY and kind in (r.HistoricalData, r.HistoricalDataUpdate, r.OptionParameters))
 
 
 def readable(reply: Reply, client: Client, version: int, dice: Dice) -> Reply:
@@ -52,6 +54,8 @@ def readable(reply: Reply, client: Client, version: int, dice: Dice) -> Reply:
     if client is IBAPI_9 and version <= 100:
         changes.update(dict.fromkeys(_WHOLE_UNTIL_100.get(type(reply), ()), whole))
     match reply:
+        case r.HistoricalData(bars=bars) if client is IBAPI_9:
+            changes["bars"] = tuple(msgspec.structs.replace(bar, volume=whole) for bar in bars)
         case r.TickGeneric(value=Absent()) if client.family is Family.IBAPI:
             changes["value"] = whole  # float("") raises in its message loop
         case r.TickPrice(price=Absent()) if client.family is Family.INSYNC:

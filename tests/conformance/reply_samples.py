@@ -23,6 +23,10 @@ AVAILABLE_SINCE: dict[type[Reply], int] = {
     r.PnL: 127,
     r.PnLSingle: 127,
     r.OrderBound: 144,
+    r.HistoricalDataUpdate: 124,
+    r.HeadTimestamp: 118,
+    r.OptionParameters: 104,
+    r.OptionParametersEnd: 104,
     r.CompletedOrder: 150,
     r.CompletedOrdersEnd: 150,
 }
@@ -226,9 +230,25 @@ def reply(dice: Dice, kind: type[Reply], version: int) -> Reply:
         case r.MarketRule:
             steps = (r.PriceIncrement(dice.known_number(), dice.known_number()) for _ in range(dice.randint(0, 4)))
             values["increments"] = tuple(steps)
+        case r.HistoricalData:
+            values["bars"] = tuple(_bar(dice) for _ in range(dice.randint(0, 4)))
+        case r.HistoricalDataUpdate:  # TWS leaves no price out, and clients do not expect it to
+            values.update({name: dice.known_number() for name in ("open", "high", "low", "close", "average", "volume")})
+            values["count"] = dice.known_whole()
+        case r.OptionParameters:
+            values["expirations"] = tuple(
+                sorted({f"2026{dice.randint(1001, 1230)}" for _ in range(dice.randint(0, 3))})
+            )
+            values["strikes"] = tuple(sorted({abs(dice.known_number()) for _ in range(dice.randint(0, 3))}))
         case r.ContractDetails | r.BondDetails:
             _details(dice, kind, version, values)
     return kind(**values)
+
+
+def _bar(dice: Dice) -> r.Bar:
+    """A bar with every number, as TWS sends them."""
+    numbers = ("open", "high", "low", "close", "volume", "average")
+    return r.Bar(date=dice.word(), count=dice.known_whole(), **{name: dice.known_number() for name in numbers})
 
 
 def _details(dice: Dice, kind: type[Reply], version: int, values: dict[str, Any]) -> None:

@@ -27,8 +27,10 @@ _CONTRACT_FIELDS = {
     r.ReqMktData: [*_PLAIN, "primary_exchange"],
     r.ReqContractDetails: [*_PLAIN, "primary_exchange", "include_expired", "sec_id_type", "sec_id", "issuer_id"],
     r.ExerciseOptions: _PLAIN,
+    r.ReqHistoricalData: [*_PLAIN, "primary_exchange", "include_expired"],
+    r.ReqHeadTimestamp: [*_PLAIN, "primary_exchange", "include_expired"],
 }
-_FIRST_VERSION = {"manual_cancel_time": 169, "regulatory_snapshot": 114, "issuer_id": 176}
+_FIRST_VERSION = {"manual_cancel_time": 169, "regulatory_snapshot": 114, "issuer_id": 176, "keep_up_to_date": 124}
 
 
 def request(dice: Dice, kind: type[Request], client: Client, version: int) -> Request:
@@ -42,6 +44,8 @@ def request(dice: Dice, kind: type[Request], client: Client, version: int) -> Re
     match kind:
         case r.ReqMktData:
             values["options"] = _options(dice, client)
+        case r.ReqHistoricalData:
+            values["chart_options"] = ""
         case r.ExerciseOptions:  # plain whole numbers in every client
             values.update(quantity=dice.randint(1, 99), override=dice.randint(0, 1))
         case r.CancelOrder if client.family is Family.IBAPI and client is not NAUTILUS:
@@ -59,7 +63,7 @@ def _contract(dice: Dice, kind: type[Request], version: int) -> Contract:
     names = [name for name in _CONTRACT_FIELDS[kind] if version >= _FIRST_VERSION.get(name, 0)]
     values = {name: value for name, value in dice.fill(Contract).items() if name in names}
     values.update(strike=dice.known_number(), sec_type=dice.choice(("STK", "BAG", "OPT", "FUT")))
-    if kind is r.ReqMktData and values["sec_type"] == "BAG":
+    if kind in (r.ReqMktData, r.ReqHistoricalData) and values["sec_type"] == "BAG":
         count = dice.randint(0, 4)
         values["combo_legs"] = tuple(
             ComboLeg(dice.randint(1, 10**9), dice.randint(1, 9), dice.choice(("BUY", "SELL")), dice.word())

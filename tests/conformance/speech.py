@@ -62,6 +62,14 @@ _CALLS: dict[type[Request], tuple[str, str]] = {
     r.ReqPnLSingle: ("reqPnLSingle", "req_id account model_code con_id"),
     r.CancelPnLSingle: ("cancelPnLSingle", "req_id"),
     r.ReqCompletedOrders: ("reqCompletedOrders", "api_only"),
+    r.ReqHistoricalData: (
+        "reqHistoricalData",
+        "req_id contract end_time duration bar_size what_to_show use_rth format_date keep_up_to_date chart_options",
+    ),
+    r.CancelHistoricalData: ("cancelHistoricalData", "req_id"),
+    r.ReqHeadTimestamp: ("reqHeadTimeStamp", "req_id contract what_to_show use_rth format_date"),
+    r.CancelHeadTimestamp: ("cancelHeadTimeStamp", "req_id"),
+    r.ReqSecDefOptParams: ("reqSecDefOptParams", "req_id symbol fut_fop_exchange sec_type con_id"),
     r.ExerciseOptions: ("exerciseOptions", "req_id contract action quantity account override"),
 }
 SPOKEN = tuple(_CALLS)  # every request but startApi, which a client sends by itself
@@ -97,6 +105,10 @@ def call(request: Request, client: Client, version: int) -> dict[str, Spec]:
             arguments.append({"kind": "OrderCancel", "set": {}})
         case r.ExerciseOptions() if client is NAUTILUS:
             arguments += ["", "", False]
+        case r.ReqHistoricalData() if client.family is Family.STOQEY:
+            arguments.pop()  # it has no such argument
+        case r.ReqHeadTimestamp() | r.CancelHeadTimestamp() if client.family is Family.STOQEY:
+            method = method.replace("TimeStamp", "Timestamp")
     return {"method": method, "args": arguments}
 
 

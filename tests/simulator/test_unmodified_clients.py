@@ -204,6 +204,24 @@ def test_ib_async_exercises_an_option_and_sees_the_shares() -> None:
     asyncio.run(main())
 
 
+def test_ib_async_asks_for_the_past_and_for_option_series() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            ib = await ib_session(world.login("paper"))
+            (stock,) = await ib.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
+            minutes = await ib.reqHistoricalDataAsync(stock, "", "1 D", "5 mins", "TRADES", useRTH=False)
+            assert len(minutes) == 12 * 6.5 + 1 and all(bar.low <= bar.close <= bar.high for bar in minutes)
+            days = await ib.reqHistoricalDataAsync(stock, "", "1 M", "1 day", "MIDPOINT", useRTH=True)
+            assert len(days) > 15 and days[-1].date.isoformat() == "2026-03-11"
+            first = await ib.reqHeadTimeStampAsync(stock, "TRADES", True, 2)
+            assert first.year == 2024
+            chains = await ib.reqSecDefOptParamsAsync("AAPL", "", "STK", stock.conId)
+            assert chains[0].strikes and chains[0].expirations
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
 def test_two_ib_async_sessions_on_one_id_and_on_two() -> None:
     async def main() -> None:
         async with await calm() as world:

@@ -40,6 +40,8 @@ CARRIED: dict[type, tuple[str, ...]] = {
     replies.CompletedOrder: (*POSITION, "combo_legs_description", "combo_legs", "delta_neutral"),
     requests.ReqMktData: (*CLIENT, "delta_neutral"),
     requests.ReqContractDetails: (*CLIENT, "include_expired", "sec_id_type", "sec_id", "issuer_id"),
+    requests.ReqHistoricalData: (*CLIENT, "include_expired"),
+    requests.ReqHeadTimestamp: (*CLIENT, "include_expired"),
     requests.PlaceOrder: (*CLIENT, "sec_id_type", "sec_id", "combo_legs", "delta_neutral"),
 }
 

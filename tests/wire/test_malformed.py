@@ -78,12 +78,12 @@ def test_the_error_names_the_field_and_its_index(payload: bytes, field: str, off
 
 
 def test_an_unknown_id_is_named_and_nothing_is_guessed() -> None:
-    assert decode_reply(b"17\x00anything\x00", 178) == UnknownReply(17, b"17\x00anything\x00")
-    assert decode_request(b"20\x001\x00", 178) == UnknownRequest(20, b"20\x001\x00")
+    assert decode_reply(b"12\x00anything\x00", 178) == UnknownReply(12, b"12\x00anything\x00")
+    assert decode_request(b"10\x001\x00", 178) == UnknownRequest(10, b"10\x001\x00")
     assert decode_request(b"abc\x00", 178) == UnknownRequest(None, b"abc\x00")
     assert decode_reply(b"-1\x00", 178) == UnknownReply(None, b"-1\x00")
-    assert encode_reply(UnknownReply(17, b"17\x00anything\x00"), 178) == b"17\x00anything\x00"
-    assert encode_request(UnknownRequest(20, b"20\x001\x00"), 178) == b"20\x001\x00"
+    assert encode_reply(UnknownReply(12, b"12\x00anything\x00"), 178) == b"12\x00anything\x00"
+    assert encode_request(UnknownRequest(10, b"10\x001\x00"), 178) == b"10\x001\x00"
 
 
 def test_a_message_newer_than_the_server_version_is_unknown() -> None:

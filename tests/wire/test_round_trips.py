@@ -26,6 +26,10 @@ def assert_nothing_changed(sent: Any, received: Any) -> None:
         if isinstance(ours, msgspec.Struct) and theirs is not None:
             assert_nothing_changed(ours, theirs)
             continue
+        if isinstance(ours, tuple) and len(ours) == len(theirs) and isinstance(ours[0], msgspec.Struct):
+            for mine, other in zip(ours, theirs, strict=True):
+                assert_nothing_changed(mine, other)
+            continue
         default = info.default if info.default_factory is msgspec.NODEFAULT else info.default_factory()
         assert theirs == default, info.name
 

@@ -190,7 +190,7 @@ def test_a_message_that_does_not_fit_is_an_event_and_the_session_goes_on() -> No
 def test_unknown_messages_are_named_and_carried() -> None:
     client, server = joined()
     assert client.receive(frame(b"99\x001\x00")) == [UnknownReply(99, b"99\x001\x00")]
-    assert server.receive(frame(b"20\x001\x00")) == [UnknownRequest(20, b"20\x001\x00")]
+    assert server.receive(frame(b"10\x001\x00")) == [UnknownRequest(10, b"10\x001\x00")]
     assert client.receive(frame(b"what\x00")) == [UnknownReply(None, b"what\x00")]
 
 

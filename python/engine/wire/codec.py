@@ -16,6 +16,7 @@ import msgspec
 from engine.wire import (
     layouts_account,
     layouts_contract,
+    layouts_history,
     layouts_market,
     layouts_open_order,
     layouts_orders,
@@ -39,6 +40,7 @@ SUBJECTS = (
     layouts_orders,
     layouts_market,
     layouts_contract,
+    layouts_history,
     layouts_place_order,
     layouts_open_order,
 )

@@ -329,6 +329,62 @@ class CompletedOrdersEnd(Reply, frozen=True, gc=False):  # 102
     pass
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """One bar of HistoricalData. The date is a day, a moment with its zone, or seconds since 1970, as asked."""
+
+    date: str
+    open: Number
+    high: Number
+    low: Number
+    close: Number
+    volume: Number
+    average: Number
+    has_gaps: str = ""  # < 124
+    count: Whole = BLANK
+
+
+class HistoricalData(Reply, frozen=True):  # 17
+    req_id: int
+    start: str
+    end: str
+    bars: tuple[Bar, ...] = ()
+
+
+class HistoricalDataUpdate(Reply, frozen=True):  # 90
+    """The newest bar of a request that is kept up to date, as it stands."""
+
+    req_id: int
+    count: Whole
+    date: str
+    open: Number
+    close: Number
+    high: Number
+    low: Number
+    average: Number
+    volume: Number
+
+
+class HeadTimestamp(Reply, frozen=True):  # 88
+    req_id: int
+    time: str
+
+
+class OptionParameters(Reply, frozen=True):  # 75
+    """Option series of one exchange and trading class."""
+
+    req_id: int
+    exchange: str
+    under_con_id: int
+    trading_class: str
+    multiplier: str
+    expirations: tuple[str, ...] = ()
+    strikes: tuple[Number, ...] = ()
+
+
+class OptionParametersEnd(Reply, frozen=True):  # 76
+    req_id: int
+
+
 class UnknownReply(Reply, frozen=True, gc=False):
     """A message whose id this codec does not know: named, never guessed. `payload` is the frame without its length."""
 

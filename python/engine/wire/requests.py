@@ -167,6 +167,45 @@ class CancelPnLSingle(Request, frozen=True):  # 95
     req_id: int
 
 
+class ReqHistoricalData(Request, frozen=True):  # 20
+    req_id: int
+    contract: Contract
+    end_time: str  # blank: now
+    bar_size: str
+    duration: str
+    use_rth: bool
+    what_to_show: str
+    format_date: int  # 1 text, 2 seconds since 1970
+    keep_up_to_date: bool = False  # >= 124
+    chart_options: str = ""
+
+
+class CancelHistoricalData(Request, frozen=True):  # 25
+    req_id: int
+
+
+class ReqHeadTimestamp(Request, frozen=True):  # 87
+    req_id: int
+    contract: Contract
+    use_rth: bool
+    what_to_show: str
+    format_date: int
+
+
+class CancelHeadTimestamp(Request, frozen=True):  # 90
+    req_id: int
+
+
+class ReqSecDefOptParams(Request, frozen=True):  # 78
+    """Which option series exist on an underlying."""
+
+    req_id: int
+    symbol: str
+    fut_fop_exchange: str
+    sec_type: str
+    con_id: int
+
+
 class ReqCompletedOrders(Request, frozen=True):  # 99
     api_only: bool
 

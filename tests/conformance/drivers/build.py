@@ -74,6 +74,8 @@ def plain(value):
         return float(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return [plain(item) for item in value]
+    if isinstance(value, set):
+        return sorted(plain(item) for item in value)
     if hasattr(value, "_asdict"):
         return {name: plain(item) for name, item in value._asdict().items()}
     if dataclasses.is_dataclass(value):

@@ -86,6 +86,12 @@ class Catalogue:
             pool = [found for sec_type in sec_types for found in self._listed(wanted.symbol, sec_type)]
         return [instrument for instrument in pool if _fits(instrument, wanted)]
 
+    def options_on(self, symbol: str, under_con_id: int) -> list[Instrument]:
+        """Every option on one underlying."""
+        kinds = (SecType.OPTION, SecType.FUTURE_OPTION)
+        found = [option for kind in kinds for option in self._listed(symbol, kind)]
+        return [option for option in found if option.under_con_id == under_con_id]
+
     def future(self, symbol: str, nth: int = 0) -> Instrument:
         """The nth nearest month of a future."""
         months = sorted(self._listed(symbol, SecType.FUTURE), key=lambda found: found.contract.last_trade_date)

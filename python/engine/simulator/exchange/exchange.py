@@ -14,6 +14,7 @@ import msgspec
 
 from engine.core.contracts import Contract
 from engine.simulator.exchange import checks, commissions, conditions, exercise, refusals, routing
+from engine.simulator.exchange.bars import Asked, Bar, History
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
@@ -70,6 +71,7 @@ class Exchange:
         )
         self._valuation = Valuation(ledgers=self._clearing.ledgers.values(), catalogue=catalogue, markets=self._markets)
         self._volumes = Volumes(seed=seed, markets=self._markets)
+        self._history = History(start_ns=start_ns, markets=self._markets, volumes=self._volumes)
         watch = Watch(
             markets=self._markets,
             catalogue=catalogue,
@@ -302,6 +304,16 @@ class Exchange:
 
     def quote(self, con_id: int) -> Quote:
         return self._markets.quote(self.catalogue[con_id], self.now_ns)
+
+    def bars(self, con_id: int, asked: Asked) -> list[Bar]:
+        """Historical bars up to an instant that is not in the future. Raises TooManyBars."""
+        return self._history.bars(
+            self.catalogue[con_id], msgspec.structs.replace(asked, end_ns=min(asked.end_ns, self.now_ns))
+        )
+
+    @property
+    def history_begins_ns(self) -> int:
+        return self._history.head_ns
 
     def details(self, con_id: int) -> Details:
         return routing.details(self.catalogue[con_id], self.catalogue, self.now_ns)

@@ -47,6 +47,7 @@ class Walk:
     """A standard random walk: variance 1 a step, starting at 0. Values are in millionths."""
 
     def __init__(self, seed: int, key: str) -> None:
+        self._of = (seed, key)
         self._seed = draw(seed, crc32(key.encode()))
         far = self._chance(_LEVELS, 0) * isqrt(_UNIT * _UNIT << _LEVELS) // 4
         self._trail = [(0, 1 << _LEVELS, 0, far)]  # the halvings that led to the last answer
@@ -71,6 +72,11 @@ class Walk:
             trail.append((low, high, at_low, at_high))
         return at_low if step == low else at_high
 
+    def past(self) -> Walk:
+        """The walk that is taken backwards from the start."""
+        seed, key = self._of
+        return Walk(seed, f"{key}/past")
+
     def _chance(self, level: int, middle: int) -> int:
         """A number of mean 0 and deviation 4: heads minus 32 in 64 coin tosses."""
         return mix(self._seed ^ (level << 56) ^ middle).bit_count() - 32
@@ -93,11 +99,15 @@ class PricePath:
 
     def __init__(self, walk: Walk, *, start_ns: int, step_ns: int, price: Decimal, daily_move_pct: Decimal) -> None:
         self._walk = walk
+        self._past = walk.past()
         self._start_ns, self._step_ns = start_ns, step_ns
         self._pins = [Pin(start_ns, price, 0, self._sensitivity(price, daily_move_pct), False, False)]
 
     def at(self, at_ns: int) -> Decimal:
-        """The unrounded price at an instant."""
+        """The unrounded price at an instant. What came before the start is a walk of its own, which leads there."""
+        if at_ns < self._start_ns:
+            pin = self.pin_at(self._start_ns)
+            return pin.price + self._past.at(-self._step(at_ns)) * pin.sensitivity
         pin = self.pin_at(at_ns)
         if not pin.sensitivity:
             return pin.price

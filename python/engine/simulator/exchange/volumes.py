@@ -10,8 +10,7 @@ from engine.simulator.exchange.market import Markets
 from engine.simulator.exchange.prices import draw
 
 MINUTE_NS = 60_000_000_000
-_MINUTE_MAX = 400  # traded in one minute, of anything
-_SESSIONS_KEPT = 256
+_PER_MINUTE = 200  # of anything, on average; at least one
 
 
 class Volumes:
@@ -19,7 +18,6 @@ class Volumes:
 
     def __init__(self, *, seed: int, markets: Markets) -> None:
         self._seed, self._markets = seed, markets
-        self._sums: dict[tuple[int, int], list[int]] = {}  # contract, start of the session -> volume after each minute
 
     def of_session(self, instrument: Instrument, at_ns: int) -> int:
         """What was traded in the session that holds this instant; between sessions, in the one that ended."""
@@ -27,20 +25,15 @@ class Volumes:
         if not phase.is_open:
             at_ns = phase.from_ns - 1
             phase = self._markets.phase(instrument.calendar, at_ns)
-        return self._after(instrument, phase.from_ns, (at_ns - phase.from_ns) // MINUTE_NS)
+        return self._after(instrument, phase.from_ns, at_ns)
 
     def between(self, instrument: Instrument, from_ns: int, to_ns: int) -> int:
-        """What was traded in this stretch of one session; minutes that have begun but not ended do not count."""
-        session_ns = self._markets.phase(instrument.calendar, from_ns).from_ns
-        until = self._after(instrument, session_ns, (to_ns - session_ns) // MINUTE_NS)
-        return until - self._after(instrument, session_ns, (from_ns - session_ns) // MINUTE_NS)
+        """What was traded in this stretch; minutes that have begun but not ended do not count."""
+        return self._after(instrument, 0, to_ns) - self._after(instrument, 0, from_ns)
 
-    def _after(self, instrument: Instrument, session_ns: int, minutes: int) -> int:
-        key = (instrument.con_id, session_ns)
-        if key not in self._sums and len(self._sums) >= _SESSIONS_KEPT:
-            self._sums.clear()
-        sums = self._sums.setdefault(key, [0])
-        while len(sums) <= minutes:
-            minute = session_ns // MINUTE_NS + len(sums)
-            sums.append(sums[-1] + 1 + draw(self._seed, instrument.con_id, minute, 11) % _MINUTE_MAX)
-        return sums[minutes]
+    def _after(self, instrument: Instrument, since_ns: int, at_ns: int) -> int:
+        """Traded from one instant to another. It grows with every minute: what chance adds is less than a minute's."""
+        return self._until(instrument, at_ns // MINUTE_NS) - self._until(instrument, since_ns // MINUTE_NS)
+
+    def _until(self, instrument: Instrument, minute: int) -> int:
+        return minute * _PER_MINUTE + draw(self._seed, instrument.con_id, minute, 11) % _PER_MINUTE

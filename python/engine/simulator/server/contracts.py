@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 from engine.simulator.exchange import Instrument, SecType
 from engine.simulator.server import notices
-from engine.wire.replies import ContractDetails, ContractDetailsEnd, ErrorMessage, MarketRule, PriceIncrement
-from engine.wire.requests import ReqContractDetails, ReqMarketRule, Request
+from engine.wire.replies import (
+    ContractDetails,
+    ContractDetailsEnd,
+    ErrorMessage,
+    MarketRule,
+    OptionParameters,
+    OptionParametersEnd,
+    PriceIncrement,
+)
+from engine.wire.requests import ReqContractDetails, ReqMarketRule, ReqSecDefOptParams, Request
 
 if TYPE_CHECKING:
     from engine.simulator.server.connection import Connection
@@ -25,7 +33,7 @@ class ContractDesk:
         self._rules: dict[int, tuple[PriceIncrement, ...]] = {}
 
     def handlers(self) -> dict[type[Request], Handler]:
-        return {ReqContractDetails: self._details, ReqMarketRule: self._rule}
+        return {ReqContractDetails: self._details, ReqMarketRule: self._rule, ReqSecDefOptParams: self._series}
 
     def stop(self) -> None:
         """Nothing runs here by itself."""
@@ -73,3 +81,29 @@ class ContractDesk:
             connection.send(ErrorMessage(notices.NO_ID, 321, f"Market rule {request.rule_id} is not known"))
             return
         connection.send(MarketRule(request.rule_id, increments))
+
+    def _series(self, connection: Connection, request: ReqSecDefOptParams) -> None:
+        """The option series on an underlying, one answer for each class, exchange and multiplier."""
+        series: dict[tuple[str, str, str], tuple[set[str], set[Decimal]]] = {}
+        for option in self._server.exchange.catalogue.options_on(request.symbol, request.con_id):
+            contract = option.contract
+            if option.sec_type is SecType.FUTURE_OPTION and request.fut_fop_exchange not in ("", contract.exchange):
+                continue
+            key = (contract.exchange, contract.trading_class, contract.multiplier)
+            days, strikes = series.setdefault(key, (set(), set()))
+            days.add(contract.last_trade_date)
+            if isinstance(contract.strike, Decimal):
+                strikes.add(contract.strike)
+        for (exchange, trading_class, multiplier), (days, strikes) in sorted(series.items()):
+            connection.send(
+                OptionParameters(
+                    request.req_id,
+                    exchange,
+                    request.con_id,
+                    trading_class,
+                    multiplier,
+                    tuple(sorted(days)),
+                    tuple(sorted(strikes)),
+                )
+            )
+        connection.send(OptionParametersEnd(request.req_id))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from engine.simulator.exchange.bars import Asked, Bar
+
 
 @dataclass(slots=True)
 class PnLFeed:
@@ -25,6 +27,16 @@ class MarketFeed:
 
 
 @dataclass(slots=True)
+class HistoryFeed:
+    """One reqHistoricalData, and the newest bar it has told."""
+
+    con_id: int
+    asked: Asked
+    format_date: int
+    last: Bar
+
+
+@dataclass(slots=True)
 class SummaryFeed:
     accounts: tuple[str, ...]
     tags: tuple[str, ...]
@@ -42,4 +54,5 @@ class Subscriptions:
     pnl: dict[int, PnLFeed] = field(default_factory=dict)
     market: dict[int, MarketFeed] = field(default_factory=dict)
     market_data_type: int = 1
+    history: dict[int, HistoryFeed] = field(default_factory=dict)
     auto_bind: bool = False

@@ -66,3 +66,7 @@ def cancel_too_late(order_id: int, state: str) -> ErrorMessage:
 
 def no_subscription(req_id: int, what: str) -> ErrorMessage:
     return ErrorMessage(req_id, 300, f"Can't find EId with tickerId:{req_id} ({what})")
+
+
+def history_failed(cause: str) -> str:
+    return f"Historical Market Data Service error message:{cause}"

@@ -24,6 +24,11 @@ def stamp(at_ns: int) -> str:
     return f"{local(at_ns):%Y%m%d %H:%M:%S} {ZONE}"
 
 
+def utc_stamp(at_ns: int) -> str:
+    """As in headTimestamp: 20240311-14:30:00, in UTC."""
+    return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC):%Y%m%d-%H:%M:%S}"
+
+
 def minute(at_ns: int) -> str:
     """As in updateAccountTime: 10:30."""
     return f"{local(at_ns):%H:%M}"

@@ -23,6 +23,7 @@ from engine.simulator.server.books import Books
 from engine.simulator.server.connection import Connection
 from engine.simulator.server.contracts import ContractDesk
 from engine.simulator.server.driver import Command, Driver
+from engine.simulator.server.history import HistoryDesk
 from engine.simulator.server.log import Entry, Kind, MessageLog
 from engine.simulator.server.market import MarketDesk
 from engine.simulator.server.memory import Memory
@@ -108,6 +109,7 @@ class TwsServer:
             PnLDesk(self),
             ContractDesk(self),
             MarketDesk(self),
+            HistoryDesk(self),
         )
         self._handlers: dict[type[Request], Handler] = {
             ReqIds: lambda client, _request: client.send(self._next_valid_id(client)),
@@ -288,6 +290,7 @@ class TwsServer:
         if code == 1101:
             for connection in self.clients.values():
                 connection.subscriptions.market.clear()
+                connection.subscriptions.history.clear()
         self.broadcast(notices.LINK_RESTORED if code == 1102 else notices.LINK_RESTORED_LOST)
         self.orders.submit_kept()
 
