@@ -637,6 +637,25 @@ def test_the_accounts_worth_is_unknown_while_any_of_its_contracts_has_no_price()
     assert made.judge(order(SPY, 1, limit=100), FREE, NOW).codes == (Code.NOTIONAL_UNKNOWN,)
 
 
+def test_in_money_the_smallest_excess_counts() -> None:
+    made = desk(Settings(account_notional=D("0.5")))
+    assert made.judge(order(SPY, 1, limit="0.50"), FREE, NOW) == PASS
+    assert made.judge(order(SPY, 1, limit="0.51"), FREE, NOW).failures == (
+        Failure(Code.ACCOUNT_NOTIONAL, D("0.51"), D("0.5")),
+    )
+
+
+def test_a_leg_without_a_price_hides_no_excess_of_another() -> None:
+    made = desk(Settings(order_notional=D(1000), account_notional=D(1000)))
+    legs = Special(legs=(Leg(ES, 1, Side.BUY), Leg(CALL, 1, Side.BUY)))
+    bag = Intent("DU1", 9, "BAG", "ES", Side.BUY, D(1), "LMT", D(1), special=legs)
+    assert failures(made, bag) == (
+        Failure(Code.NOTIONAL_UNKNOWN, f"contract {ES}", None),
+        Failure(Code.ORDER_NOTIONAL, D(60_000), D(1000)),
+        Failure(Code.ACCOUNT_NOTIONAL, D(60_000), D(1000)),
+    )
+
+
 def test_in_money_too_what_does_not_raise_the_worst_case_passes() -> None:
     made = desk(Settings(account_notional=D(1000)), positions={ES: 2})
     price(made, ES, "6000")
@@ -709,6 +728,7 @@ def test_a_price_that_must_be_there_is_asked_of_limit_orders_that_open() -> None
     assert made.judge(sell(ES, limit=1), FREE, NOW) == PASS
     price(made, ES, "100")
     assert made.judge(intent, FREE, NOW + 30 * SECOND_NS) == PASS
+    assert made.explain(intent, FREE, NOW + 30 * SECOND_NS) == PASS
     late = NOW + 30 * SECOND_NS + 1
     assert made.judge(intent, FREE, late).failures == (
         Failure(Code.REFERENCE_STALE, 30 * SECOND_NS + 1, 30 * SECOND_NS),

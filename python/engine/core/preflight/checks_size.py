@@ -55,11 +55,9 @@ def check_notional(intent: Intent, facts: Facts, settings: Settings) -> Iterator
     )
     if order_max is None and account_max is None:
         return
-    unpriced = [one for one in facts.touched if one.unit is None]
-    for one in unpriced:
-        yield Failure(Code.NOTIONAL_UNKNOWN, f"contract {one.con_id}", None)
-    if unpriced:
-        return
+    for one in facts.touched:
+        if one.unit is None:
+            yield Failure(Code.NOTIONAL_UNKNOWN, f"contract {one.con_id}", None)
     value = sum((one.change.quantity * (one.unit or ZERO) for one in facts.touched), ZERO)
     if order_max is not None and value > order_max:
         yield Failure(Code.ORDER_NOTIONAL, value, order_max)
