@@ -7,7 +7,9 @@ import pytest
 
 from core.preflight.world import CALL, ES, FREE, HALTED, MES, NOW, PUT, SPY, D, desk, order, sell
 from engine.core.exposure import Side
+from engine.core.preflight.activity import Activity
 from engine.core.preflight.desk import Preflight
+from engine.core.preflight.facts import Pace
 from engine.core.preflight.intent import Intent, Leg, Special
 from engine.core.preflight.settings import SECOND_NS, ProductLimits, Settings
 from engine.core.preflight.verdict import PASS, Code, Failure
@@ -174,3 +176,31 @@ def test_an_order_that_is_no_number_is_no_duplicate_of_anything() -> None:
         odd = msgspec.structs.replace(order(ES, limit=100), quantity=D(quantity))
         assert send(made, odd, NOW) == (Code.QUANTITY_NOT_POSITIVE,)
     assert send(made, order(ES, limit=D("sNaN")), NOW) == (Code.PRICE_NOT_FINITE,)
+
+
+def test_what_passes_is_counted_whether_or_not_it_was_judged_here() -> None:
+    activity = Activity(Settings())
+    activity.passed(order(ES), NOW)
+    activity.passed(sell(ES), NOW)
+    activity.passed(order(ES, account="DU2"), NOW)
+    assert activity.pace(order(ES), NOW) == Pace(same=1, repeats=1, in_second=3, in_minute=3)
+
+
+def test_over_a_long_window_as_many_orders_are_kept_as_can_come_in_it() -> None:
+    made = desk(Settings(orders_per_minute_max=3, repeats_max=1, repeat_window_ns=3 * MINUTE_NS, **MANY))
+    for n in range(8):
+        assert send(made, order(ES, n + 1), NOW + n * 25 * SECOND_NS) is None
+    assert send(made, order(ES, 1), NOW + 179 * SECOND_NS) is Cause.ORDER_RATE
+    assert send(made, order(ES, 1), NOW + 180 * SECOND_NS) is None
+
+
+def test_each_window_ends_at_its_own_moment() -> None:
+    short, long = SECOND_NS // 2, SECOND_NS
+    for settings in (
+        Settings(duplicates_max=9, repeats_max=1, duplicate_window_ns=long, repeat_window_ns=short, **MANY),
+        Settings(duplicates_max=1, repeats_max=9, duplicate_window_ns=short, repeat_window_ns=long, **MANY),
+    ):
+        made = desk(settings)
+        assert send(made, order(ES), NOW) is None
+        assert send(made, order(ES), NOW + short - 1) is not None
+        assert send(made, order(ES), NOW + short) is None
