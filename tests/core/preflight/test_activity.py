@@ -189,7 +189,7 @@ def test_what_passes_is_counted_whether_or_not_it_was_judged_here() -> None:
 def test_over_a_long_window_as_many_orders_are_kept_as_can_come_in_it() -> None:
     made = desk(Settings(orders_per_minute_max=3, repeats_max=1, repeat_window_ns=3 * MINUTE_NS, **MANY))
     for n in range(8):
-        assert send(made, order(ES, n + 1), NOW + n * 25 * SECOND_NS) is None
+        assert send(made, order(ES, n + 1), NOW + n * 22 * SECOND_NS) is None
     assert send(made, order(ES, 1), NOW + 179 * SECOND_NS) is Cause.ORDER_RATE
     assert send(made, order(ES, 1), NOW + 180 * SECOND_NS) is None
 
