@@ -114,6 +114,20 @@ def test_what_the_simulator_cannot_do_is_refused_not_ignored() -> None:
     in_world(test)
 
 
+@pytest.mark.parametrize("version", [111, 178])
+def test_an_order_for_an_amount_of_money_shows_the_quantity_it_came_to(version: int) -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "BUY", 0, cash_qty=Decimal(500)))
+        await client.until(lambda: "Filled" in statuses(client, 1))
+        shown = client.of(OpenOrder)[0].order
+        (held,) = login.positions().values()
+        assert shown.total_quantity == held and shown.cash_qty == 500
+        client.send(order(login, 2, "AAPL", "SELL", 0, total_quantity=held))
+        await client.until(lambda: client.errors(10243))
+
+    in_world(test, options=ServerOptions(version_max=version))
+
+
 def test_what_if_shows_margin_and_makes_no_order() -> None:
     async def test(login: Login, client: WireClient) -> None:
         client.send(order(login, 1, "FUT ES", "BUY", 1, what_if=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from engine.simulator.exchange import refusals
 from engine.simulator.exchange.instruments import Instrument, SecType
@@ -10,7 +10,9 @@ from engine.simulator.exchange.orders import Action, NewOrder, OrderType, Tif
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.settings import Behaviour
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
+# What may be traded for an amount of money, and in what steps.
+_CASH_STEPS = {SecType.CASH: ONE, SecType.STOCK: Decimal("0.0001")}
 _ACTIONS, _TIFS, _TYPES = frozenset(Action), frozenset(Tif), frozenset(OrderType)
 _NEEDS_LIMIT = frozenset({OrderType.LMT, OrderType.STP_LMT})
 _OUTSIDE_RTH = frozenset({OrderType.LMT, OrderType.STP_LMT})  # what becomes a market order stays inside
@@ -27,7 +29,7 @@ def malformed(order: NewOrder, instrument: Instrument, now_ns: int) -> Refusal |
         return refusals.NOT_ALLOWED_ORDER_TYPE
     if instrument.expiry_ns is not None and now_ns >= instrument.expiry_ns:
         return refusals.EXPIRED
-    return _bad_size(order) or _bad_price(order, instrument)
+    return _bad_size(order, instrument) or _bad_price(order, instrument)
 
 
 def _takes(instrument: Instrument, order_type: str) -> bool:
@@ -38,16 +40,34 @@ def _takes(instrument: Instrument, order_type: str) -> bool:
     return order_type != OrderType.MIDPRICE or instrument.sec_type is SecType.STOCK
 
 
-def _bad_size(order: NewOrder) -> Refusal | None:
-    if order.cash_qty is not None and order.cash_qty != 0:
+def _bad_size(order: NewOrder, instrument: Instrument) -> Refusal | None:
+    if order.cash_qty is not None and not _takes_cash(order, instrument):
         return refusals.CASH_QUANTITY
     if not order.quantity.is_finite() or order.quantity == 0:
         return refusals.SIZE_ZERO
     if order.quantity < 0:
         return refusals.size_below_minimum(order.quantity, Decimal(1))
-    if order.quantity != order.quantity.to_integral_value():
+    if order.quantity != order.quantity.to_integral_value() and order.cash_qty is None:
         return refusals.FRACTIONAL
     return None
+
+
+def _takes_cash(order: NewOrder, instrument: Instrument) -> bool:
+    """May the order name an amount of money instead of a quantity?"""
+    amount = order.cash_qty
+    return (
+        amount is not None
+        and amount.is_finite()
+        and amount > 0
+        and instrument.sec_type in _CASH_STEPS
+        and order.order_type in (OrderType.MKT, OrderType.LMT)
+    )
+
+
+def bought_for(amount: Decimal, price: Decimal, instrument: Instrument) -> Decimal:
+    """How much an amount of money is worth at a price: whole units of a currency, ten-thousandths of a share."""
+    step = _CASH_STEPS.get(instrument.sec_type, ONE)
+    return (amount / (price * instrument.multiplier) / step).to_integral_value(ROUND_FLOOR) * step
 
 
 def _bad_price(order: NewOrder, instrument: Instrument) -> Refusal | None:

@@ -120,6 +120,7 @@ class Exchange:
     def place(self, now_ns: int, order: NewOrder) -> list[Event]:
         """A new order; or, with client and order id of a known one, a modification of that."""
         self._floor.advance(now_ns)
+        order = self._sized(order)
         if self._book.find(order.client_id, order.order_id) is not None:
             self._modify(order)
         else:
@@ -398,6 +399,16 @@ class Exchange:
             self._refuse(request, refusal, order)
             return
         self._floor.ask_change(order, request)
+
+    def _sized(self, request: NewOrder) -> NewOrder:
+        """An order for an amount of money gets the quantity that it buys now, at its limit or at the market."""
+        instrument = self.catalogue.get(request.con_id)
+        if request.cash_qty is None or instrument is None or not request.cash_qty.is_finite():
+            return request
+        price = request.lmt_price or self._touch(request, instrument) or self._markets.last(instrument, self.now_ns)
+        if not price.is_finite() or price <= 0:
+            return request
+        return msgspec.structs.replace(request, quantity=checks.bought_for(request.cash_qty, price, instrument))
 
     def _bad_account(self, request: NewOrder) -> Refusal | None:
         if not request.account:

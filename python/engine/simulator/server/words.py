@@ -58,6 +58,9 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
     """The exchange's request for what a client asked."""
     order = asked.order
     quantity = known(order.total_quantity)
+    cash = known(order.cash_qty) or None
+    if quantity is None and cash is not None:
+        quantity = ZERO  # the exchange finds it
     if quantity is None:
         return Refusal(321, "Error validating request.-'bX' : cause - The order quantity is missing")
     trailing = order.order_type == "TRAIL"
@@ -89,7 +92,7 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
         outside_rth=order.outside_rth is True,
         order_ref=order.order_ref,
         what_if=order.what_if is True,
-        cash_qty=known(order.cash_qty) or None,
+        cash_qty=cash,
         exchange=asked.contract.exchange,
         conditions=tuple(condition for condition in conditions if condition is not None),
         conditions_cancel_order=order.conditions_cancel_order is True,
