@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+import pytest
+
 from engine.core.contracts import Contract
 from engine.simulator import faults
 from engine.simulator.server import Login, ServerOptions
