@@ -72,12 +72,12 @@ def test_tail_shows_one_record_a_line_and_lets_nothing_command_the_terminal(
     assert qe("tail", "-n", "3") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert "kill ended  paper: NOT flat" in lines[0]
-    assert "lifted  paper, restriction_id h1, seen" in lines[1]
+    assert "kill ended       paper: NOT flat" in lines[0]
+    assert "lifted           paper, restriction_id h1, seen" in lines[1]
     assert qe("tail") == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    assert "restricted  paper: halt by manual: odd  [2J fills  [ann]" in out
+    assert "restricted       paper: halt by manual: odd  [2J fills  [ann]" in out
 
 
 def test_export_is_json_a_line_and_can_begin_anywhere(home: Path) -> None:

@@ -22,7 +22,7 @@ from engine.journal.journal import Journal
 from engine.journal.repair import repair
 from engine.journal.spool import Spool
 from engine.journal.sqlite_store import SqliteStore
-from engine.journal.telling import Told, Tone, moment, told
+from engine.journal.telling import WHAT_WIDTH, Told, Tone, moment, told
 from engine.journal.trouble import Code, JournalError
 
 EXIT_WRONG = 1
@@ -96,7 +96,7 @@ def _show(console: Console, one: Told) -> None:
     text = Text()
     text.append(f"{one.seq:>6}  ", style="dim")
     text.append(f"{one.when}  ", style="cyan")
-    text.append(one.what, style=_STYLES[one.tone])
+    text.append(f"{one.what:<{WHAT_WIDTH}}", style=_STYLES[one.tone])
     text.append(f"  {one.about}")
     text.append(f"  [{one.actor}]", style="dim")
     console.print(text)

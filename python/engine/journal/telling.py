@@ -10,11 +10,13 @@ import msgspec
 from engine.core.restrictions import Kind, Scope
 from engine.journal.events import (
     AnyEvent,
+    Filled,
     KillEnded,
     KillPressed,
     Lifted,
     LimitBreached,
     NotUnderstood,
+    OrderIntent,
     Record,
     Reset,
     Restricted,
@@ -22,6 +24,7 @@ from engine.journal.events import (
 )
 
 TEXT_MAX = 200
+WHAT_WIDTH = 15  # of the longest name of an event, or nearly
 
 
 class Tone(Enum):
@@ -43,7 +46,7 @@ class Told(msgspec.Struct, frozen=True):
     tone: Tone
 
     def __str__(self) -> str:
-        return f"{self.seq:>6}  {self.when}  {self.what}  {self.about}  [{self.actor}]"
+        return f"{self.seq:>6}  {self.when}  {self.what:<{WHAT_WIDTH}}  {self.about}  [{self.actor}]"
 
 
 def told(record: Record, zone: tzinfo | None) -> Told:
@@ -74,6 +77,15 @@ def _about(event: AnyEvent) -> str:
         case KillEnded():
             flat = "flat" if event.flat else "NOT flat"
             return _plain(f"{_logins(event.scopes)}: {flat} (kill {event.kill_id})")
+        case OrderIntent():
+            price = "" if event.limit_price is None else f" {event.limit_price}"
+            order = f"{event.action} {event.quantity} {event.symbol} {event.order_type}{price}"
+            return _plain(f"{event.scope.login}: {order} ({event.order_ref})")
+        case Filled():
+            return _plain(f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}")
+        case LimitBreached():
+            lost = f"{event.loss_pct} % lost of {event.baseline} {event.currency}"
+            return _plain(f"{event.scope.login}: {event.limit}: {lost}, limit {event.limit_pct} %")
         case Verified():
             found = "matches" if event.matches else f"{len(event.differences)} differences"
             return _plain(f"{event.scope.login}: {found}, {len(event.positions)} positions, {event.orders} orders")
@@ -86,10 +98,12 @@ def _fields(event: AnyEvent) -> list[str]:
     parts: list[str] = []
     for field in msgspec.structs.fields(event):
         value = getattr(event, field.name)
+        if value == field.default:
+            continue
         match value:
             case Scope():
                 parts.insert(0, value.login)
-            case msgspec.Raw() | None | "" | ():
+            case msgspec.Raw():
                 continue
             case tuple() if all(isinstance(one, Scope) for one in value):
                 parts.insert(0, _logins(value))
