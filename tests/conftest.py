@@ -17,6 +17,14 @@ settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("random" if os.environ.get("QE_RANDOM") or os.environ.get("QE_WORLDS") else "repeatable")
 
 
+@pytest.fixture(autouse=True)
+def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into anybody's journal or incident log, and none finds what another has left."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("QE_HOME", str(home))
+    monkeypatch.setenv("QE_INCIDENT_LOG", str(home / "INCIDENT_LOG.md"))
+
+
 @pytest.fixture
 def virtual_loop() -> Iterator[virtual.VirtualLoop]:
     """A fresh virtual loop, closed afterwards. For whole programs `run_virtual` is simpler."""

@@ -18,6 +18,7 @@ from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, KillReport, TradingMode
 from engine.trading.manager import ManagerSettings
+from trading.rules_in_memory import rules_in_memory
 
 ZERO = Decimal(0)
 MODES = {"paper": TradingMode.PAPER, "live": TradingMode.LIVE}
@@ -58,7 +59,10 @@ def rehearse(
             before = {name: dict(login.positions()) for name, login in world.logins.items()}
             kill = KillSettings(deadline_ns=round(deadline_s * SECOND))
             manager = IBKRAccountManager(
-                settings=ManagerSettings(kill=kill), wall_ns=loop.wall_ns, lock_directory=locks
+                settings=ManagerSettings(kill=kill),
+                wall_ns=loop.wall_ns,
+                lock_directory=locks,
+                rules=rules_in_memory(loop.wall_ns),
             )
             for name, login in world.logins.items():
                 manager.add_account(name, MODES[name], port=login.ports[0])

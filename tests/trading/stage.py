@@ -15,6 +15,8 @@ from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.manager import ManagerSettings
+from engine.trading.rules import Rules
+from trading.rules_in_memory import rules_in_memory
 
 T = TypeVar("T")
 PAPER_PORT, LIVE_PORT = 7497, 7496
@@ -26,13 +28,16 @@ def kill_ids(prefix: str = "k") -> Callable[[], str]:
     return lambda: f"{prefix}{next(numbers)}"
 
 
-def manager(loop: VirtualLoop, locks: Path, *, deadline_s: float = 60, prefix: str = "k") -> IBKRAccountManager:
+def manager(
+    loop: VirtualLoop, locks: Path, *, deadline_s: float = 60, prefix: str = "k", rules: Rules | None = None
+) -> IBKRAccountManager:
     """Both logins, at their default places."""
     made = IBKRAccountManager(
         settings=ManagerSettings(kill=KillSettings(deadline_ns=int(deadline_s * SECOND))),
         wall_ns=loop.wall_ns,
         kill_ids=kill_ids(prefix),
         lock_directory=locks,
+        rules=rules or rules_in_memory(loop.wall_ns),
     )
     made.add_account("paper", TradingMode.PAPER)
     made.add_account("live", TradingMode.LIVE)

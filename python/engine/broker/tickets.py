@@ -14,6 +14,7 @@ import msgspec
 
 from engine.broker.inquiry import Complete, Outcome
 from engine.broker.link import Link, Listener
+from engine.broker.outbox import Permit
 from engine.broker.reads import Reads, answer
 from engine.broker.translate import ENDED
 from engine.core.contracts import Contract
@@ -79,15 +80,17 @@ class Tickets:
     def get(self, order_id: int) -> OrderTicket | None:
         return self._tickets.get(order_id)
 
-    async def place(self, contract: Contract, order: Order, patience_s: float) -> tuple[OrderTicket, Answer]:
-        """Send an order once and wait for TWS to show it or to object."""
+    async def place(
+        self, contract: Contract, order: Order, patience_s: float, permit: Permit | None = None
+    ) -> tuple[OrderTicket, Answer]:
+        """Send an order once, if `permit` allows it when it leaves, and wait for TWS to show it or to object."""
         order_id = self._link.take_id()
         order_ref = order.order_ref or f"QE-{self._login}-{order_id}"
         ticket = OrderTicket(self._login, self._link.client_id, order_id, order_ref)
         request = PlaceOrder(order_id, contract, msgspec.structs.replace(order, order_ref=order_ref))
         sent: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._remember(ticket)
-        parcel = self._link.post(request, told=lambda why: None if sent.done() else sent.set_result(why))
+        parcel = self._link.post(request, told=lambda why: None if sent.done() else sent.set_result(why), permit=permit)
         try:
             why = await sent
         except asyncio.CancelledError:

@@ -40,6 +40,16 @@ def config_file(named: str | None = None) -> str | None:
     return None
 
 
+def incident_log() -> str:
+    """`QE_INCIDENT_LOG`, or operator/INCIDENT_LOG.md of the clone this runs from, or one in the state folder."""
+    named = os.environ.get("QE_INCIDENT_LOG")
+    if named:
+        return os.path.abspath(os.path.expanduser(named))
+    clone = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    desk = os.path.join(clone, "operator")
+    return os.path.join(desk if os.path.isdir(desk) else state_folder(), "INCIDENT_LOG.md")
+
+
 def read(path: str) -> bytes | None:
     """What stands in a file; None when it cannot be read, which somebody else then has to tell."""
     try:

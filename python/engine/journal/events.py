@@ -223,12 +223,19 @@ class Adopted(Event, frozen=True, kw_only=True, tag="adopted"):
 
 
 class IncidentOpened(Event, frozen=True, kw_only=True, tag="incident_opened"):
-    """Something a person has to understand. `trigger` is a restriction's cause or a kind of its own."""
+    """Something a person has to understand. `trigger` is a restriction's cause or a kind of its own. `also`: the other
+    logins that it is about.
+    """
 
     incident_id: str
     scope: Scope
     trigger: str
     what: str
+    also: tuple[Scope, ...] = ()
+
+    def concerns(self, scope: Scope) -> bool:
+        """It is about this login."""
+        return any(one.meets(scope) for one in (self.scope, *self.also))
 
 
 class IncidentJoined(Event, frozen=True, kw_only=True, tag="incident_joined"):

@@ -154,7 +154,7 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(
             incident
             for incident, record in self.incidents_open.items()
-            if isinstance(record.event, IncidentOpened) and record.event.scope.meets(scope)
+            if isinstance(record.event, IncidentOpened) and record.event.concerns(scope)
         )
 
 

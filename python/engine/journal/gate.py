@@ -89,5 +89,16 @@ class Gate:
         return self._fd
 
 
+class LocalGate:
+    """For a world inside one event loop, where nothing can come between a look and a write."""
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def drain(self) -> bool:
+        return True
+
+
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)

@@ -11,6 +11,8 @@ from engine.broker.lock_names import login_key
 from engine.broker.login import Login
 from engine.broker.tickets import Tickets
 from engine.broker.view import LoginView
+from engine.core.known import Known
+from engine.core.restrictions import Scope
 from engine.trading.errors import BadLogin, DuplicateLogin, UnknownLogin
 from engine.trading.modes import TradingMode
 from engine.trading.outcomes import ConnectOutcome
@@ -40,8 +42,15 @@ class Entry:
         self.tickets: Tickets | None = None
         self.connecting: asyncio.Task[ConnectOutcome] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None  # that the connection lives on
-        self.kill_pressed = False
+        self.kill_pressed = False  # until the rules have it
         self.close_after_kill = False
+
+    @property
+    def scope(self) -> Scope:
+        """Whom a restriction of this login means: its name, its place, and its accounts as far as they are known."""
+        accounts = self.view.accounts
+        known = accounts.value if isinstance(accounts, Known) else ()
+        return Scope(self.config.name, login_key(self.config.host, self.config.port), known)
 
     @property
     def connected(self) -> bool:

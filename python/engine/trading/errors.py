@@ -7,7 +7,11 @@ what to do next. A broker that cannot be reached is no error here: connecting an
     │   └── BadLogin                        name, mode, host, port or client id cannot be right
     ├── UnknownLogin (a LookupError)        no login of that name
     ├── NotConnected                        the login has no working connection
-    ├── KillPressed                         the kill switch has been pressed: this login places no more orders
+    ├── KillPressed                         the kill switch has been pressed: cancels only, until reset and resumed
+    ├── TradingHalted                       a halt is in force, and the order may add risk
+    ├── ResumeRefused                       something stands in the way of going on; `obstacles` has all of it
+    │   └── ResetRefused                    the same, of a reset after a shutdown
+    ├── RulesUnreadable                     the journal cannot be read or written: nobody may go on
     └── OrderError
         ├── OrderNotSent                    it never left this program
         ├── OrderRefused                    TWS refused it and does not list it
@@ -16,6 +20,11 @@ what to do next. A broker that cannot be reached is no error here: connecting an
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.core.resume import Obstacle
 
 
 class TradingError(Exception):
@@ -55,7 +64,25 @@ class NotConnected(TradingError):
 
 
 class KillPressed(TradingError):
-    """The kill switch has been pressed for this login; this manager places no more orders for it."""
+    """The kill switch has been pressed for this login: nothing but cancels, until it is reset and resumed."""
+
+
+class TradingHalted(TradingError):
+    """The login is halted, and the order may add risk."""
+
+
+class ResumeRefused(TradingError):
+    """Something stands in the way of resuming. Nothing was lifted. `obstacles` has all of it."""
+
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+class ResetRefused(ResumeRefused):
+    """Something stands in the way of resetting a shutdown. Nothing was lifted."""
+
+
+class RulesUnreadable(TradingError):
+    """The journal cannot be read or written, so nobody knows what may go on."""
 
 
 class OrderError(TradingError):

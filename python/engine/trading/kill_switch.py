@@ -23,6 +23,7 @@ from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
 from engine.trading.entries import Entry
+from engine.trading.kill_records import KillRecords, Pressed
 from engine.trading.reports import KillReport
 
 OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
@@ -52,8 +53,10 @@ class _Press:
         names: tuple[str, ...],
         deadline_at: float,
         then: Callable[[_Press], None],
+        record: Pressed,
     ) -> None:
         self.kill_id = kill_id
+        self.record = record
         self.names = names
         self.drivers: dict[str, KillDriver] = {}
         self._reason = reason
@@ -130,7 +133,9 @@ class KillSwitch:
         wall_ns: Callable[[], int],
         new_kill_id: Callable[[], str],
         lock_directory: Path | None,
+        records: KillRecords,
     ) -> None:
+        self._records = records
         self._settings = settings
         self._hands = hands
         self._wall_ns = wall_ns
@@ -164,7 +169,7 @@ class KillSwitch:
         joining = {name for name in names if name in self._drivers and self._drivers[name].working}
         press = self._press
         if press is None or press.report.done() or press.names != names or joining != set(names):
-            press = self._press = self._begin(names, str(reason), pressed_ns)
+            press = self._press = self._begin(names, str(reason), pressed_ns, entries)
         for entry in entries:
             name = entry.config.name
             if name in joining:
@@ -175,20 +180,28 @@ class KillSwitch:
             if on_step is not None:
                 driver.watch(partial(on_step, name))
             press.follow(name, driver)
-        return await asyncio.shield(press.report)  # whoever waits here may be cancelled; the kill is not
+        report = await asyncio.shield(press.report)  # whoever waits here may be cancelled; the kill is not
+        await self._records.settled()
+        return report
 
-    def _begin(self, names: tuple[str, ...], reason: str, pressed_ns: int | None) -> _Press:
-        now_s = self._wall_ns() / SECOND_NS
+    def _begin(self, names: tuple[str, ...], reason: str, pressed_ns: int | None, entries: list[Entry]) -> _Press:
+        wall_ns = self._wall_ns()
+        now_s = wall_ns / SECOND_NS
         started_at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds")
         pressed_at = asyncio.get_running_loop().time() if pressed_ns is None else pressed_ns / SECOND_NS
         deadline_at = pressed_at + self._settings.deadline_ns / SECOND_NS
-        press = _Press(self._new_kill_id(), reason, started_at, names, deadline_at, self._concluded)
+        kill_id = self._new_kill_id()
+        record = Pressed(kill_id=kill_id, reason=reason, scopes=tuple(entry.scope for entry in entries), at_ns=wall_ns)
+        press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record)
         if not press.report.done():
             self._waiting.append(press)
+            self._records.pressed(record, lambda: _release(entries))
         return press
 
     def _concluded(self, press: _Press) -> None:
         """Let go of the logins that nobody waits for any more."""
+        if press.names:
+            self._records.ended(press.record, press.report.result())
         self._waiting = [other for other in self._waiting if other is not press]
         for driver in press.drivers.values():
             if not any(driver in other.drivers.values() for other in self._waiting):
@@ -254,3 +267,9 @@ class KillSwitch:
             entry.login.close("disconnected")
         else:
             entry.login.resume()
+
+
+def _release(entries: list[Entry]) -> None:
+    """The rules hold the shutdown now, until it is reset and armed."""
+    for entry in entries:
+        entry.kill_pressed = False

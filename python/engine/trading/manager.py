@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,16 +21,20 @@ from engine.broker.kill_hands import HandsSettings
 from engine.broker.login import Login, LoginSettings
 from engine.broker.tickets import OrderTicket, Tickets
 from engine.broker.view import AccountValues, Fact, ProfitAndLoss
+from engine.config.places import incident_log, state_folder
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.events import Trouble
 from engine.core.kill.settings import KillSettings
+from engine.core.restrictions import State
 from engine.trading.entries import Entries, Entry, LoginConfig
+from engine.trading.kill_records import KillRecords
 from engine.trading.kill_switch import KillSwitch, OnStep
 from engine.trading.modes import TradingMode, misplaced_accounts
 from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
+from engine.trading.rules import Halted, Resumed, Rules, open_rules
 from engine.wire.order import Order
 
 _NO_HANDOVERS: Mapping[str, Handover] = {}
@@ -61,11 +66,18 @@ class IBKRAccountManager:
         wall_ns: Callable[[], int] = time.time_ns,
         kill_ids: Callable[[], str] = new_kill_id,
         lock_directory: Path | None = None,
+        home: Path | None = None,
+        rules: Rules | None = None,
     ) -> None:
+        """`home`: the state folder, unless it is the usual one. `rules`: over a journal of the caller's own."""
         self._settings = settings or ManagerSettings()
+        self._home = home or Path(state_folder())
+        self._made_rules = rules
+        self._rules_lock = threading.Lock()
+        self._records = KillRecords(lambda: self.rules, Path(incident_log()))
         self._wall_ns = wall_ns
         self._entries = Entries()
-        self._orders = Orders(self._settings.order_patience_s)
+        self._orders = Orders(self._settings.order_patience_s, lambda: self.rules)
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
         self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
@@ -149,6 +161,42 @@ class IBKRAccountManager:
             [entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns
         )
 
+    # --- halt and resume ---------------------------------------------------------------------------
+    def halt_trading(self, name: str, reason: str) -> Halted:
+        """Stop everything that adds risk on a login, without closing anything. Returns when it binds the very next
+        order of every process on this machine; cancels and reducing orders go on. Raises UnknownLogin, and nothing
+        else: a halt that cannot be written down binds all the same, and the answer says so.
+        """
+        return self.rules.halt(self._entries.get(name).scope, reason)
+
+    def halt_all(self, reason: str) -> dict[str, Halted]:
+        """The same for every login."""
+        return {name: self.halt_trading(name, reason) for name in self.logins}
+
+    def resume_trading(self, name: str, *, override: bool = False, reason: str = "") -> Resumed:
+        """Lift what halts a login. A limit's halt needs `override` and a reason; after a kill: verify, close the
+        incident, reset, and then this. Raises ResumeRefused with everything that is in the way, and lifts nothing then.
+        """
+        return self.rules.resume(self._entries.get(name).scope, override=override, reason=reason)
+
+    def reset(self, name: str, reason: str) -> Halted:
+        """End a login's shutdown, once it is verified and its incidents are closed. It stays halted until it is
+        resumed. Raises ResetRefused with everything that is in the way.
+        """
+        return self.rules.reset(self._entries.get(name).scope, reason=reason)
+
+    def state(self, name: str) -> State:
+        """What a login may do now, and why: `kind`, `size_factor`, and `standing`, the restrictions, severest first."""
+        return self.rules.state(self._entries.get(name).scope)
+
+    @property
+    def rules(self) -> Rules:
+        """Restrictions of all logins, over the journal in the state folder. Opened when it is first needed."""
+        with self._rules_lock:
+            if self._made_rules is None:
+                self._made_rules = open_rules(self._home, wall_ns=self._wall_ns)
+            return self._made_rules
+
     # --- what is known -----------------------------------------------------------------------------
     def accounts(self, name: str) -> Fact[tuple[str, ...]]:
         """Broker accounts of the login."""
@@ -201,6 +249,7 @@ class IBKRAccountManager:
                 wall_ns=self._wall_ns,
                 new_kill_id=self._kill_ids,
                 lock_directory=self._lock_directory,
+                records=self._records,
             )
         return found
 

@@ -1,0 +1,161 @@
+"""The paperwork of a kill: behind the wire, beside everything, and never in the way.
+
+A press is written down as soon as it can be: who, why, that its logins are shut down, and the incident that a person
+has to close. Its end follows with the report, and the incident log gets its section. Everything runs on a thread of its
+own; where the journal cannot take it, the records wait beside it. Nothing here may raise into a kill or hold it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from time import gmtime, strftime
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from engine.core.known import Unknown
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal import incident_log
+from engine.journal.events import Adopted, AnyEvent, IncidentJoined, IncidentOpened, KillEnded, KillPressed, Restricted
+from engine.trading.reports import KillReport
+from engine.trading.rules import Rules
+from engine.trading.stories import KILL_TRIGGER, kill_story
+
+BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
+PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Daemons(Executor):
+    """A thread for each piece of work. None of them keeps a program from ending: a disk may hang for ever."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as fault:  # handed on to whoever waits for the future
+                future.set_exception(fault)
+
+        threading.Thread(target=run, name="kill records", daemon=True).start()
+        return future
+
+
+class Pressed(msgspec.Struct, frozen=True):
+    """One press, for the records."""
+
+    kill_id: str
+    reason: str
+    scopes: tuple[Scope, ...]
+    at_ns: int
+
+
+class KillRecords:
+    """Keeps the records of one manager's kills, one after the other. `rules` is made when it is first needed."""
+
+    def __init__(self, rules: Callable[[], Rules], incident_log_file: Path) -> None:
+        self._rules = rules
+        self._file = incident_log_file
+        self._incidents: dict[str, tuple[str, bool]] = {}  # by kill: the incident, and whether it was open before
+        self._daemons = _Daemons()
+        self._last: asyncio.Future[None] | None = None
+
+    def pressed(self, press: Pressed, then: Callable[[], None]) -> None:
+        """A press has begun. `then` is called, on the caller's loop, when its shutdown binds through the rules."""
+        self._queue(lambda: self._write_press(press), after_s=BEHIND_THE_CANCEL_S)
+        assert self._last is not None
+        self._last.add_done_callback(lambda done: None if done.cancelled() or done.exception() else then())
+
+    def ended(self, press: Pressed, report: KillReport) -> None:
+        """Its report is there."""
+        self._queue(lambda: self._write_end(press, report))
+
+    async def settled(self) -> bool:
+        """Wait until everything is written, but not for long. False: it is still being written."""
+        last = self._last
+        if last is None:
+            return True
+        done, _ = await asyncio.wait({last}, timeout=PAPER_S_MAX)
+        return bool(done)
+
+    def _queue(self, work: Callable[[], None], *, after_s: float = 0) -> None:
+        """Behind what waits already."""
+        loop = asyncio.get_running_loop()
+        self._last = loop.create_task(self._behind(self._last, work, after_s), name="kill records")
+
+    async def _behind(self, before: asyncio.Future[None] | None, work: Callable[[], None], after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        if before is not None:
+            await asyncio.wait({before})
+        await asyncio.get_running_loop().run_in_executor(self._daemons, work)
+
+    # --- on the thread ------------------------------------------------------------------------------
+    def _write_press(self, press: Pressed) -> None:
+        rules = self._rules()
+        restrictions = tuple(shutdown(press, scope) for scope in press.scopes)
+        for one in restrictions:
+            rules.latch(one)
+        incident, joined = self._incident(rules, press)
+        self._incidents[press.kill_id] = incident.incident_id, joined
+        kept = rules.journal.keep(
+            KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason),
+            *(Restricted(restriction=one) for one in restrictions),
+            incident,
+            at_ns=press.at_ns,
+        )
+        if kept.records is not None:
+            rules.written(*(one.id for one in restrictions))
+
+    def _incident(self, rules: Rules, press: Pressed) -> tuple[IncidentOpened | IncidentJoined, bool]:
+        """The incident that is open for any of these logins, or a new one."""
+        what = f"the kill switch was pressed: {press.reason}"
+        state = rules.journal.state()
+        if not isinstance(state, Unknown):
+            found = [one for scope in press.scopes for one in state.incidents(scope)]
+            if found:
+                return IncidentJoined(incident_id=found[0], what=what), True
+        name = f"{strftime('%y%m%d-%H%M%S', gmtime(press.at_ns // 1_000_000_000))}-{press.kill_id[-4:]}"
+        first, *others = press.scopes
+        opened = IncidentOpened(incident_id=name, scope=first, trigger=KILL_TRIGGER, what=what, also=tuple(others))
+        return opened, False
+
+    def _write_end(self, press: Pressed, report: KillReport) -> None:
+        incident, joined = self._incidents.pop(press.kill_id, (press.kill_id, False))
+        data = msgspec.Raw(msgspec.json.encode(report.to_dict()))
+        events: list[AnyEvent] = [KillEnded(kill_id=press.kill_id, scopes=press.scopes, flat=report.flat, report=data)]
+        events += _adopted(press, report)
+        verdict = "flat" if report.flat else "not flat"
+        events.append(IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"))
+        self._rules().journal.keep(*events)
+        story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
+        incident_log.append(self._file, incident_log.section(story))
+
+
+def shutdown(press: Pressed, scope: Scope) -> Restriction:
+    """What a kill leaves behind: the login does nothing until it is verified, understood, reset and armed."""
+    return Restriction(
+        id=f"kill-{press.kill_id}-{scope.login}",
+        scope=scope,
+        kind=Kind.SHUTDOWN,
+        cause=Cause.KILL_SWITCH,
+        since_ns=press.at_ns,
+        actor="kill switch",
+        reason=press.reason,
+    )
+
+
+def _adopted(press: Pressed, report: KillReport) -> Iterable[Adopted]:
+    """A login that the broker has shown to be flat holds nothing: our records begin anew from there."""
+    by_name = {scope.login: scope for scope in press.scopes}
+    for name, login in report.logins.items():
+        if login.flat and login.accounts and name in by_name:
+            scope = msgspec.structs.replace(by_name[name], accounts=login.accounts)
+            yield Adopted(scope=scope, positions=(), reason=f"kill {press.kill_id} proved it flat")

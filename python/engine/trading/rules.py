@@ -1,0 +1,292 @@
+"""What a login may do: halts, resumes and resets, written down so that they bind every process and survive every crash.
+
+Stopping never fails and never raises: where a halt cannot be made durable it binds all the same (in this process at
+once, and by the journal's alarm in every other), and the answer says what is missing. Going on raises if anything
+stands in the way. Must never lift what a plan of `engine.core.resume` has not named.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from engine.core.known import Unknown
+from engine.core.restrictions import ONE, Cause, Kind, Restriction, Scope, State, effective
+from engine.core.resume import Facts, Plan, Verification, plan_reset, plan_resume
+from engine.journal.events import Lifted, Reset, Restricted, Verified
+from engine.journal.fold import JournalState
+from engine.journal.gate import Gate, GateBusy
+from engine.journal.journal import Journal, open_journal
+from engine.journal.trouble import Conflict, JournalError
+from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
+
+VERIFIED_AGE_NS_MAX = 3600 * 1_000_000_000  # a verification older than this says nothing about now
+TRIES_MAX = 20  # of a decision that others overtook by appending
+
+NOT_DRAINED = "another process may be about to send one more order: it did not answer for two seconds (is it frozen?)"
+
+
+class Passage(Protocol):
+    """The gate between the look at the halts and the write (`engine.journal.gate`)."""
+
+    def drain(self) -> bool: ...
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
+class Halted(msgspec.Struct, frozen=True, kw_only=True):
+    """A halt that binds. `durable`: written down; `drained`: nothing that passed the checks before is still to leave.
+
+    `notes` say in words whatever is not as it should be.
+    """
+
+    restriction: Restriction
+    durable: bool
+    drained: bool
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        one = self.restriction
+        text = f"{one.scope.login}: {one.kind.value} ({one.cause.value}): {one.reason}"
+        return "\n".join((text, *(f"  {note}" for note in self.notes)))
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was lifted, and what the login may do now: a size factor may go on."""
+
+    login: str
+    lifted: tuple[Restriction, ...]
+    state: State
+
+    def __str__(self) -> str:
+        if not self.lifted:
+            return f"{self.login}: nothing was in the way"
+        lifted = ", ".join(one.cause.value for one in self.lifted)
+        now = f"; now {self.state.kind.value} ({self.state.size_factor})" if self.state.kind is not None else ""
+        return f"{self.login}: lifted {lifted}{now}"
+
+
+class Rules:
+    """The restrictions of all logins of one program, over one journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        gate: Passage,
+        *,
+        wall_ns: Callable[[], int],
+        actor: str,
+        new_id: Callable[[], str] = lambda: os.urandom(6).hex(),
+    ) -> None:
+        self.journal = journal
+        self._gate = gate
+        self._wall_ns = wall_ns
+        self._actor = actor
+        self._new_id = new_id
+        self._latched: dict[str, Restriction] = {}  # binding here, and not (yet) written down
+
+    # --- what holds --------------------------------------------------------------------------------
+    def state(self, scope: Scope) -> State:
+        """What a login may do now, and why. A journal that cannot be read is a halt, not an absence of halts."""
+        return self._with_latched(self.journal.check(scope, self._wall_ns()), scope)
+
+    def glance(self, scope: Scope) -> State:
+        """The same, and it waits for nobody who writes: the last look before an order leaves."""
+        return self._with_latched(self.journal.glance(scope, self._wall_ns()), scope)
+
+    def enter(self, scope: Scope) -> str | None:
+        """Pass the gate with an order that adds risk: None, and `leave` must follow; or why it must not leave."""
+        try:
+            self._gate.enter()
+        except GateBusy as busy:
+            return str(busy)
+        state = self.glance(scope)
+        if state.may_add_risk:
+            return None
+        self._gate.leave()
+        return f"{scope.login} is restricted: {described(state)}"
+
+    def leave(self) -> None:
+        self._gate.leave()
+
+    def _with_latched(self, state: State, scope: Scope) -> State:
+        if not self._latched:
+            return state
+        told = {one.id for one in state.standing}
+        more = [one for one in self._latched.values() if one.id not in told]
+        return effective((*state.standing, *more), scope, self._wall_ns()) if more else state
+
+    # --- stopping ----------------------------------------------------------------------------------
+    def halt(
+        self,
+        scope: Scope,
+        reason: str,
+        *,
+        cause: Cause = Cause.MANUAL,
+        kind: Kind = Kind.HALT,
+        until_ns: int | None = None,
+        size_factor: Decimal = ONE,
+        actor: str | None = None,
+    ) -> Halted:
+        """Restrict a login. Returns when it binds everybody; a halt that stands already is not doubled."""
+        standing = self._standing(scope, cause, kind, until_ns)
+        if standing is not None:
+            return self._halted(standing, durable=standing.id not in self._latched, notes=())
+        restriction = Restriction(
+            id=self._new_id(),
+            scope=scope,
+            kind=kind,
+            cause=cause,
+            since_ns=self._wall_ns(),
+            until_ns=until_ns,
+            actor=actor or self._actor,
+            reason=reason,
+            size_factor=size_factor,
+        )
+        self.latch(restriction)
+        kept = self.journal.keep(Restricted(restriction=restriction), actor=actor)
+        if kept.trouble is None:
+            self._latched.pop(restriction.id, None)
+        notes = () if kept.trouble is None else (f"it binds, but is not written down: {kept.trouble}",)
+        return self._halted(restriction, durable=kept.trouble is None, notes=notes)
+
+    def latch(self, restriction: Restriction) -> None:
+        """Bind this process at once; writing it down follows (see `written`)."""
+        self._latched[restriction.id] = restriction
+
+    def written(self, *restriction_ids: str) -> None:
+        """The journal has them: from now on it says whether they stand."""
+        for one in restriction_ids:
+            self._latched.pop(one, None)
+
+    def new_id(self) -> str:
+        return self._new_id()
+
+    def _standing(self, scope: Scope, cause: Cause, kind: Kind, until_ns: int | None) -> Restriction | None:
+        """The same halt, if it stands for this very login, by the same cause, and for at least as long."""
+        for one in self.state(scope).standing:
+            lasts = one.until_ns is None or (until_ns is not None and one.until_ns >= until_ns)
+            if one.scope.login == scope.login and one.cause is cause and one.kind is kind and lasts:
+                return one
+        return None
+
+    def _halted(self, restriction: Restriction, *, durable: bool, notes: tuple[str, ...]) -> Halted:
+        drained = self._gate.drain()
+        notes = notes if drained else (*notes, NOT_DRAINED)
+        return Halted(restriction=restriction, durable=durable, drained=drained, notes=notes)
+
+    # --- going on ----------------------------------------------------------------------------------
+    def resume(self, scope: Scope, *, override: bool = False, reason: str = "", actor: str | None = None) -> Resumed:
+        """Lift what may be lifted. Raises ResumeRefused with everything that is in the way, or RulesUnreadable."""
+        for _ in range(TRIES_MAX):
+            seq, state, facts = self._facts(scope)
+            plan = plan_resume(scope.login, state, facts, override=override, reason=reason)
+            if plan.obstacles:
+                raise _refused(ResumeRefused, scope, "resumed", plan)
+            if not plan.lifts:
+                return Resumed(login=scope.login, lifted=(), state=state)
+            if self._lift(scope, plan, (), seq, reason=reason, override=override, actor=actor):
+                return Resumed(login=scope.login, lifted=plan.lifts, state=self.state(scope))
+        raise _unreadable(scope, "other programs append to the journal all the time")
+
+    def reset(self, scope: Scope, *, reason: str, actor: str | None = None) -> Halted:
+        """End a shutdown. The login is halted then, until a resume arms it. Raises ResetRefused or RulesUnreadable."""
+        for _ in range(TRIES_MAX):
+            seq, state, facts = self._facts(scope)
+            plan = plan_reset(scope.login, state, facts, reason=reason)
+            if plan.obstacles:
+                raise _refused(ResetRefused, scope, "reset", plan)
+            halt = Restriction(
+                id=self._new_id(),
+                scope=scope,
+                kind=Kind.HALT,
+                cause=Cause.RESET,
+                since_ns=facts.now_ns,
+                actor=actor or self._actor,
+                reason=f"reset: {reason}",
+            )
+            events = (Restricted(restriction=halt), Reset(scope=scope, reason=reason))
+            if self._lift(scope, plan, events, seq, reason=reason, override=False, actor=actor):
+                return self._halted(halt, durable=True, notes=())
+        raise _unreadable(scope, "other programs append to the journal all the time")
+
+    def _facts(self, scope: Scope) -> tuple[int, State, Facts]:
+        """The journal's word at one moment, and the number that a decision on it has to name."""
+        journal, now_ns = self.journal.state(), self._wall_ns()
+        if isinstance(journal, Unknown):
+            raise _unreadable(scope, journal.why)
+        facts = Facts(
+            open_incidents=journal.incidents(scope),
+            verification=_verification(journal, scope),
+            now_ns=now_ns,
+            verified_age_ns_max=VERIFIED_AGE_NS_MAX,
+        )
+        return journal.seq, self._with_latched(journal.effective(scope, now_ns), scope), facts
+
+    def _lift(
+        self,
+        scope: Scope,
+        plan: Plan,
+        first: tuple[Restricted | Reset, ...],
+        seq: int,
+        *,
+        reason: str,
+        override: bool,
+        actor: str | None,
+    ) -> bool:
+        """Write it down, unless somebody has appended since the decision. Raises RulesUnreadable where that fails."""
+        lifted = (
+            Lifted(restriction_id=one.id, scope=scope, reason=reason or "resumed", override=override)
+            for one in plan.lifts
+        )
+        try:
+            self.journal.append(*first, *lifted, actor=actor, expected_seq=seq)
+        except Conflict:
+            return False
+        except JournalError as error:
+            raise _unreadable(scope, str(error)) from error
+        self.written(*(one.id for one in plan.lifts))
+        return True
+
+
+def described(state: State) -> str:
+    """Why a login may not do everything, the severest first."""
+    return "; ".join(f"{one.kind.value} ({one.cause.value}): {one.reason}" for one in state.standing)
+
+
+def _refused(kind: type[ResumeRefused], scope: Scope, asked: str, plan: Plan) -> ResumeRefused:
+    what = "; ".join(one.what for one in plan.obstacles)
+    clear = "; ".join(dict.fromkeys(one.clear for one in plan.obstacles))
+    error = kind(f"{scope.login} cannot be {asked}: {what}", "Everything stands as it did", f"To clear: {clear}")
+    error.obstacles = plan.obstacles
+    return error
+
+
+def _unreadable(scope: Scope, why: str) -> RulesUnreadable:
+    return RulesUnreadable(
+        f"{scope.login} cannot go on: {why}",
+        "Nothing was lifted, and no order that adds risk is sent; cancels, reducing orders and the kill go on",
+        "Mend the journal (qe journal verify), then try again",
+    )
+
+
+def _verification(journal: JournalState, scope: Scope) -> Verification | None:
+    record = journal.last_verified(scope)
+    if record is None or not isinstance(record.event, Verified):
+        return None
+    return Verification(record.at_ns, record.event.matches)
+
+
+def open_rules(home: Path, *, wall_ns: Callable[[], int] = time.time_ns, actor: str = "") -> Rules:
+    """The rules of a state folder, for this process."""
+    folder = home / "journal"
+    who = actor or f"{os.environ.get('USER') or os.environ.get('USERNAME') or 'somebody'}, process {os.getpid()}"
+    return Rules(open_journal(folder, actor=who, clock=wall_ns), Gate(folder / "gate.lock"), wall_ns=wall_ns, actor=who)
