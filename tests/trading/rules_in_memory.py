@@ -7,11 +7,14 @@ from itertools import count
 
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
-from engine.journal.memory_store import MemoryStore
-from engine.trading.rules import Rules
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.trading.rules import Passage, Rules
 
 
-def rules_in_memory(wall_ns: Callable[[], int], store: MemoryStore | None = None) -> Rules:
+def rules_in_memory(
+    wall_ns: Callable[[], int], memory: Memory | None = None, *, gate: Passage | None = None, prefix: str = "r"
+) -> Rules:
+    """`memory`: the disk, which several programs may share; each then needs a prefix of its own for its ids."""
     numbers: Iterator[int] = count(1)
-    journal = Journal(store or MemoryStore(), actor="test", clock=wall_ns)
-    return Rules(journal, LocalGate(), wall_ns=wall_ns, actor="test", new_id=lambda: f"r{next(numbers)}")
+    journal = Journal(MemoryStore(memory), actor="test", clock=wall_ns)
+    return Rules(journal, gate or LocalGate(), wall_ns=wall_ns, actor="test", new_id=lambda: f"{prefix}{next(numbers)}")

@@ -1,0 +1,294 @@
+"""Halts bind everybody at once and survive everything; going on takes what it must."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.core.resume import Code as Obstructs
+from engine.journal import trouble
+from engine.journal.events import IncidentClosed, IncidentOpened, Restricted, Verified
+from engine.journal.gate import GateBusy, LocalGate
+from engine.journal.memory_store import Memory
+from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
+from engine.trading.rules import NOT_DRAINED, Rules
+from trading.rules_in_memory import rules_in_memory
+
+PAPER = Scope("paper", "loopback-7497", ("DU1",))
+LIVE = Scope("live", "loopback-7496", ("U1",))
+
+
+class Wall:
+    """A wall clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.ns = 1_000_000_000_000
+
+    def __call__(self) -> int:
+        self.ns += 1
+        return self.ns
+
+
+class Stuck(LocalGate):
+    """A gate with somebody frozen inside."""
+
+    def drain(self) -> bool:
+        return False
+
+
+class Shut(LocalGate):
+    """A gate that nobody may enter."""
+
+    def enter(self) -> None:
+        raise GateBusy("a halt is taking effect at this moment")
+
+
+class Watched(LocalGate):
+    """A gate that knows who is inside."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+
+    def enter(self) -> None:
+        self.inside += 1
+
+    def leave(self) -> None:
+        self.inside -= 1
+
+
+def shut_down(rules: Rules, since_ns: int) -> None:
+    rules.journal.append(
+        Restricted(
+            restriction=Restriction(
+                id="kill-k1-paper", scope=PAPER, kind=Kind.SHUTDOWN, cause=Cause.KILL_SWITCH, since_ns=since_ns,
+                actor="kill switch", reason="EMERGENCY",
+            )
+        ),
+        IncidentOpened(incident_id="i1", scope=PAPER, trigger="kill switch", what="pressed"),
+    )  # fmt: skip
+
+
+def test_a_halt_binds_and_says_why() -> None:
+    rules = rules_in_memory(Wall())
+    assert rules.state(PAPER).may_add_risk
+    halted = rules.halt(PAPER, "Manual halt")
+    assert halted.durable
+    assert halted.drained
+    assert not halted.notes
+    state = rules.state(PAPER)
+    assert not state.may_add_risk
+    assert state.may_reduce
+    assert [one.reason for one in state.standing] == ["Manual halt"]
+    assert rules.state(LIVE).may_add_risk
+
+
+def test_a_halt_binds_another_program_at_its_very_next_look_and_survives_the_first() -> None:
+    memory, wall = Memory(), Wall()
+    one, other = (rules_in_memory(wall, memory, prefix=prefix) for prefix in "ab")
+    assert other.state(PAPER).may_add_risk
+    one.halt(PAPER, "Manual halt")
+    assert not other.state(PAPER).may_add_risk
+    assert not other.glance(PAPER).may_add_risk
+    assert not rules_in_memory(wall, memory, prefix="c").state(PAPER).may_add_risk
+
+
+def test_a_program_that_calls_the_same_login_otherwise_is_bound_too() -> None:
+    rules = rules_in_memory(Wall())
+    rules.halt(PAPER, "Manual halt")
+    assert not rules.state(Scope("demo", "loopback-7497")).may_add_risk
+    assert not rules.state(Scope("demo", "elsewhere", ("DU1",))).may_add_risk
+
+
+def test_halting_twice_is_one_halt() -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    first = rules.halt(PAPER, "Manual halt")
+    assert rules.halt(PAPER, "again").restriction == first.restriction
+    assert len(memory.records) == 1
+
+
+def test_a_longer_or_another_halt_stands_beside_the_first() -> None:
+    rules, wall = rules_in_memory(Wall()), 2_000_000_000_000
+    rules.halt(PAPER, "short", cause=Cause.DAILY_LOSS, until_ns=wall)
+    rules.halt(PAPER, "shorter", cause=Cause.DAILY_LOSS, until_ns=wall - 1)
+    rules.halt(PAPER, "longer", cause=Cause.DAILY_LOSS, until_ns=wall + 1)
+    rules.halt(PAPER, "by hand")
+    assert sorted(one.reason for one in rules.state(PAPER).standing) == ["by hand", "longer", "short"]
+
+
+@pytest.mark.parametrize("code", [trouble.Code.FULL, trouble.Code.READ_ONLY, trouble.Code.FAILED])
+def test_a_halt_that_cannot_be_written_down_binds_every_program_and_says_what_is_missing(code: trouble.Code) -> None:
+    memory, wall = Memory(), Wall()
+    rules, other = (rules_in_memory(wall, memory, prefix=prefix) for prefix in "ab")
+    memory.fails = code
+    halted = rules.halt(PAPER, "Manual halt")
+    assert not halted.durable
+    assert "not written down" in halted.notes[0]
+    assert not rules.state(PAPER).may_add_risk
+    assert not other.state(PAPER).may_add_risk
+
+
+def test_where_not_even_the_alarm_can_be_raised_this_program_is_halted_all_the_same() -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    memory.fails, memory.alarm_fails = trouble.Code.FULL, True
+    rules.halt(PAPER, "Manual halt")
+    memory.fails = None  # the disk has room again, and still nobody has lifted anything
+    assert not rules.state(PAPER).may_add_risk
+    assert not rules.glance(PAPER).may_add_risk
+
+
+def test_a_journal_that_cannot_be_read_is_a_halt() -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    memory.unreadable = trouble.Code.CORRUPT
+    state = rules.state(PAPER)
+    assert not state.may_add_risk
+    assert state.may_reduce
+    assert state.standing[0].cause is Cause.JOURNAL
+
+
+def test_a_frozen_process_at_the_gate_is_told_and_does_not_hold_up_the_halt() -> None:
+    halted = rules_in_memory(Wall(), gate=Stuck()).halt(PAPER, "Manual halt")
+    assert halted.durable
+    assert not halted.drained
+    assert halted.notes == (NOT_DRAINED,)
+    assert NOT_DRAINED in str(halted)
+
+
+# the gate -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_passes_the_gate_and_a_halt_stops_it_there_holding_nothing() -> None:
+    gate = Watched()
+    rules = rules_in_memory(Wall(), gate=gate)
+    assert rules.enter(PAPER) is None
+    assert gate.inside == 1
+    rules.leave()
+    rules.halt(PAPER, "Manual halt")
+    why = rules.enter(PAPER)
+    assert why is not None
+    assert "Manual halt" in why
+    assert gate.inside == 0
+    assert rules.enter(LIVE) is None
+
+
+def test_what_cannot_enter_does_not_leave() -> None:
+    assert rules_in_memory(Wall(), gate=Shut()).enter(PAPER) == "a halt is taking effect at this moment"
+
+
+# going on -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_manual_halt_is_lifted_for_everybody() -> None:
+    memory, wall = Memory(), Wall()
+    one, other = (rules_in_memory(wall, memory, prefix=prefix) for prefix in "ab")
+    one.halt(PAPER, "Manual halt")
+    resumed = other.resume(PAPER)
+    assert [restriction.cause for restriction in resumed.lifted] == [Cause.MANUAL]
+    assert one.state(PAPER).may_add_risk
+    assert "lifted manual" in str(resumed)
+
+
+def test_resuming_what_is_not_halted_is_no_mistake() -> None:
+    memory = Memory()
+    resumed = rules_in_memory(Wall(), memory).resume(PAPER)
+    assert (resumed.lifted, str(resumed)) == ((), "paper: nothing was in the way")
+    assert not memory.records
+
+
+def test_a_limits_halt_needs_an_override_with_a_reason_and_the_size_factor_goes_on_without() -> None:
+    rules = rules_in_memory(Wall())
+    rules.halt(PAPER, "lost 2 %", cause=Cause.DAILY_LOSS, until_ns=9 * 10**18)
+    rules.halt(PAPER, "lost 5 %", cause=Cause.WEEKLY_LOSS, kind=Kind.SIZE_FACTOR, size_factor=Decimal("0.5"))
+    with pytest.raises(ResumeRefused) as refused:
+        rules.resume(PAPER)
+    assert [one.code for one in refused.value.obstacles] == [Obstructs.LIMIT_STANDS]
+    assert "lost 2 %" in str(refused.value)
+    assert "--override" in str(refused.value)
+    with pytest.raises(ResumeRefused):
+        rules.resume(PAPER, override=True)
+    rules.halt(PAPER, "by hand")
+    with pytest.raises(ResumeRefused):
+        rules.resume(PAPER)
+    assert len(rules.state(PAPER).standing) == 3
+    rules.resume(PAPER, override=True, reason="hedged elsewhere")
+    assert rules.state(PAPER).kind is None
+
+
+def test_a_halt_that_was_never_written_down_is_lifted_by_a_resume_that_is() -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    memory.fails, memory.alarm_fails = trouble.Code.FULL, True
+    rules.halt(PAPER, "Manual halt")
+    memory.fails = None
+    assert not rules.state(PAPER).may_add_risk
+    rules.resume(PAPER)
+    assert rules.state(PAPER).may_add_risk
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "fails"])
+def test_nobody_goes_on_without_a_journal(fault: str) -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    rules.halt(PAPER, "Manual halt")
+    setattr(memory, fault, trouble.Code.FAILED)
+    with pytest.raises(RulesUnreadable):
+        rules.resume(PAPER)
+    setattr(memory, fault, None)
+    assert not rules.state(PAPER).may_add_risk
+
+
+def test_after_a_kill_the_way_back_has_four_steps_and_none_can_be_left_out() -> None:
+    memory, wall = Memory(), Wall()
+    rules = rules_in_memory(wall, memory)
+    shut_down(rules, wall())
+
+    def steps_left() -> list[Obstructs]:
+        with pytest.raises(ResetRefused) as refused:
+            rules.reset(PAPER, reason="understood")
+        return [one.code for one in refused.value.obstacles]
+
+    with pytest.raises(ResumeRefused) as not_yet:
+        rules.resume(PAPER, override=True, reason="now")
+    assert [one.code for one in not_yet.value.obstacles] == [Obstructs.NOT_RESET]
+    assert steps_left() == [Obstructs.NOT_VERIFIED, Obstructs.INCIDENT_OPEN]
+    rules.journal.append(Verified(scope=PAPER, matches=False, positions=(), orders=0, differences=("x",)))
+    assert steps_left() == [Obstructs.VERIFICATION_DIFFERS, Obstructs.INCIDENT_OPEN]
+    rules.journal.append(Verified(scope=PAPER, matches=True, positions=(), orders=0))
+    assert steps_left() == [Obstructs.INCIDENT_OPEN]
+    rules.journal.append(IncidentClosed(incident_id="i1", cause="a bug", action="mended"))
+    reset = rules.reset(PAPER, reason="understood")
+    assert reset.restriction.cause is Cause.RESET
+    assert not rules.state(PAPER).may_add_risk  # reset permits arming, and does not arm
+    assert any(b'"reset"' in one.body for one in memory.records)
+    rules.resume(PAPER)
+    assert rules.state(PAPER).kind is None
+
+
+def test_what_is_not_shut_down_cannot_be_reset() -> None:
+    with pytest.raises(ResetRefused, match="not shut down"):
+        rules_in_memory(Wall()).reset(PAPER, reason="why not")
+
+
+def test_a_decision_that_was_overtaken_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody halts between the look and the write of a resume: that halt is looked at too, not lifted unseen."""
+    memory, wall = Memory(), Wall()
+    one, other = (rules_in_memory(wall, memory, prefix=prefix) for prefix in "ab")
+    one.halt(PAPER, "Manual halt")
+    overtaken: list[str] = []
+    look = one._facts
+
+    def overtake(scope: Scope) -> object:
+        found = look(scope)
+        if not overtaken:
+            overtaken.append("once")
+            other.halt(PAPER, "lost 2 %", cause=Cause.DAILY_LOSS, until_ns=9 * 10**18)
+        return found
+
+    monkeypatch.setattr(one, "_facts", overtake)
+    with pytest.raises(ResumeRefused, match="daily_loss"):
+        one.resume(PAPER)
+    assert len(one.state(PAPER).standing) == 2
