@@ -124,6 +124,23 @@ def test_a_restart_between_any_two_steps_changes_no_judgement(steps: list[tuple[
     assert kept.books_of(LIVE) == Books(arming=NEVER_RESET)
 
 
+def test_what_was_acted_on_before_everything_is_counted_anew_may_be_acted_on_again() -> None:
+    kept = Kept()
+    for at_ns, amount in ((NOON, "61224.49"), (NOON + 1, "60000")):
+        judged = judge(SETTINGS, CLOCK, kept.books_of(), worth(amount, at_ns), at_ns)
+        for baseline in judged.baselines:
+            kept.write(baseline_set(PAPER, baseline), at_ns)
+        for breach in judged.breaches:
+            kept.write(limit_breached(PAPER, breach), at_ns)
+    assert judged.breaches
+    kept.write(Rebased(scope=PAPER, reason="euros"), NOON + 2)
+    assert kept.books_of() == Books(arming=NEVER_RESET)
+    anew = judge(SETTINGS, CLOCK, kept.books_of(), worth("60000", NOON + 3), NOON + 3)
+    for baseline in anew.baselines:
+        kept.write(baseline_set(PAPER, baseline), NOON + 3)
+    assert judge(SETTINGS, CLOCK, kept.books_of(), worth("58800", NOON + 4), NOON + 4).breaches
+
+
 def test_a_peak_that_rose_after_its_limit_was_acted_on_stays_acted_on() -> None:
     kept = Kept()
     first = judge(SETTINGS, CLOCK, kept.books_of(), worth("100000", NOON), NOON)

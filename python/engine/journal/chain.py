@@ -8,6 +8,7 @@ hand that did not seal everything anew; it does not prove who wrote it.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable
 
 import msgspec
@@ -17,6 +18,7 @@ from engine.journal.events import AnyEvent, Event, NotUnderstood, Record
 ORIGIN = bytes(32)  # stands before the first record
 SNAPSHOT = b'{"event":"snapshot"'  # how the body of a snapshot begins
 _DOMAIN = b"quant-engine journal 1\0"
+_HEAD = struct.Struct(">QqI")  # number, time, length of the actor
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)
 
@@ -124,5 +126,4 @@ def _kind(body: bytes) -> str:
 
 def _digest(before: bytes, seq: int, at_ns: int, actor: str, body: bytes) -> bytes:
     who = actor.encode("utf-8", "surrogatepass")
-    head = seq.to_bytes(8, "big") + at_ns.to_bytes(16, "big", signed=True) + len(who).to_bytes(4, "big")
-    return hashlib.sha256(b"".join((_DOMAIN, before, head, who, body))).digest()
+    return hashlib.sha256(b"".join((_DOMAIN, before, _HEAD.pack(seq, at_ns, len(who)), who, body))).digest()

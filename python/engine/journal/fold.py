@@ -317,7 +317,8 @@ def _note_money(
 
 
 def _rebase(books: Books, scope: Scope) -> None:
-    """Where losses of this login were counted from, and its money in and out, count no longer."""
+    """Where losses of this login were counted from, its money in and out, and what was acted on, count no longer."""
+    books.breaches = {name: one for name, one in books.breaches.items() if not _about(one, scope)}
     books.baselines = {name: one for name, one in books.baselines.items() if not _about(one, scope)}
     books.cash_flows = [one for one in books.cash_flows if not _about(one, scope)]
     books.jumps = [one for one in books.jumps if not _about(one, scope)]
@@ -325,7 +326,8 @@ def _rebase(books: Books, scope: Scope) -> None:
 
 def _about(record: Record, scope: Scope) -> bool:
     event = record.event
-    return isinstance(event, BaselineSet | CashFlow | JumpSuspected | JumpSettled) and event.scope.meets(scope)
+    kinds = BaselineSet | LimitBreached | CashFlow | JumpSuspected | JumpSettled
+    return isinstance(event, kinds) and event.scope.meets(scope)
 
 
 def _not_understood(books: Books, what: str) -> None:

@@ -79,6 +79,7 @@ class Journal:
         self._group = Group(store.append)
         self._lock = threading.RLock()
         self._books = Books()
+        self._ahead: list[Record] = []  # our own records behind those in the books
         self._generation = -1
         self._appended = 0
         self._mark: bytes | None = None
@@ -221,10 +222,13 @@ class Journal:
             return  # still so; `_put` has noted it
 
     def _take_up(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
-        """Fold our own records at once if nobody's stand between; the next look finds the rest."""
-        tip = chain.Tip(self._books.seq, self._books.digest)
-        if self._generation >= 0 and chain.verify(sealed, tip)[1] is None:
-            self._books = apply_all(self._books, records)
+        """Keep our own records for the next look, which then need not read them again."""
+        tip = chain.Tip(self._ahead[-1].seq, self._ahead[-1].digest) if self._ahead else self._tip()
+        if sealed and self._generation >= 0 and chain.fault(tip, sealed[0]) is None:
+            self._ahead += records
+
+    def _tip(self) -> chain.Tip:
+        return chain.Tip(self._books.seq, self._books.digest)
 
     def _snapshot_when_due(self, now_ns: int) -> None:
         """The append before it stands, whatever becomes of this."""
@@ -287,7 +291,8 @@ class Journal:
         """Fold what comes behind the last record known, or begin anew if that is not in the file any more."""
         generation = self._store.generation()
         if self._generation != generation:
-            self._books, self._generation = Books(), generation
+            self._books, self._generation, self._ahead = Books(), generation, []
+        self._books, self._ahead = apply_all(self._books, self._ahead), []
         bad = self._fold_on()
         if bad is not None and 0 < self._books.seq < self._store.start().seq:
             self._books = Books()  # what comes next was archived meanwhile; the snapshot knows it
@@ -297,7 +302,7 @@ class Journal:
 
     def _fold_on(self) -> Break | None:
         books = self._books
-        tip = chain.Tip(books.seq, books.digest) if books.seq else self._store.start()
+        tip = self._tip() if books.seq else self._store.start()
         for one in self._store.read(tip.seq):
             bad = chain.fault(tip, one)
             if bad is not None:

@@ -27,7 +27,7 @@ from engine.journal.store import Alarm
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
 
-CHECKPOINT_EVERY = 2000  # records of our own that are left in the write-ahead log
+CHECKPOINT_EVERY = 8000  # records of our own that are left in the write-ahead log
 READ_AT_ONCE = 500
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
 

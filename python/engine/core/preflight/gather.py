@@ -70,7 +70,8 @@ def resting_orders(
     quantity = quantity_of(intent, reference, terms_of.multiplier if terms_of else None)
     if quantity is None:
         return ()
-    quantity = max(quantity - max((one.filled for one in replaced), default=ZERO), ZERO)
+    if replaced and intent.sec_type != "BAG":  # a combination's own count is not known from its legs: all of it counts
+        quantity = max(quantity - replaced[0].filled, ZERO)
     if intent.sec_type != "BAG":
         legs: tuple[Leg, ...] = (Leg(intent.con_id, 1, intent.side),)
     else:
