@@ -164,3 +164,57 @@ def test_while_a_kill_uses_the_connection_nothing_is_asked_and_nothing_waits() -
         assert isinstance(login.view.positions, Known)
 
     run_login(test)
+
+
+class Follower:
+    """An audience that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+        self.marks = 0
+
+    def mark(self) -> int:
+        self.marks += 1
+        return self.marks
+
+    def positions_read(self, fact: object, mark: int) -> None:
+        self.told.append(("positions", type(fact), mark))
+
+    def orders_read(self, fact: object, mark: int) -> None:
+        self.told.append(("orders", type(fact), mark))
+
+    def doubt(self, why: str) -> None:
+        self.told.append(why)
+
+
+def test_who_follows_the_readings_is_asked_for_a_mark_before_each_and_gets_it_back() -> None:
+    async def test(tws: ScriptedTws, login: Login) -> None:
+        follower = login.audience = Follower()
+        await asyncio.sleep(1)
+        assert follower.told == [("positions", Known, 1), ("orders", Known, 1)]
+        await login.refresh()
+        assert follower.told[2:] == [("positions", Known, 2), ("orders", Known, 3)]
+        tws.answers[requests.ReqPositions] = lambda _p, _r: [
+            replies.ErrorMessage(-1, 2151, "Positions info is not available yet")
+        ]
+        await login.refresh()
+        assert follower.told[4] == ("positions", Unknown, 4)
+
+    run_login(test)
+
+
+def test_who_follows_the_readings_hears_when_nothing_is_known_any_more() -> None:
+    async def test(tws: ScriptedTws, login: Login) -> None:
+        follower = login.audience = Follower()
+        await asyncio.sleep(1)
+        follower.told.clear()
+        tws.peer.send(replies.ErrorMessage(-1, 1100, "Connectivity has been lost"))
+        await settle()
+        assert follower.told == ["TWS has lost its link to IBKR (1100)"]
+        tws.peer.send(replies.ErrorMessage(-1, 1102, "Connectivity has been restored"))
+        login.suspend("a kill uses it")
+        assert follower.told[1:] == ["a kill uses it"]
+        login.close("the end")
+        assert follower.told[2:] == ["the end"]
+
+    run_login(test)

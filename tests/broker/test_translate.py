@@ -72,6 +72,14 @@ def test_an_unknown_quantity_makes_no_position() -> None:
     assert translate.position(position(quantity=-2)).quantity == -2
 
 
+def test_a_working_order_tells_its_parent_and_its_oca_group() -> None:
+    reply = open_order(parent_id=4, oca_group="exits", oca_type=1)
+    found = translate.working_order(reply, order_status())
+    assert (found.parent_id, found.oca_group, found.oca_type) == (4, "exits", 1)
+    blank = translate.working_order(open_order(parent_id=BLANK, oca_type=UNSET), order_status())
+    assert (blank.parent_id, blank.oca_group, blank.oca_type) == (0, "", 0)
+
+
 def test_an_order_without_a_quantity_makes_no_working_order() -> None:
     row = open_order()
     unclear = replies.OpenOrder(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Protocol
 
 import msgspec
 
@@ -43,6 +45,20 @@ class LoginSettings(msgspec.Struct, frozen=True, kw_only=True):
     link_in_need: LinkSettings = LinkSettings(probe_after_s=2.0, dead_after_s=6.0)  # while a kill uses it
 
 
+class Audience(Protocol):
+    """Who follows the readings of a login, each from before it begins. Sees what the view sees."""
+
+    def mark(self) -> int:
+        """A reading is about to begin; what is returned comes back with its outcome."""
+
+    def positions_read(self, fact: Fact[tuple[PositionFact, ...]], mark: int) -> None: ...
+
+    def orders_read(self, fact: Fact[tuple[WorkingOrder, ...]], mark: int) -> None: ...
+
+    def doubt(self, why: str) -> None:
+        """What was read is not known any more."""
+
+
 class Login:
     """A connected login. Make it with `open`; `link.failure` says when it has ended."""
 
@@ -50,6 +66,7 @@ class Login:
         self.link = link
         self.reads = Reads(link)
         self.view = view
+        self.audience: Audience | None = None
         self._wall_ns = wall_ns
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -95,8 +112,10 @@ class Login:
         if self._suspended is not None:
             return
         timeout_s = self._settings.read_timeout_s
-        self._positions_read(await answer(lambda then: self.reads.positions(then, timeout_s)))
-        self._orders_read(await answer(lambda then: self.reads.open_orders(then, timeout_s)))
+        mark = self._mark()
+        self._positions_read(mark, await answer(lambda then: self.reads.positions(then, timeout_s)))
+        mark = self._mark()
+        self._orders_read(mark, await answer(lambda then: self.reads.open_orders(then, timeout_s)))
 
     def suspend(self, why: str) -> None:
         """Somebody with more urgent business takes the connection over: ask nothing, let nothing wait."""
@@ -105,6 +124,7 @@ class Login:
             self._timer.cancel()
             self._timer = None
         self.view.positions = self.view.working_orders = Unknown(why)
+        self._tell_doubt(why)
         self.reads.abandon_all(why)
         self.link.drop_waiting(why)
         self._loop.call_later(_BEHIND_THE_CANCEL_S, self.link.watch_closely, self._settings.link_in_need)
@@ -134,17 +154,29 @@ class Login:
         self._timer = None
         if not self._subscribed:
             self._subscribe()
-        self.reads.positions(self._positions_read, self._settings.read_timeout_s)
-        self.reads.open_orders(self._orders_read, self._settings.read_timeout_s)
+        mark = self._mark()
+        self.reads.positions(partial(self._positions_read, mark), self._settings.read_timeout_s)
+        self.reads.open_orders(partial(self._orders_read, mark), self._settings.read_timeout_s)
         self._schedule(self._settings.refresh_s)
 
-    def _positions_read(self, outcome: Outcome[tuple[PositionFact, ...]]) -> None:
+    def _mark(self) -> int:
+        return 0 if self.audience is None else self.audience.mark()
+
+    def _positions_read(self, mark: int, outcome: Outcome[tuple[PositionFact, ...]]) -> None:
         if self.link.up and self._suspended is None:
             self.view.positions = self._fact(outcome)
+            if self.audience is not None:
+                self.audience.positions_read(self.view.positions, mark)
 
-    def _orders_read(self, outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
+    def _orders_read(self, mark: int, outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
         if self.link.up and self._suspended is None:
             self.view.working_orders = self._fact(outcome)
+            if self.audience is not None:
+                self.audience.orders_read(self.view.working_orders, mark)
+
+    def _tell_doubt(self, why: str) -> None:
+        if self.audience is not None:
+            self.audience.doubt(why)
 
     def _fact(self, outcome: Outcome[T]) -> Fact[T]:
         if not isinstance(outcome, Complete):
@@ -215,6 +247,7 @@ class Login:
         self.view.positions = self.view.working_orders = self.view.account_values = Unknown(why)
         self.view.profit_and_loss = dict.fromkeys(self.view.profit_and_loss, Unknown(why))
         self._pnl_updates.clear()
+        self._tell_doubt(why)
 
     def _lost(self, failure: LinkFailure) -> None:
         self._lost_because(failure.text)
@@ -224,3 +257,4 @@ class Login:
             self._timer.cancel()
             self._timer = None
         self.view.forget(why)
+        self._tell_doubt(why)

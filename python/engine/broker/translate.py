@@ -68,6 +68,9 @@ def working_order(reply: OpenOrder, status: OrderStatus | None) -> WorkingOrder:
         order_type=order.order_type,
         status=status.status if status else reply.state.status,
         order_ref=order.order_ref,
+        parent_id=order.parent_id if isinstance(order.parent_id, int) else 0,
+        oca_group=order.oca_group,
+        oca_type=order.oca_type if isinstance(order.oca_type, int) else 0,
     )
 
 

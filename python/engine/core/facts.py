@@ -27,7 +27,8 @@ class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order the broker lists as open, whoever placed it.
 
     `perm_id` is account-wide; (`client_id`, `order_id`) is unique only with the client. Orders typed into TWS
-    carry client id 0 and an order id of zero or below.
+    carry client id 0 and an order id of zero or below. `parent_id` is the order id of the parent, of the same client;
+    0: it has none.
     """
 
     account: str
@@ -42,6 +43,9 @@ class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     order_ref: str = ""
     transmit: bool = True
+    parent_id: int = 0
+    oca_group: str = ""
+    oca_type: int = 0
 
     @property
     def remaining(self) -> Decimal:
