@@ -9,6 +9,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from engine.core.kill.settings import SECOND, KillSettings
+from engine.core.preflight.settings import Settings
 from engine.simulator.build import build_world
 from engine.simulator.scenario import LoginPlan, load_scenario
 from engine.simulator.server import World
@@ -29,7 +30,13 @@ def kill_ids(prefix: str = "k") -> Callable[[], str]:
 
 
 def manager(
-    loop: VirtualLoop, locks: Path, *, deadline_s: float = 60, prefix: str = "k", rules: Rules | None = None
+    loop: VirtualLoop,
+    locks: Path,
+    *,
+    deadline_s: float = 60,
+    prefix: str = "k",
+    rules: Rules | None = None,
+    preflight: Settings | None = None,
 ) -> IBKRAccountManager:
     """Both logins, at their default places."""
     made = IBKRAccountManager(
@@ -38,6 +45,7 @@ def manager(
         kill_ids=kill_ids(prefix),
         lock_directory=locks,
         rules=rules or rules_in_memory(loop.wall_ns),
+        preflight=preflight,
     )
     made.add_account("paper", TradingMode.PAPER)
     made.add_account("live", TradingMode.LIVE)

@@ -11,6 +11,7 @@ import pytest
 
 from engine.broker.pacing import RATE_MAX
 from engine.core.contracts import Contract
+from engine.core.preflight.settings import Settings
 from engine.core.restrictions import Cause, Kind
 from engine.journal import chain, trouble
 from engine.journal.events import (
@@ -83,7 +84,9 @@ def test_a_halted_login_sends_nothing_that_adds_risk_and_cancels_go_on(tmp_path:
 
 def test_an_order_that_waits_for_the_pacing_budget_does_not_leave_after_the_halt(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
-        mgr = manager(loop, tmp_path)
+        mgr = manager(
+            loop, tmp_path, preflight=Settings(duplicates_max=100, repeats_max=100, orders_per_second_max=100)
+        )
         await mgr.connect_all()
         before = len(world.login("paper").working())
         orders = [asyncio.ensure_future(mgr.place_order("paper", SPY, BUY)) for _ in range(80)]

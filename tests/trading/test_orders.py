@@ -24,6 +24,7 @@ BUY = Order(action="BUY", total_quantity=Decimal(10), order_type="LMT", lmt_pric
 def beside(test: Callable[[ScriptedTws, IBKRAccountManager], Awaitable[None]], locks: Path, **options: object) -> None:
     async def main(tws: ScriptedTws) -> None:
         tws.answers[requests.ReqAllOpenOrders] = lambda _p, _r: [replies.OpenOrderEnd()]
+        tws.answers[requests.ReqPositions] = lambda _p, _r: [replies.PositionEnd()]
         mgr = manager(current_loop(), locks, deadline_s=5)
         await mgr.connect("paper")
         await test(tws, mgr)
@@ -64,7 +65,7 @@ def test_an_order_that_names_no_account_gets_the_only_one_there_is(tmp_path: Pat
 def test_with_several_accounts_an_order_must_name_one_of_them(tmp_path: Path, account: str) -> None:
     async def test(tws: ScriptedTws, mgr: IBKRAccountManager) -> None:
         order = Order(action="BUY", total_quantity=Decimal(1), order_type="MKT", account=account)
-        with pytest.raises(errors.OrderNotSent, match="DU1, DU2"):
+        with pytest.raises(errors.OrderDenied, match="DU1, DU2"):
             await mgr.place_order("paper", AAPL, order)
         assert not tws.requests(requests.PlaceOrder)
 
@@ -86,7 +87,7 @@ def test_a_refused_order_and_one_nobody_knows_of_are_two_errors(tmp_path: Path) 
 def test_an_order_that_cannot_be_written_is_not_sent(tmp_path: Path) -> None:
     async def test(tws: ScriptedTws, mgr: IBKRAccountManager) -> None:
         with pytest.raises(errors.OrderNotSent, match="NUL"):
-            await mgr.place_order("paper", Contract(con_id=1, symbol="A\0B"), BUY)
+            await mgr.place_order("paper", Contract(con_id=1, symbol="A\0B", sec_type="STK"), BUY)
         assert not tws.requests(requests.PlaceOrder)
 
     beside(test, tmp_path)
@@ -108,6 +109,8 @@ def test_without_a_connection_nothing_is_sent_and_the_reason_is_given(tmp_path: 
 
 def test_after_the_button_no_order_leaves_not_even_one_that_was_waiting(tmp_path: Path) -> None:
     async def test(tws: ScriptedTws, mgr: IBKRAccountManager) -> None:
+        assert (await mgr.preflight("paper", AAPL, BUY)).passed  # so that everything it needs is known
+        await asyncio.sleep(1)
         link = mgr._entries.get("paper").login.link  # type: ignore[union-attr]
         for _ in range(45):
             link.post(requests.ReqIds())

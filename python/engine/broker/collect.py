@@ -19,6 +19,7 @@ from engine.wire.replies import Reply
 T_co = TypeVar("T_co", covariant=True)
 
 EXECUTION_RECENT_S = 15.0
+NAMES_MAX = 5  # of contracts that one description fits, where they are told
 CLOCK_SLACK_S = 3.0  # the broker's clock is known to a second or two: what is later than this has not happened yet
 
 
@@ -64,6 +65,8 @@ class Orders:
 
     def take(self, reply: Reply) -> bool:
         match reply:
+            case replies.OpenOrder() if reply.order.what_if is True:
+                return False  # the answer to a preview: no order
             case replies.OpenOrder() if reply.order.perm_id:
                 self._by_perm_id[reply.order.perm_id] = reply
             case replies.OpenOrder():
@@ -202,8 +205,20 @@ class ContractDetails:
 
     def result(self) -> Details:
         if not self._rows:
-            raise translate.Unclear("TWS knows no contract of that id")
+            raise translate.Unclear("TWS knows no such contract")
         return translate.details(translate.best_details(self._rows))
+
+
+class OneContract(ContractDetails):
+    """The only contract that fits a description. None, or several of them, is no answer."""
+
+    def result(self) -> Details:
+        found = {row.contract.con_id: row.contract for row in self._rows}
+        if len(found) <= 1:
+            return super().result()
+        names = sorted(one.local_symbol or str(one.con_id) for one in found.values())
+        shown = ", ".join(names[:NAMES_MAX]) + (", …" if len(names) > NAMES_MAX else "")
+        raise translate.Unclear(f"{len(found)} contracts fit: {shown}")
 
 
 _BID, _ASK, _HALTED = 1, 2, 49

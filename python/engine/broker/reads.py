@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from engine.broker.collect import Completed, ContractDetails, Executions, Orders, Positions, Snapshot
+from engine.broker.collect import Completed, ContractDetails, Executions, OneContract, Orders, Positions, Snapshot
 from engine.broker.failures import LinkFailure
 from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Then
 from engine.broker.link import Link, Listener
@@ -100,6 +100,13 @@ class Reads:
         req_id = self._link.take_id()
         request = ReqContractDetails(req_id, Contract(con_id=con_id))
         self._numbered.ask(f"contract {con_id}", req_id, request, ContractDetails(req_id), then, timeout_s)
+
+    def find_contract(self, contract: Contract, then: Then[Details], timeout_s: float) -> None:
+        """Which contract is meant by symbol and terms, and its trading rules. Several that fit are no answer."""
+        req_id = self._link.take_id()
+        request = ReqContractDetails(req_id, contract)
+        name = f"contract {contract.symbol or contract.local_symbol}"
+        self._numbered.ask(name, req_id, request, OneContract(req_id), then, timeout_s)
 
     def quote(self, contract: Contract, then: Then[Quote], timeout_s: float) -> None:
         """Bid and ask by one snapshot."""

@@ -41,6 +41,7 @@ class OrderTicket:
         self.status = ""  # as TWS spells it; empty: not shown yet
         self.filled = Decimal(0)
         self.messages: list[str] = []  # errors and warnings that named this order
+        self.left = False  # its bytes were handed to the socket
 
     @property
     def ended(self) -> bool:
@@ -80,17 +81,32 @@ class Tickets:
     def get(self, order_id: int) -> OrderTicket | None:
         return self._tickets.get(order_id)
 
-    async def place(
-        self, contract: Contract, order: Order, patience_s: float, permit: Permit | None = None
-    ) -> tuple[OrderTicket, Answer]:
-        """Send an order once, if `permit` allows it when it leaves, and wait for TWS to show it or to object."""
+    def open(self, order: Order) -> OrderTicket:
+        """The ticket of an order that is about to be placed, with its numbers."""
         order_id = self._link.take_id()
         order_ref = order.order_ref or f"QE-{self._login}-{order_id}"
-        ticket = OrderTicket(self._login, self._link.client_id, order_id, order_ref)
-        request = PlaceOrder(order_id, contract, msgspec.structs.replace(order, order_ref=order_ref))
+        return OrderTicket(self._login, self._link.client_id, order_id, order_ref)
+
+    async def place(
+        self,
+        contract: Contract,
+        order: Order,
+        patience_s: float,
+        permit: Permit | None = None,
+        ticket: OrderTicket | None = None,
+    ) -> tuple[OrderTicket, Answer]:
+        """Send an order once, if `permit` allows it when it leaves, and wait for TWS to show it or to object."""
+        ticket = ticket or self.open(order)
+        request = PlaceOrder(ticket.order_id, contract, msgspec.structs.replace(order, order_ref=ticket.order_ref))
         sent: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+        def told(why: str | None) -> None:
+            ticket.left = why is None
+            if not sent.done():
+                sent.set_result(why)
+
         self._remember(ticket)
-        parcel = self._link.post(request, told=lambda why: None if sent.done() else sent.set_result(why), permit=permit)
+        parcel = self._link.post(request, told=told, permit=permit)
         try:
             why = await sent
         except asyncio.CancelledError:

@@ -46,6 +46,7 @@ class Cause(Enum):
     ORDER_RATE = "order_rate"  # too many orders too often; latches
     RESET = "reset"  # after a shutdown: reset permits arming and does not arm
     JOURNAL = "journal"  # what must be written down cannot be
+    CONFIGURATION = "configuration"  # the limits cannot be read; never written down, it ends with the program
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

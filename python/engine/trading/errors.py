@@ -7,13 +7,14 @@ what to do next. A broker that cannot be reached is no error here: connecting an
     │   └── BadLogin                        name, mode, host, port or client id cannot be right
     ├── UnknownLogin (a LookupError)        no login of that name
     ├── NotConnected                        the login has no working connection
-    ├── KillPressed                         the kill switch has been pressed: cancels only, until reset and resumed
-    ├── TradingHalted                       a halt is in force, and the order may add risk
     ├── ResumeRefused                       something stands in the way of going on; `obstacles` has all of it
     │   └── ResetRefused                    the same, of a reset after a shutdown
     ├── RulesUnreadable                     the journal cannot be read or written: nobody may go on
     └── OrderError
         ├── OrderNotSent                    it never left this program
+        ├── OrderDenied                     a check refused it, and it never left; `verdict` has every failed check
+        │   ├── TradingHalted               a halt is in force, and the order may add risk
+        │   └── KillPressed                 the kill switch has been pressed: cancels only, until reset and resumed
         ├── OrderRefused                    TWS refused it and does not list it
         ├── OrderUnconfirmed                it was sent and nobody knows whether it lives
         └── CancelUnconfirmed               the cancel was sent and the order has not been shown to end
@@ -24,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.core.preflight.verdict import Verdict
     from engine.core.resume import Obstacle
 
 
@@ -36,8 +38,8 @@ class TradingError(Exception):
         self.now = now
         self.then = then
 
-    def __reduce__(self) -> tuple[type[TradingError], tuple[str, str, str]]:
-        return type(self), (self.what, self.now, self.then)
+    def __reduce__(self) -> tuple[type[TradingError], tuple[str, str, str], dict[str, object]]:
+        return type(self), (self.what, self.now, self.then), self.__dict__
 
 
 class ConfigurationError(TradingError, ValueError):
@@ -63,14 +65,6 @@ class NotConnected(TradingError):
     """The login has no working connection."""
 
 
-class KillPressed(TradingError):
-    """The kill switch has been pressed for this login: nothing but cancels, until it is reset and resumed."""
-
-
-class TradingHalted(TradingError):
-    """The login is halted, and the order may add risk."""
-
-
 class ResumeRefused(TradingError):
     """Something stands in the way of resuming. Nothing was lifted. `obstacles` has all of it."""
 
@@ -91,6 +85,20 @@ class OrderError(TradingError):
 
 class OrderNotSent(OrderError):
     """The order never left this program."""
+
+
+class OrderDenied(OrderError):
+    """A check refused the order before it was sent. `verdict` has every failed check: code, observed, limit."""
+
+    verdict: Verdict
+
+
+class TradingHalted(OrderDenied):
+    """The login is halted, and the order may add risk."""
+
+
+class KillPressed(OrderDenied):
+    """The kill switch has been pressed for this login: nothing but cancels, until it is reset and resumed."""
 
 
 class OrderRefused(OrderError):

@@ -8,12 +8,9 @@ own; where the journal cannot take it, the records wait beside it. Nothing here 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
 from pathlib import Path
 from time import gmtime, strftime
-from typing import ParamSpec, TypeVar
 
 import msgspec
 
@@ -21,32 +18,13 @@ from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal import incident_log
 from engine.journal.events import Adopted, AnyEvent, IncidentJoined, IncidentOpened, KillEnded, KillPressed, Restricted
+from engine.trading.daemons import Daemons
 from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
 from engine.trading.stories import KILL_TRIGGER, kill_story
 
 BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
 PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class _Daemons(Executor):
-    """A thread for each piece of work. None of them keeps a program from ending: a disk may hang for ever."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as fault:  # handed on to whoever waits for the future
-                future.set_exception(fault)
-
-        threading.Thread(target=run, name="kill records", daemon=True).start()
-        return future
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -65,7 +43,7 @@ class KillRecords:
         self._rules = rules
         self._file = incident_log_file
         self._incidents: dict[str, tuple[str, bool]] = {}  # by kill: the incident, and whether it was open before
-        self._daemons = _Daemons()
+        self._daemons = Daemons()
         self._last: asyncio.Future[None] | None = None
 
     def pressed(self, press: Pressed, then: Callable[[], None]) -> None:

@@ -26,6 +26,8 @@ from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.events import Trouble
 from engine.core.kill.settings import KillSettings
+from engine.core.preflight.settings import Settings
+from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import State
 from engine.trading.entries import Entries, Entry, LoginConfig
 from engine.trading.kill_records import KillRecords
@@ -68,8 +70,11 @@ class IBKRAccountManager:
         lock_directory: Path | None = None,
         home: Path | None = None,
         rules: Rules | None = None,
+        preflight: Settings | None = None,
     ) -> None:
-        """`home`: the state folder, unless it is the usual one. `rules`: over a journal of the caller's own."""
+        """`home`: the state folder, unless it is the usual one. `rules`: over a journal of the caller's own.
+        `preflight`: what orders are held against, unless it is [preflight] of quant-engine.toml.
+        """
         self._settings = settings or ManagerSettings()
         self._home = home or Path(state_folder())
         self._made_rules = rules
@@ -77,7 +82,7 @@ class IBKRAccountManager:
         self._records = KillRecords(lambda: self.rules, Path(incident_log()))
         self._wall_ns = wall_ns
         self._entries = Entries()
-        self._orders = Orders(self._settings.order_patience_s, lambda: self.rules)
+        self._orders = Orders(self._settings.order_patience_s, lambda: self.rules, wall_ns, preflight)
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
         self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
@@ -127,6 +132,7 @@ class IBKRAccountManager:
         for entry in self._entries:
             self._disconnect(entry)
         await asyncio.sleep(0)  # let the closing begin
+        await self._orders.settled()
 
     async def disconnect(self, name: str) -> None:
         """Close one login's connection."""
@@ -224,11 +230,19 @@ class IBKRAccountManager:
 
     # --- orders ------------------------------------------------------------------------------------
     async def place_order(self, name: str, contract: Contract, order: Order) -> OrderTicket:
-        """Send an order and wait until TWS shows it. An order that names no account gets the login's.
+        """Send an order that passes every check, and wait until TWS shows it. One that names no account gets the
+        login's.
 
-        Raises OrderNotSent, OrderRefused or OrderUnconfirmed (sent, and nobody knows), KillPressed, NotConnected.
+        Raises OrderDenied (a check refused it: `verdict`), among them TradingHalted and KillPressed; OrderNotSent,
+        OrderRefused by TWS, OrderUnconfirmed (sent, and nobody knows), NotConnected.
         """
         return await self._orders.place(self._entries.get(name), contract, order)
+
+    async def preflight(self, name: str, contract: Contract, order: Order, *, margin: bool = False) -> Verdict:
+        """Would this order be sent now? Sends nothing, and tells every failed check. `margin`: TWS is asked what margin
+        it would need (whatIf). Raises OrderNotSent for what no check could judge, and NotConnected.
+        """
+        return await self._orders.preflight(self._entries.get(name), contract, order, margin=margin)
 
     async def cancel_order(self, name: str, ticket: OrderTicket) -> None:
         """Cancel an order placed here and wait until TWS says that it has ended. Raises CancelUnconfirmed."""
@@ -300,6 +314,7 @@ class IBKRAccountManager:
         entry.login = login
         entry.tickets = Tickets(config.name, login.link, login.reads)
         entry.close_after_kill = False
+        self._orders.attach(entry, login)
         login.keep_up_to_date()
         return ConnectOutcome(name=config.name, connected=True, accounts=accounts, client_id=login.link.client_id)
 

@@ -1,61 +1,68 @@
 """Placing and cancelling one order over a connected login. Every way it can end is an answer or a named error.
 
-Must never send an order twice, nor one for a login whose kill switch has been pressed.
+Every order passes the login's checks (`order_checks`) and the last look as it leaves. Must never send an order that did
+not pass, nor one twice, nor one for a login whose kill switch has been pressed.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
-import msgspec
-
 from engine.broker.login import Login
-from engine.broker.tickets import OrderTicket, Tickets
+from engine.broker.tickets import Answer, OrderTicket, Tickets
 from engine.core.contracts import Contract
-from engine.core.restrictions import Scope, State
+from engine.core.preflight.checks_state import refusal_of
+from engine.core.preflight.settings import Settings
+from engine.core.preflight.texts import sentences
+from engine.core.preflight.verdict import Code, Verdict
+from engine.core.restrictions import State
 from engine.trading import errors
 from engine.trading.entries import Entry
+from engine.trading.order_checks import Asked, OrderChecks, Passage
+from engine.trading.order_records import OrderRecords, Outcome
+from engine.trading.order_settings import OrderSettings, find_settings
 from engine.trading.rules import Rules, described
 from engine.wire.errors import LocalError
 from engine.wire.order import Order
 
+HALT_CODES = frozenset({Code.HALTED, Code.WOULD_CROSS_ZERO})
+
 
 class Orders:
-    """The order methods of a manager. `patience_s`: how long TWS may take to show an order, or its end."""
+    """The order methods of a manager. `patience_s`: how long TWS may take to show an order, or its end.
 
-    def __init__(self, patience_s: float, rules: Callable[[], Rules]) -> None:
+    `settings`: what orders are held against; None: what the configuration says, read when it is first needed.
+    """
+
+    def __init__(
+        self, patience_s: float, rules: Callable[[], Rules], wall_ns: Callable[[], int], settings: Settings | None
+    ) -> None:
         self._patience_s = patience_s
         self._rules = rules
+        self._wall_ns = wall_ns
+        self._settings = None if settings is None else OrderSettings(settings)
+        self._checks: dict[str, OrderChecks] = {}
+
+    def attach(self, entry: Entry, login: Login) -> None:
+        """The login has a fresh connection: follow what it reads and hears."""
+        self._checks_of(entry).book.attach(login)
 
     async def place(self, entry: Entry, contract: Contract, order: Order) -> OrderTicket:
         """See `IBKRAccountManager.place_order`."""
-        rules, scope = self._rules(), entry.scope
-        state = rules.state(scope)
-        if entry.kill_pressed or not state.may_reduce:
-            raise _shut_down(entry, state)
-        if not state.may_add_risk:
-            raise _halted(entry, state)
-        tickets = _live_tickets(entry)
-        order = msgspec.structs.replace(order, account=_account_for(entry, order))
-        try:
-            ticket, answer = await tickets.place(contract, order, self._patience_s, _Passage(rules, scope))
-        except LocalError as error:
-            raise errors.OrderNotSent(
-                f"The order cannot be written: {error}", "It was not sent", "Correct it"
-            ) from error
-        if answer.shown:
-            return ticket
-        if answer.shown is None:
-            raise errors.OrderUnconfirmed(
-                f"TWS has not confirmed the order {ticket.order_ref!r}: {answer.text}",
-                "It may be live",
-                "Look for it in TWS or in working_orders() before sending it again",
-            )
-        if not ticket.messages:
-            if not rules.state(scope).may_add_risk:
-                raise _halted(entry, rules.state(scope))
-            raise errors.OrderNotSent(f"The order was not sent: {answer.text}", "TWS never saw it", "Connect again")
-        raise errors.OrderRefused(f"TWS refused the order: {answer.text}", "It is not working", "Correct it")
+        checks = self._checks_of(entry)
+        state = checks.state()
+        if not state.may_reduce:
+            raise _denied(entry, refusal_of(state), state)
+        asked = await checks.ready(live_login(entry), contract, order)
+        return await self._send(entry, checks, asked)
+
+    async def preflight(self, entry: Entry, contract: Contract, order: Order, *, margin: bool) -> Verdict:
+        """See `IBKRAccountManager.preflight`."""
+        checks = self._checks_of(entry)
+        asked = await checks.ready(live_login(entry), contract, order)
+        preview = await checks.preview(live_login(entry), asked) if margin else None
+        return checks.explain(asked, checks.state(), preview)
 
     async def cancel(self, entry: Entry, ticket: OrderTicket) -> None:
         """See `IBKRAccountManager.cancel_order`."""
@@ -74,38 +81,114 @@ class Orders:
                 "Look for it in TWS; cancel it there or press the kill switch",
             )
 
+    async def settled(self) -> None:
+        """Let the records of all logins be written, within bounds."""
+        await asyncio.gather(*(checks.records.settled() for checks in self._checks.values()))
 
-class _Passage:
-    """An order that adds risk passes the gate as it leaves, however long it has waited for the pacing budget."""
+    # --- sending ------------------------------------------------------------------------------------
+    async def _send(self, entry: Entry, checks: OrderChecks, asked: Asked) -> OrderTicket:
+        """Judge, count, write down, send; and look again as it leaves. Between verdict and counting nothing is waited
+        for.
+        """
+        tickets = _live_tickets(entry)
+        state = checks.state()
+        verdict = checks.judge(asked, state)
+        if not verdict.passed:
+            checks.deny(asked.intent, verdict)
+            raise _denied(entry, verdict, state)
+        ticket = tickets.open(asked.order)
+        key = (ticket.client_id, ticket.order_id)
+        checks.passed(asked, key)
+        passage = Passage(self._rules(), checks, entry, asked, key)
+        outcome, text = Outcome.NOT_SENT, "whoever placed it stopped waiting"
+        try:
+            passage.recorded = await checks.records.intent(asked.intent, ticket.order_ref)
+            _, answer = await tickets.place(asked.contract, asked.order, self._patience_s, passage, ticket)
+            outcome, text = _outcome(ticket, answer), answer.text
+        except LocalError as error:
+            text = str(error)
+            raise errors.OrderNotSent(
+                f"The order cannot be written: {error}", "It was not sent", "Correct it"
+            ) from error
+        finally:
+            if ticket.left and outcome is Outcome.NOT_SENT:
+                outcome = Outcome.UNCONFIRMED
+            if outcome in (Outcome.NOT_SENT, Outcome.REFUSED):
+                checks.book.gone(key)
+            checks.records.ended(ticket.order_ref, outcome, text)
+        if outcome is Outcome.ACKNOWLEDGED:
+            return ticket
+        raise self._error(entry, checks, asked, ticket, passage, outcome, text)
 
-    def __init__(self, rules: Rules, scope: Scope) -> None:
-        self._rules = rules
-        self._scope = scope
+    def _error(
+        self,
+        entry: Entry,
+        checks: OrderChecks,
+        asked: Asked,
+        ticket: OrderTicket,
+        passage: Passage,
+        outcome: Outcome,
+        text: str,
+    ) -> errors.OrderError:
+        """What to tell of an order that was not acknowledged."""
+        if outcome is Outcome.UNCONFIRMED:
+            return errors.OrderUnconfirmed(
+                f"TWS has not confirmed the order {ticket.order_ref!r}: {text}",
+                "It may be live, and counts as if it were",
+                "Look for it in TWS or in working_orders() before sending it again",
+            )
+        if outcome is Outcome.REFUSED:
+            return errors.OrderRefused(f"TWS refused the order: {text}", "It is not working", "Correct it")
+        if not passage.verdict.passed:
+            checks.deny(asked.intent, passage.verdict)
+            return _denied(entry, passage.verdict, checks.state())
+        return errors.OrderNotSent(f"The order was not sent: {text}", "TWS never saw it", "Connect again")
 
-    def enter(self) -> str | None:
-        return self._rules.enter(self._scope)
-
-    def leave(self) -> None:
-        self._rules.leave()
-
-
-def _shut_down(entry: Entry, state: State) -> errors.KillPressed:
-    name = entry.config.name
-    why = described(state)
-    return errors.KillPressed(
-        f"The kill switch of {name!r} has been pressed" + (f": {why}" if why else ""),
-        "The order was not sent",
-        f"Verify the positions, close the incident, then reset {name!r} and resume it",
-    )
+    def _checks_of(self, entry: Entry) -> OrderChecks:
+        name = entry.config.name
+        found = self._checks.get(name)
+        if found is None:
+            if self._settings is None:
+                self._settings = find_settings()
+            records = OrderRecords(self._rules, lambda: entry.scope, self._wall_ns)
+            found = self._checks[name] = OrderChecks(
+                entry, self._settings, records, self._rules, patience_s=self._patience_s, wall_ns=self._wall_ns
+            )
+        return found
 
 
-def _halted(entry: Entry, state: State) -> errors.TradingHalted:
-    name = entry.config.name
-    return errors.TradingHalted(
-        f"{name!r} is halted: {described(state)}",
-        "The order was not sent; cancels and reducing orders go on",
-        f"When the reason is gone: resume_trading({name!r}), or qe resume {name}",
-    )
+def _outcome(ticket: OrderTicket, answer: Answer) -> Outcome:
+    if not ticket.left:
+        return Outcome.NOT_SENT
+    if answer.shown is None:
+        return Outcome.UNCONFIRMED
+    return Outcome.ACKNOWLEDGED if answer.shown else Outcome.REFUSED
+
+
+def _denied(entry: Entry, verdict: Verdict, state: State) -> errors.OrderDenied:
+    """The refusal in words, with its verdict."""
+    name, codes, why = entry.config.name, frozenset(verdict.codes), described(state)
+    error: errors.OrderDenied
+    if Code.SHUT_DOWN in codes:
+        error = errors.KillPressed(
+            f"The kill switch of {name!r} has been pressed" + (f": {why}" if why else ""),
+            "The order was not sent",
+            f"Verify the positions, close the incident, then reset {name!r} and resume it",
+        )
+    elif codes & HALT_CODES:
+        error = errors.TradingHalted(
+            f"{name!r} is halted{f': {why}' if why else ''}: {sentences(verdict)}",
+            "The order was not sent; cancels and reducing orders go on",
+            f"When the reason is gone: resume_trading({name!r}), or qe resume {name}",
+        )
+    else:
+        error = errors.OrderDenied(
+            f"The order was refused by the checks of {name!r}:\n{sentences(verdict)}",
+            "It was not sent",
+            "What to do about each stands beside it",
+        )
+    error.verdict = verdict
+    return error
 
 
 def live_login(entry: Entry) -> Login:
@@ -124,13 +207,3 @@ def _live_tickets(entry: Entry) -> Tickets:
     live_login(entry)
     assert entry.tickets is not None  # made together with the login
     return entry.tickets
-
-
-def _account_for(entry: Entry, order: Order) -> str:
-    """The account an order is for: its own, the login's, or the only one there is."""
-    accounts = live_login(entry).link.accounts
-    account = order.account or entry.config.account or (accounts[0] if len(accounts) == 1 else "")
-    if account not in accounts:
-        what = f"There is no account {account!r} in this login" if account else "The order names no account"
-        raise errors.OrderNotSent(what, f"It was not sent. The accounts are: {', '.join(accounts)}", "Name one")
-    return account

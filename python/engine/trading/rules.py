@@ -102,17 +102,22 @@ class Rules:
         """The same, and it waits for nobody who writes: the last look before an order leaves."""
         return self._with_latched(self.journal.glance(scope, self._wall_ns()), scope)
 
-    def enter(self, scope: Scope) -> str | None:
-        """Pass the gate with an order that adds risk: None, and `leave` must follow; or why it must not leave."""
+    def enter(self, scope: Scope, objection: Callable[[State], str | None] | None = None) -> str | None:
+        """Pass the gate: None, and `leave` must follow; or why the order must not leave. `objection`: what speaks
+        against it in the newest state, unless it is that risk may not be added.
+        """
         try:
             self._gate.enter()
         except GateBusy as busy:
             return str(busy)
-        state = self.glance(scope)
-        if state.may_add_risk:
-            return None
-        self._gate.leave()
-        return f"{scope.login} is restricted: {described(state)}"
+        why: str | None = "the last look was not finished"
+        try:
+            state = self.glance(scope)
+            why = _adds_risk(scope, state) if objection is None else objection(state)
+        finally:
+            if why is not None:
+                self._gate.leave()
+        return why
 
     def leave(self) -> None:
         self._gate.leave()
@@ -255,6 +260,10 @@ class Rules:
             raise _unreadable(scope, str(error)) from error
         self.written(*(one.id for one in plan.lifts))
         return True
+
+
+def _adds_risk(scope: Scope, state: State) -> str | None:
+    return None if state.may_add_risk else f"{scope.login} is restricted: {described(state)}"
 
 
 def described(state: State) -> str:

@@ -1,0 +1,272 @@
+"""The pre-flight of one login, as its orders pass it: facts fetched within bounds, the verdict, and the last look.
+
+Deciding is `engine.core.preflight`'s; here is what it has to know. It lives as long as its login is known, whatever
+becomes of connections. Must never wait between a verdict and the order's counting, and never pass what was not judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from engine.broker.login import Login
+from engine.broker.preview import preview_margin
+from engine.core.contracts import Contract
+from engine.core.exposure import OrderKey
+from engine.core.known import Fact, Known, Unknown
+from engine.core.preflight.activity import PACE_CODES
+from engine.core.preflight.checks_state import is_stale
+from engine.core.preflight.desk import Preflight
+from engine.core.preflight.examine import examine
+from engine.core.preflight.facts import Facts, Pace
+from engine.core.preflight.intent import Intent, MarginPreview
+from engine.core.preflight.numbers import number
+from engine.core.preflight.prices import may_be_negative, working_prices
+from engine.core.preflight.settings import Need
+from engine.core.preflight.verdict import PASS, Code, Failure, Verdict
+from engine.core.products import Product
+from engine.core.restrictions import Cause, Kind, Restriction, State, effective
+from engine.trading import errors
+from engine.trading.contract_terms import ContractTerms
+from engine.trading.entries import Entry
+from engine.trading.login_book import LoginBook
+from engine.trading.order_intent import as_preview, exact, intent_of, unjudgeable
+from engine.trading.order_records import OrderRecords
+from engine.trading.order_settings import OrderSettings
+from engine.trading.rules import Rules
+from engine.wire.order import Order
+
+REFRESH_PATIENCE_S = 12.0  # for positions and orders that are unknown; each read has a limit of its own below that
+FORM_CODES = frozenset({
+    Code.SHUT_DOWN, Code.CONTRACT_UNKNOWN, Code.LEGS_UNKNOWN, Code.ACCOUNT_NOT_IN_LOGIN, Code.ALLOCATION,
+    Code.QUANTITY_NOT_POSITIVE, Code.QUANTITY_OFF_GRID, Code.PRICE_MISSING, Code.PRICE_NOT_FINITE,
+})  # fmt: skip
+"""What fails these is not even sent as a preview."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An order as it would be sent, and what it wants."""
+
+    contract: Contract
+    order: Order
+    intent: Intent
+    unresolved: str = ""  # why it is not known what it would trade
+
+
+class OrderChecks:
+    """Everything that stands between an order of one login and its connection."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        found: OrderSettings,
+        records: OrderRecords,
+        rules: Callable[[], Rules],
+        *,
+        patience_s: float,
+        wall_ns: Callable[[], int],
+    ) -> None:
+        self.desk = Preflight(found.settings)
+        self.book = LoginBook(self.desk, records.filled)
+        self.records = records
+        self._entry = entry
+        self._faults = found.faults
+        self._rules = rules
+        self._patience_s = patience_s
+        self._wall_ns = wall_ns
+        self._terms = ContractTerms(self.desk, patience_s, wall_ns)
+        self._refreshing: asyncio.Task[None] | None = None
+
+    # --- what may be done ---------------------------------------------------------------------------
+    def state(self) -> State:
+        """What the login may do now, with what only this program knows."""
+        return self.with_own(self._rules().state(self._entry.scope))
+
+    def with_own(self, state: State) -> State:
+        own: list[Restriction] = []
+        if self._entry.kill_pressed:
+            own.append(self._restriction(Kind.SHUTDOWN, Cause.KILL_SWITCH, "pressed in this program"))
+        if self._faults:
+            own.append(self._restriction(Kind.HALT, Cause.CONFIGURATION, self._faults))
+        return effective((*state.standing, *own), self._entry.scope, self._wall_ns()) if own else state
+
+    def _restriction(self, kind: Kind, cause: Cause, reason: str) -> Restriction:
+        name = f"{cause.value} of this program"
+        return Restriction(
+            id=name, scope=self._entry.scope, kind=kind, cause=cause, since_ns=0, actor="this program", reason=reason
+        )
+
+    # --- asking -------------------------------------------------------------------------------------
+    async def ready(self, login: Login, contract: Contract, order: Order) -> Asked:
+        """Fetch what a verdict on this order needs, as far as it comes in time. Raises OrderNotSent."""
+        why = unjudgeable(contract, order)
+        if why:
+            raise errors.OrderNotSent(f"The order cannot be judged: {why}", "It was not sent", "Change it")
+        order = msgspec.structs.replace(exact(order), account=self._account_for(login, order))
+        _, (contract, unresolved) = await asyncio.gather(self._read(login), self._resolve(login, contract))
+        listing = self.desk.terms.listings.get(contract.con_id)
+        intent = intent_of(contract, order, account=order.account, client_id=login.link.client_id, listing=listing)
+        if self._needs_price(intent):
+            await self._terms.price(login.reads, contract)
+        if self.desk.settings.account_notional is not None:
+            await self._terms.price_all(login.reads, self._held_in(order.account))
+        return Asked(contract, order, intent, unresolved)
+
+    async def _resolve(self, login: Login, contract: Contract) -> tuple[Contract, str]:
+        """The contract with its id, or why it has none; and have the terms of all that it would trade."""
+        if contract.sec_type.strip().upper() == "BAG":
+            await self._terms.learn(login.reads, tuple(dict.fromkeys(leg.con_id for leg in contract.combo_legs)))
+            return contract, ""
+        found = await self._terms.identify(login.reads, contract)
+        if not isinstance(found, Known):
+            return contract, found.why
+        await self._terms.learn(login.reads, (found.value,))
+        return msgspec.structs.replace(contract, con_id=found.value), ""
+
+    async def _read(self, login: Login) -> None:
+        """Have positions and working orders, if they can be had: a reading of all who wait for it at once."""
+        if self._is_read() or not login.link.broker_up:
+            return
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().create_task(login.refresh(), name="read before an order")
+        await asyncio.wait({self._refreshing}, timeout=REFRESH_PATIENCE_S)
+
+    def _is_read(self) -> bool:
+        age_max_ns, now_ns = self.desk.settings.position_age_ns_max, self._wall_ns()
+        return all(
+            isinstance(fact, Known) and not is_stale(fact, now_ns, age_max_ns)
+            for fact in (self.desk.book.positions, self.desk.book.orders)
+        )
+
+    def _account_for(self, login: Login, order: Order) -> str:
+        """The account an order is for: its own, the login's, or the only one there is; else none, which is refused."""
+        accounts = login.link.accounts
+        return order.account or self._entry.config.account or (accounts[0] if len(accounts) == 1 else "")
+
+    def _needs_price(self, intent: Intent) -> bool:
+        """A check insists on the market's price, or an order's own looks right only beside it."""
+        settings, special = self.desk.settings, intent.special
+        if intent.sec_type == "BAG" or intent.con_id <= 0:
+            return False
+        by_money = special is not None and bool(number(special.cash_qty))
+        limits_in_money = settings.order_notional is not None or settings.account_notional is not None
+        finite = [price for _, each in working_prices(intent) if (price := number(each)) is not None]
+        odd = may_be_negative(intent) and any(price <= 0 for price in finite)
+        return settings.collar is Need.REQUIRED or by_money or limits_in_money or odd
+
+    def _held_in(self, account: str) -> tuple[int, ...]:
+        """What counts in an account's worst case in money. An option counts by its strike and needs no price."""
+        spots = self.desk.book.spots.items()
+        held = ((con_id, spot) for (owner, con_id), spot in spots if owner == account and spot.worst > 0)
+        return tuple(con_id for con_id, spot in held if spot.product is not Product.OPTIONS)
+
+    async def preview(self, login: Login, asked: Asked) -> Fact[MarginPreview]:
+        """The margin by whatIf. An order whose form is wrong is not sent for that either."""
+        verdict = self.explain(asked, self.state(), None)
+        wrong = [code.value for code in verdict.codes if code in FORM_CODES]
+        if wrong:
+            return Unknown(f"TWS was not asked: {', '.join(wrong)}")
+        self.desk.activity.passed(as_preview(asked.intent), self._wall_ns())
+        return await preview_margin(
+            login.link, asked.contract, asked.order, patience_s=self._patience_s, wall_ns=self._wall_ns
+        )
+
+    # --- verdicts -----------------------------------------------------------------------------------
+    def judge(self, asked: Asked, state: State) -> Verdict:
+        return _with_reason(asked, self.desk.judge(asked.intent, state, self._wall_ns()))
+
+    def explain(self, asked: Asked, state: State, margin: Fact[MarginPreview] | None) -> Verdict:
+        """Every failed check, whatever the state."""
+        return _with_reason(asked, self.desk.explain(asked.intent, state, self._wall_ns(), margin))
+
+    def deny(self, intent: Intent, verdict: Verdict) -> None:
+        """Note a refusal. Too much, too often: the login is halted until a person resumes it."""
+        self.records.refused(intent, verdict)
+        cause = self.desk.refused(verdict, self._wall_ns())
+        if cause is not None:
+            codes = ", ".join(code.value for code in verdict.codes if code in PACE_CODES)
+            self._rules().halt(self._entry.scope, f"too many orders too often ({codes})", cause=cause)
+
+    # --- on its way ---------------------------------------------------------------------------------
+    def passed(self, asked: Asked, key: OrderKey) -> None:
+        """The order is about to leave: from here on it counts."""
+        self.book.sent(key)
+        self.desk.passed(asked.intent, key, self._wall_ns())
+
+    def again(self, asked: Asked, key: OrderKey, state: State) -> Verdict:
+        """Judge an order that counts already with the newest facts, as if it did not."""
+        return examine(asked.intent, self._facts_without(asked, key, state), self.desk.settings)
+
+    def reduces(self, asked: Asked, key: OrderKey, state: State) -> bool:
+        """It passes whether or not the login is halted."""
+        return not self._facts_without(asked, key, state).adds_risk and self.again(asked, key, state).passed
+
+    def _facts_without(self, asked: Asked, key: OrderKey, state: State) -> Facts:
+        mine = self.desk.book.order(key)
+        self.desk.book.ended(key, filled=False)
+        try:
+            facts = self.desk.facts(asked.intent, state, self._wall_ns())
+        finally:
+            self.desk.book.sent(*mine)
+        return msgspec.structs.replace(facts, pace=Pace())  # its own message has been counted
+
+
+class Passage:
+    """The last look, as the order's bytes are about to be handed over, however long it has waited (outbox.Permit).
+
+    What adds risk passes the gate, and only if its intent is written down. An order that passes under any halt depends
+    on neither.
+    """
+
+    def __init__(self, rules: Rules, checks: OrderChecks, entry: Entry, asked: Asked, key: OrderKey) -> None:
+        self.verdict = PASS  # why it was held back
+        self.recorded = False  # its intent is durable
+        self._rules = rules
+        self._checks = checks
+        self._scope = entry.scope
+        self._asked = asked
+        self._key = key
+        self._held = False
+        self._looked = False
+
+    def enter(self) -> str | None:
+        if not self.recorded:
+            return self._only_if_it_reduces("the journal cannot be written, or does not answer")
+        why = self._rules.enter(self._scope, self._objection)
+        self._held = why is None
+        return why if why is None or self._looked else self._only_if_it_reduces(why)
+
+    def leave(self) -> None:
+        if self._held:
+            self._held = False
+            self._rules.leave()
+
+    def _only_if_it_reduces(self, why: str) -> str | None:
+        state = self._checks.with_own(self._rules.glance(self._scope))
+        if self._checks.reduces(self._asked, self._key, state):
+            return None
+        self.verdict = self._checks.again(self._asked, self._key, state)
+        if self.verdict.passed:
+            self.verdict = Verdict((Failure(Code.HALTED, why, None),))
+        return why
+
+    def _objection(self, state: State) -> str | None:
+        self._looked = True
+        verdict = self._checks.again(self._asked, self._key, self._checks.with_own(state))
+        if verdict.passed:
+            return None
+        self.verdict = verdict
+        return "refused as it was about to leave"
+
+
+def _with_reason(asked: Asked, verdict: Verdict) -> Verdict:
+    """Of a contract that is not known, why it is not."""
+    if not asked.unresolved:
+        return verdict
+    failures = (
+        msgspec.structs.replace(one, observed=asked.unresolved) if one.code is Code.CONTRACT_UNKNOWN else one
+        for one in verdict.failures
+    )
+    return Verdict(tuple(failures))

@@ -1,0 +1,145 @@
+"""What an order of the library wants, in the terms of the pre-flight. Pure: no clock, socket or log.
+
+Must never make an order look smaller than it is: what could trade something that a check does not see (a hedge, a
+second contract, orders that TWS makes of this one) cannot be judged, and is told as such.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.contracts import Contract
+from engine.core.exposure import OrderKey, Resting, Side
+from engine.core.facts import WorkingOrder
+from engine.core.preflight.intent import Intent, Leg, Special
+from engine.core.preflight.listing import Listing
+from engine.core.products import product_of
+from engine.core.units import Absent
+from engine.wire.order import Order
+
+SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL, "SLONG": Side.SELL}
+TYPED_INTO_TWS = -1
+_JUDGED_NUMBERS = frozenset({"total_quantity", "lmt_price", "aux_price", "cash_qty"})  # the checks tell of these
+_MAY_BE_INFINITE = frozenset({"compete_against_best_offset"})  # TWS's own word for "up to mid"
+
+
+def exact(order: Order) -> Order:
+    """The order with whole numbers as decimals, which they are exactly."""
+    whole = {name: getattr(order, name) for name in _JUDGED_NUMBERS}
+    changed = {name: Decimal(value) for name, value in whole.items() if type(value) is int}
+    return msgspec.structs.replace(order, **changed) if changed else order
+
+
+def unjudgeable(contract: Contract, order: Order) -> str:
+    """Why no check could say what this order may come to; empty: they can."""
+    if order.action not in SIDES:
+        return f"its action is {order.action!r}: BUY or SELL (or SSHORT)"
+    if order.what_if is not False:
+        return "it is a preview (what_if): ask with preflight(…, margin=True)"
+    if order.delta_neutral_order_type or order.delta_neutral_con_id or contract.delta_neutral is not None:
+        return "it hedges itself in a second contract (delta neutral)"
+    if order.hedge_type:
+        return f"TWS sizes it as the hedge of another order (hedge_type {order.hedge_type!r})"
+    if order.scale_auto_reset is not False or not _none_or_zero(order.scale_profit_offset):
+        return "TWS makes further orders of it (scale_profit_offset, scale_auto_reset)"
+    return _no_number(order)
+
+
+def _no_number(order: Order) -> str:
+    """A field whose value the protocol has no number for."""
+    for field in order.__struct_fields__:
+        value = getattr(order, field)
+        if isinstance(value, float):
+            return f"{field} is {value!r}, a float: write Decimal({str(value)!r})"
+        beyond = isinstance(value, Decimal) and not value.is_finite()
+        if beyond and field not in _JUDGED_NUMBERS | _MAY_BE_INFINITE:
+            return f"{field} is {value}, which is no number"
+    return ""
+
+
+def intent_of(contract: Contract, order: Order, *, account: str, client_id: int, listing: Listing | None) -> Intent:
+    """The order as the checks see it. A contract named by its id alone is what its listing says; without one it is not
+    known, which is refused. Only for orders that are not `unjudgeable`.
+    """
+    sec_type, symbol, con_id = contract.sec_type.strip().upper(), contract.symbol, contract.con_id
+    if listing is not None:
+        sec_type, symbol = sec_type or listing.sec_type, symbol or listing.symbol
+    elif not sec_type:
+        con_id = 0
+    return Intent(
+        account=account,
+        con_id=con_id,
+        sec_type=sec_type,
+        symbol=symbol,
+        side=SIDES[order.action],
+        quantity=order.total_quantity,
+        order_type=order.order_type.strip().upper(),
+        limit=order.lmt_price,
+        aux=order.aux_price,
+        tif=order.tif,
+        outside_rth=order.outside_rth is True,
+        special=_special(contract, order, client_id),
+    )
+
+
+def _special(contract: Contract, order: Order, client_id: int) -> Special | None:
+    parent_id = order.parent_id if isinstance(order.parent_id, int) else 0
+    special = Special(
+        legs=legs_of(contract),
+        parent=(client_id, parent_id) if parent_id else None,
+        oca_group=order.oca_group,
+        oca_type=order.oca_type if isinstance(order.oca_type, int) else 0,
+        cash_qty=order.cash_qty,
+        allocation=order.fa_group or order.fa_profile or order.fa_method,
+    )
+    return None if special == Special() else special
+
+
+def as_preview(intent: Intent) -> Intent:
+    """The same, asked by whatIf."""
+    special = msgspec.structs.replace(intent.special or Special(), what_if=True)
+    return msgspec.structs.replace(intent, special=special)
+
+
+def legs_of(contract: Contract) -> tuple[Leg, ...]:
+    """The legs of a combination as for a bought one. One whose action is no action has no contract: it is refused."""
+    if contract.sec_type.strip().upper() != "BAG":
+        return ()
+    return tuple(
+        Leg(leg.con_id if leg.action in SIDES else 0, leg.ratio, SIDES.get(leg.action, Side.BUY))
+        for leg in contract.combo_legs
+    )
+
+
+def resting_of(order: WorkingOrder) -> tuple[Resting, ...]:
+    """An order that the broker lists, as the book holds it: one record for each contract it trades."""
+    side = Side.BUY if order.buys else Side.SELL
+    bag = order.contract.sec_type == "BAG"
+    legs = legs_of(order.contract) or (Leg(order.contract.con_id, 1, Side.BUY),)
+    return tuple(
+        Resting(
+            key=key_of(order.client_id, order.order_id, order.perm_id),
+            account=order.account,
+            con_id=leg.con_id,
+            side=side if leg.side is Side.BUY else side.other,
+            remaining=order.remaining * leg.ratio,
+            filled=order.filled * leg.ratio,
+            parent=(order.client_id, order.parent_id) if order.parent_id else None,
+            product=None if bag else product_of(order.contract.sec_type),
+            oca_group=order.oca_group,
+            oca_type=order.oca_type,
+            order_type=order.order_type,
+        )
+        for leg in legs
+    )
+
+
+def key_of(client_id: int, order_id: int, perm_id: int) -> OrderKey:
+    """What the book calls an order: those typed into TWS share their ids, so their permId names them."""
+    return (client_id, order_id) if order_id > 0 else (TYPED_INTO_TWS, perm_id)
+
+
+def _none_or_zero(value: object) -> bool:
+    return isinstance(value, Absent) or value == 0

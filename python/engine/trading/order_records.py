@@ -1,0 +1,127 @@
+"""What the journal holds of a login's orders: each intent before it leaves, what became of it, refusals, own fills.
+
+Nothing here raises for a journal that cannot be written; of an intent it is told. Must never hold up the event loop, on
+which a kill may run: a disk can hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum
+
+from engine.core.facts import ExecutionFact
+from engine.core.preflight.intent import Intent
+from engine.core.preflight.verdict import Verdict
+from engine.core.restrictions import Scope
+from engine.core.units import known
+from engine.journal.events import AnyEvent, Filled, OrderEnded, OrderIntent, OrderRefused
+from engine.trading.daemons import Daemons
+from engine.trading.rules import Rules
+
+SAME_REFUSAL_NS = 1_000_000_000  # the very same refusal is written down once in that time
+REFUSALS_MAX = 1_000
+INTENT_S_MAX = 3.0  # how long an order waits for its own record: longer, and it is as if there were no journal
+BEHIND_S = 0.05  # what has happened already is written behind the wire, and behind a kill's own first record
+LATER_MAX = 100_000
+NOT_A_NUMBER = Decimal("NaN")
+
+
+class Outcome(Enum):
+    """What became of an intent."""
+
+    NOT_SENT = "not_sent"
+    REFUSED = "refused"
+    ACKNOWLEDGED = "acknowledged"
+    UNCONFIRMED = "unconfirmed"
+
+
+class OrderRecords:
+    """Of one login. `scope` and `rules` are asked each time: both become known later than this is made."""
+
+    def __init__(self, rules: Callable[[], Rules], scope: Callable[[], Scope], wall_ns: Callable[[], int]) -> None:
+        self._rules = rules
+        self._scope = scope
+        self._wall_ns = wall_ns
+        self._daemons = Daemons()
+        self._later: deque[AnyEvent] = deque(maxlen=LATER_MAX)
+        self._writing: asyncio.Task[None] | None = None
+        self._refusals: dict[tuple[object, ...], int] = {}
+
+    async def intent(self, intent: Intent, order_ref: str) -> bool:
+        """Write down that the order is about to be sent. False: it is not durable, or not within `INTENT_S_MAX`."""
+        event = OrderIntent(
+            scope=self._scope(),
+            account=intent.account,
+            order_ref=order_ref,
+            con_id=intent.con_id,
+            symbol=intent.symbol,
+            action=intent.side.name,
+            quantity=_quantity(intent),
+            order_type=intent.order_type,
+            limit_price=known(intent.limit),
+        )
+        work = asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, (event,))
+        await asyncio.wait({work}, timeout=INTENT_S_MAX)
+        return work.done() and work.result()
+
+    def ended(self, order_ref: str, outcome: Outcome, text: str = "") -> None:
+        """What became of it."""
+        self._write(OrderEnded(scope=self._scope(), order_ref=order_ref, outcome=outcome.value, text=text))
+
+    def refused(self, intent: Intent, verdict: Verdict) -> None:
+        """A check refused it. A program that asks the same over and over does not fill the disk."""
+        codes = tuple(code.value for code in verdict.codes)
+        now_ns, same = self._wall_ns(), (intent.con_id, intent.symbol, intent.side, codes)
+        if 0 <= now_ns - self._refusals.get(same, -SAME_REFUSAL_NS) < SAME_REFUSAL_NS:
+            return
+        self._refusals.pop(same, None)
+        self._refusals[same] = now_ns
+        if len(self._refusals) > REFUSALS_MAX:
+            del self._refusals[next(iter(self._refusals))]
+        event = OrderRefused(
+            scope=self._scope(), symbol=intent.symbol, action=intent.side.name, quantity=_quantity(intent), codes=codes
+        )
+        self._write(event)
+
+    def filled(self, fact: ExecutionFact) -> None:
+        """An execution of our own."""
+        event = Filled(
+            scope=self._scope(),
+            account=fact.account,
+            identity=fact.identity,
+            exec_id=fact.exec_id,
+            con_id=fact.con_id,
+            quantity=fact.quantity,
+            price=fact.price,
+            order_ref=fact.order_ref,
+        )
+        self._write(event)
+
+    async def settled(self) -> None:
+        """Wait until everything is written, but not for long."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=INTENT_S_MAX)
+
+    def _write(self, event: AnyEvent) -> None:
+        """Behind what is urgent, in the order in which it came, on a thread: a disk may hang."""
+        self._later.append(event)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write_later(), name="order records")
+
+    async def _write_later(self) -> None:
+        await asyncio.sleep(BEHIND_S)
+        while self._later:
+            events = tuple(self._later)
+            self._later.clear()
+            await asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, events)
+
+    def _keep(self, events: tuple[AnyEvent, ...]) -> bool:
+        return self._rules().journal.keep(*events).trouble is None
+
+
+def _quantity(intent: Intent) -> Decimal:
+    """As the order says it; what is no number at all stays none."""
+    return intent.quantity if isinstance(intent.quantity, Decimal) else NOT_A_NUMBER
