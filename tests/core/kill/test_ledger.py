@@ -420,6 +420,45 @@ def test_executions_that_become_known_later_may_be_contained_in_what_was_believe
     assert book.read(0, 7).read(0, 8).all_zero()
 
 
+def seen_too_late(shows: int, *, filled: int) -> Book:
+    """25 short believed without executions, `filled` by us, and then it is heard that others have sold 1."""
+    book = Book(first=-25)
+    book.positions((held(ES, -25),), SECOND)  # without executions
+    return book.filled(filled).traded(-1).read(shows, 2)
+
+
+def test_what_was_traded_unseen_may_show_only_later_and_is_believed_in_the_end() -> None:
+    """1 short after we bought 25: it was sold behind the read that was believed, or the feed misses one of ours."""
+    book = seen_too_late(-1, filled=25)
+    for at_s in (3, 10, 21.9):
+        assert book.read(-1, at_s).can_close == 0
+    assert book.read(-1, 22).can_close == -1
+    assert book.filled(1).read(0, 23).all_zero()
+
+
+def test_a_part_of_our_own_fills_missing_is_still_never_believed_after_trades_unseen() -> None:
+    book = seen_too_late(-2, filled=25)
+    for at_s in (30, 60, 90):
+        assert book.read(-2, at_s).can_close == 0
+
+
+def test_a_feed_that_catches_up_with_exactly_what_was_traded_unseen_is_believed_at_once() -> None:
+    assert seen_too_late(-26, filled=0).can_close == -26
+
+
+def test_once_it_is_believed_trades_unseen_are_history() -> None:
+    """What the position before that may have missed explains nothing any more."""
+    book = seen_too_late(-26, filled=0).filled(25)
+    for at_s in (3, 30, 60, 90):
+        assert book.read(-2, at_s).can_close == 0
+
+
+def test_nothing_is_caught_up_with_where_a_late_feed_of_others_looks_the_same() -> None:
+    """5 short after 3 were sold just before; others buy 5 and end it. 3 short is a late view of that, or the truth."""
+    book = Book(-3, first=-5, recent=True).traded(5)
+    assert not book.read(-3, 0.1).believed
+
+
 def test_executions_seen_in_time_are_counted_from_then_on() -> None:
     book = Book(first=5)
     book.positions((held(ES, 5),), SECOND)  # without executions

@@ -17,10 +17,12 @@ How long a position must stand, read after read, before it is believed:
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
 | looks like a late view that misses our own fills         | never: a second close could cross zero; but for  |
-|                                                          | exactly what was traded just before: like others' |
+|                                                          | exactly what may be included or excluded: like    |
+|                                                          | others'                                           |
 
-What was traded just before the kill (`_recent`) may be in the first read or not. What is safe to close under either
-view is closed at once; the rest waits until it shows which one is right.
+What was traded just before the kill (`_recent`) may be in the first read or not, and what was traded while executions
+could not be read (`unsure`) in the position that was believed meanwhile or not. What was traded just before leaves a
+part that is safe to close under either view, at once; the rest waits until it shows which one is right.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class _Account:
     first_seen: Decimal = ZERO  # the first position that was not zero
     recent_only: bool = False  # not settled, but for nothing else than trades shortly before the kill
     caught_up: bool = False  # the base contains these
-    blind: bool = False  # believed while executions were unknown: the next ones may be contained in it
+    blind: bool = False  # believed while executions were unknown: the next ones may be contained in it …
+    unsure: Flow = NOTHING  # … these
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
 
@@ -140,6 +143,7 @@ class Ledger:
         account.blind = False
         new = self._since.get(key, NOTHING)
         if new != account.base_foreign:
+            account.unsure = new.since(account.base_foreign)
             account.base_foreign = new
             self.unsettle(key, self.settle_ns)
 
@@ -225,11 +229,21 @@ class Ledger:
             self._believe(key, account)
 
     def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> bool:
-        """The base missed what was traded just before it; now exactly that shows, and nothing else looks like it."""
-        missed = self._recent.get(key, NOTHING).net
-        if account.settled or missed == ZERO or account.position != expected + missed:
+        """The base missed what it may have missed; now exactly that shows, and nothing else looks like it."""
+        if account.settled or account.position not in self._with_missed(key, account, expected):
             return False
-        return not _between(account.position - account.base, self._own_since(key, account))
+        low, high = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
+        return not low <= account.position - account.base <= high
+
+    def _maybe_missed(self, key: Key, account: _Account) -> tuple[Flow, Flow]:
+        """Trades that the base contains or not."""
+        recent = NOTHING if account.caught_up else self._recent.get(key, NOTHING)
+        return recent, account.unsure
+
+    def _with_missed(self, key: Key, account: _Account, expected: Decimal) -> set[Decimal]:
+        """What the position should be if the base missed the one, the other, or both."""
+        recent, unsure = (flow.net for flow in self._maybe_missed(key, account))
+        return {expected + recent, expected + unsure, expected + recent + unsure} - {expected}
 
     def _left_behind(self, key: Key, account: _Account) -> bool:
         """The base contained what was traded just before it: without that, the position could not be what it is."""
@@ -242,16 +256,18 @@ class Ledger:
     def _patience_ns(self, key: Key, account: _Account) -> int | None:
         """How long a position that executions do not explain must stand; None: it is never believed."""
         own = self._own_since(key, account)
-        foreign = self._since.get(key, NOTHING).since(account.base_foreign)
-        recent = NOTHING if account.caught_up else self._recent.get(key, NOTHING)  # the base itself may miss it
-        missing = (own, *foreign, *recent)  # any part of which a late feed may not show
-        low = account.base + sum(min(part, ZERO) for part in missing)
-        high = account.base + sum(max(part, ZERO) for part in missing)
-        if not low <= account.position <= high:
+        recent, unsure = self._maybe_missed(key, account)
+        # any part of which a late feed may not show
+        low, high = _hull((own, *self._foreign_since(key, account), *recent, *unsure))
+        if not low <= account.position - account.base <= high:
             return self.doubt_ns
-        if own == ZERO or account.position == ZERO or account.position == self.expected(key) + recent.net:
+        missed = account.position in self._with_missed(key, account, self.expected(key))
+        if own == ZERO or account.position == ZERO or missed:
             return self.late_feed_ns  # for zero at least nothing is sent
         return None  # a feed that misses some of our own fills would look like this
+
+    def _foreign_since(self, key: Key, account: _Account) -> Flow:
+        return self._since.get(key, NOTHING).since(account.base_foreign)
 
     def _own_since(self, key: Key, account: _Account) -> Decimal:
         return self._own.get(key, ZERO) - account.base_own
@@ -260,7 +276,7 @@ class Ledger:
         account.base = account.position
         account.base_foreign = self._since.get(key, NOTHING)
         account.base_own = self._own.get(key, ZERO)
-        account.blind = not self._executions_known
+        account.blind, account.unsure = not self._executions_known, NOTHING
         account.settled, account.recent_only = True, False
         account.doubted_since_ns = None
 
@@ -277,8 +293,7 @@ class Ledger:
     def expected(self, key: Key) -> Decimal:
         """The position by the law."""
         account = self._accounts[key]
-        own = self._own_since(key, account)
-        return account.base + own + self._since.get(key, NOTHING).since(account.base_foreign).net
+        return account.base + self._own_since(key, account) + self._foreign_since(key, account).net
 
     def seen(self) -> tuple[Key, ...]:
         """Every contract held or traded since the kill began, in the order first seen."""
@@ -322,6 +337,12 @@ class Ledger:
 def _between(value: Decimal, total: Decimal) -> bool:
     """Could `value` be what a part of `total` comes to, of none and all of it too?"""
     return min(total, ZERO) <= value <= max(total, ZERO)
+
+
+def _hull(parts: Iterable[Decimal]) -> tuple[Decimal, Decimal]:
+    """What any choice among `parts`, of none and all of them too, comes to at least and at most."""
+    listed = tuple(parts)
+    return sum((min(part, ZERO) for part in listed), ZERO), sum((max(part, ZERO) for part in listed), ZERO)
 
 
 def _nearest_to_zero(views: list[Decimal]) -> Decimal:
