@@ -81,7 +81,12 @@ class Bench:
         self._config = folder / "quant-engine.toml"
         self._output = folder / "output"
         self._qe = str(qe)
-        self._environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "QE_HOME": str(folder)}
+        self._environ = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folder),
+            "QE_HOME": str(folder),
+            "QE_INCIDENT_LOG": str(folder / "INCIDENT_LOG.md"),
+        }
         self._cores = choose_cores()
         go_first()
 

@@ -23,7 +23,8 @@ PYTHON_PATH = str(Path(__file__).resolve().parents[2] / "python")
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Ours, without anything that could name another TWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QE_")}
-    return kept | {"QE_HOME": str(home), SIMULATED_WORLD: str(home), "PYTHONPATH": PYTHON_PATH} | more
+    folders = {"QE_HOME": str(home), SIMULATED_WORLD: str(home), "QE_INCIDENT_LOG": str(home / "INCIDENT_LOG.md")}
+    return kept | folders | {"PYTHONPATH": PYTHON_PATH} | more
 
 
 class Simulated:

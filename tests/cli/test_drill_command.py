@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.simulated import PATIENCE_S, qe, start_qe
+from cli.simulated import PATIENCE_S, PYTHON_PATH, qe, start_qe
 from engine.simulator.scenario import list_scenarios
 
 
@@ -45,6 +45,15 @@ def test_a_drill_never_touches_the_tws_that_is_configured(tmp_path: Path) -> Non
         with pytest.raises(BlockingIOError):
             trap.accept()
     assert done.returncode == 0
+
+
+def test_a_drill_leaves_no_incident_in_the_records_of_real_trading(tmp_path: Path) -> None:
+    page = Path(PYTHON_PATH).parent / "operator" / "INCIDENT_LOG.md"
+    before = page.read_bytes()
+    assert qe("drill", "--json", home=tmp_path).returncode == 0
+    assert page.read_bytes() == before
+    assert not (tmp_path / "INCIDENT_LOG.md").exists()
+    assert not (tmp_path / "journal").exists()
 
 
 def test_json_is_json_and_nothing_else(tmp_path: Path) -> None:

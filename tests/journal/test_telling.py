@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import (
+    Adopted,
     AnyEvent,
     Filled,
     IncidentNoted,
@@ -49,6 +50,7 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
     ("event", "line", "tone"),
     [
         (Restricted(restriction=FACTOR), "restricted: paper: size_factor 0.5 by weekly_loss: 5 % lost", Tone.STOPS),
+        (Adopted(scope=PAPER, positions=(), reason="flat"), "adopted: paper, positions 0, flat", Tone.PLAIN),
         (Lifted(restriction_id="f", scope=PAPER, reason="r"), "lifted: paper, restriction_id f, r", Tone.FREES),
         (
             KillPressed(kill_id="k", scopes=(PAPER, Scope("live")), reason="r"),

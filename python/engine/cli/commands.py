@@ -19,6 +19,11 @@ DESCRIPTION = """\
 The emergency brake for programs that trade on Interactive Brokers.
 
   qe kill      cancel every order, close every position, prove it: on every login, at once, without asking
+  qe status    what each login may do now, and why
+  qe halt      stop everything that adds risk, and close nothing
+  qe resume    go on after a halt
+  qe reset     after a kill: end the shutdown, once it is verified and understood
+  qe incident  list, show, note or close what a person has to understand
   qe drill     practise that against a simulated TWS, and leave a dated record
   qe sim       run the simulated TWS, to trade against
   qe config    show, check or write quant-engine.toml
@@ -54,6 +59,19 @@ def main(words: list[str]) -> int:
             from engine.cli.journal_command import journal
 
             return journal(arguments)
+        case "status":
+            from engine.cli.status_command import status
+
+            return status(arguments)
+        case "halt" | "resume" | "reset":
+            from engine.cli import rule_commands
+
+            act = {"halt": rule_commands.halt, "resume": rule_commands.resume, "reset": rule_commands.reset}
+            return act[arguments.command](arguments)
+        case "incident":
+            from engine.cli.incident_command import incident
+
+            return incident(arguments)
         case "version":
             print(f"quant-engine {__version__}")
         case _:
@@ -68,11 +86,76 @@ def build_parser() -> Parser:
     commands.add_parser("kill", help="the kill switch (see: qe kill --help)", add_help=False)
     commands.add_parser("help", help="this text")
     commands.add_parser("version", help="print the version")
+    _add_status(commands.add_parser("status", help="what each login may do now, and why"))
+    _add_halt(commands.add_parser("halt", help="stop everything that adds risk, and close nothing"))
+    _add_resume(commands.add_parser("resume", help="go on after a halt"))
+    _add_reset(commands.add_parser("reset", help="end the shutdown that a kill has left"))
+    _add_incident(commands.add_parser("incident", help="list, show, note or close incidents"))
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
     _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
     _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
     _add_journal(commands.add_parser("journal", help="verify, show, export, archive or repair the journal"))
     return parser
+
+
+def _add_logins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("logins", nargs="*", metavar="LOGIN", help="which")
+    parser.add_argument("--all", action="store_true", help="every login")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.description = "What each login may do now, and why: from the journal, without asking any TWS."
+    parser.epilog = "Exit: 0 every login may trade · 1 something holds one · 2 the journal cannot be read · 64 usage"
+    parser.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def _add_halt(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Stop everything that adds risk, in every program on this machine, from the very next order. "
+        "Cancels and reducing orders go on; nothing is closed."
+    )
+    parser.epilog = "Exit: 0 it binds and is written down · 1 it binds, and something is wrong: see there · 64 usage"
+    _add_logins(parser)
+    parser.add_argument("--reason", metavar="TEXT", default="Manual halt", help="why; it is recorded")
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Lift what halts a login. Refused, with everything that is in the way, if anything is."
+    parser.epilog = "Exit: 0 resumed · 1 refused, nothing lifted · 2 the journal cannot be used · 64 usage"
+    _add_logins(parser)
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; needed with --override")
+    parser.add_argument("--override", action="store_true", help="set a loss limit's halt aside")
+
+
+def _add_reset(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "End the shutdown that a kill or the circuit breaker has left, once the positions are verified and the "
+        "incident is closed. The login stays halted until it is resumed."
+    )
+    parser.epilog = "Exit: 0 reset · 1 refused, nothing lifted · 2 the journal cannot be used · 64 usage"
+    _add_logins(parser)
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="why; it is recorded")
+
+
+def _add_incident(parser: argparse.ArgumentParser) -> None:
+    parser.description = "What a person has to understand before trading goes on: every kill, breach and difference."
+    parser.epilog = "Exit: 0 well · 1 refused, nothing changed · 2 the journal cannot be used · 64 usage"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    every = actions.add_parser("list", help="those that are open")
+    every.add_argument("--all", action="store_true", help="closed ones too")
+    every.add_argument("--json", action="store_true", help="the same as JSON")
+    show = actions.add_parser("show", help="one of them: timeline, positions, notes")
+    show.add_argument("--json", action="store_true", help="the same as JSON")
+    note = actions.add_parser("note", help="keep what you found out")
+    close = actions.add_parser("close", help="it is understood, and something was done about it")
+    for one in (show, note, close):
+        one.add_argument("incident", metavar="ID", help="its id, or as much of its start or end as is enough")
+    note.add_argument("text", metavar="TEXT", help="what you found out")
+    close.add_argument("--cause", metavar="TEXT", required=True, help="why it happened")
+    close.add_argument("--action", dest="action_taken", metavar="TEXT", required=True, help="what was done about it")
 
 
 def _add_drill(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.journal import chain
 from engine.journal.archive import archive
@@ -55,7 +55,7 @@ def journal(arguments: argparse.Namespace) -> int:
 
 def _verify(folder: Path, store: SqliteStore, _: argparse.Namespace) -> int:
     found = walk(folder, store)
-    mine = Journal(store, actor=_actor())
+    mine = Journal(store, actor=actor("journal"))
     trouble = mine.trouble()
     if found.not_here:
         print(f"records up to {found.not_here} were archived, and not all of those archives are here")
@@ -114,7 +114,7 @@ def _archive(folder: Path, store: SqliteStore, arguments: argparse.Namespace) ->
         print("only days that are over can be archived", file=sys.stderr)
         return EXIT_CANNOT
     before_ns = int(arguments.before.timestamp()) * 1_000_000_000
-    done = archive(folder, store, Journal(store, actor=_actor()), before_ns=before_ns)
+    done = archive(folder, store, Journal(store, actor=actor("journal")), before_ns=before_ns)
     if done.path is None:
         print(f"no record is older than {moment(before_ns, UTC)} UTC")
     else:
@@ -123,25 +123,18 @@ def _archive(folder: Path, store: SqliteStore, arguments: argparse.Namespace) ->
 
 
 def _repair(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:
-    trouble = Journal(store, actor=_actor()).trouble()
+    trouble = Journal(store, actor=actor("journal")).trouble()
     if trouble is None and walk(folder, store).wrong is None:
         print("the journal is sound: nothing was done")
         return 0
     store.close()
     number = int.from_bytes(os.urandom(8), "big") or 1
-    done = repair(folder, reason=arguments.reason, actor=_actor(), at_ns=time.time_ns(), alarm_number=number)
+    done = repair(folder, reason=arguments.reason, actor=actor("journal"), at_ns=time.time_ns(), alarm_number=number)
     print(f"{done.kept} records were kept, up to record {done.last_seq}; the damaged files are in {done.aside}")
     print(
         "Every login is halted, for what was lost may have been a halt. Verify the positions, then resume each login."
     )
     return 0
-
-
-def _actor() -> str:
-    try:
-        return f"qe journal ({getpass.getuser()})"
-    except (KeyError, OSError):  # a user without a name, as in a container
-        return "qe journal"
 
 
 _ACTIONS: dict[str, Callable[[Path, SqliteStore, argparse.Namespace], int]] = {

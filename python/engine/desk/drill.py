@@ -82,7 +82,7 @@ async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
             view.pressed()
             started_at, started = datetime.now(UTC), time.monotonic()
             paint = {"FORCE_COLOR": "1"} if colour else {"NO_COLOR": "1"}
-            environment = _clean_environment() | paint | {"QE_HOME": home, SIMULATED_WORLD: home}
+            environment = _clean_environment() | paint | _a_state_of_its_own(home)
             exit_code, printed = await _kill(config, environment, scenario, world, view)
             seconds = time.monotonic() - started
             report = _newest_record(Path(home) / "kills")
@@ -226,6 +226,11 @@ def _told(report: bytes | None) -> Told | None:
 def _clean_environment() -> dict[str, str]:
     """Ours without anything that could name a TWS."""
     return {name: value for name, value in os.environ.items() if not name.startswith("QE_")}
+
+
+def _a_state_of_its_own(home: str) -> dict[str, str]:
+    """A drill's kill leaves nothing in the records of real trading: no journal, no incident, no lock."""
+    return {"QE_HOME": home, "QE_INCIDENT_LOG": str(Path(home) / "INCIDENT_LOG.md"), SIMULATED_WORLD: home}
 
 
 async def _start(command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:

@@ -105,7 +105,7 @@ def _fields(event: AnyEvent) -> list[str]:
                 parts.insert(0, value.login)
             case msgspec.Raw():
                 continue
-            case tuple() if all(isinstance(one, Scope) for one in value):
+            case tuple() if value and all(isinstance(one, Scope) for one in value):
                 parts.insert(0, _logins(value))
             case tuple():
                 parts.append(f"{field.name} {len(value)}")

@@ -7,6 +7,7 @@ stands in the way. Must never lift what a plan of `engine.core.resume` has not n
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from collections.abc import Callable
@@ -297,5 +298,12 @@ def _verification(journal: JournalState, scope: Scope) -> Verification | None:
 def open_rules(home: Path, *, wall_ns: Callable[[], int] = time.time_ns, actor: str = "") -> Rules:
     """The rules of a state folder, for this process."""
     folder = home / "journal"
-    who = actor or f"{os.environ.get('USER') or os.environ.get('USERNAME') or 'somebody'}, process {os.getpid()}"
+    who = actor or f"{_user()}, process {os.getpid()}"
     return Rules(open_journal(folder, actor=who, clock=wall_ns), Gate(folder / "gate.lock"), wall_ns=wall_ns, actor=who)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in a container
+        return "somebody"

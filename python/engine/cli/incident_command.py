@@ -1,0 +1,194 @@
+"""`qe incident`: list, show, note, close. Closing needs the cause and what was done about it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from engine.cli.who import actor
+from engine.config.places import incident_log, state_folder
+from engine.core.contracts import Contract
+from engine.desk import incidents
+from engine.desk.incidents import Incident, IncidentError
+from engine.journal import chain
+from engine.journal.events import KillEnded, Record
+from engine.journal.history import records
+from engine.journal.journal import open_journal
+from engine.journal.sqlite_store import SqliteStore
+from engine.journal.telling import WHAT_WIDTH, moment, told
+from engine.journal.trouble import JournalError
+from engine.trading.report_text import amount_of, name_of
+
+EXIT_REFUSED = 1
+EXIT_CANNOT = 2
+
+
+class _Instrument(msgspec.Struct, frozen=True):
+    """What a contract is called by."""
+
+    con_id: int = 0
+    symbol: str = ""
+    sec_type: str = ""
+    last_trade_date: str = ""
+    strike: Decimal = Decimal(0)
+    right: str = ""
+    currency: str = ""
+    local_symbol: str = ""
+
+    @property
+    def name(self) -> str:
+        return name_of(Contract(**msgspec.structs.asdict(self)))
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """A position in a kill's report, as far as it is shown here."""
+
+    account: str = ""
+    quantity: Decimal = Decimal(0)
+    contract: _Instrument = _Instrument()
+    order: bool | None = None
+
+
+class _Login(msgspec.Struct, frozen=True):
+    closed: tuple[_Row, ...] = ()
+    residue: tuple[_Row, ...] = ()
+
+
+class _Report(msgspec.Struct, frozen=True):
+    logins: dict[str, _Login] = {}
+
+
+def incident(arguments: argparse.Namespace) -> int:
+    """Run it; the exit codes stand in the help."""
+    folder = Path(state_folder()) / "journal"
+    try:
+        return _ACTIONS[arguments.action](folder, _read(folder), arguments)
+    except IncidentError as error:
+        print(f"qe incident: {error}. Nothing was changed.", file=sys.stderr)
+        return EXIT_REFUSED
+    except JournalError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CANNOT
+
+
+def _read(folder: Path) -> list[Record]:
+    if not (folder / "journal.db").exists() and not (folder / "archive").exists():
+        return []
+    store = SqliteStore(folder)
+    try:
+        return [chain.opened(one) for one in records(folder, store, 0)]
+    finally:
+        store.close()
+
+
+def _list(_: Path, all_records: list[Record], arguments: argparse.Namespace) -> int:
+    found = [one for one in incidents.incidents(all_records).values() if arguments.all or one.open]
+    if arguments.json:
+        print(msgspec.json.encode([_data(one) for one in found]).decode())
+        return 0
+    if not found:
+        print("no incident" if arguments.all else "no open incident (all that there were: qe incident list --all)")
+        return 0
+    console = _console()
+    for one in found:
+        console.print(_line(one))
+    return 0
+
+
+def _show(_: Path, all_records: list[Record], arguments: argparse.Namespace) -> int:
+    one = incidents.pick(incidents.incidents(all_records), arguments.incident)
+    belonging = incidents.timeline(all_records, one)
+    if arguments.json:
+        rows = [{"at_ns": record.at_ns, "actor": record.actor, "event": record.event} for record in belonging]
+        print(msgspec.json.encode({**_data(one), "timeline": rows}, enc_hook=str).decode())
+        return 0
+    console = _console()
+    console.print(_line(one))
+    console.print(Text("\nTimeline", style="bold"))
+    for record in belonging:
+        line = told(record, None)
+        console.print(Text(f"  {line.when}  {line.what:<{WHAT_WIDTH}}  {line.about}  [{line.actor}]"))
+    report = incidents.report_of(belonging)
+    if report is not None:
+        _show_positions(console, report)
+    for at_ns, who, text in one.notes:
+        console.print(Text(f"\nNote, {moment(at_ns, None)}, {who}:\n  {text}"))
+    if one.open:
+        console.print(Text(f"\nTo close it: qe incident close {one.id} --cause TEXT --action TEXT", style="bold"))
+    else:
+        console.print(Text(f"\nClosed by {one.closed_by}\n  cause: {one.cause}\n  done:  {one.action}"))
+    return 0
+
+
+def _note(folder: Path, all_records: list[Record], arguments: argparse.Namespace) -> int:
+    one = incidents.pick(incidents.incidents(all_records), arguments.incident)
+    who = actor("incident")
+    incidents.note(open_journal(folder, actor=who), one, arguments.text, actor=who)
+    print(f"noted on incident {one.id}")
+    return 0
+
+
+def _close(folder: Path, all_records: list[Record], arguments: argparse.Namespace) -> int:
+    one = incidents.pick(incidents.incidents(all_records), arguments.incident)
+    who, page = actor("incident"), Path(incident_log())
+    journal = open_journal(folder, actor=who)
+    missed = incidents.close(journal, one, page, cause=arguments.cause, action=arguments.action_taken, actor=who)
+    print(f"incident {one.id} is closed ({', '.join(one.logins)})")
+    print(missed or f"added to {page}")
+    return 0
+
+
+def _show_positions(console: Console, event: KillEnded) -> None:
+    """Positions before and after, as the last report of a kill has them."""
+    report = msgspec.json.decode(event.report, type=_Report, strict=False)
+    for title, before in (("Positions before the kill", True), ("Positions after it", False)):
+        rows = [
+            f"  {name} {row.account}: {amount_of(row.quantity)} {row.contract.name}"
+            for name, login in report.logins.items()
+            for row in ((*login.closed, *login.residue) if before else login.residue)
+            if not row.order and row.quantity
+        ]
+        console.print(Text(f"\n{title}", style="bold"))
+        console.print(Text("\n".join(rows) or ("  none" if event.flat or before else "  not known")))
+
+
+def _line(one: Incident) -> Text:
+    text = Text()
+    text.append(f"{one.id}  ", style="bold")
+    text.append("OPEN    " if one.open else "closed  ", style="bold red" if one.open else "green")
+    text.append(f"{moment(one.opened_ns, None)[:19]}  {one.trigger}, {', '.join(one.logins)}: {one.what}")
+    return text
+
+
+def _data(one: Incident) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "open": one.open,
+        "opened_ns": one.opened_ns,
+        "closed_ns": one.closed_ns,
+        "logins": list(one.logins),
+        "trigger": one.trigger,
+        "what": one.what,
+        "cause": one.cause,
+        "action": one.action,
+        "notes": [{"at_ns": at_ns, "actor": who, "text": text} for at_ns, who, text in one.notes],
+    }
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+_ACTIONS: dict[str, Callable[[Path, list[Record], argparse.Namespace], int]] = {
+    "list": _list,
+    "show": _show,
+    "note": _note,
+    "close": _close,
+}

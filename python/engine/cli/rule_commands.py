@@ -1,0 +1,97 @@
+"""`qe halt`, `qe resume`, `qe reset`: what the logins may do, for every program on this machine.
+
+A halt is never refused: not for a faulty configuration, and not for a journal that cannot be written (it then binds by
+the alarm, and the exit code says so). Going on is refused whole, with everything that is in the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.cli.login_names import Chosen, Named, NoSuchLogin, choose
+from engine.cli.who import actor
+from engine.config.places import state_folder
+from engine.trading.errors import ResumeRefused, RulesUnreadable
+from engine.trading.rules import Rules, open_rules
+
+EXIT_REFUSED = 1
+EXIT_CANNOT = 2
+EXIT_USAGE = 64
+
+
+def halt(arguments: argparse.Namespace) -> int:
+    """0 every one binds and is written down; 1 it binds, but something is not as it should be."""
+    chosen = _chosen(arguments, stopping=True)
+    if isinstance(chosen, int):
+        return chosen
+    rules = _rules("halt")
+    halted = [rules.halt(one.scope, arguments.reason, actor=actor("halt")) for one in chosen.logins]
+    for one in halted:
+        print(one)
+    print("No order that adds risk leaves any program that uses quant-engine here. Nothing was closed or cancelled.")
+    return 0 if all(one.durable and one.drained for one in halted) else EXIT_REFUSED
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """0 resumed; 1 refused; 2 the journal cannot be used."""
+
+    def one(rules: Rules, login: Named) -> object:
+        reason, override = arguments.reason, arguments.override
+        return rules.resume(login.scope, override=override, reason=reason, actor=actor("resume"))
+
+    return _going_on(arguments, "resume", one)
+
+
+def reset(arguments: argparse.Namespace) -> int:
+    """0 reset: the login is halted until it is resumed; 1 refused; 2 the journal cannot be used."""
+
+    def one(rules: Rules, login: Named) -> object:
+        halted = rules.reset(login.scope, reason=arguments.reason, actor=actor("reset"))
+        return f"{halted}\n  the shutdown is over, and the login stays halted until: qe resume {login.name}"
+
+    return _going_on(arguments, "reset", one)
+
+
+def _going_on(arguments: argparse.Namespace, command: str, act: Callable[[Rules, Named], object]) -> int:
+    chosen = _chosen(arguments, stopping=False)
+    if isinstance(chosen, int):
+        return chosen
+    rules, code = _rules(command), 0
+    for login in chosen.logins:
+        try:
+            print(act(rules, login))
+        except ResumeRefused as refused:
+            code = max(code, EXIT_REFUSED)
+            print(_obstacles(login, command, refused), file=sys.stderr)
+        except RulesUnreadable as unreadable:
+            code = EXIT_CANNOT
+            print(unreadable, file=sys.stderr)
+    return code
+
+
+def _obstacles(login: Named, command: str, refused: ResumeRefused) -> str:
+    lines = [f"{login.name}: {command} refused; everything stands as it did. In the way:"]
+    for number, one in enumerate(refused.obstacles, start=1):
+        lines += [f"  {number}. {one.what}", f"     to clear: {one.clear}"]
+    return "\n".join(lines)
+
+
+def _chosen(arguments: argparse.Namespace, *, stopping: bool) -> Chosen | int:
+    if bool(arguments.logins) == arguments.all:
+        print(f"qe {arguments.command}: name the logins, or say --all (one of the two)", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        chosen = choose(arguments.logins, arguments.config, stopping=stopping)
+    except NoSuchLogin as error:
+        print(f"qe {arguments.command}: {error}. Nothing was done.", file=sys.stderr)
+        return EXIT_USAGE
+    for fault in chosen.faults:
+        print(f"the configuration has a fault: {fault}", file=sys.stderr)
+    return chosen
+
+
+def _rules(command: str) -> Rules:
+    return open_rules(Path(state_folder()), actor=actor(command))

@@ -1,0 +1,146 @@
+"""`qe status`: what each login may do now, and why. Reads the journal, and asks no TWS."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from engine.cli.login_names import Named, NoSuchLogin, choose
+from engine.cli.who import actor
+from engine.config.places import state_folder
+from engine.core.known import Unknown
+from engine.core.restrictions import Kind, Restriction, State
+from engine.journal.events import IncidentOpened, KillEnded, Record, Verified
+from engine.journal.fold import JournalState
+from engine.journal.telling import moment
+from engine.trading.rules import Rules, open_rules
+
+EXIT_RESTRICTED = 1
+EXIT_CANNOT = 2
+EXIT_USAGE = 64
+
+_WORDS = {
+    None: ("MAY TRADE", "bold green"),
+    Kind.SIZE_FACTOR: ("MAY TRADE, SMALLER", "bold yellow"),
+    Kind.REDUCE_ONLY: ("REDUCE ONLY", "bold yellow"),
+    Kind.HALT: ("HALTED", "bold red"),
+    Kind.SHUTDOWN: ("SHUT DOWN", "bold red"),
+}
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """0 every login may trade; 1 something holds one of them; 2 the journal cannot be read."""
+    try:
+        chosen = choose(arguments.logins, arguments.config)
+    except NoSuchLogin as error:
+        print(f"qe status: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    rules = open_rules(Path(state_folder()), actor=actor("status"))
+    now_ns, journal = time.time_ns(), rules.journal.state()
+    states = {one.name: rules.state(one.scope) for one in chosen.logins}
+    if arguments.json:
+        print(msgspec.json.encode(_data(rules, journal, chosen.logins, states), enc_hook=str).decode())
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for one in chosen.logins:
+            console.print(_told(one, states[one.name], journal, now_ns))
+        trouble = rules.journal.trouble()
+        if trouble is not None:
+            console.print(Text(f"the journal: {trouble}", style="bold red"))
+    for fault in chosen.faults:
+        print(f"the configuration has a fault: {fault}", file=sys.stderr)
+    if isinstance(journal, Unknown):
+        return EXIT_CANNOT
+    return EXIT_RESTRICTED if any(state.kind is not None for state in states.values()) else 0
+
+
+def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: int) -> Text:
+    word, style = _WORDS[state.kind]
+    text = Text()
+    text.append(f"{login.name}", style="bold")
+    text.append(f" ({login.mode or 'mode not known'})  ")
+    text.append(word, style=style)
+    if state.size_factor != 1:
+        text.append(f"  size × {state.size_factor}")
+    for one in state.standing:
+        text.append(f"\n  {one.kind.value} ({one.cause.value}): {one.reason}")
+        text.append(f"\n    {_span(one, now_ns)}, by {one.actor}", style="dim")
+    if isinstance(journal, JournalState):
+        for line in _memories(login, journal, now_ns):
+            text.append(f"\n  {line}")
+    text.append("\n")
+    return text
+
+
+def _span(one: Restriction, now_ns: int) -> str:
+    until = "until it is lifted" if one.until_ns is None else f"until {moment(one.until_ns, None)[:19]}"
+    return f"since {moment(one.since_ns, None)[:19]} ({_ago(now_ns - one.since_ns)}) {until}"
+
+
+def _memories(login: Named, journal: JournalState, now_ns: int) -> list[str]:
+    """What the journal remembers beside the restrictions: open incidents, the last verification, the last kill."""
+    lines = []
+    for name in journal.incidents(login.scope):
+        opened = journal.incidents_open[name].event
+        what = f": {opened.what}" if isinstance(opened, IncidentOpened) else ""
+        lines.append(f"incident {name} is open{what}")
+    verified = journal.last_verified(login.scope)
+    if verified is not None and isinstance(verified.event, Verified):
+        found = "matched" if verified.event.matches else "DIFFERED"
+        lines.append(f"last verified {_ago(now_ns - verified.at_ns)}: {found}")
+    kill = _last_kill(journal, login)
+    if kill is not None and isinstance(kill.event, KillEnded):
+        ended = "flat" if kill.event.flat else "NOT flat"
+        lines.append(f"last kill {_ago(now_ns - kill.at_ns)}: {ended}")
+    return lines
+
+
+def _last_kill(journal: JournalState, login: Named) -> Record | None:
+    of_it = [
+        record
+        for record in journal.kills_ended.values()
+        if isinstance(record.event, KillEnded) and any(scope.meets(login.scope) for scope in record.event.scopes)
+    ]
+    return max(of_it, key=lambda record: record.seq, default=None)
+
+
+def _ago(ns: int) -> str:
+    """A span of time as a person says it."""
+    if ns < 0:
+        return "in the future: clocks differ"
+    seconds = ns // 1_000_000_000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def _data(
+    rules: Rules, journal: JournalState | Unknown, logins: tuple[Named, ...], states: dict[str, State]
+) -> dict[str, Any]:
+    trouble = rules.journal.trouble()
+    return {
+        "journal": {
+            "readable": isinstance(journal, JournalState),
+            "trouble": None if trouble is None else str(trouble),
+        },
+        "logins": {
+            one.name: {
+                "mode": one.mode,
+                "state": None if (kind := states[one.name].kind) is None else kind.value,
+                "may_add_risk": states[one.name].may_add_risk,
+                "may_reduce": states[one.name].may_reduce,
+                "size_factor": states[one.name].size_factor,
+                "standing": states[one.name].standing,
+                "open_incidents": journal.incidents(one.scope) if isinstance(journal, JournalState) else None,
+            }
+            for one in logins
+        },
+    }

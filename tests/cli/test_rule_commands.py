@@ -1,0 +1,179 @@
+"""`qe status`, `qe halt`, `qe resume`, `qe reset` as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.broker.lock_names import login_key
+from engine.cli.commands import main
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal.events import IncidentClosed, IncidentOpened, Restricted, Verified
+from engine.journal.journal import Journal, open_journal
+from engine.trading import IBKRAccountManager, TradingMode
+
+PAPER = Scope("paper", login_key("127.0.0.1", 7497))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a configuration file."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def journal() -> Journal:
+    return open_journal(Path(os.environ["QE_HOME"]) / "journal", actor="test")
+
+
+def restrict(kind: Kind, cause: Cause, factor: str = "1") -> None:
+    one = Restriction(
+        id=f"{cause.value}-1",
+        scope=PAPER,
+        kind=kind,
+        cause=cause,
+        since_ns=1,
+        actor="test",
+        reason="a test",
+        size_factor=Decimal(factor),
+    )
+    journal().append(Restricted(restriction=one))
+
+
+def state_of(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    capsys.readouterr()
+    main(["status", "--json"])
+    found: dict[str, object] = json.loads(capsys.readouterr().out)["logins"][name]
+    return found
+
+
+def test_a_halt_of_the_command_line_binds_every_program_and_a_resume_ends_it(elsewhere: Path) -> None:
+    program = IBKRAccountManager()
+    program.add_account("paper", TradingMode.PAPER)
+    assert program.state("paper").may_add_risk
+    assert main(["halt", "paper", "--reason", "going home"]) == 0
+    assert program.state("paper").standing[0].reason == "going home"
+    assert main(["status"]) == 1
+    assert main(["resume", "paper"]) == 0
+    assert program.state("paper").may_add_risk
+    assert main(["status"]) == 0
+
+
+def test_a_program_that_calls_the_login_by_another_name_is_halted_too(elsewhere: Path) -> None:
+    program = IBKRAccountManager()
+    program.add_account("my strategy", TradingMode.PAPER)
+    main(["halt", "paper"])
+    assert not program.state("my strategy").may_add_risk
+
+
+def test_all_is_every_login_and_nothing_named_is_a_usage_error(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["halt"], ["halt", "paper", "--all"], ["resume"], ["reset", "--reason", "x"]):
+        assert main(command) == 64
+    assert "name the logins, or say --all" in capsys.readouterr().err
+    assert main(["status"]) == 0
+    assert main(["halt", "--all"]) == 0
+    assert [state_of(name, capsys)["state"] for name in ("paper", "live")] == ["halt", "halt"]
+    assert main(["resume", "--all"]) == 0
+    assert main(["status"]) == 0
+
+
+def test_a_name_that_does_not_exist_halts_nothing_and_says_which_do(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", "papre"]) == 64
+    assert "there is no login 'papre'; there are: paper, live" in capsys.readouterr().err
+    assert main(["status"]) == 0
+
+
+def test_a_faulty_configuration_stops_no_halt(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "quant-engine.toml").write_text('[logins.swing]\nmode = "paper"\nport = "seven"\n')
+    assert main(["halt", "swing"]) == 0
+    captured = capsys.readouterr()
+    assert "the configuration has a fault" in captured.err
+    assert main(["halt", "whatever it is called"]) == 0
+    program = IBKRAccountManager()
+    program.add_account("whatever it is called", TradingMode.PAPER, port=1234)
+    assert not program.state("whatever it is called").may_add_risk
+    assert main(["resume", "nobody"]) == 64
+
+
+def test_a_resume_that_is_refused_says_everything_that_is_in_the_way(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restrict(Kind.HALT, Cause.DAILY_LOSS)
+    restrict(Kind.SHUTDOWN, Cause.KILL_SWITCH)
+    assert main(["resume", "paper"]) == 1
+    told = capsys.readouterr().err
+    assert "1. it was shut down by kill_switch" in told
+    assert "2. the limit daily_loss holds it" in told
+    assert "qe reset paper --reason TEXT" in told
+    assert state_of("paper", capsys)["state"] == "shutdown"
+
+
+def test_a_limit_is_set_aside_only_with_override_and_a_reason(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restrict(Kind.HALT, Cause.DAILY_LOSS)
+    assert main(["resume", "paper", "--override"]) == 1
+    assert "without a reason" in capsys.readouterr().err
+    assert main(["resume", "paper", "--override", "--reason", "a hedge that the limit does not see"]) == 0
+    assert state_of("paper", capsys)["state"] is None
+
+
+def test_the_way_back_after_a_kill_is_verified_closed_reset_and_armed(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restrict(Kind.SHUTDOWN, Cause.KILL_SWITCH)
+    journal().append(IncidentOpened(incident_id="i1", scope=PAPER, trigger="kill switch", what="pressed"))
+    assert main(["reset", "paper", "--reason", "understood"]) == 1
+    told = capsys.readouterr().err
+    assert "have not been verified since" in told
+    assert "qe incident close i1" in told
+    journal().append(Verified(scope=PAPER, matches=True, positions=(), orders=0))
+    journal().append(IncidentClosed(incident_id="i1", cause="a test", action="none"))
+    assert main(["reset", "paper", "--reason", "understood"]) == 0
+    assert "stays halted until: qe resume paper" in capsys.readouterr().out
+    assert state_of("paper", capsys)["state"] == "halt"
+    assert main(["resume", "paper"]) == 0
+    assert state_of("paper", capsys)["state"] is None
+
+
+def test_status_says_why_since_when_by_whom_and_what_else_is_open(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restrict(Kind.SIZE_FACTOR, Cause.WEEKLY_LOSS, "0.5")
+    journal().append(IncidentOpened(incident_id="i1", scope=PAPER, trigger="weekly_loss", what="5 % lost"))
+    journal().append(Verified(scope=PAPER, matches=False, positions=(), orders=0, differences=("x",)))
+    assert main(["status", "paper"]) == 1
+    told = capsys.readouterr().out
+    for part in (
+        "MAY TRADE, SMALLER",
+        "size × 0.5",
+        "weekly_loss",
+        "by test",
+        "incident i1 is open: 5 % lost",
+        "DIFFERED",
+    ):
+        assert part in told
+    assert "live" not in told
+
+
+def test_a_journal_that_cannot_be_read_is_no_absence_of_halts(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["halt", "paper"])
+    (Path(os.environ["QE_HOME"]) / "journal" / "journal.db").write_bytes(b"no database" * 1000)
+    assert main(["status"]) == 2
+    told = capsys.readouterr().out
+    assert told.count("HALTED") == 2
+    assert "MAY TRADE" not in told
+    assert main(["resume", "--all"]) == 2
+    assert "Nothing was lifted" in capsys.readouterr().err
+    assert main(["halt", "live"]) == 1  # it binds, and is not written down
+    assert "not written down" in capsys.readouterr().out
