@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from time import gmtime, strftime
 
 import msgspec
 
-from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal import incident_log
-from engine.journal.events import Adopted, AnyEvent, IncidentJoined, IncidentOpened, KillEnded, KillPressed, Restricted
+from engine.journal.events import Adopted, AnyEvent, IncidentJoined, KillEnded, KillPressed, Restricted
 from engine.trading.daemons import Daemons
+from engine.trading.incident_records import begin_or_join, tell
 from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
 from engine.trading.stories import KILL_TRIGGER, kill_story
@@ -81,29 +79,23 @@ class KillRecords:
         restrictions = tuple(shutdown(press, scope) for scope in press.scopes)
         for one in restrictions:
             rules.latch(one)
-        incident, joined = self._incident(rules, press)
-        self._incidents[press.kill_id] = incident.incident_id, joined
+        incident = begin_or_join(
+            rules.journal.state(),
+            press.scopes,
+            trigger=KILL_TRIGGER,
+            what=f"the kill switch was pressed: {press.reason}",
+            at_ns=press.at_ns,
+            mark=press.kill_id,
+        )
+        self._incidents[press.kill_id] = incident.id, incident.joined
         kept = rules.journal.keep(
             KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason),
             *(Restricted(restriction=one) for one in restrictions),
-            incident,
+            incident.event,
             at_ns=press.at_ns,
         )
         if kept.records is not None:
             rules.written(*(one.id for one in restrictions))
-
-    def _incident(self, rules: Rules, press: Pressed) -> tuple[IncidentOpened | IncidentJoined, bool]:
-        """The incident that is open for any of these logins, or a new one."""
-        what = f"the kill switch was pressed: {press.reason}"
-        state = rules.journal.state()
-        if not isinstance(state, Unknown):
-            found = [one for scope in press.scopes for one in state.incidents(scope)]
-            if found:
-                return IncidentJoined(incident_id=found[0], what=what), True
-        name = f"{strftime('%y%m%d-%H%M%S', gmtime(press.at_ns // 1_000_000_000))}-{press.kill_id[-4:]}"
-        first, *others = press.scopes
-        opened = IncidentOpened(incident_id=name, scope=first, trigger=KILL_TRIGGER, what=what, also=tuple(others))
-        return opened, False
 
     def _write_end(self, press: Pressed, report: KillReport) -> None:
         incident, joined = self._incidents.pop(press.kill_id, (press.kill_id, False))
@@ -114,7 +106,7 @@ class KillRecords:
         events.append(IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"))
         self._rules().journal.keep(*events)
         story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
-        incident_log.append(self._file, incident_log.section(story))
+        tell(self._file, story)
 
 
 def shutdown(press: Pressed, scope: Scope) -> Restriction:

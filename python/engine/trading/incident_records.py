@@ -1,0 +1,46 @@
+"""An incident begins, or goes on: which of the two it is, its record, and its section in the log.
+
+One open incident of a login takes up everything that happens to it until a person closes it. Where the journal cannot
+be read, a new one begins: two incidents about one thing are better than none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import gmtime, strftime
+
+import msgspec
+
+from engine.core.known import Unknown
+from engine.core.restrictions import Scope
+from engine.journal import incident_log
+from engine.journal.events import IncidentJoined, IncidentOpened
+from engine.journal.fold import JournalState
+from engine.journal.incident_log import Story
+
+
+class IncidentEvent(msgspec.Struct, frozen=True):
+    """What to write down, and the incident it belongs to. `joined`: that was open already."""
+
+    id: str
+    event: IncidentOpened | IncidentJoined
+    joined: bool
+
+
+def begin_or_join(
+    state: JournalState | Unknown, scopes: tuple[Scope, ...], *, trigger: str, what: str, at_ns: int, mark: str
+) -> IncidentEvent:
+    """The incident that is open for any of these logins, or a new one, named by its time and the end of `mark`."""
+    if not isinstance(state, Unknown):
+        found = [one for scope in scopes for one in state.incidents(scope)]
+        if found:
+            return IncidentEvent(found[0], IncidentJoined(incident_id=found[0], what=what), joined=True)
+    name = f"{strftime('%y%m%d-%H%M%S', gmtime(at_ns // 1_000_000_000))}-{mark[-4:]}"
+    first, *others = scopes
+    opened = IncidentOpened(incident_id=name, scope=first, trigger=trigger, what=what, also=tuple(others))
+    return IncidentEvent(name, opened, joined=False)
+
+
+def tell(page: Path, story: Story) -> str | None:
+    """Add the section that a person completes. None, or why it could not be done; the journal has the record."""
+    return incident_log.append(page, incident_log.section(story))
