@@ -108,12 +108,16 @@ def test_an_engine_that_hangs_in_its_own_kill_is_shut_out_and_adds_nothing_when_
     world_apart: World, tmp_path: Path
 ) -> None:
     reports: list[KillReport] = []
+    closing: set[str] = set()
 
     async def engine() -> KillReport:
         other = managed(world_apart, tmp_path, take_over_ns=400_000_000)
 
-        def hang(_name: str, step: TimelineEntry) -> None:
-            if step.kind == "close_sent" and not reports:  # an engine's callback that stands until the other is done
+        def hang(name: str, step: TimelineEntry) -> None:
+            if step.kind == "close_sent":
+                closing.add(name)
+            # both have the right to close by now; an engine's callback that stands until the other is done
+            if closing == {"paper", "live"} and not reports:
                 in_thread(other, reports).join(40)
 
         return await managed(world_apart, tmp_path).kill_switch_all("engine", on_step=hang)
