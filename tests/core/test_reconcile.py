@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
-from engine.core.reconcile import Place, compare
+from engine.core.reconcile import Place, Reconciliation, compare, reconcile
 
 ES = Contract(con_id=1, symbol="ES")
 
@@ -91,3 +92,129 @@ def test_an_order_that_no_record_knows_is_no_match() -> None:
     compared = compare(expected={}, positions=[], orders=[order("QE-1"), order("")], our_refs=frozenset({"QE-1"}))
     assert [one.order_ref for one in compared.foreign_orders] == [""]
     assert not compared.matches
+
+
+ACCOUNTS = ("DU1", "DU2")
+
+
+def reconciled(
+    held: dict[str, dict[int, int]],
+    shown: list[PositionFact],
+    executions: list[ExecutionFact] = [],  # noqa: B006 - never changed
+    recorded: dict[str, int] = {},  # noqa: B006
+    orders: list[WorkingOrder] = [],  # noqa: B006
+    our_refs: frozenset[str] = frozenset({"ours"}),
+) -> Reconciliation:
+    return reconcile(
+        accounts=ACCOUNTS,
+        records={account: {con_id: Decimal(q) for con_id, q in of.items()} for account, of in held.items()},
+        positions=shown,
+        executions=executions,
+        recorded={identity: Decimal(quantity) for identity, quantity in recorded.items()},
+        orders=orders,
+        our_refs=our_refs,
+    )
+
+
+def ours(quantity: int, number: int = 1, version: int = 1, con_id: int = 1) -> ExecutionFact:
+    return msgspec.structs.replace(execution(quantity, number, version, con_id), order_ref="ours")
+
+
+def old(*executions: ExecutionFact) -> list[ExecutionFact]:
+    return [msgspec.structs.replace(one, recent=False) for one in executions]
+
+
+BOTH_FLAT: dict[str, dict[int, int]] = {"DU1": {}, "DU2": {}}
+
+
+def test_an_account_without_records_is_no_account_without_positions() -> None:
+    found = reconciled({"DU1": {}}, [])
+    assert found.unbegun == ("DU2",)
+    assert not found.matches
+    assert found.comparison.matches
+
+
+def test_positions_of_an_account_without_records_are_no_differences_and_no_match_either() -> None:
+    found = reconciled({"DU1": {}}, [position(5, account="DU2")], [execution(5, account="DU2")])
+    assert found.comparison.differences == ()
+    assert found.counted == ()
+    assert not found.matches
+
+
+def test_records_that_agree_match_and_contain_whatever_was_executed_there() -> None:
+    found = reconciled({"DU1": {1: 2}, "DU2": {}}, [position(2)], old(execution(2), ours(-1, 2), execution(1, 3)))
+    assert found.matches
+    assert found.missed == ()
+    assert dict(found.counted) == {"e1": 2, "e2": -1, "e3": 1}
+
+
+def test_a_position_may_be_older_than_a_recent_execution_which_is_then_not_contained_in_it() -> None:
+    found = reconciled({"DU1": {1: 2}, "DU2": {}}, [position(2)], [ours(1)])
+    assert found.matches
+    assert found.counted == found.missed == ()
+
+
+def test_what_is_recorded_already_is_not_counted_again() -> None:
+    found = reconciled({"DU1": {1: 2}, "DU2": {}}, [position(2)], old(execution(2)), {"e1": 2})
+    assert found.counted == ()
+
+
+def test_an_execution_of_our_own_that_was_missed_goes_into_the_records_and_is_no_difference() -> None:
+    found = reconciled(BOTH_FLAT, [position(2)], old(ours(3), ours(-1, 2), execution(4, 3)))
+    assert found.matches
+    assert [one.identity for one in found.missed] == ["e1", "e2"]
+    assert found.counted == (("e3", Decimal(4)),)
+
+
+def test_a_correction_that_was_missed_is_told_whole_and_counts_by_what_it_changes() -> None:
+    found = reconciled({"DU1": {1: 3}, "DU2": {}}, [position(2)], [ours(2, version=2)], {"e1": 3})
+    assert found.matches
+    assert [(one.identity, one.quantity) for one in found.missed] == [("e1", Decimal(2))]
+
+
+def test_what_our_own_executions_do_not_make_up_exactly_is_a_difference_with_all_of_them() -> None:
+    found = reconciled(BOTH_FLAT, [position(5)], [ours(3), execution(2, 2)])
+    (difference,) = found.comparison.differences
+    assert (difference.expected, difference.broker) == (0, 5)
+    assert {one.identity for one in difference.executions} == {"e1", "e2"}
+    assert difference.explained
+    assert found.missed == found.counted == ()
+
+
+def test_foreign_executions_explain_and_stay_a_difference() -> None:
+    found = reconciled(BOTH_FLAT, [position(2)], [execution(2)])
+    (difference,) = found.comparison.differences
+    assert difference.explained
+    assert not found.matches
+
+
+def test_an_order_that_nobody_owns_is_a_difference_until_it_is_adopted() -> None:
+    assert reconciled(BOTH_FLAT, [], orders=[order("ours")]).matches
+    assert not reconciled(BOTH_FLAT, [], orders=[order("")]).matches
+    assert compare(expected={}, positions=[], orders=[order("")], our_perm_ids=frozenset({1})).matches
+    assert not compare(expected={}, positions=[], orders=[order("")], our_perm_ids=frozenset({2})).matches
+
+
+@given(
+    st.dictionaries(st.sampled_from([1, 2]), st.integers(-3, 3)),
+    st.lists(st.tuples(st.integers(-3, 3).filter(bool), st.sampled_from([1, 2]), st.booleans()), max_size=5),
+    st.sets(st.integers(0, 4)),
+)
+def test_records_that_lose_some_of_our_executions_are_mended_by_all_of_those_missed_and_nothing_else(
+    start: dict[int, int], trades: list[tuple[int, int, bool]], lost: set[int]
+) -> None:
+    """Only ours were traded; some never reached the records. Taking in `missed` gives what the broker shows."""
+    executions = [ours(quantity, number, con_id=con_id) for number, (quantity, con_id, _) in enumerate(trades)]
+    recorded = {one.identity: int(one.quantity) for number, one in enumerate(executions) if number not in lost}
+    held, true = dict(start), dict(start)
+    for number, one in enumerate(executions):
+        true[one.con_id] = true.get(one.con_id, 0) + int(one.quantity)
+        if number not in lost:
+            held[one.con_id] = held.get(one.con_id, 0) + int(one.quantity)
+    found = reconciled(
+        {"DU1": held, "DU2": {}}, [position(q, con_id) for con_id, q in true.items()], executions, recorded
+    )
+    assert found.matches
+    for one in found.missed:
+        held[one.con_id] = held.get(one.con_id, 0) + int(one.quantity)
+    assert {con_id: q for con_id, q in held.items() if q} == {con_id: q for con_id, q in true.items() if q}

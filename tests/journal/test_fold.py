@@ -33,6 +33,7 @@ from engine.journal.events import (
 from engine.journal.fold import (
     FILLS_MAX,
     NOT_UNDERSTOOD_MAX,
+    REFS_MAX,
     RULES,
     TAKEN_IN_MAX,
     Books,
@@ -174,6 +175,27 @@ def test_an_execution_counts_once_and_a_correction_replaces_it() -> None:
 
 def test_adopting_begins_anew_and_still_knows_what_was_counted() -> None:
     assert state(adopted(5), filled("x", 3), adopted(2), filled("x", 3)).positions == {"DU1": {7: Decimal(2)}}
+
+
+@pytest.mark.parametrize("last", [1, 4])
+def test_an_execution_that_a_match_or_an_adoption_contains_is_not_counted_again(last: int) -> None:
+    """A correction of it still counts, by what it changes."""
+    contained = (("x", Decimal(last)),)
+    match = Verified(scope=PAPER, matches=True, positions=(), orders=0, counted=contained)
+    begun = Adopted(scope=PAPER, positions=(("DU1", 7, Decimal(5)),), reason="r", counted=contained)
+    for events in ((adopted(5), match), (begun,)):
+        assert state(*events, filled("x", last)).positions == {"DU1": {7: Decimal(5)}}
+        assert state(*events, filled("x", 6)).positions == {"DU1": {7: Decimal(11 - last)}}
+
+
+def test_our_orders_stay_known_when_they_have_ended_and_are_bounded() -> None:
+    books = apply_all(Books(), records([intent("1"), OrderEnded(scope=PAPER, order_ref="1", outcome="acknowledged")]))
+    assert set(books.our_refs) == {"1"}
+    books.our_refs |= {f"x{number}": 1 for number in range(REFS_MAX - 1)}
+    apply(books, records([intent("last")])[0])
+    assert len(books.our_refs) == REFS_MAX
+    assert "1" not in books.our_refs
+    assert "last" in books.our_refs
 
 
 def test_executions_that_are_remembered_are_bounded() -> None:

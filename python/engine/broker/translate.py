@@ -109,6 +109,7 @@ def execution(reply: Execution, *, recent: bool = True) -> ExecutionFact:
         order_ref=reply.order_ref,
         liquidation=isinstance(reply.liquidation, int) and reply.liquidation != 0,
         recent=recent,
+        time=reply.time,
     )
 
 

@@ -20,6 +20,7 @@ The emergency brake for programs that trade on Interactive Brokers.
 
   qe kill      cancel every order, close every position, prove it: on every login, at once, without asking
   qe status    what each login may do now, and why
+  qe verify    our records of the positions against the broker's
   qe halt      stop everything that adds risk, and close nothing
   qe resume    go on after a halt
   qe reset     after a kill: end the shutdown, once it is verified and understood
@@ -63,6 +64,10 @@ def main(words: list[str]) -> int:
             from engine.cli.status_command import status
 
             return status(arguments)
+        case "verify":
+            from engine.cli.verify_command import verify
+
+            return verify(arguments)
         case "halt" | "resume" | "reset":
             from engine.cli import rule_commands
 
@@ -87,6 +92,7 @@ def build_parser() -> Parser:
     commands.add_parser("help", help="this text")
     commands.add_parser("version", help="print the version")
     _add_status(commands.add_parser("status", help="what each login may do now, and why"))
+    _add_verify(commands.add_parser("verify", help="our records of the positions against the broker's"))
     _add_halt(commands.add_parser("halt", help="stop everything that adds risk, and close nothing"))
     _add_resume(commands.add_parser("resume", help="go on after a halt"))
     _add_reset(commands.add_parser("reset", help="end the shutdown that a kill has left"))
@@ -110,6 +116,20 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
     parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
     parser.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Hold our records of positions and orders against fresh reads of the broker. A difference that no execution "
+        "explains halts the login."
+    )
+    parser.epilog = "Exit: 0 all match · 1 something differs · 2 something could not be read · 64 usage"
+    parser.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.add_argument("--no-halt", action="store_true", help="only look: a difference halts nothing")
+    parser.add_argument("--adopt", action="store_true", help="from now on the broker's positions are our records")
+    parser.add_argument("--reason", metavar="TEXT", help="why they are adopted; it is recorded")
 
 
 def _add_halt(parser: argparse.ArgumentParser) -> None:

@@ -204,7 +204,8 @@ class OrderRefused(Event, frozen=True, kw_only=True, tag="order_refused"):
 
 class Verified(Event, frozen=True, kw_only=True, tag="verified"):
     """Our records were held against fresh reads of the broker. `positions` is what the broker showed, by account and
-    contract id; `orders` how many working orders it listed.
+    contract id; `orders` how many working orders it listed. `counted`: executions, by identity, that the records which
+    matched contain already.
     """
 
     scope: Scope
@@ -212,14 +213,19 @@ class Verified(Event, frozen=True, kw_only=True, tag="verified"):
     positions: tuple[tuple[str, int, Decimal], ...]
     orders: int
     differences: tuple[str, ...] = ()
+    counted: tuple[tuple[str, Decimal], ...] = ()
 
 
 class Adopted(Event, frozen=True, kw_only=True, tag="adopted"):
-    """From now on the broker's positions are what our records say."""
+    """From now on the broker's positions are what our records say. `counted`: executions that they contain already;
+    `orders`: permIds of working orders that are known from now on, whoever placed them.
+    """
 
     scope: Scope
     positions: tuple[tuple[str, int, Decimal], ...]
     reason: str
+    counted: tuple[tuple[str, Decimal], ...] = ()
+    orders: tuple[int, ...] = ()
 
 
 class IncidentOpened(Event, frozen=True, kw_only=True, tag="incident_opened"):

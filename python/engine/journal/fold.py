@@ -46,9 +46,10 @@ from engine.journal.events import (
 )
 from engine.journal.store import Alarm
 
-RULES = 1  # the version of this fold; a snapshot made by a later one is not understood
+RULES = 2  # the version of this fold; a snapshot made by a later one is not understood
 FORMAT = 1  # the version of the file; see JournalOpened
 FILLS_MAX = 20_000  # executions that are remembered so that none is counted twice
+REFS_MAX = 20_000  # orders of ours that are remembered, so that a working one is known for ours
 TAKEN_IN_MAX = 1000  # files of the spool that are remembered; they are deleted once they are in
 NOT_UNDERSTOOD_MAX = 20  # that are named; one is enough to stop
 ZERO = Decimal(0)
@@ -75,6 +76,7 @@ class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     orders_open: dict[str, Record] = {}
     positions: dict[str, dict[str, Decimal]] = {}  # by account; one that is not here is not known
     fills: dict[str, Decimal] = {}
+    our_refs: dict[str, int] = {}  # orderRefs of our intents, by the record that says so
     verified: dict[str, Record] = {}
     adopted: dict[str, Record] = {}
     incidents_open: dict[str, Record] = {}
@@ -148,6 +150,13 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     def last_verified(self, scope: Scope) -> Record | None:
         """The last verification of a login."""
         return _last(sorted(self.verified.values(), key=_seq), Verified, scope)
+
+    def adopted_orders(self, scope: Scope) -> frozenset[int]:
+        """permIds of the orders that the last adoption of a login has made known."""
+        record = _last(sorted(self.adopted.values(), key=_seq), Adopted, scope)
+        return (
+            frozenset(record.event.orders) if record is not None and isinstance(record.event, Adopted) else frozenset()
+        )
 
     def incidents(self, scope: Scope) -> tuple[str, ...]:
         """The ids of a login's open incidents."""
@@ -285,14 +294,20 @@ def _note_positions(
     match event:
         case OrderIntent():
             books.orders_open[event.order_ref] = record
+            books.our_refs.pop(event.order_ref, None)
+            books.our_refs[event.order_ref] = record.seq
+            if len(books.our_refs) > REFS_MAX:
+                del books.our_refs[next(iter(books.our_refs))]
         case OrderEnded():
             books.orders_open.pop(event.order_ref, None)
         case Filled():
             _fill(books, event)
         case Verified():
-            _replace(books.verified, event.scope.login, record)
+            _replace(books.verified, event.scope.login, msgspec.structs.replace(record, event=_without_counted(event)))
+            _count(books, event.counted)
         case Adopted():
-            _replace(books.adopted, event.scope.login, record)
+            _replace(books.adopted, event.scope.login, msgspec.structs.replace(record, event=_without_counted(event)))
+            _count(books, event.counted)
             _adopt(books, event)
 
 
@@ -345,13 +360,25 @@ def _lift(books: Books, event: Lifted) -> None:
 
 def _fill(books: Books, event: Filled) -> None:
     """Count an execution once; a correction by what it changes."""
-    change = event.quantity - books.fills.pop(event.identity, ZERO)
-    books.fills[event.identity] = event.quantity
-    if len(books.fills) > FILLS_MAX:
-        del books.fills[next(iter(books.fills))]
+    change = event.quantity - books.fills.get(event.identity, ZERO)
+    _count(books, ((event.identity, event.quantity),))
     held = books.positions.get(event.account)
     if held is not None:  # records that were never begun are not records of nothing
         _hold(held, event.con_id, held.get(str(event.con_id), ZERO) + change)
+
+
+def _count(books: Books, executions: Iterable[tuple[str, Decimal]]) -> None:
+    """Remember that these are in our records, so that none is counted twice."""
+    for identity, quantity in executions:
+        books.fills.pop(identity, None)
+        books.fills[identity] = quantity
+        if len(books.fills) > FILLS_MAX:
+            del books.fills[next(iter(books.fills))]
+
+
+def _without_counted(event: Counts) -> Counts:
+    """What is remembered elsewhere need not be kept twice."""
+    return msgspec.structs.replace(event, counted=())
 
 
 def _adopt(books: Books, event: Adopted) -> None:
@@ -378,7 +405,8 @@ def _seq(record: Record) -> int:
     return record.seq
 
 
-Scoped = TypeVar("Scoped", BaselineSet, LimitBreached, Verified)
+Counts = TypeVar("Counts", Verified, Adopted)
+Scoped = TypeVar("Scoped", BaselineSet, LimitBreached, Verified, Adopted)
 
 
 def _last(

@@ -20,8 +20,9 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -121,6 +122,19 @@ class Journal:
         """What is wrong, as far as is known. Looks, and does not write."""
         self.state()
         return self._trouble or self._append_trouble
+
+    def recorded(self, identities: Iterable[str]) -> dict[str, Decimal]:
+        """Those of these executions that our records contain, with the quantity they contain of each."""
+        with self._lock:
+            self._look(self._store.mark())
+            fills = self._books.fills
+            return {one: fills[one] for one in identities if one in fills}
+
+    def ours(self, order_refs: Iterable[str]) -> frozenset[str]:
+        """Those of these orderRefs that an intent of ours had."""
+        with self._lock:
+            self._look(self._store.mark())
+            return frozenset(one for one in order_refs if one in self._books.our_refs)
 
     # recording --------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ what to do next. A broker that cannot be reached is no error here: connecting an
     ├── NotConnected                        the login has no working connection
     ├── ResumeRefused                       something stands in the way of going on; `obstacles` has all of it
     │   └── ResetRefused                    the same, of a reset after a shutdown
+    ├── AdoptionRefused                     the broker's positions were not made our records, and why
     ├── RulesUnreadable                     the journal cannot be read or written: nobody may go on
     └── OrderError
         ├── OrderNotSent                    it never left this program
@@ -73,6 +74,10 @@ class ResumeRefused(TradingError):
 
 class ResetRefused(ResumeRefused):
     """Something stands in the way of resetting a shutdown. Nothing was lifted."""
+
+
+class AdoptionRefused(TradingError):
+    """The broker's positions were not made our records: no reason, no reading, or nowhere to write it down."""
 
 
 class RulesUnreadable(TradingError):

@@ -37,6 +37,9 @@ from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
 from engine.trading.rules import Halted, Resumed, Rules, open_rules
+from engine.trading.verification import Verification
+from engine.trading.verify_login import verify_login
+from engine.trading.verifying import Settings as VerifySettings
 from engine.wire.order import Order
 
 _NO_HANDOVERS: Mapping[str, Handover] = {}
@@ -190,6 +193,24 @@ class IBKRAccountManager:
         resumed. Raises ResetRefused with everything that is in the way.
         """
         return self.rules.reset(self._entries.get(name).scope, reason=reason)
+
+    async def verify(self, name: str, *, adopt: bool = False, reason: str = "", halt: bool = True) -> Verification:
+        """Hold our records of a login against fresh reads of the broker, and write down what came of it. Works
+        connected or not; then over a connection of its own, which it closes. What cannot be read is in the answer.
+
+        `halt`: a difference that no execution explains halts the login. `adopt`: the broker's positions are our records
+        from now on; it needs the reason. Raises UnknownLogin, and AdoptionRefused if nothing was adopted.
+        """
+        return await verify_login(
+            self._entries.get(name),
+            self.rules,
+            Path(incident_log()),
+            wall_ns=self._wall_ns,
+            link_settings=self._settings.login.link,
+            settings=VerifySettings(halt=halt),
+            adopt=adopt,
+            reason=reason,
+        )
 
     def state(self, name: str) -> State:
         """What a login may do now, and why: `kind`, `size_factor`, and `standing`, the restrictions, severest first."""

@@ -293,6 +293,11 @@ def amount_of(quantity: Decimal) -> str:
     return f"{'long' if quantity > 0 else 'short'} {_number(abs(quantity))}"
 
 
+def quantity_text(quantity: Decimal, *, sign: bool = False) -> str:
+    """A quantity without needless digits; `sign`: a plus before what is above zero."""
+    return f"{'+' if sign and quantity > 0 else ''}{_number(quantity)}"
+
+
 def _number(value: Decimal) -> str:
     text = f"{value:f}"
     if "." not in text:
