@@ -118,7 +118,12 @@ class PreflightTable(msgspec.Struct, frozen=True, kw_only=True):
     duplicates_max: Annotated[
         Count, Meta(description="The same order, price and all, may be sent so many times within duplicate_window_s.")
     ] = 2
-    duplicate_window_s: Annotated[Window, Meta(description="That window, in seconds.")] = 1.0
+    duplicate_window_s: Annotated[
+        Window,
+        Meta(
+            description="That window, in seconds. An order not answered within it may be live: no like of it is sent."
+        ),
+    ] = 1.0
     repeats_max: Annotated[
         Count,
         Meta(
@@ -134,7 +139,7 @@ class PreflightTable(msgspec.Struct, frozen=True, kw_only=True):
     rate_breaches: Annotated[
         Annotated[int, Meta(ge=1, le=60)],
         Meta(
-            description="In so many different seconds of one minute the two above, or duplicates_max, may be hit: "
-            "with the last of them the login is halted until a person resumes it."
+            description="In so many different seconds of one minute the two above, or duplicates_max, may be hit, or "
+            "an order that may be live be sent again: with the last of them the login is halted until a person resumes it."
         ),
     ] = 3

@@ -117,6 +117,10 @@ class Book:
         places = sorted(self._of_order.get(key, ()))
         return tuple(self.spots[place].orders[key].order for place in places)
 
+    def unacknowledged(self, key: OrderKey) -> bool:
+        """It was sent, and the broker has not shown it since."""
+        return any(not self.spots[place].orders[key].acknowledged for place in self._of_order.get(key, ()))
+
     def change(self, order: Resting, replaces: OrderKey | None) -> Change:
         """What a new order, or one in the place of another, would do to its place."""
         spot = self.spot(order.place)

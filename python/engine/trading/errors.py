@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.broker.tickets import OrderTicket
     from engine.core.preflight.verdict import Verdict
     from engine.core.resume import Obstacle
 
@@ -111,7 +112,9 @@ class OrderRefused(OrderError):
 
 
 class OrderUnconfirmed(OrderError):
-    """The order was sent; nobody knows whether it lives."""
+    """The order was sent; nobody knows whether it lives. `ticket`: to watch or cancel it by."""
+
+    ticket: OrderTicket
 
 
 class CancelUnconfirmed(OrderError):

@@ -60,6 +60,10 @@ class LoginBook:
         """It never left, or is proven to have been refused."""
         self._end(key, filled=False)
 
+    def unlisted(self, key: OrderKey) -> None:
+        """A cancel was answered and it is not listed: ended, as a fill for all that anybody knows."""
+        self._end(key, filled=True)
+
     # --- engine.broker.login.Audience ----------------------------------------------------------------
     def mark(self) -> int:
         return self._book.mark()

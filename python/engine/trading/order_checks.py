@@ -24,7 +24,7 @@ from engine.core.preflight.facts import Facts, Pace
 from engine.core.preflight.intent import Intent, MarginPreview
 from engine.core.preflight.numbers import number
 from engine.core.preflight.prices import may_be_negative, working_prices
-from engine.core.preflight.settings import Need
+from engine.core.preflight.settings import SECOND_NS, Need
 from engine.core.preflight.verdict import PASS, Code, Failure, Verdict
 from engine.core.products import Product
 from engine.core.restrictions import Cause, Kind, Restriction, State, effective
@@ -195,6 +195,11 @@ class OrderChecks:
         self.book.sent(key)
         self.desk.passed(asked.intent, key, self._wall_ns())
 
+    def has_left(self, asked: Asked, key: OrderKey) -> None:
+        """Its bytes are with the socket. Not answered within a moment, no other like it is sent until it is."""
+        window_s = self.desk.settings.duplicate_window_ns / SECOND_NS
+        asyncio.get_running_loop().call_later(window_s, self.desk.unconfirmed, asked.intent, key)
+
     def again(self, asked: Asked, key: OrderKey, state: State) -> Verdict:
         """Judge an order that counts already with the newest facts, as if it did not."""
         return examine(asked.intent, self._facts_without(asked, key, state), self.desk.settings)
@@ -239,6 +244,7 @@ class Passage:
         return why if why is None or self._looked else self._only_if_it_reduces(why)
 
     def leave(self) -> None:
+        self._checks.has_left(self._asked, self._key)
         if self._held:
             self._held = False
             self._rules.leave()

@@ -80,6 +80,7 @@ class Orders:
                 "The order may be live",
                 "Look for it in TWS; cancel it there or press the kill switch",
             )
+        self._checks_of(entry).book.unlisted((ticket.client_id, ticket.order_id))
 
     async def settled(self) -> None:
         """Let the records of all logins be written, within bounds."""
@@ -132,11 +133,13 @@ class Orders:
     ) -> errors.OrderError:
         """What to tell of an order that was not acknowledged."""
         if outcome is Outcome.UNCONFIRMED:
-            return errors.OrderUnconfirmed(
+            unconfirmed = errors.OrderUnconfirmed(
                 f"TWS has not confirmed the order {ticket.order_ref!r}: {text}",
-                "It may be live, and counts as if it were",
-                "Look for it in TWS or in working_orders() before sending it again",
+                "It may be live, and counts as if it were; no other like it is sent",
+                "Look for it in TWS or in working_orders(), or have it gone: cancel_order(…, error.ticket)",
             )
+            unconfirmed.ticket = ticket
+            return unconfirmed
         if outcome is Outcome.REFUSED:
             return errors.OrderRefused(f"TWS refused the order: {text}", "It is not working", "Correct it")
         if not passage.verdict.passed:

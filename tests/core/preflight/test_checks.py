@@ -366,7 +366,7 @@ def test_an_order_sized_by_money_needs_a_price_to_be_judged_by() -> None:
     price(made, SPY, "0")
     assert codes(made, intent) == (Code.CASH_QUANTITY,)
     price(made, SPY, "100")
-    for amount in (D(-5), D("NaN")):
+    for amount in (D(-5), D("NaN"), D("sNaN")):
         assert codes(made, order(SPY, 0, special=Special(cash_qty=amount))) != ()
     for nothing in (BLANK, UNSET, D(0)):
         assert codes(made, order(SPY, 1, special=Special(cash_qty=nothing))) == ()

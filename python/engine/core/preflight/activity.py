@@ -5,7 +5,8 @@ no child.
 `pace` is a look and changes nothing; `passed` and `refused` are told what became of an order.
 
 Two things stop a login until a person resumes it (`refused` says so, and the shell halts with `Cause.ORDER_RATE`): the
-same child over and over, at once; too many orders or duplicates, in several different seconds of one minute.
+same child over and over, at once; too many orders or duplicates, or an order again that may be live, in several
+different seconds of one minute.
 A moment that lies behind an earlier one (a clock set back) counts as the same moment: nothing is forgiven early.
 """
 
@@ -27,7 +28,7 @@ from engine.core.restrictions import Cause
 MINUTE_NS = 60 * SECOND_NS
 BUY = Side.BUY  # a global is quicker to reach than an attribute
 LONG_AGO_NS = -(1 << 62)
-PACE_CODES = frozenset({Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})
+PACE_CODES = frozenset({Code.UNCONFIRMED, Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})
 
 
 Trail: TypeAlias = deque[tuple[int, Intent]]
@@ -61,12 +62,12 @@ class Activity:
     def pace(self, intent: Intent, now_ns: int) -> Pace:
         """What has gone in each window so far, without this order."""
         settings, same, repeats = self._settings, 0, 0
-        if _is_child(intent):
+        if is_child(intent):
             for at_ns, order in reversed(self.trails(intent.account, intent.con_id)[intent.buys]):
                 age_ns = now_ns - at_ns
                 if age_ns >= self._window_ns:
                     break
-                if order.quantity == number(intent.quantity) and _legs(order) == _legs(intent):
+                if is_like(order, intent):
                     repeats += age_ns < settings.repeat_window_ns
                     same += age_ns < settings.duplicate_window_ns and _prices(order) == _prices(intent)
         moments = tuple(self.messages)
@@ -78,7 +79,7 @@ class Activity:
         if now_ns < self.messages[-1]:
             now_ns = self.messages[-1]
         self.messages.append(now_ns)
-        if intent.special is None or _is_child(intent):
+        if intent.special is None or is_child(intent):
             found = self._trails.get(intent.con_id, NO_TRAILS).get(intent.account)
             if found is None:
                 found = self.trails(intent.account, intent.con_id)
@@ -96,12 +97,17 @@ class Activity:
         return Cause.ORDER_RATE if often or Code.REPEATS in codes else None
 
 
+def is_like(order: Intent, other: Intent) -> bool:
+    """Of two orders on one side of one contract: as much of the same, whatever the prices."""
+    return order.quantity == number(other.quantity) and _legs(order) == _legs(other)
+
+
 def _since(moments: tuple[int, ...], start_ns: int) -> int:
     """How many came after the start of a window."""
     return len(moments) - bisect_right(moments, start_ns)
 
 
-def _is_child(intent: Intent) -> bool:
+def is_child(intent: Intent) -> bool:
     """It trades, and is not an order that works already."""
     return intent.special is None or (intent.special.modifies is None and not intent.special.what_if)
 

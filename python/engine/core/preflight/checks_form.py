@@ -24,9 +24,10 @@ WHOLE = Decimal(1)
 def check_quantity(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
     """A finite quantity above zero, on the grid. An order sized by money has none of its own."""
     quantity = number(intent.quantity)
-    if intent.special is not None and intent.special.cash_qty not in (Absent.BLANK, Absent.UNSET, 0):
+    cash = intent.special.cash_qty if intent.special is not None else Absent.BLANK
+    if not isinstance(cash, Absent) and number(cash) != 0:  # what is no number is not zero, and cannot be compared
         if not facts.touched:
-            yield Failure(Code.CASH_QUANTITY, shown(intent.special.cash_qty), None)
+            yield Failure(Code.CASH_QUANTITY, shown(cash), None)
         return
     if quantity is None or quantity <= 0:
         yield Failure(Code.QUANTITY_NOT_POSITIVE, shown(intent.quantity), None)

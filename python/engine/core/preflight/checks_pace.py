@@ -13,9 +13,11 @@ from engine.core.preflight.verdict import Code, Failure
 
 
 def check_pace(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
-    """One more of the same, one more child like the others, one more order at all."""
+    """One more of one that may be live, one more of the same, one more child like the others, one more order at all."""
     if previews(intent) or not facts.adds_risk:
         return
+    if facts.unconfirmed is not None:
+        yield Failure(Code.UNCONFIRMED, facts.unconfirmed[1], None)
     pace = facts.pace
     if pace.same >= settings.duplicates_max:
         yield Failure(Code.DUPLICATE, pace.same + 1, settings.duplicates_max)

@@ -9,6 +9,7 @@
     if verdict.passed:
         desk.passed(intent, key, now_ns)            # before the first byte leaves: it counts from here on
         ...send...                                  # not sent after all: desk.book.ended(key, filled=False)
+                                                # not answered: desk.unconfirmed(intent, key)
     else:
         cause = desk.refused(verdict, now_ns)       # not None: halt the login with it until a person resumes
         ...answer `texts.sentences(verdict)`...
@@ -27,7 +28,7 @@ from decimal import Decimal
 from engine.core.book import Book
 from engine.core.exposure import OrderKey, Side
 from engine.core.known import Fact
-from engine.core.preflight.activity import Activity
+from engine.core.preflight.activity import Activity, is_child, is_like
 from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.examine import examine
 from engine.core.preflight.facts import Facts
@@ -54,6 +55,7 @@ class Preflight:
         self.terms = Terms()
         self._accounts: tuple[str, ...] = ()
         self._lanes: dict[int, dict[str, Lane]] = {}
+        self._unconfirmed: dict[OrderKey, Intent] = {}
         self._told: tuple[State, Verdict] = (UNRESTRICTED, PASS)  # the refusal of a state, made once
 
     @property
@@ -102,11 +104,12 @@ class Preflight:
             return self._judge_restricted(intent, state, now_ns, margin)
         factor = state.size_factor
         lane = self._lanes.get(intent.con_id, NO_LANES).get(intent.account)
-        if lane is not None and margin is None and lane.clears(intent, factor, now_ns):
+        plain = margin is None and not self._unconfirmed
+        if lane is not None and plain and lane.clears(intent, factor, now_ns):
             return PASS
         if lane is None or not lane.holds(factor, now_ns):
             lane = self._make_lane(intent, state, now_ns)
-            if margin is None and lane.clears(intent, factor, now_ns):
+            if plain and lane.clears(intent, factor, now_ns):
                 return PASS
         return self.explain(intent, state, now_ns, margin)
 
@@ -126,6 +129,7 @@ class Preflight:
             activity=self.activity,
             settings=self.settings,
             margin=margin,
+            unconfirmed=self._like_unconfirmed(intent),
         )
 
     # --- what became of it ------------------------------------------------------------------------------------------
@@ -138,11 +142,28 @@ class Preflight:
         replaced = self.book.order(modifies) if modifies is not None else ()
         self.book.sent(*resting_orders(intent, key, self.terms, self.settings, replaced, now_ns))
 
+    def unconfirmed(self, intent: Intent, key: OrderKey) -> None:
+        """It was sent, and for too long nobody has answered: until somebody does, no other like it is sent."""
+        if is_child(intent) and self.book.unacknowledged(key):
+            self._unconfirmed[key] = intent
+
     def refused(self, verdict: Verdict, now_ns: int) -> Cause | None:
         """The order was refused. A cause: the login is to be halted with it until a person resumes."""
         return self.activity.refused(verdict, now_ns)
 
     # --- inside -----------------------------------------------------------------------------------------------------
+    def _like_unconfirmed(self, intent: Intent) -> OrderKey | None:
+        """One of those, if it is like this order; those that have been heard of since are taken out."""
+        if not self._unconfirmed or not is_child(intent):
+            return None
+        for key in [key for key in self._unconfirmed if not self.book.unacknowledged(key)]:
+            del self._unconfirmed[key]
+        for key, sent in self._unconfirmed.items():
+            same_side = (sent.account, sent.con_id, sent.side) == (intent.account, intent.con_id, intent.side)
+            if same_side and is_like(sent, intent):
+                return key
+        return None
+
     def _judge_restricted(
         self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None
     ) -> Verdict:

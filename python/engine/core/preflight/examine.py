@@ -42,7 +42,10 @@ CHECKS: tuple[tuple[Check, frozenset[Code]], ...] = (
     (check_contracts, frozenset({Code.MAX_CONTRACTS})),
     (check_notional, frozenset({Code.ORDER_NOTIONAL, Code.ACCOUNT_NOTIONAL, Code.NOTIONAL_UNKNOWN})),
     (check_collar, frozenset({Code.COLLAR, Code.REFERENCE_MISSING, Code.REFERENCE_STALE})),
-    (check_pace, frozenset({Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE})),
+    (
+        check_pace,
+        frozenset({Code.UNCONFIRMED, Code.DUPLICATE, Code.REPEATS, Code.RATE_PER_SECOND, Code.RATE_PER_MINUTE}),
+    ),
     (check_margin, frozenset({Code.MARGIN, Code.MARGIN_UNKNOWN})),
 )
 

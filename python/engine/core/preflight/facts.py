@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.exposure import Resting
+from engine.core.exposure import OrderKey, Resting
 from engine.core.known import Fact
 from engine.core.preflight.intent import MarginPreview, Reference
 from engine.core.preflight.listing import Listing
@@ -45,6 +45,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `touched` is empty where it cannot be said what the order would trade: then a check of the form has failed.
     `replaced`: the order that this one modifies, as it stands; empty: there is none, or it is not working.
+    `unconfirmed`: an order like this one of which nobody has said what became of it.
     `margin` None: nobody asked. `notional`: the account's worst case in money; None: a contract in it has no price.
     """
 
@@ -59,6 +60,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     replaced: tuple[Resting, ...] = ()
     notional: Decimal | None = None
     pace: Pace = Pace()
+    unconfirmed: OrderKey | None = None
     margin: Fact[MarginPreview] | None = None
 
     @property

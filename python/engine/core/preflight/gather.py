@@ -141,6 +141,7 @@ def gather(
     activity: Activity,
     settings: Settings,
     margin: Fact[MarginPreview] | None,
+    unconfirmed: OrderKey | None = None,
 ) -> Facts:
     modifies = intent.special.modifies if intent.special else None
     replaced = book.order(modifies) if modifies is not None else ()
@@ -157,5 +158,6 @@ def gather(
         replaced=replaced,
         notional=None if worth.unpriced else worth.notional,
         pace=activity.pace(intent, now_ns),
+        unconfirmed=unconfirmed,
         margin=margin,
     )

@@ -57,6 +57,7 @@ class Code(Enum):
     REFERENCE_STALE = "reference_stale"
     # activity
     DUPLICATE = "duplicate"
+    UNCONFIRMED = "unconfirmed"  # one like it was sent, and nobody has said what became of it
     REPEATS = "repeats"  # the same child over and over; latches at once
     RATE_PER_SECOND = "rate_per_second"
     RATE_PER_MINUTE = "rate_per_minute"
