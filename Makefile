@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := scripts/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test check bench envs picture clean
+.PHONY: help drill setup test check bench envs picture page clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ envs: setup ## set up the API clients that need environments of their own (confo
 
 picture: setup ## run a drill and draw the picture in the README from it
 	@$(BIN)/python scripts/picture.py
+
+page: setup ## write EMERGENCY_PROCEDURES.md anew
+	@$(BIN)/qe runbook --generic -o EMERGENCY_PROCEDURES.md
 
 clean: ## remove everything the targets above made
 	rm -rf $(VENV) .envs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

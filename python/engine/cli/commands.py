@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NoReturn
 
 from engine import __version__
@@ -25,6 +25,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe resume    go on after a halt
   qe reset     after a kill: end the shutdown, once it is verified and understood
   qe incident  list, show, note or close what a person has to understand
+  qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
   qe drill     practise that against a simulated TWS, and leave a dated record
   qe sim       run the simulated TWS, to trade against
   qe config    show, check or write quant-engine.toml
@@ -77,6 +78,10 @@ def main(words: list[str]) -> int:
             from engine.cli.incident_command import incident
 
             return incident(arguments)
+        case "runbook":
+            from engine.cli.runbook_command import make_runbook
+
+            return make_runbook(arguments)
         case "version":
             print(f"quant-engine {__version__}")
         case _:
@@ -97,6 +102,7 @@ def build_parser() -> Parser:
     _add_resume(commands.add_parser("resume", help="go on after a halt"))
     _add_reset(commands.add_parser("reset", help="end the shutdown that a kill has left"))
     _add_incident(commands.add_parser("incident", help="list, show, note or close incidents"))
+    _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
     _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
     _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
@@ -176,6 +182,17 @@ def _add_incident(parser: argparse.ArgumentParser) -> None:
     note.add_argument("text", metavar="TEXT", help="what you found out")
     close.add_argument("--cause", metavar="TEXT", required=True, help="why it happened")
     close.add_argument("--action", dest="action_taken", metavar="TEXT", required=True, help="what was done about it")
+
+
+def _add_runbook(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The emergency page, made from the configuration in force. Print it whenever that changes."
+    parser.epilog = "Exit: 0 well · 1 the configuration has problems · 2 the page could not be made · 64 usage"
+    parser.add_argument("-o", "--output", metavar="FILE", help="page.pdf, page.html or page.md (default: the terminal)")
+    parser.add_argument("--format", choices=["md", "html", "pdf"], help="unless the file's name says it")
+    parser.add_argument("--paper", choices=["a4", "letter"], default="a4", help="of the PDF (default: a4)")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--generic", action="store_true", help="with the defaults, and no path of this machine")
+    parser.add_argument("--date", type=_date, metavar="DATE", help="when it was updated (default: today)")
 
 
 def _add_drill(parser: argparse.ArgumentParser) -> None:
@@ -258,6 +275,10 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
     return int(text)
+
+
+def _date(text: str) -> date:
+    return _day(text).date()
 
 
 def _day(text: str) -> datetime:

@@ -1,0 +1,74 @@
+"""`qe runbook`: the emergency page, made from the configuration in force, to be printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from engine.cli.who import actor
+from engine.config.model import default_config
+from engine.config.places import config_file, state_folder
+from engine.config.problems import ConfigError
+from engine.config.reader import load
+from engine.core.known import Unknown
+from engine.desk.page_html import html
+from engine.desk.page_markdown import markdown
+from engine.desk.page_pdf import CannotSet, pdf
+from engine.desk.runbook import Facts, runbook
+from engine.desk.runbook_facts import generic, of_this_machine
+from engine.journal.journal import open_journal
+
+EXIT_PROBLEMS = 1
+EXIT_CANNOT = 2
+CLONE = Path(__file__).resolve().parents[3]
+
+
+def make_runbook(arguments: argparse.Namespace) -> int:
+    """0 well; 1 the configuration has problems; 2 the page could not be made or written."""
+    today = arguments.date or datetime.now(UTC).astimezone().date()
+    try:
+        facts = generic(default_config(), today) if arguments.generic else _facts(arguments.config, today)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        print("No page was made: it would not be true. Put these right, then: qe runbook", file=sys.stderr)
+        return EXIT_PROBLEMS
+    page = runbook(facts)
+    form = arguments.format or {".html": "html", ".pdf": "pdf"}.get(Path(arguments.output or "").suffix, "md")
+    try:
+        data = pdf(page, arguments.paper) if form == "pdf" else (html if form == "html" else markdown)(page).encode()
+        return _put(data, arguments.output, form)
+    except CannotSet as error:
+        print(f"qe runbook: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"qe runbook: {arguments.output} cannot be written: {error.strerror}", file=sys.stderr)
+    return EXIT_CANNOT
+
+
+def _facts(config: str | None, today: date) -> Facts:
+    """Of this machine. A journal that cannot be read leaves today's dollars unknown, and stops no page."""
+    folder = Path(state_folder())
+    state = open_journal(folder / "journal", actor=actor("runbook")).state() if (folder / "journal").exists() else None
+    return of_this_machine(
+        load(config_file(config)),
+        None if isinstance(state, Unknown) else state,
+        clone=CLONE,
+        drills=folder / "drills",
+        today=today,
+        now_ns=time.time_ns(),
+    )
+
+
+def _put(data: bytes, output: str | None, form: str) -> int:
+    if output is None:
+        if form == "pdf" and sys.stdout.isatty():
+            print("qe runbook: a PDF is not for the terminal; name a file: -o page.pdf", file=sys.stderr)
+            return EXIT_CANNOT
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return 0
+    Path(output).write_bytes(data)
+    print(f"wrote {output}: print it, and keep it next to your trading station")
+    return 0

@@ -1,0 +1,103 @@
+"""A page as one HTML file that needs nothing else: readable on a screen, one sheet when printed, black on white."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import assert_never
+
+from engine.desk.page_blocks import (
+    Block,
+    Code,
+    Option,
+    Page,
+    Paragraph,
+    Section,
+    Steps,
+    Style,
+    Table,
+    Title,
+    inline,
+)
+
+_TAGS = {Style.BOLD: "strong", Style.CODE: "code"}
+_CSS = """\
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem; background: #fff; color: #000;
+  font: 15px/1.35 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; }
+header { border-bottom: 3px solid #000; margin-bottom: .6rem; }
+h1 { margin: 0; font-size: 1.7em; letter-spacing: .02em; }
+header p { margin: .1rem 0 .4rem; font-weight: 700; }
+main { columns: 2; column-gap: 1.4rem; }
+section { break-inside: avoid; margin: 0 0 .7rem; }
+h2 { margin: 0 0 .3rem; font-size: 1em; border-bottom: 1px solid #000; }
+section.urgent h2 { background: #000; color: #fff; padding: .1rem .4rem; border: 0; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; }
+h3 { margin: .4rem 0 .15rem; font-size: .95em; }
+p { margin: .2rem 0; }
+ol { margin: .2rem 0; padding-left: 1.3rem; }
+table { border-collapse: collapse; width: 100%; margin: .2rem 0; }
+th, td { border: 1px solid #000; padding: .1rem .3rem; text-align: left; vertical-align: top; }
+pre { margin: .25rem 0; padding: .3rem .4rem; border: 1px solid #000; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre, code { font: .88em/1.3 Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+@media (max-width: 45rem) { main { columns: 1; } }
+@page { size: A4; margin: 9mm; }
+@media print { body { max-width: none; padding: 0; font-size: 8.1pt; line-height: 1.22; }
+  section { margin-bottom: 1.6mm; } }
+"""
+
+
+def html(page: Page) -> str:
+    """The whole page."""
+    title = next((block for block in page if isinstance(block, Title)), Title("", ""))
+    body = "\n".join(_sections(block for block in page if not isinstance(block, Title)))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title.text)}</title>\n<style>\n{_CSS}</style>\n</head>\n<body>\n"
+        f"<header><h1>{escape(title.text)}</h1><p>{_text(title.below)}</p></header>\n<main>\n{body}\n</main>\n"
+        "</body>\n</html>\n"
+    )
+
+
+def _sections(blocks: Iterable[Block]) -> Iterable[str]:
+    inside = False
+    for block in blocks:
+        if isinstance(block, Section):
+            if inside:
+                yield "</section>"
+            inside = True
+            yield f"<section{' class=urgent' if block.urgent else ''}><h2>{_text(block.text)}</h2>"
+        else:
+            yield _block(block)
+    if inside:
+        yield "</section>"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Title() | Section():
+            return ""  # set by the page itself
+        case Option():
+            return f"<h3>{_text(block.text)}</h3>"
+        case Paragraph():
+            return f"<p>{_text(block.text)}</p>"
+        case Steps():
+            return "<ol>" + "".join(f"<li>{_text(item)}</li>" for item in block.items) + "</ol>"
+        case Table():
+            head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in block.head)
+            rows = ("".join(f"<td>{_text(cell)}</td>" for cell in row) for row in block.rows)
+            body = "".join(f"<tr>{row}</tr>" for row in rows)
+            return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        case Code():
+            return f"<pre><code>{escape(block.text)}</code></pre>"
+        case _:
+            assert_never(block)
+
+
+def _text(text: str) -> str:
+    return "".join(
+        escape(piece) if style is Style.PLAIN else f"<{_TAGS[style]}>{escape(piece)}</{_TAGS[style]}>"
+        for style, piece in inline(text)
+    )
