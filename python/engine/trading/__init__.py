@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine import own_packages  # noqa: F401 - first: what is behind it needs packages
 from engine.broker.tickets import OrderTicket
 from engine.broker.view import Known, Unknown
 from engine.core.contracts import Contract
