@@ -140,6 +140,7 @@ class PreflightTable(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=60)],
         Meta(
             description="In so many different seconds of one minute the two above, or duplicates_max, may be hit, or "
-            "an order that may be live be sent again: with the last of them the login is halted until a person resumes it."
+            "an order that may be live be sent again: with the last of them the login is halted until a person "
+            "resumes it."
         ),
     ] = 3
