@@ -12,7 +12,7 @@ ZERO = Decimal(0)
 
 
 class LiveOrder:
-    """One order's changing state. Only the floor changes it; everybody else gets a view."""
+    """One order's changing state. Only the floor and what it stands on change it; everybody else gets a view."""
 
     __slots__ = (
         "active_from_ns",

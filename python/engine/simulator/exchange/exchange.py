@@ -1,7 +1,7 @@
 """The front desk of the simulated broker: commands in, events out, and questions answered from the books.
 
-Each command first lets the time pass up to its own, then acts. Refusals of new orders are decided here, in the order
-in which TWS and IBKR would find them; what becomes of an accepted order is the floor's.
+Each command first lets the time pass up to its own, then acts. Whether a new order may come in is said by `admission`
+and `power`; what becomes of an accepted one is the floor's.
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.simulator.exchange import checks, commissions, conditions, exercise, refusals, routing
+from engine.simulator.exchange import exercise, refusals, routing
+from engine.simulator.exchange.admission import Admission
+from engine.simulator.exchange.agenda import Agenda
 from engine.simulator.exchange.bars import Asked, Bar, History
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.clearing import Clearing
-from engine.simulator.exchange.events import Commission, Event, OrderMessage, Rejected, TradingHalted, WhatIf
+from engine.simulator.exchange.endings import Endings
+from engine.simulator.exchange.events import Commission, Event, Rejected, TradingHalted
 from engine.simulator.exchange.exercise import Instruction
 from engine.simulator.exchange.floor import Floor
-from engine.simulator.exchange.instruments import Instrument, SecType
-from engine.simulator.exchange.ledger import Ledger
+from engine.simulator.exchange.instruments import Instrument
 from engine.simulator.exchange.market import Markets, Quote
-from engine.simulator.exchange.orders import Action, Execution, Movement, NewOrder, OrderView, Status
+from engine.simulator.exchange.orders import Execution, Movement, NewOrder, OrderView, Status
+from engine.simulator.exchange.power import BuyingPower
 from engine.simulator.exchange.prices import draw
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.routing import Details
-from engine.simulator.exchange.settings import AccountSpec, Behaviour, FarLimit, HaltedPolicy, Holding, Market
+from engine.simulator.exchange.settings import AccountSpec, Behaviour, Holding, Market
+from engine.simulator.exchange.states import OrderStates
+from engine.simulator.exchange.tape import Tape
 from engine.simulator.exchange.valuation import AccountValues, PositionView, Valuation
 from engine.simulator.exchange.volumes import Volumes
 from engine.simulator.exchange.watch import Watch
@@ -72,6 +77,10 @@ class Exchange:
         self._valuation = Valuation(ledgers=self._clearing.ledgers.values(), catalogue=catalogue, markets=self._markets)
         self._volumes = Volumes(seed=seed, markets=self._markets)
         self._history = History(start_ns=start_ns, markets=self._markets, volumes=self._volumes)
+        self._admission = Admission(
+            catalogue=catalogue, markets=self._markets, book=self._book, clearing=self._clearing
+        )
+        self._power = BuyingPower(markets=self._markets, clearing=self._clearing, valuation=self._valuation)
         watch = Watch(
             markets=self._markets,
             catalogue=catalogue,
@@ -79,23 +88,37 @@ class Exchange:
             valuation=self._valuation,
             volumes=self._volumes,
         )
-        self._floor = Floor(
-            start_ns=start_ns,
+        agenda = Agenda()
+        self._tape = Tape(start_ns)
+        self._states = OrderStates(self._tape, self._book)
+        self._endings = Endings(
+            tape=self._tape,
+            agenda=agenda,
             markets=self._markets,
             book=self._book,
             clearing=self._clearing,
+            states=self._states,
+        )
+        self._floor = Floor(
+            tape=self._tape,
+            agenda=agenda,
+            markets=self._markets,
+            book=self._book,
+            clearing=self._clearing,
+            states=self._states,
+            endings=self._endings,
             behaviour=behaviour,
             watch=watch,
         )
         for spec in accounts:
             for holding in spec.holdings:
-                self._floor.watch_expiry(catalogue[holding.con_id])
+                self._endings.watch(catalogue[holding.con_id])
 
     # ---- time and settings
 
     @property
     def now_ns(self) -> int:
-        return self._floor.now_ns
+        return self._tape.now_ns
 
     @property
     def behaviour(self) -> Behaviour:
@@ -113,25 +136,25 @@ class Exchange:
     def advance(self, to_ns: int) -> list[Event]:
         """Let the time pass: prices move, orders fill and expire, latencies end."""
         self._floor.advance(to_ns)
-        return self._take_events()
+        return self._tape.take()
 
     # ---- commands
 
     def place(self, now_ns: int, order: NewOrder) -> list[Event]:
         """A new order; or, with client and order id of a known one, a modification of that."""
         self._floor.advance(now_ns)
-        order = self._sized(order)
+        order = self._admission.sized(order, now_ns)
         if self._book.find(order.client_id, order.order_id) is not None:
             self._modify(order)
         else:
             self._place_new(order)
-        return self._take_events()
+        return self._tape.take()
 
     def modify(self, now_ns: int, order: NewOrder) -> list[Event]:
         """Change a live order (found by client and order id)."""
         self._floor.advance(now_ns)
         self._modify(order)
-        return self._take_events()
+        return self._tape.take()
 
     def cancel(self, now_ns: int, perm_id: int) -> list[Event]:
         """Cancel one order. Refused with 161 when it is done, or when its cancel is already on its way."""
@@ -141,7 +164,7 @@ class Exchange:
             self._floor.ask_cancel(order)
         else:
             self._refuse(order.request, refusals.not_cancellable(perm_id), order)
-        return self._take_events()
+        return self._tape.take()
 
     def cancel_all(self, now_ns: int) -> list[Event]:
         """Global cancel: every open order of the login, TWS's own included. Skips what is already pending."""
@@ -151,7 +174,7 @@ class Exchange:
             reachable = order.transmitted or self.behaviour.cancel_untransmitted
             if order.is_open and reachable and not pending:
                 self._floor.ask_cancel(order)
-        return self._take_events()
+        return self._tape.take()
 
     def transmit(self, now_ns: int, perm_id: int) -> list[Event]:
         """A hand presses Transmit in TWS."""
@@ -159,7 +182,7 @@ class Exchange:
         order = self._order(perm_id)
         if order.is_open and not order.transmitted:
             self._floor.transmit(order)
-        return self._take_events()
+        return self._tape.take()
 
     def exercise(self, now_ns: int, asked: Instruction) -> list[Event]:
         """A client wants its long options exercised, or left to lapse."""
@@ -173,15 +196,15 @@ class Exchange:
                 asked,
                 option,
                 held=self.held(asked.account, asked.con_id),
-                instructed=self._floor.instructed(asked.account, asked.con_id),
+                instructed=self._endings.instructed(asked.account, asked.con_id),
                 underlying_price=self._markets.last(self.catalogue[option.under_con_id], now_ns),
                 now_ns=now_ns,
             )
             if refusal is None:
-                self._floor.instruct(asked, option)
+                self._endings.instruct(asked, option)
         if refusal is not None:
-            self._floor.events.append(Rejected(self.now_ns, asked.client_id, asked.req_id, refusal.code, refusal.text))
-        return self._take_events()
+            self._tape.add(Rejected(self.now_ns, asked.client_id, asked.req_id, refusal.code, refusal.text))
+        return self._tape.take()
 
     # ---- scenario hooks
 
@@ -191,15 +214,15 @@ class Exchange:
         option = self.catalogue[con_id]
         short = max(-self.held(account, con_id), ZERO)
         if option.is_option and not option.cash_settled and min(short, quantity) > 0:
-            self._floor.deliver(account, option, self.catalogue[option.under_con_id], -min(short, quantity))
-        return self._take_events()
+            self._endings.deliver(account, option, self.catalogue[option.under_con_id], -min(short, quantity))
+        return self._tape.take()
 
     def set_price(self, now_ns: int, con_id: int, price: Decimal) -> list[Event]:
         """The contract trades at this price now, and moves on from there."""
         self._floor.advance(now_ns)
         self._markets.set_price(con_id, price, now_ns)
         self._floor.look_again(con_id)
-        return self._take_events()
+        return self._tape.take()
 
     def script_price(self, con_id: int, at_ns: int, price: Decimal) -> None:
         """The contract will trade at this price at that time, and move on from there."""
@@ -213,47 +236,47 @@ class Exchange:
         self._floor.advance(now_ns)
         self._markets.set_market(con_id, market, now_ns)
         self._floor.look_again(con_id)
-        return self._take_events()
+        return self._tape.take()
 
     def halt(self, now_ns: int, con_id: int) -> list[Event]:
         """Trading in the contract stops; its price stands still."""
         self._floor.advance(now_ns)
         self._markets.halt(con_id, now_ns)
-        return [*self._take_events(), TradingHalted(now_ns, con_id, True)]
+        return [*self._tape.take(), TradingHalted(now_ns, con_id, True)]
 
     def resume(self, now_ns: int, con_id: int) -> list[Event]:
         self._floor.advance(now_ns)
         self._markets.resume(con_id, now_ns)
         self._floor.look_again(con_id)
-        return [TradingHalted(now_ns, con_id, False), *self._take_events()]
+        return [TradingHalted(now_ns, con_id, False), *self._tape.take()]
 
     def deposit(self, now_ns: int, account: str, amount: Decimal) -> list[Event]:
         """Money comes in; a negative amount goes out."""
         self._floor.advance(now_ns)
-        return [*self._take_events(), *self._clearing.deposit(account, amount, now_ns)]
+        return [*self._tape.take(), *self._clearing.deposit(account, amount, now_ns)]
 
     def add_holding(self, now_ns: int, account: str, holding: Holding) -> list[Event]:
         """A position is transferred in at its cost, without an order."""
         self._floor.advance(now_ns)
         instrument = self.catalogue[holding.con_id]
-        self._floor.watch_expiry(instrument)
+        self._endings.watch(instrument)
         moved = self._clearing.receive(account, instrument, holding.quantity, holding.avg_price, now_ns)
-        return [*self._take_events(), *moved]
+        return [*self._tape.take(), *moved]
 
     def liquidate(self, now_ns: int, account: str, con_id: int, quantity: Decimal) -> list[Event]:
         """IBKR trades a signed quantity for the account by itself, at the last price."""
         self._floor.advance(now_ns)
         instrument = self.catalogue[con_id]
-        self._floor.watch_expiry(instrument)
+        self._endings.watch(instrument)
         price = self._markets.last(instrument, now_ns)
         perm_id = self._book.new_perm_id()
         done = self._clearing.liquidate(account, instrument, quantity, price, perm_id, now_ns)
-        return [*self._take_events(), *done]
+        return [*self._tape.take(), *done]
 
     def correct(self, now_ns: int, exec_id: str, price: Decimal) -> list[Event]:
         """The exchange changes the price of a past execution."""
         self._floor.advance(now_ns)
-        return [*self._take_events(), *self._clearing.correct(exec_id, price, now_ns)]
+        return [*self._tape.take(), *self._clearing.correct(exec_id, price, now_ns)]
 
     def forget_order_ids(self, client_id: int | None = None) -> None:
         """TWS restarted: order ids of orders that are done may be used again (by one client, or by all)."""
@@ -325,10 +348,6 @@ class Exchange:
 
     # ---- inside
 
-    def _take_events(self) -> list[Event]:
-        events, self._floor.events = self._floor.events, []
-        return events
-
     def _order(self, perm_id: int) -> LiveOrder:
         order = self._book.get(perm_id)
         if order is None:
@@ -337,45 +356,44 @@ class Exchange:
 
     def _refuse(self, request: NewOrder, why: Refusal, order: LiveOrder | None = None) -> None:
         view = order.view() if order is not None else None
-        self._floor.events.append(Rejected(self.now_ns, request.client_id, request.order_id, why.code, why.text, view))
+        self._tape.add(Rejected(self.now_ns, request.client_id, request.order_id, why.code, why.text, view))
 
     def _place_new(self, request: NewOrder) -> None:
         instrument = self.catalogue.get(request.con_id)
         if instrument is None:
             self._refuse(request, refusals.NO_SUCH_CONTRACT)
             return
-        refusal = (
-            self._bad_account(request)
-            or checks.malformed(request, instrument, self.now_ns)
-            or self._bad_parent(request)
-            or self._bad_market(instrument)
-            or self._bad_condition(request)
-        )
-        if refusal is None and request.what_if and instrument.legs and request.exchange == "SMART":
-            refusal = refusals.COMBO_WHAT_IF
+        refusal = self._admission.of_new(request, instrument, self.behaviour, self.now_ns)
         if refusal is None and request.what_if:
-            self._floor.events.append(self._preview(request, instrument))
-            refusal = self._short_of_margin(request, instrument)  # said beside the numbers, not instead of them
-            if refusal is not None:
-                self._refuse(request, refusal)
-            return
-        refusal = refusal or self._crowded(request, instrument)
-        capped: Decimal | None = None
-        if refusal is None and self.behaviour.far_limit is not FarLimit.ACCEPT:
-            capped = self._far_limit(request, instrument)
-            if capped is not None and self.behaviour.far_limit is FarLimit.CANCEL:
-                refusal = refusals.too_far(request.lmt_price or ZERO, self._touch(request, instrument) or ZERO)
+            refusal = self._preview(request, instrument)
+        elif refusal is None:
+            refusal = self._admission.crowded(request, instrument, self.behaviour)
+        if refusal is not None:
+            self._refuse(request, refusal)
+        elif not request.what_if:
+            self._take_in(request, instrument)
+
+    def _preview(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
+        """Answer a what-if order. Missing margin is said beside the numbers, not instead of them."""
+        if instrument.legs and request.exchange == "SMART":
+            return refusals.COMBO_WHAT_IF
+        self._tape.add(self._power.preview(request, instrument, self.now_ns))
+        return self._short_of_margin(request, instrument)
+
+    def _take_in(self, request: NewOrder, instrument: Instrument) -> None:
+        """The last two questions, which may turn on the price; then the order is the floor's."""
+        capped = self._admission.far_limit(request, instrument, self.behaviour, self.now_ns)
+        refusal = capped if isinstance(capped, Refusal) else None
         if refusal is None and not request.parent_id:
             refusal = self._short_of_margin(request, instrument)
         if refusal is not None:
             self._refuse(request, refusal)
             return
-        if capped is not None:
+        if isinstance(capped, Decimal):
             request = msgspec.structs.replace(request, lmt_price=capped)
         order = self._floor.accept(request, instrument)
-        if capped is not None:
-            notice = refusals.price_capped(capped)
-            self._floor.events.append(OrderMessage(self.now_ns, notice.code, notice.text, order.view()))
+        if isinstance(capped, Decimal):
+            self._states.say(order, refusals.price_capped(capped))
 
     def _modify(self, request: NewOrder) -> None:
         order = self._book.find(request.client_id, request.order_id)
@@ -386,12 +404,7 @@ class Exchange:
             filled = order.status is Status.FILLED
             self._refuse(request, refusals.MODIFY_FILLED if filled else refusals.DUPLICATE_ORDER_ID, order)
             return
-        refusal = None
-        if order.status is Status.PENDING_CANCEL or order.pending_change is not None:
-            refusal = refusals.STILL_PROCESSING
-        elif checks.conflicts_with(order.request, request):
-            refusal = refusals.MODIFY_MISMATCH
-        refusal = refusal or checks.malformed(request, order.instrument, self.now_ns) or self._bad_condition(request)
+        refusal = self._admission.of_change(order, request, self.now_ns)
         if refusal is None and request.quantity > order.request.quantity:
             extra = msgspec.structs.replace(request, quantity=request.quantity - order.request.quantity)
             refusal = self._short_of_margin(extra, order.instrument)
@@ -400,106 +413,7 @@ class Exchange:
             return
         self._floor.ask_change(order, request)
 
-    def _sized(self, request: NewOrder) -> NewOrder:
-        """An order for an amount of money gets the quantity that it buys now, at its limit or at the market."""
-        instrument = self.catalogue.get(request.con_id)
-        if request.cash_qty is None or instrument is None or not request.cash_qty.is_finite():
-            return request
-        price = request.lmt_price or self._touch(request, instrument) or self._markets.last(instrument, self.now_ns)
-        if not price.is_finite() or price <= 0:
-            return request
-        return msgspec.structs.replace(request, quantity=checks.bought_for(request.cash_qty, price, instrument))
-
-    def _bad_account(self, request: NewOrder) -> Refusal | None:
-        if not request.account:
-            return refusals.MISSING_ACCOUNT
-        return None if request.account in self._clearing.ledgers else refusals.UNKNOWN_ACCOUNT
-
-    def _bad_parent(self, request: NewOrder) -> Refusal | None:
-        if not request.parent_id:
-            return None
-        parent = self._book.find(request.client_id, request.parent_id)
-        if parent is None:
-            return refusals.NO_PARENT
-        return None if parent.is_open or parent.status is Status.FILLED else refusals.PARENT_DONE
-
-    def _bad_market(self, instrument: Instrument) -> Refusal | None:
-        if self._markets.is_halted(instrument) and self.behaviour.halted is HaltedPolicy.REJECT:
-            return refusals.HALTED
-        return None
-
-    def _bad_condition(self, request: NewOrder) -> Refusal | None:
-        unknown = any(self.catalogue.get(con_id) is None for con_id in conditions.watched(request.conditions))
-        return refusals.BAD_CONDITION if unknown else None
-
-    def _crowded(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
-        """Too many orders on this side, or (US options) any on the other."""
-        same_side = self._book.on_side(request.account, request.con_id, request.action)
-        if len(same_side) >= self.behaviour.orders_per_side_max:
-            return refusals.too_many_orders(self.behaviour.orders_per_side_max)
-        if instrument.sec_type is SecType.OPTION and not request.parent_id:
-            other = Action.SELL if request.action == Action.BUY else Action.BUY
-            resting = self._book.on_side(request.account, request.con_id, other)
-            if any(order.transmitted and not order.is_child_held for order in resting):
-                return refusals.BOTH_SIDES
-        return None
-
-    def _touch(self, request: NewOrder, instrument: Instrument) -> Decimal | None:
-        bid, ask = self._markets.touch(instrument, self.now_ns)
-        return ask if request.sign > 0 else bid
-
-    def _far_limit(self, request: NewOrder, instrument: Instrument) -> Decimal | None:
-        return checks.far_limit(request, instrument, self._touch(request, instrument), self.behaviour)
-
     def _short_of_margin(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
-        """Would the account fall short of initial margin? What needs no more margin than before always passes."""
         if not self.behaviour.enforce_margin:
             return None
-        self._clearing.roll(self.now_ns)
-        ledger = self._clearing.ledgers[request.account]
-        signed = request.quantity * request.sign
-        held = ledger.held(request.con_id)
-        alone = not (instrument.is_option or instrument.legs) and len(ledger.group(instrument.hedging_group)) == 1
-        if alone and held * signed < 0 and abs(signed) <= abs(held):
-            return None  # it only makes a position smaller that covers nothing else
-        headroom = self._valuation.headroom[request.account]
-        trades = [(part.instrument, signed * part.signed) for part in instrument.parts]
-        before, after = headroom.change(trades, self.now_ns)
-        premium = self._premium(ledger, trades)
-        if after.initial <= before.initial and not premium:
-            return None
-        equity = headroom.equity_with_loan(self.now_ns) - premium
-        needed = headroom.required(self.now_ns).initial - before.initial + after.initial
-        return refusals.margin_short(equity, needed) if equity < needed else None
-
-    def _preview(self, request: NewOrder, instrument: Instrument) -> WhatIf:
-        self._clearing.roll(self.now_ns)
-        ledger = self._clearing.ledgers[request.account]
-        values = self._valuation.account(ledger, self.now_ns)
-        signed = request.quantity * request.sign
-        trades = [(part.instrument, signed * part.signed) for part in instrument.parts]
-        before, after = self._valuation.headroom[request.account].change(trades, self.now_ns)
-        commission = premium = ZERO
-        for part, quantity in trades:
-            value = quantity * self._markets.last(part, self.now_ns) * part.multiplier
-            commission += commissions.total(part, abs(quantity), value)
-            premium += value if part.is_option else ZERO
-        return WhatIf(
-            at_ns=self.now_ns,
-            request=request,
-            init_margin_before=values.init_margin,
-            init_margin_after=values.init_margin - before.initial + after.initial,
-            maint_margin_before=values.maint_margin,
-            maint_margin_after=values.maint_margin - before.maintenance + after.maintenance,
-            equity_with_loan_before=values.equity_with_loan,
-            equity_with_loan_after=values.equity_with_loan - premium - commission,
-            commission=commission,
-        )
-
-    def _premium(self, ledger: Ledger, trades: list[tuple[Instrument, Decimal]]) -> Decimal:
-        """What opening options costs at once, sold ones deducted; never less than nothing."""
-        total = ZERO
-        for instrument, quantity in trades:
-            if instrument.is_option and (len(trades) > 1 or (quantity > 0 and ledger.held(instrument.con_id) >= 0)):
-                total += quantity * self._markets.last(instrument, self.now_ns) * instrument.multiplier
-        return max(total, ZERO)
+        return self._power.short_of_margin(request, instrument, self.now_ns)

@@ -1,7 +1,7 @@
 """The trading floor: what becomes of an accepted order, from acknowledgement to its last fill.
 
-The floor owns the time and the agenda. It never refuses a new order (that is the exchange's front desk) and never
-fills beyond an order's quantity, through its limit, after its end, or while its market is closed.
+The floor lets the time pass and works off the agenda. It never refuses a new order (that is the exchange's front
+desk) and never fills beyond an order's quantity, through its limit, after its end, or while its market is closed.
 """
 
 from __future__ import annotations
@@ -10,24 +10,17 @@ from decimal import ROUND_FLOOR, Decimal
 
 import msgspec
 
-from engine.simulator.exchange import checks, conditions, exercise, matching, refusals
+from engine.simulator.exchange import checks, conditions, matching, refusals
 from engine.simulator.exchange.agenda import Agenda, Due
 from engine.simulator.exchange.book import LiveOrder, OrderBook
 from engine.simulator.exchange.clearing import Clearing
-from engine.simulator.exchange.events import (
-    Event,
-    OrderAccepted,
-    OrderMessage,
-    PositionChanged,
-    Rejected,
-    StatusChanged,
-)
-from engine.simulator.exchange.exercise import Instruction
+from engine.simulator.exchange.endings import Endings
 from engine.simulator.exchange.instruments import Instrument, SecType
 from engine.simulator.exchange.market import Markets
 from engine.simulator.exchange.orders import NewOrder, OrderType, Status, Tif
-from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.settings import Behaviour
+from engine.simulator.exchange.states import OrderStates
+from engine.simulator.exchange.tape import Tape
 from engine.simulator.exchange.watch import Watch
 
 ZERO = Decimal(0)
@@ -40,33 +33,34 @@ class Floor:
     def __init__(
         self,
         *,
-        start_ns: int,
+        tape: Tape,
+        agenda: Agenda,
         markets: Markets,
         book: OrderBook,
         clearing: Clearing,
+        states: OrderStates,
+        endings: Endings,
         behaviour: Behaviour,
         watch: Watch,
     ) -> None:
-        self.now_ns = start_ns
-        self._watch = watch
         self.behaviour = behaviour
-        self._markets = markets
-        self._book = book
-        self._clearing = clearing
-        self._agenda = Agenda()
-        self._ending: set[int] = set()  # contracts whose end is on the agenda
-        self._instructions: dict[int, list[Instruction]] = {}  # contract id -> what to do with long options
-        self.events: list[Event] = []
+        self._tape, self._agenda = tape, agenda
+        self._markets, self._book, self._clearing = markets, book, clearing
+        self._states, self._endings, self._watch = states, endings, watch
 
     # ---- time
 
+    @property
+    def now_ns(self) -> int:
+        return self._tape.now_ns
+
     def next_event_ns(self) -> int | None:
         while (item := self._agenda.first()) is not None:
-            if not self._is_stale(*item):
-                return item[0]
+            at_ns, due, key = item
+            if not self._is_stale(at_ns, Due(due), key):
+                return at_ns
             self._agenda.pop()
-            if item[1] == Due.EXPIRE_CONTRACT:
-                self._ending.discard(item[2])
+            self._endings.dropped(Due(due), key)
         return None
 
     def advance(self, to_ns: int) -> None:
@@ -74,35 +68,27 @@ class Floor:
         if to_ns < self.now_ns:
             raise ValueError(f"time cannot go back from {self.now_ns} to {to_ns}")
         while (at_ns := self.next_event_ns()) is not None and at_ns <= to_ns:
-            self.now_ns = at_ns
+            self._tape.now_ns = at_ns
             _, due, key = self._agenda.pop()
             self._happen(Due(due), key)
-        self.now_ns = to_ns
+        self._tape.now_ns = to_ns
 
-    def watch_expiry(self, instrument: Instrument) -> None:
-        """A position in this contract exists: see to it when the contract ends."""
-        if instrument.expiry_ns is not None and instrument.con_id not in self._ending:
-            self._ending.add(instrument.con_id)
-            self._agenda.add(max(instrument.expiry_ns, self.now_ns), Due.EXPIRE_CONTRACT, instrument.con_id)
-
-    def _is_stale(self, at_ns: int, due: int, key: int) -> bool:
-        if due == Due.EXERCISE:
-            return key not in self._instructions
-        if due == Due.EXPIRE_CONTRACT:
-            return not self._clearing.holds(key) and not self._book.has_open(key)
+    def _is_stale(self, at_ns: int, due: Due, key: int) -> bool:
+        if due in (Due.EXERCISE, Due.EXPIRE_CONTRACT):
+            return self._endings.is_idle(due, key)
         order = self._book.get(key)
         if order is None or not order.is_open:
             return True
-        if due == Due.EXPIRE_ORDER:
+        if due is Due.EXPIRE_ORDER:
             return order.expires_ns != at_ns
-        return due == Due.LOOK and order.wake_ns != at_ns
+        return due is Due.LOOK and order.wake_ns != at_ns
 
     def _happen(self, due: Due, key: int) -> None:
         if due is Due.EXPIRE_CONTRACT:
-            self._expire_contract(key)
+            self._endings.expire(key)
             return
         if due is Due.EXERCISE:
-            self._exercise(key)
+            self._endings.exercise(key)
             return
         order = self._book.get(key)
         if order is None:
@@ -113,7 +99,7 @@ class Floor:
             case Due.CHANGE:
                 self._take_change(order)
             case Due.CANCEL | Due.EXPIRE_ORDER:
-                self.end(order)
+                self._states.end(order)
             case Due.LOOK:
                 self._look(order)
 
@@ -123,10 +109,10 @@ class Floor:
         """Take a new order in. What it is part of (parent, siblings) is transmitted with it."""
         order = self._book.add(request, instrument, self.now_ns)
         for contract in (instrument, *(leg.instrument for leg in instrument.legs)):
-            self.watch_expiry(contract)
+            self._endings.watch(contract)
         if not request.transmit:
             order.status = Status.INACTIVE
-            self.events.append(OrderAccepted(self.now_ns, order.view()))
+            self._states.tell_order(order)
             return order
         if order.parent is not None:
             self._transmit_family(order.parent)
@@ -139,7 +125,7 @@ class Floor:
         latency_ns = self.behaviour.ack_latency_ns
         order.status = Status.PENDING_SUBMIT if latency_ns else Status.PRE_SUBMITTED
         order.why_held = "child" if order.is_child_held else ""
-        self.events.append(OrderAccepted(self.now_ns, order.view()))
+        self._states.tell_order(order)
         if latency_ns:
             self._agenda.add(self.now_ns + latency_ns, Due.ACKNOWLEDGE, order.perm_id)
         else:
@@ -162,12 +148,12 @@ class Floor:
     def ask_cancel(self, order: LiveOrder) -> None:
         """A cancel was received; it takes effect after the latency, and until then the order may fill."""
         if order.transmitted and self.behaviour.cancel_latency_ns:
-            self._set_status(order, Status.PENDING_CANCEL)
+            self._states.set(order, Status.PENDING_CANCEL)
             self._agenda.add(self.now_ns + self.behaviour.cancel_latency_ns, Due.CANCEL, order.perm_id)
             return
         if order.transmitted:
-            self.events.append(StatusChanged(self.now_ns, order.view()))  # TWS repeats the state first
-        self.end(order)
+            self._states.tell_status(order)  # TWS repeats the state first
+        self._states.end(order)
 
     def ask_change(self, order: LiveOrder, request: NewOrder) -> None:
         order.pending_change = request
@@ -175,18 +161,6 @@ class Floor:
             self._agenda.add(self.now_ns + self.behaviour.modify_latency_ns, Due.CHANGE, order.perm_id)
         else:
             self._take_change(order)
-
-    def end(self, order: LiveOrder, reason: str = "") -> None:
-        """The order is cancelled, and so are its children."""
-        self._complete(order, Status.CANCELLED, reason or "Cancelled by Trader")
-        self.events.append(StatusChanged(self.now_ns, order.view()))
-        self.say(order, refusals.cancelled(reason))
-        for child in self._book.children(order):
-            if child.is_open:
-                self.end(child)
-
-    def say(self, order: LiveOrder, notice: Refusal) -> None:
-        self.events.append(OrderMessage(self.now_ns, notice.code, notice.text, order.view()))
 
     def _transmit_family(self, parent: LiveOrder) -> None:
         for relative in (parent, *self._book.children(parent)):
@@ -196,7 +170,7 @@ class Floor:
     def _acknowledge(self, order: LiveOrder) -> None:
         order.is_acknowledged = True
         if order.is_child_held:
-            self._set_status(order, Status.PRE_SUBMITTED, "child")
+            self._states.set(order, Status.PRE_SUBMITTED, "child")
         else:
             self._activate(order)
 
@@ -205,20 +179,20 @@ class Floor:
         request, instrument = order.request, order.instrument
         if order.is_held_back:
             self._set_expiry(order)
-            self._set_status(order, Status.PRE_SUBMITTED, force=True)  # clients wait for a word
+            self._states.set(order, Status.PRE_SUBMITTED, force=True)  # clients wait for a word
             self._look(order)
             return
         order.active_from_ns = self.now_ns + self.behaviour.fill_latency_ns
         liquid = checks.needs_liquid_hours(request, instrument, is_triggered=False)
         self._set_expiry(order)
         if checks.ignores_outside_rth(request, instrument):
-            self.say(order, refusals.OUTSIDE_RTH_IGNORED)
+            self._states.say(order, refusals.OUTSIDE_RTH_IGNORED)
         if self._markets.is_halted(instrument):
-            self.say(order, refusals.HALTED_NOTICE)
+            self._states.say(order, refusals.HALTED_NOTICE)
         elif not self._markets.is_open(instrument, self.now_ns, liquid=liquid):
             opens_ns = self._markets.next_open_ns(instrument, self.now_ns, liquid=liquid)
-            self._set_status(order, Status.PRE_SUBMITTED, force=True)
-            self.say(order, matching.queued_notice(order, opens_ns))
+            self._states.set(order, Status.PRE_SUBMITTED, force=True)
+            self._states.say(order, matching.queued_notice(order, opens_ns))
         if request.order_type == OrderType.TRAIL:
             order.stop_price = matching.first_trail_stop(order, self._markets.last(instrument, self.now_ns))
         elif request.order_type in _STOPS:
@@ -246,8 +220,8 @@ class Floor:
         order.request = request
         if request.quantity <= order.filled:  # less than was filled on the way: nothing is left to do
             order.request = msgspec.structs.replace(request, quantity=order.filled)
-            self._complete(order, Status.FILLED, f"Filled Size: {order.filled:f}")
-            self.events.append(StatusChanged(self.now_ns, order.view()))
+            self._states.complete(order, Status.FILLED, f"Filled Size: {order.filled:f}")
+            self._states.tell_status(order)
             self._release_children(order)
             return
         order.is_resting = False
@@ -255,11 +229,11 @@ class Floor:
             order.stop_price = matching.first_trail_stop(order, self._markets.last(order.instrument, self.now_ns))
         elif request.order_type in _STOPS and not order.is_triggered:
             order.stop_price = request.aux_price
-        self.events.append(OrderAccepted(self.now_ns, order.view()))
+        self._states.tell_order(order)
         if not order.transmitted and request.transmit:
             self.transmit(order)
             return
-        self.events.append(StatusChanged(self.now_ns, order.view()))
+        self._states.tell_status(order)
         if order.is_acknowledged and not order.is_child_held:
             self._set_expiry(order)
         self._look(order)
@@ -273,7 +247,7 @@ class Floor:
         if order.is_watching and self._watch.is_met(order, self.now_ns):
             order.is_met = True
             if order.request.conditions_cancel_order:
-                self.end(order, "Condition met")
+                self._states.end(order, "Condition met")
             else:
                 self._activate(order)
             return
@@ -296,7 +270,7 @@ class Floor:
         if not self._markets.is_open(instrument, self.now_ns, liquid=liquid):
             order.is_resting = False
             if order.status is Status.SUBMITTED:
-                self._set_status(order, Status.PRE_SUBMITTED)
+                self._states.set(order, Status.PRE_SUBMITTED)
             return self._markets.next_open_ns(instrument, self.now_ns, liquid=liquid)
         if order.stop_price is not None and not order.is_triggered:
             matching.follow(order, self._markets.last(instrument, self.now_ns))
@@ -304,7 +278,7 @@ class Floor:
         if not order.is_open:
             return None
         if order.request.tif == Tif.IOC:
-            self.end(order)
+            self._states.end(order)
             return None
         self._rest(order)
         return self._next_look_ns(order, liquid=liquid, next_step=short_of_liquidity)
@@ -337,7 +311,7 @@ class Floor:
         """The order is at its place: at the exchange, or held back until its stop is reached."""
         if order.status in (Status.PENDING_SUBMIT, Status.PRE_SUBMITTED):
             waiting = order.stop_price is not None and not order.is_triggered
-            self._set_status(order, Status.PRE_SUBMITTED if waiting else Status.SUBMITTED, "trigger" if waiting else "")
+            self._states.set(order, Status.PRE_SUBMITTED if waiting else Status.SUBMITTED, "trigger" if waiting else "")
 
     def _fill(self, order: LiveOrder, quantity: Decimal, price: Decimal) -> None:
         wanted = order.remaining
@@ -346,10 +320,10 @@ class Floor:
         order.last_fill_price = price
         order.why_held = ""
         if not order.remaining:
-            self._complete(order, Status.FILLED, f"Filled Size: {order.filled:f}")
+            self._states.complete(order, Status.FILLED, f"Filled Size: {order.filled:f}")
         elif order.status is Status.PRE_SUBMITTED:
             order.status = Status.SUBMITTED
-        self.events += self._clearing.book_fill(order, quantity, price, self.now_ns)
+        self._tape.add(*self._clearing.book_fill(order, quantity, price, self.now_ns))
         self._reduce_rivals(order, wanted)
         self._wake_watchers()
         if not order.is_open:
@@ -376,74 +350,10 @@ class Floor:
             if order.request.oca_type != 1:
                 left = (rival.remaining * order.remaining / wanted).to_integral_value(ROUND_FLOOR)
             if left <= 0:
-                self.end(rival, "OCA")
+                self._states.end(rival, "OCA")
             elif left != rival.remaining:
                 rival.request = msgspec.structs.replace(rival.request, quantity=rival.filled + left)
-                self.events.append(StatusChanged(self.now_ns, rival.view()))
-
-    def _complete(self, order: LiveOrder, status: Status, text: str) -> None:
-        if order.status is Status.PENDING_CANCEL and status is Status.FILLED:
-            late = refusals.cancel_too_late(order.request.order_id, Status.FILLED)
-            self.events.append(
-                Rejected(self.now_ns, order.request.client_id, order.request.order_id, late.code, late.text)
-            )
-        order.status, order.why_held = status, ""
-        order.completed_ns, order.completed_status = self.now_ns, text
-        self._book.close(order)
-
-    def _set_status(self, order: LiveOrder, status: Status, why_held: str = "", *, force: bool = False) -> None:
-        if order.status is Status.PENDING_CANCEL:
-            return  # from here only the cancel or a last fill leads on
-        if force or (order.status, order.why_held) != (status, why_held):
-            order.status, order.why_held = status, why_held
-            self.events.append(StatusChanged(self.now_ns, order.view()))
-
-    def _expire_contract(self, con_id: int) -> None:
-        self._ending.discard(con_id)
-        for order in self._book.open():
-            if order.instrument.con_id == con_id:
-                self.end(order, "Contract expired")
-        lapsed: dict[str, Decimal] = {}
-        for asked in self._instructions.pop(con_id, ()):
-            lapsed[asked.account] = lapsed.get(asked.account, ZERO) + asked.quantity
-        self._note(self._clearing.expire(con_id, self.now_ns, lapsed))
-
-    # ---- options without a trade
-
-    def instructed(self, account: str, con_id: int) -> Decimal:
-        """How many of an account's options are spoken for."""
-        standing = self._instructions.get(con_id, ())
-        return sum((asked.quantity for asked in standing if asked.account == account), ZERO)
-
-    def instruct(self, asked: Instruction, option: Instrument) -> None:
-        """Exercise at the end of the session; let lapse at the end of the option."""
-        self._instructions.setdefault(option.con_id, []).append(asked)
-        if not asked.lapse:
-            ends_ns = self._markets.session_end_ns(option, self.now_ns, liquid=False)
-            self._agenda.add(ends_ns, Due.EXERCISE, option.con_id)
-
-    def deliver(self, account: str, option: Instrument, underlying: Instrument, quantity: Decimal) -> None:
-        """A signed quantity of options becomes its underlying: long ones exercised, short ones assigned."""
-        self._note(self._clearing.move(account, exercise.deliver(option, underlying, quantity), self.now_ns))
-
-    def _exercise(self, con_id: int) -> None:
-        """Do what was asked, with what is still there: sold options cannot be exercised."""
-        option = self._markets.instrument(con_id)
-        standing = self._instructions.pop(con_id, [])
-        lapsing = [asked for asked in standing if asked.lapse]
-        if lapsing:
-            self._instructions[con_id] = lapsing
-        for asked in standing:
-            quantity = min(asked.quantity, self._clearing.ledgers[asked.account].held(con_id))
-            if not asked.lapse and quantity > 0:
-                self.deliver(asked.account, option, self._markets.instrument(option.under_con_id), quantity)
-
-    def _note(self, events: list[Event]) -> None:
-        """Positions came without an order: tell it, and see to their end."""
-        for event in events:
-            if isinstance(event, PositionChanged) and event.quantity:
-                self.watch_expiry(self._markets.instrument(event.con_id))
-        self.events += events
+                self._states.tell_status(rival)
 
 
 def _sooner(one_ns: int | None, other_ns: int | None) -> int | None:
