@@ -14,36 +14,24 @@ import msgspec
 
 from engine.core.contracts import Contract
 from engine.simulator.exchange import exercise, refusals, routing
-from engine.simulator.exchange.admission import Admission
-from engine.simulator.exchange.agenda import Agenda
-from engine.simulator.exchange.bars import Asked, Bar, History
-from engine.simulator.exchange.book import LiveOrder, OrderBook
+from engine.simulator.exchange.bars import Asked, Bar
+from engine.simulator.exchange.book import LiveOrder
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
-from engine.simulator.exchange.clearing import Clearing
-from engine.simulator.exchange.endings import Endings
-from engine.simulator.exchange.events import Commission, Event, Rejected, TradingHalted
+from engine.simulator.exchange.events import Commission, Event, Rejected
 from engine.simulator.exchange.exercise import Instruction
-from engine.simulator.exchange.floor import Floor
+from engine.simulator.exchange.hooks import Hooks
 from engine.simulator.exchange.instruments import Instrument
-from engine.simulator.exchange.market import Markets, Quote
+from engine.simulator.exchange.market import Quote
 from engine.simulator.exchange.orders import Execution, Movement, NewOrder, OrderView, Status
-from engine.simulator.exchange.power import BuyingPower
-from engine.simulator.exchange.prices import draw
+from engine.simulator.exchange.parts import assemble
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.routing import Details
-from engine.simulator.exchange.settings import AccountSpec, Behaviour, Holding, Market
-from engine.simulator.exchange.states import OrderStates
-from engine.simulator.exchange.tape import Tape
-from engine.simulator.exchange.valuation import AccountValues, PositionView, Valuation
-from engine.simulator.exchange.volumes import Volumes
-from engine.simulator.exchange.watch import Watch
-
-ZERO = Decimal(0)
-_FIRST_PERM_ID = 1_000_000_000
+from engine.simulator.exchange.settings import AccountSpec, Behaviour
+from engine.simulator.exchange.valuation import AccountValues, PositionView
 
 
-class Exchange:
+class Exchange(Hooks):
     """IBKR's back end for one login, and the markets behind it.
 
     Deterministic: the same seed, start and commands give the same events, to the byte.
@@ -63,62 +51,11 @@ class Exchange:
         behaviour = behaviour or Behaviour()
         if catalogue is None:
             catalogue = Catalogue.standard(datetime.fromtimestamp(start_ns // NS_PER_S, UTC).date())
-        self.catalogue = catalogue
-        self._markets = Markets(seed=seed, start_ns=start_ns, catalogue=catalogue, behaviour=behaviour)
-        self._book = OrderBook(_FIRST_PERM_ID + draw(seed, 9) % 1_000_000_000)
-        self._clearing = Clearing(
-            seed=seed,
-            start_ns=start_ns,
-            accounts=accounts,
-            catalogue=catalogue,
-            markets=self._markets,
-            behaviour=behaviour,
+        super().__init__(
+            assemble(seed=seed, start_ns=start_ns, accounts=accounts, catalogue=catalogue, behaviour=behaviour)
         )
-        self._valuation = Valuation(ledgers=self._clearing.ledgers.values(), catalogue=catalogue, markets=self._markets)
-        self._volumes = Volumes(seed=seed, markets=self._markets)
-        self._history = History(start_ns=start_ns, markets=self._markets, volumes=self._volumes)
-        self._admission = Admission(
-            catalogue=catalogue, markets=self._markets, book=self._book, clearing=self._clearing
-        )
-        self._power = BuyingPower(markets=self._markets, clearing=self._clearing, valuation=self._valuation)
-        watch = Watch(
-            markets=self._markets,
-            catalogue=catalogue,
-            clearing=self._clearing,
-            valuation=self._valuation,
-            volumes=self._volumes,
-        )
-        agenda = Agenda()
-        self._tape = Tape(start_ns)
-        self._states = OrderStates(self._tape, self._book)
-        self._endings = Endings(
-            tape=self._tape,
-            agenda=agenda,
-            markets=self._markets,
-            book=self._book,
-            clearing=self._clearing,
-            states=self._states,
-        )
-        self._floor = Floor(
-            tape=self._tape,
-            agenda=agenda,
-            markets=self._markets,
-            book=self._book,
-            clearing=self._clearing,
-            states=self._states,
-            endings=self._endings,
-            behaviour=behaviour,
-            watch=watch,
-        )
-        for spec in accounts:
-            for holding in spec.holdings:
-                self._endings.watch(catalogue[holding.con_id])
 
     # ---- time and settings
-
-    @property
-    def now_ns(self) -> int:
-        return self._tape.now_ns
 
     @property
     def behaviour(self) -> Behaviour:
@@ -143,7 +80,7 @@ class Exchange:
     def place(self, now_ns: int, order: NewOrder) -> list[Event]:
         """A new order; or, with client and order id of a known one, a modification of that."""
         self._floor.advance(now_ns)
-        order = self._admission.sized(order, now_ns)
+        order = self._parts.admission.sized(order, now_ns)
         if self._book.find(order.client_id, order.order_id) is not None:
             self._modify(order)
         else:
@@ -206,78 +143,6 @@ class Exchange:
             self._tape.add(Rejected(self.now_ns, asked.client_id, asked.req_id, refusal.code, refusal.text))
         return self._tape.take()
 
-    # ---- scenario hooks
-
-    def assign(self, now_ns: int, account: str, con_id: int, quantity: Decimal) -> list[Event]:
-        """Short options are assigned, as far as there are any: the account gets what they were written on."""
-        self._floor.advance(now_ns)
-        option = self.catalogue[con_id]
-        short = max(-self.held(account, con_id), ZERO)
-        if option.is_option and not option.cash_settled and min(short, quantity) > 0:
-            self._endings.deliver(account, option, self.catalogue[option.under_con_id], -min(short, quantity))
-        return self._tape.take()
-
-    def set_price(self, now_ns: int, con_id: int, price: Decimal) -> list[Event]:
-        """The contract trades at this price now, and moves on from there."""
-        self._floor.advance(now_ns)
-        self._markets.set_price(con_id, price, now_ns)
-        self._floor.look_again(con_id)
-        return self._tape.take()
-
-    def script_price(self, con_id: int, at_ns: int, price: Decimal) -> None:
-        """The contract will trade at this price at that time, and move on from there."""
-        if at_ns < self.now_ns:
-            raise ValueError("the past cannot be scripted")
-        self._markets.script_price(con_id, price, at_ns)
-        self._floor.look_again(con_id)
-
-    def set_market(self, now_ns: int, con_id: int, market: Market) -> list[Event]:
-        """Change a contract's market: spread, depth, missing sides, pace, closed."""
-        self._floor.advance(now_ns)
-        self._markets.set_market(con_id, market, now_ns)
-        self._floor.look_again(con_id)
-        return self._tape.take()
-
-    def halt(self, now_ns: int, con_id: int) -> list[Event]:
-        """Trading in the contract stops; its price stands still."""
-        self._floor.advance(now_ns)
-        self._markets.halt(con_id, now_ns)
-        return [*self._tape.take(), TradingHalted(now_ns, con_id, True)]
-
-    def resume(self, now_ns: int, con_id: int) -> list[Event]:
-        self._floor.advance(now_ns)
-        self._markets.resume(con_id, now_ns)
-        self._floor.look_again(con_id)
-        return [TradingHalted(now_ns, con_id, False), *self._tape.take()]
-
-    def deposit(self, now_ns: int, account: str, amount: Decimal) -> list[Event]:
-        """Money comes in; a negative amount goes out."""
-        self._floor.advance(now_ns)
-        return [*self._tape.take(), *self._clearing.deposit(account, amount, now_ns)]
-
-    def add_holding(self, now_ns: int, account: str, holding: Holding) -> list[Event]:
-        """A position is transferred in at its cost, without an order."""
-        self._floor.advance(now_ns)
-        instrument = self.catalogue[holding.con_id]
-        self._endings.watch(instrument)
-        moved = self._clearing.receive(account, instrument, holding.quantity, holding.avg_price, now_ns)
-        return [*self._tape.take(), *moved]
-
-    def liquidate(self, now_ns: int, account: str, con_id: int, quantity: Decimal) -> list[Event]:
-        """IBKR trades a signed quantity for the account by itself, at the last price."""
-        self._floor.advance(now_ns)
-        instrument = self.catalogue[con_id]
-        self._endings.watch(instrument)
-        price = self._markets.last(instrument, now_ns)
-        perm_id = self._book.new_perm_id()
-        done = self._clearing.liquidate(account, instrument, quantity, price, perm_id, now_ns)
-        return [*self._tape.take(), *done]
-
-    def correct(self, now_ns: int, exec_id: str, price: Decimal) -> list[Event]:
-        """The exchange changes the price of a past execution."""
-        self._floor.advance(now_ns)
-        return [*self._tape.take(), *self._clearing.correct(exec_id, price, now_ns)]
-
     def forget_order_ids(self, client_id: int | None = None) -> None:
         """TWS restarted: order ids of orders that are done may be used again (by one client, or by all)."""
         self._book.forget_ids(client_id)
@@ -312,32 +177,28 @@ class Exchange:
         """Positions that are not flat."""
         self._clearing.roll(self.now_ns)
         return [
-            self._valuation.position(ledger.account, position, self.now_ns)
+            self._parts.valuation.position(ledger.account, position, self.now_ns)
             for ledger in self._clearing.ledgers.values()
             if account in (None, ledger.account)
             for position in ledger.open_positions()
         ]
 
-    def held(self, account: str, con_id: int) -> Decimal:
-        """The signed position in one contract, without valuing anything."""
-        return self._clearing.ledgers[account].held(con_id)
-
     def account_values(self, account: str) -> AccountValues:
         self._clearing.roll(self.now_ns)
-        return self._valuation.account(self._clearing.ledgers[account], self.now_ns)
+        return self._parts.valuation.account(self._clearing.ledgers[account], self.now_ns)
 
     def quote(self, con_id: int) -> Quote:
         return self._markets.quote(self.catalogue[con_id], self.now_ns)
 
     def bars(self, con_id: int, asked: Asked) -> list[Bar]:
         """Historical bars up to an instant that is not in the future. Raises TooManyBars."""
-        return self._history.bars(
+        return self._parts.history.bars(
             self.catalogue[con_id], msgspec.structs.replace(asked, end_ns=min(asked.end_ns, self.now_ns))
         )
 
     @property
     def history_begins_ns(self) -> int:
-        return self._history.head_ns
+        return self._parts.history.head_ns
 
     def details(self, con_id: int) -> Details:
         return routing.details(self.catalogue[con_id], self.catalogue, self.now_ns)
@@ -363,11 +224,11 @@ class Exchange:
         if instrument is None:
             self._refuse(request, refusals.NO_SUCH_CONTRACT)
             return
-        refusal = self._admission.of_new(request, instrument, self.behaviour, self.now_ns)
+        refusal = self._parts.admission.of_new(request, instrument, self.behaviour, self.now_ns)
         if refusal is None and request.what_if:
             refusal = self._preview(request, instrument)
         elif refusal is None:
-            refusal = self._admission.crowded(request, instrument, self.behaviour)
+            refusal = self._parts.admission.crowded(request, instrument, self.behaviour)
         if refusal is not None:
             self._refuse(request, refusal)
         elif not request.what_if:
@@ -377,12 +238,12 @@ class Exchange:
         """Answer a what-if order. Missing margin is said beside the numbers, not instead of them."""
         if instrument.legs and request.exchange == "SMART":
             return refusals.COMBO_WHAT_IF
-        self._tape.add(self._power.preview(request, instrument, self.now_ns))
+        self._tape.add(self._parts.power.preview(request, instrument, self.now_ns))
         return self._short_of_margin(request, instrument)
 
     def _take_in(self, request: NewOrder, instrument: Instrument) -> None:
         """The last two questions, which may turn on the price; then the order is the floor's."""
-        capped = self._admission.far_limit(request, instrument, self.behaviour, self.now_ns)
+        capped = self._parts.admission.far_limit(request, instrument, self.behaviour, self.now_ns)
         refusal = capped if isinstance(capped, Refusal) else None
         if refusal is None and not request.parent_id:
             refusal = self._short_of_margin(request, instrument)
@@ -404,7 +265,7 @@ class Exchange:
             filled = order.status is Status.FILLED
             self._refuse(request, refusals.MODIFY_FILLED if filled else refusals.DUPLICATE_ORDER_ID, order)
             return
-        refusal = self._admission.of_change(order, request, self.now_ns)
+        refusal = self._parts.admission.of_change(order, request, self.now_ns)
         if refusal is None and request.quantity > order.request.quantity:
             extra = msgspec.structs.replace(request, quantity=request.quantity - order.request.quantity)
             refusal = self._short_of_margin(extra, order.instrument)
@@ -416,4 +277,4 @@ class Exchange:
     def _short_of_margin(self, request: NewOrder, instrument: Instrument) -> Refusal | None:
         if not self.behaviour.enforce_margin:
             return None
-        return self._power.short_of_margin(request, instrument, self.now_ns)
+        return self._parts.power.short_of_margin(request, instrument, self.now_ns)
