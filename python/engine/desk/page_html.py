@@ -39,6 +39,7 @@ p { margin: .2rem 0; }
 ol { margin: .2rem 0; padding-left: 1.3rem; }
 table { border-collapse: collapse; width: 100%; margin: .2rem 0; }
 th, td { border: 1px solid #000; padding: .1rem .3rem; text-align: left; vertical-align: top; }
+td.whole { white-space: nowrap; }
 pre { margin: .25rem 0; padding: .3rem .4rem; border: 1px solid #000; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre, code { font: .88em/1.3 Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 @media (max-width: 45rem) { main { columns: 1; } }
@@ -87,13 +88,18 @@ def _block(block: Block) -> str:
             return "<ol>" + "".join(f"<li>{_text(item)}</li>" for item in block.items) + "</ol>"
         case Table():
             head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in block.head)
-            rows = ("".join(f"<td>{_text(cell)}</td>" for cell in row) for row in block.rows)
+            rows = ("".join(map(_cell, row)) for row in block.rows)
             body = "".join(f"<tr>{row}</tr>" for row in rows)
             return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         case Code():
             return f"<pre><code>{escape(block.text)}</code></pre>"
         case _:
             assert_never(block)
+
+
+def _cell(text: str) -> str:
+    """A number to be dialled stays in one piece."""
+    return f"<td{'' if ' ' in text else ' class=whole'}>{_text(text)}</td>"
 
 
 def _text(text: str) -> str:
