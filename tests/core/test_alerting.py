@@ -1,0 +1,181 @@
+"""Alerts: told at once, repeated until somebody has seen them, never a flood, and nothing grave behind what is not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.alerting import MINUTE_NS, STANDING_MAX, Alert, Alerting, AlertSettings, Message, Severity
+from engine.core.limit_rules import SECOND_NS as S
+
+SETTINGS = AlertSettings()
+
+
+def alert(key: str = "k", severity: Severity = Severity.WARNING, text: str = "x", lasting: bool = True) -> Alert:
+    return Alert(key=key, severity=severity, title=key.upper(), text=text, lasting=lasting)
+
+
+class Desk:
+    def __init__(self, settings: AlertSettings = SETTINGS) -> None:
+        self.state, self.settings, self.now_ns = Alerting(), settings, 0
+
+    def told(self, *alerts: Alert) -> tuple[str, ...]:
+        for one in alerts:
+            self.state = self.state.told(one, self.now_ns)
+        return self.titles()
+
+    def cleared(self, key: str) -> tuple[str, ...]:
+        self.state = self.state.cleared(key, "it is back", self.now_ns)
+        return self.titles()
+
+    def due(self) -> tuple[Message, ...]:
+        self.state, messages = self.state.due(self.settings, self.now_ns)
+        return messages
+
+    def titles(self) -> tuple[str, ...]:
+        return tuple(message.title for message in self.due())
+
+    def later(self, seconds: int) -> tuple[str, ...]:
+        """Everything that is told in this time, looked at every second."""
+        found: tuple[str, ...] = ()
+        for _ in range(seconds):
+            self.now_ns += S
+            found += self.titles()
+        return found
+
+
+def test_an_alert_is_told_at_once_and_repeated_until_it_is_acknowledged() -> None:
+    desk = Desk()
+    assert desk.told(alert()) == ("K",)
+    assert desk.later(299) == ()
+    assert desk.later(1) == ("Still: K",)
+    desk.now_ns += 300 * S
+    (again,) = desk.due()
+    assert again.text == "x\n(for 10 min; qe ack stops this)"
+    desk.state, seen = desk.state.acknowledged("k", "ann")
+    assert seen == ("k",)
+    assert desk.later(1000) == ()
+    assert desk.state.acknowledged("k", "ben")[1] == ()
+
+
+def test_the_same_thing_told_again_is_one_thing() -> None:
+    desk = Desk()
+    desk.told(alert())
+    assert desk.told(alert(text="y"), alert(text="z")) == ()
+    assert desk.later(300) == ("Still: K",)
+
+
+def test_what_has_become_graver_is_told_anew_although_it_was_acknowledged() -> None:
+    desk = Desk()
+    desk.told(alert())
+    desk.state, _ = desk.state.acknowledged(None, "ann")
+    assert desk.told(alert(severity=Severity.CRITICAL)) == ("K",)
+    assert desk.told(alert(severity=Severity.INFO)) == ()
+
+
+def test_what_is_over_is_said_once_and_begins_anew_when_it_comes_back() -> None:
+    desk = Desk()
+    desk.told(alert())
+    assert desk.cleared("k") == ("Over: K",)
+    assert desk.cleared("k") == ()
+    assert desk.later(1000) == ()
+    assert desk.told(alert()) == ("K",)
+
+
+def test_what_is_over_before_anybody_was_told_is_told_only_if_it_was_critical() -> None:
+    desk = Desk()
+    for severity, told in ((Severity.WARNING, ()), (Severity.CRITICAL, ("Over: K",))):
+        desk.state = desk.state.told(alert(severity=severity), desk.now_ns)
+        assert desk.cleared("k") == told
+
+
+def test_an_alert_that_does_not_last_is_told_once_and_cannot_be_cleared() -> None:
+    desk = Desk()
+    desk.state = desk.state.told(alert(lasting=False), 0)
+    assert desk.state.acknowledged(None, "ann")[1] == ()
+    assert desk.cleared("k") == ("K",)
+    assert desk.later(1000) == ()
+    assert desk.state.standing == {}
+
+
+def test_without_repetition_it_is_told_once() -> None:
+    desk = Desk(AlertSettings(repeat_after_ns=None))
+    assert desk.told(alert()) == ("K",)
+    assert desk.later(1000) == ()
+
+
+def test_a_minute_has_room_for_so_many_and_the_last_places_are_for_what_is_critical() -> None:
+    desk = Desk(AlertSettings(messages_per_minute=4, reserved=2))
+    assert desk.told(*(alert(f"w{number}") for number in range(5))) == ("W0", "W1")
+    assert desk.state.waiting == 3
+    assert desk.told(*(alert(f"c{number}", Severity.CRITICAL) for number in range(3))) == ("C0", "C1")
+    assert desk.later(59) == ()
+    assert desk.later(1) == ("C2", "W2")
+    assert desk.later(60) == ("W3", "W4")
+    assert desk.state.waiting == 0
+
+
+def test_the_gravest_comes_first_and_what_was_never_told_before_what_is_repeated() -> None:
+    desk = Desk(AlertSettings(messages_per_minute=2, reserved=0))
+    desk.told(alert("old", Severity.CRITICAL))
+    desk.now_ns += 300 * S
+    assert desk.told(alert("new"), alert("graver", Severity.CRITICAL)) == ("GRAVER", "NEW")
+
+
+def test_since_when_nobody_has_looked() -> None:
+    desk = Desk()
+    assert desk.state.unacknowledged_since(Severity.INFO) is None
+    desk.told(alert("w"))
+    desk.now_ns = 5
+    desk.told(alert("c", Severity.CRITICAL), alert("once", Severity.CRITICAL, lasting=False))
+    assert desk.state.unacknowledged_since(Severity.INFO) == 0
+    assert desk.state.unacknowledged_since(Severity.CRITICAL) == 5
+    desk.state, _ = desk.state.acknowledged("c", "ann")
+    assert desk.state.unacknowledged_since(Severity.CRITICAL) is None
+
+
+def test_alerts_are_bounded_and_the_gravest_stay() -> None:
+    state = Alerting().told(alert("grave", Severity.CRITICAL), 0)
+    for number in range(STANDING_MAX + 5):
+        state = state.told(alert(f"w{number}"), number)
+    assert len(state.standing) == STANDING_MAX
+    assert "grave" in state.standing
+    assert f"w{STANDING_MAX + 4}" in state.standing
+    assert "w0" not in state.standing
+
+
+@pytest.mark.parametrize(("per_minute", "reserved", "repeat"), [(3, 3, None), (3, -1, None), (3, 1, -5)])
+def test_settings_that_would_silence_everything_are_refused(per_minute: int, reserved: int, repeat: int | None) -> None:
+    with pytest.raises(ValueError, match="room"):
+        AlertSettings(messages_per_minute=per_minute, reserved=reserved, repeat_after_ns=repeat)
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["told", "clear", "ack", "wait"]), st.integers(0, 9), st.sampled_from(list(Severity))),
+    max_size=80,
+)
+
+
+@given(MOVES)
+def test_no_minute_has_more_than_its_messages_and_everything_that_stands_is_told_in_time(
+    moves: list[tuple[str, int, Severity]],
+) -> None:
+    desk = Desk(AlertSettings(messages_per_minute=4, reserved=1))
+    sent: list[int] = []
+    for what, number, severity in moves:
+        match what:
+            case "told":
+                desk.state = desk.state.told(alert(f"k{number}", severity), desk.now_ns)
+            case "clear":
+                desk.state = desk.state.cleared(f"k{number}", "x", desk.now_ns)
+            case "ack":
+                desk.state, _ = desk.state.acknowledged(f"k{number}", "ann")
+            case _:
+                desk.now_ns += number * 7 * S
+        sent += [desk.now_ns for _ in desk.due()]
+        assert len([at_ns for at_ns in sent if desk.now_ns - at_ns < MINUTE_NS]) <= 4
+    for _ in range(20):
+        desk.now_ns += MINUTE_NS
+        desk.due()
+    assert all(one.told_ns is not None for one in desk.state.standing.values())
