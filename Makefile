@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := scripts/setup
 
+SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
+
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test check bench envs picture page clean
+.PHONY: help drill setup test coverage check bench envs picture page clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -21,6 +23,10 @@ setup: ## make .venv with everything a contributor needs
 test: setup ## run the tests
 	-@$(BIN)/python scripts/client_envs.py # a client that cannot be had fails its own tests, not all of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+coverage: setup ## every branch of engine.core is taken by the tests of tests/core, without its random searches
+	@$(BIN)/python -m coverage run -m pytest tests/core $(SEARCHES:%=--ignore=%)
+	@$(BIN)/python -m coverage report
 
 check: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/python -m ruff check .
@@ -42,5 +48,5 @@ page: setup ## write EMERGENCY_PROCEDURES.md anew
 	@$(BIN)/qe runbook --generic -o EMERGENCY_PROCEDURES.md
 
 clean: ## remove everything the targets above made
-	rm -rf $(VENV) .envs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .envs .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find python tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
