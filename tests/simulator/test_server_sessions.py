@@ -149,12 +149,12 @@ def test_current_time_is_the_simulated_one() -> None:
 
 def test_unknown_requests_are_answered_by_name_and_the_session_goes_on() -> None:
     async def test(login: Login, client: WireClient) -> None:
-        client.send(UnknownRequest(96, b"96\x0077\x00265598\x00AAPL\x00"))
+        client.send(UnknownRequest(88, b"88\x0077\x00265598\x00AAPL\x00"))
         client.send(UnknownRequest(555, b"555\x001\x00"))
         await client.until(lambda: client.errors(162) and client.errors(320))
         historical, unknown = client.errors(162)[0], client.errors(320)[0]
         assert historical.req_id == 77
-        assert "reqHistoricalTicks (96)" in historical.text
+        assert "reqHistogramData (88)" in historical.text
         assert "message id 555" in unknown.text
         await client.ask(ReqPositions(), PositionEnd)
 

@@ -222,6 +222,61 @@ def test_ib_async_asks_for_the_past_and_for_option_series() -> None:
     asyncio.run(main())
 
 
+def test_ib_async_streams_bars_and_ticks_and_reads_ticks_of_the_past() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            ib = await ib_session(world.login("paper"))
+            (stock,) = await ib.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
+            (pair,) = await ib.qualifyContractsAsync(ib_async.Forex("EURUSD"))
+            bars = ib.reqRealTimeBars(stock, 5, "TRADES", useRTH=False)
+            trades, quotes = ib.reqTickByTickData(stock, "Last", 3), ib.reqTickByTickData(pair, "BidAsk")
+            middles = ib.reqTickByTickData(pair, "MidPoint")
+            for show in ("TRADES", "BID_ASK", "MIDPOINT"):
+                past = await ib.reqHistoricalTicksAsync(
+                    stock, "20260311 10:00:00 US/Eastern", "", 100, show, useRth=True
+                )
+                assert len(past) == 100 and f"{past[0].time:%Y-%m-%d %H:%M:%S}" == "2026-03-11 14:00:00"
+            await until(lambda: bars and trades.tickByTicks and quotes.tickByTicks and middles.tickByTicks)
+            assert bars[0].low <= bars[0].close <= bars[0].high and bars[0].volume > 0
+            ib.cancelRealTimeBars(bars)
+            ib.cancelTickByTickData(stock, "Last")
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
+def test_ib_async_is_kept_waiting_by_none_of_its_questions() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            ib = await ib_session(world.login("paper"))
+            (stock,) = await ib.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
+            (found,) = await ib.reqMatchingSymbolsAsync("AAPL") or []
+            assert found.contract.conId == stock.conId and found.derivativeSecTypes == ["OPT"]
+            scanner = ib_async.ScannerSubscription(instrument="STK", locationCode="STK.US", scanCode="TOP_PERC_GAIN")
+            assert await ib.reqSmartComponentsAsync("9c0001")
+            assert "ScanParameterResponse" in await ib.reqScannerParametersAsync()
+            for answer in (
+                ib.reqMktDepthExchangesAsync(),
+                ib.reqNewsProvidersAsync(),
+                ib.reqUserInfoAsync(),
+                ib.reqHistoricalNewsAsync(stock.conId, "BRFG", "", "", 5),
+                ib.reqNewsArticleAsync("BRFG", "x"),
+                ib.reqScannerDataAsync(scanner),
+                ib.reqFundamentalDataAsync(stock, "ReportSnapshot"),
+                ib.reqHistogramDataAsync(stock, True, "3 days"),
+                ib.getWshMetaDataAsync(),
+                ib.getWshEventDataAsync(ib_async.WshEventData(conId=stock.conId)),
+            ):
+                assert not await asyncio.wait_for(answer, PATIENCE_S)
+            errors: list[int] = []
+            ib.errorEvent += lambda _req_id, code, *_rest: errors.append(code)
+            ib.reqMktDepth(stock)
+            await until(lambda: 10092 in errors)
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
 def test_two_ib_async_sessions_on_one_id_and_on_two() -> None:
     async def main() -> None:
         async with await calm() as world:
@@ -273,6 +328,33 @@ class Official(EWrapper, EClient):
     def execDetails(self, reqId: int, contract: Contract, execution: Any) -> None:
         self.seen.append(("fill", (execution.orderId, execution.shares)))
 
+    def realtimeBar(self, reqId: int, time: int, *rest: Any) -> None:
+        self.seen.append(("bar", (reqId, time)))
+
+    def historicalTicksLast(self, reqId: int, ticks: Any, done: bool) -> None:
+        self.seen.append(("ticks", (reqId, len(ticks), done)))
+
+    def historicalTicksBidAsk(self, reqId: int, ticks: Any, done: bool) -> None:
+        self.seen.append(("ticks", (reqId, len(ticks), done)))
+
+    def historicalTicks(self, reqId: int, ticks: Any, done: bool) -> None:
+        self.seen.append(("ticks", (reqId, len(ticks), done)))
+
+    def tickByTickAllLast(self, reqId: int, *rest: Any) -> None:
+        self.seen.append(("tick", reqId))
+
+    def tickByTickBidAsk(self, reqId: int, *rest: Any) -> None:
+        self.seen.append(("tick", reqId))
+
+    def tickByTickMidPoint(self, reqId: int, *rest: Any) -> None:
+        self.seen.append(("tick", reqId))
+
+    def symbolSamples(self, reqId: int, contractDescriptions: Any) -> None:
+        self.seen.append(("symbols", [found.contract.symbol for found in contractDescriptions]))
+
+    def familyCodes(self, familyCodes: Any) -> None:
+        self.seen.append(("families", [code.accountID for code in familyCodes]))
+
     def of(self, what: str) -> list[Any]:
         return [value for kind, value in list(self.seen) if kind == what]
 
@@ -282,6 +364,35 @@ def official() -> Iterator[Official]:
     client = Official()
     yield client
     client.disconnect()
+
+
+def test_ibkrs_own_client_hears_bars_and_ticks_and_what_is_refused(official: Official) -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            login = world.login("paper")
+            await asyncio.to_thread(official.connect, "127.0.0.1", login.ports[0], 42)
+            reader = threading.Thread(target=official.run, daemon=True)
+            reader.start()
+            await until(official.ready.is_set)
+            contract = Contract()
+            contract.symbol, contract.secType, contract.exchange, contract.currency = "AAPL", "STK", "SMART", "USD"
+            official.reqRealTimeBars(1, contract, 5, "TRADES", False, [])
+            for req_id, kind in ((2, "AllLast"), (3, "BidAsk"), (4, "MidPoint")):
+                official.reqTickByTickData(req_id, contract, kind, 0, False)
+            for req_id, show in ((5, "TRADES"), (6, "BID_ASK"), (7, "MIDPOINT")):
+                official.reqHistoricalTicks(req_id, contract, "", "20260311 10:00:00 US/Eastern", 9, show, 1, False, [])
+            official.reqMatchingSymbols(8, "AAPL")
+            official.reqFamilyCodes()
+            official.reqMktDepth(9, contract, 5, True, [])
+            await until(lambda: official.of("bar") and {2, 3, 4} <= set(official.of("tick")))
+            await until(lambda: len(official.of("ticks")) == 3 and official.of("families"))
+            assert sorted(official.of("ticks")) == [(5, 9, True), (6, 9, True), (7, 9, True)]
+            assert official.of("symbols") == [["AAPL"]] and official.of("families") == [["DU1234567"]]
+            await until(lambda: [error for error in official.of("error") if error[0] == 9 and 10092 in error])
+            official.disconnect()
+            await asyncio.to_thread(reader.join, PATIENCE_S)
+
+    asyncio.run(main())
 
 
 def test_ibkrs_own_client_trades_and_cancels(official: Official) -> None:

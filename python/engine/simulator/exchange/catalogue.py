@@ -86,6 +86,23 @@ class Catalogue:
             pool = [found for sec_type in sec_types for found in self._listed(wanted.symbol, sec_type)]
         return [instrument for instrument in pool if _fits(instrument, wanted)]
 
+    def matching(self, pattern: str) -> list[Instrument]:
+        """What a person may mean by a few letters: stocks, indices, nearest futures; exact symbols first."""
+        wanted, found = pattern.strip().upper(), list[Instrument]()
+        for (symbol, sec_type), listed in self._by_symbol.items():
+            if sec_type not in (SecType.STOCK, SecType.INDEX, SecType.FUTURE) or not wanted:
+                continue
+            nearest = min(listed, key=lambda each: each.contract.last_trade_date)
+            if symbol.startswith(wanted) or wanted in nearest.long_name.upper():
+                found.append(nearest)
+        return sorted(found, key=lambda each: (each.contract.symbol != wanted, each.contract.symbol, each.sec_type))
+
+    def derivatives_of(self, symbol: str) -> tuple[str, ...]:
+        """The kinds of contracts that exist beside this symbol's own."""
+        kinds = (SecType.FUTURE, SecType.OPTION, SecType.FUTURE_OPTION)
+        known = {*self._by_symbol, *self._unlisted}
+        return tuple(kind.value for kind in kinds if (symbol, kind) in known)
+
     def options_on(self, symbol: str, under_con_id: int) -> list[Instrument]:
         """Every option on one underlying."""
         kinds = (SecType.OPTION, SecType.FUTURE_OPTION)

@@ -28,6 +28,7 @@ from engine.simulator.exchange.parts import assemble
 from engine.simulator.exchange.refusals import Refusal
 from engine.simulator.exchange.routing import Details
 from engine.simulator.exchange.settings import AccountSpec, Behaviour
+from engine.simulator.exchange.ticks import Tick
 from engine.simulator.exchange.valuation import AccountValues, PositionView
 
 
@@ -195,6 +196,22 @@ class Exchange(Hooks):
         return self._parts.history.bars(
             self.catalogue[con_id], msgspec.structs.replace(asked, end_ns=min(asked.end_ns, self.now_ns))
         )
+
+    def tick(self, con_id: int) -> Tick:
+        """What trades and what could be traded now."""
+        return self._parts.sales.at(self.catalogue[con_id], self.now_ns)
+
+    def ticks(
+        self, con_id: int, *, from_ns: int | None, to_ns: int | None, count: int, regular_hours: bool
+    ) -> list[Tick]:
+        """Ticks of the past, oldest first: the first ones from an instant on, or the last ones before another."""
+        instrument = self.catalogue[con_id]
+        if from_ns is not None:
+            from_ns = max(from_ns, self.history_begins_ns)
+            return self._parts.sales.after(instrument, from_ns, self.now_ns, count, regular_hours=regular_hours)
+        end_ns = self.now_ns if to_ns is None else min(to_ns, self.now_ns)
+        found = self._parts.sales.before(instrument, end_ns, count, regular_hours=regular_hours)
+        return [tick for tick in found if tick.at_ns >= self.history_begins_ns]
 
     @property
     def history_begins_ns(self) -> int:

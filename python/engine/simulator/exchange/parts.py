@@ -19,6 +19,7 @@ from engine.simulator.exchange.prices import draw
 from engine.simulator.exchange.settings import AccountSpec, Behaviour
 from engine.simulator.exchange.states import OrderStates
 from engine.simulator.exchange.tape import Tape
+from engine.simulator.exchange.ticks import TimeAndSales
 from engine.simulator.exchange.valuation import Valuation
 from engine.simulator.exchange.volumes import Volumes
 from engine.simulator.exchange.watch import Watch
@@ -37,6 +38,7 @@ class Parts:
     clearing: Clearing
     valuation: Valuation
     history: History
+    sales: TimeAndSales
     states: OrderStates
     endings: Endings
     floor: Floor
@@ -80,6 +82,7 @@ def assemble(
         clearing=clearing,
         valuation=valuation,
         history=History(start_ns=start_ns, markets=markets, volumes=volumes),
+        sales=TimeAndSales(markets),
         states=states,
         endings=endings,
         floor=floor,

@@ -46,6 +46,7 @@ FRACTIONAL = Refusal(
     10243, "Fractional-sized order cannot be placed via API. Please use desktop version to place this order."
 )
 CASH_QUANTITY = Refusal(10244, "Cash Quantity cannot be used for this order")
+UNKNOWN_ALGORITHM = Refusal(439, "The order processing failed. Algorithm definition not found.")
 BOTH_SIDES = _rejected("Cannot have open orders on both sides of the same US Option contract in the same account.")
 
 

@@ -14,7 +14,7 @@ _PER_MINUTE = 200  # of anything, on average; at least one
 
 
 class Volumes:
-    """Traded volume by session, whole minutes only."""
+    """Traded volume by session (whole minutes only), or in any stretch of time."""
 
     def __init__(self, *, seed: int, markets: Markets) -> None:
         self._seed, self._markets = seed, markets
@@ -28,8 +28,15 @@ class Volumes:
         return self._after(instrument, phase.from_ns, at_ns)
 
     def between(self, instrument: Instrument, from_ns: int, to_ns: int) -> int:
-        """What was traded in this stretch; minutes that have begun but not ended do not count."""
-        return self._after(instrument, 0, to_ns) - self._after(instrument, 0, from_ns)
+        """What was traded in this stretch; within a minute it trades evenly."""
+        return self._evenly(instrument, to_ns) - self._evenly(instrument, from_ns)
+
+    def _evenly(self, instrument: Instrument, at_ns: int) -> int:
+        minute, rest_ns = divmod(at_ns, MINUTE_NS)
+        began = self._until(instrument, minute)
+        if not rest_ns:
+            return began
+        return began + (self._until(instrument, minute + 1) - began) * rest_ns // MINUTE_NS
 
     def _after(self, instrument: Instrument, since_ns: int, at_ns: int) -> int:
         """Traded from one instant to another. It grows with every minute: what chance adds is less than a minute's."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+
 from engine.simulator.exchange.bars import Asked, Bar
 
 
@@ -37,6 +39,27 @@ class HistoryFeed:
 
 
 @dataclass(slots=True)
+class BarFeed:
+    """One reqRealTimeBars, and when the newest bar that it has told ended."""
+
+    con_id: int
+    asked: Asked
+    told_ns: int
+
+    def ending(self, end_ns: int) -> Asked:
+        return msgspec.structs.replace(self.asked, end_ns=end_ns)
+
+
+@dataclass(slots=True)
+class TickFeed:
+    """One reqTickByTickData, and the values last told."""
+
+    con_id: int
+    kind: str
+    last: tuple[object, ...] = ()
+
+
+@dataclass(slots=True)
 class SummaryFeed:
     accounts: tuple[str, ...]
     tags: tuple[str, ...]
@@ -55,4 +78,11 @@ class Subscriptions:
     market: dict[int, MarketFeed] = field(default_factory=dict)
     market_data_type: int = 1
     history: dict[int, HistoryFeed] = field(default_factory=dict)
+    bars: dict[int, BarFeed] = field(default_factory=dict)
+    ticks: dict[int, TickFeed] = field(default_factory=dict)
     auto_bind: bool = False
+
+    def lose_data(self) -> None:
+        """IBKR has forgotten the streams (1101); accounts and positions are TWS's own."""
+        for feeds in (self.market, self.history, self.bars, self.ticks):
+            feeds.clear()

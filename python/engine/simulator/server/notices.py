@@ -45,6 +45,8 @@ NOT_SUBSCRIBED = (
 DELAYED_SHOWN = "Requested market data is not subscribed. Displaying delayed market data."
 NO_DELAYED = "Requested market data is not subscribed. Delayed market data is not enabled."
 
+HISTORY = "Historical Market Data Service error message:"
+
 
 def rate_exceeded(limit: int, received: int, breach: int) -> ErrorMessage:
     text = f"Max rate of messages per second has been exceeded:max={limit} rec={received} ({breach})"
@@ -69,4 +71,4 @@ def no_subscription(req_id: int, what: str) -> ErrorMessage:
 
 
 def history_failed(cause: str) -> str:
-    return f"Historical Market Data Service error message:{cause}"
+    return f"{HISTORY}{cause}"

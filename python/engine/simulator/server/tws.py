@@ -17,7 +17,7 @@ import msgspec
 from engine.simulator.clock import SimClock
 from engine.simulator.exchange import Event, Exchange, Fill, PositionChanged
 from engine.simulator.faults import AnyFault
-from engine.simulator.server import notices, unknown
+from engine.simulator.server import notices
 from engine.simulator.server.accounts import AccountDesk
 from engine.simulator.server.books import Books
 from engine.simulator.server.connection import Connection
@@ -25,6 +25,7 @@ from engine.simulator.server.contracts import ContractDesk
 from engine.simulator.server.driver import Command, Driver
 from engine.simulator.server.history import HistoryDesk
 from engine.simulator.server.log import Entry, Kind, MessageLog
+from engine.simulator.server.lookups import LookupDesk
 from engine.simulator.server.market import MarketDesk
 from engine.simulator.server.memory import Memory
 from engine.simulator.server.naming import label
@@ -32,8 +33,11 @@ from engine.simulator.server.orders import OrderDesk
 from engine.simulator.server.pacing import PacingRule
 from engine.simulator.server.pnl import PnLDesk
 from engine.simulator.server.positions import PositionDesk
+from engine.simulator.server.realtime import RealTimeBarDesk
+from engine.simulator.server.ticks import TickDesk
 from engine.simulator.server.times import handshake_time
 from engine.simulator.server.trouble import Trouble
+from engine.simulator.server.unknown import UnknownDesk
 from engine.wire.replies import CurrentTime, ErrorMessage, ManagedAccounts, NextValidId, Reply
 from engine.wire.requests import (
     ReqCurrentTime,
@@ -111,13 +115,15 @@ class TwsServer:
             MarketDesk(self),
             HistoryDesk(self),
         )
+        self._raw_desks = (RealTimeBarDesk(self), TickDesk(self))
+        raw_handlers = [desk.raw_handlers() for desk in (*self._raw_desks, LookupDesk(self))]
         self._handlers: dict[type[Request], Handler] = {
             ReqIds: lambda client, _request: client.send(self._next_valid_id(client)),
             ReqManagedAccounts: lambda client, _request: client.send(ManagedAccounts(self.exchange.accounts)),
             ReqCurrentTime: lambda client, _request: client.send(CurrentTime(self.clock.now_ns() // 1_000_000_000)),
             SetServerLogLevel: lambda client, _request: None,
             StartApi: self._started_twice,
-            UnknownRequest: unknown.answer,
+            UnknownRequest: UnknownDesk(raw_handlers).answer,
         }
         for desk in self._desks:
             self._handlers.update(desk.handlers())
@@ -133,7 +139,7 @@ class TwsServer:
         """End every connection and stop listening. Safe to repeat."""
         self.trouble.stop()
         self.driver.stop()
-        for desk in self._desks:
+        for desk in (*self._desks, *self._raw_desks):
             desk.stop()
         await self.unlisten()
 
@@ -289,8 +295,7 @@ class TwsServer:
                 self._position_changed(event)
         if code == 1101:
             for connection in self.clients.values():
-                connection.subscriptions.market.clear()
-                connection.subscriptions.history.clear()
+                connection.subscriptions.lose_data()
         self.broadcast(notices.LINK_RESTORED if code == 1102 else notices.LINK_RESTORED_LOST)
         self.orders.submit_kept()
 

@@ -1,69 +1,104 @@
-"""Requests that this simulator does not know: each is answered with an error that names it, never with silence."""
+"""Requests that the codec does not know: to the desk that can answer them, or refused by name. Never silence.
+
+A refusal carries the code that TWS uses for the subject, so that clients react as they would to TWS.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.simulator.server import notices
+from engine.simulator.server.raw import Fields, RawHandler, UnreadableField
 from engine.wire.replies import ErrorMessage
 from engine.wire.requests import UnknownRequest
 
 if TYPE_CHECKING:
     from engine.simulator.server.connection import Connection
 
-# message id: name, index of the request id among the fields (None: it has none), error code TWS uses for the subject
-_KNOWN: dict[int, tuple[str, int | None, int]] = {
-    10: ("reqMktDepth", 2, 354),
-    11: ("cancelMktDepth", 2, 310),
-    12: ("reqNewsBulletins", None, 321),
-    13: ("cancelNewsBulletins", None, 321),
-    18: ("requestFA", None, 321),
-    19: ("replaceFA", None, 321),
-    22: ("reqScannerSubscription", 1, 162),
-    23: ("cancelScannerSubscription", 2, 165),
-    24: ("reqScannerParameters", None, 165),
-    50: ("reqRealTimeBars", 2, 420),
-    51: ("cancelRealTimeBars", 2, 420),
-    52: ("reqFundamentalData", 2, 430),
-    53: ("cancelFundamentalData", 2, 430),
-    54: ("calculateImpliedVolatility", 2, 321),
-    55: ("calculateOptionPrice", 2, 321),
-    79: ("reqSoftDollarTiers", 1, 321),
-    80: ("reqFamilyCodes", None, 321),
-    81: ("reqMatchingSymbols", 1, 321),
-    82: ("reqMktDepthExchanges", None, 321),
-    83: ("reqSmartComponents", 1, 321),
-    84: ("reqNewsArticle", 1, 321),
-    85: ("reqNewsProviders", None, 321),
-    86: ("reqHistoricalNews", 1, 321),
-    88: ("reqHistogramData", 1, 162),
-    89: ("cancelHistogramData", 1, 162),
-    96: ("reqHistoricalTicks", 1, 162),
-    97: ("reqTickByTickData", 1, 10189),
-    98: ("cancelTickByTickData", 1, 10189),
-    100: ("reqWshMetaData", 1, 321),
-    102: ("reqWshEventData", 1, 321),
-    104: ("reqUserInfo", 1, 321),
+_OLD_SCANNER = 143  # before this version its request has a version number of its own
+
+
+class Refused(NamedTuple):
+    """What TWS would say. `id_at`: where the request id stands after the message id; None: there is none."""
+
+    name: str
+    id_at: int | None
+    code: int
+    text: str = "Error processing request.-'bX' : cause - {name} is not part of this simulator"
+
+
+_NO_DEPTH = "Deep market data is not supported for this combination of security type/exchange"
+_NO_FA = "Error processing request.-'bZ' : cause - FA data operations ignored for non FA customers."
+_NO_NEWS = "News feed is not allowed."
+_NO_FUNDAMENTALS = "We are sorry, but fundamentals data for the security specified is not available."
+_NOT_FOUND = "Can't find EId with tickerId:{req_id}"
+_NO_HISTORY = notices.HISTORY + "{name} is not part of this simulator"
+
+_REFUSED: dict[int, Refused] = {
+    10: Refused("reqMktDepth", 1, 10092, _NO_DEPTH),
+    11: Refused("cancelMktDepth", 1, 310, "Can't find the subscribed market depth with tickerId:{req_id}"),
+    18: Refused("requestFA", None, 321, _NO_FA),
+    19: Refused("replaceFA", None, 321, _NO_FA),
+    22: Refused("reqScannerSubscription", 0, 162, _NO_HISTORY),
+    23: Refused("cancelScannerSubscription", 1, 365, "No scanner subscription found for ticker id:{req_id}"),
+    52: Refused("reqFundamentalData", 1, 430, _NO_FUNDAMENTALS),
+    53: Refused("cancelFundamentalData", 1, 300, _NOT_FOUND),
+    54: Refused("calculateImpliedVolatility", 1, 321),
+    55: Refused("calculateOptionPrice", 1, 321),
+    56: Refused("cancelCalculateImpliedVolatility", 1, 300, _NOT_FOUND),
+    57: Refused("cancelCalculateOptionPrice", 1, 300, _NOT_FOUND),
+    65: Refused("verifyRequest", None, 321),
+    66: Refused("verifyMessage", None, 321),
+    72: Refused("verifyAndAuthRequest", None, 321),
+    73: Refused("verifyAndAuthMessage", None, 321),
+    84: Refused("reqNewsArticle", 0, 10172, "Failed to request news article:No data available"),
+    86: Refused("reqHistoricalNews", 0, 10276, _NO_NEWS),
+    88: Refused("reqHistogramData", 0, 162, _NO_HISTORY),
+    89: Refused("cancelHistogramData", 0, 300, _NOT_FOUND),
+    100: Refused("reqWshMetaData", 0, 10276, _NO_NEWS),
+    101: Refused("cancelWshMetaData", 0, 300, _NOT_FOUND),
+    102: Refused("reqWshEventData", 0, 10276, _NO_NEWS),
+    103: Refused("cancelWshEventData", 0, 300, _NOT_FOUND),
 }
 
 
-def answer(connection: Connection, request: UnknownRequest) -> None:
+class UnknownDesk:
+    """Everything beside the codec, by message id."""
+
+    def __init__(self, handlers: Iterable[dict[int, RawHandler]]) -> None:
+        self._handlers = {number: handler for each in handlers for number, handler in each.items()}
+
+    def answer(self, connection: Connection, request: UnknownRequest) -> None:
+        number = request.message_id
+        if number is None:
+            connection.send(notices.unreadable("Unable to parse field: 'Message Id'."))
+            return
+        handler = self._handlers.get(number)
+        if handler is None:
+            connection.send(_refusal(request, number, connection.session.version))
+            return
+        try:
+            handler(connection, Fields(request))
+        except UnreadableField as error:
+            connection.send(notices.unreadable(str(error)))
+
+
+def _refusal(request: UnknownRequest, number: int, version: int) -> ErrorMessage:
     """Say what was asked for and that it is not here."""
-    number = request.message_id
-    if number is None:
-        connection.send(notices.unreadable("Unable to parse field: 'Message Id'."))
-        return
-    name, index, code = _KNOWN.get(number, (f"message id {number}", None, 320))
-    req_id = _field(request.payload, index)
-    if code == 162:
-        text = f"Historical Market Data Service error message:{name} ({number}) is not part of this simulator"
-    else:
-        text = f"Error processing request: {name} ({number}) is not part of this simulator"
-    connection.send(ErrorMessage(notices.NO_ID if req_id is None else req_id, code, text))
+    why = _REFUSED.get(number, Refused(f"message id {number}", None, 320))
+    id_at = why.id_at
+    if number == 22 and version < _OLD_SCANNER:
+        id_at = 1
+    req_id = notices.NO_ID if id_at is None else _req_id(request, id_at)
+    return ErrorMessage(req_id, why.code, why.text.format(name=f"{why.name} ({number})", req_id=req_id))
 
 
-def _field(payload: bytes, index: int | None) -> int | None:
-    fields = payload.split(b"\0")
-    if index is None or index >= len(fields) or not fields[index].isdigit() or len(fields[index]) > 10:
-        return None
-    return int(fields[index])
+def _req_id(request: UnknownRequest, id_at: int) -> int:
+    fields = Fields(request)
+    try:
+        for _ in range(id_at):
+            fields.text()
+        return fields.whole("reqId")
+    except UnreadableField:
+        return notices.NO_ID

@@ -31,6 +31,11 @@ from engine.wire.requests import ExerciseOptions, PlaceOrder
 
 ZERO = Decimal(0)
 _EXERCISE, _LAPSE = 1, 2
+# IBKR's own algorithms. Each works here as the plain order that it is made of.
+_ALGORITHMS = frozenset(
+    {"", "ADAPTIVE", "AD", "ARRIVALPX", "BALANCEIMPACTRISK", "CLOSEPX", "DARKICE", "MINIMPACT", "PCTVOL"}
+    | {"PCTVOLPX", "PCTVOLSZ", "PCTVOLTM", "TWAP", "VWAP"}
+)
 
 _NO_STATE = OrderState(
     init_margin_before=UNSET,
@@ -66,6 +71,8 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
     trailing = order.order_type == "TRAIL"
     trailing_pct = known(order.trailing_percent) or None
     unsupported = _unsupported(order)
+    if order.algo_strategy.upper() not in _ALGORITHMS:
+        return refusals.UNKNOWN_ALGORITHM
     if unsupported:
         return Refusal(201, f"Order rejected - reason:the simulator does not handle {unsupported}")
     conditions = tuple(conditional.translated(condition) for condition in order.conditions)
@@ -119,8 +126,6 @@ def instruction(client_id: int, account: str, instrument: Instrument, asked: Exe
 
 def _unsupported(order: Order) -> str:
     """What in this order the simulator has no market for, in words; empty when all can be done."""
-    if order.algo_strategy not in ("", "Adaptive"):  # adaptive orders end like their plain kin
-        return f"the algorithm {order.algo_strategy}"
     if order.hedge_type:
         return "hedge orders"
     if order.delta_neutral_order_type not in ("", "None"):
@@ -129,6 +134,12 @@ def _unsupported(order: Order) -> str:
         return "adjusted orders"
     if known(order.scale_price_increment):
         return "scale orders"
+    if order.good_after_time:
+        return "orders that begin at a time (goodAfterTime); a time condition does the same"
+    if order.all_or_none is True or (isinstance(order.min_qty, int) and order.min_qty):
+        return "orders for all or a minimum at once (allOrNone, minQty)"
+    if known(order.discretionary_amt):
+        return "discretionary amounts"
     return ""
 
 
