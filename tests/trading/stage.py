@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from engine.config.limits_table import LimitsTable
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.core.preflight.settings import Settings
 from engine.simulator.build import build_world
@@ -37,15 +38,19 @@ def manager(
     prefix: str = "k",
     rules: Rules | None = None,
     preflight: Settings | None = None,
+    limits: LimitsTable | None = None,
 ) -> IBKRAccountManager:
-    """Both logins, at their default places."""
+    """Both logins, at their default places. Their losses are watched if `limits` are given."""
     made = IBKRAccountManager(
-        settings=ManagerSettings(kill=KillSettings(deadline_ns=int(deadline_s * SECOND))),
+        settings=ManagerSettings(
+            kill=KillSettings(deadline_ns=int(deadline_s * SECOND)), enforce_limits=limits is not None
+        ),
         wall_ns=loop.wall_ns,
         kill_ids=kill_ids(prefix),
         lock_directory=locks,
         rules=rules or rules_in_memory(loop.wall_ns),
         preflight=preflight,
+        limits=limits,
     )
     made.add_account("paper", TradingMode.PAPER)
     made.add_account("live", TradingMode.LIVE)

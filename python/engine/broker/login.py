@@ -16,7 +16,7 @@ import msgspec
 from engine.broker.failures import LinkFailure
 from engine.broker.fan_out import Way
 from engine.broker.inquiry import Complete, Outcome
-from engine.broker.link import Link, LinkSettings, Listener
+from engine.broker.link import BROKER_BACK, Link, LinkSettings, Listener
 from engine.broker.reads import Reads, answer
 from engine.broker.view import AccountValues, Fact, Known, LoginView, Money, ProfitAndLoss, T, Unknown
 from engine.core.facts import PositionFact, WorkingOrder
@@ -24,12 +24,15 @@ from engine.core.units import known
 from engine.wire import replies
 from engine.wire.errors import MessageUnavailable
 from engine.wire.events import ClientEvent
-from engine.wire.requests import ReqAccountSummary, ReqPnL
+from engine.wire.requests import CancelAccountSummary, CancelPnL, ReqAccountSummary, ReqPnL
 
 TAGS = (
     "NetLiquidation,TotalCashValue,SettledCash,BuyingPower,EquityWithLoanValue,GrossPositionValue,"
     "InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion"
 )
+NET_LIQUIDATION = "NetLiquidation"
+_ACCOUNT_READY = "AccountReady"
+_REAL_MAX = Decimal("1e300")  # what is larger is TWS's word for unset
 PNL_UPDATES_MIN = 2
 _BEHIND_THE_CANCEL_S = 0.01
 
@@ -59,6 +62,25 @@ class Audience(Protocol):
         """What was read is not known any more."""
 
 
+class Accountant(Protocol):
+    """Who follows what the accounts are worth, word by word as the broker says it."""
+
+    def net_liquidation(self, account: str, amount: Decimal | None, currency: str) -> None:
+        """None: blank, or unset."""
+
+    def profit_and_loss(self, account: str, unrealized: Decimal | None, realized: Decimal | None) -> None: ...
+
+    def account_ready(self, account: str, ready: bool) -> None: ...
+
+    def link_down(self, why: str) -> None:
+        """What TWS says from now on is not the broker's word; or it says nothing any more."""
+
+    def link_up(self) -> None: ...
+
+    def facts_changed(self) -> None:
+        """Positions or working orders were read, or are not known any more."""
+
+
 class Login:
     """A connected login. Make it with `open`; `link.failure` says when it has ended."""
 
@@ -67,6 +89,7 @@ class Login:
         self.reads = Reads(link)
         self.view = view
         self.audience: Audience | None = None
+        self.accountant: Accountant | None = None
         self._wall_ns = wall_ns
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -140,6 +163,18 @@ class Login:
         self.link.forget(self._listener)
         self.link.close(why)
 
+    @property
+    def in_use(self) -> bool:
+        """Somebody with more urgent business has the connection."""
+        return self._suspended is not None
+
+    def ask_summary(self) -> None:
+        """Have the account values told anew: TWS says nothing by itself while nothing changes."""
+        if self._suspended is not None or not self.link.up or not self._subscribed:
+            return
+        self.link.post(CancelAccountSummary(self._summary_id))
+        self._subscribe_summary()
+
     # --- asking ------------------------------------------------------------------------------------
     def _schedule(self, delay_s: float) -> None:
         if self._suspended is not None or not self.link.up:
@@ -167,12 +202,16 @@ class Login:
             self.view.positions = self._fact(outcome)
             if self.audience is not None:
                 self.audience.positions_read(self.view.positions, mark)
+            if self.accountant is not None:
+                self.accountant.facts_changed()
 
     def _orders_read(self, mark: int, outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
         if self.link.up and self._suspended is None:
             self.view.working_orders = self._fact(outcome)
             if self.audience is not None:
                 self.audience.orders_read(self.view.working_orders, mark)
+            if self.accountant is not None:
+                self.accountant.facts_changed()
 
     def _tell_doubt(self, why: str) -> None:
         if self.audience is not None:
@@ -187,8 +226,14 @@ class Login:
 
     def _subscribe(self) -> None:
         self._subscribed = True
+        self._subscribe_summary()
+        self._subscribe_pnl()
+
+    def _subscribe_summary(self) -> None:
         self._summary_id = self.link.take_id()
         self.link.post(ReqAccountSummary(self._summary_id, "All", TAGS))
+
+    def _subscribe_pnl(self) -> None:
         for account in self.link.accounts:
             req_id = self.link.take_id()
             self._pnl_accounts[req_id] = account
@@ -209,6 +254,11 @@ class Login:
                 self._publish_values()
             case replies.PnL() if event.req_id in self._pnl_accounts:
                 self._take_pnl(event)
+            case replies.AccountValue(key=key) | replies.AccountUpdateMulti(key=key) if key == _ACCOUNT_READY:
+                if self.accountant is not None:
+                    self.accountant.account_ready(event.account, event.value == "true")
+            case replies.ErrorMessage() if event.code in BROKER_BACK:
+                self._back()
             case replies.ErrorMessage() if not self.link.broker_up:
                 self._doubt(f"TWS has lost its link to IBKR ({self.link.broker_code})")
             case replies.ErrorMessage() if event.req_id == self._summary_id and self._summary_id:
@@ -218,11 +268,10 @@ class Login:
 
     def _take_value(self, row: replies.AccountSummary) -> None:
         complete = isinstance(self.view.account_values, Known)
-        try:
-            amount = Decimal(row.value)
-        except InvalidOperation:
-            return  # blank: there is no number
-        if known(amount) is not None and abs(amount) < Decimal("1e300"):
+        amount = _amount(row.value)
+        if row.tag == NET_LIQUIDATION and self.accountant is not None:
+            self.accountant.net_liquidation(row.account, amount, row.currency)
+        if amount is not None:
             self._values.setdefault(row.account, {})[row.tag] = Money(amount, row.currency)
         if complete:
             self._publish_values()
@@ -236,6 +285,8 @@ class Login:
         seen = self._pnl_updates.get(reply.req_id, 0) + 1
         self._pnl_updates[reply.req_id] = seen
         account = self._pnl_accounts[reply.req_id]
+        if self.accountant is not None:
+            self.accountant.profit_and_loss(account, known(reply.unrealized), known(reply.realized))
         if seen < PNL_UPDATES_MIN:
             self.view.profit_and_loss[account] = Unknown("the first update can be incomplete; waiting for another")
             return
@@ -248,6 +299,27 @@ class Login:
         self.view.profit_and_loss = dict.fromkeys(self.view.profit_and_loss, Unknown(why))
         self._pnl_updates.clear()
         self._tell_doubt(why)
+        if self.accountant is not None:
+            self.accountant.link_down(why)
+
+    def _back(self) -> None:
+        """TWS has its link again. It may have lost our subscriptions (1101): they are made anew, the old ones ended."""
+        if self.accountant is not None:
+            self.accountant.link_up()
+        if not self._subscribed:
+            return
+        if self._suspended is not None:
+            self._subscribed = False  # as soon as it is ours again
+            self._pnl_accounts.clear()
+            self._pnl_updates.clear()
+            return
+        self.ask_summary()
+        for req_id in self._pnl_accounts:
+            self.link.post(CancelPnL(req_id))
+        self._pnl_accounts.clear()
+        self._pnl_updates.clear()
+        self._subscribe_pnl()
+        self._schedule(0)
 
     def _lost(self, failure: LinkFailure) -> None:
         self._lost_because(failure.text)
@@ -258,3 +330,14 @@ class Login:
             self._timer = None
         self.view.forget(why)
         self._tell_doubt(why)
+        if self.accountant is not None:
+            self.accountant.link_down(why)
+
+
+def _amount(text: str) -> Decimal | None:
+    """The number; None where the broker left it blank, or says that there is none."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return None
+    return amount if known(amount) is not None and amount.is_finite() and abs(amount) < _REAL_MAX else None

@@ -116,6 +116,9 @@ class AccountEquity:
         self._unfit: _Report | None = None  # a report that no profit and loss explains so far
         self._doubt: _Doubt | None = None
 
+    def use(self, settings: EquitySettings) -> None:
+        self._settings = settings
+
     def be_ready(self, ready: bool) -> None:
         if not ready:
             self.forget("TWS says that the account is not ready")
@@ -127,6 +130,11 @@ class AccountEquity:
         """The jumps since the last time."""
         jumps, self._jumps = tuple(self._jumps), []
         return jumps
+
+    @property
+    def tells_jumps(self) -> bool:
+        """A jump would be told from now on: not before a report was held against profit and loss."""
+        return self._base is not None and not self._first
 
     # what the broker says -------------------------------------------------------------------------------------------
 

@@ -94,7 +94,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_flow(self, flow: Flow) -> Books:
         """Somebody told of money. If it was seen already, it is counted from when it was seen."""
-        seen = next((jump for jump in self.jumps if _same_money(flow, jump)), None)
+        seen = next((jump for jump in self.jumps if same_money(flow, jump)), None)
         if seen is None:
             return msgspec.structs.replace(self, flows=(*self.flows, flow))
         counted = msgspec.structs.replace(flow, at_ns=seen.at_ns, announced=False)
@@ -103,7 +103,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_jump(self, jump: Jump) -> Books:
         """Money was seen. If somebody had announced it, it is counted from now on."""
-        told = next((flow for flow in self.flows if flow.announced and _same_money(flow, jump)), None)
+        told = next((flow for flow in self.flows if flow.announced and same_money(flow, jump)), None)
         if told is None:
             return msgspec.structs.replace(self, jumps=(*self.jumps, jump))
         counted = msgspec.structs.replace(told, at_ns=jump.at_ns, announced=False)
@@ -121,7 +121,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
         it is large enough to be seen as a jump, and none was.
         """
         watched = watched_since_ns is not None and watched_since_ns <= flow.at_ns
-        unseen = watched and abs(flow.amount) >= jump_min and not any(_same_money(flow, jump) for jump in self.jumps)
+        unseen = watched and abs(flow.amount) >= jump_min and not any(same_money(flow, jump) for jump in self.jumps)
         return msgspec.structs.replace(flow, announced=unseen)
 
 
@@ -141,7 +141,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
 
 
-def _same_money(flow: Flow, jump: Jump) -> bool:
+def same_money(flow: Flow, jump: Jump) -> bool:
     """Told and seen are the same: one direction, one currency, about the same size (fees, and prices meanwhile)."""
     larger = max(abs(flow.amount), abs(jump.amount))
     return (

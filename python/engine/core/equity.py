@@ -34,6 +34,11 @@ class EquityTracker:
         self._accounts = {account: AccountEquity(account, chosen) for account in accounts}
         self._down = ""
 
+    def use(self, settings: EquitySettings) -> None:
+        """Read the broker's numbers by these settings from now on."""
+        for account in self._accounts.values():
+            account.use(settings)
+
     def link_down(self, why: str) -> None:
         """From now on nothing that TWS says is the broker's word, and what it said before is old."""
         self._down = why
@@ -61,6 +66,11 @@ class EquityTracker:
         if account in self._accounts and not self._down:
             with localcontext(EXACT):
                 self._accounts[account].moved(unrealized, realized, now_ns)
+
+    @property
+    def tells_jumps(self) -> bool:
+        """Money that moves from now on would be told as a jump, on every account."""
+        return bool(self._accounts) and all(account.tells_jumps for account in self._accounts.values())
 
     def read(self, now_ns: int) -> Reading:
         """What the login is worth now."""

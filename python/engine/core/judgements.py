@@ -51,6 +51,7 @@ class Imposition(msgspec.Struct, frozen=True, kw_only=True):
             actor=actor,
             reason=self.reason,
             size_factor=self.size_factor,
+            cancel=self.cancel,
         )
 
 

@@ -11,12 +11,12 @@ A side alone says nothing: a sell larger than the long is refused whole, for the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
 
-from engine.core.exposure import ZERO, Exposure, OrderKey, Resting, Side
+from engine.core.exposure import ZERO, Exposure, OrderKey, Place, Resting, Side
 
 _STOPS = ("STP", "TRAIL")  # STP LMT, STP PRT, TRAIL LIMIT, TRAIL MIT too
 
@@ -106,6 +106,21 @@ def risk_adding(orders: Iterable[Resting], position: Decimal | None) -> tuple[Or
         else:
             cancelled.append(order.key)
     return tuple(cancelled)
+
+
+def risk_adding_anywhere(orders: Iterable[Resting], positions: Mapping[Place, Decimal] | None) -> tuple[OrderKey, ...]:
+    """The same for every place at once. An order in several contracts goes if it adds risk in one of them.
+
+    `positions` None: they are not known; one that is not in it is flat.
+    """
+    places: dict[Place, list[Resting]] = {}
+    for order in orders:
+        places.setdefault(order.place, []).append(order)
+    found: dict[OrderKey, None] = {}
+    for place, here in sorted(places.items()):
+        position = None if positions is None else positions.get(place, ZERO)
+        found.update(dict.fromkeys(risk_adding(here, position)))
+    return tuple(found)
 
 
 def _is_stop(order: Resting) -> bool:

@@ -69,7 +69,9 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reason. `until_ns` None: until somebody lifts it. Times are Unix nanoseconds."""
+    """One reason. `until_ns` None: until somebody lifts it. Times are Unix nanoseconds. `cancel`: every program cancels
+    those of its own working orders that add risk.
+    """
 
     id: str
     scope: Scope
@@ -80,6 +82,7 @@ class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     actor: str
     reason: str
     size_factor: Decimal = ONE
+    cancel: bool = False
 
     def stands(self, now_ns: int) -> bool:
         """It holds at this moment. One that is dated in the future holds already: clocks differ, halts must not."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
 
-from engine.core.account_equity import EXACT
+from engine.core.account_equity import EXACT, Equity
 from engine.core.books import Baseline, Books, Flow, Jump
 from engine.core.judgements import Breach
+from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_changes import Change
 from engine.core.limit_rules import Basis, Limit
-from engine.core.restrictions import Cause, Scope
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import (
     BaselineSet,
     CashFlow,
     JumpSettled,
     JumpSuspected,
+    KillEnded,
+    KillPressed,
     LimitBreached,
     LimitChanged,
     Record,
@@ -27,6 +30,7 @@ from engine.journal.events import (
 from engine.journal.fold import JournalState
 
 NEVER_RESET = "first"
+_LIMIT_CAUSES = frozenset(limit.cause for limit in Limit)
 
 
 # what is written down -------------------------------------------------------------------------------------------------
@@ -122,6 +126,43 @@ def arming_of(state: JournalState, scope: Scope) -> str:
     return f"reset-{max(resets)}" if resets else NEVER_RESET
 
 
+def owed_kill(state: JournalState, scope: Scope, now_ns: int) -> Restriction | None:
+    """A limit has shut this login down, and no kill of it was begun since: whoever was to press died before. None: no
+    kill is owed. A kill that is open is its own program's, or whoever takes it up.
+    """
+    for one in state.effective(scope, now_ns).standing:
+        by_limit = one.kind is Kind.SHUTDOWN and one.cause in _LIMIT_CAUSES
+        if by_limit and not _was_killed(state, scope, one.since_ns):
+            return one
+    return None
+
+
+def _was_killed(state: JournalState, scope: Scope, since_ns: int) -> bool:
+    for record in (*state.kills_open.values(), *state.kills_ended.values()):
+        event = record.event
+        if not isinstance(event, KillPressed | KillEnded) or not any(one.meets(scope) for one in event.scopes):
+            continue
+        if isinstance(event, KillPressed) or record.at_ns >= since_ns:
+            return True
+    return False
+
+
+def last_equity(state: JournalState, scope: Scope) -> Fact[Equity]:
+    """The last equity of a login that was written down, of whatever moment it is."""
+    found: Fact[Equity] = Unknown("no equity of this login was ever written down")
+    for record in (*state.baselines, *state.breaches):
+        match record.event:
+            case BaselineSet(equity=amount, currency=currency, as_of_ns=as_of_ns) as event:
+                at_ns = record.at_ns if as_of_ns is None else as_of_ns
+            case LimitBreached(equity=amount, currency=currency) as event:
+                at_ns = record.at_ns
+            case _:
+                continue
+        if event.scope.meets(scope) and (isinstance(found, Unknown) or found.at_ns <= at_ns):
+            found = Known(Equity(amount, currency), at_ns)
+    return found
+
+
 def changes_of(records: Iterable[Record], scope: Scope) -> tuple[Change, ...]:
     """The changes of a login's limits, in the order in which they were told."""
     return tuple(
@@ -167,3 +208,7 @@ def _baseline(basis: Basis, record: Record, event: BaselineSet) -> Baseline:
 
 def _is_blind(state: JournalState, scope: Scope) -> bool:
     return any(one.cause is Cause.BLIND and one.scope.meets(scope) for one in state.restrictions)
+
+
+def is_jump(record: Record) -> bool:
+    return isinstance(record.event, JumpSuspected)

@@ -10,6 +10,7 @@ what to do next. A broker that cannot be reached is no error here: connecting an
     ├── ResumeRefused                       something stands in the way of going on; `obstacles` has all of it
     │   └── ResetRefused                    the same, of a reset after a shutdown
     ├── AdoptionRefused                     the broker's positions were not made our records, and why
+    ├── CashFlowRefused                     a deposit or withdrawal was not recorded, and why
     ├── RulesUnreadable                     the journal cannot be read or written: nobody may go on
     └── OrderError
         ├── OrderNotSent                    it never left this program
@@ -79,6 +80,10 @@ class ResetRefused(ResumeRefused):
 
 class AdoptionRefused(TradingError):
     """The broker's positions were not made our records: no reason, no reading, or nowhere to write it down."""
+
+
+class CashFlowRefused(TradingError):
+    """A deposit or withdrawal was not recorded: it cannot be right, or nobody knows whether it shows in equity."""
 
 
 class RulesUnreadable(TradingError):

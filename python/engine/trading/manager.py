@@ -11,7 +11,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -21,17 +23,22 @@ from engine.broker.kill_hands import HandsSettings
 from engine.broker.login import Login, LoginSettings
 from engine.broker.tickets import OrderTicket, Tickets
 from engine.broker.view import AccountValues, Fact, ProfitAndLoss
+from engine.config.limits_table import LimitsTable
 from engine.config.places import incident_log, state_folder
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.events import Trouble
 from engine.core.kill.settings import KillSettings
+from engine.core.limit_views import LimitsView
 from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import State
+from engine.journal.events import CashFlow
 from engine.trading.entries import Entries, Entry, LoginConfig
 from engine.trading.kill_records import KillRecords
 from engine.trading.kill_switch import KillSwitch, OnStep
+from engine.trading.loss_watch import KillHere
+from engine.trading.loss_watches import LossWatches
 from engine.trading.modes import TradingMode, misplaced_accounts
 from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
@@ -52,6 +59,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     hands: HandsSettings = HandsSettings()
     login: LoginSettings = LoginSettings()
     order_patience_s: float = 5.0  # for TWS to show an order, or its end
+    enforce_limits: bool = True  # False: a guard, or another program, watches the losses of these logins
 
 
 def new_kill_id() -> str:
@@ -74,9 +82,11 @@ class IBKRAccountManager:
         home: Path | None = None,
         rules: Rules | None = None,
         preflight: Settings | None = None,
+        limits: LimitsTable | None = None,
     ) -> None:
         """`home`: the state folder, unless it is the usual one. `rules`: over a journal of the caller's own.
-        `preflight`: what orders are held against, unless it is [preflight] of quant-engine.toml.
+        `preflight`, `limits`: what orders and losses are held against, unless it is [preflight] and [limits] of
+        quant-engine.toml.
         """
         self._settings = settings or ManagerSettings()
         self._home = home or Path(state_folder())
@@ -86,6 +96,15 @@ class IBKRAccountManager:
         self._wall_ns = wall_ns
         self._entries = Entries()
         self._orders = Orders(self._settings.order_patience_s, lambda: self.rules, wall_ns, preflight)
+        self._watches = LossWatches(
+            lambda: self.rules,
+            lambda: self._entries,
+            self._kill_by_limit,
+            Path(incident_log()),
+            wall_ns=wall_ns,
+            table=limits,
+            judges=self._settings.enforce_limits,
+        )
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
         self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
@@ -136,6 +155,7 @@ class IBKRAccountManager:
             self._disconnect(entry)
         await asyncio.sleep(0)  # let the closing begin
         await self._orders.settled()
+        await self._watches.settled()
 
     async def disconnect(self, name: str) -> None:
         """Close one login's connection."""
@@ -171,16 +191,23 @@ class IBKRAccountManager:
         )
 
     # --- halt and resume ---------------------------------------------------------------------------
-    def halt_trading(self, name: str, reason: str) -> Halted:
+    def halt_trading(self, name: str, reason: str, *, cancel: Literal["none", "risk_adding"] = "none") -> Halted:
         """Stop everything that adds risk on a login, without closing anything. Returns when it binds the very next
         order of every process on this machine; cancels and reducing orders go on. Raises UnknownLogin, and nothing
         else: a halt that cannot be written down binds all the same, and the answer says so.
-        """
-        return self.rules.halt(self._entries.get(name).scope, reason)
 
-    def halt_all(self, reason: str) -> dict[str, Halted]:
+        `cancel="risk_adding"`: each connected program cancels those of its working orders that can add risk, in the
+        background, and leaves the protective ones.
+        """
+        entry = self._entries.get(name)
+        halted = self.rules.halt(entry.scope, reason, cancel=cancel == "risk_adding")
+        if cancel == "risk_adding":
+            self._watches.look(entry)
+        return halted
+
+    def halt_all(self, reason: str, *, cancel: Literal["none", "risk_adding"] = "none") -> dict[str, Halted]:
         """The same for every login."""
-        return {name: self.halt_trading(name, reason) for name in self.logins}
+        return {name: self.halt_trading(name, reason, cancel=cancel) for name in self.logins}
 
     def resume_trading(self, name: str, *, override: bool = False, reason: str = "") -> Resumed:
         """Lift what halts a login. A limit's halt needs `override` and a reason; after a kill: verify, close the
@@ -223,6 +250,21 @@ class IBKRAccountManager:
             if self._made_rules is None:
                 self._made_rules = open_rules(self._home, wall_ns=self._wall_ns)
             return self._made_rules
+
+    # --- losses ------------------------------------------------------------------------------------
+    def limits(self, name: str) -> LimitsView:
+        """Every loss limit of a login: how much is lost, how much of the limit is used, what is left, what follows.
+        Of a login that is not connected it is the last that was written down, and says so (`stale`).
+        """
+        return self._watches.view(self._entries.get(name))
+
+    def record_cash_flow(
+        self, name: str, amount: Decimal, reason: str, *, currency: str = "", shows: bool | None = None
+    ) -> CashFlow:
+        """Money came in (positive) or went out: neither gain nor loss. `shows`: equity contains it already; None: this
+        program watches the login and knows. Raises CashFlowRefused and RulesUnreadable; nothing was recorded then.
+        """
+        return self._watches.record_cash_flow(self._entries.get(name), amount, reason, currency=currency, shows=shows)
 
     # --- what is known -----------------------------------------------------------------------------
     def accounts(self, name: str) -> Fact[tuple[str, ...]]:
@@ -336,10 +378,23 @@ class IBKRAccountManager:
         entry.tickets = Tickets(config.name, login.link, login.reads)
         entry.close_after_kill = False
         self._orders.attach(entry, login)
+        self._watches.attach(entry, login)
         login.keep_up_to_date()
         return ConnectOutcome(name=config.name, connected=True, accounts=accounts, client_id=login.link.client_id)
 
+    def _kill_by_limit(self, entry: Entry) -> KillHere:
+        """The kill that a crossed limit of this login pulls."""
+
+        async def kill(reason: str, everywhere: bool) -> KillReport:
+            entries = list(self._entries) if everywhere else [entry]
+            return await self._kill_switch_here().press(
+                entries, reason, on_step=None, handovers=_NO_HANDOVERS, pressed_ns=None
+            )
+
+        return kill
+
     def _disconnect(self, entry: Entry) -> None:
+        self._watches.detach(entry)
         if entry.connecting is not None:
             entry.connecting.cancel()
         if self._kill_switch_here().running(entry.config.name):

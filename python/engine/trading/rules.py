@@ -127,7 +127,7 @@ class Rules:
         if not self._latched:
             return state
         told = {one.id for one in state.standing}
-        more = [one for one in self._latched.values() if one.id not in told]
+        more = [one for one in tuple(self._latched.values()) if one.id not in told]  # a thread may be latching
         return effective((*state.standing, *more), scope, self._wall_ns()) if more else state
 
     # --- stopping ----------------------------------------------------------------------------------
@@ -140,10 +140,13 @@ class Rules:
         kind: Kind = Kind.HALT,
         until_ns: int | None = None,
         size_factor: Decimal = ONE,
+        cancel: bool = False,
         actor: str | None = None,
     ) -> Halted:
-        """Restrict a login. Returns when it binds everybody; a halt that stands already is not doubled."""
-        standing = self._standing(scope, cause, kind, until_ns)
+        """Restrict a login. Returns when it binds everybody; a halt that stands already is not doubled. `cancel`: every
+        program cancels those of its own working orders that add risk.
+        """
+        standing = self._standing(scope, cause, kind, until_ns, cancel=cancel)
         if standing is not None:
             return self._halted(standing, durable=standing.id not in self._latched, notes=())
         restriction = Restriction(
@@ -156,6 +159,7 @@ class Rules:
             actor=actor or self._actor,
             reason=reason,
             size_factor=size_factor,
+            cancel=cancel,
         )
         self.latch(restriction)
         kept = self.journal.keep(Restricted(restriction=restriction), actor=actor)
@@ -176,11 +180,22 @@ class Rules:
     def new_id(self) -> str:
         return self._new_id()
 
-    def _standing(self, scope: Scope, cause: Cause, kind: Kind, until_ns: int | None) -> Restriction | None:
+    @property
+    def actor(self) -> str:
+        return self._actor
+
+    def drain(self) -> bool:
+        """Wait until nothing that passed the checks before is still to leave. False: somebody did not answer."""
+        return self._gate.drain()
+
+    def _standing(
+        self, scope: Scope, cause: Cause, kind: Kind, until_ns: int | None, *, cancel: bool
+    ) -> Restriction | None:
         """The same halt, if it stands for this very login, by the same cause, and for at least as long."""
         for one in self.state(scope).standing:
             lasts = one.until_ns is None or (until_ns is not None and one.until_ns >= until_ns)
-            if one.scope.login == scope.login and one.cause is cause and one.kind is kind and lasts:
+            same = one.scope.login == scope.login and one.cause is cause and one.kind is kind
+            if same and lasts and (one.cancel or not cancel):
                 return one
         return None
 

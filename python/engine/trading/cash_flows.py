@@ -1,0 +1,90 @@
+"""Money that comes in or goes out, told by a person and written down, so that it is neither gain nor loss.
+
+Whether it shows in equity already decides when it counts. A program that watches the login knows; one that does not
+has to be told, for a guess either way would be a loss that is none, or hide one.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.books import Flow
+from engine.core.known import Known, Unknown
+from engine.core.restrictions import Scope
+from engine.journal.events import CashFlow
+from engine.journal.loss_records import books_of, cash_flow, last_equity
+from engine.journal.trouble import Conflict, JournalError
+from engine.trading.errors import CashFlowRefused, RulesUnreadable
+from engine.trading.rules import TRIES_MAX, Rules
+
+NOTHING_RECORDED = "Nothing was recorded"
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program that watches the login knows: since when money that moves would be seen as a jump, and how much
+    it takes.
+    """
+
+    since_ns: int
+    jump_min: Decimal
+
+
+def record_cash_flow(
+    rules: Rules,
+    scope: Scope,
+    amount: Decimal,
+    reason: str,
+    *,
+    currency: str,
+    shows: bool | None,
+    watched: Watched | None,
+    now_ns: int,
+) -> CashFlow:
+    """Write it down, and return what was written. Raises CashFlowRefused or RulesUnreadable."""
+    if not isinstance(amount, Decimal) or not amount.is_finite() or amount == 0:
+        raise CashFlowRefused(
+            f"The amount is {amount!r}", NOTHING_RECORDED, "Give a Decimal: positive came in, negative went out"
+        )
+    if not reason.strip():
+        raise CashFlowRefused("No reason was given", NOTHING_RECORDED, "Give the reason: it is kept")
+    for _ in range(TRIES_MAX):
+        state = rules.journal.state()
+        if isinstance(state, Unknown):
+            raise _unreadable(scope, state.why)
+        known = last_equity(state, scope)
+        money = currency.strip().upper() or (known.value.currency if isinstance(known, Known) else "")
+        if not money:
+            raise CashFlowRefused(
+                f"The base currency of {scope.login} is not known yet", NOTHING_RECORDED, "Give the currency"
+            )
+        flow = Flow(amount=amount, currency=money, at_ns=now_ns)
+        if shows is not None:
+            flow = msgspec.structs.replace(flow, announced=not shows)
+        elif watched is not None:
+            books = books_of(state, scope)
+            flow = books.understood(flow, watched_since_ns=watched.since_ns, jump_min=watched.jump_min)
+        else:
+            raise CashFlowRefused(
+                f"This program does not watch {scope.login}, or not for long, so it cannot know whether the money shows",
+                NOTHING_RECORDED,
+                "Say so: shows=True if the account's net liquidation contains it already, else shows=False",
+            )
+        event = cash_flow(scope, flow, reason.strip())
+        try:
+            rules.journal.append(event, at_ns=now_ns, expected_seq=state.seq)
+        except Conflict:
+            continue
+        except JournalError as error:
+            raise _unreadable(scope, str(error)) from error
+        return event
+    raise _unreadable(scope, "other programs append to the journal all the time")
+
+
+def _unreadable(scope: Scope, why: str) -> RulesUnreadable:
+    return RulesUnreadable(
+        f"The cash flow of {scope.login} cannot be written down: {why}",
+        "It does not count, and shows as a jump, a gain or a loss",
+        "Mend the journal (qe journal verify), then record it again",
+    )
