@@ -72,7 +72,7 @@ def judge(
         if isinstance(seen, Unknown):
             blind = _watched(settings, books, (*unknown, seen.why), now_ns)
             return msgspec.structs.replace(blind, gauges=_gauges(settings, books, dict.fromkeys(Limit, seen)))
-        new = (*_begun(clock, books, seen, now_ns), *_raised(books, seen))
+        new = (*_begun(clock, books, seen, now_ns), *_raised(books, seen, now_ns))
         for baseline in new:
             books = books.with_baseline(baseline)
         measures = {rule.limit: _measure(rule, clock, books, seen, now_ns) for rule in settings.rules}
@@ -106,29 +106,30 @@ def _begun(clock: PeriodClock, books: Books, seen: Known[Equity], now_ns: int) -
     for period in Period:
         span, old = clock.span(period, now_ns), books.baseline(Basis(period.value))
         if seen.at_ns >= span.start_ns and (old is None or old.at_ns < span.start_ns):
-            new.append(_baseline(Basis(period.value), span.id, seen, late_ns=seen.at_ns - span.start_ns))
+            new.append(_baseline(Basis(period.value), span.id, seen, now_ns, late_ns=now_ns - span.start_ns))
     return tuple(new)
 
 
-def _raised(books: Books, seen: Known[Equity]) -> tuple[Baseline, ...]:
+def _raised(books: Books, seen: Known[Equity], now_ns: int) -> tuple[Baseline, ...]:
     """The peak if this equity is above it. Money that nobody has explained yet is no gain, and waits."""
     peak = books.baseline(Basis.PEAK)
     if not seen.value.settled or seen.value.amount <= 0:
         return ()
     if peak is None:
-        return (_baseline(Basis.PEAK, books.arming, seen),)
+        return (_baseline(Basis.PEAK, books.arming, seen, now_ns),)
     if peak.currency != seen.value.currency or books.jumps:
         return ()
-    if seen.value.amount <= peak.equity + net_deposits(books, peak, seen.at_ns):
+    if seen.value.amount <= peak.equity + net_deposits(books, peak, now_ns):
         return ()
-    return (_baseline(Basis.PEAK, books.arming, seen),)
+    return (_baseline(Basis.PEAK, books.arming, seen, now_ns),)
 
 
-def _baseline(basis: Basis, id_: str, seen: Known[Equity], *, late_ns: int = 0) -> Baseline:
+def _baseline(basis: Basis, id_: str, seen: Known[Equity], now_ns: int, *, late_ns: int = 0) -> Baseline:
+    """Dated when it was judged, not when the broker spoke last: every jump that the equity has in it came before,
+    and must not be counted from here on once more.
+    """
     equity = seen.value
-    return Baseline(
-        basis=basis, id=id_, equity=equity.amount, currency=equity.currency, at_ns=seen.at_ns, late_ns=late_ns
-    )
+    return Baseline(basis=basis, id=id_, equity=equity.amount, currency=equity.currency, at_ns=now_ns, late_ns=late_ns)
 
 
 # losses ---------------------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def _measure(rule: Rule, clock: PeriodClock, books: Books, seen: Known[Equity], 
         return Unknown(f"equity is {_money(equity.amount)} {equity.currency}: no loss can be counted from that")
     if baseline.currency != equity.currency:
         return Unknown(f"equity is in {equity.currency}, but was {_money(baseline.equity)} {baseline.currency} before")
-    deposits = net_deposits(books, baseline, seen.at_ns)
+    deposits = net_deposits(books, baseline, now_ns)
     rise, fall = unexplained(books, baseline)
     if basis is Basis.PEAK:  # what may end in a kill is measured from the lower of two doubtful peaks
         base, doubtful = baseline.equity + deposits + fall, fall

@@ -67,7 +67,7 @@ def record_cash_flow(
             flow = books.understood(flow, watched_since_ns=watched.since_ns, jump_min=watched.jump_min)
         else:
             raise CashFlowRefused(
-                f"This program does not watch {scope.login}, or not for long, so it cannot know whether the money shows",
+                f"This program does not watch {scope.login}, or not for long: it cannot know if the money shows",
                 NOTHING_RECORDED,
                 "Say so: shows=True if the account's net liquidation contains it already, else shows=False",
             )
