@@ -494,10 +494,10 @@ def test_money_that_equity_has_in_it_is_not_counted_once_more_from_a_baseline_se
     """The jump is found when the report is read, a moment after the broker's last word."""
     told = books().with_flow(Flow(amount=D(10_000), currency="USD", at_ns=NOON, announced=True))
     seen = told.with_jump(Jump(amount=D(10_000), currency="USD", at_ns=NOON + 2 * SECOND))
-    first = judged(seen, worth("110000", NOON + SECOND), NOON + 2 * SECOND)
-    assert [(one.basis, one.equity) for one in first.baselines] == [(Basis.PEAK, D(110_000))]
-    assert limits(judged(first.books, "93500.01", NOON + 3 * SECOND))[0] is not Limit.BREAKER
-    assert limits(judged(first.books, "93500.00", NOON + 3 * SECOND))[0] is Limit.BREAKER
+    first = judged(seen, worth("120000", NOON + SECOND), NOON + 2 * SECOND)
+    assert [(one.basis, one.equity) for one in first.baselines] == [(Basis.PEAK, D(120_000))]
+    assert Limit.BREAKER not in limits(judged(first.books, "102000.01", NOON + 3 * SECOND))
+    assert Limit.BREAKER in limits(judged(first.books, "102000.00", NOON + 3 * SECOND))
 
 
 def test_money_that_went_out_is_counted_in_the_very_judgement_that_sees_it() -> None:
