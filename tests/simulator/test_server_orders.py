@@ -106,16 +106,6 @@ def test_an_order_needs_an_exchange_a_known_contract_and_an_account_where_there_
     in_world(test, accounts=("DU1", "DU2"))
 
 
-def test_what_the_simulator_cannot_do_is_refused_not_ignored() -> None:
-    async def test(login: Login, client: WireClient) -> None:
-        client.send(order(login, 1, "AAPL", "BUY", 1, algo_strategy="Vwap"))
-        await client.until(lambda: client.errors(201))
-        assert "Vwap" in client.errors(201)[0].text
-        assert not login.positions()
-
-    in_world(test)
-
-
 @pytest.mark.parametrize("version", [111, 178])
 def test_an_order_for_an_amount_of_money_shows_the_quantity_it_came_to(version: int) -> None:
     async def test(login: Login, client: WireClient) -> None:
