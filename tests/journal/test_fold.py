@@ -133,7 +133,7 @@ def test_orders_and_incidents_are_open_until_they_are_closed() -> None:
         for name, scope in (("i", PAPER), ("j", LIVE))
     ]
     found = state(intent("1"), intent("2"), *opening)
-    assert set(found.orders_open) == {"1", "2"}
+    assert {one.event.order_ref for one in found.orders_open.values()} == {"1", "2"}
     assert found.incidents(PAPER) == ("i",)
     found = state(
         intent("1"),

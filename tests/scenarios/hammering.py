@@ -19,22 +19,25 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
 
 from engine.core.contracts import Contract
-from engine.core.preflight.settings import Settings
+from engine.core.preflight.settings import Need, Settings
 from engine.journal.gate import Gate
 from engine.simulator.build import build_world
 from engine.simulator.scenario import AccountSetup, PositionSetup, load_scenario
 from engine.simulator.server.log import Entry, Kind
 from engine.trading import IBKRAccountManager, TradingMode, errors, order_checks
+from engine.trading.other_programs import OtherPrograms
 from engine.wire.order import Order
 from engine.wire.requests import PlaceOrder
 
 SPY = Contract(con_id=756733, symbol="SPY", sec_type="STK", exchange="SMART", currency="USD")
+ES = Contract(symbol="ES", sec_type="FUT", exchange="CME", currency="USD", last_trade_date="202603")
 AAPL = Contract(con_id=265598, symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
 RESTING_REF = "rests-before"
 LOGINS = 2  # connections of one program, each with a message limit of its own
@@ -42,8 +45,13 @@ AT_ONCE = 4  # orders that each of them has under way
 SLOWLY_S = 0.02
 MANY = 10_000
 NO_PACE = Settings(
-    duplicates_max=MANY, repeats_max=MANY, orders_per_second_max=MANY, orders_per_minute_max=MANY
-)  # what is tested is the halt, and not that so much would be refused without one
+    duplicates_max=MANY,
+    repeats_max=MANY,
+    orders_per_second_max=MANY,
+    orders_per_minute_max=MANY,
+    expiry=Need.OFF,  # the world's calendar is not that of these processes
+)
+"""What is tested is the halt and the limit, and not that so much would be refused without them."""
 
 Command = Callable[..., Awaitable[dict[str, object]]]
 
@@ -68,19 +76,20 @@ class Counting:
     """Risk-adding orders as they arrive, while they may and after they must not."""
 
     def __init__(self) -> None:
-        self.adders = self.late = 0
+        self.adders = self.late = self.futures = 0
         self.shut = False
         self.changed = asyncio.Event()
 
     def note(self, entry: Entry) -> None:
         order = entry.message.order if isinstance(entry.message, PlaceOrder) else None
         if entry.kind is Kind.REQUEST and order is not None and order.action == "BUY":
+            self.futures += entry.message.contract.symbol == "ES"
             self.adders += order.order_ref != RESTING_REF
             self.late += self.shut
             self.changed.set()
 
     def told(self) -> dict[str, object]:
-        return {"adders": self.adders, "late": self.late}
+        return {"adders": self.adders, "late": self.late, "futures": self.futures}
 
     async def do_open(self) -> dict[str, object]:
         self.shut = False
@@ -154,6 +163,20 @@ class Hammer:
             self.resting.append((name, ticket))
         return {"resting": len(self.resting)}
 
+    async def do_fill(self) -> dict[str, object]:
+        """One future after the other over every connection at once, until the limit refuses each of them."""
+
+        async def fill(name: str) -> int:
+            sent = 0
+            with suppress(errors.OrderDenied):
+                while True:
+                    order = buy(f"{100 + sent}.00", order_ref=RESTING_REF)
+                    await self.manager.place_order(name, ES, order)
+                    sent += 1
+            return sent
+
+        return {"sent": sum(await asyncio.gather(*map(fill, self.names)))}
+
     async def do_safe(self) -> dict[str, object]:
         """While halted: wait for refusals of this halt, then a cancel and a reducing order of each connection."""
         enough = self.halted + LOGINS * AT_ONCE
@@ -194,6 +217,8 @@ def take_away(what: str) -> None:
     if what == "gate":
         Gate.enter = Gate.leave = lambda self: None
         Gate.drain = lambda self, **_: True
+    elif what == "others":
+        OtherPrograms.take_in = lambda self: None
     elif what == "last look":
         order_checks.Passage.enter = lambda self: None
 
@@ -212,7 +237,7 @@ async def hammer(first_client: str, port: str) -> None:
     async with asyncio.TaskGroup() as group:
         adding = [group.create_task(one.add(name)) for name in names for _ in range(AT_ONCE)]
         say_aloud("{}")
-        await serve({"rest": one.do_rest, "safe": one.do_safe}, None, say_aloud)
+        await serve({"rest": one.do_rest, "safe": one.do_safe, "fill": one.do_fill}, None, say_aloud)
         for task in adding:
             task.cancel()
     await one.manager.disconnect_all()

@@ -103,3 +103,23 @@ def test_not_one_risk_adding_order_arrives_after_a_halt_is_acknowledged(tmp_path
 def test_without_the_gate_or_the_last_look_orders_arrive_behind_the_acknowledgement(tmp_path: Path, what: str) -> None:
     rounds = hammered(tmp_path, 3, QE_TAKEN_AWAY=what, QE_SLOWLY="1" if what == "gate" else "")
     assert sum(one["late"] for one in rounds) > 0
+
+
+def filled_up(home: Path, **more: str) -> tuple[int, int]:
+    """Two programs with two connections each send one future after the other until they are refused."""
+    with ExitStack() as stack:
+        world = stack.enter_context(child(home, "world"))
+        hammers = [stack.enter_context(child(home, "hammer", first, world.first["port"], **more)) for first in (11, 31)]
+        for one in hammers:
+            one.tell("fill")
+        return sum(one.heard()["sent"] for one in hammers), world.ask("count")["futures"]
+
+
+def test_a_limit_is_one_limit_for_all_connections_of_all_programs(tmp_path: Path) -> None:
+    sent, arrived = filled_up(tmp_path)
+    assert 5 <= sent == arrived <= 10
+
+
+def test_without_hearing_of_other_programs_each_connection_has_the_limit_to_itself(tmp_path: Path) -> None:
+    sent, arrived = filled_up(tmp_path, QE_TAKEN_AWAY="others")
+    assert sent == arrived > 10

@@ -165,6 +165,9 @@ class OrderIntent(Event, frozen=True, kw_only=True, tag="order_intent"):
     quantity: Decimal
     order_type: str
     limit_price: Decimal | None = None
+    sec_type: str = ""
+    client_id: int = 0  # with the order id what TWS calls it; 0 and 0: not told
+    order_id: int = 0
 
 
 class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
@@ -174,6 +177,8 @@ class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
     order_ref: str
     outcome: str
     text: str = ""
+    client_id: int = 0
+    order_id: int = 0
 
 
 class Filled(Event, frozen=True, kw_only=True, tag="filled"):

@@ -293,13 +293,13 @@ def _note_positions(
 ) -> None:
     match event:
         case OrderIntent():
-            books.orders_open[event.order_ref] = record
+            books.orders_open[_order_name(event)] = record
             books.our_refs.pop(event.order_ref, None)
             books.our_refs[event.order_ref] = record.seq
             if len(books.our_refs) > REFS_MAX:
                 del books.our_refs[next(iter(books.our_refs))]
         case OrderEnded():
-            books.orders_open.pop(event.order_ref, None)
+            books.orders_open.pop(_order_name(event), None)
         case Filled():
             _fill(books, event)
         case Verified():
@@ -365,6 +365,11 @@ def _fill(books: Books, event: Filled) -> None:
     held = books.positions.get(event.account)
     if held is not None:  # records that were never begun are not records of nothing
         _hold(held, event.con_id, held.get(str(event.con_id), ZERO) + change)
+
+
+def _order_name(event: OrderIntent | OrderEnded) -> str:
+    """An orderRef alone may be the label of many orders."""
+    return f"{event.client_id}:{event.order_id}:{event.order_ref}"
 
 
 def _count(books: Books, executions: Iterable[tuple[str, Decimal]]) -> None:

@@ -32,7 +32,7 @@ from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effec
 from engine.journal import chain
 from engine.journal.chain import Break, Draft, Sealed
 from engine.journal.events import AnyEvent, KillPressed, Record, Repaired, Restricted, Snapshot, TakenIn
-from engine.journal.fold import Books, JournalState, apply, apply_all, halt_for, snapshot, view
+from engine.journal.fold import Books, JournalState, apply, halt_for, snapshot, view
 from engine.journal.group import Group
 from engine.journal.spool import SpoilError, Spool
 from engine.journal.store import Alarm, Store
@@ -89,6 +89,7 @@ class Journal:
         self._append_trouble: Trouble | None = None
         self._tended_ns: int | None = None
         self._answers: dict[Scope, _Answer] = {}
+        self._followers: list[Callable[[Record], None]] = []
 
     # asking -----------------------------------------------------------------------------------------------------------
 
@@ -135,6 +136,16 @@ class Journal:
         with self._lock:
             self._look(self._store.mark())
             return frozenset(one for one in order_refs if one in self._books.our_refs)
+
+    def follow(self, follower: Callable[[Record], None]) -> None:
+        """Have it called with each record that is folded from now on, in order, whoever wrote it; perhaps twice, after
+        a repair. It is called on any thread, must not wait, and must not ask the journal. At once with the orders whose
+        end is not written down.
+        """
+        with self._lock:
+            for record in self._books.orders_open.values():
+                follower(record)
+            self._followers.append(follower)
 
     # recording --------------------------------------------------------------------------------------------------------
 
@@ -306,7 +317,9 @@ class Journal:
         generation = self._store.generation()
         if self._generation != generation:
             self._books, self._generation, self._ahead = Books(), generation, []
-        self._books, self._ahead = apply_all(self._books, self._ahead), []
+        ahead, self._ahead = self._ahead, []
+        for record in ahead:
+            self._fold(record)
         bad = self._fold_on()
         if bad is not None and 0 < self._books.seq < self._store.start().seq:
             self._books = Books()  # what comes next was archived meanwhile; the snapshot knows it
@@ -325,8 +338,17 @@ class Journal:
             if books.seq == 0 and tip.seq > 0 and not isinstance(record.event, Snapshot):
                 raise JournalError(Trouble(Code.CORRUPT, f"record {one.seq} should be a snapshot, and is none"))
             tip = chain.tip_of(one)
-            books = self._books = apply(books, record)
+            books = self._fold(record)
         return None
+
+    def _fold(self, record: Record) -> Books:
+        beginning = self._books.seq == 0
+        self._books = apply(self._books, record)
+        restored = self._books.orders_open.values() if beginning and isinstance(record.event, Snapshot) else ()
+        for follower in self._followers:
+            for one in (*restored, record):
+                follower(one)
+        return self._books
 
     def _sound(self, state: JournalState) -> JournalState | Unknown:
         self._trouble = None

@@ -31,20 +31,25 @@ REMEMBERED_MAX = 10_000  # orders that have ended, and executions: then the olde
 
 
 class LoginBook:
-    """The readings and news of a login, put into its desk. `on_fill`: told of each execution of our own once."""
+    """The readings and news of a login, put into its desk. `on_fill`: told of each execution of our own once.
+    `before_reading`: what is known otherwise is to be told now, so that the reading may replace it.
+    """
 
-    def __init__(self, desk: Preflight, on_fill: Callable[[ExecutionFact], None]) -> None:
+    def __init__(
+        self, desk: Preflight, on_fill: Callable[[ExecutionFact], None], before_reading: Callable[[], None]
+    ) -> None:
         self._desk = desk
         self._book = desk.book
         self._on_fill = on_fill
-        self._client_id = 0
+        self._before_reading = before_reading
+        self.client_id = 0
         self._next_id = 0
         self._counted: dict[OrderKey, Decimal | None] = {}  # of ended orders: what was filled; None: all there was
         self._executions: dict[str, None] = {}
 
     def attach(self, login: Login) -> None:
         """Follow a fresh connection. Order ids that an earlier one used are not used again."""
-        self._client_id = login.link.client_id
+        self.client_id = login.link.client_id
         self._desk.accounts = login.link.accounts
         login.link.take_ids_from(self._next_id)
         login.audience = self
@@ -66,6 +71,7 @@ class LoginBook:
 
     # --- engine.broker.login.Audience ----------------------------------------------------------------
     def mark(self) -> int:
+        self._before_reading()
         return self._book.mark()
 
     def positions_read(self, fact: Fact[tuple[PositionFact, ...]], mark: int) -> None:
@@ -142,7 +148,7 @@ class LoginBook:
         if fact.exec_id in self._executions:
             return
         self._remember_execution(fact.exec_id)
-        if fact.client_id == self._client_id:
+        if fact.client_id == self.client_id:
             self._count(event, fact)
             self._on_fill(fact)
 

@@ -30,11 +30,13 @@ from engine.core.products import Product
 from engine.core.restrictions import Cause, Kind, Restriction, State, effective
 from engine.trading import errors
 from engine.trading.contract_terms import ContractTerms
+from engine.trading.daemons import Daemons
 from engine.trading.entries import Entry
 from engine.trading.login_book import LoginBook
 from engine.trading.order_intent import as_preview, exact, intent_of, unjudgeable
 from engine.trading.order_records import OrderRecords
 from engine.trading.order_settings import OrderSettings
+from engine.trading.other_programs import OtherPrograms
 from engine.trading.rules import Rules
 from engine.wire.order import Order
 
@@ -69,7 +71,8 @@ class OrderChecks:
         wall_ns: Callable[[], int],
     ) -> None:
         self.desk = Preflight(found.settings)
-        self.book = LoginBook(self.desk, records.filled)
+        self.book = LoginBook(self.desk, records.filled, self.hear_others)
+        self.others = OtherPrograms(self.desk, lambda: (entry.scope, self.book.client_id), wall_ns)
         self.records = records
         self._entry = entry
         self._faults = found.faults
@@ -78,11 +81,30 @@ class OrderChecks:
         self._wall_ns = wall_ns
         self._terms = ContractTerms(self.desk, patience_s, wall_ns)
         self._refreshing: asyncio.Task[None] | None = None
+        self._following = False
+        self._looking: asyncio.Future[State] | None = None
+        self._daemons = Daemons()
 
     # --- what may be done ---------------------------------------------------------------------------
     def state(self) -> State:
         """What the login may do now, with what only this program knows."""
-        return self.with_own(self._rules().state(self._entry.scope))
+        state = self._rules().state(self._entry.scope)
+        self.others.take_in()
+        return self.with_own(state)
+
+    def follow_others(self) -> None:
+        """From now on what other programs announce is heard of."""
+        if not self._following:
+            self._following = True
+            self._rules().journal.follow(self.others.hear)
+
+    def hear_others(self) -> None:
+        """Look at what they have announced: on a thread, for a disk may hang and a kill may need this loop."""
+        self.others.take_in()
+        if self._looking is None or self._looking.done():
+            loop = asyncio.get_running_loop()
+            self._looking = loop.run_in_executor(self._daemons, lambda: self._rules().glance(self._entry.scope))
+            self._looking.add_done_callback(lambda _: self.others.take_in())
 
     def with_own(self, state: State) -> State:
         own: list[Restriction] = []
@@ -200,21 +222,27 @@ class OrderChecks:
         window_s = self.desk.settings.duplicate_window_ns / SECOND_NS
         asyncio.get_running_loop().call_later(window_s, self.desk.unconfirmed, asked.intent, key)
 
-    def again(self, asked: Asked, key: OrderKey, state: State) -> Verdict:
-        """Judge an order that counts already with the newest facts, as if it did not."""
-        return examine(asked.intent, self._facts_without(asked, key, state), self.desk.settings)
+    def again(self, asked: Asked, key: OrderKey, state: State, seq: int | None) -> Verdict:
+        """Judge an order that counts already with the newest facts, as if it did not. `seq`: of its intent; orders of
+        others whose intents came later give way to it.
+        """
+        return examine(asked.intent, self._facts_without(asked, key, state, seq), self.desk.settings)
 
     def reduces(self, asked: Asked, key: OrderKey, state: State) -> bool:
         """It passes whether or not the login is halted."""
-        return not self._facts_without(asked, key, state).adds_risk and self.again(asked, key, state).passed
+        return not self._facts_without(asked, key, state, None).adds_risk and self.again(asked, key, state, None).passed
 
-    def _facts_without(self, asked: Asked, key: OrderKey, state: State) -> Facts:
-        mine = self.desk.book.order(key)
-        self.desk.book.ended(key, filled=False)
+    def _facts_without(self, asked: Asked, key: OrderKey, state: State, seq: int | None) -> Facts:
+        self.others.take_in()
+        later = () if seq is None else self.others.later_than(seq)
+        book = self.desk.book
+        aside = [one for each in (key, *later) for one in book.order(each)]
+        for each in (key, *later):
+            book.ended(each, filled=False)
         try:
             facts = self.desk.facts(asked.intent, state, self._wall_ns())
         finally:
-            self.desk.book.sent(*mine)
+            book.sent(*aside)
         return msgspec.structs.replace(facts, pace=Pace())  # its own message has been counted
 
 
@@ -227,7 +255,7 @@ class Passage:
 
     def __init__(self, rules: Rules, checks: OrderChecks, entry: Entry, asked: Asked, key: OrderKey) -> None:
         self.verdict = PASS  # why it was held back
-        self.recorded = False  # its intent is durable
+        self.recorded: int | None = None  # where its intent is durable
         self._rules = rules
         self._checks = checks
         self._scope = entry.scope
@@ -237,7 +265,7 @@ class Passage:
         self._looked = False
 
     def enter(self) -> str | None:
-        if not self.recorded:
+        if self.recorded is None:
             return self._only_if_it_reduces("the journal cannot be written, or does not answer")
         why = self._rules.enter(self._scope, self._objection)
         self._held = why is None
@@ -253,14 +281,14 @@ class Passage:
         state = self._checks.with_own(self._rules.glance(self._scope))
         if self._checks.reduces(self._asked, self._key, state):
             return None
-        self.verdict = self._checks.again(self._asked, self._key, state)
+        self.verdict = self._checks.again(self._asked, self._key, state, None)
         if self.verdict.passed:
             self.verdict = Verdict((Failure(Code.HALTED, why, None),))
         return why
 
     def _objection(self, state: State) -> str | None:
         self._looked = True
-        verdict = self._checks.again(self._asked, self._key, self._checks.with_own(state))
+        verdict = self._checks.again(self._asked, self._key, self._checks.with_own(state), self.recorded)
         if verdict.passed:
             return None
         self.verdict = verdict

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
 
+from engine.core.exposure import OrderKey
 from engine.core.facts import ExecutionFact
 from engine.core.preflight.intent import Intent
 from engine.core.preflight.verdict import Verdict
@@ -50,8 +51,10 @@ class OrderRecords:
         self._writing: asyncio.Task[None] | None = None
         self._refusals: dict[tuple[object, ...], int] = {}
 
-    async def intent(self, intent: Intent, order_ref: str) -> bool:
-        """Write down that the order is about to be sent. False: it is not durable, or not within `INTENT_S_MAX`."""
+    async def intent(self, intent: Intent, order_ref: str, key: OrderKey) -> int | None:
+        """Write down that the order is about to be sent, and say under which number. None: it is not durable, or not
+        within `INTENT_S_MAX`.
+        """
         event = OrderIntent(
             scope=self._scope(),
             account=intent.account,
@@ -62,14 +65,26 @@ class OrderRecords:
             quantity=_quantity(intent),
             order_type=intent.order_type,
             limit_price=known(intent.limit),
+            sec_type=intent.sec_type,
+            client_id=key[0],
+            order_id=key[1],
         )
         work = asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, (event,))
         await asyncio.wait({work}, timeout=INTENT_S_MAX)
-        return work.done() and work.result()
+        return work.result() if work.done() else None
 
-    def ended(self, order_ref: str, outcome: Outcome, text: str = "") -> None:
+    def ended(self, order_ref: str, key: OrderKey, outcome: Outcome, text: str = "") -> None:
         """What became of it."""
-        self._write(OrderEnded(scope=self._scope(), order_ref=order_ref, outcome=outcome.value, text=text))
+        client_id, order_id = key
+        event = OrderEnded(
+            scope=self._scope(),
+            order_ref=order_ref,
+            outcome=outcome.value,
+            text=text,
+            client_id=client_id,
+            order_id=order_id,
+        )
+        self._write(event)
 
     def refused(self, intent: Intent, verdict: Verdict) -> None:
         """A check refused it. A program that asks the same over and over does not fill the disk."""
@@ -118,8 +133,10 @@ class OrderRecords:
             self._later.clear()
             await asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, events)
 
-    def _keep(self, events: tuple[AnyEvent, ...]) -> bool:
-        return self._rules().journal.keep(*events).trouble is None
+    def _keep(self, events: tuple[AnyEvent, ...]) -> int | None:
+        """The number of the first record; None: they are not in the journal."""
+        records = self._rules().journal.keep(*events).records
+        return records[0].seq if records else None
 
 
 def _quantity(intent: Intent) -> Decimal:

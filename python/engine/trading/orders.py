@@ -46,7 +46,9 @@ class Orders:
 
     def attach(self, entry: Entry, login: Login) -> None:
         """The login has a fresh connection: follow what it reads and hears."""
-        self._checks_of(entry).book.attach(login)
+        checks = self._checks_of(entry)
+        checks.book.attach(login)
+        checks.follow_others()
 
     async def place(self, entry: Entry, contract: Contract, order: Order) -> OrderTicket:
         """See `IBKRAccountManager.place_order`."""
@@ -103,7 +105,7 @@ class Orders:
         passage = Passage(self._rules(), checks, entry, asked, key)
         outcome, text = Outcome.NOT_SENT, "whoever placed it stopped waiting"
         try:
-            passage.recorded = await checks.records.intent(asked.intent, ticket.order_ref)
+            passage.recorded = await checks.records.intent(asked.intent, ticket.order_ref, key)
             _, answer = await tickets.place(asked.contract, asked.order, self._patience_s, passage, ticket)
             outcome, text = _outcome(ticket, answer), answer.text
         except LocalError as error:
@@ -116,7 +118,7 @@ class Orders:
                 outcome = Outcome.UNCONFIRMED
             if outcome in (Outcome.NOT_SENT, Outcome.REFUSED):
                 checks.book.gone(key)
-            checks.records.ended(ticket.order_ref, outcome, text)
+            checks.records.ended(ticket.order_ref, key, outcome, text)
         if outcome is Outcome.ACKNOWLEDGED:
             return ticket
         raise self._error(entry, checks, asked, ticket, passage, outcome, text)

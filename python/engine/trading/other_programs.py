@@ -1,0 +1,100 @@
+"""The orders that other programs of this machine announce for the same login: they count here from before they leave.
+
+TWS tells a client of another's orders only when asked; between two readings the journal is what one program knows of
+another. An order is in it before a byte of it leaves, so of two programs that want the last of a limit at the same time
+the one whose intent comes second sees the first. Must never take a program's own orders for another's, nor wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from engine.core.exposure import OrderKey, Resting, Side
+from engine.core.preflight.desk import Preflight
+from engine.core.products import product_of
+from engine.core.restrictions import Scope
+from engine.journal.events import OrderEnded, OrderIntent, Record
+
+UNHEARD_NS_MAX = 120 * 1_000_000_000  # whose end is not told in that time has died, or waits in vain: readings decide
+WAITING_MAX = 10_000
+SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+GONE = frozenset({"not_sent", "refused"})
+
+
+class OtherPrograms:
+    """Of one login. `own`: this program's scope and client id, as they are known by then."""
+
+    def __init__(self, desk: Preflight, own: Callable[[], tuple[Scope, int]], wall_ns: Callable[[], int]) -> None:
+        self._desk = desk
+        self._own = own
+        self._wall_ns = wall_ns
+        self._waiting: deque[Record] = deque(maxlen=WAITING_MAX)
+        self._open: dict[OrderKey, Record] = {}  # intents whose end is not told
+
+    def hear(self, record: Record) -> None:
+        """A record was folded. On any thread."""
+        if isinstance(record.event, OrderIntent | OrderEnded):
+            self._waiting.append(record)
+
+    def take_in(self) -> None:
+        """Count what the journal had said until now. On the thread of the event loop."""
+        scope, client_id = self._own()
+        while self._waiting:
+            record = self._waiting.popleft()
+            event = record.event
+            assert isinstance(event, OrderIntent | OrderEnded)
+            if event.client_id == client_id or not event.scope.meets(scope):
+                continue
+            key = (event.client_id, event.order_id)
+            if isinstance(event, OrderIntent):
+                self._begin(key, event, record)
+            elif self._open.pop(key, None) is not None:
+                self._end(key, event.outcome)
+        self._forget()
+
+    def later_than(self, seq: int) -> tuple[OrderKey, ...]:
+        """Orders whose intent came behind this one: they give way to it."""
+        return tuple(key for key, record in self._open.items() if record.seq > seq)
+
+    def _begin(self, key: OrderKey, event: OrderIntent, record: Record) -> None:
+        fresh = 0 <= self._wall_ns() - record.at_ns < UNHEARD_NS_MAX
+        if not fresh or event.con_id <= 0 or event.order_id <= 0 or event.action not in SIDES:
+            return  # an old one is in the readings by now; the legs of a combination are told by them alone
+        if not event.quantity.is_finite() or event.quantity <= 0:
+            return
+        book, listing = self._desk.book, self._desk.terms.listings.get(event.con_id)
+        side = SIDES[event.action]
+        if any((one.con_id, one.side) == (event.con_id, side) for one in book.order(key)):
+            return  # a reading was faster, or it is heard of again
+        book.ended(key, filled=True)  # an earlier order of that id: TWS has begun to count anew
+        order = Resting(
+            key=key,
+            account=event.account,
+            con_id=event.con_id,
+            side=side,
+            remaining=event.quantity,
+            product=listing.product if listing is not None else product_of(event.sec_type),
+            order_type=event.order_type,
+        )
+        book.sent(order)
+        self._open[key] = record
+
+    def _end(self, key: OrderKey, outcome: str) -> None:
+        """Refused, it is gone. Shown to the other one, the next reading has it, or it has ended meanwhile."""
+        book = self._desk.book
+        if outcome in GONE:
+            book.ended(key, filled=False)
+        else:
+            self._show(book.order(key))
+
+    def _show(self, orders: Iterable[Resting]) -> None:
+        for order in orders:
+            self._desk.book.working(order)
+
+    def _forget(self) -> None:
+        now_ns = self._wall_ns()
+        old = [key for key, record in self._open.items() if now_ns - record.at_ns >= UNHEARD_NS_MAX]
+        for key in old:
+            del self._open[key]
+            self._show(self._desk.book.order(key))
