@@ -483,3 +483,30 @@ def test_in_any_trading_day_equity_is_right_to_what_the_market_moves_between_rep
             lately = totals[max(0, second - 365) :]
             assert isinstance(reading.equity, Known)
             assert abs(reading.equity.value.amount - totals[-1]) <= max(lately) - min(lately) + 2 * step
+
+
+def test_a_jump_would_be_told_only_after_a_report_was_held_against_profit_and_loss() -> None:
+    told = running()
+    assert not told.tracker.tells_jumps  # the first report may be older than all that is known
+    assert told.worth(10, 100_001).profit(11, 1).tracker.tells_jumps
+    told.tracker.link_down("the link is lost")
+    assert not told.tracker.tells_jumps
+
+
+def test_a_jump_would_be_told_only_if_every_account_would_tell_it() -> None:
+    told = Told(A, B)
+    for account in (A, B):
+        told.worth(0, 1_000, account).profit(1, 0, 0, account).profit(2, 0, 0, account)
+    told.worth(10, 1_001, A).profit(11, 1, 0, A)
+    assert not told.tracker.tells_jumps
+    told.worth(10, 1_001, B).profit(11, 1, 0, B)
+    assert told.tracker.tells_jumps
+    assert not EquityTracker(()).tells_jumps
+
+
+def test_other_settings_hold_from_the_next_reading_on() -> None:
+    told = running()
+    told.tracker.use(EquitySettings(news_age_ns_max=5 * SECOND))
+    assert told.why(8).endswith("nothing was heard for 6 s")
+    told.tracker.use(SETTINGS)
+    assert told.amount(8) == 100_000

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.core.exposure import Exposure, OrderKey, Resting, Side, counted
-from engine.core.reduce_only import Change, plain_change, risk_adding
+from engine.core.reduce_only import Change, plain_change, risk_adding, risk_adding_anywhere
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
@@ -144,3 +144,25 @@ def test_what_is_left_after_such_a_halt_can_only_reduce() -> None:
         buys, sells = counted([order for order in orders if order.key not in gone])
         assert (buys, sells) == (0, 0) if position == 0 else max(buys, sells) <= abs(position)
         assert (sells if position < 0 else buys) == 0
+
+
+def test_what_adds_risk_is_found_in_every_place_and_a_place_without_a_position_is_flat() -> None:
+    stop = Resting(key=(1, 1), account="A", con_id=1, side=Side.SELL, remaining=D(3), order_type="STP")
+    entry = Resting(key=(1, 2), account="A", con_id=1, side=Side.BUY, remaining=D(1), order_type="LMT")
+    flat = Resting(key=(1, 3), account="A", con_id=2, side=Side.SELL, remaining=D(1), order_type="STP")
+    assert risk_adding_anywhere([stop, entry, flat], {("A", 1): D(3)}) == ((1, 2), (1, 3))
+
+
+def test_an_order_in_several_contracts_goes_if_it_adds_risk_in_one_of_them() -> None:
+    legs = [
+        Resting(key=(1, 1), account="A", con_id=con_id, side=Side.SELL, remaining=D(1), order_type="LMT")
+        for con_id in (1, 2)
+    ]
+    assert risk_adding_anywhere(legs, {("A", 1): D(1), ("A", 2): D(1)}) == ()
+    assert risk_adding_anywhere(legs, {("A", 1): D(1)}) == ((1, 1),)
+
+
+def test_while_positions_are_not_known_every_stop_is_kept_and_nothing_else() -> None:
+    stop = Resting(key=(1, 1), account="A", con_id=1, side=Side.SELL, remaining=D(3), order_type="STP LMT")
+    exit_ = Resting(key=(1, 2), account="A", con_id=1, side=Side.SELL, remaining=D(1), order_type="LMT")
+    assert risk_adding_anywhere([stop, exit_], None) == ((1, 2),)

@@ -1,0 +1,75 @@
+"""What people see of the limits: the judgement's numbers, since and until when; a reason where there are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.limit_worlds import CENT, CLOCK, EVENING, NOON, SECOND, SETTINGS, D, books, judged, worth
+from engine.core.books import Books
+from engine.core.known import Unknown
+from engine.core.limit_rules import Action, Limit
+from engine.core.limit_views import LimitsView, LimitView, last_known, limit_views
+from engine.core.periods import DAY_NS, Period
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+
+LATER = NOON + SECOND
+HALT = Restriction(
+    id="r1",
+    scope=Scope("paper"),
+    kind=Kind.HALT,
+    cause=Cause.DAILY_LOSS,
+    since_ns=LATER,
+    until_ns=EVENING,
+    actor="test",
+    reason="a test",
+)
+
+
+def views(equity: str, standing: tuple[Restriction, ...] = ()) -> LimitsView:
+    judgement = judged(books(), equity)
+    shown = limit_views(judgement.gauges, judgement.books, CLOCK, LATER, standing)
+    return LimitsView(login="paper", at_ns=LATER, limits=shown, equity=worth(equity, LATER))
+
+
+def test_a_limit_is_shown_with_what_is_used_and_left_and_when_it_counts_anew() -> None:
+    daily = views("98000.01")[Limit.DAILY]
+    assert (daily.action, daily.limit_pct, daily.acted) == (Action.HALT, 2, False)
+    assert (daily.baseline, daily.allowed, daily.loss, daily.left) == (D(100_000), D(2_000), D("1999.99"), CENT)
+    assert (daily.used, daily.currency) == (D("0.999995"), "USD")
+    assert (daily.since_ns, daily.until_ns, daily.restriction) == (NOON, EVENING, None)
+
+
+def test_the_breaker_never_counts_anew_by_itself() -> None:
+    assert views("98000")[Limit.BREAKER].until_ns is None
+
+
+def test_what_stands_of_a_limit_is_shown_with_it_alone() -> None:
+    shown = views("98000", (HALT,))
+    assert shown[Limit.DAILY].restriction is HALT
+    assert shown[Limit.DAILY].acted
+    assert shown[Limit.WEEKLY].restriction is None
+
+
+def test_what_is_not_known_has_a_reason_and_no_numbers() -> None:
+    dark = Unknown("the link is lost")
+    judgement = judged(books(), dark)
+    for one in limit_views(judgement.gauges, judgement.books, CLOCK, LATER):
+        assert one.unknown == "the link is lost"
+        assert {one.baseline, one.allowed, one.loss, one.left, one.used, one.since_ns} == {None}
+
+
+def test_before_anything_was_read_there_is_no_currency_either() -> None:
+    judgement = judged(Books(), Unknown("nothing was read"))
+    assert {one.currency for one in limit_views(judgement.gauges, judgement.books, CLOCK, LATER)} == {""}
+
+
+@pytest.mark.parametrize("days", [0, 1, 30])
+def test_the_last_known_equity_is_shown_for_as_long_as_its_periods_last(days: int) -> None:
+    now_ns = LATER + days * DAY_NS
+    gauges = last_known(SETTINGS, CLOCK, books(), worth("99000", LATER), now_ns)
+    shown: dict[Limit, LimitView] = {one.limit: one for one in limit_views(gauges, books(), CLOCK, now_ns)}
+    assert shown[Limit.BREAKER].loss == 1_000
+    for limit, period in ((Limit.DAILY, Period.DAY), (Limit.WEEKLY, Period.WEEK), (Limit.MONTHLY, Period.MONTH)):
+        lasts = CLOCK.span(period, NOON).end_ns > now_ns
+        assert shown[limit].loss == (D(1_000) if lasts else None)
+        assert bool(shown[limit].unknown) is not lasts
