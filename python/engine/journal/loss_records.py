@@ -98,8 +98,10 @@ def limit_changed(scope: Scope, change: Change) -> LimitChanged:
 # what it comes to -----------------------------------------------------------------------------------------------------
 
 
-def books_of(state: JournalState, scope: Scope) -> Books:
-    """The books of a login. A reset begins a new arming; the peak is counted anew from then on."""
+def books_of(state: JournalState, scope: Scope, *, without: frozenset[int] = frozenset()) -> Books:
+    """The books of a login. A reset begins a new arming; the peak is counted anew from then on. `without`: records of
+    money, by number, that do not show yet in the equity that is to be judged.
+    """
     books = Books(arming=arming_of(state, scope), blind=_is_blind(state, scope))
     for basis in Basis:
         found = state.baseline(scope, basis.value)
@@ -112,6 +114,8 @@ def books_of(state: JournalState, scope: Scope) -> Books:
         if found is not None and isinstance(found.event, LimitBreached):
             books = books.with_acted(limit.basis, found.event.period_id)
     for record in sorted((*state.cash_flows, *state.jumps), key=lambda each: each.seq):
+        if record.seq in without:
+            continue
         books = _with_money(books, record, scope)
     return books
 

@@ -145,9 +145,12 @@ class LossLedger:
         source = self._the_source()
         new_changes = adopted(source, changes, now_ns)
         limits = self._limits = in_force(source, (*changes, *new_changes), now_ns)
-        books = books_of(state, scope)
-        sight = self._sight.looked(books.blind, now_ns)
         fresh = self._jumps.not_written(state.jumps, scope)
+        to_come = self._jumps.to_come(state, scope, now_ns)
+        books = books_of(state, scope, without=to_come)
+        if to_come:
+            seen = msgspec.structs.replace(seen, equity=_unsettled(seen.equity))
+        sight = self._sight.looked(books.blind, now_ns)
         decided = self._decide(limits, sight.put_into(books), sight, fresh, state, seen)
         events: tuple[AnyEvent, ...] = (
             *(loss_records.limit_changed(scope, one) for one in new_changes),
@@ -334,6 +337,13 @@ def _still_owed(owed: Baseline, known: Books) -> bool:
 def _with_after(scope: Scope, jump: Jump, equity: Fact[Equity]) -> AnyEvent:
     after = equity.value.amount if isinstance(equity, Known) else max(jump.amount, -jump.amount)
     return jump_suspected(scope, jump, after)
+
+
+def _unsettled(equity: Fact[Equity]) -> Fact[Equity]:
+    """Good enough to measure a loss, not to measure later losses from: it may have money in it or not."""
+    if isinstance(equity, Unknown):
+        return equity
+    return Known(msgspec.structs.replace(equity.value, settled=False), equity.at_ns)
 
 
 def _restrictions(events: Iterable[AnyEvent]) -> tuple[str, ...]:

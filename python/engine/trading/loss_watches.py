@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+
 from engine.broker.login import NET_LIQUIDATION, Login
 from engine.config.limits_table import LimitsTable
 from engine.core.books import Books
@@ -88,7 +90,13 @@ class LossWatches:
         """See `IBKRAccountManager.limits`."""
         watch = self._by_name.get(entry.config.name)
         live = None if watch is None else watch.view()
-        return live or limits_on_record(self._rules(), entry.scope, self._source(), self._wall_ns())
+        if live is None:
+            return limits_on_record(self._rules(), entry.scope, self._source(), self._wall_ns())
+        state = self._rules().journal.state()
+        if isinstance(state, Unknown):
+            return live
+        notes = notes_of(self._source(), changes_of(state.limit_changes, entry.scope), live.at_ns)
+        return msgspec.structs.replace(live, notes=notes)
 
     def record_cash_flow(
         self, entry: Entry, amount: Decimal, reason: str, *, currency: str, shows: bool | None

@@ -19,7 +19,7 @@ from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.known import Fact, Known
 from engine.core.reduce_only import risk_adding_anywhere
 from engine.trading.order_intent import key_of, resting_of
-from engine.trading.report_text import amount_of, name_of
+from engine.trading.report_text import name_of
 from engine.wire.requests import CancelOrder
 
 ROUNDS_MAX = 8
@@ -34,7 +34,9 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
     def __str__(self) -> str:
-        parts = [f"{len(self.asked)} risk-adding orders were cancelled"] if self.asked else []
+        count = len(self.asked)
+        cancelled = f"{count} risk-adding {'order was' if count == 1 else 'orders were'} cancelled"
+        parts = [cancelled] if count else []
         if self.left:
             parts.append(f"still working: {'; '.join(map(_told, self.left))}")
         if self.why:
@@ -93,4 +95,4 @@ def _is_mine(order: WorkingOrder, client_id: int) -> bool:
 
 def _told(order: WorkingOrder) -> str:
     whose = f"of client {order.client_id}" if order.order_id > 0 else "typed into TWS"
-    return f"{order.action} {amount_of(order.remaining)} {name_of(order.contract)} {whose}"
+    return f"{order.action} {order.remaining:f} {name_of(order.contract)} {whose}"
