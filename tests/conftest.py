@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from engine.simulator import virtual
 
 # The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, print_blob=True)
-settings.load_profile("random" if os.environ.get("QE_RANDOM") or os.environ.get("QE_WORLDS") else "repeatable")
+settings.register_profile("mutants", settings.get_profile("repeatable"), phases=[Phase.explicit, Phase.generate])
+MODES = {"QE_RANDOM": "random", "QE_WORLDS": "random", "QE_MUTANTS": "mutants"}  # scripts/mutants.py only asks whether
+settings.load_profile(next((mode for name, mode in MODES.items() if os.environ.get(name)), "repeatable"))
 
 
 @pytest.fixture(autouse=True)

@@ -96,6 +96,7 @@ def test_a_jump_that_was_profit_or_loss_after_all_is_not_money() -> None:
 def test_jumps_up_and_down_are_kept_apart_and_only_those_after_the_baseline() -> None:
     two = books().with_jump(jump(-5_000)).with_jump(jump(300)).with_jump(jump(900, NOON))
     assert unexplained(two, DAY) == (300, -5_000)
+    assert unexplained(books().with_jump(jump("0.75")).with_jump(jump("-0.25")), DAY) == (D("0.75"), D("-0.25"))
 
 
 def test_whether_money_shows_depends_on_whether_anybody_watched() -> None:

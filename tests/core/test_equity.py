@@ -142,6 +142,14 @@ def test_accounts_in_different_currencies_cannot_be_added() -> None:
     assert told.why(2) == "the accounts have different base currencies (EUR, USD): they cannot be added"
 
 
+@pytest.mark.parametrize("unsettled", [A, B])
+def test_a_sum_is_settled_when_each_account_is(unsettled: str) -> None:
+    told = Told(A, B)
+    for account in (A, B):
+        told.worth(0, 100_000, account).profit(1, 0, 0, account).profit(2, 0, 0, account)
+    assert told.worth(9, 98_000, unsettled).known(10) == Equity(D(200_000), "USD", False)
+
+
 def test_a_row_over_all_accounts_is_no_account() -> None:
     told = running().worth(3, 999_999, "All").profit(3, -5, account="All")
     told.tracker.account_ready("All", False)
@@ -160,7 +168,11 @@ BREAKS: list[tuple[str, Callable[[Told], object], str]] = [
     ("NaN profit", lambda told: told.profit(3, "NaN", 0), "the broker's profit and loss is unset"),
     ("infinite profit", lambda told: told.profit(3, 0, "-Infinity"), "the broker's profit and loss is unset"),
     ("not ready", lambda told: told.tracker.account_ready(A, False), "TWS says that the account is not ready"),
-    ("another currency", lambda told: told.worth(3, 90_000, currency="EUR"), "no two readings of profit and loss"),
+    (
+        "another currency",
+        lambda told: told.worth(3, 90_000, currency="EUR"),
+        "no two readings of profit and loss agree yet, of 0",
+    ),
 ]
 
 
@@ -169,7 +181,7 @@ def test_after_any_break_equity_begins_from_nothing(what: tuple[str, Callable[[T
     _, happens, why = what
     told = running(-50, 20)
     happens(told)
-    assert why in told.why(3)
+    assert told.why(3) == f"DU1: {why}"
     told.tracker.account_ready(A, True)
     told.worth(4, 70_000, currency="EUR").profit(5, -900, 1)
     assert isinstance(told.read(5).equity, Unknown)
@@ -182,6 +194,7 @@ def test_while_an_account_is_not_ready_its_values_are_not_taken() -> None:
     told.tracker.account_ready(A, False)
     told.worth(3, 5).profit(4, -99_000).profit(5, -99_000)
     assert told.why(5) == "DU1: TWS says that the account is not ready"
+    assert told.profit(5, None).why(5) == "DU1: TWS says that the account is not ready"
     told.tracker.account_ready(A, True)
     assert told.why(6) == "DU1: nothing was read since the account is ready"
     told.tracker.account_ready(A, True)
@@ -273,6 +286,18 @@ def test_what_came_while_a_report_was_open_still_explains_the_next_one() -> None
     assert told.worth(72, 100_000).known(72) == Equity(D(98_001), "USD", False)
 
 
+def test_a_report_counts_from_when_it_came_and_not_from_the_next_word() -> None:
+    told = reviewed().profit(59, 1).worth(60, 100_001).profit(70, -2999)
+    told.worth(240, 100_001).worth(420, 100_001)  # three minutes old each time: made anew
+    assert [jump.amount for jump in told.read(425).jumps] == [3000]
+
+
+def test_profit_and_loss_settles_a_report_at_once_and_what_moves_then_explains_the_next() -> None:
+    told = reviewed().worth(60, 98_000).profit(61, -2000).profit(62, -2500).profit(63, -2000).worth(70, 97_500)
+    assert told.known(70) == Equity(D(98_000), "USD", True)
+    assert told.read(75).jumps == ()
+
+
 def test_a_report_that_nothing_explains_is_believed_after_a_while_and_told() -> None:
     told = reviewed().worth(60, 95_000)
     assert told.amount(64.9) == 100_000
@@ -311,10 +336,18 @@ def test_fees_and_interest_are_followed_without_a_word() -> None:
 def test_half_a_percent_of_the_report_is_much() -> None:
     assert reviewed().worth(60, "99502.488").read(65).jumps == ()
     assert [jump.amount for jump in reviewed().worth(60, 99_500).read(65).jumps] == [-500]
+    assert [jump.amount for jump in _worth_99_500().worth(60, 100_000).read(65).jumps] == [500]
+    assert _worth_99_500().worth(60, "99999.99").read(65).jumps == ()
     debt = Told().worth(0, -100_000).profit(1, 0).profit(2, 0).worth(20, -100_001).worth(30, -100_000)
     assert debt.amount(35) == -100_000
     assert debt.worth(60, -100_100).read(65).jumps == ()
     assert [jump.amount for jump in debt.worth(70, -101_000).read(75).jumps] == [-900]
+
+
+def _worth_99_500() -> Told:
+    told = running(worth=99_500).worth(20, "99500.01").worth(30, 99_500)
+    assert told.amount(35) == 99_500
+    return told
 
 
 def test_the_first_report_may_have_been_older_than_all_we_know() -> None:
@@ -393,6 +426,18 @@ def test_a_report_made_after_the_reset_settles_it() -> None:
     told = reviewed(realized=3000).profit(60, 0, 0).worth(70, "100000.01").profit(71, "0.01", 0)
     assert not told.known(71).settled  # it may have been made before
     assert told.worth(90, "100000.02").profit(91, "0.02", 0).known(91) == Equity(D("100000.02"), "USD", True)
+
+
+def test_a_report_in_the_same_instant_as_a_reset_does_not_settle_it() -> None:
+    told = reviewed(realized=3000).profit(59, "0.5", 3000).worth(60, "100000.5").profit(60, "0.5", 0)
+    assert not told.profit(65, 1, 0).worth(70, 100_001).known(70).settled
+    assert told.profit(75, 2, 0).worth(80, 100_002).known(80) == Equity(D(100_002), "USD", True)
+
+
+@pytest.mark.parametrize("report", [97_000, 97_050, 97_100])
+def test_that_a_reset_was_none_explains_every_report_in_the_range_of_profit_and_loss(report: int) -> None:
+    told = reviewed(realized=3000).profit(50, 100, 3000).profit(55, 0, 3000).profit(60, 0, 0).worth(100, report)
+    assert (told.read(105).jumps, told.amount(105)) == ((), 97_000)
 
 
 def test_a_loss_that_looked_like_a_reset_is_late_by_one_report() -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from core.kill.builders import ES, D, execution, held, order
+from engine.core.facts import Details, Quote, QuoteKind
 
 
 def test_remaining_is_what_may_still_fill() -> None:
@@ -36,3 +37,25 @@ def test_facts_do_not_change() -> None:
     with pytest.raises(AttributeError):
         held(ES, 1).quantity = D(2)  # type: ignore[misc]
     assert msgspec.structs.replace(held(ES, 1), quantity=D(2)).quantity == 2
+
+
+def test_of_an_order_of_which_the_broker_says_no_more_there_is_no_parent_and_no_group() -> None:
+    silent = order(ES, "BUY", 1)
+    assert (silent.order_ref, silent.parent_id, silent.oca_group, silent.oca_type) == ("", 0, "", 0)
+    assert silent.transmit
+
+
+def test_an_execution_counts_as_recent_and_as_the_owners_until_the_broker_says_otherwise() -> None:
+    silent = execution(ES, 1)
+    assert silent.recent and not silent.liquidation
+    assert (silent.order_ref, silent.time) == ("", "")
+
+
+def test_hours_and_rules_that_the_broker_does_not_tell_are_empty() -> None:
+    silent = Details(contract=ES)
+    told = {name: getattr(silent, name) for name in Details.__struct_fields__ if name != "contract"}
+    assert set(told.values()) == {None, (), ""}
+
+
+def test_a_contract_is_taken_as_trading_until_a_halt_is_told() -> None:
+    assert not Quote(D(1), D(2), QuoteKind.LIVE).halted

@@ -73,6 +73,8 @@ def test_every_key_knows_which_way_is_tighter(key: str, loose_to_tight: list[str
         (KEY, "NaN", "1"),
         (KEY, "two", "1"),
         (KEY, "2", "one"),
+        (KEY, "2", "2.0"),  # another text, but no less
+        ("pause_days", "7", "7.0"),
         ("everywhere", "true", "false"),
         ("everywhere", "false", "yes"),
     ],
@@ -115,6 +117,12 @@ def test_a_change_is_in_force_from_its_moment_on() -> None:
     assert standing([first, looser], 99) == {KEY: Standing("2", looser)}
     assert standing([first, looser], 100) == {KEY: Standing("3")}
     assert standing([looser], 99) == {KEY: Standing("2", looser)}
+
+
+def test_a_tightening_holds_though_the_clock_is_set_back() -> None:
+    tighter, looser = change("1", 50, old="2"), change("3", 40, old="1", later=100)
+    assert standing([tighter], 30) == {KEY: Standing("1")}
+    assert standing([tighter, looser], 45) == {KEY: Standing("1", looser)}
 
 
 def test_the_last_word_ends_what_was_still_to_come() -> None:

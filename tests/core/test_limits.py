@@ -89,6 +89,12 @@ def test_at_the_rollover_the_day_counts_from_the_first_equity_of_the_new_day() -
     assert judged(begun.books, "98400", EVENING + 1).baselines == ()
 
 
+def test_a_single_dollar_is_equity_that_is_waited_for() -> None:
+    old = worth("1", EVENING - 1)
+    assert judged(books(), old, EVENING).gauges[0].unknown == "no equity of this period is known yet"
+    assert judged(books(), worth("0", EVENING - 1), EVENING).gauges[0].unknown.startswith("equity is 0.00 USD")
+
+
 def test_yesterdays_baseline_judges_nothing_today() -> None:
     falling = judged(books(), worth("90000", EVENING - 1), EVENING)
     assert Limit.DAILY not in limits(falling)
@@ -165,6 +171,11 @@ def test_an_unexplained_fall_is_no_loss_and_no_pass_but_unknown() -> None:
     assert limits(judged(fallen, "78000")) == [Limit.DAILY]
     assert limits(judged(fallen, "68000.01"))[0] is Limit.MONTHLY
     assert limits(judged(fallen, "68000"))[0] is Limit.BREAKER  # 15 percent of what was left
+
+
+@pytest.mark.parametrize("amount", ["0.75", "0"])
+def test_a_jump_is_a_fall_only_below_zero(amount: str) -> None:
+    assert judged(books().with_jump(jump(amount)), "100000").unknown == ()
 
 
 def test_a_fall_that_was_a_loss_after_all_counts_as_one() -> None:

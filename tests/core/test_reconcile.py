@@ -52,6 +52,12 @@ def test_a_difference_is_named_exactly_where_the_two_differ(ours: dict[Place, in
         assert not one.explained
 
 
+def test_positions_that_can_be_read_only_once_are_enough_to_name_the_contract() -> None:
+    [difference] = compare(expected={}, positions=iter([position(2)])).differences
+    assert difference.contract == Contract(con_id=1, symbol="C1")
+    assert difference.broker == 2
+
+
 def test_executions_explain_a_difference_and_leave_it_one() -> None:
     told = [
         execution(2),

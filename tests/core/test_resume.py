@@ -153,6 +153,52 @@ def test_what_is_not_shut_down_cannot_be_reset() -> None:
     assert codes_to_reset(UNRESTRICTED, facts()) == [Code.NOT_SHUT_DOWN]
 
 
+def resume(*restrictions: Restriction, known: Facts | None = None, override: bool = False) -> list[str]:
+    plan = plan_resume("paper", state(*restrictions), known or facts(), override=override, reason="")
+    return [f"{each.what} | {each.clear}" for each in plan.obstacles]
+
+
+def reset(standing: State, known: Facts, *, reason: str = "understood") -> list[str]:
+    return [f"{each.what} | {each.clear}" for each in plan_reset("paper", standing, known, reason=reason).obstacles]
+
+
+def test_every_obstacle_says_what_it_is_and_how_to_clear_it() -> None:
+    assert resume(KILLED) == [
+        "it was shut down by kill_switch: r | "
+        "verify the positions, close the incident, then: qe reset paper --reason TEXT"
+    ]
+    assert resume(DAILY) == [
+        "the limit daily_loss holds it: r | "
+        "wait until it ends, or set it aside: qe resume paper --override --reason TEXT"
+    ]
+    assert resume(DAILY, override=True) == ["a limit is set aside without a reason | give the reason: it is kept"]
+    assert resume(one(Kind.HALT, Cause.BLIND)) == ["it is blind: r | it lifts by itself when the facts are back"]
+    assert resume(one(Kind.HALT, Cause.RESET), known=facts(None, "i1")) == [
+        "incident i1 is open | qe incident close i1 --cause TEXT --action TEXT"
+    ]
+    assert reset(state(MANUAL), facts()) == ["paper is not shut down | to go on after a halt: qe resume paper"]
+    assert reset(state(KILLED), facts(), reason="") == [
+        "a shutdown is reset without a reason | give the reason: it is kept"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verification", "said"),
+    [
+        (None, "its positions have not been verified since | qe verify paper"),
+        (Verification(NOW + 1, True), "its positions were verified too long ago | qe verify paper"),
+        (
+            Verification(900, False),
+            "the last verification found differences between our records and the broker's | "
+            "explain them, or adopt the broker's: qe verify paper --adopt",
+        ),
+    ],
+)
+def test_what_is_missing_in_a_verification_names_the_command(verification: Verification | None, said: str) -> None:
+    assert reset(state(KILLED), facts(verification)) == [said]
+    assert resume(one(Kind.HALT, Cause.RECONCILIATION), known=facts(verification)) == [said]
+
+
 KINDS = st.builds(one, st.sampled_from(Kind), st.sampled_from(Cause), st.integers(1, 99))
 
 

@@ -146,7 +146,7 @@ class AccountEquity:
             self.forget("the broker reports no net liquidation")
             return
         if self._report is not None and self._report.currency != currency:
-            self.forget(f"its currency changed from {self._report.currency} to {currency}")
+            self.forget("its currency changed")
         self._report, self._news_ns = _Report(amount, currency, now_ns, self._moved), now_ns
         if self._base is None:
             self._begin(now_ns)

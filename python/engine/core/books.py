@@ -15,6 +15,7 @@ import msgspec
 
 from engine.core.limit_rules import Basis
 
+ZERO = Decimal(0)
 _FIT = 4  # a flow and a jump are the same money when they differ by at most this part of the larger
 
 
@@ -134,18 +135,14 @@ def net_deposits(books: Books, since: Baseline, now_ns: int) -> Decimal:
 def unexplained(books: Books, since: Baseline) -> tuple[Decimal, Decimal]:
     """What equity rose and what it fell by, both without explanation, after the baseline was set."""
     amounts = [jump.amount for jump in books.jumps if jump.at_ns > since.at_ns]
-    return _sum(each for each in amounts if each > 0), _sum(each for each in amounts if each < 0)
+    return _sum(max(each, ZERO) for each in amounts), _sum(min(each, ZERO) for each in amounts)
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    return sum(amounts, Decimal(0))
+    return sum(amounts, ZERO)
 
 
 def same_money(flow: Flow, jump: Jump) -> bool:
     """Told and seen are the same: one direction, one currency, about the same size (fees, and prices meanwhile)."""
     larger = max(abs(flow.amount), abs(jump.amount))
-    return (
-        flow.currency == jump.currency
-        and (flow.amount > 0) == (jump.amount > 0)
-        and abs(flow.amount - jump.amount) * _FIT <= larger
-    )
+    return flow.currency == jump.currency and abs(flow.amount - jump.amount) * _FIT <= larger
