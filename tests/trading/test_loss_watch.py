@@ -30,6 +30,7 @@ from engine.journal.trouble import Code
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, errors
+from engine.trading.loss_ledger import Outcome, Seen
 from engine.wire.order import Order
 from trading.loss_stage import Market, breaches, events, on_stage, restrictions, watching
 
@@ -200,8 +201,8 @@ def test_the_kill_of_a_breaker_whose_program_died_is_pressed_by_the_next_that_lo
 
         mgr._watches._by_name["paper"]._kill = dead
         market.lose(15_000)
-        await asyncio.sleep(3)
-        assert len(pressed) == 1
+        await asyncio.sleep(20)
+        assert len(pressed) == 1  # its own press is never repeated by itself, whatever became of it
         assert not world.is_flat()
         await mgr.disconnect_all()
         again = await seeing(watching(loop, tmp_path, memory, prefix="a"), 30)
@@ -356,6 +357,60 @@ def test_an_account_that_does_not_move_for_an_hour_stays_known(tmp_path: Path) -
         mgr = await seeing(watching(loop, tmp_path, memory), 3_600)
         assert restrictions(memory) == []
         assert not mgr.limits("paper").stale
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path)
+
+
+def test_while_tws_does_not_vouch_for_the_account_nothing_is_judged(tmp_path: Path) -> None:
+    resetting = '[{ kind = "account-not-ready", after_s = 170, for_s = 300 }]'
+
+    async def test(_world: World, loop: VirtualLoop, market: Market) -> None:
+        memory = Memory()
+        mgr = await seeing(watching(loop, tmp_path, memory), 185)
+        market.lose(15_000)
+        await asyncio.sleep(120)
+        assert breaches(memory) == []
+        assert "not ready" in mgr.limits("paper").unknown[0]
+        assert [one.cause for one in mgr.state("paper").standing] == [Cause.BLIND]
+        market.lose(0)
+        await asyncio.sleep(300)
+        assert breaches(memory) == []
+        assert mgr.state("paper").kind is None
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path, faults=resetting)
+
+
+def test_why_profit_and_loss_is_not_told_is_told(tmp_path: Path) -> None:
+    refused = '[{ kind = "answer-error", requests = ["ReqPnL"], code = 321, text = "no P&L for you" }]'
+
+    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+        memory = Memory()
+        mgr = await seeing(watching(loop, tmp_path, memory), 60)
+        [halt] = mgr.state("paper").standing
+        assert (halt.cause, "no P&L for you" in halt.reason) == (Cause.BLIND, True)
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path, faults=refused)
+
+
+def test_a_breaker_that_meets_a_disconnect_is_pressed_all_the_same(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop, market: Market) -> None:
+        mgr = await seeing(watching(loop, tmp_path, Memory()))
+        watch = mgr._watches._by_name["paper"]
+        honest = watch._ledger.step
+
+        def step(seen: Seen) -> Outcome:
+            outcome = honest(seen)
+            if outcome.kill:
+                mgr._disconnect(mgr._entries.get("paper"))
+            return outcome
+
+        watch._ledger.step = step  # type: ignore[method-assign]
+        market.lose(15_000)
+        await asyncio.sleep(30)
+        assert world.is_flat()
         await mgr.disconnect_all()
 
     on_stage(test, tmp_path)

@@ -24,7 +24,15 @@ from engine.core.units import known
 from engine.wire import replies
 from engine.wire.errors import MessageUnavailable
 from engine.wire.events import ClientEvent
-from engine.wire.requests import CancelAccountSummary, CancelPnL, ReqAccountSummary, ReqPnL
+from engine.wire.requests import (
+    CancelAccountSummary,
+    CancelAccountUpdatesMulti,
+    CancelPnL,
+    ReqAccountSummary,
+    ReqAccountUpdates,
+    ReqAccountUpdatesMulti,
+    ReqPnL,
+)
 
 TAGS = (
     "NetLiquidation,TotalCashValue,SettledCash,BuyingPower,EquityWithLoanValue,GrossPositionValue,"
@@ -97,6 +105,7 @@ class Login:
         self._suspended: str | None = None
         self._subscribed = False
         self._summary_id = 0
+        self._ready_ids: list[int] = []
         self._values: AccountValues = {}
         self._pnl_accounts: dict[int, str] = {}
         self._pnl_updates: dict[int, int] = {}
@@ -228,6 +237,28 @@ class Login:
         self._subscribed = True
         self._subscribe_summary()
         self._subscribe_pnl()
+        self._subscribe_ready()
+
+    def _subscribe_ready(self) -> None:
+        """Only account updates tell whether TWS vouches for its values. They are for one account at a time; where there
+        are several, those by request id are asked for.
+        """
+        accounts = self.link.accounts
+        if self.accountant is None:
+            return
+        if len(accounts) == 1:
+            self.link.post(ReqAccountUpdates(True, accounts[0]))
+            return
+        for req_id in self._ready_ids:
+            self.link.post(CancelAccountUpdatesMulti(req_id))
+        self._ready_ids = []
+        for account in accounts:
+            req_id = self.link.take_id()
+            try:
+                self.link.post(ReqAccountUpdatesMulti(req_id, account))
+            except MessageUnavailable:
+                return  # an old TWS: it does not tell, and its values are taken as they are
+            self._ready_ids.append(req_id)
 
     def _subscribe_summary(self) -> None:
         self._summary_id = self.link.take_id()
@@ -319,6 +350,7 @@ class Login:
         self._pnl_accounts.clear()
         self._pnl_updates.clear()
         self._subscribe_pnl()
+        self._subscribe_ready()
         self._schedule(0)
 
     def _lost(self, failure: LinkFailure) -> None:

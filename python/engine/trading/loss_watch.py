@@ -8,13 +8,14 @@ judged while a kill uses the connection. Must never hold up the event loop, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from engine.broker.login import Login
+from engine.broker.view import ProfitAndLoss
 from engine.core.equity import Equity, EquityTracker
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_views import LimitsView, limit_views
@@ -171,16 +172,15 @@ class LossWatch:
             self._sweep_for(await self._on_thread(self._standing))
             return
         outcome = await self._judged(self._seen(login))
-        if outcome is None or self._login is not login:
-            return
-        self.last = outcome
-        self._tracker.use(outcome.limits.equity)
-        self._act(outcome)
+        if self._login is login:
+            self.last = outcome
+            self._tracker.use(outcome.limits.equity)
+        self._act(outcome)  # whatever has become of the connection meanwhile
 
     def _seen(self, login: Login) -> Seen:
         now_ns = self._wall_ns()
         reading = self._tracker.read(now_ns)
-        self._equity = reading.equity
+        self._equity = _with_reasons(reading.equity, login.view.profit_and_loss)
         if not self._tracker.tells_jumps:
             self.tells_jumps_since_ns = None
         elif self.tells_jumps_since_ns is None:
@@ -188,7 +188,7 @@ class LossWatch:
         return Seen(
             scope=self._scope(),
             others=self._others(),
-            equity=reading.equity,
+            equity=self._equity,
             jumps=reading.jumps,
             positions=login.view.positions,
             now_ns=now_ns,
@@ -268,3 +268,11 @@ class LossWatch:
             stale=not isinstance(equity, Known),
             unknown=last.judgement.unknown,
         )
+
+
+def _with_reasons(equity: Fact[Equity], profits: Mapping[str, Fact[ProfitAndLoss]]) -> Fact[Equity]:
+    """Of equity that is not known: what TWS said instead of the profit and loss."""
+    if isinstance(equity, Known):
+        return equity
+    whys = dict.fromkeys(fact.why for fact in profits.values() if isinstance(fact, Unknown))
+    return Unknown(f"{equity.why} (profit and loss: {'; '.join(whys)})") if whys else equity
