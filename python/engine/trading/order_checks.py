@@ -28,13 +28,14 @@ from engine.core.preflight.settings import SECOND_NS, Need
 from engine.core.preflight.verdict import PASS, Code, Failure, Verdict
 from engine.core.products import Product
 from engine.core.restrictions import Cause, Kind, Restriction, State, effective
+from engine.journal.journal import TEND_EVERY_NS
 from engine.trading import errors
 from engine.trading.contract_terms import ContractTerms
 from engine.trading.daemons import Daemons
 from engine.trading.entries import Entry
 from engine.trading.login_book import LoginBook
 from engine.trading.order_intent import as_preview, exact, intent_of, unjudgeable
-from engine.trading.order_records import OrderRecords
+from engine.trading.order_records import INTENT_S_MAX, OrderRecords
 from engine.trading.order_settings import OrderSettings
 from engine.trading.other_programs import OtherPrograms
 from engine.trading.rules import Rules
@@ -82,15 +83,30 @@ class OrderChecks:
         self._terms = ContractTerms(self.desk, patience_s, wall_ns)
         self._refreshing: asyncio.Task[None] | None = None
         self._following = False
+        self._too_fast = ""  # why this login is being halted, until the rules have it
+        self._tending: asyncio.Future[None] | None = None
+        self._tended_ns: int | None = None
         self._looking: asyncio.Future[State] | None = None
         self._daemons = Daemons()
 
     # --- what may be done ---------------------------------------------------------------------------
     def state(self) -> State:
-        """What the login may do now, with what only this program knows."""
-        state = self._rules().state(self._entry.scope)
+        """What the login may do now, with what only this program knows. Looks, and writes nothing: see `tended`."""
+        state = self._rules().glance(self._entry.scope)
         self.others.take_in()
         return self.with_own(state)
+
+    async def tended(self) -> None:
+        """Have the journal try again what it could not write, and wait for that if it is in trouble: on a thread, and
+        not for long.
+        """
+        now_ns, journal = self._wall_ns(), self._rules().journal
+        due = self._tended_ns is None or not 0 <= now_ns - self._tended_ns < TEND_EVERY_NS
+        if due and (self._tending is None or self._tending.done()):
+            self._tended_ns = now_ns
+            self._tending = asyncio.get_running_loop().run_in_executor(self._daemons, journal.tend, now_ns)
+            if journal.trouble() is not None:
+                await asyncio.wait({self._tending}, timeout=INTENT_S_MAX)
 
     def follow_others(self) -> None:
         """From now on what other programs announce is heard of."""
@@ -112,6 +128,8 @@ class OrderChecks:
             own.append(self._restriction(Kind.SHUTDOWN, Cause.KILL_SWITCH, "pressed in this program"))
         if self._faults:
             own.append(self._restriction(Kind.HALT, Cause.CONFIGURATION, self._faults))
+        if self._too_fast:
+            own.append(self._restriction(Kind.HALT, Cause.ORDER_RATE, self._too_fast))
         return effective((*state.standing, *own), self._entry.scope, self._wall_ns()) if own else state
 
     def _restriction(self, kind: Kind, cause: Cause, reason: str) -> Restriction:
@@ -203,13 +221,22 @@ class OrderChecks:
         """Every failed check, whatever the state."""
         return _with_reason(asked, self.desk.explain(asked.intent, state, self._wall_ns(), margin))
 
-    def deny(self, intent: Intent, verdict: Verdict) -> None:
-        """Note a refusal. Too much, too often: the login is halted until a person resumes it."""
+    async def deny(self, intent: Intent, verdict: Verdict) -> None:
+        """Note a refusal. Too much, too often: the login is halted until a person resumes it. That binds this program
+        at once, and every other when this returns, unless the disk hangs.
+        """
         self.records.refused(intent, verdict)
         cause = self.desk.refused(verdict, self._wall_ns())
         if cause is not None:
             codes = ", ".join(code.value for code in verdict.codes if code in PACE_CODES)
-            self._rules().halt(self._entry.scope, f"too many orders too often ({codes})", cause=cause)
+            self._too_fast = f"too many orders too often ({codes})"
+            halting = asyncio.get_running_loop().run_in_executor(self._daemons, self._halt, self._too_fast, cause)
+            await asyncio.wait({halting}, timeout=INTENT_S_MAX)
+
+    def _halt(self, why: str, cause: Cause) -> None:
+        """On a thread."""
+        self._rules().halt(self._entry.scope, why, cause=cause)
+        self._too_fast = ""
 
     # --- on its way ---------------------------------------------------------------------------------
     def passed(self, asked: Asked, key: OrderKey) -> None:

@@ -53,6 +53,7 @@ class Orders:
     async def place(self, entry: Entry, contract: Contract, order: Order) -> OrderTicket:
         """See `IBKRAccountManager.place_order`."""
         checks = self._checks_of(entry)
+        await checks.tended()
         state = checks.state()
         if not state.may_reduce:
             raise _denied(entry, refusal_of(state), state)
@@ -62,6 +63,7 @@ class Orders:
     async def preflight(self, entry: Entry, contract: Contract, order: Order, *, margin: bool) -> Verdict:
         """See `IBKRAccountManager.preflight`."""
         checks = self._checks_of(entry)
+        await checks.tended()
         asked = await checks.ready(live_login(entry), contract, order)
         preview = await checks.preview(live_login(entry), asked) if margin else None
         return checks.explain(asked, checks.state(), preview)
@@ -97,7 +99,7 @@ class Orders:
         state = checks.state()
         verdict = checks.judge(asked, state)
         if not verdict.passed:
-            checks.deny(asked.intent, verdict)
+            await checks.deny(asked.intent, verdict)
             raise _denied(entry, verdict, state)
         ticket = tickets.open(asked.order)
         key = (ticket.client_id, ticket.order_id)
@@ -121,9 +123,9 @@ class Orders:
             checks.records.ended(ticket.order_ref, key, outcome, text)
         if outcome is Outcome.ACKNOWLEDGED:
             return ticket
-        raise self._error(entry, checks, asked, ticket, passage, outcome, text)
+        raise await self._error(entry, checks, asked, ticket, passage, outcome, text)
 
-    def _error(
+    async def _error(
         self,
         entry: Entry,
         checks: OrderChecks,
@@ -145,7 +147,7 @@ class Orders:
         if outcome is Outcome.REFUSED:
             return errors.OrderRefused(f"TWS refused the order: {text}", "It is not working", "Correct it")
         if not passage.verdict.passed:
-            checks.deny(asked.intent, passage.verdict)
+            await checks.deny(asked.intent, passage.verdict)
             return _denied(entry, passage.verdict, checks.state())
         return errors.OrderNotSent(f"The order was not sent: {text}", "TWS never saw it", "Connect again")
 
