@@ -28,7 +28,7 @@ from engine.broker.link import Link
 from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
 from engine.core.contracts import Contract
 from engine.core.facts import Quote, QuoteKind
-from engine.core.units import UNSET
+from engine.core.units import BLANK, UNSET, Number
 from engine.simulator.virtual import settle
 from engine.wire import replies, requests
 from engine.wire.order import Order, OrderState
@@ -430,7 +430,7 @@ def test_completed_orders_are_those_cancelled_since_and_dated_beyond_doubt() -> 
         reads = await reading(tws)
         outcome = await answer(lambda then: reads.completed_orders(2.0, then, TIMEOUT_S))
         assert isinstance(outcome, Complete)
-        assert [(order.perm_id, order.client_id) for order in outcome.value] == [
+        assert [(order.perm_id, order.client_id) for order in outcome.value.cancelled] == [
             (perm_id, -1)  # whose it was is not told
             for perm_id in (1, 5, 6)
         ]
@@ -439,7 +439,30 @@ def test_completed_orders_are_those_cancelled_since_and_dated_beyond_doubt() -> 
         clockless = Reads(other)
         await other.connect()
         outcome = await answer(lambda then: clockless.completed_orders(2.0, then, TIMEOUT_S))
-        assert outcome == Complete(())
+        assert isinstance(outcome, Complete) and outcome.value.cancelled == ()
+
+    scripted(test)
+
+
+def test_completed_orders_that_may_have_ended_lately_tell_how_much_of_them_has_filled() -> None:
+    def ended(perm_id: int, status: str, time: str, filled: Number = BLANK) -> replies.CompletedOrder:
+        order = Order(action="SELL", total_quantity=Decimal(3), filled_quantity=filled, perm_id=perm_id)
+        return replies.CompletedOrder(ES, order, OrderState(status=status, completed_time=time))
+
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqCompletedOrders] = tell(
+            ended(1, "Filled", "20260311 10:29:59 US/Eastern"),
+            ended(2, "Cancelled", "20260311 10:29:59 US/Eastern", Decimal(2)),
+            ended(3, "Cancelled", "20260311 10:29:59 US/Eastern"),  # not told how much
+            ended(4, "Filled", "20260311 10:29:44 US/Eastern"),  # shortly before
+            ended(5, "Filled", "20260311 10:29:30 US/Eastern"),
+            ended(6, "Filled", "some time"),
+            replies.CompletedOrdersEnd(),
+        )
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.completed_orders(2.0, then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        assert {order.perm_id: order.filled for order in outcome.value.ended} == {1: 3, 2: 2, 4: 3, 6: 3}
 
     scripted(test)
 

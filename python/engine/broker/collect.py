@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from engine.broker import translate
 from engine.broker.clock import possible_seconds, unix_seconds
@@ -122,11 +122,19 @@ class Positions:
         return tuple(translate.position(row) for row in self._rows.values())
 
 
-class Completed:
-    """Orders cancelled since a moment of the broker's clock, in whole seconds.
+class CompletedOrders(NamedTuple):
+    """`cancelled`: dated beyond doubt. `ended`: what may have ended, however, since shortly before that."""
 
-    What cannot be dated is left out: of all that a time may mean, nothing but the future may be left aside, and none of
-    the rest may be too early.
+    cancelled: tuple[WorkingOrder, ...]
+    ended: tuple[WorkingOrder, ...]
+
+
+class Completed:
+    """Orders that ended since a moment of the broker's clock, in whole seconds.
+
+    As cancelled since then only those are told that can be dated: of all that a time may mean, nothing but the future
+    may be left aside, and none of the rest may be too early. As ended lately all those that cannot be dated earlier,
+    if they tell how much of them has filled.
     """
 
     message_ids = frozenset({101, 102})
@@ -142,15 +150,29 @@ class Completed:
             return True
         return False
 
-    def result(self) -> tuple[WorkingOrder, ...]:
-        return tuple(translate.completed_order(row) for row in self._rows if self._cancelled_since(row))
+    def result(self) -> CompletedOrders:
+        return CompletedOrders(
+            tuple(translate.completed_order(row) for row in self._rows if self._cancelled_since(row)),
+            tuple(translate.completed_order(row) for row in self._rows if self._ended_lately(row)),
+        )
 
     def _cancelled_since(self, row: replies.CompletedOrder) -> bool:
-        since_s, now_s = self._since_s(), self._server_now_s()
-        if row.state.status not in ("Cancelled", "ApiCancelled") or since_s is None or now_s is None:
+        since_s, ended = self._since_s(), self._possible_ends(row)
+        if row.state.status not in ("Cancelled", "ApiCancelled") or since_s is None:
             return False
-        ended = [at_s for at_s in possible_seconds(row.state.completed_time) if at_s <= now_s + CLOCK_SLACK_S]
         return bool(ended) and min(ended) >= int(since_s)
+
+    def _ended_lately(self, row: replies.CompletedOrder) -> bool:
+        if row.state.status != "Filled" and known(row.order.filled_quantity) is None:
+            return False
+        since_s, ended = self._since_s(), self._possible_ends(row)
+        return since_s is None or not ended or max(ended) >= int(since_s) - EXECUTION_RECENT_S
+
+    def _possible_ends(self, row: replies.CompletedOrder) -> list[float]:
+        now_s = self._server_now_s()
+        if now_s is None:
+            return []
+        return [at_s for at_s in possible_seconds(row.state.completed_time) if at_s <= now_s + CLOCK_SLACK_S]
 
 
 class Executions:

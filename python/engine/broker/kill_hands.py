@@ -16,6 +16,7 @@ import msgspec
 from engine.broker import translate
 from engine.broker.close_orders import CloseOrders, Placed
 from engine.broker.closing_permit import ClosingPermit, Right
+from engine.broker.collect import CompletedOrders
 from engine.broker.failures import LinkFailure
 from engine.broker.fan_out import FanOut, Job, Way
 from engine.broker.handover import Handover
@@ -224,9 +225,11 @@ class Hands:
         self._read("executions", command.read_id, lambda reads, timeout_s: reads.executions(then, timeout_s))
 
     def _read_completed(self, command: cmd.ReadCompleted) -> None:
-        def then(outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
+        def then(outcome: Outcome[CompletedOrders]) -> None:
             if isinstance(outcome, Complete):
-                self._answer("completed", ev.CompletedRead(command.read_id, outcome.value))
+                cancelled, ended = outcome.value
+                ended = tuple(self._orders.with_ref(order) for order in ended)
+                self._answer("completed", ev.CompletedRead(command.read_id, cancelled, ended))
             else:
                 self._read_failed("completed", command.read_id, outcome)
 

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from engine.broker.collect import Completed, ContractDetails, Executions, OneContract, Orders, Positions, Snapshot
+from engine.broker.collect import (
+    Completed,
+    CompletedOrders,
+    ContractDetails,
+    Executions,
+    OneContract,
+    Orders,
+    Positions,
+    Snapshot,
+)
 from engine.broker.failures import LinkFailure
 from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Then
 from engine.broker.link import Link, Listener
@@ -54,7 +63,7 @@ class Reads:
         self._ask_time_after = 0.0
         self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._startup_over)
         self._positions = Lists[tuple[PositionFact, ...]](link, "positions", PositionEnd)
-        self._completed = Lists[tuple[WorkingOrder, ...]](link, "completed orders", CompletedOrdersEnd)
+        self._completed = Lists[CompletedOrders](link, "completed orders", CompletedOrdersEnd)
         self._lists: tuple[Lists[Any], ...] = (self._orders, self._positions, self._completed)
         self._numbered = Numbered(link)
         link.listen(Listener(self._heard, self._lost))
@@ -76,8 +85,8 @@ class Reads:
 
         self._positions.ask(Positions, self._ask_positions, and_unsubscribe, timeout_s)
 
-    def completed_orders(self, ago_s: float, then: Then[tuple[WorkingOrder, ...]], timeout_s: float) -> None:
-        """Orders cancelled in the last `ago_s` seconds, as far as they can be dated by the broker's clock."""
+    def completed_orders(self, ago_s: float, then: Then[CompletedOrders], timeout_s: float) -> None:
+        """Orders that ended in the last `ago_s` seconds, as far as they can be dated by the broker's clock."""
         began = self._loop.time()
 
         def since_s() -> float | None:

@@ -77,6 +77,10 @@ def working_order(reply: OpenOrder, status: OrderStatus | None) -> WorkingOrder:
 def completed_order(reply: CompletedOrder) -> WorkingOrder:
     """An order that has ended. The message does not say whose it was: `NOBODY_KNOWS`."""
     order = reply.order
+    quantity = _number(order.total_quantity, f"the quantity of completed order {order.perm_id}")
+    filled = known(order.filled_quantity)
+    if reply.state.status == "Filled":
+        filled = max(filled or quantity, quantity)
     return WorkingOrder(
         account=order.account,
         contract=reply.contract,
@@ -84,8 +88,8 @@ def completed_order(reply: CompletedOrder) -> WorkingOrder:
         client_id=NOBODY_KNOWS,
         order_id=0,
         action=order.action,
-        quantity=_number(order.total_quantity, f"the quantity of completed order {order.perm_id}"),
-        filled=known(order.filled_quantity) or Decimal(0),
+        quantity=quantity,
+        filled=filled or Decimal(0),
         order_type=order.order_type,
         status=reply.state.status,
         order_ref=order.order_ref,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from engine.core.contracts import ComboLeg, Contract
 from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, QuoteKind, WorkingOrder
 from engine.core.kill import events as ev
@@ -104,6 +106,8 @@ class Stage:
         self.orders: list[WorkingOrder] | None = orders or []
         self.executions: list[ExecutionFact] | None = []
         self.completed: list[WorkingOrder] = []
+        self.ended: list[WorkingOrder] | None = None  # None: what is open no more was cancelled
+        self._once_open: dict[int, WorkingOrder] = {}
         self.answers = True  # does TWS answer reads at all?
         self.now_ns = 0
         self.commands: list[Command] = []
@@ -220,15 +224,24 @@ class Stage:
         answer: ev.Event | None = None
         match command:
             case ReadOrders(read_id):
+                self._once_open |= {order.perm_id: order for order in self.orders or ()}
                 answer = self._read(read_id, self.orders, ev.OrdersRead)
             case ReadPositions(read_id):
                 answer = self._read(read_id, self.positions, ev.PositionsRead)
             case ReadExecutions(read_id):
                 answer = self._read(read_id, self.executions, ev.ExecutionsRead)
             case ReadCompleted(read_id):
-                answer = ev.CompletedRead(read_id, tuple(self.completed))
+                answer = ev.CompletedRead(read_id, tuple(self.completed), self._ended())
         if answer is not None:
             self._do(self.machine.handle(answer, self.now_ns))
+
+    def _ended(self) -> tuple[WorkingOrder, ...]:
+        if self.ended is not None:
+            return tuple(self.ended)
+        open_now = {order.perm_id for order in self.orders or ()}
+        return tuple(
+            replace(order, status="Cancelled") for p, order in self._once_open.items() if p not in open_now and p < 900
+        )
 
     @staticmethod
     def _read(read_id: int, facts: list[Any] | None, kind: Any) -> ev.Event:

@@ -130,6 +130,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         batched_pct=draw(small),
         position_lag_ms=draw(st.sampled_from([0, 0, 0, 100, 600, 900, 5000])),
         position_frozen_ms=draw(sometimes(8, spans())),
+        execution_lag_ms=draw(st.sampled_from([0, 0, 0, 0, 300, 3000])),
         lost_reads_pct=draw(st.sampled_from([0, 0, 0, 5, 25])),
         lost_reads_until_ms=FAULTS_OVER_MS,
         position_hints=draw(st.booleans()),

@@ -63,6 +63,8 @@ class Faults:
     lost_reads_pct: int = 0
     lost_reads_until_ms: int = 30_000
     executions_unread: bool = False
+    execution_lag_ms: int = 0  # executions follow fills this late, in lists and as words
+    completed_unread: bool = False
     unresolved: bool = False
     position_hints: bool = True
     # what is said of our orders

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,6 +17,8 @@ from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
 from engine.core.kill.commands import Place
 from engine.core.kill.settings import MS
+
+ENDED = ("Filled", "Cancelled")
 
 ZERO = Decimal(0)
 
@@ -94,7 +96,7 @@ class Resting:
 
     @property
     def open(self) -> bool:
-        return self.status not in ("Filled", "Cancelled")
+        return self.status not in ENDED
 
     @property
     def remaining(self) -> Decimal:
@@ -112,6 +114,7 @@ class Shown:
     orders: tuple[WorkingOrder, ...]
     positions: tuple[PositionFact, ...]
     executions: tuple[ExecutionFact, ...]
+    ended: tuple[WorkingOrder, ...]
 
 
 @dataclass
@@ -135,6 +138,7 @@ class Market:
         self.executions: list[ExecutionFact] = []
         self.feed = dict(self.positions)  # as the position feed shows it
         self.late: list[tuple[int, int, Key, Decimal]] = []
+        self.executed_ns: dict[str, int] = {}  # when, by execution identity
         self.in_memory: Shown | None = None  # what TWS shows while its link to IBKR is down
         self.known_at_place: dict[Key, int] = {}  # up to when the kill could know, as it last placed an order
         self.perm_ids = iter(range(100_000, 10_000_000))
@@ -147,24 +151,28 @@ class Market:
     def show(self) -> Shown:
         if self.in_memory is not None:
             return self.in_memory
-        return Shown(tuple(self._listed()), self._position_list(), tuple(self.executions))
+        shown_ns = self.clock.now_ns - self.faults.execution_lag_ms * MS
+        executions = tuple(e for e in self.executions if self.executed_ns[e.identity] <= shown_ns)
+        open_now, ended = (
+            tuple(self._as_listed(o) for o in self.orders if o.listed and o.open is wanted) for wanted in (True, False)
+        )
+        return Shown(open_now, self._position_list(), executions, ended)
 
-    def _listed(self) -> Iterator[WorkingOrder]:
-        for o in self.orders:
-            if o.open and o.listed:
-                yield WorkingOrder(
-                    account=o.account,
-                    contract=o.contract,
-                    perm_id=o.perm_id,
-                    client_id=o.client_id,
-                    order_id=o.order_id,
-                    action=o.action,
-                    quantity=o.quantity,
-                    filled=o.filled,
-                    order_type=o.order_type,
-                    status=o.status,
-                    order_ref=o.order_ref,
-                )
+    @staticmethod
+    def _as_listed(o: Resting) -> WorkingOrder:
+        return WorkingOrder(
+            account=o.account,
+            contract=o.contract,
+            perm_id=o.perm_id,
+            client_id=o.client_id,
+            order_id=o.order_id,
+            action=o.action,
+            quantity=o.quantity,
+            filled=o.filled,
+            order_type=o.order_type,
+            status=o.status,
+            order_ref=o.order_ref,
+        )
 
     def _position_list(self) -> tuple[PositionFact, ...]:
         frozen = self.faults.position_frozen_ms
@@ -269,6 +277,7 @@ class Market:
             order_ref=order.order_ref,
         )
         self.executions.append(execution)
+        self.executed_ns[execution.identity] = self.clock.now_ns
         return execution
 
     def _hint(self, key: Key, quantity: Decimal) -> None:

@@ -189,7 +189,7 @@ class Model:
             if self.faults.executions_unread and len(self._answered) == 2:
                 self.known_ns = self._survey_ns - self.faults.position_lag_ms * MS  # nothing else tells of a trade
             elif len(self._answered) == 3:
-                self.known_ns = self._survey_ns
+                self.known_ns = self._survey_ns - self.faults.execution_lag_ms * MS
 
     def say(self, line: Line | None, event: ev.Event, ms: int | None = None, *, in_order: bool = True) -> None:
         """An event on its way over a connection; lost when that breaks."""
@@ -235,7 +235,9 @@ class Model:
 
     def _traded(self, order: Resting, execution: ExecutionFact) -> None:
         assert order.key is not None
-        self._say_of(order, ev.CloseFill(order.key, execution))
+        self.clock.after(
+            self.faults.execution_lag_ms, lambda: self._say_of(order, ev.CloseFill(order.key or 0, execution))
+        )
         if self.market.chance(self.faults.corrected_pct):
             corrected = ExecutionFact(
                 exec_id=execution.identity + ".02",
@@ -330,21 +332,20 @@ class Model:
             self.clock.after(1, lambda: arrive() if line.up and self.market.link_up else None)
 
     def _look_up(self, command: Command) -> None:
+        f = self.faults
         if isinstance(command, ReadOrders):
             self._survey_ns = self.now_ns
             self._answered = set()
-        f = self.faults
         lost = self.now_ns < f.lost_reads_until_ms * MS and self.market.chance(f.lost_reads_pct)
         match command:
-            case ReadOrders(read_id) | ReadPositions(read_id) | ReadExecutions(read_id):
+            case ReadOrders(read_id) | ReadPositions(read_id) | ReadExecutions(read_id) | ReadCompleted(read_id):
                 self._begun_ns[read_id] = self._survey_ns
-                if lost or (isinstance(command, ReadExecutions) and f.executions_unread):
+                unread = {ReadExecutions: f.executions_unread, ReadCompleted: f.completed_unread}
+                if lost or unread.get(type(command), False):
                     failed = ev.ReadFailed(read_id, f"no answer within {READ_TIMEOUT_MS} ms")
                     self.say(self.main, failed, READ_TIMEOUT_MS, in_order=False)
                 else:
                     self._send_read(command, read_id)
-            case ReadCompleted(read_id):
-                self.say(self.main, ev.CompletedRead(read_id, ()))
             case Resolve(c) if f.unresolved:
                 self.say(self.main, ev.Unresolved(c.con_id, "no answer"), 4000, in_order=False)
             case Resolve(c):
@@ -377,6 +378,8 @@ class Model:
                     self.say(line, ev.OrdersRead(read_id, shown.orders))
                 case ReadPositions():
                     self.say(line, ev.PositionsRead(read_id, shown.positions))
+                case ReadCompleted():
+                    self.say(line, ev.CompletedRead(read_id, (), shown.ended))
                 case _:
                     for execution in shown.executions:
                         key = _close_key(execution.order_ref)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from core.kill.builders import ES, D, OrderType, Place, execution, order
 from engine.core.facts import ExecutionFact, WorkingOrder
@@ -221,15 +222,46 @@ def test_an_acknowledged_order_that_is_gone_without_a_word_is_settled_by_two_mor
     assert attempt.untold
 
 
-def test_what_was_refused_or_never_acknowledged_is_not_untold() -> None:
+def test_what_was_refused_is_not_untold() -> None:
     refused = suspect(Doubt.ERROR)
     refused.surveyed(survey(2))
+    assert not refused.live and not refused.untold
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_order_lost_before_its_acknowledgement_may_have_filled_unless_the_completed_orders_lack_it(
+    told: bool,
+) -> None:
     lost = sent()
     lost.orphaned(1, 0, adrift=True)
-    lost.surveyed(survey(2))
-    lost.surveyed(survey(3))
-    assert not refused.live and not refused.untold
-    assert not lost.live and not lost.untold
+    for serial in (2, 3):
+        lost.surveyed(replace(survey(serial), completed=() if told else None))
+    assert not lost.live and lost.untold is not told
+
+
+def completed_as(attempt: Attempt, status: str, filled: int) -> WorkingOrder:
+    return order(ES, "SELL", 5, order_ref=attempt.place.order_ref, status=status, filled=D(filled))
+
+
+@pytest.mark.parametrize(("status", "filled"), [("Filled", 5), ("Cancelled", 2), ("Cancelled", 0)])
+def test_completed_orders_tell_what_has_become_of_an_order_whose_words_were_lost(status: str, filled: int) -> None:
+    lost = sent()
+    lost.orphaned(1, 0, adrift=True)
+    lost.surveyed(replace(survey(2), completed=(completed_as(lost, status, filled),)))
+    assert (lost.live, lost.filled, lost.untold) == (False, filled, False)
+
+
+def test_an_order_that_is_still_listed_has_not_ended_whatever_the_completed_orders_say() -> None:
+    attempt = sent()
+    attempt.surveyed(replace(survey(2, listed()), completed=(completed_as(attempt, "Cancelled", 0),)))
+    assert attempt.live
+
+
+def test_of_an_order_sent_again_under_its_own_id_the_first_sending_may_be_what_has_ended() -> None:
+    attempt = sent()
+    attempt.sent(5, 1, 3)
+    attempt.surveyed(replace(survey(2), completed=(completed_as(attempt, "Cancelled", 0),)))
+    assert attempt.live
 
 
 # doubts ---------------------------------------------------------------------------------------------------------------

@@ -158,9 +158,9 @@ def test_an_order_of_an_unknown_account_holds_back_every_account() -> None:
 def test_around_an_order_that_will_not_go_only_what_stays_clear_of_zero_is_closed(
     quantity: int, action: str, left: int
 ) -> None:
-    stage = Stage(
-        held(CALL, quantity), orders=[order(CALL, action, 5, filled=D(1))], orders_patience_ns=8 * SECOND
-    ).begin()
+    stage = Stage(held(CALL, quantity), orders=[order(CALL, action, 5, filled=D(1))], orders_patience_ns=8 * SECOND)
+    stage.executions = [execution(CALL, 1 if action == "BUY" else -1, recent=False)]
+    stage.begin()
     stage.run(7900)
     assert stage.placed == []
     stage.run(700)
@@ -335,6 +335,8 @@ def test_without_executions_an_order_of_others_that_has_moved_may_have_moved_the
     stage.orders = []
     stage.run(1900)
     assert stage.placed == []
+    if change == "filled further":
+        stage.positions = [held(CALL, 2)]
     stage.run(3500)
     assert len(stage.placed) == 1
 

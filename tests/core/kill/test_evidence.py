@@ -6,15 +6,16 @@ import pytest
 
 from core.kill.builders import ES, MS, D, execution, future, order, stock
 from engine.core.kill import evidence as module
-from engine.core.kill.evidence import Evidence, describe, identity
+from engine.core.kill.evidence import Evidence, describe
 from engine.core.kill.report import Timings
+from engine.core.kill.traces import name_of
 
 KEY = ("DU1", ES.con_id)
 
 
 def test_an_order_is_named_by_its_permid_or_by_its_clients_numbers_while_it_has_none() -> None:
-    assert identity(order(ES, "BUY", 1)) == (501, 0, 0)
-    assert identity(order(ES, "BUY", 1, perm_id=0)) == (0, 7, 3)
+    assert name_of(order(ES, "BUY", 1)) == (501, 0, 0)
+    assert name_of(order(ES, "BUY", 1, perm_id=0)) == (0, 7, 3)
 
 
 @pytest.mark.parametrize(

@@ -362,9 +362,9 @@ def test_a_position_that_another_kill_was_closing_is_waited_for_longest() -> Non
 
 def test_a_recent_trade_without_a_position_keeps_the_contract_from_being_flat_for_a_while() -> None:
     book = Book(5, first=0, recent=True)
-    for at_s in (1, 3.9):
+    for at_s in (1, 5.9):
         assert not book.read(0, at_s).all_zero()
-    assert book.read(0, 4).all_zero()
+    assert book.read(0, 6).all_zero()
 
 
 def test_a_feed_that_catches_up_with_exactly_the_recent_trades_is_believed_at_once() -> None:

@@ -28,7 +28,7 @@ def connected() -> tuple[KillMachine, dict[type, int]]:
     machine.start(0)
     machine.handle(ev.LockTaken(), 0)
     asked = machine.handle(ev.Connected(("DU1",), 9000, True), 0)
-    kinds = (cmd.ReadOrders, cmd.ReadPositions, cmd.ReadExecutions)
+    kinds = (cmd.ReadOrders, cmd.ReadPositions, cmd.ReadExecutions, cmd.ReadCompleted)
     return machine, {type(each): each.read_id for each in asked if isinstance(each, kinds)}
 
 
@@ -52,6 +52,7 @@ def test_the_last_of_what_has_arrived_is_acted_on() -> None:
     machine, ids = connected()
     machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), MS, more=True)
     machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), MS, more=True)
+    machine.handle(ev.CompletedRead(ids[cmd.ReadCompleted], ()), MS, more=True)
     assert len(places(machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS))) == 1
 
 
@@ -59,6 +60,7 @@ def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() ->
     machine, ids = connected()
     machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), MS, more=True)
     machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], ()), MS, more=True)
+    machine.handle(ev.CompletedRead(ids[cmd.ReadCompleted], ()), MS, more=True)
     done = machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS, more=True)
     assert [command.kind for command in done if isinstance(command, cmd.Say)] == ["orders_gone"]
 

@@ -57,6 +57,45 @@ def test_a_part_of_a_position_that_closed_before_the_first_list_is_waited_for() 
     assert story.run().flat and not story.violations
 
 
+@pytest.mark.parametrize("held", [5, 25, -5])
+@pytest.mark.parametrize("completed_unread", [False, True])
+@pytest.mark.parametrize("stubborn", [0, 1])
+@pytest.mark.parametrize(("positions_ms", "executions_ms"), [(2000, 3000), (3000, 2000), (5000, 4500), (0, 3000)])
+def test_a_fill_during_the_cancel_that_shows_late_everywhere_is_not_closed_twice(
+    positions_ms: int, executions_ms: int, stubborn: int, completed_unread: bool, held: int
+) -> None:
+    """An order fills while it is being cancelled; the list of open orders is the first to know. Where nobody tells how
+    it ended, time has to."""
+    es = contract(1)
+    action = "SELL" if held > 0 else "BUY"
+    resting = Resting("DU1", es, action, Decimal(5), fills_on_cancel=True, stubborn=stubborn)
+    faults = Faults(
+        position_lag_ms=positions_ms,
+        execution_lag_ms=executions_ms,
+        completed_unread=completed_unread,
+        position_hints=False,
+        latency_ms=(1, 1),
+        cancel_ms=(30, 30),
+    )
+    story = Model({("DU1", 1): Decimal(held)}, {1: es}, [resting], faults)
+    assert story.run().flat and not story.violations
+
+
+@pytest.mark.parametrize("words_pct", [0, 100])
+def test_a_close_of_ours_whose_fill_shows_late_everywhere_is_not_sent_twice(words_pct: int) -> None:
+    """The connection breaks behind the order, and nothing that is read later shows its fill for three seconds."""
+    faults = Faults(
+        position_lag_ms=2900,
+        execution_lag_ms=2900,
+        position_hints=False,
+        disconnect_at_ms=(15,),
+        lost_words_pct=words_pct,
+        fill_ms=(3, 3),
+    )
+    story = Model({("DU1", 1): Decimal(25)}, {1: contract(1)}, [], faults)
+    assert story.run().flat and not story.violations
+
+
 def broken_off(action: str, frozen_ms: int) -> Model:
     es = contract(1)
     resting = Resting("DU1", es, action, Decimal(1), fills_on_cancel=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from core.kill.builders import ES, MS, execution, held, order
-from engine.core.kill.commands import ReadExecutions, ReadOrders, ReadPositions
+from core.kill.builders import ES, MS, D, execution, held, order
+from engine.core.kill.commands import ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
 from engine.core.kill.survey import Surveyor
 
 PATIENCE_NS = 1000 * MS
 ORDERS = (order(ES, "BUY", 1),)
 POSITIONS = (held(ES, 2),)
 EXECUTIONS = (execution(ES, 2),)
+ENDED = (order(ES, "BUY", 2, perm_id=502, status="Filled", filled=D(2)),)
 
 
 def begun(*, all_at_once: bool = True) -> Surveyor:
@@ -22,11 +23,13 @@ def answered(surveyor: Surveyor, first_id: int = 1) -> Surveyor:
     surveyor.heard_orders(first_id, ORDERS)
     surveyor.heard_positions(first_id + 1, POSITIONS, 10)
     surveyor.heard_executions(first_id + 2, EXECUTIONS)
+    surveyor.heard_completed(first_id + 3, ENDED)
     return surveyor
 
 
 def test_the_first_survey_asks_for_everything_at_once_in_order() -> None:
-    assert Surveyor(PATIENCE_NS).begin(0, all_at_once=True) == [ReadOrders(1), ReadPositions(2), ReadExecutions(3)]
+    asked = Surveyor(PATIENCE_NS).begin(0, all_at_once=True)
+    assert asked == [ReadOrders(1), ReadPositions(2), ReadExecutions(3), ReadCompleted(4)]
 
 
 def test_later_ones_ask_for_positions_only_when_the_orders_are_known() -> None:
@@ -49,10 +52,13 @@ def test_a_survey_is_whole_or_not_at_all_and_given_once() -> None:
     surveyor.heard_positions(2, POSITIONS, 10)
     assert surveyor.result(10) is None
     surveyor.heard_executions(3, EXECUTIONS)
+    assert surveyor.result(10) is None
+    surveyor.heard_completed(4, ENDED)
     survey = surveyor.result(10)
     assert survey is not None
     assert (survey.serial, survey.begun_ns) == (1, 0)
     assert (survey.orders, survey.positions, survey.executions) == (ORDERS, POSITIONS, EXECUTIONS)
+    assert survey.completed == ENDED
     assert surveyor.result(10) is None
     assert not surveyor.active
 
@@ -78,6 +84,7 @@ def test_executions_that_fail_are_not_waited_for() -> None:
     surveyor = begun()
     surveyor.heard_orders(1, ORDERS)
     surveyor.heard_positions(2, POSITIONS, 10)
+    surveyor.heard_completed(4, ENDED)
     assert not surveyor.failed(3, "refused")
     survey = surveyor.result(10)
     assert survey is not None and survey.executions is None
@@ -90,8 +97,9 @@ def test_once_executions_have_stayed_away_they_are_waited_for_less() -> None:
     surveyor.failures["executions"] = "no answer"
     surveyor.result(10)
     surveyor.begin(0, all_at_once=True)
-    surveyor.heard_orders(4, ORDERS)
-    surveyor.heard_positions(5, POSITIONS, 0)
+    surveyor.heard_orders(5, ORDERS)
+    surveyor.heard_positions(6, POSITIONS, 0)
+    surveyor.heard_completed(8, ENDED)
     assert surveyor.result(PATIENCE_NS // 5 - 1) is None
     assert surveyor.result(PATIENCE_NS // 5) is not None
 
@@ -103,8 +111,9 @@ def test_executions_that_only_come_late_get_their_time_again() -> None:
     assert surveyor.result(PATIENCE_NS) is not None
     surveyor.heard_executions(3, EXECUTIONS)  # too late for this survey
     surveyor.begin(0, all_at_once=True)
-    surveyor.heard_orders(4, ORDERS)
-    surveyor.heard_positions(5, POSITIONS, 0)
+    surveyor.heard_orders(5, ORDERS)
+    surveyor.heard_positions(6, POSITIONS, 0)
+    surveyor.heard_completed(8, ENDED)
     assert surveyor.result(PATIENCE_NS // 5) is None
 
 
@@ -113,7 +122,7 @@ def test_answers_to_an_older_survey_do_not_count() -> None:
     surveyor.begin(5, all_at_once=True)
     answered(surveyor, first_id=1)
     assert surveyor.result(10 * PATIENCE_NS) is None
-    answered(surveyor, first_id=4)
+    answered(surveyor, first_id=5)
     survey = surveyor.result(10)
     assert survey is not None and survey.serial == 2
 
@@ -139,10 +148,10 @@ def test_a_read_that_works_again_clears_its_failure() -> None:
     surveyor = begun()
     surveyor.failed(1, "no answer")
     surveyor.begin(0, all_at_once=True)
-    surveyor.failed(5, "no answer")
+    surveyor.failed(6, "no answer")
     surveyor.begin(0, all_at_once=True)
     assert set(surveyor.failures) == {"open orders", "positions"}
-    answered(surveyor, first_id=7)
+    answered(surveyor, first_id=9)
     assert surveyor.failures == {}
 
 
@@ -157,10 +166,48 @@ def test_no_read_has_the_id_of_another() -> None:
     surveyor = begun()
     taken = surveyor.take_read_id()
     again = surveyor.begin(0, all_at_once=True)
-    assert len({1, 2, 3, taken, *(command.read_id for command in again)}) == 7
+    assert len({1, 2, 3, 4, taken, *(command.read_id for command in again)}) == 9
 
 
 def test_a_question_not_asked_yet_cannot_fail() -> None:
     surveyor = begun(all_at_once=False)
     assert not surveyor.failed(0, "?")
     assert surveyor.active and surveyor.failures == {}
+
+
+def test_completed_orders_that_stay_away_or_fail_are_unknown_and_waited_for_less() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 0)
+    surveyor.heard_executions(3, EXECUTIONS)
+    assert surveyor.result(PATIENCE_NS - 1) is None
+    survey = surveyor.result(PATIENCE_NS)
+    assert survey is not None and survey.completed is None
+    surveyor.begin(0, all_at_once=True)
+    surveyor.heard_orders(5, ORDERS)
+    surveyor.heard_positions(6, POSITIONS, 0)
+    surveyor.heard_executions(7, EXECUTIONS)
+    assert surveyor.result(PATIENCE_NS // 5 - 1) is None
+    assert not surveyor.failed(8, "no such request")
+    assert surveyor.result(0) is not None
+
+
+def test_completed_orders_are_asked_for_until_they_were_told_but_not_for_ever() -> None:
+    surveyor = begun()
+    asked = []
+    for _ in range(5):
+        surveyor.abandon()
+        (read_orders,) = surveyor.begin(0, all_at_once=False)
+        more = surveyor.heard_orders(read_orders.read_id, ORDERS)
+        asked.append(any(isinstance(command, ReadCompleted) for command in more))
+    assert asked == [True, True, False, False, False]
+
+
+def test_completed_orders_once_told_are_asked_for_again_only_when_they_may_say_more() -> None:
+    surveyor = answered(begun())
+    assert surveyor.result(10) is not None
+    surveyor.begin(0, all_at_once=False)
+    assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7)]
+    surveyor.abandon()
+    surveyor.begin(0, all_at_once=False)
+    assert ReadCompleted(11) in surveyor.heard_orders(8, ORDERS, completed=True)

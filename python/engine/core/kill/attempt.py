@@ -58,7 +58,7 @@ class Attempt:
     cancel_ns: int | None = None
     acknowledged: bool = False
     sends: int = 0
-    untold: bool = False  # ended by absence alone: acknowledged once, and nobody has said what became of it
+    untold: bool = False  # ended by absence alone, and nobody has said what became of it
     filled_seen: Decimal = ZERO  # as of the last look at it …
     progress_ns: int = 0  # … and when that had grown
     change_lost: bool = False  # the broker has not made the last change
@@ -171,8 +171,14 @@ class Attempt:
         self.suspect(Doubt.ORPHANED, serial, surface_ns)
 
     def surveyed(self, survey: Survey) -> None:
-        """A complete list of open orders."""
+        """A complete list of open orders, and what has ended where that was asked for."""
         if survey.serial <= self.sent_serial or not self.live:
+            return
+        ended = next((order for order in survey.completed or () if self.is_listed_as(order)), None)
+        # sent again under its own id, it may be the first one that has ended, and the second that lives
+        if ended is not None and self.sends == 1 and not any(self.is_listed_as(order) for order in survey.orders):
+            self.status(ended.status, ended.filled, ended.perm_id, survey.serial)
+            self.end()
             return
         found = next((order for order in survey.orders if self.is_listed_as(order)), None)
         self.held = found is not None and found.status == HELD_STATUS
@@ -198,7 +204,8 @@ class Attempt:
         reads = READS_TO_END.get(self.doubt)
         if reads is not None and self.absent_reads >= reads and survey.begun_ns >= self.surface_ns:
             self.state = State.ENDED
-            self.untold = self.acknowledged and self.doubt in (Doubt.VANISHED, Doubt.ORPHANED)
+            never_arrived = not self.acknowledged and survey.completed is not None
+            self.untold = self.doubt in (Doubt.VANISHED, Doubt.ORPHANED) and not never_arrived
 
     def uncounted_fill(self) -> Decimal:
         """Signed quantity filled since the last call: for the ledger."""

@@ -58,6 +58,11 @@ class Closing:
         return bool(self.orders)
 
     @property
+    def any_suspect(self) -> bool:
+        """Is there an order of which the completed orders may tell what has become of it?"""
+        return any(item.attempt is not None and item.attempt.state is State.SUSPECT for item in self.items.values())
+
+    @property
     def any_live(self) -> bool:
         return any(item.live for item in self.items.values())
 
@@ -154,6 +159,8 @@ class Closing:
 
     def surveyed(self, survey: Survey, now_ns: int) -> list[Command]:
         """A complete survey: into the ledger, past every attempt; open items, ask where new contracts trade."""
+        if survey.completed is not None:
+            self.ledger.traces.completed(self._not_ours(survey.completed), now_ns)
         self._take_executions(survey, now_ns)
         for item in self.items.values():
             if item.attempt is not None:
@@ -161,6 +168,7 @@ class Closing:
                 item.attempt.surveyed(survey)
                 self._account_for(item, item.attempt, now_ns, survey.serial - 1, was_live=was_live)
         if survey.executions is None:
+            self.ledger.orders_told()
             self._unsettle_unfilled()
             self._unsettle_touched(survey.orders)
         else:
@@ -174,6 +182,16 @@ class Closing:
                     self.items[key] = Item(key, self.ledger.contract(key), self.settings)
                 commands += self.lookups.want(self.items[key].contract)
         return commands
+
+    def listed(self, orders: tuple[WorkingOrder, ...], now_ns: int) -> None:
+        """A complete list of open orders, be it part of a survey that comes to its end or not."""
+        self.ledger.traces.listed(self._not_ours(orders), now_ns)
+
+    def _not_ours(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
+        """Without any order of this kill, living or ended."""
+        refs = {attempt.place.order_ref for _, attempt in self.orders.values()}
+        perm_ids = {attempt.perm_id for _, attempt in self.orders.values()} - {0}
+        return [o for o in orders if o.order_ref not in refs and o.perm_id not in perm_ids]
 
     def _take_executions(self, survey: Survey, now_ns: int) -> None:
         """Ours are told by their marks, whether or not they were heard before; the rest is others'."""

@@ -101,11 +101,13 @@ class ExecutionsRead(Event, frozen=True):
 
 
 class CompletedRead(Event, frozen=True):
-    """Orders known to have been cancelled since the button was pressed (what cannot be dated is left out).
-    Evidence for the report, never for a decision."""
+    """Orders known to have been cancelled since the button was pressed (what cannot be dated is left out): evidence for
+    the report, never for a decision. `ended`: all that ended since shortly before it, however, and how much of each had
+    filled; what cannot be dated is among them, and what does not tell how much is not."""
 
     read_id: int
     orders: tuple[WorkingOrder, ...]
+    ended: tuple[WorkingOrder, ...] = ()
 
 
 class ReadFailed(Event, frozen=True):

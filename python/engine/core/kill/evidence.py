@@ -8,14 +8,10 @@ from decimal import Decimal
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.ledger import Key
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
+from engine.core.kill.traces import Name, name_of
 
 TIMELINE_MAX = 5000  # entries kept; a kill that says more has a fault of its own
 STOP_TYPES = ("STP", "TRAIL")
-
-
-def identity(order: WorkingOrder) -> tuple[int, int, int]:
-    """What names an order account-wide: permId, or the client's own numbers while it has none."""
-    return (order.perm_id, 0, 0) if order.perm_id else (0, order.client_id, order.order_id)
 
 
 def describe(order: WorkingOrder) -> str:
@@ -31,9 +27,9 @@ class Evidence:
     pressed_ns: int
     timeline: list[TimelineEntry] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
-    orders: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # others' orders seen open
-    open_now: set[tuple[int, int, int]] = field(default_factory=set)
-    filled: set[tuple[int, int, int]] = field(default_factory=set)  # gone because they filled
+    orders: dict[Name, WorkingOrder] = field(default_factory=dict)  # others' orders seen open
+    open_now: set[Name] = field(default_factory=set)
+    filled: set[Name] = field(default_factory=set)  # gone because they filled
 
     def say(self, now_ns: int, kind: str, text: str) -> None:
         if len(self.timeline) < TIMELINE_MAX:
@@ -57,22 +53,22 @@ class Evidence:
         """Others' orders that a complete read lists as open."""
         self.open_now = set()
         for order in foreign:
-            self.orders[identity(order)] = order
-            self.open_now.add(identity(order))
+            self.orders[name_of(order)] = order
+            self.open_now.add(name_of(order))
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
         """Orders that were executed whole have gone because they filled, not because they were cancelled."""
-        totals: dict[tuple[int, int, int], Decimal] = {}
+        totals: dict[Name, Decimal] = {}
         for e in listed:
-            names = {(e.perm_id, 0, 0)} if e.perm_id else {(0, e.client_id, e.order_id)}
-            for name in names & self.orders.keys():
+            name = name_of(e)
+            if name in self.orders:
                 totals[name] = totals.get(name, Decimal(0)) + abs(e.quantity)
         self.filled = {name for name, total in totals.items() if total >= self.orders[name].quantity}
 
     def completed(self, orders: tuple[WorkingOrder, ...]) -> None:
         """Orders the broker says were cancelled since the press; some may never have been seen open."""
         for order in orders:
-            self.orders.setdefault(identity(order), order)
+            self.orders.setdefault(name_of(order), order)
 
     def cancelled(self, positions: dict[Key, Decimal]) -> tuple[CancelledOrder, ...]:
         """Others' orders seen open and no longer listed, except those that filled."""

@@ -100,7 +100,7 @@ class Item:
             doubt = Doubt.ERROR if attempt.acknowledged else Doubt.DENIED
             attempt.suspect(doubt, serial, now_ns + self.settings.settle_ns)
         elif attempt.cancel_ns is not None and reaction == JUST_ENDED:
-            attempt.end()  # the answer to our own cancel; the reads that follow confirm it
+            attempt.suspect(Doubt.ERROR, serial)  # the answer to our own cancel: how much of it filled, the reads say
         elif reaction.effect is Effect.ALIVE:
             self._heard_notice(attempt, reaction.remedy)
         else:
@@ -126,8 +126,6 @@ class Item:
         if reaction.effect is Effect.QUEUED:
             attempt.heard()
             attempt.state = State.QUEUED
-        elif reaction.effect is Effect.ENDED:
-            attempt.end()
         else:
             attempt.suspect(Doubt.ERROR, serial)
 

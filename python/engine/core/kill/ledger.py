@@ -11,6 +11,7 @@ How long a position must stand, read after read, before it is believed:
 | ------------------------------------------------------- | ------------------------------------------------ |
 | obeys the law                                            | at once                                          |
 | obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
+| may miss an order that is gone without a word            | like any; closed is what is there in either case |
 | is zero, and only another kill's closes traded before it | at once                                          |
 | can only be what all trades, those just before the kill  |                                                  |
 | included or excluded, come to                            | at once                                          |
@@ -30,34 +31,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple, TypeAlias
+from enum import Enum
+from itertools import combinations
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
 from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.traces import NOTHING, Flow, Key, Name, Traces, name_of
 
-Key: TypeAlias = tuple[str, int]
-"""(account, conId)."""
+__all__ = ["Flow", "Key", "Ledger"]
 
 ZERO = Decimal(0)
 DOUBT_READS = 3
 
 
-class Flow(NamedTuple):
-    """What others have traded in one contract."""
+class _Missed(Enum):
+    """Trades that a position believed in the beginning contains or not."""
 
-    bought: Decimal = ZERO
-    sold: Decimal = ZERO  # never positive
-
-    @property
-    def net(self) -> Decimal:
-        return self.bought + self.sold
-
-    def since(self, base: Flow) -> Flow:
-        return Flow(self.bought - base.bought, self.sold - base.sold)
-
-
-NOTHING = Flow()
+    RECENT = "recent"  # executions shortly before the kill
+    LATE = "late"  # told by an order then, and by no execution: of the last seconds, or of another day
+    UNSURE = "unsure"  # before executions could be read again
 
 
 @dataclass(slots=True)
@@ -73,9 +66,11 @@ class _Account:
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
     recent_only: bool = False  # not settled, but for nothing else than trades shortly before the kill
-    caught_up: bool = False  # the base contains these
+    shows: set[_Missed] = field(default_factory=set)  # the base is known to contain these
     blind: bool = False  # believed while executions were unknown: the next ones may be contained in it …
     unsure: Flow = NOTHING  # … these
+    echo: Flow = NOTHING  # traded lately, and believed: a late feed may still go through it …
+    echo_ns: int = 0  # … since then
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
 
@@ -93,17 +88,24 @@ class Ledger:
     reduced_lag_ns: int
     expected_lag_ns: int
     late_feed_ns: int
+    gone_order_ns: int = 0
+    traces: Traces = field(init=False)
     _accounts: dict[Key, _Account] = field(default_factory=dict)
-    _foreign: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)  # by execution identity
+    _foreign: dict[str, tuple[Name, Key, Decimal]] = field(default_factory=dict)  # by execution identity
     _before: dict[Key, Flow] | None = None  # sums of the first list: trades of the day before the kill
-    _since: dict[Key, Flow] = field(default_factory=dict)  # others' executions since the first list
+    _since: dict[Key, Flow] = field(default_factory=dict)  # what others have traded since the first list
+    _maybe: dict[Key, Flow] = field(default_factory=dict)  # what they may have traded beyond that
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: set[str] = field(default_factory=set)
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
     _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders …
     _mixed: set[Key] = field(default_factory=set)  # … or by anything else
+    _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
     _read: bool = False
     _executions_known: bool = False  # since the last read of positions
+
+    def __post_init__(self) -> None:
+        self.traces = Traces(self.gone_order_ns)
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -111,10 +113,16 @@ class Ledger:
         if key in self._accounts:
             self._accounts[key].doubted_since_ns = None  # the reads until now need not show it
 
+    def orders_told(self) -> None:
+        """Others' orders have said how much of them is filled, and executions are not read this time."""
+        if self._before is not None:
+            self._sum_up()
+
     def own_execution(self, identity: str) -> None:
         """This execution belongs to one of our closing orders: `own_fill` counts it."""
         self._own_executions.add(identity)
         if self._foreign.pop(identity, None) is not None:
+            self.traces.executions(self._foreign.values())
             self._sum_up()
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
@@ -125,9 +133,13 @@ class Ledger:
                 continue
             key = (execution.account, execution.con_id)
             if self._before is None and execution.recent:
-                self._note_recent(key, execution)
-            self._foreign[identity] = (key, execution.quantity)
+                self._note_recent(key, execution.quantity, execution.order_ref)
+            self._foreign[identity] = (name_of(execution), key, execution.quantity)
+        self.traces.executions(self._foreign.values())
         if self._before is None:
+            for order, key, signed in self.traces.hidden():
+                self._note_recent(key, signed, order.order_ref)
+                self._late[key] = self._late.get(key, NOTHING).plus(signed)
             for key, account in self._accounts.items():
                 if key in self._recent:  # read before the first list of executions: it may miss them
                     self.unsettle(key, self._recent_patience_ns(key, account.position))
@@ -143,14 +155,15 @@ class Ledger:
         account.blind = False
         new = self._since.get(key, NOTHING)
         if new != account.base_foreign:
-            account.unsure = new.since(account.base_foreign)
+            account.shows.discard(_Missed.UNSURE)
+            account.unsure = unsure = new.since(account.base_foreign)
             account.base_foreign = new
-            self.unsettle(key, self.settle_ns)
+            reduced = unsure.sold < ZERO if account.position > ZERO else unsure.bought > ZERO
+            self.unsettle(key, self.reduced_lag_ns if reduced else self.settle_ns)
 
-    def _note_recent(self, key: Key, execution: ExecutionFact) -> None:
-        bought, sold = self._recent.get(key, NOTHING)
-        self._recent[key] = Flow(bought + max(execution.quantity, ZERO), sold + min(execution.quantity, ZERO))
-        (self._killed if execution.order_ref.startswith(CLOSE_REF_PREFIX) else self._mixed).add(key)
+    def _note_recent(self, key: Key, signed: Decimal, order_ref: str) -> None:
+        self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
+        (self._killed if order_ref.startswith(CLOSE_REF_PREFIX) else self._mixed).add(key)
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
         """How long a first read may miss what was traded just before it.
@@ -163,16 +176,18 @@ class Ledger:
         one_sided = ZERO in flow
         if position == ZERO and key not in self._mixed and one_sided:
             return 0
-        if key in self._killed:
+        if key in self._killed or key in self._late:
             return self.expected_lag_ns
         if position == ZERO:
-            return self.doubt_ns
+            return self.reduced_lag_ns
         reduced = flow.sold < ZERO if position > ZERO else flow.bought > ZERO
         return self.reduced_lag_ns if reduced else self.settle_ns
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
         seen = {(fact.account, fact.contract.con_id): fact for fact in listed}
+        held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
+        self._maybe = self.traces.maybe(held, now_ns)
         for key, fact in seen.items():
             if key not in self._accounts:
                 self._open(key, fact.contract, fact.quantity)
@@ -197,7 +212,7 @@ class Ledger:
         )
 
     def _traded(self) -> Iterable[Key]:
-        return (*self._recent, *(key for key, flow in self._since.items() if flow != NOTHING))
+        return (*self._recent, *(key for key, flow in self._since.items() if flow != NOTHING), *self._maybe)
 
     def unsettle(self, key: Key, patience_ns: int) -> None:
         """Something may have traded here that neither executions nor statuses tell of: let a late feed catch up."""
@@ -214,36 +229,54 @@ class Ledger:
         expected = self.expected(key)
         lawful = quantity == expected
         caught_up = self._caught_up(key, account, expected)
-        account.caught_up = account.caught_up or caught_up
         if caught_up or (lawful and (account.settled or self._left_behind(key, account))):
-            self._believe(key, account)
+            self._believe(key, account, now_ns)
+            account.shows |= caught_up
+            if caught_up and _Missed.LATE in self._maybe_missed(key, account):
+                self.unsettle(key, self.expected_lag_ns)  # the rest may still come
+                account.recent_only = True
             return
         if account.doubted_since_ns is None or not agreeing:
             account.doubted_since_ns = now_ns
             account.agreeing_reads = 0
         account.agreeing_reads += 1
-        patience_ns = account.patience_ns if lawful else self._patience_ns(key, account)
+        patience_ns = account.patience_ns if lawful else self._patience_ns(key, account, now_ns)
         if patience_ns is None or now_ns - account.doubted_since_ns < patience_ns:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
-            self._believe(key, account)
+            self._believe(key, account, now_ns)
 
-    def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> bool:
-        """The base missed what it may have missed; now exactly that shows, and nothing else looks like it."""
-        if account.settled or account.position not in self._with_missed(key, account, expected):
-            return False
-        low, high = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
-        return not low <= account.position - account.base <= high
+    def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> set[_Missed]:
+        """The base missed what it may have missed; now exactly that shows, and nothing else looks like it: not a part
+        of what was missed together with a part of what has been traded since."""
+        shown = set() if account.settled else self._shown(key, account, expected)
+        if not shown:
+            return set()
+        missed = account.position - expected
+        low, high = _hull(part for flow in self._maybe_missed(key, account).values() for part in flow)
+        traded = expected - account.base
+        traded_low, traded_high = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
+        unique = (missed == low or traded == traded_high) and (missed == high or traded == traded_low)
+        return shown if unique else set()
 
-    def _maybe_missed(self, key: Key, account: _Account) -> tuple[Flow, Flow]:
+    def _maybe_missed(self, key: Key, account: _Account) -> dict[_Missed, Flow]:
         """Trades that the base contains or not."""
-        recent = NOTHING if account.caught_up else self._recent.get(key, NOTHING)
-        return recent, account.unsure
+        late = self._late.get(key, NOTHING)
+        flows = {
+            _Missed.RECENT: self._recent.get(key, NOTHING).since(late),
+            _Missed.LATE: late,
+            _Missed.UNSURE: account.unsure,
+        }
+        return {which: flow for which, flow in flows.items() if flow != NOTHING and which not in account.shows}
 
-    def _with_missed(self, key: Key, account: _Account, expected: Decimal) -> set[Decimal]:
-        """What the position should be if the base missed the one, the other, or both."""
-        recent, unsure = (flow.net for flow in self._maybe_missed(key, account))
-        return {expected + recent, expected + unsure, expected + recent + unsure} - {expected}
+    def _shown(self, key: Key, account: _Account, expected: Decimal) -> set[_Missed]:
+        """Which of them the position shows beside all that has been traded since; the fewest that explain it."""
+        flows = self._maybe_missed(key, account)
+        for count in range(1, len(flows) + 1):
+            for some in combinations(flows, count):
+                if sum((flows[which].net for which in some), expected) == account.position != expected:
+                    return set(some)
+        return set()
 
     def _left_behind(self, key: Key, account: _Account) -> bool:
         """The base contained what was traded just before it: without that, the position could not be what it is."""
@@ -251,18 +284,22 @@ class Ledger:
             return False
         moved, recent = account.position - account.base, self._recent.get(key, NOTHING)
         not_shown_yet = recent.sold <= moved <= recent.bought
-        return not not_shown_yet and not _between(moved - recent.net, self._own_since(key, account))
+        like_ours = recent.sold < ZERO if moved < ZERO else recent.bought > ZERO  # a part of them, and of our own fills
+        return not not_shown_yet and not like_ours
 
-    def _patience_ns(self, key: Key, account: _Account) -> int | None:
-        """How long a position that executions do not explain must stand; None: it is never believed."""
+    def _patience_ns(self, key: Key, account: _Account, now_ns: int) -> int | None:
+        """How long a position that executions do not explain must stand; None: it is not believed."""
         own = self._own_since(key, account)
-        recent, unsure = self._maybe_missed(key, account)
+        missed = [part for flow in self._maybe_missed(key, account).values() for part in flow]
         # any part of which a late feed may not show
-        low, high = _hull((own, *self._foreign_since(key, account), *recent, *unsure))
-        if not low <= account.position - account.base <= high:
-            return self.doubt_ns
-        missed = account.position in self._with_missed(key, account, self.expected(key))
-        if own == ZERO or account.position == ZERO or missed:
+        maybe = self._maybe.get(key, NOTHING)
+        low, high = _hull((own, *self._foreign_since(key, account), *missed, *maybe))
+        moved = account.position - account.base
+        if not low <= moved <= high:
+            echo = account.echo if now_ns - account.echo_ns < self.late_feed_ns else NOTHING
+            late = account.position != ZERO and low - echo.bought <= moved <= high - echo.sold
+            return None if late else self.doubt_ns
+        if own == ZERO or account.position == ZERO or self._shown(key, account, self.expected(key)):
             return self.late_feed_ns  # for zero at least nothing is sent
         return None  # a feed that misses some of our own fills would look like this
 
@@ -272,19 +309,26 @@ class Ledger:
     def _own_since(self, key: Key, account: _Account) -> Decimal:
         return self._own.get(key, ZERO) - account.base_own
 
-    def _believe(self, key: Key, account: _Account) -> None:
+    def _believe(self, key: Key, account: _Account, now_ns: int) -> None:
+        traded = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
+        if traded != (ZERO, ZERO):
+            if now_ns - account.echo_ns >= self.late_feed_ns:
+                account.echo = NOTHING
+            account.echo = Flow(account.echo.bought + traded[1], account.echo.sold + traded[0])
+            account.echo_ns = now_ns
         account.base = account.position
         account.base_foreign = self._since.get(key, NOTHING)
         account.base_own = self._own.get(key, ZERO)
-        account.blind, account.unsure = not self._executions_known, NOTHING
+        account.blind = not self._executions_known
         account.settled, account.recent_only = True, False
         account.doubted_since_ns = None
 
     def _sum_up(self) -> None:
         sums: dict[Key, Flow] = {}
-        for key, quantity in self._foreign.values():
-            bought, sold = sums.get(key, NOTHING)
-            sums[key] = Flow(bought + max(quantity, ZERO), sold + min(quantity, ZERO))
+        for _, key, quantity in self._foreign.values():
+            sums[key] = sums.get(key, NOTHING).plus(quantity)
+        for _, key, signed in self.traces.hidden():
+            sums[key] = sums.get(key, NOTHING).plus(signed)
         if self._before is None:
             self._before = sums
         before = self._before
@@ -312,8 +356,8 @@ class Ledger:
         return self._accounts[key].first_seen
 
     def doubtful(self, key: Key) -> bool:
-        """True while the last read of this contract is not believed."""
-        return self._accounts[key].doubted
+        """True while the last read of this contract is not believed, or may not show what has traded."""
+        return self._accounts[key].doubted or key in self._maybe
 
     def closable(self, key: Key) -> Decimal:
         """Signed position that may be closed now without crossing zero, whichever view is right."""
@@ -323,20 +367,17 @@ class Ledger:
         # trades that no execution tells of, and a feed that does not show our own fills yet
         expected = self.expected(key)
         views = [account.position, expected, account.position + self._own_since(key, account)]
-        recent = NOTHING if account.caught_up else self._recent.get(key, NOTHING)
-        safe = _nearest_to_zero([view + part for view in views for part in (ZERO, *recent, recent.net)])
-        if safe == ZERO and not account.doubted and account.position == expected:
+        flows = self._maybe_missed(key, account)
+        flows.pop(_Missed.UNSURE, None)  # nothing is closed while it is in doubt; believed in time, it is in the base
+        hidden = _hull(part for flow in (*flows.values(), self._maybe.get(key, NOTHING)) for part in flow)
+        safe = _nearest_to_zero([view + part for view in views for part in (ZERO, *hidden)])
+        if safe == ZERO and not self.doubtful(key) and account.position == expected:
             return account.position  # it has been believed in time: the view without the recent trades was right
         return safe
 
     def all_zero(self) -> bool:
         """True when every contract read so far is at zero and none is in doubt."""
-        return self._read and all(a.position == ZERO and not a.doubted for a in self._accounts.values())
-
-
-def _between(value: Decimal, total: Decimal) -> bool:
-    """Could `value` be what a part of `total` comes to, of none and all of it too?"""
-    return min(total, ZERO) <= value <= max(total, ZERO)
+        return self._read and all(a.position == ZERO and not self.doubtful(key) for key, a in self._accounts.items())
 
 
 def _hull(parts: Iterable[Decimal]) -> tuple[Decimal, Decimal]:

@@ -74,6 +74,7 @@ class KillMachine:
             reduced_lag_ns=self.settings.reduced_lag_ns,
             expected_lag_ns=self.settings.expected_lag_ns,
             late_feed_ns=self.settings.late_feed_ns,
+            gone_order_ns=self.settings.gone_order_ns,
         )
         self._closing = Closing(kill_id, self.settings, self._ledger)
         self._surveyor = Surveyor(self.settings.executions_patience_ns)
@@ -235,13 +236,19 @@ class KillMachine:
     def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
             case ev.OrdersRead(read_id, orders):
-                return self._surveyor.heard_orders(read_id, orders)
+                if not self._surveyor.awaits_orders(read_id):
+                    return []
+                self._closing.listed(orders, now_ns)  # also when the survey comes to nothing
+                gone = self._closing.any_suspect or self._ledger.traces.unexplained(now_ns)
+                return self._surveyor.heard_orders(read_id, orders, completed=gone)
             case ev.PositionsRead(read_id, positions):
                 self._surveyor.heard_positions(read_id, positions, now_ns)
             case ev.ExecutionsRead(read_id, executions):
                 self._surveyor.heard_executions(read_id, executions)
-            case ev.CompletedRead(read_id, orders) if read_id == self._completed_id:
-                self._evidence.completed(orders)
+            case ev.CompletedRead(read_id, orders, ended):
+                self._surveyor.heard_completed(read_id, ended)
+                if read_id == self._completed_id:
+                    self._evidence.completed(orders)
             case ev.ReadFailed(read_id, why) if self._surveyor.failed(read_id, why):
                 self._next_survey_ns = now_ns + self._survey_gap_ns
                 return [Say("read_failed", why)]

@@ -28,6 +28,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     reduced_lag_ns: int = 6 * SECOND  # the same where a trade of the last seconds may have closed it already
     expected_lag_ns: int = 10 * SECOND  # the same where a close that nobody has told the end of may have filled
     late_feed_ns: int = 20 * SECOND  # the same where a position feed that is late would look like it
+    gone_order_ns: int = 6 * SECOND  # how long an order that is gone without a word may have filled unseen
     cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel; doubles up to 8 s
     orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
     acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat

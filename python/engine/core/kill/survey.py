@@ -1,7 +1,8 @@
 """One survey: open orders, then positions, then executions, each complete. Pure bookkeeping: asked and heard.
 
 Positions are asked for only after the orders have been heard (the first survey asks for all at once, the server
-answers in order), and executions last, so that an execution the position list does not show yet is seen.
+answers in order), and executions last, so that an execution the position list does not show yet is seen. Completed
+orders are asked for where one may have filled unseen: in the first survey of a connection, and when one is gone.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from dataclasses import dataclass, field
 import msgspec
 
 from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
-from engine.core.kill.commands import Command, ReadExecutions, ReadOrders, ReadPositions
+from engine.core.kill.commands import Command, ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
+
+COMPLETED_TRIES = 3  # on one connection, where nothing is known to be gone
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete view of the login. `executions` is None when they could not be read in time."""
+    """A complete view of the login. `executions` is None when they could not be read in time, `completed` when
+    they were not asked for or could not."""
 
     serial: int
     begun_ns: int
     orders: tuple[WorkingOrder, ...]
     positions: tuple[PositionFact, ...]
     executions: tuple[ExecutionFact, ...] | None
+    completed: tuple[WorkingOrder, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -41,6 +46,10 @@ class Surveyor:
     _positions: tuple[PositionFact, ...] | None = None
     _executions: tuple[ExecutionFact, ...] | None = None
     _executions_over: bool = False
+    _completed_id: int = 0
+    _completed: tuple[WorkingOrder, ...] | None = None
+    _completed_over: bool = True
+    _completed_tries: int = 0  # left on this connection, until they have been told once
     _positions_ns: int = 0
 
     @property
@@ -59,29 +68,41 @@ class Surveyor:
         self._active = True
         self._begun_ns = now_ns
         self._orders = self._positions = self._executions = None
-        self._executions_over = False
+        self._completed = None
+        self._executions_over, self._completed_over = False, True
         self._orders_id = self.take_read_id()
         commands: list[Command] = [ReadOrders(self._orders_id)]
-        self._positions_id = self._executions_id = 0
+        self._positions_id = self._executions_id = self._completed_id = 0
         if all_at_once:
-            commands += self._ask_the_rest()
+            self._completed_tries = COMPLETED_TRIES
+            commands += self._ask_the_rest(completed=True)
         return commands
 
     def abandon(self) -> None:
         """Whatever was asked will not be used (the connection broke, or the link behind it)."""
         self._active = False
 
-    def _ask_the_rest(self) -> list[Command]:
+    def _ask_the_rest(self, *, completed: bool) -> list[Command]:
         self._positions_id = self.take_read_id()
         self._executions_id = self.take_read_id()
-        return [ReadPositions(self._positions_id), ReadExecutions(self._executions_id)]
+        commands: list[Command] = [ReadPositions(self._positions_id), ReadExecutions(self._executions_id)]
+        if completed or self._completed_tries > 0:
+            self._completed_tries -= 1
+            self._completed_id = self.take_read_id()
+            self._completed_over = False
+            commands.append(ReadCompleted(self._completed_id))
+        return commands
 
-    def heard_orders(self, read_id: int, orders: tuple[WorkingOrder, ...]) -> list[Command]:
-        if not self._active or read_id != self._orders_id:
+    def awaits_orders(self, read_id: int) -> bool:
+        return self._active and read_id == self._orders_id
+
+    def heard_orders(self, read_id: int, orders: tuple[WorkingOrder, ...], *, completed: bool = False) -> list[Command]:
+        """`completed`: is what has become of the orders to be asked for too?"""
+        if not self.awaits_orders(read_id):
             return []
         self._orders = orders
         self.failures.pop("open orders", None)
-        return [] if self._positions_id else self._ask_the_rest()
+        return [] if self._positions_id else self._ask_the_rest(completed=completed)
 
     def heard_positions(self, read_id: int, positions: tuple[PositionFact, ...], now_ns: int) -> None:
         if self._active and read_id == self._positions_id:
@@ -95,6 +116,12 @@ class Surveyor:
             self._executions = executions
             self._executions_over = True
 
+    def heard_completed(self, read_id: int, ended: tuple[WorkingOrder, ...]) -> None:
+        self.failures.pop("completed orders", None)
+        if self._active and read_id == self._completed_id:
+            self._completed = ended
+            self._completed_over = True
+
     def failed(self, read_id: int, why: str) -> bool:
         """A read failed. True when that ends the survey without a result."""
         if not self._active or read_id == 0:
@@ -103,30 +130,37 @@ class Surveyor:
             self.failures["executions"] = why
             self._executions_over = True
             return False
+        if read_id == self._completed_id:
+            self.failures["completed orders"] = why
+            self._completed_over = True
+            return False
         if read_id in (self._orders_id, self._positions_id):
             self.failures["open orders" if read_id == self._orders_id else "positions"] = why
             self._active = False
             return True
         return False
 
-    @property
-    def _patience_ns(self) -> int:
+    def _patience_ns(self, what: str) -> int:
         """Once they have stayed away, less: this TWS may not tell them at all."""
-        return self.executions_patience_ns // 5 if "executions" in self.failures else self.executions_patience_ns
+        return self.executions_patience_ns // 5 if what in self.failures else self.executions_patience_ns
 
     def result(self, now_ns: int) -> Survey | None:
         """The finished survey, once; None while it is not finished."""
         if not self._active or self._orders is None or self._positions is None:
             return None
-        if not self._executions_over:
-            if now_ns - self._positions_ns < self._patience_ns:
-                return None
-            self.failures["executions"] = "no answer in time"
+        missing = {"executions": not self._executions_over, "completed orders": not self._completed_over}
+        waited_ns = now_ns - self._positions_ns
+        if any(missing[what] and waited_ns < self._patience_ns(what) for what in missing):
+            return None
+        self.failures.update({what: "no answer in time" for what in missing if missing[what]})
         self._active = False
+        if self._completed is not None:
+            self._completed_tries = 0
         return Survey(
             serial=self.serial,
             begun_ns=self._begun_ns,
             orders=self._orders,
             positions=self._positions,
             executions=self._executions,
+            completed=self._completed,
         )

@@ -1,0 +1,151 @@
+"""What others' orders may have traded unseen: told by the orders, shown by executions, or neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.kill.builders import ACCOUNT, ES, SECOND, D, combination, execution, order
+from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.kill.traces import ANY_AMOUNT, Flow, Traces, name_of
+
+PATIENCE_NS = 6 * SECOND
+KEY = (ACCOUNT, ES.con_id)
+HELD = [(KEY, "ES")]
+
+
+def traces(*open_now: WorkingOrder) -> Traces:
+    made = Traces(PATIENCE_NS)
+    made.listed(open_now, 0)
+    return made
+
+
+def gone(*orders: WorkingOrder) -> Traces:
+    made = traces(*orders)
+    made.listed((), 0)
+    return made
+
+
+def shown(made: Traces, *executions: ExecutionFact) -> Traces:
+    made.executions((name_of(e), (e.account, e.con_id), e.quantity) for e in executions)
+    return made
+
+
+def maybe(made: Traces, at_s: float = 0) -> dict[tuple[str, int], Flow]:
+    return made.maybe(HELD, int(at_s * SECOND))
+
+
+def hidden(made: Traces) -> dict[tuple[str, int], int]:
+    return {key: int(signed) for _, key, signed in made.hidden()}
+
+
+def sell(quantity: int = 5, **more: Any) -> WorkingOrder:
+    return order(ES, "SELL", quantity, **more)
+
+
+def completed(of: WorkingOrder, filled: int) -> WorkingOrder:
+    more = {"filled": D(filled), "status": "Cancelled", "perm_id": of.perm_id}
+    return order(of.contract, of.action, str(of.quantity), **(more | {"client_id": -1, "order_id": 0}))
+
+
+def test_an_open_order_has_traded_no_more_than_it_says() -> None:
+    made = traces(sell(5))
+    made.listed([sell(5, filled=D(2))], 0)
+    assert (maybe(made), hidden(made), made.unexplained(0)) == ({}, {KEY: -2}, False)
+
+
+def test_what_it_had_filled_when_it_was_first_seen_may_be_of_another_day_and_no_execution_will_show_it() -> None:
+    made = traces(sell(5, filled=D(2)))
+    assert (maybe(made, 5.9), hidden(made)) == ({KEY: Flow(sold=D(-2))}, {})
+    assert maybe(made, 6) == {}
+    assert maybe(shown(made, execution(ES, -2))) == {}
+
+
+def test_an_execution_of_the_day_may_be_one_of_those_that_it_had_filled_before_or_not() -> None:
+    made = shown(traces(sell(5, filled=D(2))), execution(ES, -1))
+    made.completed([completed(sell(5), 3)], 0)
+    assert (maybe(made), hidden(made)) == ({KEY: Flow(sold=D(-2))}, {})
+
+
+@pytest.mark.parametrize(("action", "flow"), [("SELL", Flow(sold=D(-5))), ("BUY", Flow(bought=D(5)))])
+def test_an_order_that_is_gone_may_have_filled_whole_for_a_while(action: str, flow: Flow) -> None:
+    made = gone(order(ES, action, 5))
+    assert (maybe(made), made.unexplained(0)) == ({KEY: flow}, True)
+    assert maybe(made, 5.9) == {KEY: flow}
+    assert (maybe(made, 6), made.unexplained(PATIENCE_NS)) == ({}, False)
+
+
+def test_what_it_had_filled_before_it_was_gone_is_certain_and_only_the_rest_may_be() -> None:
+    made = traces(sell(5))
+    made.listed([sell(5, filled=D(2))], 0)
+    made.listed((), 0)
+    assert (maybe(made), hidden(made)) == ({KEY: Flow(sold=D(-3))}, {KEY: -2})
+
+
+@pytest.mark.parametrize("filled", [0, 3, 5])
+def test_the_completed_orders_settle_it(filled: int) -> None:
+    made = gone(sell(5))
+    made.completed([completed(sell(5), filled)], 0)
+    assert (maybe(made), made.unexplained(0)) == ({}, False)
+    assert hidden(made) == ({KEY: -filled} if filled else {})
+
+
+def test_an_order_that_was_never_seen_open_is_told_by_the_completed_orders() -> None:
+    made = traces()
+    made.completed([completed(sell(5), 4)], 0)
+    assert hidden(made) == {KEY: -4}
+
+
+def test_executions_show_what_was_hidden_and_nothing_is_counted_twice() -> None:
+    made = gone(sell(5))
+    made.completed([completed(sell(5), 4)], 0)
+    assert hidden(shown(made, execution(ES, -3, "1.1.1"))) == {KEY: -1}
+    assert hidden(shown(made, execution(ES, -3, "1.1.1"), execution(ES, -1, "1.2.1"))) == {}
+
+
+def test_executions_of_the_whole_order_explain_that_it_is_gone() -> None:
+    made = shown(gone(sell(5)), execution(ES, -5))
+    assert (maybe(made), made.unexplained(0)) == ({}, False)
+
+
+def test_an_execution_of_another_order_explains_nothing() -> None:
+    made = shown(gone(sell(5)), execution(ES, -5, perm_id=999))
+    assert maybe(made) == {KEY: Flow(sold=D(-5))}
+
+
+def test_two_orders_that_are_gone_may_both_have_filled() -> None:
+    made = gone(sell(5), sell(2, perm_id=502, order_id=4), order(ES, "BUY", 1, perm_id=503, order_id=5))
+    assert maybe(made) == {KEY: Flow(D(1), D(-7))}
+
+
+def test_an_order_that_is_listed_again_is_not_gone() -> None:
+    made = gone(sell(5))
+    made.listed([sell(5)], 0)
+    assert maybe(made) == {}
+
+
+def test_the_time_counts_from_when_it_was_first_missed() -> None:
+    made = gone(sell(5))
+    made.listed((), 5 * SECOND)
+    assert maybe(made, 6) == {}
+
+
+def test_an_order_that_gets_its_permid_is_the_same_order() -> None:
+    made = traces(sell(5, perm_id=0))
+    made.listed([sell(5)], 0)
+    assert maybe(made) == {}
+
+
+def test_a_combination_moves_its_legs() -> None:
+    spread = order(combination(21, 22), "SELL", 2)
+    assert gone(spread).maybe([], 0).keys() == {(ACCOUNT, 21), (ACCOUNT, 22)}
+
+
+def test_a_combination_that_names_no_legs_may_have_moved_anything_of_its_symbol() -> None:
+    vague = order(combination(symbol="ES"), "BUY", 2)
+    made = gone(vague)
+    assert maybe(made) == {KEY: Flow(ANY_AMOUNT, -ANY_AMOUNT)}
+    assert made.maybe([(KEY, "NQ")], 0) == {}
+    made.completed([completed(vague, 0)], 0)
+    assert maybe(made) == {}
