@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.preflight_table import PreflightTable
 
@@ -102,6 +103,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     kill: KillTable = KillTable()
     limits: LimitsTable = LimitsTable()
     preflight: PreflightTable = PreflightTable()
+    guard: GuardTable = GuardTable()
+    alerts: AlertsTable = AlertsTable()
     source: str = ""
 
 

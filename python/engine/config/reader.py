@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from engine.config.guard_settings import dead_man_settings
+from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limit_settings import period_clock
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
@@ -32,7 +34,13 @@ from engine.config.salvage import (
     place_of,
 )
 
-TABLES = ("kill", "limits", "preflight")  # beside the logins; fields of Config
+TABLES: dict[str, type[msgspec.Struct]] = {  # beside the logins; fields of Config
+    "kill": KillTable,
+    "limits": LimitsTable,
+    "preflight": PreflightTable,
+    "guard": GuardTable,
+    "alerts": AlertsTable,
+}
 OVERRIDE_PREFIXES = ("QE_LOGINS__", *(f"QE_{table.upper()}__" for table in TABLES))
 Table = TypeVar("Table", bound=msgspec.Struct)
 
@@ -65,12 +73,17 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def _not_of_this_machine(config: Config) -> list[Problem]:
-    """What is sound as a text and means nothing here. No concern of the kill's."""
+    """What is sound by itself and means nothing here, or beside the rest. No concern of the kill's."""
+    problems = []
     try:
         period_clock(config.limits)
     except ValueError as error:
-        return [Problem(where="limits.time_zone", text=str(error))]
-    return []
+        problems.append(Problem(where="limits.time_zone", text=str(error)))
+    try:
+        dead_man_settings(config.guard)
+    except ValueError as error:
+        problems.append(Problem(where="guard.heartbeat_kill_s", text=f"beside the other heartbeats: {error}"))
+    return problems
 
 
 def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> KillPlan:
@@ -128,9 +141,9 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
         problems.append(Problem(where=key, text=f"unknown table or key{nearest(key, ('logins', *TABLES))}"))
         if may_hold_logins(key, raw[key]):
             unread = unread or PART_UNREAD
-    kill = _read_table(KillTable, raw.get("kill", {}), "kill", problems) or KillTable()
-    limits = _read_table(LimitsTable, raw.get("limits", {}), "limits", problems) or LimitsTable()
-    preflight = _read_table(PreflightTable, raw.get("preflight", {}), "preflight", problems) or PreflightTable()
+    found: dict[str, Any] = {
+        name: _read_table(kind, raw.get(name, {}), name, problems) or kind() for name, kind in TABLES.items()
+    }
     logins: list[Login] = []
     salvaged: list[Place] = []
     tables = raw.get("logins", {})
@@ -140,7 +153,7 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     for name, table in tables.items():
         _read_login(name, table, problems, logins, salvaged, unusable)
     return Reading(
-        config=Config(logins=tuple(logins), kill=kill, limits=limits, preflight=preflight, source=source),
+        config=Config(logins=tuple(logins), source=source, **found),
         problems=lines.locate(problems),
         salvaged=tuple(salvaged),
         unusable=unusable,

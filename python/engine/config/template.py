@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
+from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, LoginTable
 from engine.config.preflight_table import PreflightTable
@@ -18,6 +19,8 @@ KINDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("kill", KillTable),
     ("limits", LimitsTable),
     ("preflight", PreflightTable),
+    ("guard", GuardTable),
+    ("alerts", AlertsTable),
 )
 WIDTH = 96
 HEAD = """\

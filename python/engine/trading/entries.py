@@ -30,6 +30,7 @@ class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     client_id: int
     account: str | None = None  # for orders that name none
+    spare_ids: tuple[int, ...] = ()  # client ids to try when the first is in use
 
 
 class Entry:

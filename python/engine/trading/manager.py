@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -32,9 +33,10 @@ from engine.core.kill.settings import KillSettings
 from engine.core.limit_views import LimitsView
 from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Verdict
-from engine.core.restrictions import State
+from engine.core.restrictions import Scope, State
 from engine.journal.events import CashFlow
 from engine.trading.entries import Entries, Entry, LoginConfig
+from engine.trading.heartbeats import Heart
 from engine.trading.kill_records import KillRecords
 from engine.trading.kill_switch import KillSwitch, OnStep
 from engine.trading.loss_watch import KillHere
@@ -48,6 +50,7 @@ from engine.trading.verification import Verification
 from engine.trading.verify_login import verify_login
 from engine.trading.verifying import Settings as VerifySettings
 from engine.wire.order import Order
+from engine.wire.requests import ReqGlobalCancel
 
 _NO_HANDOVERS: Mapping[str, Handover] = {}
 
@@ -59,6 +62,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     hands: HandsSettings = HandsSettings()
     login: LoginSettings = LoginSettings()
     order_patience_s: float = 5.0  # for TWS to show an order, or its end
+    heartbeat: bool = True  # say that this engine lives, as long as it is connected and its event loop turns
     enforce_limits: bool = True  # False: a guard, or another program, watches the losses of these logins
 
 
@@ -95,7 +99,7 @@ class IBKRAccountManager:
         self._records = KillRecords(lambda: self.rules, Path(incident_log()))
         self._wall_ns = wall_ns
         self._entries = Entries()
-        self._orders = Orders(self._settings.order_patience_s, lambda: self.rules, wall_ns, preflight)
+        self._orders = Orders(self._settings.order_patience_s, lambda: self.rules, wall_ns, preflight, self._home)
         self._watches = LossWatches(
             lambda: self.rules,
             lambda: self._entries,
@@ -105,6 +109,7 @@ class IBKRAccountManager:
             table=limits,
             judges=self._settings.enforce_limits,
         )
+        self._heart = Heart(self._home, Path(sys.argv[0]).stem) if self._settings.heartbeat else None
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
         self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
@@ -119,10 +124,13 @@ class IBKRAccountManager:
         host: str = "127.0.0.1",
         port: int | None = None,
         account: str | None = None,
+        spare_ids: tuple[int, ...] = (),
     ) -> None:
         """Make a login known. Unless given: port 7497 and client id 1 (PAPER), 7496 and 2 (LIVE).
 
-        `account` is for orders that name none. Raises ConfigurationError; nothing is changed then.
+        `account` is for orders that name none; `spare_ids` are tried when the client id is in use.
+
+        Raises ConfigurationError; nothing is changed then.
         """
         known_mode = mode if isinstance(mode, TradingMode) else TradingMode.PAPER  # a wrong one is refused below
         config = LoginConfig(
@@ -132,6 +140,7 @@ class IBKRAccountManager:
             port=known_mode.default_port if port is None else port,
             client_id=known_mode.default_client_id if client_id is None else client_id,
             account=account,
+            spare_ids=spare_ids,
         )
         self._entries.add(config)
 
@@ -153,6 +162,8 @@ class IBKRAccountManager:
         """Close every connection. A kill that still runs keeps its own until it is done."""
         for entry in self._entries:
             self._disconnect(entry)
+        if self._heart is not None:
+            self._heart.stop()
         await asyncio.sleep(0)  # let the closing begin
         await self._orders.settled()
         await self._watches.settled()
@@ -251,6 +262,13 @@ class IBKRAccountManager:
                 self._made_rules = open_rules(self._home, wall_ns=self._wall_ns)
             return self._made_rules
 
+    def heartbeat(self) -> None:
+        """Say that this engine lives. A connected manager does it by itself, once a second, while its event loop turns;
+        call it where that is not enough. Never raises.
+        """
+        if self._heart is not None:
+            self._heart.start(tuple(one.config.name for one in self._entries))
+
     # --- losses ------------------------------------------------------------------------------------
     def limits(self, name: str) -> LimitsView:
         """Every loss limit of a login: how much is lost, how much of the limit is used, what is left, what follows.
@@ -267,6 +285,18 @@ class IBKRAccountManager:
         return self._watches.record_cash_flow(self._entries.get(name), amount, reason, currency=currency, shows=shows)
 
     # --- what is known -----------------------------------------------------------------------------
+    def connected(self, name: str) -> bool:
+        """The login has a working connection at this moment."""
+        return self._entries.get(name).connected
+
+    def scope(self, name: str) -> Scope:
+        """What the login is called in the records: its name, its place, and its accounts as far as they are known."""
+        return self._entries.get(name).scope
+
+    def killing(self, name: str) -> bool:
+        """A kill of this program's is under way on the login."""
+        return any(kills.running(name) for kills in self._kills.values())
+
     def accounts(self, name: str) -> Fact[tuple[str, ...]]:
         """Broker accounts of the login."""
         return self._entries.get(name).view.accounts
@@ -310,6 +340,14 @@ class IBKRAccountManager:
     async def cancel_order(self, name: str, ticket: OrderTicket) -> None:
         """Cancel an order placed here and wait until TWS says that it has ended. Raises CancelUnconfirmed."""
         await self._orders.cancel(self._entries.get(name), ticket)
+
+    async def cancel_all_orders(self, name: str) -> None:
+        """A global cancel: every open order of the login goes, of every client and of TWS, protective ones included.
+        What is left of them is in `working_orders` afterwards. Raises NotConnected.
+        """
+        login = live_login(self._entries.get(name))
+        login.link.post(ReqGlobalCancel(), urgent=True)
+        await login.refresh()
 
     # --- inside ------------------------------------------------------------------------------------
     def _kill_switch_here(self) -> KillSwitch:
@@ -356,14 +394,7 @@ class IBKRAccountManager:
     async def _open(self, entry: Entry) -> ConnectOutcome:
         config = entry.config
         try:
-            login = await Login.open(
-                config.host,
-                config.port,
-                config.client_id,
-                view=entry.view,
-                wall_ns=self._wall_ns,
-                settings=self._settings.login,
-            )
+            login = await self._open_login(entry)
         except LinkFailure as failure:
             entry.view.forget(failure.text)
             return _not_connected(config.name, failure.trouble, failure.text)
@@ -380,7 +411,27 @@ class IBKRAccountManager:
         self._orders.attach(entry, login)
         self._watches.attach(entry, login)
         login.keep_up_to_date()
+        if self._heart is not None:
+            self._heart.start(tuple(one.config.name for one in self._entries if one.login is not None))
         return ConnectOutcome(name=config.name, connected=True, accounts=accounts, client_id=login.link.client_id)
+
+    async def _open_login(self, entry: Entry) -> Login:
+        """Under the login's client id, or a spare one where that is in use. Raises the last LinkFailure."""
+        config, ids = entry.config, [entry.config.client_id, *entry.config.spare_ids]
+        for client_id in ids:
+            try:
+                return await Login.open(
+                    config.host,
+                    config.port,
+                    client_id,
+                    view=entry.view,
+                    wall_ns=self._wall_ns,
+                    settings=self._settings.login,
+                )
+            except LinkFailure as failure:
+                if not failure.other_id_may_help or client_id == ids[-1]:
+                    raise
+        raise AssertionError("there is always one id")
 
     def _kill_by_limit(self, entry: Entry) -> KillHere:
         """The kill that a crossed limit of this login pulls."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -38,9 +39,11 @@ from engine.trading.order_intent import as_preview, exact, intent_of, unjudgeabl
 from engine.trading.order_records import INTENT_S_MAX, OrderRecords
 from engine.trading.order_settings import OrderSettings
 from engine.trading.other_programs import OtherPrograms
+from engine.trading.presence import is_fresh
 from engine.trading.rules import Rules
 from engine.wire.order import Order
 
+NO_GUARD = "the configuration asks for a guard (guard.required), and none gives signs of life: qe guard run"
 REFRESH_PATIENCE_S = 12.0  # for positions and orders that are unknown; each read has a limit of its own below that
 FORM_CODES = frozenset({
     Code.SHUT_DOWN, Code.CONTRACT_UNKNOWN, Code.LEGS_UNKNOWN, Code.ACCOUNT_NOT_IN_LOGIN, Code.ALLOCATION,
@@ -68,15 +71,18 @@ class OrderChecks:
         records: OrderRecords,
         rules: Callable[[], Rules],
         *,
+        home: Path,
         patience_s: float,
         wall_ns: Callable[[], int],
     ) -> None:
+        """`home`: the state folder, where a guard gives its signs of life."""
         self.desk = Preflight(found.settings)
         self.book = LoginBook(self.desk, records.filled, self.hear_others)
         self.others = OtherPrograms(self.desk, lambda: (entry.scope, self.book.client_id), wall_ns)
         self.records = records
         self._entry = entry
         self._faults = found.faults
+        self._guard_home = home if found.guard_required else None
         self._rules = rules
         self._patience_s = patience_s
         self._wall_ns = wall_ns
@@ -130,6 +136,8 @@ class OrderChecks:
             own.append(self._restriction(Kind.HALT, Cause.CONFIGURATION, self._faults))
         if self._too_fast:
             own.append(self._restriction(Kind.HALT, Cause.ORDER_RATE, self._too_fast))
+        if self._guard_home is not None and not is_fresh(self._guard_home, self._wall_ns()):
+            own.append(self._restriction(Kind.HALT, Cause.DEAD_MAN, NO_GUARD))
         return effective((*state.standing, *own), self._entry.scope, self._wall_ns()) if own else state
 
     def _restriction(self, kind: Kind, cause: Cause, reason: str) -> Restriction:

@@ -17,6 +17,7 @@ class OrderSettings(msgspec.Struct, frozen=True):
 
     settings: Settings
     faults: str = ""
+    guard_required: bool = False  # nothing that adds risk without a guard that lives
 
 
 def find_settings() -> OrderSettings:
@@ -26,6 +27,7 @@ def find_settings() -> OrderSettings:
     from engine.config.reader import load
 
     try:
-        return OrderSettings(preflight_settings(load(config_file()).preflight))
+        config = load(config_file())
+        return OrderSettings(preflight_settings(config.preflight), guard_required=config.guard.required)
     except ConfigError as error:
         return OrderSettings(DEFAULTS, f"the configuration has faults: {error}")

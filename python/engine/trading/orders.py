@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.broker.login import Login
 from engine.broker.tickets import Answer, OrderTicket, Tickets
@@ -36,8 +37,14 @@ class Orders:
     """
 
     def __init__(
-        self, patience_s: float, rules: Callable[[], Rules], wall_ns: Callable[[], int], settings: Settings | None
+        self,
+        patience_s: float,
+        rules: Callable[[], Rules],
+        wall_ns: Callable[[], int],
+        settings: Settings | None,
+        home: Path,
     ) -> None:
+        self._home = home
         self._patience_s = patience_s
         self._rules = rules
         self._wall_ns = wall_ns
@@ -159,7 +166,13 @@ class Orders:
                 self._settings = find_settings()
             records = OrderRecords(self._rules, lambda: entry.scope, self._wall_ns)
             found = self._checks[name] = OrderChecks(
-                entry, self._settings, records, self._rules, patience_s=self._patience_s, wall_ns=self._wall_ns
+                entry,
+                self._settings,
+                records,
+                self._rules,
+                home=self._home,
+                patience_s=self._patience_s,
+                wall_ns=self._wall_ns,
             )
         return found
 

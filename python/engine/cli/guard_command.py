@@ -1,0 +1,123 @@
+"""`qe guard`: run the guard, install it as a service of this machine, try its alerts. And `qe ack`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.cli.who import actor
+from engine.config.model import Config
+from engine.config.places import config_file, incident_log, state_folder
+from engine.config.problems import ConfigError
+from engine.config.reader import load
+from engine.guard.control import NoGuard, Request, ask
+from engine.guard.service import CannotInstall, install
+from engine.trading import presence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.guard.alert_desk import Channel
+
+EXIT_PROBLEMS = 1
+EXIT_CANNOT = 2
+
+
+def guard(arguments: argparse.Namespace) -> int:
+    """Run it; the exit codes stand in the help."""
+    match arguments.action:
+        case "run":
+            return _run(arguments.config)
+        case "install":
+            return _install(arguments.config, print_only=arguments.print_only)
+        case _:
+            return _test_alert()
+
+
+def acknowledge(arguments: argparse.Namespace) -> int:
+    """`qe ack`: 0 well; 2 no guard answers."""
+    try:
+        answer = ask(Path(state_folder()), Request("ack", key=arguments.key, who=actor("ack")))
+    except NoGuard as error:
+        print(f"qe ack: {error}", file=sys.stderr)
+        return EXIT_CANNOT
+    seen = answer.get("acknowledged", [])
+    print("\n".join(f"acknowledged: {key}" for key in seen) or "nothing stands that was not acknowledged already")
+    return 0
+
+
+def _run(config_name: str | None) -> int:
+    try:
+        config = load(config_file(config_name))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        print("No guard runs. Put these right, then: qe guard run", file=sys.stderr)
+        return EXIT_PROBLEMS
+    home = Path(state_folder())
+    other = presence.read(home)
+    if other is not None and presence.is_fresh(home, time.time_ns()):
+        print(f"a guard runs already (process {other.pid}); it was left alone", file=sys.stderr)
+        return EXIT_CANNOT
+    asyncio.run(_guard(config, home))
+    return 0
+
+
+async def _guard(config: Config, home: Path) -> None:
+    from engine.guard.guard import Guard, Outside, add_logins
+    from engine.trading import IBKRAccountManager
+    from engine.trading.manager import ManagerSettings
+
+    channel, ping = _ways_out(config)
+    manager = IBKRAccountManager(settings=ManagerSettings(heartbeat=False), home=home, limits=config.limits)
+    add_logins(manager, config)
+    outside = Outside(channel=channel, ping=ping)
+    made = Guard(config, manager, home, Path(incident_log()), outside=outside, log=_log)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    _log(f"guarding {', '.join(manager.logins)}")
+    await made.run(ended)
+    _log("the guard has ended, as it was told to")
+
+
+def _ways_out(config: Config) -> tuple[Channel | None, Callable[[str], str | None] | None]:
+    """Loaded only if somebody is to be called: the library for it is large."""
+    if not (config.alerts.urls or config.alerts.ping_url):
+        return None, None
+    from engine.guard.alert_channels import AppriseChannel, ping
+
+    return (AppriseChannel(config.alerts.urls) if config.alerts.urls else None), ping
+
+
+def _install(config_name: str | None, *, print_only: bool) -> int:
+    try:
+        told = install(config_file(config_name), Path(state_folder()), print_only=print_only)
+    except CannotInstall as error:
+        print(f"qe guard install: {error}", file=sys.stderr)
+        return EXIT_CANNOT
+    print(told)
+    return 0
+
+
+def _test_alert() -> int:
+    try:
+        answer = ask(Path(state_folder()), Request("test_alert", who=actor("guard")))
+    except NoGuard as error:
+        print(f"qe guard test-alert: {error}. Start it with: qe guard run", file=sys.stderr)
+        return EXIT_CANNOT
+    if answer.get("sent"):
+        print("a test alert is on its way; if it does not arrive within seconds, look at: qe status")
+        return 0
+    print("the guard has no address to send to: set alerts.urls (qe config init shows how)", file=sys.stderr)
+    return EXIT_PROBLEMS
+
+
+def _log(text: str) -> None:
+    stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    print(f"{stamp}  {text}", flush=True)

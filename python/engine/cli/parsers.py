@@ -1,0 +1,240 @@
+"""What may be typed behind `qe`: every command with its options and its help. Parses, and starts nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, date, datetime
+from typing import NoReturn
+
+EXIT_USAGE = 64
+SPEED_MIN, SPEED_MAX = 0.1, 1000.0
+
+DESCRIPTION = """\
+The emergency brake for programs that trade on Interactive Brokers.
+
+  qe kill      cancel every order, close every position, prove it: on every login, at once, without asking
+  qe status    what each login may do now, and why
+  qe verify    our records of the positions against the broker's
+  qe halt      stop everything that adds risk, and close nothing
+  qe resume    go on after a halt
+  qe reset     after a kill: end the shutdown, once it is verified and understood
+  qe incident  list, show, note or close what a person has to understand
+  qe guard     run the guard: it watches while no engine does, and pulls the switch
+  qe ack       say that you have seen what the guard has called you for
+  qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
+  qe drill     practise that against a simulated TWS, and leave a dated record
+  qe sim       run the simulated TWS, to trade against
+  qe config    show, check or write quant-engine.toml
+  qe journal   verify, show, export, archive or repair what was recorded
+  qe version   print the version
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors exit with 64: 1 and 2 say something about positions here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+
+def build_parser() -> Parser:
+    """All commands and their options. `kill` stands here for its help alone: it is parsed elsewhere."""
+    parser = Parser(prog="qe", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands.add_parser("kill", help="the kill switch (see: qe kill --help)", add_help=False)
+    commands.add_parser("help", help="this text")
+    commands.add_parser("version", help="print the version")
+    _add_status(commands.add_parser("status", help="what each login may do now, and why"))
+    _add_verify(commands.add_parser("verify", help="our records of the positions against the broker's"))
+    _add_halt(commands.add_parser("halt", help="stop everything that adds risk, and close nothing"))
+    _add_resume(commands.add_parser("resume", help="go on after a halt"))
+    _add_reset(commands.add_parser("reset", help="end the shutdown that a kill has left"))
+    _add_incident(commands.add_parser("incident", help="list, show, note or close incidents"))
+    _add_guard(commands.add_parser("guard", help="run the guard, or install it as a service"))
+    acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
+    acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
+    _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
+    _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
+    _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
+    _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
+    _add_journal(commands.add_parser("journal", help="verify, show, export, archive or repair the journal"))
+    return parser
+
+
+def _add_logins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("logins", nargs="*", metavar="LOGIN", help="which")
+    parser.add_argument("--all", action="store_true", help="every login")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.description = "What each login may do now, and why: from the journal, without asking any TWS."
+    parser.epilog = "Exit: 0 every login may trade · 1 something holds one · 2 the journal cannot be read · 64 usage"
+    parser.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Hold our records of positions and orders against fresh reads of the broker. A difference that no execution "
+        "explains halts the login."
+    )
+    parser.epilog = "Exit: 0 all match · 1 something differs · 2 something could not be read · 64 usage"
+    parser.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.add_argument("--no-halt", action="store_true", help="only look: a difference halts nothing")
+    parser.add_argument("--adopt", action="store_true", help="from now on the broker's positions are our records")
+    parser.add_argument("--reason", metavar="TEXT", help="why they are adopted; it is recorded")
+
+
+def _add_halt(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Stop everything that adds risk, in every program on this machine, from the very next order. "
+        "Cancels and reducing orders go on; nothing is closed."
+    )
+    parser.epilog = "Exit: 0 it binds and is written down · 1 it binds, and something is wrong: see there · 64 usage"
+    _add_logins(parser)
+    parser.add_argument("--reason", metavar="TEXT", default="Manual halt", help="why; it is recorded")
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Lift what halts a login. Refused, with everything that is in the way, if anything is."
+    parser.epilog = "Exit: 0 resumed · 1 refused, nothing lifted · 2 the journal cannot be used · 64 usage"
+    _add_logins(parser)
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; needed with --override")
+    parser.add_argument("--override", action="store_true", help="set a loss limit's halt aside")
+
+
+def _add_reset(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "End the shutdown that a kill or the circuit breaker has left, once the positions are verified and the "
+        "incident is closed. The login stays halted until it is resumed."
+    )
+    parser.epilog = "Exit: 0 reset · 1 refused, nothing lifted · 2 the journal cannot be used · 64 usage"
+    _add_logins(parser)
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="why; it is recorded")
+
+
+def _add_incident(parser: argparse.ArgumentParser) -> None:
+    parser.description = "What a person has to understand before trading goes on: every kill, breach and difference."
+    parser.epilog = "Exit: 0 well · 1 refused, nothing changed · 2 the journal cannot be used · 64 usage"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    every = actions.add_parser("list", help="those that are open")
+    every.add_argument("--all", action="store_true", help="closed ones too")
+    every.add_argument("--json", action="store_true", help="the same as JSON")
+    show = actions.add_parser("show", help="one of them: timeline, positions, notes")
+    show.add_argument("--json", action="store_true", help="the same as JSON")
+    note = actions.add_parser("note", help="keep what you found out")
+    close = actions.add_parser("close", help="it is understood, and something was done about it")
+    for one in (show, note, close):
+        one.add_argument("incident", metavar="ID", help="its id, or as much of its start or end as is enough")
+    note.add_argument("text", metavar="TEXT", help="what you found out")
+    close.add_argument("--cause", metavar="TEXT", required=True, help="why it happened")
+    close.add_argument("--action", dest="action_taken", metavar="TEXT", required=True, help="what was done about it")
+
+
+def _add_guard(parser: argparse.ArgumentParser) -> None:
+    parser.description = "A process of its own that watches every login and enforces its limits. It needs no engine."
+    parser.epilog = "Exit: 0 well · 1 the configuration has problems · 2 it could not be done · 64 usage"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    run = actions.add_parser("run", help="guard until Ctrl-C, or until it is told to end")
+    service = actions.add_parser("install", help="write a systemd unit or a launchd agent that restarts it")
+    service.add_argument("--print", dest="print_only", action="store_true", help="show the file, and write nothing")
+    for one in (run, service):
+        one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    actions.add_parser("test-alert", help="send an alert that means nothing, to see whether it arrives")
+
+
+def _add_runbook(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The emergency page, made from the configuration in force. Print it whenever that changes."
+    parser.epilog = "Exit: 0 well · 1 the configuration has problems · 2 the page could not be made · 64 usage"
+    parser.add_argument("-o", "--output", metavar="FILE", help="page.pdf, page.html or page.md (default: the terminal)")
+    parser.add_argument("--format", choices=["md", "html", "pdf"], help="unless the file's name says it")
+    parser.add_argument("--paper", choices=["a4", "letter"], default="a4", help="of the PDF (default: a4)")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--generic", action="store_true", help="with the defaults, and no path of this machine")
+    parser.add_argument("--date", type=_date, metavar="DATE", help="when it was updated (default: today)")
+
+
+def _add_drill(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Start a simulated TWS with two logins, let its market move, run `qe kill` against it, "
+        "and hold the result against the exchange."
+    )
+    parser.epilog = "Exit: 0 passed · 1 failed · 2 the drill could not be held · 64 wrong arguments"
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
+    which.add_argument("--all", action="store_true", help="every ready-made scenario, and a scorecard")
+    which.add_argument("--list", action="store_true", help="name the ready-made scenarios")
+    parser.add_argument("--json", action="store_true", help="the record as JSON on standard output, nothing else")
+    parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
+
+
+def _add_sim(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Serve a simulated TWS on 7497 and 7496 (and 4002, 4001) until Ctrl-C."
+    parser.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    for mode in ("paper", "live"):
+        parser.add_argument(f"--{mode}-port", type=_port, metavar="PORT", help=f"where the {mode} login listens alone")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="how fast time passes (default: 1; 0.1 to 1000)")
+    parser.add_argument("--seed", type=int, help="another course of the market")
+    parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["show", "check", "init"], help="what is in force; what is wrong; a new file")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+
+
+def _add_journal(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The journal: what was decided, in order, each record sealing the one before."
+    parser.epilog = "Exit: 0 well · 1 the journal is not as it should be · 2 not there, or cannot be read · 64 usage"
+    parser.add_argument("--folder", metavar="FOLDER", help="where it is (default: journal in the state folder)")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    actions.add_parser("verify", help="walk the whole chain, archives first")
+    tail = actions.add_parser("tail", help="the last records, one a line")
+    tail.add_argument("-n", dest="count", type=_count, default=20, metavar="N", help="how many (default: 20)")
+    tail.add_argument("-f", "--follow", action="store_true", help="go on with what is appended, until Ctrl-C")
+    export = actions.add_parser("export", help="all records as JSON lines, archives first")
+    export.add_argument("--after", type=_count, default=0, metavar="SEQ", help="only those behind this number")
+    archive = actions.add_parser("archive", help="move old days out of the live file")
+    archive.add_argument("--before", type=_day, required=True, metavar="DATE", help="2026-01-31: this day (UTC) stays")
+    repair = actions.add_parser("repair", help="begin anew after damage, keeping what can be read; halts every login")
+    repair.add_argument("--reason", required=True, metavar="TEXT", help="why; it is recorded")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {SPEED_MIN:g} to {SPEED_MAX:g}")
+    return speed
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number to 65535, or 0 for any that is free")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _date(text: str) -> date:
+    return _day(text).date()
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None

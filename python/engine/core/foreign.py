@@ -1,0 +1,87 @@
+"""What becomes of what others do on a login that may not do it: orders under a halt, anything after a kill. Pure.
+
+Another client's order cannot be cancelled by its number: only a global cancel reaches it, and that takes protective
+orders with it. So under a halt it is sent only where it takes none. After a kill everything goes.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.known import Fact, Known
+from engine.core.restrictions import Kind
+
+
+class Answer(Enum):
+    """What is to be done now."""
+
+    NOTHING = "nothing"
+    TELL = "tell"  # a person has to know
+    CANCEL_ALL = "cancel_all"  # a global cancel, and a person has to know
+    KILL = "kill"  # the kill once more, which joins one that runs
+
+
+class ForeignSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`cancel`: foreign orders that add risk under a halt are cancelled where that harms nothing; else they are told.
+    `close`: what appears after a kill is closed; else it is told.
+    """
+
+    cancel: bool = True
+    close: bool = True
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The answer, and what it is about: its orders by permId, its positions by account and contract."""
+
+    answer: Answer
+    orders: tuple[WorkingOrder, ...] = ()
+    positions: tuple[PositionFact, ...] = ()
+    protected: tuple[WorkingOrder, ...] = ()  # that a global cancel would take with it
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same key: the same things."""
+        return (
+            self.answer,
+            tuple(sorted(one.perm_id for one in self.orders)),
+            tuple(sorted((one.account, one.contract.con_id, one.quantity) for one in self.positions)),
+        )
+
+
+NOTHING = Found(Answer.NOTHING)
+
+
+def judge_foreign(
+    kind: Kind | None,
+    positions: Fact[tuple[PositionFact, ...]],
+    orders: Fact[tuple[WorkingOrder, ...]],
+    adding: Fact[tuple[WorkingOrder, ...]],
+    settings: ForeignSettings,
+    *,
+    kill_runs: bool,
+) -> Found:
+    """What to do about a login in this state. `adding`: those of `orders` that add risk. `kill_runs`: one is under way,
+    and sees to everything itself. Nothing is done about what is not known: that is the watch's business (blind).
+    """
+    if kill_runs or not isinstance(orders, Known):
+        return NOTHING
+    if kind is Kind.SHUTDOWN:
+        return _after_a_kill(positions, orders.value, settings)
+    if kind in (Kind.HALT, Kind.REDUCE_ONLY) and isinstance(adding, Known) and adding.value:
+        going = {one.perm_id for one in adding.value}
+        protected = tuple(one for one in orders.value if one.perm_id not in going)
+        harmless = settings.cancel and not protected
+        return Found(Answer.CANCEL_ALL if harmless else Answer.TELL, orders=adding.value, protected=protected)
+    return NOTHING
+
+
+def _after_a_kill(
+    positions: Fact[tuple[PositionFact, ...]], orders: tuple[WorkingOrder, ...], settings: ForeignSettings
+) -> Found:
+    held = tuple(one for one in positions.value if one.quantity) if isinstance(positions, Known) else ()
+    if not held and not orders:
+        return NOTHING
+    return Found(Answer.KILL if settings.close else Answer.TELL, orders=orders, positions=held)

@@ -1,0 +1,117 @@
+"""Keeps one login connected for the guard, for as long as the guard lives: through restarts, re-logins and silence.
+
+Never stops trying, never acts on what was read before the connection was lost, and says what it is waiting for. After
+each connection, and every so often, our records are held against the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from engine.core.alerting import Severity
+from engine.core.known import Known
+from engine.trading import IBKRAccountManager, TradingError
+from engine.trading.verification import Verdict, Verification
+
+LOOK_EVERY_S = 0.25
+FIRST_PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
+TELL_AFTER_S = 30.0  # a restart of TWS is no alarm before that
+
+
+class Telling(Protocol):
+    """Where alerts go (`engine.guard.alert_desk`)."""
+
+    def tell(self, key: str, severity: Severity, title: str, text: str, *, lasting: bool = True) -> None: ...
+
+    def clear(self, key: str, text: str) -> None: ...
+
+
+class Keeper:
+    """Of one login. `waiting_for` says what it is doing, in words; empty: connected and reading."""
+
+    def __init__(
+        self,
+        manager: IBKRAccountManager,
+        name: str,
+        alerts: Telling,
+        *,
+        verify_every_s: float,
+        log: Callable[[str], None],
+    ) -> None:
+        self._manager = manager
+        self._name = name
+        self._alerts = alerts
+        self._verify_every_s = verify_every_s
+        self._log = log
+        self.waiting_for = "its first connection"
+        self.connected_since_s: float | None = None
+        self.verified: Verification | None = None
+        self._verified_at_s: float | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop, pause_s = asyncio.get_running_loop(), FIRST_PAUSE_S
+        lost_at_s = loop.time()
+        while True:
+            outcome = await self._manager.connect(self._name)
+            if outcome.connected:
+                self._log(str(outcome))
+                self._alerts.clear(self._key, f"{self._name} is connected again")
+                pause_s = FIRST_PAUSE_S
+                await self._stay()
+                lost_at_s = loop.time()
+            else:
+                self.waiting_for = f"TWS: {outcome.text}"
+                self._log(str(outcome))
+                if outcome.mode_mismatch or loop.time() - lost_at_s >= TELL_AFTER_S:
+                    text = f"{outcome.text}. Until then nobody watches it; the guard goes on trying."
+                    self._alerts.tell(self._key, Severity.CRITICAL, f"{self._name} is not connected", text)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_S_MAX)
+
+    @property
+    def _key(self) -> str:
+        return f"{self._name}: connection"
+
+    async def _stay(self) -> None:
+        """Until the connection ends."""
+        loop = asyncio.get_running_loop()
+        self.connected_since_s = loop.time()
+        self._verified_at_s = None
+        while self._manager.connected(self._name):
+            unread = self._unread()
+            self.waiting_for = unread
+            if not unread and self._due(loop.time()):
+                await self._verify()
+                self._verified_at_s = loop.time()
+            await asyncio.sleep(LOOK_EVERY_S)
+        self.connected_since_s = None
+        self.waiting_for = "the connection was lost"
+        self._log(f"{self._name}: the connection was lost")
+
+    def _unread(self) -> str:
+        """What has not been read yet, or is not known any more."""
+        facts = {"positions": self._manager.positions(self._name), "orders": self._manager.working_orders(self._name)}
+        return "; ".join(f"{what}: {fact.why}" for what, fact in facts.items() if not isinstance(fact, Known))
+
+    def _due(self, now_s: float) -> bool:
+        if self._verified_at_s is None:
+            return True
+        return self._verify_every_s > 0 and now_s - self._verified_at_s >= self._verify_every_s
+
+    async def _verify(self) -> None:
+        try:
+            found = await self._manager.verify(self._name)
+        except TradingError as error:
+            self._log(f"{self._name}: {error}")
+            return
+        self.verified = found
+        key = f"{self._name}: verification"
+        if found.verdict is Verdict.MATCH:
+            self._alerts.clear(key, f"{self._name}: our records and the broker agree")
+        elif found.verdict is Verdict.DIFFERENT and found.differences:
+            explained = all(one.explained for one in found.differences)
+            severity = Severity.WARNING if explained else Severity.CRITICAL
+            self._alerts.tell(key, severity, f"{self._name}: our records differ from the broker", str(found))

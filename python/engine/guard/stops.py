@@ -1,0 +1,102 @@
+"""What the guard does to a login beside the limits: halts and kills with their incidents, told and written down.
+
+One kill of a login at a time, whoever asks for it; a halt by the same cause is not doubled. The wire comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from engine.core.alerting import Severity
+from engine.core.restrictions import Cause
+from engine.guard.keeper import Telling
+from engine.journal.incident_log import Story
+from engine.trading import IBKRAccountManager, KillReport
+from engine.trading.daemons import Daemons
+from engine.trading.incident_records import begin_or_join, tell
+
+
+class Stops:
+    """Of all logins of a guard."""
+
+    def __init__(
+        self,
+        manager: IBKRAccountManager,
+        alerts: Telling,
+        page: Path,
+        *,
+        wall_ns: Callable[[], int],
+        log: Callable[[str], None],
+    ) -> None:
+        self._manager = manager
+        self._alerts = alerts
+        self._page = page
+        self._wall_ns = wall_ns
+        self._log = log
+        self._daemons = Daemons()
+        self._kills: dict[str, asyncio.Task[KillReport]] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def halt(self, name: str, reason: str, cause: Cause) -> None:
+        """Nothing that adds risk leaves any program; on a thread, because a disk may hang."""
+        self._begin(self._halt(name, reason, cause))
+
+    async def kill(self, name: str, reason: str) -> KillReport:
+        """Pull the switch on a login; a kill of ours that runs already is joined."""
+        running = self._kills.get(name)
+        if running is None or running.done():
+            self._log(f"{name}: KILL: {reason}")
+            running = asyncio.get_running_loop().create_task(self._kill(name, reason), name=f"kill {name}")
+            self._kills[name] = running
+        return await asyncio.shield(running)
+
+    def kill_soon(self, name: str, reason: str) -> None:
+        """The same, without waiting for its end."""
+        self._begin(self.kill(name, reason))
+
+    async def settled(self) -> None:
+        """Everything that was begun has come to its end."""
+        while pending := [task for task in (*self._tasks, *self._kills.values()) if not task.done()]:
+            await asyncio.wait(pending)
+
+    # --- inside -------------------------------------------------------------------------------------
+    async def _kill(self, name: str, reason: str) -> KillReport:
+        key = f"{name}: kill"
+        self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}", reason)
+        report = await self._manager.kill_switch(name, reason)
+        verdict = "FLAT" if report.flat else "NOT FLAT"
+        self._log(f"{name}: kill ended: {verdict}")
+        self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}: {verdict}", str(report.to_text(colour=False)))
+        return report
+
+    async def _halt(self, name: str, reason: str, cause: Cause) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._daemons, self._write_halt, name, reason, cause)
+
+    def _write_halt(self, name: str, reason: str, cause: Cause) -> None:
+        rules, scope = self._manager.rules, self._manager.scope(name)
+        if any(one.cause is cause for one in rules.state(scope).standing):
+            return
+        halted = rules.halt(scope, reason, cause=cause, actor="guard")
+        now_ns = self._wall_ns()
+        begun = begin_or_join(
+            rules.journal.state(), (scope,), trigger=cause.value, what=reason, at_ns=now_ns, mark=halted.restriction.id
+        )
+        rules.journal.keep(begun.event)
+        tell(
+            self._page,
+            Story(
+                incident_id=begun.id,
+                at_ns=now_ns,
+                trigger=cause.value,
+                logins=(name,),
+                what=reason,
+                joined=begun.joined,
+            ),
+        )
+
+    def _begin(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,144 @@
+"""Signs of life: one file for each engine, touched while its event loop turns. What the guard listens for.
+
+The loop asks for the touch and a thread does it: a loop that hangs asks no more, and a disk that hangs holds no loop
+up. Another program beats by touching a file of its own in the same folder (`touch …/heartbeats/NAME`), and says
+good-bye by removing it. An engine that dies leaves its file behind, which is how its death is known; one that is
+started anew takes the place of those of its name that are dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from engine.trading.daemons import Daemons
+
+EVERY_S = 1.0
+FOLDER = "heartbeats"
+NAME_MAX = 60
+FILE_BYTES_MAX = 4096
+_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What an engine says of itself; a file that says nothing is an engine of all logins."""
+
+    pid: int = 0
+    logins: tuple[str, ...] = ()
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """A file as it was found. `touched_ns` tells one touch from the next, and nothing else: its clock may be any."""
+
+    name: str
+    touched_ns: int
+    words: Words
+
+
+class Heart:
+    """Of one engine, named by `name` and this process. Beats from `start` until `stop`, which is a good-bye."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        self._name = file_name(name)
+        self._path = home / FOLDER / f"{self._name}-{os.getpid()}"
+        self._daemons = Daemons()
+        self._timer: asyncio.TimerHandle | None = None
+        self._touching: asyncio.Future[None] | None = None
+        self._words = Words()
+        self._written = False
+
+    def start(self, logins: tuple[str, ...]) -> None:
+        """Beat for these logins; called again, for these from now on."""
+        self._words, self._written = Words(os.getpid(), logins), False
+        if self._timer is None:
+            self._beat()
+
+    def stop(self) -> None:
+        """Nothing is expected of this engine any more."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        asyncio.get_running_loop().run_in_executor(self._daemons, self._remove)
+
+    def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(EVERY_S, self._beat)
+        if self._touching is None or self._touching.done():  # a disk that hangs gets one thread, not one a second
+            self._touching = loop.run_in_executor(self._daemons, self._touch)
+
+    def _touch(self) -> None:
+        """What cannot be written is a missing heartbeat, and told by whoever listens."""
+        try:
+            if self._written and self._path.exists():
+                os.utime(self._path)
+                return
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(msgspec.json.encode(self._words))
+            fresh.replace(self._path)
+            self._written = True
+            self._bury()
+        except OSError:
+            self._written = False
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _bury(self) -> None:
+        """Engines of this name whose process is gone: this one is what was started in their place."""
+        for path in self._path.parent.glob(f"{self._name}-*"):
+            pid = path.name.removeprefix(f"{self._name}-")
+            if pid.isdigit() and not _alive(int(pid)):
+                path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's: it is there
+        return True
+    return True
+
+
+def file_name(name: str) -> str:
+    """What an engine's file is called: nothing that it says may become a path."""
+    plain = _PLAIN.sub("-", name).strip(".-")[:NAME_MAX]
+    return plain or "engine"
+
+
+def listen(home: Path) -> tuple[Beat, ...]:
+    """All that beat, or have beaten and not said good-bye. Raises OSError if the folder cannot be read."""
+    folder = home / FOLDER
+    if not folder.exists():
+        return ()
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".new" or path.name.startswith("."):
+            continue
+        try:
+            touched_ns, data = path.stat().st_mtime_ns, _head(path)
+        except FileNotFoundError:  # it said good-bye between the two
+            continue
+        found.append(Beat(path.name, touched_ns, _words(data)))
+    return tuple(found)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(FILE_BYTES_MAX)
+
+
+def _words(data: bytes) -> Words:
+    try:
+        return msgspec.json.decode(data, type=Words)
+    except msgspec.DecodeError:
+        return Words()

@@ -1,0 +1,84 @@
+"""What others do on a halted login, or after a kill, is met as the state asks, and never at the cost of protection."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.core.contracts import Contract
+from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.foreign import NOTHING, Answer, ForeignSettings, judge_foreign
+from engine.core.known import Fact, Known, Unknown
+from engine.core.restrictions import Kind
+
+ES = Contract(con_id=1, symbol="ES")
+UNKNOWN = Unknown("not read")
+Orders = Fact[tuple[WorkingOrder, ...]]
+
+
+def order(perm_id: int) -> WorkingOrder:
+    return WorkingOrder(
+        account="DU1", contract=ES, perm_id=perm_id, client_id=7, order_id=1, action="BUY", quantity=Decimal(1),
+        filled=Decimal(0), order_type="LMT", status="Submitted",
+    )  # fmt: skip
+
+
+def orders(*perm_ids: int) -> Orders:
+    return Known(tuple(order(one) for one in perm_ids), 0)
+
+
+def held(*quantities: int) -> Fact[tuple[PositionFact, ...]]:
+    return Known(tuple(PositionFact("DU1", ES, Decimal(one)) for one in quantities), 0)
+
+
+ALL = ForeignSettings()
+
+
+@pytest.mark.parametrize("kind", [None, Kind.SIZE_FACTOR])
+def test_a_login_that_may_trade_is_nobodys_business(kind: Kind | None) -> None:
+    assert judge_foreign(kind, held(5), orders(1), orders(1), ALL, kill_runs=False) is NOTHING
+
+
+@pytest.mark.parametrize("kind", [Kind.HALT, Kind.REDUCE_ONLY])
+def test_under_a_halt_a_foreign_order_that_adds_risk_is_cancelled_where_nothing_protective_goes_with_it(
+    kind: Kind,
+) -> None:
+    found = judge_foreign(kind, held(5), orders(1, 2), orders(1, 2), ALL, kill_runs=False)
+    assert found.answer is Answer.CANCEL_ALL
+    assert [one.perm_id for one in found.orders] == [1, 2]
+    beside = judge_foreign(kind, held(5), orders(1, 2), orders(1), ALL, kill_runs=False)
+    assert beside.answer is Answer.TELL
+    assert [one.perm_id for one in beside.protected] == [2]
+    assert judge_foreign(kind, held(5), orders(2), orders(), ALL, kill_runs=False) is NOTHING
+    told = judge_foreign(kind, held(5), orders(1), orders(1), ForeignSettings(cancel=False), kill_runs=False)
+    assert told.answer is Answer.TELL
+
+
+@pytest.mark.parametrize(
+    ("positions", "working"), [(held(3), orders()), (held(), orders(1)), (UNKNOWN, orders(1)), (held(3), orders(1))]
+)
+def test_after_a_kill_whatever_appears_is_closed(positions: Fact[tuple[PositionFact, ...]], working: Orders) -> None:
+    found = judge_foreign(Kind.SHUTDOWN, positions, working, UNKNOWN, ALL, kill_runs=False)
+    assert found.answer is Answer.KILL
+    told = judge_foreign(Kind.SHUTDOWN, positions, working, UNKNOWN, ForeignSettings(close=False), kill_runs=False)
+    assert told.answer is Answer.TELL
+    assert told.key != found.key
+
+
+def test_after_a_kill_a_flat_login_is_left_alone_and_what_is_not_known_is_not_acted_on() -> None:
+    assert judge_foreign(Kind.SHUTDOWN, held(0), orders(), UNKNOWN, ALL, kill_runs=False) is NOTHING
+    assert judge_foreign(Kind.SHUTDOWN, held(5), UNKNOWN, UNKNOWN, ALL, kill_runs=False) is NOTHING
+    assert judge_foreign(Kind.SHUTDOWN, UNKNOWN, orders(), UNKNOWN, ALL, kill_runs=False) is NOTHING
+    assert judge_foreign(Kind.HALT, held(5), orders(1), UNKNOWN, ALL, kill_runs=False) is NOTHING
+
+
+def test_a_kill_that_runs_sees_to_everything_itself() -> None:
+    assert judge_foreign(Kind.SHUTDOWN, held(5), orders(1), orders(1), ALL, kill_runs=True) is NOTHING
+
+
+def test_the_same_things_have_the_same_key() -> None:
+    one = judge_foreign(Kind.SHUTDOWN, held(5), orders(1, 2), UNKNOWN, ALL, kill_runs=False)
+    same = judge_foreign(Kind.SHUTDOWN, held(5), orders(2, 1), UNKNOWN, ALL, kill_runs=False)
+    other = judge_foreign(Kind.SHUTDOWN, held(6), orders(2, 1), UNKNOWN, ALL, kill_runs=False)
+    assert one.key == same.key != other.key

@@ -1,0 +1,283 @@
+"""The guard over a simulated world: what it does is counted at the exchange, what it says where a channel ends."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.config.guard_table import AlertsTable
+from engine.core.restrictions import Cause, Kind, Scope
+from engine.guard.control import Request
+from engine.journal.events import IncidentOpened, KillPressed, LimitBreached
+from engine.journal.journal import Journal
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.trading.heartbeats import FOLDER
+from guard.post import SPY, Post, post
+
+
+def price(here: Post, name: str, con_id: int, to: str) -> None:
+    server = here.world.login(name).server
+    server.act(lambda now_ns: server.exchange.set_price(now_ns, con_id, Decimal(to)))
+
+
+def test_a_guard_reads_every_login_and_says_what_it_sees(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        told = await here.guard.answer(Request("status"))
+        for name in ("paper", "live"):
+            login = told["logins"][name]
+            assert login["connected"]
+            assert login["waiting_for"] == ""
+            assert login["positions"] == 8
+            assert login["limits"]["equity"] is not None
+            assert here.manager.state(name).kind is None
+        assert msgspec.json.encode(told)
+
+    post(tmp_path, test)
+
+
+def test_a_limit_is_enforced_although_no_engine_runs_and_a_person_is_called(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        price(here, "live", SPY, "100")  # 500 long
+        await asyncio.sleep(10)
+        assert here.manager.state("live").standing[0].cause is Cause.DAILY_LOSS
+        assert here.manager.state("paper").kind is None
+        assert here.events(LimitBreached)
+        assert "live: halt by daily_loss" in here.titles()
+
+    post(tmp_path, test)
+
+
+def test_a_breaker_closes_the_login_and_nobody_had_to_do_anything(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        price(here, "live", SPY, "1")
+        here.appear("live", 5000)
+        price(here, "live", SPY, "600")
+        await asyncio.sleep(200)
+        price(here, "live", SPY, "300")
+        await asyncio.sleep(30)
+        assert here.world.login("live").is_flat()
+        assert here.manager.state("live").kind is Kind.SHUTDOWN
+        assert not here.world.login("paper").is_flat()
+
+    post(tmp_path, test)
+
+
+def test_a_silent_engine_is_told_halted_and_killed_at_the_configured_times(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        here.beat()
+        await asyncio.sleep(9)
+        assert here.messages == []
+        await asyncio.sleep(2)
+        assert here.titles() == ["engine is silent"]
+        await asyncio.sleep(20)
+        assert here.manager.state("paper").standing[0].cause is Cause.DEAD_MAN
+        assert not here.world.is_flat()
+        await asyncio.sleep(30 + 1)
+        assert here.manager.state("paper").kind is Kind.SHUTDOWN
+        await asyncio.sleep(10)
+        assert here.world.is_flat()
+        assert len(here.events(IncidentOpened)) == 2  # one of each login, which the kill has joined
+
+    post(tmp_path, test, heartbeat_kill_s=60.0)
+
+
+def test_an_engine_that_beats_or_has_said_good_bye_is_left_alone(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        for _ in range(40):
+            here.beat()
+            await asyncio.sleep(5)
+        (here.home / FOLDER / "engine").unlink()
+        await asyncio.sleep(100)
+        assert here.messages == []
+        assert here.manager.state("paper").kind is None
+
+    post(tmp_path, test)
+
+
+def test_a_heartbeat_over_the_socket_counts_like_a_touch(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("heartbeat", name="java", logins=("paper",)))
+        await asyncio.sleep(31)
+        assert here.manager.state("paper").standing[0].cause is Cause.DEAD_MAN
+        assert here.manager.state("live").kind is None
+        await here.guard.answer(Request("heartbeat", name="java", logins=("paper",)))
+        await asyncio.sleep(1)
+        assert "Over: java is silent" in here.titles()
+        assert here.manager.state("paper").kind is Kind.HALT  # only a person lifts it
+
+    post(tmp_path, test)
+
+
+def test_after_tws_was_gone_everything_is_read_anew(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        server = here.world.login("paper").server
+        ports = server.ports
+        await server.stop()
+        await asyncio.sleep(60)
+        assert not here.manager.connected("paper")
+        assert "paper is not connected" in here.titles()
+        assert here.guard.keepers["paper"].waiting_for.startswith("TWS: nothing listens on")
+        assert here.manager.connected("live")
+        server.ports = ports
+        await server.start()
+        await asyncio.sleep(40)
+        assert here.manager.connected("paper")
+        assert "Over: paper is not connected" in here.titles()
+
+    post(tmp_path, test)
+
+
+def test_under_a_halt_a_foreign_order_that_adds_risk_is_cancelled_if_nothing_protective_goes_with_it(
+    tmp_path: Path,
+) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper")
+        for trader in (3, 7, 11, 0):
+            paper.trader(trader).cancel_all()
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(6)
+        paper.trader(7).place("SPY", "BUY", 5, "LMT", Decimal(1))
+        await asyncio.sleep(8)
+        assert paper.working() == []
+        assert any("global cancel" in message.text for message in here.messages)
+
+    post(tmp_path, test)
+
+
+def test_protective_orders_are_not_sacrificed_and_a_person_is_called(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper")
+        before = len(paper.working())
+        here.manager.halt_trading("paper", "a test")
+        paper.trader(7).place("SPY", "BUY", 5, "LMT", Decimal(1))
+        await asyncio.sleep(8)
+        assert len(paper.working()) == before + 1
+        assert any("protective orders" in message.text for message in here.messages)
+
+    post(tmp_path, test)
+
+
+def test_a_position_that_appears_after_a_kill_is_closed_until_the_login_is_reset(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("kill", reason="a test", logins=("paper",)))
+        paper = here.world.login("paper")
+        assert paper.is_flat()
+        assert not here.world.login("live").is_flat()
+        await asyncio.sleep(5)
+        here.appear("paper", 300)
+        await asyncio.sleep(30)
+        assert paper.is_flat()
+        assert len(here.events(KillPressed)) == 2
+
+    post(tmp_path, test)
+
+
+def test_what_appears_after_a_kill_is_only_told_where_that_is_configured(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("kill", reason="a test", logins=("paper",)))
+        await asyncio.sleep(5)
+        here.appear("paper", 300)
+        await asyncio.sleep(30)
+        assert not here.world.login("paper").is_flat()
+        assert any("nothing was done" in message.text for message in here.messages)
+
+    post(tmp_path, test, quarantine="alert")
+
+
+def test_a_kill_that_was_begun_and_never_ended_is_taken_up_at_the_start(tmp_path: Path) -> None:
+    memory = Memory()
+    journal = Journal(MemoryStore(memory), actor="dead", clock=lambda: 1)
+    journal.append(KillPressed(kill_id="k0", scopes=(Scope("paper"),), reason="EMERGENCY"))
+
+    async def test(here: Post) -> None:
+        await asyncio.sleep(20)
+        assert here.world.login("paper").is_flat()
+        assert not here.world.login("live").is_flat()
+
+    post(tmp_path, test, memory=memory)
+
+
+def test_a_channel_that_takes_nothing_stops_no_guarding_and_is_told(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        here.deaf = "no route"
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(120)
+        told = await here.guard.answer(Request("status"))
+        assert told["alerts"]["failing"] == "no route"
+        assert any("could not be sent (no route)" in line for line in here.lines)
+        here.deaf = None
+        await asyncio.sleep(300)
+        assert "Still: paper: halt by manual" in here.titles()
+
+    post(tmp_path, test)
+
+
+def test_an_alert_is_repeated_until_somebody_acknowledges_it(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(2)
+        assert here.titles() == ["paper: halt by manual"]
+        await asyncio.sleep(301)
+        assert len(here.messages) == 2
+        answer = await here.guard.answer(Request("ack", who="ann"))
+        assert len(answer["acknowledged"]) == 1
+        await asyncio.sleep(1000)
+        assert len(here.messages) == 2
+        here.manager.resume_trading("paper")
+        await asyncio.sleep(2)
+        assert here.titles()[-1] == "Over: paper: halt by manual"
+
+    post(tmp_path, test)
+
+
+def test_a_critical_alert_that_nobody_sees_halts_every_login_where_that_is_configured(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(50)
+        assert here.manager.state("live").may_add_risk
+        await asyncio.sleep(20)
+        assert here.manager.state("live").standing[0].cause is Cause.DEAD_MAN
+
+    post(tmp_path, test, alerts=AlertsTable(unseen_halt_s=60.0))
+
+
+def test_a_part_that_fails_by_a_fault_of_ours_is_told_and_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(here: Post) -> None:
+        def fail() -> None:
+            raise RuntimeError("a fault of ours")
+
+        monkeypatch.setattr(here.guard.listening, "judge", fail)
+        await asyncio.sleep(3)
+        monkeypatch.undo()
+        monkeypatch.setenv("QE_HOME", str(tmp_path))
+        assert "a fault of the guard itself" in here.titles()
+        here.beat()
+        await asyncio.sleep(12)
+        assert "engine is silent" in here.titles()
+
+    post(tmp_path, test)
+
+
+def test_a_login_of_the_wrong_mode_is_told_at_once_and_never_acted_on(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await asyncio.sleep(5)
+        assert any("is not connected" in title for title in here.titles())
+        assert any("which is no" in message.text for message in here.messages)
+
+    post(tmp_path, test, scenario="wrong-mode")
+
+
+def test_what_nobody_knows_how_to_do_is_an_answer_too(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        assert "does not know" in (await here.guard.answer(Request("dance")))["error"]
+        assert (await here.guard.answer(Request("test_alert", who="ann")))["sent"]
+        await asyncio.sleep(1)
+        assert here.titles() == ["a test"]
+
+    post(tmp_path, test)

@@ -1,0 +1,70 @@
+"""The files that make a machine restart the guard say what they should, whatever is in a path."""
+
+from __future__ import annotations
+
+import plistlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.guard.service import CannotInstall, agent, install, unit
+
+COMMAND = [
+    "/opt/my python/bin/python",
+    "-m",
+    "engine.cli",
+    "guard",
+    "run",
+    "--config",
+    '/home/ann/100% "risk"/$HOME.toml',
+]
+
+
+def test_a_launchd_agent_keeps_it_alive_with_every_word_as_it_is() -> None:
+    found = plistlib.loads(agent(COMMAND, "/src", Path("/state")).encode())
+    assert found["ProgramArguments"] == COMMAND
+    assert found["KeepAlive"] is True
+    assert found["EnvironmentVariables"] == {"PYTHONPATH": "/src", "QE_HOME": "/state"}
+
+
+def test_a_systemd_unit_restarts_it_for_ever_and_its_words_are_quoted() -> None:
+    text = unit(COMMAND, "/src", Path("/state"))
+    assert "Restart=always" in text
+    assert "StartLimitIntervalSec=0" in text
+    assert r'"/home/ann/100%% \"risk\"/$$HOME.toml"' in text
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="only systemd can say what systemd takes")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "quant-engine-guard.service"
+    path.write_text(unit(["/bin/true"], "/src", Path("/state")))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--user", str(path)], capture_output=True, text=True, check=False
+    )
+    assert "quant-engine-guard" not in done.stderr
+
+
+@pytest.mark.parametrize(("platform", "file"), [("darwin", "Library/LaunchAgents"), ("linux", ".config/systemd/user")])
+def test_it_is_written_where_the_user_has_his_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, file: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    told = install("/c.toml", tmp_path / "state", platform=platform)
+    (written,) = (tmp_path / file).iterdir()
+    assert str(written) in told
+    assert "/c.toml" in written.read_text()
+    before = written.read_text()
+    assert install("/other.toml", tmp_path / "state", print_only=True, platform=platform) != before
+    assert written.read_text() == before
+
+
+def test_what_cannot_be_installed_says_what_to_do_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CannotInstall, match="qe guard run"):
+        install(None, tmp_path, platform="win32")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    monkeypatch.setenv("HOME", str(blocked))
+    with pytest.raises(CannotInstall, match="cannot be written"):
+        install(None, tmp_path, platform="linux")

@@ -1,0 +1,82 @@
+"""A guard's sign of life: fresh while its loop turns, and never taken for one when it is old."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.core.contracts import Contract
+from engine.simulator.server import World
+from engine.simulator.virtual import VirtualLoop, run
+from engine.trading import IBKRAccountManager, TradingMode, errors
+from engine.trading.manager import ManagerSettings
+from engine.trading.presence import FILE, Presence, Sign, age_s, is_fresh, read
+from engine.wire.order import Order
+from trading.rules_in_memory import rules_in_memory
+from trading.stage import stage
+
+S = 1_000_000_000
+
+
+def left(home: Path, touched_ns: int) -> None:
+    home.mkdir(exist_ok=True)
+    (home / FILE).write_text('{"pid": 1, "since_ns": 0}')
+    os.utime(home / FILE, ns=(touched_ns, touched_ns))
+
+
+def test_a_sign_is_there_while_it_is_given_and_gone_when_the_guard_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        sign = Sign(tmp_path, Presence(7, 5, ("paper",)))
+        assert read(tmp_path) is None
+        for _ in range(3):
+            sign.give()
+            await asyncio.sleep(1)
+        assert read(tmp_path) == Presence(7, 5, ("paper",))
+        assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+        sign.end()
+        assert read(tmp_path) is None
+
+    run(main())
+
+
+def test_a_sign_that_is_old_or_of_the_future_is_none(tmp_path: Path) -> None:
+    assert not is_fresh(tmp_path, 0)
+    left(tmp_path, 100 * S)
+    assert is_fresh(tmp_path, 105 * S)
+    assert not is_fresh(tmp_path, 106 * S)
+    assert age_s(tmp_path, 106 * S) == 6
+    assert not is_fresh(tmp_path, 10 * S)
+    (tmp_path / FILE).write_text("half")
+    assert read(tmp_path) is None
+
+
+def test_where_a_guard_is_required_nothing_that_adds_risk_is_sent_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "quant-engine.toml").write_text("[guard]\nrequired = true\n")
+    monkeypatch.setenv("QE_CONFIG", str(tmp_path / "quant-engine.toml"))
+    spy = Contract(con_id=756733, symbol="SPY", sec_type="STK", exchange="SMART", currency="USD")
+    buy = Order(action="BUY", total_quantity=Decimal(10), order_type="LMT", lmt_price=Decimal("1.00"), tif="DAY")
+
+    async def test(_world: World, loop: VirtualLoop) -> None:
+        mgr = IBKRAccountManager(
+            settings=ManagerSettings(heartbeat=False), home=tmp_path, wall_ns=loop.wall_ns,
+            rules=rules_in_memory(loop.wall_ns), lock_directory=tmp_path,
+        )  # fmt: skip
+        mgr.add_account("paper", TradingMode.PAPER)
+        await mgr.connect_all()
+        with pytest.raises(errors.TradingHalted, match="qe guard run"):
+            await mgr.place_order("paper", spy, buy)
+        left(tmp_path, loop.wall_ns())
+        ticket = await mgr.place_order("paper", spy, buy)
+        await asyncio.sleep(10)
+        with pytest.raises(errors.TradingHalted):
+            await mgr.place_order("paper", spy, buy)
+        await mgr.cancel_order("paper", ticket)
+        await mgr.disconnect_all()
+
+    stage("calm", test)
