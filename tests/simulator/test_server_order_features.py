@@ -54,3 +54,28 @@ def test_what_would_make_another_order_of_it_is_refused_by_name(fields: dict[str
         assert login.is_flat()
 
     in_world(test)
+
+
+def test_a_price_with_the_noise_of_binary_fractions_is_the_price_meant() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "BUY", 1, Decimal("209.85999999999999")))
+        client.send(order(login, 2, "AAPL", "BUY", 1, order_type="STP", aux_price=Decimal("249.99999999999997")))
+        client.send(order(login, 3, "AAPL", "BUY", 1, Decimal("209.861")))
+        await client.until(lambda: client.errors(110) and len(login.working()) == 2)
+        assert client.errors(110)[0].req_id == 3
+        shown = {opened.order_id: opened.order for opened in client.of(OpenOrder)}
+        assert (str(shown[1].lmt_price), str(shown[2].aux_price)) == ("209.86", "250")
+
+    in_world(test)
+
+
+def test_a_child_that_waits_for_its_parent_says_so() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "BUY", 10, 210, transmit=False))
+        client.send(order(login, 2, "AAPL", "SELL", 10, 250, parent_id=1, transmit=False))
+        client.send(order(login, 3, "AAPL", "SELL", 10, order_type="STP", aux_price=Decimal(190), parent_id=1))
+        await client.until(lambda: {status.order_id for status in client.of(OrderStatus)} == {1, 2, 3})
+        held = {(status.order_id, status.status, status.why_held) for status in client.of(OrderStatus)}
+        assert {(2, "PreSubmitted", "child"), (3, "PreSubmitted", "child")} <= held
+
+    in_world(test)

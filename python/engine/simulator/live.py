@@ -17,6 +17,7 @@ from engine.simulator.server import Entry, World
 from engine.simulator.view import LINES_MAX, SPOKEN, line, world_view
 
 REFRESH_S = 0.5
+ENTRIES_MAX = 2_000  # nobody asks this world for its past
 
 
 def run_sim(
@@ -43,6 +44,7 @@ def run_sim(
 
     async def main() -> int:
         world = build_world(plan, host=host, ports=by_name, speed=speed, seed=seed)
+        world.log.keep(ENTRIES_MAX)
         try:
             await world.start()
         except OSError as error:

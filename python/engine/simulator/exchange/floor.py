@@ -170,7 +170,7 @@ class Floor:
     def _acknowledge(self, order: LiveOrder) -> None:
         order.is_acknowledged = True
         if order.is_child_held:
-            self._states.set(order, Status.PRE_SUBMITTED, "child")
+            self._states.set(order, Status.PRE_SUBMITTED, "child", force=True)  # clients wait for a word
         else:
             self._activate(order)
 

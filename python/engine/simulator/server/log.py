@@ -68,6 +68,10 @@ class MessageLog:
         self._entries: deque[Entry] = deque(maxlen=entries_max)
         self._watchers: list[Callable[[Entry], None]] = []
 
+    def keep(self, entries_max: int) -> None:
+        """Remember no more than so many from now on: enough to look at, for a world that runs all day."""
+        self._entries = deque(self._entries, maxlen=entries_max)
+
     def add(self, entry: Entry) -> None:
         self._entries.append(entry)
         for watcher in self._watchers:

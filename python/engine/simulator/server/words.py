@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.core.units import UNSET, known
+from engine.core.units import UNSET, Number, known
 from engine.simulator.exchange import (
     Commission,
     Execution,
@@ -31,6 +31,7 @@ from engine.wire.requests import ExerciseOptions, PlaceOrder
 
 ZERO = Decimal(0)
 _EXERCISE, _LAPSE = 1, 2
+_NOISE, _PRICE_MAX = Decimal("1E-8"), Decimal("1E12")
 # IBKR's own algorithms. Each works here as the plain order that it is made of.
 _ALGORITHMS = frozenset(
     {"", "ADAPTIVE", "AD", "ARRIVALPX", "BALANCEIMPACTRISK", "CLOSEPX", "DARKICE", "MINIMPACT", "PCTVOL"}
@@ -86,11 +87,11 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
         action="SELL" if order.action == "SSHORT" else order.action,
         quantity=quantity,
         order_type=order.order_type,
-        lmt_price=known(order.lmt_price),
+        lmt_price=_price(order.lmt_price),
         # clients write 0 for the trailing amount or percentage that is not meant
-        aux_price=None if trailing and trailing_pct and not known(order.aux_price) else known(order.aux_price),
+        aux_price=None if trailing and trailing_pct and not known(order.aux_price) else _price(order.aux_price),
         trailing_percent=trailing_pct,
-        trail_stop_price=known(order.trail_stop_price) or None,
+        trail_stop_price=_price(order.trail_stop_price) or None,
         tif=order.tif or "DAY",
         oca_group=order.oca_group,
         oca_type=order.oca_type if isinstance(order.oca_type, int) else 0,
@@ -105,6 +106,16 @@ def new_order(client_id: int, account: str, instrument: Instrument, asked: Place
         conditions_cancel_order=order.conditions_cancel_order is True,
         conditions_ignore_rth=order.conditions_ignore_rth is True,
     )
+
+
+def _price(value: Number) -> Decimal | None:
+    """The price that is meant: 229.85999999999999 is what many clients make of 230.26 - 0.4. TWS reads prices as
+    binary fractions, too."""
+    price = known(value)
+    if price is None or not price.is_finite() or abs(price) >= _PRICE_MAX:
+        return price
+    meant = price.quantize(_NOISE)
+    return price if meant == price else Decimal(f"{meant:f}".rstrip("0").rstrip("."))
 
 
 def instruction(client_id: int, account: str, instrument: Instrument, asked: ExerciseOptions) -> Instruction | Refusal:
