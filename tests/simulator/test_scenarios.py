@@ -74,15 +74,43 @@ def test_everything_wrong_is_reported_at_once_with_its_place_and_what_is_allowed
     text = text.replace("quantity = 10 }", 'quantity = "ten" }').replace('title = "t"', 'titel = "t"')
     found = "\n".join(complaints(tmp_path, text))
     for part in (
-        "titel: unknown; allowed here: base, deadline_s, expect",
+        "line 2: titel: unknown (did you mean title?); allowed here: base, deadline_s, expect",
         "title is missing",
         "logins[0].mode:",
         "allowed: paper, live",
         "logins[0].accounts[0].positions[0].quantity:",
-        "faults[0].secs: unknown; allowed here: after_s",
+        "faults[0].secs: unknown (did you mean seconds?); allowed here: after_s",
         "seconds is missing",
     ):
         assert part in found, found
+
+
+def test_types_numbers_names_and_contracts_are_all_complained_about_in_one_go(tmp_path: Path) -> None:
+    text = GOOD.replace('mode = "paper"', 'mode = "paper"\nports = [99999]\nmessages_per_s = -1')
+    text = text.replace("quantity = 10 }", 'quantity = 0 }, { contract = "FUTT ES", quantity = 1 }')
+    text = text.replace("quantity = 10\nlimit", "quantity = -5\nlimit").replace(
+        "seconds = 0.5", "seconds = -1\nnth = 0"
+    )
+    text += '[[faults]]\nkind = "liquidation"\ncontract = "OPT SPY 20261332 580 P"\nquantity = 1\naccount = "DU9"\n'
+    text = text.replace('story = "s"', 'story = "s"\ndeadline_s = 0\nseed = "x"')
+    found = complaints(tmp_path, text)
+    for part in (
+        "seed: expected a whole number, got 'x'",
+        "logins[0].ports: 99999 is no port",
+        "logins[0].messages_per_s: must not be negative",
+        "positions[0].quantity: must not be zero",
+        "positions[1].contract: 'FUTT ES' is not one of",
+        "logins[0].orders[0].quantity: must be above zero",
+        "faults[0].seconds: must not be negative",
+        "faults[0].nth: counts from 1",
+        "faults[1].contract: '20261332' is not a day",
+        "faults[1].account: 'DU9' is not an account here: DU1",
+    ):
+        (line,) = [told for told in found if part in told]
+        number = int(line.removeprefix("line ").split(":")[0])
+        key = part.partition(":")[0].rpartition(".")[2]
+        assert key in text.splitlines()[number - 1], line
+    assert found == tuple(sorted(found, key=lambda told: int(told.split(":")[0].removeprefix("line "))))
 
 
 @pytest.mark.parametrize(
@@ -110,8 +138,20 @@ def test_what_cannot_be_is_refused(tmp_path: Path, old: str, new: str, complaint
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ScenarioError, match="there are: calm, accept-dialog"):
+    with pytest.raises(ScenarioError, match=r"did you mean calm\?.*there are: calm, accept-dialog"):
         load_scenario("clam")
+
+
+def test_a_base_that_does_not_exist_is_complained_about_where_it_is_named(tmp_path: Path) -> None:
+    (told,) = complaints(tmp_path, 'title = "mine"\nbase = "clam"\n')
+    assert told.startswith("line 2: base: 'clam': there is no such scenario (did you mean calm?)")
+
+
+def test_what_comes_from_the_base_has_no_line_in_the_file(tmp_path: Path) -> None:
+    text = 'base = "calm"\ntitle = "t"\nstory = "s"\nstart = 2019-03-11T10:30:00-04:00\n[expect]\ntext = "x"\n'
+    (tmp_path / "base.toml").write_text(GOOD.replace("seconds = 0.5", "seconds = -1"))
+    (told,) = complaints(tmp_path, text.replace("calm", str(tmp_path / "base.toml")))
+    assert told.startswith("faults[0].seconds: must not be negative")
 
 
 def test_a_base_is_taken_over_and_overridden(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def run_sim(
     try:
         plan = load_scenario(scenario)
     except ScenarioError as error:
-        out.print(str(error), style="red", markup=False)
+        out.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
 
     asked = ports or {}

@@ -7,8 +7,9 @@ says and it does not say itself.
 from __future__ import annotations
 
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,12 +17,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.simulator.faults import ALL, AnyFault
-from engine.simulator.strict import Reader
+from engine.simulator import lines
+from engine.simulator.exchange import Catalogue
+from engine.simulator.faults import ALL, AnyFault, Fault, IntruderOrder
+from engine.simulator.server.naming import UnknownContract, find_contract
+from engine.simulator.strict import Check, Reader, near
 from engine.wire import replies, requests
 
 Outcome = Literal["flat", "residue", "unknown", "unreachable"]
 BASES_MAX = 5
+PORT_MAX = 65_535
 
 
 class ScenarioError(ValueError):
@@ -144,28 +149,42 @@ def list_scenarios() -> list[str]:
 def load_scenario(name_or_path: str | Path) -> Scenario:
     """Read a ready-made scenario by its name, or one from a file. Raises ScenarioError with every complaint."""
     name = str(name_or_path)
-    data = _merged(name, 0)
-    reader = Reader()
+    text = _text(name)
+    own = _parsed(name, text)
+    places = lines.places(text) if name.endswith(".toml") else {}
+    data = _merged(name, own, places, 0)
+    reader = Reader(partial(lines.line_of, {path: line for path, line in places.items() if _top(path) in own}))
+    reader.checks = _checks(reader, data)
     scenario = reader.struct(Scenario, data, "")
-    if scenario is not None:
-        _check(scenario, reader)
     if scenario is None or reader.complaints:
         raise ScenarioError(name, reader.complaints)
     return scenario
 
 
-def _merged(name: str, depth: int) -> dict[str, Any]:
-    """The file's data over its base's."""
+def _top(path: str) -> str:
+    return path.partition(".")[0].partition("[")[0]
+
+
+def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
-        data = tomllib.loads(_text(name))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ScenarioError(name, [f"not readable as TOML: {error}"]) from error
+
+
+def _merged(name: str, data: dict[str, Any], places: dict[str, int], depth: int) -> dict[str, Any]:
+    """The file's data over its base's."""
     base = data.get("base")
     if not base:
         return data
+    where = f"line {places['base']}: base" if "base" in places else "base"
     if depth >= BASES_MAX or not isinstance(base, str):
-        raise ScenarioError(name, [f"base: {base!r} leads nowhere"])
-    return {**_merged(base, depth + 1), **data}
+        raise ScenarioError(name, [f"{where}: {base!r} leads nowhere"])
+    try:
+        below = _parsed(base, _text(base))
+        return {**_merged(base, below, {}, depth + 1), **data}
+    except ScenarioError as error:
+        raise ScenarioError(name, [f"{where}: {base!r}: {text}" for text in error.complaints]) from error
 
 
 def _text(name: str) -> str:
@@ -175,9 +194,13 @@ def _text(name: str) -> str:
             return path.read_text(encoding="utf-8")
         except OSError as error:
             raise ScenarioError(name, [f"cannot be read: {error.strerror}"]) from error
+        except UnicodeDecodeError as error:
+            raise ScenarioError(name, [f"not readable as TOML: it is not UTF-8 ({error.reason})"]) from error
     entry = _folder() / f"{name}.toml"
     if not entry.is_file():
-        raise ScenarioError(name, [f"there is no such scenario; there are: {', '.join(list_scenarios())}"])
+        known = list_scenarios()
+        own = "; a file of your own is given with its ending .toml" if path.exists() or "/" in name else ""
+        raise ScenarioError(name, [f"there is no such scenario{near(name, known)}{own}; there are: {', '.join(known)}"])
     return entry.read_text(encoding="utf-8")
 
 
@@ -186,27 +209,95 @@ def _folder() -> Traversable:
 
 
 # --- what types cannot say ----------------------------------------------------------------------------
-def _check(scenario: Scenario, reader: Reader) -> None:
-    """Names that must be known, unique or agree with each other."""
+def _checks(reader: Reader, data: dict[str, Any]) -> dict[type, Check]:
+    """What is checked on each record: numbers that make sense, contracts that exist, names that agree."""
+    start = data.get("start")
+    today = start.date() if isinstance(start, datetime) else datetime(2026, 3, 11, tzinfo=UTC).date()
+    catalogue = Catalogue.standard(today)
+    logins = [table.get("name") for table in _tables(data, "logins")]
+    accounts = [table.get("id") for login in _tables(data, "logins") for table in _tables(login, "accounts")]
+
+    def contract(record: Any, where: str) -> None:
+        if record.contract or not isinstance(record, Fault):  # a fault may be about all contracts
+            try:
+                find_contract(catalogue, record.contract)
+            except UnknownContract as error:
+                reader.complain(f"{where}.contract", str(error))
+
+    def order(record: OrderSetup | IntruderOrder, where: str) -> None:
+        contract(record, where)
+        if record.quantity <= 0:
+            reader.complain(f"{where}.quantity", f"must be above zero, got {record.quantity}; the side is the action's")
+
+    def position(record: PositionSetup, where: str) -> None:
+        contract(record, where)
+        _check_position(record, where, reader)
+
+    def point(record: PricePoint, where: str) -> None:
+        contract(record, where)
+        _not_negative(record, where, reader)
+
+    def fault(record: Fault, where: str) -> None:
+        _check_fault(record, where, logins, reader)
+        if hasattr(record, "contract"):
+            contract(record, where)
+        account = getattr(record, "account", "")
+        if account and account not in accounts:
+            reader.complain(f"{where}.account", f"{account!r} is not an account here: {', '.join(map(str, accounts))}")
+
+    return {
+        Scenario: lambda record, where: _check_scenario(record, reader),
+        LoginPlan: lambda record, where: _check_login(record, where, reader),
+        PositionSetup: position,
+        OrderSetup: order,
+        IntruderOrder: order,
+        MarketPlan: contract,
+        PricePoint: point,
+        Fault: fault,
+    }
+
+
+def _tables(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The tables of a list, as far as there are any: what is wrong with it is said elsewhere."""
+    found = data.get(key)
+    return [table for table in found if isinstance(table, dict)] if isinstance(found, list) else []
+
+
+def _not_negative(record: msgspec.Struct, where: str, reader: Reader) -> None:
+    """Times and amounts of time: none lies before the start."""
+    for field in msgspec.structs.fields(type(record)):
+        value = getattr(record, field.name)
+        if field.name.endswith(("_s", "seconds", "_s_max")) and isinstance(value, int | float) and value < 0:
+            reader.complain(f"{where}.{field.name}".lstrip("."), f"must not be negative, got {value:g}")
+
+
+def _check_scenario(scenario: Scenario, reader: Reader) -> None:
     if scenario.start.tzinfo is None:
         reader.complain("start", "needs a time zone, as in 2026-03-11T10:30:00-04:00")
     names = [login.name for login in scenario.logins]
     if len(set(names)) != len(names) or not names:
         reader.complain("logins", f"need different names, at least one: {names}")
-    for index, login in enumerate(scenario.logins):
-        _check_login(login, f"logins[{index}]", reader)
-    for index, fault in enumerate(scenario.faults):
-        _check_fault(fault, f"faults[{index}]", names, reader)
+    _not_negative(scenario, "", reader)
+    if not scenario.deadline_s:
+        reader.complain("deadline_s", "must be above zero: a kill needs time")
+
+
+def _check_position(held: PositionSetup, where: str, reader: Reader) -> None:
+    if held.contract.startswith("BAG"):
+        reader.complain(f"{where}.contract", f"{held.contract!r} cannot be held: list its legs instead")
+    if not held.quantity:
+        reader.complain(f"{where}.quantity", "must not be zero: leave the position out")
 
 
 def _check_login(login: LoginPlan, where: str, reader: Reader) -> None:
     accounts = [account.id for account in login.accounts]
-    if not accounts or len(set(accounts)) != len(accounts):
+    if not accounts or len(set(accounts)) != len(accounts) or "" in accounts:
         reader.complain(f"{where}.accounts", f"need different ids, at least one: {accounts}")
-    for account in login.accounts:
-        for held in account.positions:
-            if held.contract.startswith("BAG"):
-                reader.complain(f"{where}.accounts", f"{held.contract!r} cannot be held: list its legs instead")
+    for port in login.ports:
+        if not 0 <= port <= PORT_MAX:
+            reader.complain(f"{where}.ports", f"{port} is no port: 1 to {PORT_MAX}, or 0 for any free one")
+    if login.messages_per_s is not None and login.messages_per_s < 0:
+        reader.complain(f"{where}.messages_per_s", f"must not be negative, got {login.messages_per_s}; 0: no limit")
     for index, order in enumerate(login.orders):
         here = f"{where}.orders[{index}]"
         if order.account and order.account not in accounts:
@@ -228,17 +319,23 @@ _REPLIES = {name for name, kind in vars(replies).items() if isinstance(kind, typ
 _TRIGGERS = _REQUESTS | {"CloseOrder"}
 
 
-def _check_fault(fault: AnyFault, where: str, logins: list[str], reader: Reader) -> None:
+def _check_fault(fault: Fault, where: str, logins: list[Any], reader: Reader) -> None:
+    _not_negative(fault, where, reader)
+    if fault.nth < 1:
+        reader.complain(f"{where}.nth", f"counts from 1, got {fault.nth}")
     if fault.login and fault.login not in logins:
-        reader.complain(f"{where}.login", f"{fault.login!r} is not a login here: {', '.join(logins)}")
+        reader.complain(f"{where}.login", f"{fault.login!r} is not a login here: {', '.join(map(str, logins))}")
     if fault.on and fault.on not in _TRIGGERS:
         reader.complain(
-            f"{where}.on", f"{fault.on!r} is not a request; for example PlaceOrder, ReqGlobalCancel, CloseOrder"
+            f"{where}.on",
+            f"{fault.on!r} is not a request{near(fault.on, _TRIGGERS)}; "
+            "for example PlaceOrder, ReqGlobalCancel, CloseOrder",
         )
     for field, allowed in (("requests", _TRIGGERS), ("replies", _REPLIES)):
         for name in getattr(fault, field, ()):
             if name not in allowed:
-                reader.complain(f"{where}.{field}", f"{name!r} is not one; allowed: {', '.join(sorted(allowed))}")
+                hint = near(name, allowed)
+                reader.complain(f"{where}.{field}", f"{name!r} is not one{hint}; allowed: {', '.join(sorted(allowed))}")
 
 
 FAULT_KINDS: tuple[str, ...] = tuple(sorted(str(kind.__struct_config__.tag) for kind in ALL))

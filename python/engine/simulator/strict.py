@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,36 +18,68 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Reader:
-    """Collects complaints while it reads."""
+Check = Callable[[Any, str], None]  # a record and its place; it complains by itself
 
-    def __init__(self) -> None:
-        self.complaints: list[str] = []
+_EXPECTED: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    Decimal: "a number",
+    bool: "true or false",
+    str: "text in quotes",
+    datetime: "a date and time with its zone, as in 2026-03-11T10:30:00-04:00",
+}
+
+
+class Reader:
+    """Collects complaints while it reads. `checks` are made on every record of their type that could be read, whatever
+    is wrong elsewhere; `line_of` says where in the file a place is."""
+
+    def __init__(self, line_of: Callable[[str], int | None] = lambda _where: None) -> None:
+        self._complaints: list[tuple[int, str]] = []
+        self._unreadable = 0  # complaints after which there is no record
+        self.checks: Mapping[type, Check] = {}
+        self._line_of = line_of
 
     def complain(self, where: str, what: str) -> None:
-        self.complaints.append(f"{where}: {what}" if where else what)
+        line = self._line_of(where)
+        told = f"{where}: {what}" if where else what
+        self._complaints.append((0, told) if line is None else (line, f"line {line}: {told}"))
+
+    @property
+    def complaints(self) -> list[str]:
+        """In the order of the file; first what is on no line of it."""
+        return [told for _, told in sorted(self._complaints, key=lambda each: each[0])]
+
+    def _give_up(self, where: str, what: str) -> None:
+        self.complain(where, what)
+        self._unreadable += 1
 
     def struct(self, kind: type[T], data: Any, where: str) -> T | None:
         """One record; None after at least one complaint."""
         if not isinstance(data, dict):
-            self.complain(where, f"expected a table, got {data!r}")
+            self._give_up(where, f"expected a table, got {data!r}")
             return None
         hints = typing.get_type_hints(kind)
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         tag_field = kind.__struct_config__.tag_field
-        known_before = len(self.complaints)
+        unreadable_before = self._unreadable
         for key in data:
             if key not in fields and key != tag_field:
-                self.complain(f"{where}.{key}".lstrip("."), f"unknown; allowed here: {', '.join(sorted(fields))}")
+                hint = near(key, fields)
+                self._give_up(f"{where}.{key}".lstrip("."), f"unknown{hint}; allowed here: {', '.join(sorted(fields))}")
         values: dict[str, Any] = {}
         for key, field in fields.items():
             if key in data:
                 values[field.name] = self.value(hints[field.name], data[key], f"{where}.{key}".lstrip("."))
             elif field.required:
-                self.complain(where, f"{key} is missing")
-        if len(self.complaints) > known_before:
+                self._give_up(where, f"{key} is missing")
+        if self._unreadable > unreadable_before:
             return None
-        return kind(**values)
+        record = kind(**values)
+        for checked, check in self.checks.items():
+            if isinstance(record, checked):
+                check(record, where)
+        return record  # even with a complaint: what holds it is checked, too
 
     def value(self, kind: Any, data: Any, where: str) -> Any:
         """One value of any kind that scenario files use."""
@@ -59,7 +94,7 @@ class Reader:
 
     def _items(self, kind: Any, data: Any, where: str) -> tuple[Any, ...]:
         if not isinstance(data, list):
-            self.complain(where, f"expected a list, got {data!r}")
+            self._give_up(where, f"expected a list, got {data!r}")
             return ()
         return tuple(self.value(kind, item, f"{where}[{index}]") for index, item in enumerate(data))
 
@@ -71,7 +106,8 @@ class Reader:
         by_tag = {str(kind.__struct_config__.tag): kind for kind in tagged}
         name = data.get(tagged[0].__struct_config__.tag_field) if isinstance(data, dict) else None
         if name not in by_tag:
-            self.complain(where, f"kind {name!r} is not known; allowed: {', '.join(sorted(by_tag))}")
+            hint = near(str(name), by_tag)
+            self._give_up(where, f"kind {name!r} is not known{hint}; allowed: {', '.join(sorted(by_tag))}")
             return None
         return self.struct(by_tag[name], data, where)
 
@@ -81,7 +117,16 @@ class Reader:
         try:
             return msgspec.convert(data, kind)
         except msgspec.ValidationError as error:
-            allowed = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
-            hint = f"; allowed: {', '.join(map(str, allowed))}" if allowed else ""
-            self.complain(where, f"{error}, got {data!r}{hint}")
+            if typing.get_origin(kind) is typing.Literal:
+                allowed = [str(each) for each in typing.get_args(kind)]
+                told = f"{data!r} is not known{near(str(data), allowed)}; allowed: {', '.join(allowed)}"
+            else:
+                told = f"expected {_EXPECTED[kind]}, got {data!r}" if kind in _EXPECTED else f"{error}, got {data!r}"
+            self._give_up(where, told)
             return None
+
+
+def near(written: str, known: Iterable[str]) -> str:
+    """What may have been meant, in words; empty where nothing is like it."""
+    found = get_close_matches(written, sorted(known), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""

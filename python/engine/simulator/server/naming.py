@@ -82,7 +82,10 @@ def _underlying(catalogue: Catalogue, symbol: str) -> Instrument:
 
 
 def _date(text: str) -> date:
-    return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 a calendar day, not a moment
+    try:
+        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 a calendar day, not a moment
+    except ValueError:
+        raise UnknownContract(f"{text!r} is not a day, as in 20260417") from None
 
 
 def _right(text: str) -> str:
