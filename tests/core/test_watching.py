@@ -90,6 +90,14 @@ def test_blindness_that_ends_by_ones_own_seeing_costs_no_patience() -> None:
     assert seeing.looked(False, NOON) == Sight(None, False, 4)
 
 
+def test_who_has_rested_on_purpose_begins_with_a_whole_grace() -> None:
+    one = Watcher()
+    one.look(0, dark=True, blind=False)
+    one.sight = one.sight.rested()
+    assert not halts(one.look(600, dark=True, blind=False))
+    assert halts(one.look(630, dark=True, blind=False))
+
+
 # what to sweep ------------------------------------------------------------------------------------------------------
 
 

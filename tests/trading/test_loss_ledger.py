@@ -239,6 +239,25 @@ def test_without_the_thread_it_judges_by_what_it_knew_and_writes_it_down_afterwa
     assert not one.step(4, "96000").imposed
 
 
+def test_a_thread_that_answers_late_makes_nobody_forget_what_was_done_meanwhile() -> None:
+    memory = Memory()
+    one = Program(memory)
+    one.step(0, "100000")
+    honest, meanwhile = one.rules.journal.append, []
+
+    def append(*events: AnyEvent, **more: object) -> object:
+        if not meanwhile:
+            meanwhile.append(one.step(2, "98000", by=LossLedger.alone))
+        return honest(*events, **more)  # type: ignore[arg-type]
+
+    one.rules.journal.append = append  # type: ignore[method-assign, assignment]
+    one.step(1, "101000")  # a new peak, which hangs in the disk
+    assert [each.limit for each in meanwhile[0].judgement.breaches] == [Limit.DAILY]
+    assert not one.step(3, "97000", by=LossLedger.alone).imposed
+    assert not one.step(4, "97000").imposed
+    assert count(memory, LimitBreached) == (1,)
+
+
 def test_before_the_rules_were_ever_opened_it_still_kills() -> None:
     one = Program(Memory())
     one.step(0, "100000", by=LossLedger.alone)

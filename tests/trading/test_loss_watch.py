@@ -339,6 +339,38 @@ def test_a_disconnect_on_purpose_is_not_being_blind(tmp_path: Path) -> None:
     on_stage(test, tmp_path)
 
 
+def test_whoever_comes_back_after_a_disconnect_on_purpose_has_the_whole_grace(tmp_path: Path) -> None:
+    lost = '[{ kind = "link-lost", after_s = 20, for_s = 60 }]'
+
+    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+        memory = Memory()
+        mgr = await seeing(watching(loop, tmp_path, memory), 40)
+        assert mgr.limits("paper").unknown
+        await mgr.disconnect_all()
+        await asyncio.sleep(600)
+        await seeing(mgr, 20)
+        assert restrictions(memory) == []
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path, faults=lost)
+
+
+def test_a_connection_that_was_lost_does_not_have_it(tmp_path: Path) -> None:
+    gone = (
+        '[{ kind = "restart", after_s = 20, for_s = 25 }, { kind = "drop-replies", replies = ["PnL"], after_s = 20 }]'
+    )
+
+    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+        memory = Memory()
+        mgr = await seeing(watching(loop, tmp_path, memory), 46)
+        assert restrictions(memory) == []
+        await seeing(mgr, 8)
+        assert [one.cause for one in restrictions(memory)] == [Cause.BLIND]
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path, faults=gone)
+
+
 def test_a_kill_is_not_being_blind(tmp_path: Path) -> None:
     async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
         memory = Memory()

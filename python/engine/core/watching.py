@@ -48,6 +48,10 @@ class Sight(msgspec.Struct, frozen=True):
             return Sight(now_ns, False, min(2 * self.patience, PATIENCE_MAX))
         return Sight(self.unknown_since_ns, blind, self.patience)
 
+    def rested(self) -> Sight:
+        """Nobody looked for a while, on purpose: the grace begins anew."""
+        return Sight(None, self.blind, self.patience)
+
     def judged(self, books: Books) -> Sight:
         """What the judgement came to. Whoever sees again begins with the plain grace."""
         sees = books.unknown_since_ns is None

@@ -46,7 +46,9 @@ LIFTED_BECAUSE = "equity and positions are known again"
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a login at one moment. `others`: every login of this program, its own among them."""
+    """What is known of a login at one moment. `others`: every login of this program, its own among them. `rested`:
+    nothing was looked at before, on purpose, as while a kill used the connection.
+    """
 
     scope: Scope
     others: tuple[Scope, ...]
@@ -54,6 +56,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     jumps: tuple[Jump, ...]
     positions: Fact[tuple[PositionFact, ...]]
     now_ns: int
+    rested: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +121,7 @@ class LossLedger:
     def step(self, seen: Seen) -> Outcome:
         """Judge, and write down what follows. Never raises for what the journal does."""
         rules = self._rules = self._open_rules()
-        self._jumps.heard(seen.jumps)
+        self._take(seen)
         if self._apart and not self._caught_up(rules, seen):
             return self._unwritten(seen, on_thread=True)
         for _ in range(TRIES_MAX):
@@ -135,8 +138,13 @@ class LossLedger:
 
     def alone(self, seen: Seen) -> Outcome:
         """Judge by what is known here, without the disk: the thread does not answer."""
-        self._jumps.heard(seen.jumps)
+        self._take(seen)
         return self._unwritten(seen, on_thread=False)
+
+    def _take(self, seen: Seen) -> None:
+        self._jumps.heard(seen.jumps)
+        if seen.rested:
+            self._sight = self._sight.rested()
 
     # --- with a journal -----------------------------------------------------------------------------
     def _recorded(self, rules: Rules, state: JournalState, seen: Seen) -> Outcome:

@@ -71,6 +71,7 @@ class LossWatch:
         self._step: asyncio.Task[None] | None = None
         self._stuck: asyncio.Future[Outcome] | None = None
         self._again = False
+        self._rested = True
         self._asked_ns = 0
         self._tasks: set[asyncio.Future[object]] = set()
         self._answered: set[str] = set()  # restrictions for which the kill was pressed here
@@ -81,8 +82,10 @@ class LossWatch:
 
     # --- the connection -----------------------------------------------------------------------------
     def attach(self, login: Login) -> None:
-        """Follow a fresh connection."""
+        """Follow a fresh connection. One that was lost, and not closed on purpose, goes on not being seen."""
+        rested = self._rested
         self.detach()
+        self._rested = rested
         limits = self._ledger.limits
         self._login, login.accountant = login, self
         self._tracker = EquityTracker(login.link.accounts, None if limits is None else limits.equity)
@@ -98,6 +101,7 @@ class LossWatch:
         if self._login is not None and self._login.accountant is self:
             self._login.accountant = None
         self._login, self.tells_jumps_since_ns, self.last = None, None, None
+        self._rested = True
 
     async def settled(self) -> None:
         """Wait until what was begun is done, but not for long."""
@@ -167,11 +171,13 @@ class LossWatch:
     async def _one_step(self) -> None:
         login = self._login
         if login is None or login.in_use:
+            self._rested = True
             return
         if not self._judges:
             self._sweep_for(await self._on_thread(self._standing))
             return
-        outcome = await self._judged(self._seen(login))
+        seen, self._rested = self._seen(login), False
+        outcome = await self._judged(seen)
         if self._login is login:
             self.last = outcome
             self._tracker.use(outcome.limits.equity)
@@ -192,6 +198,7 @@ class LossWatch:
             jumps=reading.jumps,
             positions=login.view.positions,
             now_ns=now_ns,
+            rested=self._rested,
         )
 
     async def _judged(self, seen: Seen) -> Outcome:

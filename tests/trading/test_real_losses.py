@@ -1,0 +1,58 @@
+"""Two programs that watch one login over real sockets, real time, and one journal on a real disk: once, as with kills."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.core.known import Unknown
+from engine.core.limit_rules import Limit
+from engine.journal.events import LimitBreached
+from engine.journal.fold import JournalState
+from engine.simulator.build import build_world
+from engine.simulator.scenario import load_scenario
+from engine.trading import IBKRAccountManager, TradingMode
+from engine.trading.rules import open_rules
+from trading.loss_stage import SCENARIO, Market
+
+PATIENCE_S = 20.0
+
+
+async def soon(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+def test_a_breaker_seen_by_two_programs_closes_everything_and_is_one_breach_and_one_incident(tmp_path: Path) -> None:
+    page = tmp_path / "now.toml"
+    start = datetime.now(UTC).isoformat(timespec="seconds")
+    page.write_text(SCENARIO.format(start=start, orders="", faults="[]"))
+
+    def program(port: int, client_id: int) -> IBKRAccountManager:
+        made = IBKRAccountManager(rules=open_rules(tmp_path / "home"), lock_directory=tmp_path / "locks")
+        made.add_account("paper", TradingMode.PAPER, port=port, client_id=client_id)
+        return made
+
+    async def main() -> JournalState | Unknown:
+        world = build_world(load_scenario(page), ports={"paper": (0,)})
+        async with world:
+            market = Market(world)
+            programs = [program(world.login("paper").ports[0], client_id) for client_id in (1, 2)]
+            for one in programs:
+                await one.connect_all()
+            await soon(lambda: all(one.limits("paper")[Limit.DAILY].loss is not None for one in programs))
+            market.lose(15_000)
+            await soon(lambda: not any(one.state("paper").may_reduce for one in programs))
+            await soon(world.is_flat)
+            for one in programs:
+                await one.disconnect_all()
+            return programs[0].rules.journal.state()
+
+    state = asyncio.run(main())
+    assert isinstance(state, JournalState)
+    breached = [one.event.limit for one in state.breaches if isinstance(one.event, LimitBreached)]
+    assert sorted(breached) == sorted(limit.value for limit in Limit)
+    assert len(state.incidents_open) == len([*state.kills_open, *state.kills_ended]) == 1
