@@ -1,9 +1,8 @@
-"""Two programs that watch one login over real sockets, real time, and one journal on a real disk: once, as with kills."""
+"""Two programs watch one login over real sockets, in real time, with one journal on a real disk: once, as with kills."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,17 +12,10 @@ from engine.journal.events import LimitBreached
 from engine.journal.fold import JournalState
 from engine.simulator.build import build_world
 from engine.simulator.scenario import load_scenario
+from engine.simulator.virtual import until
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.rules import open_rules
 from trading.loss_stage import SCENARIO, Market
-
-PATIENCE_S = 20.0
-
-
-async def soon(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 def test_a_breaker_seen_by_two_programs_closes_everything_and_is_one_breach_and_one_incident(tmp_path: Path) -> None:
@@ -43,10 +35,10 @@ def test_a_breaker_seen_by_two_programs_closes_everything_and_is_one_breach_and_
             programs = [program(world.login("paper").ports[0], client_id) for client_id in (1, 2)]
             for one in programs:
                 await one.connect_all()
-            await soon(lambda: all(one.limits("paper")[Limit.DAILY].loss is not None for one in programs))
+            await until(lambda: all(one.limits("paper")[Limit.DAILY].loss is not None for one in programs), limit_s=20)
             market.lose(15_000)
-            await soon(lambda: not any(one.state("paper").may_reduce for one in programs))
-            await soon(world.is_flat)
+            await until(lambda: not any(one.state("paper").may_reduce for one in programs), limit_s=20)
+            await until(world.is_flat, limit_s=20)
             for one in programs:
                 await one.disconnect_all()
             return programs[0].rules.journal.state()
