@@ -221,6 +221,38 @@ def test_a_kill_of_yesterday_or_of_another_login_does_not_answer_this_breach() -
     assert Program(memory, "b").step(60, "85000").kill
 
 
+# binding --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_breach_binds_this_program_before_it_is_written_and_nothing_stays_latched_behind_it() -> None:
+    memory = Memory()
+    one = Program(memory)
+    one.step(0, "100000")
+    honest, bound = one.rules.journal.append, []
+
+    def append(*events: AnyEvent, **more: object) -> object:
+        bound.append(not one.rules.state(PAPER).may_add_risk)
+        return honest(*events, **more)  # type: ignore[arg-type]
+
+    one.rules.journal.append = append  # type: ignore[method-assign, assignment]
+    one.step(1, "98000")
+    assert bound == [True]
+    assert one.rules._latched == {}
+
+
+def test_what_could_not_be_written_is_latched_once_and_let_go_of_when_it_is_written() -> None:
+    memory = Memory()
+    one = Program(memory)
+    one.step(0, "100000")
+    memory.fails = Code.FULL
+    one.step(1, "98000")
+    assert [each.cause for each in one.rules._latched.values()] == [Cause.DAILY_LOSS]
+    memory.fails = None
+    one.step(2, "98000")
+    assert one.rules._latched == {}
+    assert Cause.DAILY_LOSS in [each.cause for each in one.rules.state(PAPER).standing]
+
+
 # without a disk -------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Two programs watch one login over real sockets, in real time, with one journal on a real disk: once, as with kills."""
+"""Two programs watch one login over real sockets, in real time, with one journal on a real disk: once, as the kill."""
 
 from __future__ import annotations
 

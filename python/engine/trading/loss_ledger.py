@@ -171,8 +171,8 @@ class LossLedger:
                     rules.latch(one)
                 records = rules.journal.append(*events, at_ns=now_ns, expected_seq=state.seq)
                 self._jumps.written(_jumps_among(records))
-        except Conflict:
-            rules.written(*(one.id for one in decided.restrictions))  # judged anew: perhaps they are not ours to impose
+        except (Conflict, JournalError):
+            rules.written(*(one.id for one in decided.restrictions))  # judged anew, and then latched anew
             raise
         rules.written(*(one.id for one in decided.restrictions))
         self._sight = sight.judged(decided.judgement.books)
