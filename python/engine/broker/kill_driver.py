@@ -27,6 +27,7 @@ from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, Resi
 SECOND_NS = 1_000_000_000
 EVENTS_AT_ONCE = 1_000  # then the loop gets its turn: a machine that feeds itself must not starve the deadline
 TIMELINE_MAX = 5_000
+WORTH_A_HOLD = (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE)  # it may open again; its TWS may come up
 
 
 class Machine(Protocol):
@@ -64,8 +65,8 @@ class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
 class KillDriver:
     """One kill of one login: `start` it, hear of its end by `when_finished`; `press_again` while it runs.
 
-    A login that is flat is held: watched on until its `release`, because the other logins may take longer. `look` says
-    what its result is by now.
+    A login that is flat is held: watched on until its `release`, because the other logins may take longer. One that was
+    not reached is tried on until then. `look` says what its result is by now.
     """
 
     def __init__(
@@ -138,12 +139,12 @@ class KillDriver:
 
     @property
     def held(self) -> bool:
-        """Flat, and watched on until it is released."""
+        """Flat and watched on, or not reached and tried on, until it is released."""
         return self._holding and not self._stopped and not self.over and not self.forsaken
 
     @property
     def working(self) -> bool:
-        """It has something to do: no result yet, or the login is open again."""
+        """It has something to do: no result yet, or the login is open again, or not reached yet."""
         return not self.finished or (self.held and not self.look().flat)
 
     def unseen_since(self, at: float) -> bool:
@@ -427,7 +428,7 @@ class KillDriver:
     def _finish(self, report: LoginReport) -> None:
         if not self._result.done():
             self._latest = report
-            self._holding = report.flat and self._settings.hold_s > 0
+            self._holding = report.outcome in WORTH_A_HOLD and self._settings.hold_s > 0
             self._result.set_result(report)
 
     def _clean_up(self) -> None:

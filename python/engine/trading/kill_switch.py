@@ -20,7 +20,7 @@ from engine.broker.handover import Handover
 from engine.broker.kill_driver import SECOND_NS, DriverSettings, KillDriver
 from engine.broker.kill_hands import HandsSettings
 from engine.core.kill.machine import KillMachine
-from engine.core.kill.report import LoginReport, TimelineEntry
+from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
 from engine.trading.entries import Entry
 from engine.trading.kill_records import KillRecords, Pressed
@@ -41,8 +41,8 @@ MAKE_WAY_AFTER_S = 1.0  # a login that waits for another one sees by then that i
 class _Press:
     """One press of the button and the report it will get, once every login has its result.
 
-    A login that is flat first is watched until then. If it is not flat when the last one has its result, it is waited
-    for as well, until `deadline_at` (in the loop's time).
+    A login that is flat first is watched until then, and one that was not reached is tried until then. If it is open
+    when the last one has its result, it is waited for as well, until `deadline_at` (in the loop's time).
     """
 
     def __init__(
@@ -96,7 +96,8 @@ class _Press:
             self._timer = self._loop.call_later(max(pause, 10 * took), self._look)
 
     def _open_again(self, logins: dict[str, LoginReport]) -> bool:
-        return any(self.drivers[name].held and not report.flat for name, report in logins.items())
+        done = (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE)
+        return any(self.drivers[name].held and report.outcome not in done for name, report in logins.items())
 
     def _not_seen(self, now: float) -> bool:
         """A login that was flat first has not been looked at since the last one was done; that takes half a second."""

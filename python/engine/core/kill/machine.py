@@ -471,7 +471,7 @@ class KillMachine:
             return LoginOutcome.FLAT
         if now_ns >= self._deadline_ns:
             return self._present_outcome(now_ns)
-        if self._reach.given_up(now_ns, self.settings):
+        if self._reach.given_up(now_ns, self._evidence.pressed_ns, self.settings):
             return LoginOutcome.UNREACHABLE
         return LoginOutcome.RESIDUE if self._nothing_more_to_do(now_ns) else None
 
@@ -482,8 +482,11 @@ class KillMachine:
             return LoginOutcome.UNREACHABLE
         if self._survey is None or not self._fresh(now_ns) or not self._reach.healthy:
             return LoginOutcome.UNKNOWN
-        something = self._survey.orders or any(self._ledger.position(key) != ZERO for key in self._ledger.seen())
-        # nothing is left, and yet it is not proven: doubt is not residue
+        return self._shown_outcome(self._survey)
+
+    def _shown_outcome(self, survey: Survey) -> LoginOutcome:
+        """Where nothing is left, and yet it is not proven: doubt is not residue."""
+        something = survey.orders or any(self._ledger.position(key) != ZERO for key in self._ledger.seen())
         return LoginOutcome.RESIDUE if something else LoginOutcome.UNKNOWN
 
     def _nothing_more_to_do(self, now_ns: int) -> bool:
@@ -503,6 +506,9 @@ class KillMachine:
             outcome = LoginOutcome.FLAT
         elif outcome is LoginOutcome.FLAT:
             outcome = LoginOutcome.RESIDUE  # a late fill after the result
+        elif outcome is LoginOutcome.UNREACHABLE and self._reach.ever_connected:  # it came up after all
+            survey = self._survey if self._reach.healthy else None
+            outcome = LoginOutcome.UNKNOWN if survey is None else self._shown_outcome(survey)
         return LoginReport(
             name=self.name,
             mode=self.mode,

@@ -23,7 +23,6 @@ class Reach:
     _retry_ns: int | None = None
     _tries: int = 0
     _refused: bool = False  # nothing listens there
-    _troubled_since_ns: int | None = None
 
     @property
     def healthy(self) -> bool:
@@ -40,8 +39,6 @@ class Reach:
         """Lost, or not reached. True when that is news: the same failure over and over is said once."""
         text = text or trouble.value
         news = self.connected or self._tries == 0 or text != self.trouble
-        if self._troubled_since_ns is None:
-            self._troubled_since_ns = now_ns
         self.connected = False
         self.trouble = text
         self._refused = trouble is Trouble.REFUSED
@@ -64,11 +61,11 @@ class Reach:
         self._retry_ns = None
         return True
 
-    def given_up(self, now_ns: int, settings: KillSettings) -> bool:
-        """Never reached, and tried for long enough; where nothing listens at all that is sooner."""
-        if self.ever_connected or self._troubled_since_ns is None:
+    def given_up(self, now_ns: int, pressed_ns: int, settings: KillSettings) -> bool:
+        """Never reached, and tried for long enough since the press; where nothing listens at all that is sooner."""
+        if self.ever_connected or self._tries == 0:
             return False
         patience_ns = settings.connect_patience_ns
         if self._refused:
             patience_ns = min(patience_ns, settings.refused_patience_ns)
-        return now_ns - self._troubled_since_ns >= patience_ns
+        return now_ns - pressed_ns >= patience_ns
