@@ -19,6 +19,8 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "resume": ("rule_commands", "resume"),
     "reset": ("rule_commands", "reset"),
     "incident": ("incident_command", "incident"),
+    "limits": ("limits_command", "limits"),
+    "cashflow": ("cashflow_command", "cash_flow"),
     "guard": ("guard_command", "guard"),
     "ack": ("guard_command", "acknowledge"),
     "runbook": ("runbook_command", "make_runbook"),

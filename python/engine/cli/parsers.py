@@ -20,6 +20,8 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe resume    go on after a halt
   qe reset     after a kill: end the shutdown, once it is verified and understood
   qe incident  list, show, note or close what a person has to understand
+  qe limits    what may still be lost; another value for a limit; who has changed what
+  qe cashflow  record money that came in or went out: neither gain nor loss
   qe guard     run the guard: it watches while no engine does, and pulls the switch
   qe ack       say that you have seen what the guard has called you for
   qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
@@ -52,6 +54,8 @@ def build_parser() -> Parser:
     _add_resume(commands.add_parser("resume", help="go on after a halt"))
     _add_reset(commands.add_parser("reset", help="end the shutdown that a kill has left"))
     _add_incident(commands.add_parser("incident", help="list, show, note or close incidents"))
+    _add_limits(commands.add_parser("limits", help="what may still be lost, and another value for a limit"))
+    _add_cash_flow(commands.add_parser("cashflow", help="record money that came in or went out"))
     _add_guard(commands.add_parser("guard", help="run the guard, or install it as a service"))
     acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
     acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
@@ -135,6 +139,37 @@ def _add_incident(parser: argparse.ArgumentParser) -> None:
     note.add_argument("text", metavar="TEXT", help="what you found out")
     close.add_argument("--cause", metavar="TEXT", required=True, help="why it happened")
     close.add_argument("--action", dest="action_taken", metavar="TEXT", required=True, help="what was done about it")
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The loss limits: how much of each is used, another value, and every change on record."
+    parser.epilog = "Exit: 0 well · 1 refused, nothing changed · 2 the journal or the file cannot be read · 64 usage"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    show = actions.add_parser("show", help="how much of each limit is used, and what is left")
+    show.add_argument("--json", action="store_true", help="the same as JSON")
+    history = actions.add_parser("history", help="who has changed what, and why")
+    change = actions.add_parser("set", help="tighter: at once; looser: with a reason, from the next trading day")
+    change.add_argument("login", metavar="LOGIN", help="whose")
+    change.add_argument("key", metavar="KEY", help="a key of [limits], such as daily_loss_pct")
+    change.add_argument("value", metavar="VALUE", help="its new value")
+    change.add_argument("--reason", metavar="TEXT", default="", help="why; needed to loosen, and recorded")
+    for one in (show, history):
+        one.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
+    for one in (show, history, change):
+        one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+
+
+def _add_cash_flow(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Record money that came in or went out of a login, so that it is neither gain nor loss."
+    parser.epilog = "Exit: 0 recorded · 1 refused · 2 the journal cannot be used · 64 usage"
+    parser.add_argument("login", metavar="LOGIN", help="whose")
+    parser.add_argument("amount", metavar="AMOUNT", help="10000 came in, -2500.50 went out")
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="what it was; it is recorded")
+    parser.add_argument("--currency", default="", help="unless it is the login's base currency")
+    shows = parser.add_mutually_exclusive_group(required=True)
+    shows.add_argument("--shows", action="store_true", default=None, help="net liquidation contains it already")
+    shows.add_argument("--announced", dest="shows", action="store_false", help="it is still to come, or to go")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
 
 
 def _add_guard(parser: argparse.ArgumentParser) -> None:

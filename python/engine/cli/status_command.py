@@ -20,6 +20,7 @@ from engine.core.restrictions import Kind, Restriction, State
 from engine.journal.events import IncidentOpened, KillEnded, Record, Verified
 from engine.journal.fold import JournalState
 from engine.journal.telling import moment
+from engine.trading import presence
 from engine.trading.rules import Rules, open_rules
 
 EXIT_RESTRICTED = 1
@@ -51,6 +52,7 @@ def status(arguments: argparse.Namespace) -> int:
         console = Console(highlight=False, soft_wrap=True)
         for one in chosen.logins:
             console.print(_told(one, states[one.name], journal, now_ns))
+        console.print(_guard(now_ns))
         trouble = rules.journal.trouble()
         if trouble is not None:
             console.print(Text(f"the journal: {trouble}", style="bold red"))
@@ -59,6 +61,18 @@ def status(arguments: argparse.Namespace) -> int:
     if isinstance(journal, Unknown):
         return EXIT_CANNOT
     return EXIT_RESTRICTED if any(state.kind is not None for state in states.values()) else 0
+
+
+def _guard(now_ns: int) -> Text:
+    """Whether a guard watches, by its own signs of life."""
+    home = Path(state_folder())
+    age_s, found = presence.age_s(home, now_ns), presence.read(home)
+    if age_s is None or found is None:
+        return Text("guard: none is running (qe guard run)", style="dim")
+    if age_s > presence.AGE_S_MAX:
+        text = f"guard: SILENT for {age_s:.0f} s (process {found.pid}): it hangs or has died; start it anew"
+        return Text(text, style="bold red")
+    return Text(f"guard: watches {', '.join(found.logins)} (process {found.pid})", style="green")
 
 
 def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: int) -> Text:
@@ -126,7 +140,9 @@ def _data(
     rules: Rules, journal: JournalState | Unknown, logins: tuple[Named, ...], states: dict[str, State]
 ) -> dict[str, Any]:
     trouble = rules.journal.trouble()
+    home, now_ns = Path(state_folder()), time.time_ns()
     return {
+        "guard": {"fresh": presence.is_fresh(home, now_ns), "age_s": presence.age_s(home, now_ns)},
         "journal": {
             "readable": isinstance(journal, JournalState),
             "trouble": None if trouble is None else str(trouble),

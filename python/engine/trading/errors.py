@@ -11,6 +11,7 @@ what to do next. A broker that cannot be reached is no error here: connecting an
     │   └── ResetRefused                    the same, of a reset after a shutdown
     ├── AdoptionRefused                     the broker's positions were not made our records, and why
     ├── CashFlowRefused                     a deposit or withdrawal was not recorded, and why
+    ├── LimitRefused                        a limit was not changed: no such limit, no such value, or no reason
     ├── RulesUnreadable                     the journal cannot be read or written: nobody may go on
     └── OrderError
         ├── OrderNotSent                    it never left this program
@@ -84,6 +85,10 @@ class AdoptionRefused(TradingError):
 
 class CashFlowRefused(TradingError):
     """A deposit or withdrawal was not recorded: it cannot be right, or nobody knows whether it shows in equity."""
+
+
+class LimitRefused(TradingError):
+    """A limit was not changed: there is no such limit, it cannot have that value, or the reason is missing."""
 
 
 class RulesUnreadable(TradingError):

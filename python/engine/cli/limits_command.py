@@ -1,0 +1,185 @@
+"""`qe limits`: what may still be lost, another value for a limit, and who has changed what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from engine.cli.login_names import Chosen, Named, NoSuchLogin, choose
+from engine.cli.who import actor
+from engine.config.places import config_file, state_folder
+from engine.config.problems import ConfigError
+from engine.config.reader import load
+from engine.core.alerting import MINUTE_NS
+from engine.core.known import Known, Unknown
+from engine.core.limit_views import LimitsView, LimitView
+from engine.guard.control import NoGuard, Request, ask
+from engine.journal.loss_records import changes_of
+from engine.journal.telling import moment
+from engine.trading.errors import LimitRefused, RulesUnreadable
+from engine.trading.limit_setting import set_limit
+from engine.trading.limit_source import LimitSource
+from engine.trading.loss_watches import limits_on_record
+from engine.trading.report_text import money_text
+from engine.trading.rules import Rules, open_rules
+
+EXIT_REFUSED = 1
+EXIT_CANNOT = 2
+EXIT_USAGE = 64
+BAR_WIDTH = 24
+NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is shown as a warning
+
+
+def limits(arguments: argparse.Namespace) -> int:
+    """Run it; the exit codes stand in the help."""
+    try:
+        chosen = choose(arguments.logins if arguments.action != "set" else [arguments.login], arguments.config)
+        source = LimitSource(load(config_file(arguments.config)).limits)
+    except NoSuchLogin as error:
+        print(f"qe limits: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CANNOT
+    rules = open_rules(Path(state_folder()), actor=actor("limits"))
+    match arguments.action:
+        case "show":
+            return _show(rules, source, chosen, as_json=arguments.json)
+        case "set":
+            return _set(rules, source, chosen.logins[0], arguments)
+        case _:
+            return _history(rules, chosen)
+
+
+# show -----------------------------------------------------------------------------------------------------------------
+
+
+def _show(rules: Rules, source: LimitSource, chosen: Chosen, *, as_json: bool) -> int:
+    now_ns, live = time.time_ns(), _live()
+    views = {one.name: limits_on_record(rules, one.scope, source, now_ns) for one in chosen.logins}
+    if as_json:
+        print(msgspec.json.encode({name: live.get(name) or _data(view) for name, view in views.items()}).decode())
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for one in chosen.logins:
+            console.print(_table(one, views[one.name], live.get(one.name), now_ns))
+    return EXIT_CANNOT if isinstance(rules.journal.state(), Unknown) else 0
+
+
+def _live() -> dict[str, dict[str, object]]:
+    """What a running guard sees at this moment, by login."""
+    try:
+        answer = ask(Path(state_folder()), Request("status"), timeout_s=1.0)
+    except NoGuard:
+        return {}
+    return {name: login["limits"] for name, login in answer.get("logins", {}).items() if not login["limits"]["stale"]}
+
+
+def _table(login: Named, view: LimitsView, live: dict[str, object] | None, now_ns: int) -> Text:
+    text = Text()
+    text.append(login.name, style="bold")
+    text.append(f" ({login.mode or 'mode not known'})  {_equity(view, live, now_ns)}\n")
+    rows = live["limits"] if live is not None else [_row(one) for one in view.limits]
+    assert isinstance(rows, list)
+    for row, one in zip(rows, view.limits, strict=True):
+        text.append_text(_line(row, one))
+    for note in (*view.notes, *view.unknown):
+        text.append(f"  {note}\n", style="yellow")
+    return text
+
+
+def _equity(view: LimitsView, live: dict[str, object] | None, now_ns: int) -> str:
+    if live is not None and live["equity"] is not None:
+        return f"equity {money_text(Decimal(str(live['equity'])), str(live['currency']))}, as the guard sees it now"
+    if isinstance(view.equity, Known):
+        seen, age = view.equity.value, max(0, now_ns - view.equity.at_ns) // MINUTE_NS
+        return f"equity {money_text(seen.amount, seen.currency)}, {age} min ago: nobody watches now"
+    return f"equity is not known: {view.equity.why}"
+
+
+def _line(row: dict[str, object], one: LimitView) -> Text:
+    text = Text(f"  {one.limit.value.replace('_', ' '):<16} {f'{one.limit_pct:f}':>5} %  ")
+    used, left = _number(row["used"]), _number(row["left"])
+    if used is None or left is None:
+        text.append(f"{'':{BAR_WIDTH}}  not known: {row['unknown'] or one.unknown}\n", style="dim")
+        return text
+    style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
+    text.append(bar(used), style=style)
+    text.append(f"  {min(used, Decimal(9)):4.0%} used, {money_text(left, one.currency)} left")
+    if row["acted"]:
+        text.append(f"  CROSSED: {one.action.value.replace('_', ' ')}", style="bold red")
+    return text.append("\n")
+
+
+def bar(used: Decimal) -> str:
+    """How much of a limit is used. What is crossed is full, and nothing else is."""
+    filled = BAR_WIDTH if used >= 1 else min(BAR_WIDTH - 1, int(used * BAR_WIDTH))
+    return "█" * filled + "░" * (BAR_WIDTH - filled)
+
+
+def _row(one: LimitView) -> dict[str, object]:
+    return {"used": one.used, "left": one.left, "acted": one.acted, "unknown": one.unknown}
+
+
+def _number(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _data(view: LimitsView) -> dict[str, object]:
+    from engine.guard.telling import limits_data
+
+    return limits_data(view)
+
+
+# set and history ------------------------------------------------------------------------------------------------------
+
+
+def _set(rules: Rules, source: LimitSource, login: Named, arguments: argparse.Namespace) -> int:
+    now_ns = time.time_ns()
+    try:
+        change = set_limit(
+            rules,
+            login.scope,
+            source,
+            arguments.key,
+            arguments.value,
+            reason=arguments.reason,
+            now_ns=now_ns,
+            actor=actor("limits"),
+        )
+    except LimitRefused as refused:
+        print(refused, file=sys.stderr)
+        return EXIT_REFUSED
+    except RulesUnreadable as unreadable:
+        print(unreadable, file=sys.stderr)
+        return EXIT_CANNOT
+    when = (
+        "at once"
+        if change.effective_ns <= now_ns
+        else f"from the next trading day ({moment(change.effective_ns, None)[:16]})"
+    )
+    print(f"{login.name}: {change.key} {change.old} → {change.new}, {when}")
+    return 0
+
+
+def _history(rules: Rules, chosen: Chosen) -> int:
+    state = rules.journal.state()
+    if isinstance(state, Unknown):
+        print(f"the journal cannot be read: {state.why}", file=sys.stderr)
+        return EXIT_CANNOT
+    for login in chosen.logins:
+        changes = changes_of(state.limit_changes, login.scope)
+        print(f"{login.name}: " + ("no change is on record" if not changes else f"{len(changes)} changes"))
+        for one in changes:
+            later = "" if one.effective_ns <= one.told_ns else f", from {moment(one.effective_ns, None)[:16]}"
+            print(
+                f"  {moment(one.told_ns, None)[:19]}  {one.key} {one.old or '(none)'} → {one.new}{later}: {one.reason}"
+            )
+    return 0

@@ -1,0 +1,144 @@
+"""`qe limits` and `qe cashflow` as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.broker.lock_names import login_key
+from engine.cli.commands import main
+from engine.cli.limits_command import BAR_WIDTH, bar
+from engine.core.restrictions import Scope
+from engine.journal.events import AnyEvent, BaselineSet, CashFlow
+from engine.journal.journal import Journal, open_journal
+
+PAPER = Scope("paper", login_key("127.0.0.1", 7497))
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def journal(*events: AnyEvent) -> Journal:
+    made = open_journal(Path(os.environ["QE_HOME"]) / "journal", actor="test")
+    if events:
+        made.append(*events)
+    return made
+
+
+def peak(equity: int) -> BaselineSet:
+    return BaselineSet(
+        scope=PAPER, period="peak", period_id="first", equity=Decimal(equity), currency="USD", as_of_ns=time.time_ns()
+    )
+
+
+def test_what_is_not_known_has_a_reason_and_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits", "show", "paper"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("not known") == 5
+    assert "█" not in told
+    assert "░" not in told
+
+
+def test_each_limit_shows_how_much_is_used_and_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    journal(peak(100_000))
+    assert main(["limits", "show", "paper"]) == 0
+    told = capsys.readouterr().out
+    assert "equity $100,000.00, 0 min ago: nobody watches now" in told
+    assert "circuit breaker   15 %" in told.replace("15.0", "15")
+    assert "0% used, $15,000.00 left" in told
+    main(["limits", "show", "--json"])
+    data = json.loads(capsys.readouterr().out)
+    (breaker,) = [one for one in data["paper"]["limits"] if one["limit"] == "circuit_breaker"]
+    assert Decimal(breaker["left"]) == 15_000
+    assert data["live"]["equity"] is None
+    assert data["paper"]["stale"]
+
+
+@pytest.mark.parametrize(("used", "filled"), [("0", 0), ("0.5", 12), ("0.999", 23), ("1", 24), ("3", 24)])
+def test_a_bar_is_full_when_the_limit_is_crossed_and_never_before(used: str, filled: int) -> None:
+    assert bar(Decimal(used)) == "█" * filled + "░" * (BAR_WIDTH - filled)
+
+
+def test_tighter_holds_at_once_looser_from_the_next_trading_day_with_a_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["limits", "set", "paper", "daily_loss_pct", "1.5"]) == 0
+    assert "daily_loss_pct 2 → 1.5, at once" in capsys.readouterr().out
+    assert main(["limits", "set", "paper", "daily_loss_pct", "3"]) == 1
+    assert "no reason was given" in capsys.readouterr().err
+    assert main(["limits", "set", "paper", "daily_loss_pct", "3", "--reason", "a wider market"]) == 0
+    assert "1.5 → 3, from the next trading day" in capsys.readouterr().out
+    assert main(["limits", "set", "paper", "daily_loss_pct", "1.5"]) == 0  # what was to come does not
+    main(["limits", "show", "paper"])
+    told = capsys.readouterr().out
+    assert "1.5 %" in told
+    assert "becomes 3" not in told
+    main(["limits", "history", "paper"])
+    assert "daily_loss_pct 1.5 → 3, from" in capsys.readouterr().out
+    main(["limits", "history", "live"])
+    assert "no change is on record" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("daily_los_pct", "1", "There is no limit"),
+        ("daily_loss_pct", "nan", "cannot be 'nan'"),
+        ("daily_loss_pct", "-1", "cannot be '-1'"),
+        ("daily_action", "pray", "cannot be 'pray'"),
+        ("time_zone", "Mars/Olympus", "cannot be 'Mars/Olympus'"),
+        ("daily_loss_pct", "2", "is 2 already"),
+    ],
+)
+def test_what_is_no_value_changes_nothing(key: str, value: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits", "set", "paper", key, value, "--reason", "x"]) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert "Every limit stands as it did" in error
+
+
+def test_money_in_and_out_is_recorded_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cashflow", "paper", "10000", "--reason", "savings", "--shows"]) == 1
+    assert "base currency" in capsys.readouterr().err
+    journal(peak(100_000))
+    assert main(["cashflow", "paper", "-2500.50", "--reason", "rent", "--shows"]) == 0
+    assert "$2,500.50 went out of paper: it counts at once" in capsys.readouterr().out
+    assert main(["cashflow", "paper", "10000", "--reason", "savings", "--announced"]) == 0
+    state = journal().state()
+    flows = [record.event for record in getattr(state, "cash_flows", ())]
+    assert [(one.amount, one.announced) for one in flows if isinstance(one, CashFlow)] == [
+        (Decimal("-2500.50"), False),
+        (Decimal(10_000), True),
+    ]
+    assert main(["cashflow", "paper", "much", "--reason", "x", "--shows"]) == 64
+    assert main(["cashflow", "paper", "0", "--reason", "x", "--shows"]) == 1
+    assert main(["cashflow", "nobody", "1", "--reason", "x", "--shows"]) == 64
+
+
+def test_a_faulty_file_is_named_and_nothing_is_shown_for_true(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "quant-engine.toml").write_text("[limits]\ndaily_loss_pct = 200\n")
+    assert main(["limits", "show"]) == 2
+    assert "daily_loss_pct" in capsys.readouterr().err
+
+
+def test_status_says_whether_a_guard_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["status"])
+    assert "guard: none is running" in capsys.readouterr().out
+    home = Path(os.environ["QE_HOME"])
+    (home / "guard.json").write_text('{"pid": 7, "since_ns": 0, "logins": ["paper", "live"]}')
+    main(["status"])
+    assert "guard: watches paper, live (process 7)" in capsys.readouterr().out
+    os.utime(home / "guard.json", (time.time() - 60, time.time() - 60))
+    main(["status"])
+    assert "guard: SILENT for 60 s" in capsys.readouterr().out
+    main(["status", "--json"])
+    assert json.loads(capsys.readouterr().out)["guard"]["fresh"] is False
