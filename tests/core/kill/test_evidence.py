@@ -110,6 +110,31 @@ def test_orders_that_were_cancelled_before_they_could_be_seen_are_told_by_the_br
     assert [(c.client_id, c.perm_id) for c in evidence.cancelled({})] == [(7, 501), (7, 502)]  # what was seen is kept
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_closing_order_of_a_kill_is_no_order_of_the_users(listed: bool) -> None:
+    """One press cancels what another has sent: that is said, but it is nothing that a person has lost."""
+    evidence = Evidence(0)
+    close = order(ES, "SELL", 3, order_ref="QEKILL-k-1")
+    if listed:
+        evidence.orders_listed([close])
+        assert evidence.notes() == ()
+        evidence.orders_listed([])
+    else:
+        evidence.completed((close,))
+    assert evidence.cancelled({}) == ()
+    assert evidence.notes() == (
+        "1 closing order of a kill went with a global cancel; what was still needed was sent again",
+    )
+
+
+def test_a_closing_order_that_filled_did_not_go_with_a_cancel() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3, order_ref="QEKILL-k-1")])
+    evidence.orders_listed([])
+    evidence.executions((execution(ES, -3),))
+    assert evidence.notes() == ()
+
+
 @pytest.mark.parametrize(
     ("order_type", "action", "position", "protective"),
     [

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.ledger import Key
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
 from engine.core.kill.traces import Name, name_of
@@ -71,8 +72,8 @@ class Evidence:
             self.orders.setdefault(name_of(order), order)
 
     def cancelled(self, positions: dict[Key, Decimal]) -> tuple[CancelledOrder, ...]:
-        """Others' orders seen open and no longer listed, except those that filled."""
-        gone = [o for key, o in self.orders.items() if key not in self.open_now and key not in self.filled]
+        """Others' orders seen open and no longer listed, except those that filled and closing orders of any kill."""
+        gone = [order for order in self._gone() if not order.order_ref.startswith(CLOSE_REF_PREFIX)]
         return tuple(
             CancelledOrder(
                 account=o.account,
@@ -87,6 +88,17 @@ class Evidence:
             )
             for o in gone
         )
+
+    def notes(self) -> tuple[str, ...]:
+        """What else has gone, in words."""
+        count = sum(order.order_ref.startswith(CLOSE_REF_PREFIX) for order in self._gone())
+        if not count:
+            return ()
+        orders = "1 closing order" if count == 1 else f"{count} closing orders"
+        return (f"{orders} of a kill went with a global cancel; what was still needed was sent again",)
+
+    def _gone(self) -> list[WorkingOrder]:
+        return [o for name, o in self.orders.items() if name not in self.open_now and name not in self.filled]
 
     def timings(self) -> Timings:
         def ms(name: str) -> float | None:

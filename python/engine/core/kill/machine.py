@@ -519,7 +519,7 @@ class KillMachine:
             cancelled=self._evidence.cancelled({key: self._ledger.first_seen(key) for key in self._ledger.seen()}),
             closed=closed_positions(self._closing, self._ledger),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
-            notes=tuple(self._notes),
+            notes=(*self._notes, *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ())),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=self._lock_was_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,
             timings=self._evidence.timings(),
