@@ -16,6 +16,7 @@ OURS = {
     "engine.cli.kill",
     "engine.cli.kill_arguments",
     "engine.cli.presses",
+    "engine.cli.warm_guard",
     "engine.config",
     "engine.config.plan",
     "engine.config.quick",

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import signal
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from engine.config.places import config_file, incident_log, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.guard.control import NoGuard, Request, ask
+from engine.guard.only_one import OnlyOne
 from engine.guard.service import CannotInstall, install
 from engine.trading import presence
 
@@ -60,11 +60,18 @@ def _run(config_name: str | None) -> int:
         print("No guard runs. Put these right, then: qe guard run", file=sys.stderr)
         return EXIT_PROBLEMS
     home = Path(state_folder())
-    other = presence.read(home)
-    if other is not None and presence.is_fresh(home, time.time_ns()):
-        print(f"a guard runs already (process {other.pid}); it was left alone", file=sys.stderr)
+    try:
+        only = OnlyOne(home)
+    except OSError as error:
+        print(f"qe guard: the state folder {home} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return EXIT_CANNOT
+    if not only.held:
+        other = presence.read(home)
+        which = "" if other is None else f" (process {other.pid})"
+        print(f"a guard runs already{which}; it was left alone", file=sys.stderr)
         return EXIT_CANNOT
     asyncio.run(_guard(config, home))
+    only.release()
     return 0
 
 

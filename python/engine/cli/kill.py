@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from engine.cli import first_strike, presses
+from engine.cli import first_strike, presses, warm_guard
 from engine.cli.kill_arguments import USAGE, BadArgument, KillArguments, parse
 from engine.config import places
 from engine.config.plan import KillPlan, default_plan
@@ -44,6 +44,7 @@ def main(words: list[str]) -> None:
     strike = first_strike.FirstStrike(
         [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places]
     )
+    warm_guard.hand_over(places.state_folder(), arguments.reason, arguments.logins)
     strike.run(STRIKE_ALONE_S, STRIKE_TOGETHER_S)
     strike.go_on()
     gc.disable()  # nothing of what is loaded now is ever garbage
