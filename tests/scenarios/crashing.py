@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.simulator.virtual import VirtualLoop
+from engine.simulator.virtual import START_NS, VirtualLoop
 
 T = TypeVar("T")
 WORLD = "engine.simulator."
@@ -28,7 +28,8 @@ class Program:
     """One program on a loop that may end it. `steps` are counted from `count_from_here`."""
 
     def __init__(self, loop: CrashLoop, locks: Path) -> None:
-        self._loop = loop
+        self.loop = loop
+        self.ready = asyncio.Event()
         self._locks = locks
         self._dies_at: int | None = None
         self.steps = 0
@@ -39,7 +40,7 @@ class Program:
     def start(self, work: Callable[[Program], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         context = Context()
         context.run(_program.set, self)
-        task = self._loop.create_task(work(self), context=context)
+        task = self.loop.create_task(work(self), context=context)
         task.add_done_callback(self._ended, context=Context())
         return task
 
@@ -63,7 +64,7 @@ class Program:
 
     def _die(self) -> None:
         self.dead = True
-        self._loop.graveyard += asyncio.all_tasks(self._loop)
+        self.loop.graveyard += asyncio.all_tasks(self.loop)
         for transport in self.transports:
             Context().run(transport.abort)
         for fd in Path("/proc/self/fd").iterdir():
@@ -107,8 +108,8 @@ class _Ear(asyncio.Protocol):
 class CrashLoop(VirtualLoop):
     """A virtual loop that knows whose step each callback is. What the simulator schedules is the world's."""
 
-    def __init__(self, *, limit_s: float) -> None:
-        super().__init__(limit_s=limit_s)
+    def __init__(self, *, limit_s: float, start_ns: int) -> None:
+        super().__init__(limit_s=limit_s, start_ns=start_ns)
         self.graveyard: list[asyncio.Task[Any]] = []  # collected earlier, their coroutines would run to their end
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
@@ -140,9 +141,9 @@ def _owned(callback: Any, context: Context | None) -> tuple[Any, Context]:
     return (callback if program is None else partial(program.step, callback)), context
 
 
-def run_and_bury(main: Callable[[CrashLoop], Awaitable[T]], *, limit_s: float = 3600.0) -> T:
+def run_and_bury(main: Callable[[CrashLoop], Awaitable[T]], *, limit_s: float = 3600.0, start_ns: int = START_NS) -> T:
     """Run it; then bury what the dead have left, so that nothing of it runs later."""
-    loop = CrashLoop(limit_s=limit_s)
+    loop = CrashLoop(limit_s=limit_s, start_ns=start_ns)
     try:
         result = loop.run_until_complete(_awaiting(main, loop))
         loop.raise_unhandled()

@@ -53,7 +53,7 @@ def test_killed_at_every_await_of_a_kill_the_next_start_knows_and_finishes_it(tm
         disk, acknowledged = Memory(), list[KillReport]()
 
         async def engine(this: Program) -> None:
-            mgr = program(loop_of(this), disk, tmp_path, "first")
+            mgr = program(this.loop, disk, tmp_path, "first")
             assert (await mgr.connect_all()).all_connected
             await asyncio.sleep(1)
             this.count_from_here(dies_at)
@@ -89,7 +89,7 @@ def test_killed_at_every_await_of_a_kill_the_next_start_knows_and_finishes_it(tm
 
         return run_and_bury(main)
 
-    total = at_every_step(run, 40)
+    total = at_every_step(run, 25)
     assert total > 150
     assert 0 in records and records.count(1) > len(records) / 2, "the record is made behind the first cancels, and soon"
 
@@ -101,7 +101,7 @@ def test_killed_at_every_await_of_an_order_whatever_reached_tws_is_in_the_journa
         disk = Memory()
 
         async def engine(this: Program) -> None:
-            mgr = program(loop_of(this), disk, tmp_path, "first")
+            mgr = program(this.loop, disk, tmp_path, "first")
             assert (await mgr.connect_all()).all_connected
             await asyncio.sleep(1)
             this.count_from_here(dies_at)
@@ -134,10 +134,6 @@ def test_killed_at_every_await_of_an_order_whatever_reached_tws_is_in_the_journa
 
         return run_and_bury(main)
 
-    total = at_every_step(run, 60)
+    total = at_every_step(run, 40)
     assert total > 40
     assert {0, 3} <= set(reached)
-
-
-def loop_of(this: Program) -> CrashLoop:
-    return this._loop

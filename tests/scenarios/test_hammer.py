@@ -19,7 +19,7 @@ import pytest
 from cli.simulated import PATIENCE_S, environment
 
 SCRIPT = str(Path(__file__).with_name("hammering.py"))
-ROUNDS = 8
+ROUNDS = 5
 
 
 class Child:
