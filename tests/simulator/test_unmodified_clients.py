@@ -245,6 +245,24 @@ def test_ib_async_streams_bars_and_ticks_and_reads_ticks_of_the_past() -> None:
     asyncio.run(main())
 
 
+def test_ib_async_sees_greeks_and_computes_options() -> None:
+    async def main() -> None:
+        async with await calm() as world:
+            ib = await ib_session(world.login("paper"))
+            (put,) = await ib.qualifyContractsAsync(ib_async.Option("SPY", "20260417", 580, "P", "SMART"))
+            ticker = ib.reqMktData(put)
+            await until(lambda: ticker.modelGreeks and ticker.hasBidAsk())
+            assert -1 < ticker.modelGreeks.delta < 0 < ticker.modelGreeks.gamma
+            assert abs(ticker.modelGreeks.optPrice - ticker.midpoint()) < 0.1
+            found = await ib.calculateImpliedVolatilityAsync(put, ticker.midpoint(), ticker.modelGreeks.undPrice)
+            assert abs(found.impliedVol - ticker.modelGreeks.impliedVol) < 0.01
+            priced = await ib.calculateOptionPriceAsync(put, found.impliedVol, ticker.modelGreeks.undPrice)
+            assert abs(priced.optPrice - ticker.midpoint()) < 0.1
+            ib.disconnect()
+
+    asyncio.run(main())
+
+
 def test_ib_async_is_kept_waiting_by_none_of_its_questions() -> None:
     async def main() -> None:
         async with await calm() as world:

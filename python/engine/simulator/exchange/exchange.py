@@ -13,13 +13,14 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.simulator.exchange import exercise, refusals, routing
+from engine.simulator.exchange import exercise, greeks, refusals, routing
 from engine.simulator.exchange.bars import Asked, Bar
 from engine.simulator.exchange.book import LiveOrder
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
 from engine.simulator.exchange.events import Commission, Event, Rejected
 from engine.simulator.exchange.exercise import Instruction
+from engine.simulator.exchange.greeks import Greeks
 from engine.simulator.exchange.hooks import Hooks
 from engine.simulator.exchange.instruments import Instrument
 from engine.simulator.exchange.market import Quote
@@ -190,6 +191,13 @@ class Exchange(Hooks):
 
     def quote(self, con_id: int) -> Quote:
         return self._markets.quote(self.catalogue[con_id], self.now_ns)
+
+    def greeks(self, con_id: int) -> Greeks | None:
+        """Of an option, at its underlying's last price; None for anything else."""
+        option = self.catalogue[con_id]
+        if not option.is_option:
+            return None
+        return greeks.of(option, self._markets.last(self.catalogue[option.under_con_id], self.now_ns), self.now_ns)
 
     def bars(self, con_id: int, asked: Asked) -> list[Bar]:
         """Historical bars up to an instant that is not in the future. Raises TooManyBars."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.simulator.exchange import Refusal
-from engine.simulator.server import notices
+from engine.simulator.server import greeks, notices
 from engine.simulator.server.feeds import MarketFeed
 from engine.wire.replies import (
     ErrorMessage,
@@ -76,7 +76,8 @@ class MarketDesk:
         connection.send(
             MarketDataType(request.req_id, kind), TickReqParams(request.req_id, found.min_tick, "9c0001", 3)
         )
-        connection.send(*self._changes(request.req_id, feed))
+        version = connection.session.version
+        connection.send(*self._changes(request.req_id, feed), *self._greeks(request.req_id, feed, version))
         if request.snapshot:
             end = partial(connection.send, TickSnapshotEnd(request.req_id))
             self._server.clock.call_in(self._server.options.snapshot_s, end)
@@ -115,7 +116,7 @@ class MarketDesk:
         self._server.catch_up()
         for client in streams:
             for req_id, feed in list(client.subscriptions.market.items()):
-                client.send(*self._changes(req_id, feed))
+                client.send(*self._changes(req_id, feed), *self._greeks(req_id, feed, client.session.version))
 
     def _changes(self, req_id: int, feed: MarketFeed) -> list[Reply]:
         """Ticks for everything that differs from what this feed last said."""
@@ -145,6 +146,18 @@ class MarketDesk:
             elif tick == _HALTED:
                 ticks.append(TickGeneric(req_id, tick, value))
         return ticks
+
+    def _greeks(self, req_id: int, feed: MarketFeed, version: int) -> list[Reply]:
+        """Of options, when the underlying has moved."""
+        exchange = self._server.exchange
+        option = exchange.catalogue[feed.con_id]
+        if not option.is_option:
+            return []
+        underlying = exchange.quote(option.under_con_id).last
+        values = exchange.greeks(feed.con_id) if underlying != feed.underlying else None
+        feed.underlying = underlying
+        kind = greeks.MODEL if feed.kind == LIVE else greeks.DELAYED_MODEL
+        return [] if values is None else [greeks.told(version, req_id, kind, values)]
 
     def _tick(self, feed: MarketFeed, tick: int) -> int:
         return tick if feed.kind == LIVE else _DELAYED_OF[tick]

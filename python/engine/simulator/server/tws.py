@@ -23,6 +23,7 @@ from engine.simulator.server.books import Books
 from engine.simulator.server.connection import Connection
 from engine.simulator.server.contracts import ContractDesk
 from engine.simulator.server.driver import Command, Driver
+from engine.simulator.server.greeks import OptionDesk
 from engine.simulator.server.history import HistoryDesk
 from engine.simulator.server.log import Entry, Kind, MessageLog
 from engine.simulator.server.lookups import LookupDesk
@@ -116,7 +117,7 @@ class TwsServer:
             HistoryDesk(self),
         )
         self._raw_desks = (RealTimeBarDesk(self), TickDesk(self))
-        raw_handlers = [desk.raw_handlers() for desk in (*self._raw_desks, LookupDesk(self))]
+        raw_handlers = [desk.raw_handlers() for desk in (*self._raw_desks, LookupDesk(self), OptionDesk(self))]
         self._handlers: dict[type[Request], Handler] = {
             ReqIds: lambda client, _request: client.send(self._next_valid_id(client)),
             ReqManagedAccounts: lambda client, _request: client.send(ManagedAccounts(self.exchange.accounts)),

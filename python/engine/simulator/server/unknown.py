@@ -44,8 +44,6 @@ _REFUSED: dict[int, Refused] = {
     23: Refused("cancelScannerSubscription", 1, 365, "No scanner subscription found for ticker id:{req_id}"),
     52: Refused("reqFundamentalData", 1, 430, _NO_FUNDAMENTALS),
     53: Refused("cancelFundamentalData", 1, 300, _NOT_FOUND),
-    54: Refused("calculateImpliedVolatility", 1, 321),
-    55: Refused("calculateOptionPrice", 1, 321),
     56: Refused("cancelCalculateImpliedVolatility", 1, 300, _NOT_FOUND),
     57: Refused("cancelCalculateOptionPrice", 1, 300, _NOT_FOUND),
     65: Refused("verifyRequest", None, 321),
