@@ -16,6 +16,7 @@ from engine.wire.replies import (
     HistoricalDataUpdate,
     OptionParameters,
     OptionParametersEnd,
+    UnknownReply,
 )
 from engine.wire.requests import (
     CancelHeadTimestamp,
@@ -120,6 +121,44 @@ def test_what_makes_no_sense_or_is_not_there_is_refused(changes: dict[str, Any],
         await client.until(lambda: client.errors(code))
         assert client.errors(code)[0].req_id == 7
         assert not login.server.clients[1].subscriptions.history
+
+    in_world(test)
+
+
+@pytest.mark.parametrize(
+    ("text", "rth", "duration", "days", "newest"),
+    [
+        ("AAPL", True, "3 D", ["09", "10", "11"], ["20260311-09:30:00", "20260311-16:00:00", "20260311"]),
+        ("FUT ES", False, "2 D", ["10", "11"], ["20260310-17:00:00", "20260311-16:00:00", "20260311"]),
+        (
+            "AAPL",
+            True,
+            "1 W",
+            ["04", "05", "06", "09", "10", "11"],
+            ["20260311-09:30:00", "20260311-16:00:00", "20260311"],
+        ),
+    ],
+)
+def test_the_schedule_lists_sessions_with_their_trade_dates(
+    text: str, rth: bool, duration: str, days: list[str], newest: list[str]
+) -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(ask(login, 7, text, what_to_show="SCHEDULE", bar_size="1 day", duration=duration, use_rth=rth))
+        await client.until(lambda: client.of(UnknownReply))
+        fields = client.of(UnknownReply)[0].payload.decode().split("\0")[1:-1]
+        rows = [fields[at : at + 3] for at in range(5, len(fields), 3)]
+        assert [day for *_, day in rows] == [f"202603{day}" for day in days] and rows[-1] == newest
+        assert [fields[0], *fields[1:3], fields[4]] == ["7", rows[0][0], rows[-1][1], str(len(rows))]
+
+    in_world(test)
+
+
+def test_a_schedule_of_nothing_is_refused() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(ask(login, 7, what_to_show="SCHEDULE", duration="soon"))
+        client.send(ask(login, 8, what_to_show="SCHEDULE", end_time="soon"))
+        client.send(ask(login, 9, what_to_show="SCHEDULE", keep_up_to_date=True))
+        await client.until(lambda: len(client.errors(321)) == 3)
 
     in_world(test)
 

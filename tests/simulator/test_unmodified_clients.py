@@ -270,6 +270,8 @@ def test_ib_async_is_kept_waiting_by_none_of_its_questions() -> None:
             (stock,) = await ib.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
             (found,) = await ib.reqMatchingSymbolsAsync("AAPL") or []
             assert found.contract.conId == stock.conId and found.derivativeSecTypes == ["OPT"]
+            schedule = await ib.reqHistoricalScheduleAsync(stock, 5)
+            assert schedule is not None and len(schedule.sessions) == 5
             scanner = ib_async.ScannerSubscription(instrument="STK", locationCode="STK.US", scanCode="TOP_PERC_GAIN")
             assert await ib.reqSmartComponentsAsync("9c0001")
             assert "ScanParameterResponse" in await ib.reqScannerParametersAsync()

@@ -12,10 +12,10 @@ from engine.core.contracts import Contract
 from engine.simulator.exchange import Refusal
 from engine.simulator.exchange.bars import DAY_S, Asked, Bar, Show, Span, TooManyBars
 from engine.simulator.exchange.instruments import Instrument, SecType
-from engine.simulator.server import notices, times
+from engine.simulator.server import notices, schedule, times
 from engine.simulator.server.feeds import HistoryFeed
 from engine.wire import replies
-from engine.wire.replies import ErrorMessage, HeadTimestamp, HistoricalData, HistoricalDataUpdate
+from engine.wire.replies import ErrorMessage, HeadTimestamp, HistoricalData, HistoricalDataUpdate, Reply
 from engine.wire.requests import (
     CancelHeadTimestamp,
     CancelHistoricalData,
@@ -72,6 +72,9 @@ class HistoryDesk:
     # --- requests ------------------------------------------------------------------------------------
     def _answer(self, connection: Connection, request: ReqHistoricalData) -> None:
         self._server.catch_up()
+        if request.what_to_show.upper() == schedule.SHOW:
+            connection.send(self._schedule(request))
+            return
         found = self._wanted(request)
         if isinstance(found, Refusal):
             connection.send(ErrorMessage(request.req_id, found.code, found.text))
@@ -96,6 +99,19 @@ class HistoryDesk:
         if request.keep_up_to_date:
             connection.subscriptions.history[request.req_id] = feed
             self._keep_updating()
+
+    def _schedule(self, request: ReqHistoricalData) -> Reply:
+        """When the contract trades; bar size and market data permissions do not matter."""
+        found = self._server.exchange.resolve(request.contract)
+        duration = _DURATION.fullmatch(request.duration)
+        end_ns = times.parse_moment(request.end_time) if request.end_time else self._server.exchange.now_ns
+        if not isinstance(found, Refusal) and (duration is None or end_ns is None or request.keep_up_to_date):
+            found = _invalid("A schedule needs a duration as in 5 D, and is not kept up to date")
+        if isinstance(found, Refusal) or duration is None or end_ns is None:
+            assert isinstance(found, Refusal)
+            return ErrorMessage(request.req_id, found.code, found.text)
+        span = Span(int(duration[1]), duration[2])
+        return schedule.answer(request.req_id, found.calendar, end_ns, span, regular_hours=request.use_rth)
 
     def _wanted(self, request: ReqHistoricalData) -> tuple[Instrument, Asked] | Refusal:
         """The contract and the bars that are meant, or why there are none."""
