@@ -23,6 +23,7 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "cashflow": ("cashflow_command", "cash_flow"),
     "guard": ("guard_command", "guard"),
     "ack": ("guard_command", "acknowledge"),
+    "doctor": ("doctor_command", "doctor"),
     "runbook": ("runbook_command", "make_runbook"),
     "drill": ("drill_command", "drill"),
     "sim": ("sim_command", "sim"),

@@ -24,6 +24,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe cashflow  record money that came in or went out: neither gain nor loss
   qe guard     run the guard: it watches while no engine does, and pulls the switch
   qe ack       say that you have seen what the guard has called you for
+  qe doctor    everything that would make the switch fail, found beforehand
   qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
   qe drill     practise that against a simulated TWS, and leave a dated record
   qe sim       run the simulated TWS, to trade against
@@ -59,6 +60,7 @@ def build_parser() -> Parser:
     _add_guard(commands.add_parser("guard", help="run the guard, or install it as a service"))
     acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
     acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
+    _add_doctor(commands.add_parser("doctor", help="everything that would make the switch fail, found beforehand"))
     _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
     _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
@@ -182,6 +184,17 @@ def _add_guard(parser: argparse.ArgumentParser) -> None:
     for one in (run, service):
         one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
     actions.add_parser("test-alert", help="send an alert that means nothing, to see whether it arrives")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Look at everything that a kill would need: this machine, and every login's TWS, under a client id of the "
+        "kill's. Nothing is placed and nothing is changed."
+    )
+    parser.epilog = "Exit: 0 nothing would make the switch fail · 1 something would · 64 usage"
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    parser.add_argument("--strict", action="store_true", help="a warning is a failure too")
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
 
 
 def _add_runbook(parser: argparse.ArgumentParser) -> None:

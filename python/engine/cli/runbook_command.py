@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.core.known import Unknown
+from engine.desk.doctor_home import PAGE_STAMP
 from engine.desk.page_html import html
 from engine.desk.page_markdown import markdown
 from engine.desk.page_pdf import CannotSet, pdf
@@ -39,12 +41,22 @@ def make_runbook(arguments: argparse.Namespace) -> int:
     form = arguments.format or {".html": "html", ".pdf": "pdf"}.get(Path(arguments.output or "").suffix, "md")
     try:
         data = pdf(page, arguments.paper) if form == "pdf" else (html if form == "html" else markdown)(page).encode()
-        return _put(data, arguments.output, form)
+        code = _put(data, arguments.output, form)
+        if code == 0 and not arguments.generic:
+            _remember()
+        return code
     except CannotSet as error:
         print(f"qe runbook: {error}", file=sys.stderr)
     except OSError as error:
         print(f"qe runbook: {arguments.output} cannot be written: {error.strerror}", file=sys.stderr)
     return EXIT_CANNOT
+
+
+def _remember() -> None:
+    """When the page was made last, for `qe doctor`. That it cannot be kept stops no page."""
+    with contextlib.suppress(OSError):
+        Path(state_folder()).mkdir(parents=True, exist_ok=True)
+        (Path(state_folder()) / PAGE_STAMP).touch()
 
 
 def _facts(config: str | None, today: date) -> Facts:

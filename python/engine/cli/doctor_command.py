@@ -1,0 +1,93 @@
+"""`qe doctor`: everything that would make the switch fail, found beforehand, with how to mend it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import textwrap
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from engine.cli.who import actor
+from engine.config.model import Config
+from engine.config.places import config_file, incident_log, state_folder
+from engine.desk import doctor_home as home_doctor
+from engine.desk.doctor_login import examine_login
+from engine.desk.findings import Finding, Grade, exit_code
+from engine.journal.journal import open_journal
+
+INDENT = 21
+_MARKS = {Grade.WELL: ("well", "green"), Grade.WARNING: ("WARN", "yellow"), Grade.FAULT: ("FAULT", "bold red")}
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """0 nothing would make the switch fail; 1 something would."""
+    findings: list[Finding] = []
+    console = Console(highlight=False, soft_wrap=True)
+
+    def told(more: Iterable[Finding]) -> None:
+        for one in more:
+            findings.append(one)
+            if not arguments.json:
+                console.print(_line(one, console.width))
+
+    path, home, now_ns = config_file(arguments.config), Path(state_folder()), time.time_ns()
+    config, first = home_doctor.configuration(path)
+    told(first)
+    told(home_doctor.state_folder(home))
+    told(home_doctor.journal(open_journal(home / "journal", actor=actor("doctor"))))
+    told(home_doctor.incident_page(Path(incident_log())))
+    told(home_doctor.guard(home, config, now_ns))
+    told(home_doctor.drills(home, datetime.now(UTC)))
+    told(home_doctor.printed_page(home, path, time.time()))
+    if config is not None:
+        for of_login in asyncio.run(_logins(config)):
+            told(of_login)
+    if arguments.json:
+        print(msgspec.json.encode(findings).decode())
+    else:
+        console.print(_summary(findings))
+    return exit_code(findings, strict=arguments.strict)
+
+
+async def _logins(config: Config) -> list[list[Finding]]:
+    """All at the same time: one that does not answer costs the others nothing."""
+    return list(await asyncio.gather(*(examine_login(login, config.kill.client_id) for login in config.logins)))
+
+
+def _line(one: Finding, width: int) -> Text:
+    mark, style = _MARKS[one.grade]
+    text = Text()
+    text.append(f"{mark:<6}", style=style)
+    text.append(f"{one.about:<14} ", style="bold")
+    text.append(_hung(one.what, "", width))
+    if one.mend:
+        text.append(f"\n{'':{INDENT}}{_hung(one.mend, '→ ', width)}", style="cyan")
+    return text
+
+
+def _hung(text: str, first: str, width: int) -> str:
+    """Wrapped beside what stands left of it. Lines that somebody has broken already stay broken."""
+    lines = [
+        textwrap.fill(
+            line, max(20, width - INDENT), initial_indent=first if number == 0 else "", break_on_hyphens=False
+        )
+        for number, line in enumerate(text.splitlines() or [""])
+    ]
+    return "\n".join(lines).replace("\n", "\n" + " " * INDENT)
+
+
+def _summary(findings: list[Finding]) -> Text:
+    faults = sum(one.grade is Grade.FAULT for one in findings)
+    warnings = sum(one.grade is Grade.WARNING for one in findings)
+    beside = f"{warnings} warning{'' if warnings == 1 else 's'}"
+    if faults:
+        what = "one thing would" if faults == 1 else f"{faults} things would"
+        return Text(f"\nNOT WELL: {what} make the switch fail, {beside}", style="bold red")
+    return Text(f"\nThe switch would work. {beside}", style="bold green" if not warnings else "yellow")

@@ -1,0 +1,160 @@
+"""What would make the switch fail on this machine: configuration, state folder, journal, guard, drills, page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.config.model import Config
+from engine.config.problems import ConfigError
+from engine.config.reader import load
+from engine.core.known import Unknown
+from engine.desk.findings import Finding, fault, warning, well
+from engine.desk.runbook_facts import last_drill
+from engine.guard.control import PATH_MAX, SOCKET, NoGuard, Request, ask
+from engine.journal.journal import Journal
+from engine.trading import presence
+
+DISK_BYTES_MIN = 200 * 1024 * 1024
+DRILL_DAYS_MAX = 31
+PAGE_DAYS_MAX = 31
+PAGE_STAMP = "runbook.stamp"  # touched when the page is made
+DAY_S = 86_400
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def configuration(path: str | None) -> tuple[Config | None, list[Finding]]:
+    """The configuration, if it is sound."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        mend = "put these right (qe config check); until then the kill uses what it can read"
+        return None, [fault("configuration", str(error), mend)]
+    where = path or "no file, the defaults hold"
+    return config, [well("configuration", f"{where}: {len(config.logins)} logins")]
+
+
+def state_folder(home: Path) -> Iterable[Finding]:
+    """It can be written, and there is room."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-") as probe:
+            probe.write(b"x" * 4096)
+            probe.flush()
+            os.fsync(probe.fileno())
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        what = f"{home} cannot be written ({error.strerror or error}): no halt, no record of a kill would be kept"
+        yield fault("state folder", what, "make it writable, or set QE_HOME")
+        return
+    if free < DISK_BYTES_MIN:
+        what = f"only {free // 1024**2} MB are free where {home} is"
+        yield fault("state folder", what, "make room: a full disk stops entries")
+    else:
+        yield well("state folder", f"{home} can be written, {free // 1024**3} GB are free")
+    if len(os.fsencode(home / SOCKET)) > PATH_MAX:
+        what = f"the path {home} is too long for the guard's socket"
+        yield warning("state folder", what, "choose a shorter QE_HOME")
+
+
+def journal(made: Journal) -> Iterable[Finding]:
+    """It can be read, and says nothing that it does not understand."""
+    state, trouble = made.state(), made.trouble()
+    if isinstance(state, Unknown) or trouble is not None:
+        what = f"the journal cannot be used: {trouble or getattr(state, 'why', '')}"
+        mend = "qe journal verify, then qe journal repair; the kill needs no journal"
+        yield fault("journal", what, mend)
+        return
+    yield well("journal", f"sound as far as record {state.seq}")
+    if state.incidents_open:
+        names = ", ".join(state.incidents_open)
+        mend = "qe incident show ID; complete its section, then qe incident close"
+        yield warning("journal", f"open incidents: {names}", mend)
+
+
+def incident_page(path: Path) -> Iterable[Finding]:
+    """A section can be added to it."""
+    folder = path if path.exists() else path.parent
+    if os.access(folder, os.W_OK):
+        yield well("incident log", f"{path} can be written")
+    else:
+        what = f"{path} cannot be written: incidents would be in the journal alone"
+        yield warning("incident log", what, "make it writable, or set QE_INCIDENT_LOG")
+
+
+def guard(home: Path, config: Config | None, now_ns: int) -> Iterable[Finding]:
+    """Somebody watches, can be called, and can call."""
+    age_s = presence.age_s(home, now_ns)
+    required = config is not None and config.guard.required
+    if age_s is None:
+        what = "no guard is running: limits are enforced only while an engine runs"
+        yield (fault if required else warning)("guard", what, "qe guard install, or qe guard run")
+        return
+    if age_s > presence.AGE_S_MAX:
+        what = f"the guard has given no sign of life for {age_s:.0f} s"
+        yield fault("guard", what, "end its process and start it anew: qe guard run")
+        return
+    try:
+        told = ask(home, Request("status"))
+    except NoGuard as error:
+        mend = "start the guard anew; look at what it has logged"
+        yield warning("guard", f"the guard lives and cannot be called: {error}", mend)
+        return
+    waiting = [f"{name}: {login['waiting_for']}" for name, login in told["logins"].items() if login["waiting_for"]]
+    if waiting:
+        yield fault("guard", f"it waits for {'; '.join(waiting)}", "see the logins below")
+    else:
+        yield well("guard", f"watches {', '.join(told['logins'])}")
+    yield from _alerts(config, told)
+
+
+def _alerts(config: Config | None, told: dict[str, object]) -> Iterable[Finding]:
+    alerts = told["alerts"]
+    failing = alerts.get("failing") if isinstance(alerts, dict) else None
+    if failing:
+        mend = "put alerts.urls right, then qe guard test-alert"
+        yield fault("alerts", f"could not be sent: {failing}", mend)
+    elif config is not None and not config.alerts.urls:
+        mend = "set alerts.urls, then qe guard test-alert"
+        yield warning("alerts", "nobody is called: there is no address", mend)
+    else:
+        yield well("alerts", "the last one was taken (qe guard test-alert sends another)")
+
+
+def drills(home: Path, today: datetime) -> Iterable[Finding]:
+    """The switch was practised lately."""
+    last = last_drill(home / "drills")
+    found = _DAY.match(last)
+    if found is None:
+        yield warning("drill", "none is on record", "qe drill")
+        return
+    days = (today - datetime.fromisoformat(found[0]).replace(tzinfo=UTC)).days
+    if "FAILED" in last:
+        yield fault("drill", f"the last one failed: {last}", "qe drill, and find out why")
+    elif days > DRILL_DAYS_MAX:
+        yield warning("drill", f"the last one is {days} days old: {last}", "qe drill")
+    else:
+        yield well("drill", last)
+
+
+def printed_page(home: Path, config_path: str | None, now_s: float) -> Iterable[Finding]:
+    """It was made lately, and after the configuration was changed last."""
+    stamp, mend = home / PAGE_STAMP, "qe runbook -o page.pdf, and print it"
+    try:
+        made_s = stamp.stat().st_mtime
+    except OSError:
+        yield warning("printed page", "was never made", mend)
+        return
+    days = int((now_s - made_s) // DAY_S)
+    if config_path is not None and Path(config_path).exists() and Path(config_path).stat().st_mtime > made_s:
+        what = "is older than the configuration: what stands on it may be wrong"
+        yield warning("printed page", what, mend)
+    elif days > PAGE_DAYS_MAX:
+        yield warning("printed page", f"is {days} days old", mend)
+    else:
+        yield well("printed page", f"was made {days} days ago")

@@ -1,0 +1,118 @@
+"""`qe doctor` finds what would make the switch fail, says how to mend it, and places nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.simulated import qe, simulated
+from engine.desk.findings import Grade, exit_code, fault, warning, well
+
+
+def findings(home: Path, *words: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    done = qe("doctor", "--json", *words, home=home)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in json.loads(done.stdout):
+        found.setdefault(one["about"], []).append(one)
+    return done.returncode, found
+
+
+def grades(found: list[dict[str, Any]]) -> list[str]:
+    return [one["grade"] for one in found]
+
+
+def test_a_machine_where_the_switch_would_work(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        code, found = findings(tmp_path)
+        strict, _ = findings(tmp_path, "--strict")
+        told = qe("doctor", home=tmp_path)
+        truth = world.truth()
+    assert code == 0
+    assert strict == 1  # no guard, no drill, no page
+    assert told.returncode == 0
+    assert "The switch would work" in told.stdout
+    for name in ("paper", "live"):
+        texts = " ".join(one["what"] for one in found[name])
+        for part in ("as client 9000", "8 positions", "orders are taken", "live prices are there"):
+            assert part in texts
+    assert truth.logins["paper"].resting == world.before.logins["paper"].resting  # nothing was placed
+
+
+@pytest.mark.parametrize(
+    ("scenario", "login", "told", "mend"),
+    [
+        ("read-only", "paper", "the API is read-only", "untick Read-Only API"),
+        ("not-running", "paper", "nothing listens on", "start TWS"),
+        ("wrong-mode", "paper", "which is no paper account", "log TWS in"),
+        ("link-down", "paper", "TWS has lost its link to IBKR", "connection"),
+        ("accept-dialog", "paper", "says nothing", "dialog"),
+        ("positions-unanswered", "paper", "positions cannot be read", "restart TWS"),
+        ("no-market-data", "paper", "price of SPY", "market orders will close"),
+    ],
+)
+def test_what_is_wrong_with_a_login_is_named_with_how_to_mend_it(
+    tmp_path: Path, scenario: str, login: str, told: str, mend: str
+) -> None:
+    with simulated(scenario, tmp_path) as world:
+        world.config()
+        _, found = findings(tmp_path)
+    bad = [one for name in ("paper", "live") for one in found[name] if one["grade"] != "well"]
+    assert any(told in one["what"] and mend in one["what"] + one["mend"] for one in bad), bad
+    assert all(one["mend"] for one in bad)
+
+
+def test_a_faulty_configuration_stops_no_examination_of_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "quant-engine.toml").write_text("[limits]\ndaily_loss_pct = 200\n")
+    code, found = findings(tmp_path)
+    assert code == 1
+    assert grades(found["configuration"]) == ["fault"]
+    assert "daily_loss_pct" in found["configuration"][0]["what"]
+    assert grades(found["state folder"]) == ["well"]
+
+
+def test_a_page_and_a_drill_are_remembered_and_grow_old(tmp_path: Path) -> None:
+    (tmp_path / "quant-engine.toml").write_text('[logins.paper]\nmode = "paper"\nport = 1\n')
+    assert qe("runbook", "-o", str(tmp_path / "page.html"), home=tmp_path).returncode == 0
+    folder = tmp_path / "drills"
+    folder.mkdir()
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    (folder / "DRILLS.md").write_text(f"| {day} 10:00 | calm | passed | x |\n")
+    _, found = findings(tmp_path)
+    assert grades(found["printed page"]) == grades(found["drill"]) == ["well"]
+    (folder / "DRILLS.md").write_text(f"| {day} 10:00 | calm | **FAILED**: x | x |\n")
+    os.utime(tmp_path / "quant-engine.toml", (time.time() + 10, time.time() + 10))
+    _, found = findings(tmp_path)
+    assert grades(found["drill"]) == ["fault"]
+    assert "older than the configuration" in found["printed page"][0]["what"]
+    (folder / "DRILLS.md").write_text("| 2020-01-01 10:00 | calm | passed | x |\n")
+    _, found = findings(tmp_path)
+    assert "days old" in found["drill"][0]["what"]
+
+
+def test_a_journal_that_cannot_be_used_and_a_dead_guard_are_faults(tmp_path: Path) -> None:
+    (tmp_path / "quant-engine.toml").write_text('[logins.paper]\nmode = "paper"\nport = 1\n')
+    qe("halt", "paper", home=tmp_path)
+    (tmp_path / "journal" / "journal.db").write_bytes(b"no database" * 1000)
+    (tmp_path / "guard.json").write_text('{"pid": 1, "since_ns": 0}')
+    os.utime(tmp_path / "guard.json", (time.time() - 60, time.time() - 60))
+    code, found = findings(tmp_path)
+    assert code == 1
+    assert grades(found["journal"]) == ["fault"]
+    assert grades(found["guard"]) == ["fault"]
+    os.utime(tmp_path / "guard.json")
+    _, found = findings(tmp_path)
+    assert "cannot be called" in found["guard"][0]["what"]
+
+
+def test_the_exit_code_is_for_cron() -> None:
+    assert exit_code([well("x", "y")], strict=True) == 0
+    assert exit_code([warning("x", "y", "z")], strict=False) == 0
+    assert exit_code([warning("x", "y", "z")], strict=True) == 1
+    assert exit_code([fault("x", "y", "z")], strict=False) == 1
+    assert fault("x", "y", "z").grade is Grade.FAULT
