@@ -110,19 +110,21 @@ def _statements(node: ast.AST, skipped: set[int]) -> Iterator[Change]:
         return
     for block in (getattr(node, "body", []), getattr(node, "orelse", [])):
         for at, statement in enumerate(block):
-            says_the_end = isinstance(node, ast.FunctionDef) and statement is block[-1] and _is_none(statement)
-            readable = id(getattr(statement, "value", None)) in skipped
-            if isinstance(statement, REMOVABLE) and not readable and not says_the_end:
+            readable = id(statement) in skipped or id(getattr(statement, "value", None)) in skipped
+            if isinstance(statement, REMOVABLE) and not readable:
                 yield statement, f"{type(statement).__name__} is gone", _item(block, at, ast.Pass())
 
 
-def _is_none(statement: ast.stmt) -> bool:
-    """`return None`: at the end of a function it says what happens anyhow."""
-    return (
-        isinstance(statement, ast.Return)
-        and isinstance(statement.value, ast.Constant)
-        and statement.value.value is None
-    )
+def _ends(block: list[ast.stmt]) -> Iterator[ast.AST]:
+    """`return None` where the function ends anyhow: it says so to people."""
+    match block[-1:]:
+        case [ast.Return(value=ast.Constant(value=None)) as last]:
+            yield last
+        case [ast.If() | ast.Try() | ast.Match() | ast.With() as last]:
+            parts = [last, *getattr(last, "handlers", []), *getattr(last, "cases", [])]
+            for part in parts:
+                yield from _ends(getattr(part, "body", []))
+                yield from _ends(getattr(part, "orelse", []))
 
 
 def _words(node: ast.AST) -> Iterator[ast.AST]:
@@ -132,8 +134,9 @@ def _words(node: ast.AST) -> Iterator[ast.AST]:
             yield node.value
         case ast.AnnAssign(annotation=annotation) | ast.arg(annotation=ast.AST() as annotation):
             yield from ast.walk(annotation)
-        case ast.FunctionDef(returns=ast.AST() as returns):
-            yield from ast.walk(returns)
+        case ast.FunctionDef(returns=returns, body=body):
+            yield from ast.walk(returns) if returns else ()
+            yield from _ends(body)
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             yield from ast.walk(node)
         case ast.keyword(arg="frozen" | "kw_only" | "slots" | "gc"):

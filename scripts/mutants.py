@@ -29,11 +29,7 @@ from mutants_quick import OPTIONS, Findings, in_a_copy, judge_quickly, module_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE, CLAIMS = "python/engine/core", "tests/core"
-SEARCHES = (
-    "tests/core/kill/test_machine_laws.py",
-    "tests/core/kill/test_any_event.py",
-    "tests/core/preflight/test_quick_way.py",
-)
+SEARCHES = ("tests/core/kill/test_machine_laws.py", "tests/core/kill/test_any_event.py")
 """They take minutes and notice by luck: what they alone would notice counts as not noticed."""
 JOBS = int(os.environ.get("JOBS", "1"))
 SECONDS_MAX = 120  # of processor time, for one loading of the tests

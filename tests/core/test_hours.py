@@ -70,6 +70,15 @@ def test_the_older_spelling_over_midnight_names_no_second_day() -> None:
     assert market("20090507:1800-0200", "20090508 0300") is Market.CLOSED
 
 
+def test_the_older_spelling_from_one_time_to_the_same_is_a_whole_day() -> None:
+    assert market("20090507:1700-1700", "20090508 1659") is Market.OPEN
+    assert market("20090507:1700-1700", "20090508 1700") is Market.CLOSED
+
+
+def test_the_newer_spelling_of_no_time_at_all_is_not_understood() -> None:
+    assert market("20260911:0930-20260911:0930", "20260911 1200") is Market.UNKNOWN
+
+
 def test_the_newer_spelling_never_ends_before_it_begins() -> None:
     assert market("20260911:1600-20260911:0930", "20260911 1200") is Market.UNKNOWN
 
@@ -219,7 +228,8 @@ def test_an_answer_holds_until_the_next_edge_or_the_next_day(at: str, until: str
 
 
 @pytest.mark.parametrize(
-    ("hours", "zone_name"), [("", "US/Eastern"), ("gibberish", "US/Eastern"), (TWO_DAYS, "nowhere")]
+    ("hours", "zone_name"),
+    [("", "US/Eastern"), (";", "US/Eastern"), ("gibberish", "US/Eastern"), (TWO_DAYS, "nowhere")],
 )
 def test_hours_that_nobody_can_read_stay_unknown_for_good(hours: str, zone_name: str) -> None:
     assert steady_until(hours, zone_name, 0) == NEVER_S

@@ -60,8 +60,6 @@ class Market(Enum):
 def zone(name: str) -> tzinfo | None:
     """The time zone IBKR means by `name`, or None when nobody can say."""
     plain = name.split("(")[0].strip()
-    if not plain:
-        return None
     try:
         return ZoneInfo(ZONE_NAMES.get(plain.upper(), plain))
     except (KeyError, ValueError, OSError):  # not in the database, malformed, or the database is unreadable
@@ -78,8 +76,10 @@ class _Calendar(msgspec.Struct, frozen=True):
 def market_at(hours: str, zone_name: str, at_s: float) -> Market:
     """Open, closed or unknown at `at_s` (seconds since the Unix epoch)."""
     tz = zone(zone_name)
-    calendar = None if tz is None or not hours else _calendar(hours, tz)
-    if tz is None or calendar is None:
+    if tz is None:
+        return Market.UNKNOWN
+    calendar = _calendar(hours, tz)
+    if calendar is None:
         return Market.UNKNOWN
     if any(start <= at_s < end for start, end in calendar.spans):
         return Market.OPEN
@@ -90,10 +90,12 @@ def market_at(hours: str, zone_name: str, at_s: float) -> Market:
 def steady_until(hours: str, zone_name: str, at_s: int) -> int:
     """The first whole second after `at_s` at which `market_at` may answer something else."""
     tz = zone(zone_name)
-    calendar = None if tz is None or not hours else _calendar(hours, tz)
-    if tz is None or calendar is None:
+    if tz is None:
         return NEVER_S
-    next_day = datetime.fromtimestamp(at_s, tz).replace(hour=0, minute=0, second=0, fold=0) + timedelta(days=1)
+    calendar = _calendar(hours, tz)
+    if calendar is None or not calendar.days:
+        return NEVER_S
+    next_day = datetime.fromtimestamp(at_s, tz).replace(hour=0, minute=0, second=0) + timedelta(days=1)
     edges = [edge for span in calendar.spans for edge in span if edge > at_s]
     return int(min([next_day.timestamp(), *edges]))
 
