@@ -28,6 +28,7 @@ from core.preflight.world import (
 from engine.core.book import PositionHeard
 from engine.core.exposure import Resting, Side
 from engine.core.known import Known, Unknown
+from engine.core.preflight.checks_contract import check_contract
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.examine import CHECKS
 from engine.core.preflight.intent import Intent, Leg, MarginPreview, Reference, Special
@@ -774,3 +775,18 @@ def test_what_came_of_a_position_is_judged_at_once() -> None:
     assert made.judge(order(ES, 10), FREE, NOW) == PASS
     made.book.position(PositionHeard("DU1", ES, D(1), BY_ID[ES].product))
     assert made.judge(order(ES, 10), FREE, NOW).codes == (Code.MAX_CONTRACTS,)
+
+
+def test_a_leg_without_an_id_or_a_ratio_is_unknown_whatever_else_is_known() -> None:
+    legs = (Leg(0, 1, Side.BUY), Leg(CALL, 0, Side.SELL), Leg(PUT, 1, Side.SELL))
+    bag = Intent("DU1", 28812380, "BAG", "SPY", Side.BUY, D(1), "LMT", D(1), special=Special(legs=legs))
+    facts = msgspec.structs.replace(desk().facts(bag, FREE, NOW), touched=())
+    assert list(check_contract(bag, facts, Settings())) == [
+        Failure(Code.LEGS_UNKNOWN, 0, None, about="contract 0"),
+        Failure(Code.LEGS_UNKNOWN, CALL, None, about=f"contract {CALL}"),
+    ]
+
+
+def test_of_a_contract_without_terms_no_expiry_is_shown() -> None:
+    unlisted = desk(Settings(expiry=Need.REQUIRED), listed=False)
+    assert only(unlisted, order(ES)) == Failure(Code.EXPIRY_UNKNOWN, "", None, about="contract 1")

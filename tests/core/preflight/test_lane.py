@@ -1,0 +1,135 @@
+"""The quick way is taken up to the very edge of every rule, and not one step further.
+
+That it never passes what the whole examination refuses is test_quick_way.py's; here: that it is the quick one.
+"""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+
+from core.preflight.world import ES, FREE, NOW, SPY, D, desk, order, price, restricted, sell
+from engine.core.preflight.desk import Preflight
+from engine.core.preflight.intent import Intent, Special
+from engine.core.preflight.settings import SECOND_NS, ProductLimits, Settings
+from engine.core.preflight.verdict import PASS
+from engine.core.restrictions import Kind, State
+
+
+class Slow(Exception):
+    """The whole examination was asked for."""
+
+
+def quickly(made: Preflight, intent: Intent, now_ns: int = NOW, state: State = FREE) -> bool:
+    """Does it pass without the whole examination?"""
+    with patch.object(made, "explain", side_effect=Slow):
+        try:
+            return made.judge(intent, state, now_ns) is PASS
+        except Slow:
+            return False
+
+
+def sent(made: Preflight, intent: Intent, *at_ns: int) -> None:
+    """So many like it have gone, and nothing of them is left."""
+    for one in at_ns:
+        made.activity.passed(intent, one)
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [order(ES, 1), sell(ES, 10), order(ES, 10, limit="6000.25"), sell(SPY, 1, limit="0.01"), order(SPY, 1)],
+)
+def test_a_plain_order_goes_the_quick_way_the_first_time_and_every_other_time(intent: Intent) -> None:
+    made = desk()
+    assert quickly(made, intent)
+    assert quickly(made, intent)
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        order(ES, 11),
+        order(ES, 1, limit="6000.26"),
+        order(SPY, 1, limit="0"),
+        order(ES, D("0.5")),
+        order(ES, 1, order_type="STP", aux="6100"),
+        order(ES, 1, special=Special()),
+    ],
+)
+def test_what_a_rule_could_refuse_is_examined(intent: Intent) -> None:
+    assert not quickly(desk(), intent)
+
+
+def test_a_lane_is_made_once_for_as_long_as_it_holds() -> None:
+    made = desk()
+    assert quickly(made, order(ES))
+    with patch("engine.core.preflight.desk.make_lane", side_effect=AssertionError):
+        assert quickly(made, order(ES))
+        assert not quickly(made, order(ES, 11))
+    made.book.lost("gone")
+    assert not quickly(made, order(ES))
+    made.book.read_positions((), made.book.mark(), NOW)
+    made.book.read_orders((), made.book.mark(), NOW)
+    assert quickly(made, order(ES))
+
+
+def test_a_lane_is_of_one_moment_on_and_of_one_size_factor() -> None:
+    made, half = desk(), restricted(Kind.SIZE_FACTOR, "0.5")
+    assert quickly(made, order(ES, 10), NOW + 1)
+    assert not quickly(made, order(ES, 10), NOW + 1, half)
+    assert quickly(made, order(ES, 5), NOW + 1, half)
+    assert quickly(made, order(ES, 10), NOW)  # made anew for the earlier moment
+
+
+def test_an_account_that_leaves_the_login_has_no_quick_way() -> None:
+    made = desk()
+    assert quickly(made, order(ES))
+    made.accounts = ("DU2",)
+    assert not quickly(made, order(ES))
+
+
+@pytest.mark.parametrize(("quantity", "quick"), [(3, True), (4, False)])
+def test_a_limit_of_one_order_is_reached_quickly_and_not_passed(quantity: int, quick: bool) -> None:
+    assert quickly(desk(Settings(futures=ProductLimits(account=D(10), order=D(3)))), order(ES, quantity)) is quick
+
+
+@pytest.mark.parametrize(("quantity", "quick"), [(3, True), (4, False)])
+def test_a_limit_of_the_account_is_reached_quickly_and_not_passed(quantity: int, quick: bool) -> None:
+    made = desk(Settings(futures=ProductLimits(account=D(10))), positions={ES: 7})
+    assert quickly(made, order(ES, quantity)) is quick
+
+
+@pytest.mark.parametrize("limits", [("20000", None), (None, "20000"), ("20000", "20000")])
+def test_a_limit_in_money_is_reached_quickly_and_not_passed(limits: tuple[str | None, str | None]) -> None:
+    in_order, in_account = (None if one is None else D(one) for one in limits)
+    made = desk(Settings(order_notional=in_order, account_notional=in_account))
+    made.rate("USD", D(1))
+    price(made, SPY, "100")
+    assert quickly(made, order(SPY, 200))
+    assert not quickly(made, order(SPY, 201))
+    assert quickly(made, order(SPY, 200, limit="100"))
+    assert not quickly(made, order(SPY, 200, limit="100.01"))
+
+
+def test_without_a_price_a_market_order_is_not_quick_where_money_is_limited() -> None:
+    made = desk(Settings(order_notional=D(20_000)))
+    made.rate("USD", D(1))
+    assert not quickly(made, order(SPY, 1))
+    assert quickly(made, order(SPY, 1, limit="100"))
+
+
+def test_the_second_of_a_rate_is_over_after_a_second() -> None:
+    made = desk(Settings(orders_per_second_max=2, duplicates_max=9, repeats_max=9))
+    sent(made, order(SPY), NOW, NOW)
+    assert not quickly(made, order(ES), NOW + SECOND_NS - 1)
+
+
+def test_a_like_order_is_quick_again_when_no_window_holds_one() -> None:
+    settings = Settings(duplicates_max=1, repeats_max=1)
+    longest = max(60 * SECOND_NS, settings.repeat_window_ns)
+    made = desk(settings)
+    sent(made, order(ES), NOW)
+    assert not quickly(made, order(ES), NOW + longest - 1)
+    assert quickly(made, sell(ES), NOW + longest - 1)
+    assert quickly(made, order(ES), NOW + longest)
