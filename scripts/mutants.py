@@ -19,6 +19,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -62,19 +63,30 @@ def noticed(mutant: Mutant, files: Sequence[str]) -> bool:
     return status != 0
 
 
-def judge_slowly(waiting: dict[int, Mutant], findings: Findings, tests: Sequence[str]) -> None:
-    """The tests named like the module first, then the file that noticed the last change, then the rest."""
+def judge_slowly(waiting: dict[int, Mutant], findings: Findings) -> None:
+    """The test file named like the module first, then the one that noticed the last change, then the rest."""
     last = ""
     for number, mutant in waiting.items():
         own = f"test_{Path(mutant.path).stem}.py"
-        files = sorted(findings.files, key=lambda file: (Path(file).name != own, file != last, findings.seconds(file)))
+        near = users(mutant.path)
+        files = [
+            file for file, reached in findings.reached.items() if Path(file).name == own or not near.isdisjoint(reached)
+        ]
+        files.sort(key=lambda file: (file != last, Path(file).name != own, findings.seconds[file]))
         findings.noticed[number] = False
-        for file in (*([files[:1]] if files else []), *([files[1:3], files[3:]])):
-            if file and noticed(mutant, file):
-                findings.noticed[number], last = True, file[0]
+        for some in (files[:1], files[1:3], files[3:]):
+            if some and noticed(mutant, some):
+                findings.noticed[number], last = True, some[0]
                 break
         else:
             print(f"  ? {mutant}", file=sys.stderr, flush=True)
+
+
+@cache
+def users(path: str) -> frozenset[str]:
+    """The module and those of the core that import it: whoever reaches none of them does not see its values."""
+    line = f"from {module_of(path)} import "
+    return frozenset([path, *(file for file in _files(Path(CORE)) if line in Path(file).read_text(encoding="utf-8"))])
 
 
 def main(*arguments: str) -> int:
@@ -85,11 +97,11 @@ def main(*arguments: str) -> int:
     paths = paths or _files(Path(CORE))
     tests = tests or [CLAIMS, *(f"--ignore={each}" for each in SEARCHES)]
     changes = [mutant for path in paths for mutant in mutants(Path(path).read_text(encoding="utf-8"), path)]
-    findings = judge_quickly(changes, paths, tests, JOBS)
+    findings = judge_quickly(changes, _files(Path(CORE)), tests, JOBS)
     if findings is None:
         print("the tests fail as it is")
         return 2
-    judge_slowly({n: each for n, each in enumerate(changes) if n not in findings.noticed}, findings, tests)
+    judge_slowly({n: each for n, each in enumerate(changes) if n not in findings.noticed}, findings)
     return report(paths, changes, findings)
 
 

@@ -31,13 +31,12 @@ OPTIONS = ("-q", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore::pytest.Pyte
 
 
 class Findings:
-    """What is known of each change, by its number; and the files with tests."""
+    """What is known of each change, by its number; of each file with tests, how long it takes and what it reaches."""
 
-    def __init__(self, noticed: Sequence[tuple[int, bool]], files: dict[str, float]) -> None:
-        self.noticed, self.files = dict(noticed), files
-
-    def seconds(self, file: str) -> float:
-        return self.files[file]
+    def __init__(
+        self, noticed: Sequence[tuple[int, bool]], seconds: dict[str, float], reached: dict[str, list[str]]
+    ) -> None:
+        self.noticed, self.seconds, self.reached = dict(noticed), seconds, reached
 
 
 def module_of(path: str) -> str:
@@ -70,8 +69,9 @@ def judge_quickly(changes: Sequence[Mutant], paths: Sequence[str], tests: Sequen
         if pid == 0:
             plugin = Loaded(changes, paths, jobs)
             pytest.main([*OPTIONS, *tests], plugins=[plugin])
-            if plugin.findings is not None:
-                answer.write_text(json.dumps([list(plugin.findings.noticed.items()), plugin.findings.files]))
+            found = plugin.findings
+            if found is not None:
+                answer.write_text(json.dumps([list(found.noticed.items()), found.seconds, found.reached]))
             os._exit(0)
         os.waitpid(pid, 0)
         return Findings(*json.loads(answer.read_text())) if answer.exists() else None
@@ -93,7 +93,7 @@ class Loaded:
 
     def _watch(self) -> bool:
         """Run every test once as things are: which lines does it reach, and how long does it take?"""
-        self.findings = Findings((), {})
+        self.findings = Findings((), {}, {})
         self.seconds: list[float] = []
         watching = coverage.Coverage(
             data_file=None, include=[str(ROOT / path) for path in self.paths], config_file=False
@@ -108,13 +108,18 @@ class Loaded:
                 break
             self.seconds.append(time.process_time() - before)
             file = item.nodeid.split("::")[0]
-            self.findings.files[file] = self.findings.files.get(file, 0) + self.seconds[-1]
+            self.findings.seconds[file] = self.findings.seconds.get(file, 0) + self.seconds[-1]
+            self.findings.reached.setdefault(file, [])
         watching.stop()
         data = watching.get_data()
         self.reached: dict[str, dict[int, set[int]]] = {}
         for path in self.paths:
             lines = data.contexts_by_lineno(str(ROOT / path))
             self.reached[path] = {line: {int(name) for name in names if name} for line, names in lines.items()}
+            for number in set().union(*self.reached[path].values()):
+                of_file = self.findings.reached[self.items[number].nodeid.split("::")[0]]
+                if path not in of_file:
+                    of_file.append(path)
         return self.findings is not None
 
     def _judge(self) -> None:
