@@ -70,8 +70,10 @@ def judge_slowly(waiting: dict[int, Mutant], findings: Findings) -> None:
         own = f"test_{Path(mutant.path).stem}.py"
         near = users(mutant.path)
         files = [
-            file for file, reached in findings.reached.items() if Path(file).name == own or not near.isdisjoint(reached)
-        ]
+            file
+            for file, reached in findings.reached.items()
+            if Path(file).name == own or not reached or not near.isdisjoint(reached)
+        ]  # who reaches nothing looks at values only
         files.sort(key=lambda file: (file != last, Path(file).name != own, findings.seconds[file]))
         findings.noticed[number] = False
         for some in (files[:1], files[1:3], files[3:]):
