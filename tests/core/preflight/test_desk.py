@@ -1,0 +1,79 @@
+"""What the desk of the pre-flight is told changes its very next answer, in whatever order it is told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from core.preflight.world import (
+    BY_ID,
+    ES,
+    FREE,
+    HALTED,
+    MES,
+    NOK,
+    NOW,
+    SHUT_DOWN,
+    SPY,
+    D,
+    desk,
+    order,
+    price,
+    restricted,
+    sell,
+)
+from engine.core.exposure import Resting, Side
+from engine.core.preflight.intent import Intent, Special
+from engine.core.preflight.settings import Settings
+from engine.core.preflight.verdict import PASS, Code
+from engine.core.products import Product
+from engine.core.restrictions import Kind, State
+
+
+def test_a_contract_that_is_listed_after_its_price_is_counted_in_money_at_once() -> None:
+    made = desk(Settings(account_notional=D(50_000)), positions={SPY: 400}, listed=False)
+    price(made, SPY, "100")
+    assert Code.NOTIONAL_UNKNOWN in made.judge(order(SPY, 100), FREE, NOW).codes
+    made.list_contract(BY_ID[SPY])
+    assert made.judge(order(SPY, 100), FREE, NOW) == PASS
+    assert made.judge(order(SPY, 101), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
+
+
+def test_another_rate_changes_what_every_position_in_its_currency_is_worth() -> None:
+    made = desk(Settings(account_notional=D(40_000)), positions={NOK: 1})
+    price(made, NOK, "1000")
+    made.rate("NOK", D("0.2"))
+    assert made.judge(order(NOK, 1), FREE, NOW) == PASS
+    made.rate("NOK", D("0.21"))
+    assert made.judge(order(MES, 1), FREE, NOW).codes == (Code.NOTIONAL_UNKNOWN,)  # it has no price itself
+    assert made.judge(order(NOK, 1), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
+    made.rate("NOK", D("0.2"))
+    assert made.judge(order(NOK, 1), FREE, NOW) == PASS
+
+
+def test_a_modify_may_look_like_an_order_that_nobody_has_answered() -> None:
+    made = desk()
+    lost = order(ES, 3, limit="6000")
+    made.passed(lost, (1, 7), NOW)
+    made.unconfirmed(lost, (1, 7))
+    works = Resting(
+        key=(1, 8), account="DU1", con_id=ES, side=Side.BUY, remaining=D(1), product=Product.FUTURES, order_type="LMT"
+    )
+    made.book.working(works)
+    later_ns = NOW + 2 * 10**9
+    assert made.judge(lost, FREE, later_ns).codes == (Code.UNCONFIRMED,)
+    modify = msgspec.structs.replace(lost, special=Special(modifies=(1, 8)))
+    assert made.judge(modify, FREE, later_ns) == PASS
+
+
+@pytest.mark.parametrize(
+    ("intent", "state", "code"),
+    [
+        (order(ES, 11, limit="100.1"), HALTED, Code.HALTED),
+        (order(SPY, 1, limit="100.001"), restricted(Kind.REDUCE_ONLY), Code.HALTED),
+        (sell(ES, 1, limit="100.1"), SHUT_DOWN, Code.SHUT_DOWN),
+        (order(ES, 1, limit="100.1"), SHUT_DOWN, Code.SHUT_DOWN),
+    ],
+)
+def test_what_a_restriction_refuses_anyhow_is_told_nothing_else(intent: Intent, state: State, code: Code) -> None:
+    assert desk(positions={ES: 3}).judge(intent, state, NOW).codes == (code,)

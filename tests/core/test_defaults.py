@@ -1,0 +1,100 @@
+"""What holds where nobody has configured anything. These numbers were decided: none changes by accident."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import msgspec
+import pytest
+
+from core.limit_worlds import D
+from engine.core.account_equity import Equity, EquitySettings
+from engine.core.judgements import Gauge, Imposition, Judgement
+from engine.core.limit_rules import Action, Lasting, Limit, LimitSettings, Rule
+from engine.core.periods import PeriodClock
+from engine.core.preflight.settings import Need, ProductLimits, Settings
+
+MS, SECOND, DAY = 10**6, 10**9, 86_400 * 10**9
+
+DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
+    (
+        EquitySettings,
+        {
+            "refresh_ns": 180 * SECOND,
+            "patience_ns": 5 * SECOND,
+            "news_age_ns_max": 60 * SECOND,
+            "report_age_ns_max": 240 * SECOND,
+            "agree_pct": D("0.1"),
+            "jump_pct": D("0.5"),
+            "readings_max": 10,
+        },
+    ),
+    (PeriodClock, {"rollover": time(17), "zone": "America/Chicago", "holidays": frozenset()}),
+    (
+        LimitSettings,
+        {
+            "rules": (  # the risk table of the emergency page
+                Rule(Limit.DAILY, D(2), Action.HALT, Lasting.DAY),
+                Rule(Limit.WEEKLY, D(5), Action.REDUCE_SIZE, Lasting.WEEK),
+                Rule(Limit.MONTHLY, D(10), Action.HALT, Lasting.PAUSE),
+                Rule(Limit.BREAKER, D(15), Action.KILL, Lasting.LIFTED),
+            ),
+            "size_factor": D("0.5"),
+            "pause_ns": 7 * DAY,
+            "everywhere": False,
+            "blind_grace_ns": 30 * SECOND,
+            "equity_age_ns_max": 60 * SECOND,
+        },
+    ),
+    (
+        Settings,
+        {
+            "futures": ProductLimits(account=D(10)),
+            "options": ProductLimits(account=D(50)),
+            "shares": ProductLimits(order=D(10_000)),
+            "other": ProductLimits(order=D(1_000_000)),
+            "deny_unlisted": False,
+            "order_notional": None,
+            "account_notional": None,
+            "notional_currency": "USD",
+            "allowed_symbols": frozenset(),
+            "blocked_symbols": frozenset(),
+            "grid": Need.WHEN_KNOWN,
+            "collar": Need.WHEN_KNOWN,
+            "collar_pct": D(10),
+            "option_collar_pct": D(50),
+            "collar_ticks": D(20),
+            "reference_age_ns_max": 30 * SECOND,
+            "session": Need.WHEN_KNOWN,
+            "expiry": Need.WHEN_KNOWN,
+            "expiry_days_min": 0,
+            "position_age_ns_max": None,
+            "duplicates_max": 2,
+            "duplicate_window_ns": SECOND,
+            "repeats_max": 30,
+            "repeat_window_ns": 60 * SECOND,
+            "orders_per_second_max": 40,
+            "orders_per_minute_max": 300,
+            "rate_breaches_max": 3,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "decided"), DECIDED, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_nobody_configured_is_as_it_was_decided(
+    settings: type[msgspec.Struct], decided: dict[str, object]
+) -> None:
+    assert msgspec.structs.asdict(settings()) == decided
+
+
+def test_equity_is_settled_unless_something_moved_it() -> None:
+    assert Equity(D(1), "USD").settled
+
+
+@pytest.mark.parametrize("record", [Gauge, Imposition, Judgement])
+def test_a_judgement_of_which_nothing_is_said_does_nothing(record: type[msgspec.Struct]) -> None:
+    fields = msgspec.structs.fields(record)
+    said = [field.default for field in fields if field.default is not msgspec.NODEFAULT]
+    assert said
+    assert all(value in (None, False, (), "") for value in said)
