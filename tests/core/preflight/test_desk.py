@@ -77,3 +77,21 @@ def test_a_modify_may_look_like_an_order_that_nobody_has_answered() -> None:
 )
 def test_what_a_restriction_refuses_anyhow_is_told_nothing_else(intent: Intent, state: State, code: Code) -> None:
     assert desk(positions={ES: 3}).judge(intent, state, NOW).codes == (code,)
+
+
+@pytest.mark.parametrize("intent", [order(ES, 1, limit="100.1"), sell(ES, 1, limit="100.1")])
+def test_a_position_that_was_closed_is_opened_by_either_side(intent: Intent) -> None:
+    made = desk()
+    made.book.working(
+        Resting(
+            key=(1, 8), account="DU1", con_id=ES, side=Side.BUY, remaining=D(1), product=Product.FUTURES,
+            order_type="LMT",
+        )
+    )  # fmt: skip
+    assert made.book.spots["DU1", ES].position == 0
+    assert made.judge(intent, HALTED, NOW).codes == (Code.HALTED,)
+
+
+@pytest.mark.parametrize(("position", "intent"), [(1, sell(ES, 1)), (-1, order(ES, 1))])
+def test_the_last_contract_of_a_position_can_be_closed_under_a_halt(position: int, intent: Intent) -> None:
+    assert desk(positions={ES: position}).judge(intent, HALTED, NOW) == PASS
