@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.kill.builders import ES, D
-from engine.core.kill.report import KillReport, LoginOutcome, LoginReport, ResidueItem, ResidueReason
+from engine.core.kill.report import CancelledOrder, KillReport, LoginOutcome, LoginReport, ResidueItem, ResidueReason
 
 FLAT, RESIDUE, UNKNOWN, UNREACHABLE = LoginOutcome
 
@@ -61,3 +61,23 @@ def test_the_report_is_data_that_json_can_carry() -> None:
     assert data["logins"]["paper"]["outcome"] == "residue"
     assert data["logins"]["paper"]["residue"][0]["quantity"] == "0.5"
     assert data["logins"]["paper"]["residue"][0]["reason"] == "fractional"
+
+
+def test_of_a_login_of_which_nothing_is_told_the_report_claims_nothing() -> None:
+    silent = login("paper", UNKNOWN)
+    nothing = [silent.accounts, silent.cancelled, silent.closed, silent.residue, silent.notes, silent.timeline]
+    assert nothing == [()] * 6
+    assert (silent.trouble, silent.joined) == ("", False)
+    assert set(msgspec.structs.astuple(silent.timings)) == {None}
+
+
+def test_of_a_residue_of_which_no_more_is_known_no_order_and_no_words_are_told() -> None:
+    item = ResidueItem(account="DU1", contract=ES, quantity=D(3), reason=ResidueReason.NO_BID)
+    assert (item.first_seen, item.detail, item.order) == (None, "", "")
+
+
+def test_a_cancelled_order_protected_something_only_where_that_is_known() -> None:
+    order = CancelledOrder(
+        account="DU1", contract=ES, client_id=7, order_id=1, perm_id=5, action="SELL", quantity=D(1), order_type="STP"
+    )
+    assert not order.protective

@@ -19,7 +19,6 @@ from engine.core.kill.routing import (
     LEVEL_MAX,
     LEVEL_MIN,
     LIMIT_OFFSETS,
-    SMART_TYPES,
     details_group,
     exchange_for,
     fallback_exchange,
@@ -41,7 +40,7 @@ def with_exchange(contract: Contract, exchange: str) -> Contract:
 # exchanges ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sec_type", sorted(SMART_TYPES))
+@pytest.mark.parametrize("sec_type", ["STK", "OPT", "CFD", "WAR", "IOPT", "BOND", "FUND"])
 def test_smart_serves_what_it_serves_whatever_the_position_named(sec_type: str) -> None:
     assert exchange_for(Contract(sec_type=sec_type, exchange="NASDAQ"), None) == "SMART"
 
@@ -70,8 +69,17 @@ def test_currencies_go_to_idealpro() -> None:
     assert exchange_for(Contract(sec_type="CASH", symbol="EUR"), None) == "IDEALPRO"
 
 
+HOMES = {
+    "CME": "ES MES NQ MNQ RTY M2K 6E EUR GBP JPY HE LE BTC MBT",
+    "CBOT": "YM MYM ZB ZN ZF ZT UB TN ZC ZS ZW ZL ZM",
+    "NYMEX": "CL MCL QM NG QG RB HO PL PA",
+    "COMEX": "GC MGC SI SIL HG MHG",
+    "CFE": "VIX VXM",
+}
+
+
 @pytest.mark.parametrize(
-    ("symbol", "exchange"), [("ES", "CME"), ("ZN", "CBOT"), ("CL", "NYMEX"), ("GC", "COMEX"), ("VIX", "CFE")]
+    ("symbol", "exchange"), [(symbol, exchange) for exchange, symbols in HOMES.items() for symbol in symbols.split()]
 )
 def test_common_futures_have_an_exchange_when_the_broker_does_not_answer(symbol: str, exchange: str) -> None:
     assert fallback_exchange(future(symbol=symbol)) == exchange
