@@ -218,7 +218,7 @@ def test_without_a_subscription_it_is_354_and_delayed_data_must_be_asked_for() -
         replies = await client.ask(ReqMktData(2, contract, snapshot=True), TickSnapshotEnd)
         assert client.errors(10167)
         assert MarketDataType(2, 3) in replies
-        assert {reply.tick_type for reply in replies if isinstance(reply, TickPrice)} <= {66, 67, 68, 75}
+        assert {reply.tick_type for reply in replies if isinstance(reply, TickPrice)} <= {66, 67, 68, 72, 73, 75, 76}
 
     in_world(test, options=ServerOptions(market_data="delayed"))
 

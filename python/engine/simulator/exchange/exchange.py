@@ -14,7 +14,7 @@ import msgspec
 
 from engine.core.contracts import Contract
 from engine.simulator.exchange import exercise, greeks, refusals, routing
-from engine.simulator.exchange.bars import Asked, Bar
+from engine.simulator.exchange.bars import DAY_S, Asked, Bar, Show, Span
 from engine.simulator.exchange.book import LiveOrder
 from engine.simulator.exchange.calendars import NS_PER_S
 from engine.simulator.exchange.catalogue import Catalogue
@@ -22,7 +22,7 @@ from engine.simulator.exchange.events import Commission, Event, Rejected
 from engine.simulator.exchange.exercise import Instruction
 from engine.simulator.exchange.greeks import Greeks
 from engine.simulator.exchange.hooks import Hooks
-from engine.simulator.exchange.instruments import Instrument
+from engine.simulator.exchange.instruments import Instrument, SecType
 from engine.simulator.exchange.market import Quote
 from engine.simulator.exchange.orders import Execution, Movement, NewOrder, OrderView, Status
 from engine.simulator.exchange.parts import assemble
@@ -204,6 +204,24 @@ class Exchange(Hooks):
         return self._parts.history.bars(
             self.catalogue[con_id], msgspec.structs.replace(asked, end_ns=min(asked.end_ns, self.now_ns))
         )
+
+    def session_bar(self, con_id: int) -> Bar | None:
+        """The session that is going on, or the last one; None for what has no bars of its own."""
+        instrument = self.catalogue[con_id]
+        if instrument.legs:
+            return None
+        asked = Asked(
+            end_ns=self.now_ns,
+            span=Span(1, "D"),
+            size_s=DAY_S,
+            show=Show.MIDPOINT if instrument.sec_type is SecType.CASH else Show.TRADES,
+            regular_hours=False,
+        )
+        return next(iter(self._parts.history.bars(instrument, asked)), None)
+
+    def session_volume(self, con_id: int) -> int:
+        """What was traded in it so far."""
+        return self._parts.volumes.of_session(self.catalogue[con_id], self.now_ns)
 
     def tick(self, con_id: int) -> Tick:
         """What trades and what could be traded now."""

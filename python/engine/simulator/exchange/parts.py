@@ -38,6 +38,7 @@ class Parts:
     clearing: Clearing
     valuation: Valuation
     history: History
+    volumes: Volumes
     sales: TimeAndSales
     states: OrderStates
     endings: Endings
@@ -81,6 +82,7 @@ def assemble(
         book=book,
         clearing=clearing,
         valuation=valuation,
+        volumes=volumes,
         history=History(start_ns=start_ns, markets=markets, volumes=volumes),
         sales=TimeAndSales(markets),
         states=states,

@@ -26,6 +26,7 @@ class MarketFeed:
     con_id: int
     kind: int  # 1 live, 3 delayed
     last: dict[int, Decimal] = field(default_factory=dict)
+    session: Bar | None = None  # how it stood when it was last told
     underlying: Decimal | None = None  # options: where it stood when the greeks were last told
 
 

@@ -7,7 +7,10 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.simulator.exchange import Refusal
+from engine.simulator.exchange.instruments import SecType
 from engine.simulator.server import greeks, notices
 from engine.simulator.server.feeds import MarketFeed
 from engine.wire.replies import (
@@ -32,8 +35,8 @@ LIVE, DELAYED = 1, 3
 
 # price tick, its size tick: live, delayed
 _BID, _ASK, _LAST = (1, 0), (2, 3), (4, 5)
-_DELAYED_OF = {0: 69, 1: 66, 2: 67, 3: 70, 4: 68, 5: 71, 9: 75}
-_CLOSE, _HALTED = 9, 49
+_DELAYED_OF = {0: 69, 1: 66, 2: 67, 3: 70, 4: 68, 5: 71, 6: 72, 7: 73, 8: 74, 9: 75, 14: 76}
+_HIGH, _LOW, _VOLUME, _CLOSE, _OPEN, _HALTED = 6, 7, 8, 9, 14, 49
 NO_PRICE = Decimal(-1)  # how TWS says that there is no bid or ask
 
 
@@ -130,6 +133,7 @@ class MarketDesk:
             _CLOSE: quote.close,
             _HALTED: Decimal(1 if quote.halted else 0),
         }
+        values |= self._session(feed, quote.last)
         changed = {tick: value for tick, value in values.items() if feed.last.get(tick) != value}
         feed.last = values
         ticks: list[Reply] = []
@@ -139,13 +143,29 @@ class MarketDesk:
                 ticks.append(TickPrice(req_id, self._tick(feed, price), values[price], size_now, 1))
                 changed.pop(size, None)
         for tick, value in changed.items():
-            if tick in (_BID[1], _ASK[1]):
+            if tick in (_BID[1], _ASK[1], _VOLUME):
                 ticks.append(TickSize(req_id, self._tick(feed, tick), value))
-            elif tick == _CLOSE:
+            elif tick in (_CLOSE, _OPEN, _HIGH, _LOW):
                 ticks.append(TickPrice(req_id, self._tick(feed, tick), value, Decimal(0), 0))
             elif tick == _HALTED:
                 ticks.append(TickGeneric(req_id, tick, value))
         return ticks
+
+    def _session(self, feed: MarketFeed, last: Decimal) -> dict[int, Decimal]:
+        """Open, high, low and volume of the session. What has been told as high or low is never taken back."""
+        exchange = self._server.exchange
+        instrument = exchange.catalogue[feed.con_id]
+        known = feed.session
+        now_ns = exchange.now_ns
+        if known is None or instrument.calendar.current_or_last(now_ns, liquid=False).start_ns != known.start_ns:
+            known = exchange.session_bar(feed.con_id)
+        if known is None:
+            return {}
+        known = feed.session = msgspec.structs.replace(known, high=max(known.high, last), low=min(known.low, last))
+        values = {_OPEN: known.open, _HIGH: known.high, _LOW: known.low}
+        if instrument.sec_type is not SecType.CASH:
+            values[_VOLUME] = Decimal(exchange.session_volume(feed.con_id))
+        return values
 
     def _greeks(self, req_id: int, feed: MarketFeed, version: int) -> list[Reply]:
         """Of options, when the underlying has moved."""
