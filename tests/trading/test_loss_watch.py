@@ -328,6 +328,20 @@ def test_a_lost_link_to_the_broker_is_blind_after_the_grace_and_not_before_and_e
     on_stage(test, tmp_path, faults=lost)
 
 
+@pytest.mark.parametrize(("stale_after_s", "blind"), [(60, True), (110, False)])
+def test_how_old_the_brokers_word_may_be_is_configured(stale_after_s: float, blind: bool, tmp_path: Path) -> None:
+    silent = '[{ kind = "drop-replies", replies = ["PnL", "AccountSummary"], after_s = 60, for_s = 105 }]'
+
+    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+        memory = Memory()
+        table = LimitsTable(stale_after_s=stale_after_s)
+        mgr = await seeing(watching(loop, tmp_path, memory, table=table), 240)
+        assert bool(restrictions(memory)) is blind
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path, faults=silent)
+
+
 def test_a_disconnect_on_purpose_is_not_being_blind(tmp_path: Path) -> None:
     async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
         memory = Memory()
@@ -371,16 +385,20 @@ def test_a_connection_that_was_lost_does_not_have_it(tmp_path: Path) -> None:
     on_stage(test, tmp_path, faults=gone)
 
 
-def test_a_kill_is_not_being_blind(tmp_path: Path) -> None:
-    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+def test_a_kill_that_takes_long_is_not_being_blind(tmp_path: Path) -> None:
+    halted = '[{ kind = "halted", contract = "AAPL", after_s = 5 }]'
+
+    async def test(world: World, loop: VirtualLoop, _market: Market) -> None:
         memory = Memory()
         mgr = await seeing(watching(loop, tmp_path, memory))
-        await mgr.kill_switch("paper", "EMERGENCY")
+        report = await mgr.kill_switch("paper", "EMERGENCY")
+        assert not report.flat
         await asyncio.sleep(300)
+        assert not world.is_flat()
         assert Cause.BLIND not in [one.cause for one in restrictions(memory)]
         await mgr.disconnect_all()
 
-    on_stage(test, tmp_path)
+    on_stage(test, tmp_path, faults=halted)
 
 
 def test_an_account_that_does_not_move_for_an_hour_stays_known(tmp_path: Path) -> None:
@@ -478,6 +496,17 @@ def test_money_that_goes_untold_is_no_breach_but_blind_until_somebody_says(tmp_p
         await asyncio.sleep(3)
         assert mgr.state("paper").kind is None
         assert breaches(memory) == []
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path)
+
+
+def test_a_program_that_has_just_connected_would_not_notice_money_and_asks_too(tmp_path: Path) -> None:
+    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+        mgr = await seeing(watching(loop, tmp_path, Memory()))
+        with pytest.raises(errors.CashFlowRefused, match="not for long"):
+            mgr.record_cash_flow("paper", D(10_000), "savings")
+        assert mgr.record_cash_flow("paper", D(10_000), "savings", shows=False).currency == "USD"
         await mgr.disconnect_all()
 
     on_stage(test, tmp_path)
