@@ -20,6 +20,7 @@ from engine.core.kill import events as ev
 from engine.core.kill.commands import Command, GlobalCancel, Say, WakeAt
 from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginOutcome, ResidueReason
+from engine.core.kill.settings import SECOND
 
 
 @examples(900)
@@ -79,6 +80,17 @@ def test_a_fill_during_the_cancel_that_shows_late_everywhere_is_not_closed_twice
     )
     story = Model({("DU1", 1): Decimal(held)}, {1: es}, [resting], faults)
     assert story.run().flat and not story.violations
+
+
+@pytest.mark.parametrize(("completed_unread", "earliest_s", "latest_s"), [(False, 0, 1), (True, 6, 9)])
+def test_a_cancelled_order_that_could_have_closed_all_is_waited_for_only_where_nobody_tells_its_end(
+    completed_unread: bool, earliest_s: int, latest_s: int
+) -> None:
+    es = contract(1)
+    stop = Resting("DU1", es, "SELL", Decimal(25), order_type="STP")
+    story = Model({("DU1", 1): Decimal(25)}, {1: es}, [stop], Faults(completed_unread=completed_unread))
+    assert story.run().flat and not story.violations
+    assert earliest_s * SECOND <= story.places[0][0] <= latest_s * SECOND
 
 
 @pytest.mark.parametrize("words_pct", [0, 100])
