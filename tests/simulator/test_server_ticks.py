@@ -77,6 +77,7 @@ def test_bars_rest_while_the_market_is_closed() -> None:
         future = [int(row[2]) for row in heard(client, BARS) if row[1] == "2"]
         assert max(stock) == ended.end_ns // 1_000_000_000 - 5
         assert max(future) > max(stock)
+        assert len(stock) == len(set(stock))  # the last bar before the close is not told again and again
 
     in_world(test, limit_s=30_000)
 
