@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 
 from engine.journal.chain import SNAPSHOT, START, Draft, Sealed, Tip, seal_all, tip_of
@@ -28,6 +29,7 @@ class Memory:
         self.alarm_fails = False
         self.changes = 0
         self.generation = 0
+        self.turn = threading.Lock()  # one writer at a time, as on a disk
 
     def tip(self) -> Tip:
         return tip_of(self.records[-1]) if self.records else START
@@ -41,6 +43,10 @@ class MemoryStore:
         self.reads = 0
 
     def append(self, drafts: Sequence[Draft], *, expected_seq: int | None = None) -> tuple[Sealed, ...]:
+        with self.memory.turn:
+            return self._append(drafts, expected_seq)
+
+    def _append(self, drafts: Sequence[Draft], expected_seq: int | None) -> tuple[Sealed, ...]:
         memory = self.memory
         tip = memory.tip()
         if expected_seq is not None and expected_seq != tip.seq:
