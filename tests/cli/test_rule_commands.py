@@ -83,6 +83,19 @@ def test_all_is_every_login_and_nothing_named_is_a_usage_error(
     assert main(["status"]) == 0
 
 
+def test_a_halt_can_ask_for_what_adds_risk_to_be_cancelled(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["halt", "paper", "--cancel", "risk_adding"]) == 0
+    assert "protective ones stay" in capsys.readouterr().out
+    standing = state_of("paper", capsys)["standing"]
+    assert isinstance(standing, list)
+    assert standing[0]["cancel"] is True
+    assert main(["halt", "live"]) == 0
+    assert main(["halt", "paper"]) == 0  # the stronger one stands already
+    standing = state_of("paper", capsys)["standing"]
+    assert isinstance(standing, list)
+    assert len(standing) == 1
+
+
 def test_a_name_that_does_not_exist_halts_nothing_and_says_which_do(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,12 @@ def _add_halt(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit: 0 it binds and is written down · 1 it binds, and something is wrong: see there · 64 usage"
     _add_logins(parser)
     parser.add_argument("--reason", metavar="TEXT", default="Manual halt", help="why; it is recorded")
+    parser.add_argument(
+        "--cancel",
+        choices=["none", "risk_adding"],
+        default="none",
+        help="risk_adding: working orders that add risk are cancelled by the programs that placed them",
+    )
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:

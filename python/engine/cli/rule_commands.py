@@ -28,10 +28,15 @@ def halt(arguments: argparse.Namespace) -> int:
     if isinstance(chosen, int):
         return chosen
     rules = _rules("halt")
-    halted = [rules.halt(one.scope, arguments.reason, actor=actor("halt")) for one in chosen.logins]
+    cancel = arguments.cancel == "risk_adding"
+    halted = [rules.halt(one.scope, arguments.reason, actor=actor("halt"), cancel=cancel) for one in chosen.logins]
     for one in halted:
         print(one)
-    print("No order that adds risk leaves any program that uses quant-engine here. Nothing was closed or cancelled.")
+    print("No order that adds risk leaves any program that uses quant-engine here. Nothing was closed.")
+    if cancel:
+        print(
+            "Every connected program cancels its own working orders that add risk; protective ones stay. See: qe status"
+        )
     return 0 if all(one.durable and one.drained for one in halted) else EXIT_REFUSED
 
 
