@@ -95,9 +95,9 @@ def main(*arguments: str) -> int:
     os.chdir(ROOT)
     os.environ["QE_MUTANTS"] = "1"  # tests/conftest.py: no shrinking
     tests = [each for each in arguments if each.startswith("tests")]
-    paths = [file for each in arguments if not each.startswith("tests") for file in _files(Path(each))]
+    paths = [file for each in arguments if each not in tests for file in _files(Path(each))]
     paths = paths or _files(Path(CORE))
-    tests = tests or [CLAIMS, *(f"--ignore={each}" for each in SEARCHES)]
+    tests = [*(tests or [CLAIMS]), *(f"--ignore={each}" for each in SEARCHES)]
     changes = [mutant for path in paths for mutant in mutants(Path(path).read_text(encoding="utf-8"), path)]
     findings = judge_quickly(changes, _files(Path(CORE)), tests, JOBS)
     if findings is None:

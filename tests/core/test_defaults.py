@@ -9,6 +9,7 @@ import pytest
 
 from core.limit_worlds import D
 from engine.core.account_equity import Equity, EquitySettings
+from engine.core.books import Baseline, Books, Flow, Jump
 from engine.core.judgements import Gauge, Imposition, Judgement
 from engine.core.limit_rules import Action, Lasting, Limit, LimitSettings, Rule
 from engine.core.periods import PeriodClock
@@ -92,9 +93,8 @@ def test_equity_is_settled_unless_something_moved_it() -> None:
     assert Equity(D(1), "USD").settled
 
 
-@pytest.mark.parametrize("record", [Gauge, Imposition, Judgement])
-def test_a_judgement_of_which_nothing_is_said_does_nothing(record: type[msgspec.Struct]) -> None:
+@pytest.mark.parametrize("record", [Baseline, Books, Flow, Jump, Gauge, Imposition, Judgement])
+def test_what_is_not_said_in_the_books_or_in_a_judgement_is_nothing(record: type[msgspec.Struct]) -> None:
     fields = msgspec.structs.fields(record)
     said = [field.default for field in fields if field.default is not msgspec.NODEFAULT]
-    assert said
-    assert all(value in (None, False, (), "") for value in said)
+    assert all(value in (None, False, 0, (), "") for value in said)

@@ -9,10 +9,10 @@ from unittest.mock import patch
 
 import pytest
 
-from core.preflight.world import ES, FREE, NOW, SPY, D, desk, order, price, restricted, sell
+from core.preflight.world import ES, FREE, NOW, PUT, SPY, D, desk, order, price, restricted, sell
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.intent import Intent, Special
-from engine.core.preflight.settings import SECOND_NS, ProductLimits, Settings
+from engine.core.preflight.settings import SECOND_NS, Need, ProductLimits, Settings
 from engine.core.preflight.verdict import PASS
 from engine.core.restrictions import Kind, State
 
@@ -133,3 +133,46 @@ def test_a_like_order_is_quick_again_when_no_window_holds_one() -> None:
     assert not quickly(made, order(ES), NOW + longest - 1)
     assert quickly(made, sell(ES), NOW + longest - 1)
     assert quickly(made, order(ES), NOW + longest)
+
+
+def test_a_few_orders_in_the_last_minute_make_nothing_slow() -> None:
+    made = desk(Settings(orders_per_second_max=2, orders_per_minute_max=5))
+    sent(made, order(SPY), NOW, NOW)
+    assert quickly(made, order(ES), NOW + 2 * SECOND_NS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "slow_ns"),
+    [
+        (Settings(duplicates_max=1, duplicate_window_ns=5 * SECOND_NS), 5 * SECOND_NS),
+        (Settings(orders_per_second_max=1, duplicate_window_ns=1), SECOND_NS),
+        (Settings(repeats_max=1, repeat_window_ns=120 * SECOND_NS), 120 * SECOND_NS),
+        (Settings(orders_per_minute_max=1, repeat_window_ns=1), 60 * SECOND_NS),
+    ],
+)
+def test_the_longest_window_counts(settings: Settings, slow_ns: int) -> None:
+    made = desk(settings)
+    sent(made, order(ES), NOW)
+    assert not quickly(made, order(ES), NOW + slow_ns - 1)
+    assert quickly(made, order(ES), NOW + slow_ns)
+
+
+def test_when_a_price_has_grown_old_the_lane_is_made_anew_in_the_same_instant() -> None:
+    made = desk()
+    price(made, ES, "6000")
+    old_ns = NOW + Settings().reference_age_ns_max + 1
+    assert quickly(made, order(ES, 1, limit="6000"), old_ns - 1)
+    assert not quickly(made, order(ES, 1, limit="9000"), old_ns - 1)
+    assert quickly(made, order(ES, 1, limit="9000"), old_ns)
+
+
+def test_positions_are_believed_to_the_last_instant_of_their_age() -> None:
+    made = desk(Settings(position_age_ns_max=30 * SECOND_NS))
+    assert quickly(made, order(ES), NOW + 30 * SECOND_NS)
+    assert not quickly(made, order(ES), NOW + 30 * SECOND_NS + 1)
+
+
+def test_limits_are_quick_where_a_tick_is_known_or_not_asked_for() -> None:
+    assert quickly(desk(Settings(grid=Need.REQUIRED)), order(ES, 1, limit="6000"))
+    assert quickly(desk(), order(PUT, 1, limit="1.2345"))
+    assert not quickly(desk(Settings(grid=Need.REQUIRED)), order(PUT, 1, limit="1.2345"))
