@@ -22,7 +22,7 @@ setup: ## make .venv with everything a contributor needs
 
 test: setup ## run the tests
 	-@$(BIN)/python scripts/client_envs.py # a client that cannot be had fails its own tests, not all of them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 coverage: setup ## every branch of engine.core is taken by the tests of tests/core, without its random searches
 	@$(BIN)/python -m coverage run -m pytest tests/core $(SEARCHES:%=--ignore=%)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from engine.broker.closing_right import SIMULATED_WORLD
 from engine.simulator import virtual
 
 # The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
@@ -21,10 +22,11 @@ settings.load_profile(next((mode for name, mode in MODES.items() if os.environ.g
 
 @pytest.fixture(autouse=True)
 def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into anybody's journal or incident log, and none finds what another has left."""
+    """No test writes into anybody's journal or incident log, or waits for another's lock."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("QE_HOME", str(home))
     monkeypatch.setenv("QE_INCIDENT_LOG", str(home / "INCIDENT_LOG.md"))
+    monkeypatch.setenv(SIMULATED_WORLD, str(home))  # simulated accounts share their names; tests run side by side
 
 
 @pytest.fixture
