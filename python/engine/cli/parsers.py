@@ -78,6 +78,7 @@ def _add_logins(parser: argparse.ArgumentParser) -> None:
 def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.description = "What each login may do now, and why: from the journal, without asking any TWS."
     parser.epilog = "Exit: 0 every login may trade · 1 something holds one · 2 the journal cannot be read · 64 usage"
+    parser.add_argument("--watch", action="store_true", help="a live view, with what a running guard sees")
     parser.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
     parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
     parser.add_argument("--json", action="store_true", help="the same as JSON")

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.text import Text
 
-from engine.cli.login_names import Named, NoSuchLogin, choose
+from engine.cli.login_names import Chosen, Named, NoSuchLogin, choose
+from engine.cli.status_view import view
+from engine.cli.status_words import WORDS
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.core.known import Unknown
-from engine.core.restrictions import Kind, Restriction, State
+from engine.core.restrictions import Restriction, State
+from engine.desk.runbook_facts import last_drill
+from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import IncidentOpened, KillEnded, Record, Verified
 from engine.journal.fold import JournalState
 from engine.journal.telling import moment
@@ -26,14 +31,7 @@ from engine.trading.rules import Rules, open_rules
 EXIT_RESTRICTED = 1
 EXIT_CANNOT = 2
 EXIT_USAGE = 64
-
-_WORDS = {
-    None: ("MAY TRADE", "bold green"),
-    Kind.SIZE_FACTOR: ("MAY TRADE, SMALLER", "bold yellow"),
-    Kind.REDUCE_ONLY: ("REDUCE ONLY", "bold yellow"),
-    Kind.HALT: ("HALTED", "bold red"),
-    Kind.SHUTDOWN: ("SHUT DOWN", "bold red"),
-}
+WATCH_S = 0.5
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -44,6 +42,8 @@ def status(arguments: argparse.Namespace) -> int:
         print(f"qe status: {error}", file=sys.stderr)
         return EXIT_USAGE
     rules = open_rules(Path(state_folder()), actor=actor("status"))
+    if arguments.watch:
+        return _watch(rules, chosen)
     now_ns, journal = time.time_ns(), rules.journal.state()
     states = {one.name: rules.state(one.scope) for one in chosen.logins}
     if arguments.json:
@@ -63,6 +63,27 @@ def status(arguments: argparse.Namespace) -> int:
     return EXIT_RESTRICTED if any(state.kind is not None for state in states.values()) else 0
 
 
+def _watch(rules: Rules, chosen: Chosen) -> int:
+    """Draw it anew twice a second, until Ctrl-C."""
+    home, modes = Path(state_folder()), {one.name: one.mode for one in chosen.logins}
+
+    def drawn() -> RenderableType:
+        try:
+            told = ask(home, Request("status"), timeout_s=1.0)
+        except NoGuard:
+            told = None
+        states = {one.name: rules.state(one.scope) for one in chosen.logins}
+        return view(modes, states, told, _guard(time.time_ns()), drill=last_drill(home / "drills"))
+
+    try:
+        with Live(drawn(), console=Console(highlight=False), screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(WATCH_S)
+                live.update(drawn(), refresh=True)
+    except KeyboardInterrupt:
+        return 0
+
+
 def _guard(now_ns: int) -> Text:
     """Whether a guard watches, by its own signs of life."""
     home = Path(state_folder())
@@ -76,7 +97,7 @@ def _guard(now_ns: int) -> Text:
 
 
 def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: int) -> Text:
-    word, style = _WORDS[state.kind]
+    word, style = WORDS[state.kind]
     text = Text()
     text.append(f"{login.name}", style="bold")
     text.append(f" ({login.mode or 'mode not known'})  ")

@@ -1,0 +1,123 @@
+"""The live view of `qe status --watch`: every login at a glance, drawn from what the guard says, or from the journal.
+
+Draws, and decides nothing. What is old looks old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.box import HEAVY, ROUNDED
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from engine.cli.limits_command import NEARLY, bar
+from engine.cli.status_words import WORDS
+from engine.core.restrictions import Kind, State
+from engine.trading.report_text import money_text
+
+WIDTH = 58
+LIMITS = {"daily_loss": "day", "weekly_loss": "week", "monthly_loss": "month", "circuit_breaker": "breaker"}
+
+
+def view(
+    logins: Mapping[str, str], states: Mapping[str, State], told: Mapping[str, Any] | None, guard: Text, *, drill: str
+) -> RenderableType:
+    """`logins`: the mode of each by name; `told`: what a guard says now, None: none does; `guard`: a line about it."""
+    panels = [
+        _login(name, mode, states[name], None if told is None else told["logins"].get(name))
+        for name, mode in logins.items()
+    ]
+    now = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
+    foot = Text.assemble(
+        ("last drill: ", "dim"), drill or "none on record", ("    Ctrl-C ends this view, and nothing else", "dim")
+    )
+    parts: list[RenderableType] = [
+        Text(f"quant-engine  {now}", style="bold"),
+        _banner(states),
+        Columns(panels, padding=(0, 1)),
+    ]
+    return Group(*parts, guard, *_engines(told), *_alerts(told), foot)
+
+
+def _banner(states: Mapping[str, State]) -> Text:
+    """What cannot be overlooked."""
+    stopped = [name for name, state in states.items() if state.kind in (Kind.HALT, Kind.SHUTDOWN, Kind.REDUCE_ONLY)]
+    if not stopped:
+        return Text("")
+    return Text(f" NOT NORMAL: {', '.join(stopped)} ", style="bold white on red")
+
+
+def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None) -> Panel:
+    word, style = WORDS[state.kind]
+    text = Text()
+    text.append(word, style=style)
+    if state.size_factor != 1:
+        text.append(f"  size × {state.size_factor}")
+    for one in state.standing[:3]:
+        text.append(
+            f"\n{one.cause.value}: {one.reason}"[: 3 * WIDTH],
+            style="red" if one.kind is not Kind.SIZE_FACTOR else "yellow",
+        )
+    if told is None:
+        text.append("\nnobody watches: no equity, no positions are known", style="dim")
+    else:
+        _add_facts(text, told)
+    return Panel(text, title=f"{name} ({mode})", box=HEAVY if state.kind else ROUNDED, width=WIDTH, border_style=style)
+
+
+def _add_facts(text: Text, told: Mapping[str, Any]) -> None:
+    limits = told["limits"]
+    if limits["equity"] is None or limits["stale"]:
+        text.append("\nequity is not known now", style="yellow")
+    else:
+        text.append(f"\nequity {money_text(Decimal(limits['equity']), limits['currency'])}")
+    for one in limits["limits"]:
+        text.append_text(_limit(one, limits["currency"]))
+    held = "?" if told["positions"] is None else told["positions"]
+    orders = "?" if told["orders"] is None else told["orders"]
+    text.append(f"\n{held} positions, {orders} working orders")
+    text.append(f"   records: {told['verified'] or 'not verified yet'}", style="dim")
+    if told["killing"]:
+        text.append("\nA KILL IS UNDER WAY", style="bold white on red")
+    if told["waiting_for"]:
+        text.append(f"\nwaiting for {told['waiting_for']}", style="bold yellow")
+
+
+def _limit(one: Mapping[str, Any], currency: str) -> Text:
+    text = Text(f"\n{LIMITS.get(one['limit'], one['limit']):<8}")
+    if one["used"] is None:
+        return text.append("not known", style="dim")
+    used = Decimal(one["used"])
+    style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
+    text.append(bar(used), style=style)
+    return text.append(f" {money_text(Decimal(one['left']), currency)} left")
+
+
+def _engines(told: Mapping[str, Any] | None) -> list[Text]:
+    if told is None:
+        return []
+    lines = []
+    for one in told["engines"]:
+        silent = one["silent_s"] > 3
+        text = f"engine {one['name']}: {'SILENT for' if silent else 'alive,'} {one['silent_s']:.0f} s"
+        lines.append(Text(text, style="bold red" if silent else "green"))
+    return lines
+
+
+def _alerts(told: Mapping[str, Any] | None) -> list[Text]:
+    if told is None:
+        return []
+    alerts = told["alerts"]
+    open_ = [one for one in alerts["standing"] if not one["acknowledged"]]
+    lines = [Text(f"! {one['title']}", style="bold red") for one in open_[:6]]
+    if open_:
+        lines.append(Text(f"  {len(open_)} not acknowledged: qe ack", style="dim"))
+    if alerts["failing"]:
+        lines.append(Text(f"alerts cannot be sent: {alerts['failing']}", style="bold red"))
+    return lines

@@ -1,0 +1,115 @@
+"""The live view shows what is there, what is not known, and what is old, and never one for another."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from engine.cli.status_view import view
+from engine.core.restrictions import ONE, UNRESTRICTED, Cause, Kind, Restriction, Scope, State
+
+LIMITS = {
+    "stale": False,
+    "equity": "98000.00",
+    "currency": "USD",
+    "limits": [
+        {"limit": "daily_loss", "used": "1.0", "left": "0", "acted": True, "unknown": ""},
+        {"limit": "weekly_loss", "used": None, "left": None, "acted": False, "unknown": "why"},
+    ],
+}
+
+
+def halted(reason: str) -> State:
+    one = Restriction(
+        id="x", scope=Scope("paper"), kind=Kind.HALT, cause=Cause.DAILY_LOSS, since_ns=0, actor="a", reason=reason
+    )
+    return State(Kind.HALT, ONE, (one,))
+
+
+def login(**changes: Any) -> dict[str, Any]:
+    return {
+        "limits": LIMITS, "positions": 3, "orders": 2, "verified": "match", "killing": False, "waiting_for": "",
+    } | changes  # fmt: skip
+
+
+def drawn(states: dict[str, State], told: dict[str, Any] | None, width: int = 125) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(
+        view(dict.fromkeys(states, "paper"), states, told, Text("guard: x"), drill="2026-03-01 (calm, passed)")
+    )
+    return console.export_text()
+
+
+def told(**logins: dict[str, Any]) -> dict[str, Any]:
+    return {"logins": logins, "engines": [], "alerts": {"standing": [], "failing": None, "waiting": 0}}
+
+
+def test_a_login_that_may_trade_shows_its_equity_and_what_is_left_of_each_limit() -> None:
+    text = drawn({"paper": UNRESTRICTED}, told(paper=login()))
+    for part in (
+        "MAY TRADE",
+        "equity $98,000.00",
+        "█" * 24,
+        "$0.00 left",
+        "week",
+        "not known",
+        "3 positions, 2 working",
+    ):
+        assert part in text
+    assert "NOT NORMAL" not in text
+    assert "last drill: 2026-03-01" in text
+
+
+def test_what_is_not_normal_cannot_be_overlooked() -> None:
+    states = {"paper": halted("2 % lost"), "live": UNRESTRICTED}
+    text = drawn(states, told(paper=login(killing=True), live=login(waiting_for="TWS: nothing listens")))
+    assert "NOT NORMAL: paper " in text
+    assert "daily_loss: 2 % lost" in text
+    assert "A KILL IS UNDER WAY" in text
+    assert "waiting for TWS: nothing listens" in text
+
+
+def test_unknown_is_neither_zero_nor_the_last_that_was_known() -> None:
+    unknown = login(positions=None, orders=None, limits=LIMITS | {"stale": True})
+    text = drawn({"paper": UNRESTRICTED}, told(paper=unknown))
+    assert "? positions, ? working orders" in text
+    assert "equity is not known now" in text
+    alone = drawn({"paper": UNRESTRICTED}, None)
+    assert "nobody watches" in alone
+    assert "equity $" not in alone
+
+
+def test_silent_engines_and_alerts_that_nobody_has_seen_are_shown() -> None:
+    data = told(paper=login())
+    data["engines"] = [{"name": "a", "silent_s": 0.5}, {"name": "b", "silent_s": 12}]
+    data["alerts"] = {
+        "standing": [{"title": "t1", "acknowledged": ""}, {"title": "t2", "acknowledged": "ann"}],
+        "failing": "no route",
+        "waiting": 0,
+    }
+    text = drawn({"paper": UNRESTRICTED}, data)
+    assert "engine a: alive" in text
+    assert "engine b: SILENT for 12 s" in text
+    assert "! t1" in text
+    assert "! t2" not in text
+    assert "alerts cannot be sent: no route" in text
+
+
+def test_a_narrow_terminal_has_the_logins_below_each_other() -> None:
+    text = drawn({"paper": UNRESTRICTED, "live": UNRESTRICTED}, told(paper=login(), live=login()), width=70)
+    assert text.index("paper (paper)") < text.index("live (paper)")
+    assert max(map(len, text.splitlines())) <= 70
+
+
+def test_smaller_sizes_are_said() -> None:
+    one = Restriction(
+        id="x", scope=Scope("paper"), kind=Kind.SIZE_FACTOR, cause=Cause.WEEKLY_LOSS, since_ns=0, actor="a",
+        reason="5 % lost", size_factor=Decimal("0.5"),
+    )  # fmt: skip
+    text = drawn({"paper": State(Kind.SIZE_FACTOR, Decimal("0.5"), (one,))}, told(paper=login()))
+    assert "size × 0.5" in text
+    assert "NOT NORMAL" not in text
