@@ -25,6 +25,7 @@ def test_an_order_is_named_by_its_permid_or_by_its_clients_numbers_while_it_has_
         ({"filled": D(1)}, "client 7: BUY 2 LMT (Submitted)"),
         ({"client_id": 0, "order_id": -5}, "TWS: BUY 3 LMT (Submitted)"),
         ({"client_id": 0, "order_id": 0}, "TWS: BUY 3 LMT (Submitted)"),
+        ({"client_id": 0, "order_id": 1}, "client 0: BUY 3 LMT (Submitted)"),
         ({"client_id": 0, "order_id": 5}, "client 0: BUY 3 LMT (Submitted)"),
         ({"client_id": 4, "order_id": 0}, "client 4: BUY 3 LMT (Submitted)"),
     ],
@@ -79,7 +80,7 @@ def test_an_order_that_was_executed_whole_was_not_cancelled() -> None:
     evidence = Evidence(0)
     evidence.orders_listed([order(ES, "SELL", 3)])
     evidence.orders_listed([])
-    evidence.executions((execution(ES, -1, "1.01"),))
+    evidence.executions((execution(ES, -2, "1.01"),))
     assert len(evidence.cancelled({})) == 1
     evidence.executions((execution(ES, -1, "1.01"), execution(ES, -2, "2.01")))
     assert evidence.cancelled({}) == ()
@@ -127,6 +128,14 @@ def test_a_closing_order_of_a_kill_is_no_order_of_the_users(listed: bool) -> Non
     )
 
 
+def test_several_closing_orders_that_went_are_counted() -> None:
+    evidence = Evidence(0)
+    evidence.completed(tuple(order(ES, "SELL", 3, order_ref=f"QEKILL-k-{n}", perm_id=n) for n in (1, 2)))
+    assert evidence.notes() == (
+        "2 closing orders of a kill went with a global cancel; what was still needed was sent again",
+    )
+
+
 def test_a_closing_order_that_filled_did_not_go_with_a_cancel() -> None:
     evidence = Evidence(0)
     evidence.orders_listed([order(ES, "SELL", 3, order_ref="QEKILL-k-1")])
@@ -139,6 +148,7 @@ def test_a_closing_order_that_filled_did_not_go_with_a_cancel() -> None:
     ("order_type", "action", "position", "protective"),
     [
         ("STP", "SELL", 3, True),
+        ("STP", "SELL", 1, True),
         ("STP LMT", "SELL", 3, True),
         ("TRAIL", "BUY", -3, True),
         ("TRAIL LIMIT", "BUY", -3, True),

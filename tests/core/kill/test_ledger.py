@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kill.builders import ES, D, execution, future, held
+from core.kill.builders import ES, D, execution, future, held, order
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.settings import SECOND
 
@@ -101,6 +101,29 @@ def test_zero_after_nothing_but_another_kills_closes_is_the_end_of_them_and_not_
 def test_anything_else_that_traded_just_before_is_still_waited_for(trades: list[tuple[int, str]], shows: int) -> None:
     book = after_the_press_before(*trades, shows=shows)
     assert not book.believed and not book.all_zero()
+
+
+def by_its_own_word() -> Book:
+    """Before executions were read: 5 held, and an order that was listed again with 2 bought."""
+    book = Book(listed=False)
+    book.traces.listed([order(ES, "BUY", 3)], 0)
+    book.read(5)
+    book.traces.listed([order(ES, "BUY", 3, filled=D(2))], SECOND)
+    return book
+
+
+def test_what_an_order_says_it_traded_before_executions_were_read_may_show_late() -> None:
+    book = by_its_own_word()
+    book.executions(())
+    assert (book.can_close, book.believed) == (5, False)
+    assert (book.read(7, 1).can_close, book.believed) == (7, True)
+
+
+def test_a_feed_that_has_caught_up_with_executions_may_still_miss_what_an_order_says() -> None:
+    book = by_its_own_word()
+    book.executions((execution(ES, 1, "other.01", recent=True, perm_id=777),))
+    assert (book.read(6, 1).can_close, book.believed) == (6, False)
+    assert (book.read(8, 2).can_close, book.believed) == (8, True)
 
 
 # the law --------------------------------------------------------------------------------------------------------------

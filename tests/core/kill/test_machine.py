@@ -19,7 +19,7 @@ from core.kill.builders import (
     option,
     order,
 )
-from engine.core.facts import WorkingOrder
+from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.machine import READ_ONLY_NOTE
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
@@ -80,6 +80,28 @@ def test_a_login_that_is_silent_to_the_deadline_is_unreachable() -> None:
     stage = Stage(deadline_ns=3 * SECOND).press()
     stage.run(3000)
     assert stage.finished and outcome(stage) is LoginOutcome.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("positions", "answers", "expected"),
+    [
+        ([held(ES, 3)], True, LoginOutcome.RESIDUE),
+        ([], True, LoginOutcome.UNKNOWN),  # nothing is left, and not proven
+        ([held(ES, 3)], False, LoginOutcome.UNKNOWN),
+    ],
+)
+def test_a_login_that_comes_up_after_it_was_given_up_is_reported_as_it_is_read(
+    positions: list[PositionFact], answers: bool, expected: LoginOutcome
+) -> None:
+    stage = Stage(*positions, quarantine_ns=60 * SECOND).press()
+    stage.tell(ev.Disconnected(ev.Trouble.REFUSED, "nothing listens"))
+    stage.run(5200)
+    assert stage.finished and outcome(stage) is LoginOutcome.UNREACHABLE
+    stage.answers = answers
+    stage.tell(ev.Connected((ACCOUNT,), 9000))
+    assert outcome(stage) is expected
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"))
+    assert outcome(stage) is LoginOutcome.UNKNOWN
 
 
 def test_before_anything_is_known_the_report_says_so() -> None:

@@ -13,7 +13,7 @@ def look(proof: Proof, *, begun: int, clean: bool = True) -> bool:
 
 def test_one_clean_look_proves_nothing() -> None:
     proof = Proof()
-    assert not look(proof, begun=0)
+    assert look(proof, begun=0) is False
     assert not proof.proven
     assert proof.clean_since_ns == 10
 
@@ -58,3 +58,11 @@ def test_a_broken_view_costs_half_a_proof_and_a_withdrawal_the_whole() -> None:
     proof.withdraw()
     assert not proof.proven
     assert proof.clean_since_ns is None
+
+
+def test_a_withdrawal_costs_half_a_proof_too() -> None:
+    proof = Proof()
+    look(proof, begun=0)
+    proof.withdraw()
+    assert not look(proof, begun=1_000)
+    assert look(proof, begun=2_000)

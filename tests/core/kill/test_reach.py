@@ -22,7 +22,7 @@ def test_healthy_means_connected_and_linked() -> None:
     assert reach.healthy
     assert reach.linked(False, 1100)
     assert not reach.healthy
-    assert "1100" in reach.trouble
+    assert reach.trouble == "TWS has lost its link to IBKR (1100): what it shows now proves nothing"
     assert not reach.linked(False, 1100)
     assert reach.linked(True, 1102)
     assert reach.healthy
