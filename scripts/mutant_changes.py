@@ -128,7 +128,7 @@ def _ends(block: list[ast.stmt]) -> Iterator[ast.AST]:
 
 
 def _words(node: ast.AST) -> Iterator[ast.AST]:
-    """What only people or the type checker read: docstrings, annotations, how a record is built, messages."""
+    """What only people or the type checker read: docstrings, annotations, how a record is built, sentences."""
     match node:
         case ast.Expr(value=ast.Constant()):
             yield node.value
@@ -141,7 +141,7 @@ def _words(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(node)
         case ast.keyword(arg="frozen" | "kw_only" | "slots" | "gc"):
             yield from ast.walk(node)
-        case ast.Raise():
+        case ast.Raise() | ast.Call(func=ast.Name(id="Say" | "_stay")):  # errors, and lines of the kill's timeline
             yield from (
                 each for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)
             )

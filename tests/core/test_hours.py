@@ -143,6 +143,28 @@ def test_every_zone_name_of_the_table_exists(name: str) -> None:
     assert zone(name.lower()) is not None
 
 
+HOMES = {
+    "America/New_York": "EST EST5EDT EDT ET US/Eastern",
+    "America/Chicago": "CST CST6CDT CDT CT US/Central",
+    "America/Los_Angeles": "PST PST8PDT PDT PT US/Pacific",
+    "Europe/London": "GMT BST GB GB-Eire",
+    "Europe/Berlin": "MET CET MEZ",
+    "Asia/Tokyo": "JST Japan",
+    "Asia/Hong_Kong": "HKT Hongkong",
+    "Australia/Sydney": "AET Australia/NSW",
+    "Asia/Kolkata": "Asia/Calcutta",
+    "Asia/Singapore": "Singapore",
+    "Asia/Shanghai": "PRC",
+    "Asia/Seoul": "ROK",
+    "UTC": "UTC",
+}
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_every_name_of_ibkrs_is_the_clock_of_a_place(home: str) -> None:
+    assert {str(zone(name)) for name in HOMES[home].split()} == {home}
+
+
 def test_the_wall_clock_decides_on_the_day_the_clocks_change() -> None:
     """On 8 March 2026 a New York day has 23 hours: 24 hours after the opening is not the same time next day."""
     over_the_change = "20260307:1800-0200"
@@ -155,6 +177,8 @@ def test_the_wall_clock_decides_on_the_day_the_clocks_change() -> None:
 def test_only_the_first_days_of_a_very_long_text_are_read() -> None:
     long = ";".join(f"2026{month:02}{day:02}:CLOSED" for month in (1, 2, 3) for day in range(1, 29))
     assert market(long, "20260105 1200") is Market.CLOSED
+    assert market(long, "20260304 1200") is Market.CLOSED  # the sixtieth
+    assert market(long, "20260305 1200") is Market.UNKNOWN
     assert market(long, "20260328 1200") is Market.UNKNOWN
 
 

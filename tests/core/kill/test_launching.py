@@ -299,7 +299,8 @@ def test_outside_regular_hours_without_a_live_quote_a_market_order_and_it_says_s
     stage = Stage(held(stock(), 3)).begin()
     stage.tell(extended(stock()), ev.Quoted(21, quote(kind=QuoteKind.DELAYED)))
     assert stage.place.order_type is OrderType.MARKET
-    assert "no live quote" in next(e.text for e in stage.report.timeline if e.kind == "close_sent")
+    said = next(e.text for e in stage.report.timeline if e.kind == "close_sent")
+    assert said == "SPY: SELL 3 MKT on SMART. no live quote: a market order needs none"
 
 
 @pytest.mark.parametrize(

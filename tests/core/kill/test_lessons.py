@@ -193,7 +193,7 @@ def test_left_to_a_person() -> None:
 def test_when_something_else_has_filled_a_refused_order_may_go_at_once() -> None:
     lessons = taught(Remedy.LATER)
     lessons.others_filled(100 * MS)
-    assert lessons.not_before_ns == 100 * MS
+    assert (lessons.not_before_ns, lessons.tries) == (100 * MS, 1)  # and keeps the tries it has left
     lessons.others_filled(200 * MS)
     assert lessons.not_before_ns == 100 * MS
 
@@ -204,6 +204,7 @@ def test_a_contract_given_up_for_refusals_gets_one_more_try_when_something_else_
         learn(lessons, Remedy.LATER)
     lessons.others_filled(0)
     assert not lessons.given_up
+    assert lessons.tries == 5
     learn(lessons, Remedy.LATER)
     assert lessons.given_up
 
@@ -212,3 +213,9 @@ def test_other_reasons_have_nothing_to_do_with_what_else_fills() -> None:
     lessons = taught(Remedy.GIVE_UP, ResidueReason.EXPIRED)
     lessons.others_filled(0)
     assert lessons.given_up and lessons.not_before_ns > 0
+
+
+def test_after_progress_no_try_is_used_up() -> None:
+    lessons = taught(Remedy.LATER)
+    lessons.progress()
+    assert lessons.tries == 0

@@ -29,6 +29,7 @@ def test_a_change_that_was_not_made_leaves_the_order_alive_as_it_was(code: int, 
         ("Canceled", Effect.ENDED),
         ("ApiCancelled.", Effect.ENDED),
         ("PendingCancel", Effect.ALIVE),
+        ("Cancelled1", Effect.ALIVE),
         ("Filled", Effect.ALIVE),
         ("", Effect.ALIVE),
     ],
@@ -123,3 +124,8 @@ def test_a_code_nobody_knows_makes_suspect_and_is_tried_again(code: int) -> None
 @given(st.integers(), st.text())
 def test_every_code_and_text_has_a_reaction(code: int, text: str) -> None:
     assert isinstance(react(code, text), Reaction)
+
+
+@pytest.mark.parametrize("text", ["it will not be placed at the exchange", "Your order is held until 09:30 US/Eastern"])
+def test_an_order_that_waits_for_a_session_is_told_by_either_of_its_words(text: str) -> None:
+    assert react(399, text) == Reaction(Effect.QUEUED, Remedy.LIMIT, R.MARKET_CLOSED)

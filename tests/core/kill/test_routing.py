@@ -103,6 +103,11 @@ def test_futures_of_one_product_share_a_look_up() -> None:
     assert details_group(future(1)) != details_group(future(1, symbol="NQ"))
 
 
+def test_options_on_futures_of_one_product_share_a_look_up() -> None:
+    one, other = (msgspec.structs.replace(future(n), sec_type="FOP") for n in (1, 2))
+    assert details_group(one) == details_group(other)
+
+
 def test_an_option_on_a_future_is_another_group() -> None:
     assert details_group(ES) != details_group(msgspec.structs.replace(ES, sec_type="FOP"))
 

@@ -63,7 +63,17 @@ def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
     stage.run(100)
     assert stage.withdrawn == [1] and "close_silent" in stage.said
     assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
-    assert "dialog" in stage.residue[0].detail
+    said = "TWS did not acknowledge the closing order; look for a dialog on its screen"
+    assert stage.residue[0].detail == said
+
+
+def test_silence_ends_in_the_very_instant_and_so_does_the_wait_for_a_cancel() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    sent_ns = stage.now_ns
+    stage.run(2999)
+    assert stage.withdrawn == []
+    stage.run(1)
+    assert (stage.withdrawn, stage.now_ns - sent_ns) == ([1], 3 * SECOND)
 
 
 def test_any_word_ends_the_silence() -> None:
@@ -141,6 +151,21 @@ def test_without_the_right_to_send_nothing_is_tended() -> None:
     begun = len(stage.withdrawn)
     stage.run(10_000)
     assert len(stage.placed) == 1 and len(stage.withdrawn) == begun
+
+
+def test_whoever_has_lost_the_right_to_close_withdraws_nothing_and_repeats_nothing() -> None:
+    stage = stage_with()
+    stage.tell(ev.LockLost())
+    stage.run(20_000)
+    assert len(stage.placed) == 1 and stage.withdrawn == []
+
+
+def test_a_silent_order_is_not_sent_again_when_a_part_of_it_may_have_filled() -> None:
+    stage = stage_with(3)
+    stage.run(1000)
+    stage.move(11, D(-1))
+    stage.run(12_000)
+    assert len([place for place in stage.placed if place.key == 1]) == 1
 
 
 # unfilled -------------------------------------------------------------------------------------------------------------
@@ -305,7 +330,9 @@ def test_an_unfilled_limit_follows_the_market_as_the_same_order() -> None:
     stage.run(100)
     assert [(p.key, p.limit_price) for p in stage.placed[1:]] == [(2, D("99.5")), (2, D("97.02"))]
     assert "close_repriced" in stage.said
+    asked = len(stage.all(AskQuote))
     stage.run(2100)
+    assert len(stage.all(AskQuote)) == asked + 1
     stage.tell(ev.Quoted(11, quote("98", "99")))
     stage.run(100)
     assert stage.place.limit_price == D("96.04")  # and further

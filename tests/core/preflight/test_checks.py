@@ -83,7 +83,9 @@ def test_a_sentence_names_the_leg_and_the_quantity_that_would_pass() -> None:
     failure = Failure(Code.WOULD_CROSS_ZERO, D(5), D(3), D("2E+1"), "contract 7")
     assert sentence(failure).startswith("would_cross_zero (contract 7): trading is halted, and 5 is more than")
     assert "; the largest quantity that would pass is 20; " in sentence(failure)
-    assert sentences(Verdict((failure, failure))).count("\n") == 1
+    assert sentences(Verdict((failure, failure))) == f"{sentence(failure)}\n{sentence(failure)}"
+    assert sentence(Failure(Code.MARGIN, D(3), D(2))).endswith("; send less, or free margin first")
+    assert ";" not in sentence(Failure(Code.MARGIN, D(3), D(2))).removesuffix("; send less, or free margin first")
     assert sentences(PASS) == "passes"
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
-from core.preflight.world import ES, FREE, NOW, PUT, SPY, D, desk, order, price, restricted, sell
+from core.preflight.world import BY_ID, ES, FREE, NOW, PUT, SPY, D, desk, order, price, restricted, sell
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.intent import Intent, Special
+from engine.core.preflight.numbers import NUMBER_MAX
 from engine.core.preflight.settings import SECOND_NS, Need, ProductLimits, Settings
-from engine.core.preflight.verdict import PASS
+from engine.core.preflight.verdict import PASS, Code
 from engine.core.restrictions import Kind, State
 
 
@@ -176,3 +178,28 @@ def test_limits_are_quick_where_a_tick_is_known_or_not_asked_for() -> None:
     assert quickly(desk(Settings(grid=Need.REQUIRED)), order(ES, 1, limit="6000"))
     assert quickly(desk(), order(PUT, 1, limit="1.2345"))
     assert not quickly(desk(Settings(grid=Need.REQUIRED)), order(PUT, 1, limit="1.2345"))
+
+
+def test_limits_are_quick_up_to_the_edge_of_the_collar() -> None:
+    made = desk()
+    price(made, SPY, "100")
+    assert quickly(made, order(SPY, 1, limit="110"))
+    assert not quickly(made, order(SPY, 1, limit="110.01"))
+    assert quickly(made, sell(SPY, 1, limit="90"))
+    assert not quickly(made, sell(SPY, 1, limit="89.99"))
+
+
+def test_without_a_collar_limits_are_quick_up_to_the_largest_number() -> None:
+    made = desk(Settings(collar=Need.OFF))
+    for intent in (order, sell):
+        assert quickly(made, intent(SPY, 1, limit=NUMBER_MAX))
+        assert not quickly(made, intent(SPY, 1, limit=NUMBER_MAX + 1))
+    assert quickly(made, sell(SPY, 1, limit="0.01"))
+
+
+def test_what_trades_in_regular_hours_alone_is_not_quick_for_an_order_outside_them() -> None:
+    made = desk()
+    day = {"trading_hours": "20260528:CLOSED", "liquid_hours": "20260528:0930-20260528:1800"}
+    made.list_contract(msgspec.structs.replace(BY_ID[SPY], time_zone_id="US/Eastern", **day))
+    assert made.judge(order(SPY, 1), FREE, NOW) == PASS
+    assert made.judge(order(SPY, 1, outside_rth=True), FREE, NOW).codes == (Code.MARKET_CLOSED,)
