@@ -402,6 +402,29 @@ def test_a_feed_that_may_miss_our_own_fills_has_not_caught_up() -> None:
     assert book.read(7, 2).can_close == 0
 
 
+def ended_before(filled: int, *executions: int, shows: int) -> Book:
+    """An order to sell 5 has ended by its own word, and the first executions show only these of it, then a position."""
+    book = Book(listed=False)
+    book.traces.completed([order(ES, "SELL", 5, filled=D(filled))], 0)
+    book.executions(tuple(execution(ES, q, f"{n}.01", recent=True) for n, q in enumerate(executions)))
+    return book.read(shows)
+
+
+def test_what_an_order_says_it_has_filled_may_be_in_the_first_position_or_not_though_no_execution_shows_it() -> None:
+    book = ended_before(2, shows=5)
+    assert (book.can_close, book.believed) == (3, False)
+    assert not book.read(5, 9.9).believed
+    assert book.read(5, 10).believed
+
+
+def test_a_feed_that_has_caught_up_with_the_executions_may_still_miss_what_only_the_order_tells() -> None:
+    """10 held, 3 sold: one shown by an execution, two by the order alone. The position shows the one."""
+    book = ended_before(3, -1, shows=10).read(9, 1)
+    assert (book.can_close, book.believed) == (7, False)
+    assert not book.read(9, 10.9).believed
+    assert book.read(7, 11).believed
+
+
 def test_trades_that_are_not_recent_delay_nothing() -> None:
     assert Book(-5, first=5, recent=False).can_close == 5
 

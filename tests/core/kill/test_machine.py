@@ -369,6 +369,38 @@ def test_a_login_that_is_lost_in_the_watch_keeps_its_proof() -> None:
     assert stage.stopped and stage.report.flat
 
 
+# given up, and there after all ----------------------------------------------------------------------------------------
+
+
+def came_up_after_all(*positions: PositionFact) -> Stage:
+    """Given up as unreachable; it answers while the watch goes on. The right to close is another's."""
+    stage = Stage(*positions, quarantine_ns=60 * SECOND).press()
+    stage.tell(ev.Disconnected(ev.Trouble.REFUSED, "nothing listens"))
+    stage.run(6000)
+    assert stage.finished and outcome(stage) is LoginOutcome.UNREACHABLE
+    stage.tell(ev.Connected((ACCOUNT,), 9000))
+    return stage
+
+
+def test_what_an_unreachable_login_shows_in_the_watch_is_what_is_reported_then() -> None:
+    stage = came_up_after_all(held(CALL, 3))
+    assert outcome(stage) is LoginOutcome.RESIDUE
+    assert [(item.contract, item.quantity) for item in stage.residue] == [(CALL, 3)]
+
+
+def test_one_that_shows_nothing_once_is_not_proven_flat() -> None:
+    stage = came_up_after_all()
+    assert outcome(stage) is LoginOutcome.UNKNOWN
+    stage.run(1000)
+    assert stage.report.flat
+
+
+def test_one_that_has_come_up_and_is_gone_again_is_unknown() -> None:
+    stage = came_up_after_all(held(CALL, 3))
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "TWS was closed"))
+    assert outcome(stage) is LoginOutcome.UNKNOWN
+
+
 # what is left, and why ------------------------------------------------------------------------------------------------
 
 

@@ -149,3 +149,10 @@ def test_a_combination_that_names_no_legs_may_have_moved_anything_of_its_symbol(
     assert made.maybe([(KEY, "NQ")], 0) == {}
     made.completed([completed(vague, 0)], 0)
     assert maybe(made) == {}
+
+
+def test_legs_that_one_list_has_named_are_not_forgotten_when_another_does_not_name_them() -> None:
+    spread = order(combination(21, 22), "BUY", 2)
+    made = gone(spread)
+    made.completed([completed(order(combination(symbol="SPY"), "BUY", 2), 1)], 0)
+    assert hidden(made).keys() == {(ACCOUNT, 21), (ACCOUNT, 22)}
