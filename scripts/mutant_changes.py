@@ -142,9 +142,7 @@ def _words(node: ast.AST) -> Iterator[ast.AST]:
         case ast.keyword(arg="frozen" | "kw_only" | "slots" | "gc"):
             yield from ast.walk(node)
         case ast.Raise() | ast.Call(func=ast.Name(id="Say" | "_stay")):  # errors, and lines of the kill's timeline
-            yield from (
-                each for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)
-            )
+            yield from (each for each in ast.walk(node) if isinstance(each, ast.Constant) and " " in str(each.value))
         case ast.FormattedValue(format_spec=ast.AST() as spec):
             yield from ast.walk(spec)
 

@@ -293,6 +293,18 @@ def test_a_stock_outside_regular_hours_is_priced_from_a_fresh_quote() -> None:
         D("99.5"),
         True,
     )
+    assert [e.text for e in stage.report.timeline if e.kind == "close_sent"] == ["SPY: SELL 3 LMT at 99.50 on SMART"]
+
+
+def test_the_next_order_is_priced_from_a_quote_of_its_own() -> None:
+    stage = Stage(held(stock(), 3)).begin()
+    stage.tell(extended(stock()), ev.Quoted(21, quote("100", "101")))
+    stage.run(200)
+    stage.tell(ev.Quoted(21, quote("100", "101")))
+    asked = len(stage.all(AskQuote))
+    stage.reject(stage.place, 201, "margin")
+    stage.run(1500)
+    assert len(stage.placed) == 1 and len(stage.all(AskQuote)) == asked + 1
 
 
 def test_outside_regular_hours_without_a_live_quote_a_market_order_and_it_says_so() -> None:
@@ -492,11 +504,23 @@ def test_one_failed_look_at_the_market_is_not_the_end() -> None:
     stage = Stage(held(option(), 3)).begin()
     stage.reject(stage.place, 163, "price precaution")
     stage.run(1000)
+    asked = len(stage.all(AskQuote))
     stage.tell(ev.NoQuote(11, "the connection was lost"))
-    stage.run(2100)
+    stage.run(2700)
+    assert len(stage.all(AskQuote)) == asked + 1
     stage.tell(ev.Quoted(11, quote()))
     stage.run(300)  # asked for its price steps again, and they do not come
     assert stage.place.limit_price == D("99.5")
+
+
+def test_less_than_one_is_sold_through_the_bid_too() -> None:
+    euros = Contract(con_id=31, symbol="EUR", sec_type="CASH", currency="USD", exchange="IDEALPRO")
+    stage = Stage(held(euros, "0.5")).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    stage.tell(ev.Quoted(31, quote()))
+    stage.run(600)
+    assert (stage.place.action, stage.place.limit_price) == ("SELL", D("99.5"))
 
 
 def test_a_closed_market_without_a_quote_is_reported_as_closed() -> None:

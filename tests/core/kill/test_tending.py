@@ -100,6 +100,7 @@ def test_it_is_sent_again_ever_more_patiently() -> None:
         times += [stage.now_ns // SECOND] * (len(stage.placed) - begun)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps == sorted(gaps) and gaps[0] >= 6 and gaps[-1] > 2 * gaps[0]
+    assert stage.machine._closing.items[("DU1", 11)].acknowledge_factor == 16  # 2, 4, 8, and no further
 
 
 def test_a_silent_order_is_not_sent_again_while_the_broker_lists_it() -> None:
@@ -307,19 +308,21 @@ def test_the_limit_that_follows_goes_further_through_the_market_within_bounds() 
     assert [p.limit_price for p in limits] == [D("99.5"), D(99), D(98), D(96), D(92)]
 
 
-def test_a_market_order_that_nobody_takes_is_withdrawn_and_left_to_a_person() -> None:
-    stage = stage_with()
+@pytest.mark.parametrize(("quantity", "words"), [(3, "no bid"), (-3, "no offer")])
+def test_a_market_order_that_nobody_takes_is_withdrawn_and_left_to_a_person(quantity: int, words: str) -> None:
+    stage = stage_with(quantity)
     stage.acknowledge(stage.place)
     stage.orders = [stage.listed(stage.place)]
     stage.run(5100)
     for _ in range(2):
-        stage.tell(ev.Quoted(11, quote(bid=None)))
+        stage.tell(ev.Quoted(11, quote(bid=None) if quantity > 0 else quote(ask=None)))
         stage.run(2100)
     assert stage.withdrawn == [1]
     stage.orders = []
     stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
     stage.run(200)
     assert stage.finished and stage.reasons == [ResidueReason.NO_BID]
+    assert stage.residue[0].detail == words
 
 
 def test_an_unfilled_limit_follows_the_market_as_the_same_order() -> None:
@@ -336,6 +339,15 @@ def test_an_unfilled_limit_follows_the_market_as_the_same_order() -> None:
     stage.tell(ev.Quoted(11, quote("98", "99")))
     stage.run(100)
     assert stage.place.limit_price == D("96.04")  # and further
+
+
+def test_a_limit_that_buys_follows_the_offer() -> None:
+    stage = limited(-3, reprice_ns=2 * SECOND)
+    assert stage.place.limit_price == D("101.51")
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote("102", "103")))
+    stage.run(100)
+    assert (stage.place.action, stage.place.limit_price) == ("BUY", D("104.03"))
 
 
 def test_nothing_but_the_price_changes() -> None:
@@ -577,3 +589,7 @@ def test_what_is_left_after_others_and_our_own_fills_decides() -> None:
 
 def test_others_who_open_more_leave_the_order_as_it_is() -> None:
     assert shared(sold=-4).withdrawn == []
+
+
+def test_one_contract_too_many_is_too_large() -> None:
+    assert shared(sold=1).withdrawn == [1]
