@@ -11,12 +11,14 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from engine.config.places import state_folder
+from engine.config.places import config_file, state_folder
+from engine.config.reader import load
 from engine.desk.drill import DrillFailed, Nobody
 from engine.desk.drill import drill as hold
-from engine.desk.drill_record import leave_record
+from engine.desk.drill_record import leave_paper_record, leave_record
 from engine.desk.drill_result import DrillResult
 from engine.desk.drill_view import MovingView, PlainView
+from engine.desk.paper_drill import Refused, hold_paper_drill
 from engine.desk.scorecard import hold_all, scorecard
 from engine.simulator.scenario import ScenarioError, list_scenarios, load_scenario
 
@@ -29,12 +31,17 @@ def drill(arguments: argparse.Namespace) -> int:
     try:
         if arguments.list:
             return _list(console)
+        if arguments.paper is not None:
+            return _paper(arguments, console)
         if arguments.all:
             return _all(arguments, console)
         return _one(arguments, console)
     except ScenarioError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
+    except Refused as error:
+        print(f"The drill was not held: {error}.", file=sys.stderr)
+        return EXIT_NOT_HELD
     except DrillFailed as error:
         print(f"The drill could not be held: {error}", file=sys.stderr)
         return EXIT_NOT_HELD
@@ -94,6 +101,30 @@ def _record(result: DrillResult) -> str:
         return str(leave_record(result, Path(state_folder()) / "drills"))
     except OSError as error:
         return f"NOT KEPT: {error}"
+
+
+def _paper(arguments: argparse.Namespace, console: Console) -> int:
+    """The same on a paper TWS of the user's own."""
+    config = load(config_file(arguments.config))
+    of_paper = [one for one in config.logins if one.mode == "paper"]
+    wanted = [one for one in config.logins if one.name == arguments.paper] if arguments.paper else of_paper[:1]
+    if not wanted:
+        raise Refused(f"there is no paper login {arguments.paper!r}" if arguments.paper else "there is no paper login")
+    result = asyncio.run(hold_paper_drill(wanted[0], Path(state_folder()), console.print))
+    try:
+        record = str(leave_paper_record(result, Path(state_folder()) / "drills"))
+    except OSError as error:
+        record = f"NOT KEPT: {error}"
+    if arguments.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=1).decode() + "\n")
+        return 0 if result.passed else EXIT_FAILED
+    console.print(f"\n{result.printed.rstrip()}\n", markup=False, highlight=False)
+    for note in result.notes:
+        console.print(f"  note: {note}", markup=False, highlight=False)
+    style, word = ("green", "PASSED") if result.passed else ("red", "FAILED")
+    console.print(Text.assemble((f" PAPER DRILL {word} ", f"bold white on {style}"), f" in {result.seconds:.1f} s"))
+    console.print(Text(f"  record: {record}", style="dim"))
+    return 0 if result.passed else EXIT_FAILED
 
 
 def _all(arguments: argparse.Namespace, console: Console) -> int:

@@ -225,6 +225,14 @@ def _add_drill(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
     which.add_argument("--all", action="store_true", help="every ready-made scenario, and a scorecard")
     which.add_argument("--list", action="store_true", help="name the ready-made scenarios")
+    which.add_argument(
+        "--paper",
+        nargs="?",
+        const="",
+        metavar="LOGIN",
+        help="on your own paper TWS: buys one share, and pulls the switch",
+    )
+    parser.add_argument("--config", metavar="FILE", help="for --paper: the file (default: QE_CONFIG, …)")
     parser.add_argument("--json", action="store_true", help="the record as JSON on standard output, nothing else")
     parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
 

@@ -1,6 +1,6 @@
 """The record a drill leaves: one JSON file, and one line of a Markdown list that a person can read years later.
 
-Records are only ever added. They say that a simulator was drilled: they are no evidence about IBKR.
+Records are only ever added. They say whether a simulator or a paper TWS was drilled: the one is no evidence of IBKR.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 
 from engine.desk.drill_result import DrillResult, ToldLogin
+from engine.desk.paper_drill import PaperDrill
 
 LIST_NAME = "DRILLS.md"
 LIST_HEAD = """\
 # Drills of the kill switch
 
-Each line is one drill against the simulator: when, which scenario, the verdict, how every login ended, and how long
-it took from the press to the first global cancel and to the proof. A simulator proves nothing about IBKR itself.
+Each line is one drill: when, which scenario of the simulator or which paper login, the verdict, how every login ended,
+and how long it took from the press to the first global cancel and to the proof. A simulator proves nothing about IBKR.
 
 | when (UTC) | scenario | verdict | logins | record |
 | --- | --- | --- | --- | --- |
@@ -30,12 +31,28 @@ def leave_record(result: DrillResult, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = _unused(folder, f"{_stamp(result.started_at)}-{Path(result.scenario).stem}")
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    _list(folder, line_of(result, path.name))
+    return path
+
+
+def _list(folder: Path, line: str) -> None:
     with (folder / LIST_NAME).open("a", encoding="utf-8") as listed:
         if listed.tell() == 0:
             listed.write(LIST_HEAD)
-        listed.write(line_of(result, path.name) + "\n")
+        listed.write(line + "\n")
         listed.flush()
         os.fsync(listed.fileno())
+
+
+def leave_paper_record(result: PaperDrill, folder: Path) -> Path:
+    """The same for a drill on a paper TWS. Raises OSError when it cannot be kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = _unused(folder, f"{_stamp(result.started_at)}-paper-{result.login}")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    verdict = "passed" if result.passed else "**FAILED**"
+    logins = " · ".join(map(_login, result.told.logins.values())) if result.told else "no report"
+    cells = (result.started_at[:16].replace("T", " "), f"paper:{result.login}", verdict, logins, f"[JSON]({path.name})")
+    _list(folder, "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return path
 
 
