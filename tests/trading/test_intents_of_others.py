@@ -34,7 +34,7 @@ class Hearing:
     def __init__(self) -> None:
         self.now_ns = NOW
         self.desk = desk()
-        self.others = OtherPrograms(self.desk, lambda: (OWN, 1), lambda: self.now_ns)
+        self.others = OtherPrograms(self.desk, lambda: (OWN, {1}), lambda: self.now_ns)
         self.seq = 0
 
     def __call__(self, *events: AnyEvent, age_ns: int = 0) -> Decimal:

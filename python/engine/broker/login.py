@@ -172,6 +172,10 @@ class Login:
         self.link.forget(self._listener)
         self.link.close(why)
 
+    def look_soon(self) -> None:
+        """Something has been heard elsewhere that changes positions or orders."""
+        self._schedule(self._settings.hurry_s)
+
     @property
     def in_use(self) -> bool:
         """Somebody with more urgent business has the connection."""
@@ -278,7 +282,7 @@ class Login:
     def _heard(self, event: ClientEvent) -> None:
         match event:
             case replies.OrderStatus() | replies.Execution() if not self.reads.reading:
-                self._schedule(self._settings.hurry_s)
+                self.look_soon()
             case replies.AccountSummary() if event.req_id == self._summary_id:
                 self._take_value(event)
             case replies.AccountSummaryEnd() if event.req_id == self._summary_id:

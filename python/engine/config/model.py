@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from engine.config.gateway_table import GatewayTable
 from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.preflight_table import PreflightTable
@@ -104,6 +105,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitsTable = LimitsTable()
     preflight: PreflightTable = PreflightTable()
     guard: GuardTable = GuardTable()
+    gateway: GatewayTable = GatewayTable()
     alerts: AlertsTable = AlertsTable()
     source: str = ""
 

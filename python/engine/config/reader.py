@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from engine.config.gateway_table import GatewayTable, allowed_networks, listening_ports
 from engine.config.guard_settings import dead_man_settings
 from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limit_settings import period_clock
@@ -39,6 +40,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {  # beside the logins; fields of Conf
     "limits": LimitsTable,
     "preflight": PreflightTable,
     "guard": GuardTable,
+    "gateway": GatewayTable,
     "alerts": AlertsTable,
 }
 OVERRIDE_PREFIXES = ("QE_LOGINS__", *(f"QE_{table.upper()}__" for table in TABLES))
@@ -83,6 +85,15 @@ def _not_of_this_machine(config: Config) -> list[Problem]:
         dead_man_settings(config.guard)
     except ValueError as error:
         problems.append(Problem(where="guard.heartbeat_kill_s", text=f"beside the other heartbeats: {error}"))
+    try:
+        if config.gateway.ports:  # where they only follow from the logins, it is for `qe gateway run` to say
+            listening_ports(config.gateway, ((one.name, one.port) for one in config.logins))
+    except ValueError as error:
+        problems.append(Problem(where="gateway.ports", text=str(error)))
+    try:
+        allowed_networks(config.gateway)
+    except ValueError as error:
+        problems.append(Problem(where="gateway.allow", text=str(error)))
     return problems
 
 

@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
+from engine.config.gateway_table import GatewayTable
 from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, LoginTable
@@ -20,6 +21,7 @@ KINDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("limits", LimitsTable),
     ("preflight", PreflightTable),
     ("guard", GuardTable),
+    ("gateway", GatewayTable),
     ("alerts", AlertsTable),
 )
 WIDTH = 96

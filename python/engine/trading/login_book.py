@@ -42,18 +42,18 @@ class LoginBook:
         self._book = desk.book
         self._on_fill = on_fill
         self._before_reading = before_reading
-        self.client_id = 0
+        self.client_ids: set[int] = set()  # whose orders are our own: of a program one, of a gateway its clients'
         self._next_id = 0
         self._counted: dict[OrderKey, Decimal | None] = {}  # of ended orders: what was filled; None: all there was
         self._executions: dict[str, None] = {}
 
     def attach(self, login: Login) -> None:
         """Follow a fresh connection. Order ids that an earlier one used are not used again."""
-        self.client_id = login.link.client_id
+        self.client_ids.add(login.link.client_id)
         self._desk.accounts = login.link.accounts
         login.link.take_ids_from(self._next_id)
         login.audience = self
-        login.link.listen(Listener(self._heard, self._lost))
+        login.link.listen(Listener(self.heard, self._lost))
 
     # --- our own orders -----------------------------------------------------------------------------
     def sent(self, key: OrderKey) -> None:
@@ -64,6 +64,19 @@ class LoginBook:
     def gone(self, key: OrderKey) -> None:
         """It never left, or is proven to have been refused."""
         self._end(key, filled=False)
+
+    def not_changed(self, key: OrderKey, before: tuple[Resting, ...]) -> None:
+        """A modify never left: what works is the order that it was to replace, as it stood `before`, unless that has
+        ended meanwhile.
+        """
+        filled = {one.place: one.filled for one in self._book.order(key)}
+        if not filled:
+            return
+        self._book.ended(key, filled=False)
+        for one in before:
+            more = max(filled.get(one.place, one.filled) - one.filled, ZERO)
+            left = max(one.remaining - more, ZERO)
+            self._book.working(msgspec.structs.replace(one, filled=one.filled + more, remaining=left))
 
     def unlisted(self, key: OrderKey) -> None:
         """A cancel was answered and it is not listed: ended, as a fill for all that anybody knows."""
@@ -107,12 +120,13 @@ class LoginBook:
         self._book.lost(failure.text)
 
     # --- what TWS says in between --------------------------------------------------------------------
-    def _heard(self, event: ClientEvent) -> None:
+    def heard(self, event: ClientEvent) -> None:
+        """News of orders, over whichever connection of ours."""
         match event:
             case OrderStatus():
                 key = key_of(event.client_id, event.order_id, event.perm_id)
                 self._status(key, event.status, known(event.filled) or ZERO)
-            case OpenOrder():
+            case OpenOrder() if event.order.what_if is not True:
                 self._shown(key_of(event.order.client_id, event.order_id, event.order.perm_id))
             case Execution() if event.req_id < 0 and event.contract.sec_type != "BAG":
                 self._executed(event)
@@ -148,7 +162,7 @@ class LoginBook:
         if fact.exec_id in self._executions:
             return
         self._remember_execution(fact.exec_id)
-        if fact.client_id == self.client_id:
+        if fact.client_id in self.client_ids:
             self._count(event, fact)
             self._on_fill(fact)
 

@@ -15,7 +15,7 @@ import msgspec
 from engine.broker.login import Login
 from engine.broker.preview import preview_margin
 from engine.core.contracts import Contract
-from engine.core.exposure import OrderKey
+from engine.core.exposure import OrderKey, Resting
 from engine.core.known import Fact, Known, Unknown
 from engine.core.preflight.activity import PACE_CODES
 from engine.core.preflight.checks_state import is_stale
@@ -35,7 +35,7 @@ from engine.trading.contract_terms import ContractTerms
 from engine.trading.daemons import Daemons
 from engine.trading.entries import Entry
 from engine.trading.login_book import LoginBook
-from engine.trading.order_intent import as_preview, exact, intent_of, unjudgeable
+from engine.trading.order_intent import as_modify, as_preview, exact, intent_of, unjudgeable
 from engine.trading.order_records import INTENT_S_MAX, OrderRecords
 from engine.trading.order_settings import OrderSettings
 from engine.trading.other_programs import OtherPrograms
@@ -74,17 +74,19 @@ class OrderChecks:
         home: Path,
         patience_s: float,
         wall_ns: Callable[[], int],
+        refresh_patience_s: float = REFRESH_PATIENCE_S,
     ) -> None:
         """`home`: the state folder, where a guard gives its signs of life."""
         self.desk = Preflight(found.settings)
         self.book = LoginBook(self.desk, records.filled, self.hear_others)
-        self.others = OtherPrograms(self.desk, lambda: (entry.scope, self.book.client_id), wall_ns)
+        self.others = OtherPrograms(self.desk, lambda: (entry.scope, self.book.client_ids), wall_ns)
         self.records = records
         self._entry = entry
         self._faults = found.faults
         self._guard_home = home if found.guard_required else None
         self._rules = rules
         self._patience_s = patience_s
+        self._refresh_patience_s = refresh_patience_s
         self._wall_ns = wall_ns
         self._terms = ContractTerms(self.desk, patience_s, wall_ns)
         self._refreshing: asyncio.Task[None] | None = None
@@ -147,15 +149,32 @@ class OrderChecks:
         )
 
     # --- asking -------------------------------------------------------------------------------------
-    async def ready(self, login: Login, contract: Contract, order: Order) -> Asked:
-        """Fetch what a verdict on this order needs, as far as it comes in time. Raises OrderNotSent."""
-        why = unjudgeable(contract, order)
+    async def ready(
+        self,
+        login: Login,
+        contract: Contract,
+        order: Order,
+        *,
+        client_id: int | None = None,
+        modifies: OrderKey | None = None,
+        may_preview: bool = False,
+    ) -> Asked:
+        """Fetch what a verdict on this order needs, as far as it comes in time. Raises OrderNotSent.
+
+        `client_id`: whose order it is, unless it is the login's own. `modifies`: the order that it would replace.
+        """
+        why = unjudgeable(contract, order, may_preview=may_preview)
         if why:
             raise errors.OrderNotSent(f"The order cannot be judged: {why}", "It was not sent", "Change it")
         order = msgspec.structs.replace(exact(order), account=self._account_for(login, order))
         _, (contract, unresolved) = await asyncio.gather(self._read(login), self._resolve(login, contract))
         listing = self.desk.terms.listings.get(contract.con_id)
-        intent = intent_of(contract, order, account=order.account, client_id=login.link.client_id, listing=listing)
+        owner = login.link.client_id if client_id is None else client_id
+        intent = intent_of(contract, order, account=order.account, client_id=owner, listing=listing)
+        if modifies is not None:
+            intent = as_modify(intent, modifies)
+        if order.what_if is True:
+            intent = as_preview(intent)
         if self._needs_price(intent):
             await self._terms.price(login.reads, contract)
         if self.desk.settings.account_notional is not None:
@@ -179,7 +198,7 @@ class OrderChecks:
             return
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.get_running_loop().create_task(login.refresh(), name="read before an order")
-        await asyncio.wait({self._refreshing}, timeout=REFRESH_PATIENCE_S)
+        await asyncio.wait({self._refreshing}, timeout=self._refresh_patience_s)
 
     def _is_read(self) -> bool:
         age_max_ns, now_ns = self.desk.settings.position_age_ns_max, self._wall_ns()
@@ -253,30 +272,42 @@ class OrderChecks:
         self.desk.passed(asked.intent, key, self._wall_ns())
 
     def has_left(self, asked: Asked, key: OrderKey) -> None:
-        """Its bytes are with the socket. Not answered within a moment, no other like it is sent until it is."""
+        """Its bytes are with the socket. Not answered within a moment, no other like it is sent until it is. One that
+        TWS is to hold (`transmit` false) is not answered before it is transmitted.
+        """
+        if asked.order.transmit is False:
+            return
         window_s = self.desk.settings.duplicate_window_ns / SECOND_NS
         asyncio.get_running_loop().call_later(window_s, self.desk.unconfirmed, asked.intent, key)
 
-    def again(self, asked: Asked, key: OrderKey, state: State, seq: int | None) -> Verdict:
+    def again(
+        self, asked: Asked, key: OrderKey, state: State, seq: int | None, before: tuple[Resting, ...] = ()
+    ) -> Verdict:
         """Judge an order that counts already with the newest facts, as if it did not. `seq`: of its intent; orders of
-        others whose intents came later give way to it.
+        others whose intents came later give way to it. `before`: the order that it modifies, as that stood.
         """
-        return examine(asked.intent, self._facts_without(asked, key, state, seq), self.desk.settings)
+        return examine(asked.intent, self._facts_without(asked, key, state, seq, before), self.desk.settings)
 
-    def reduces(self, asked: Asked, key: OrderKey, state: State) -> bool:
+    def reduces(self, asked: Asked, key: OrderKey, state: State, before: tuple[Resting, ...] = ()) -> bool:
         """It passes whether or not the login is halted."""
-        return not self._facts_without(asked, key, state, None).adds_risk and self.again(asked, key, state, None).passed
+        facts = self._facts_without(asked, key, state, None, before)
+        return not facts.adds_risk and self.again(asked, key, state, None, before).passed
 
-    def _facts_without(self, asked: Asked, key: OrderKey, state: State, seq: int | None) -> Facts:
+    def _facts_without(
+        self, asked: Asked, key: OrderKey, state: State, seq: int | None, before: tuple[Resting, ...]
+    ) -> Facts:
         self.others.take_in()
         later = () if seq is None else self.others.later_than(seq)
         book = self.desk.book
         aside = [one for each in (key, *later) for one in book.order(each)]
+        works = before if book.order(key) else ()  # the original has ended: there is nothing left to modify
         for each in (key, *later):
             book.ended(each, filled=False)
+        book.sent(*works)
         try:
             facts = self.desk.facts(asked.intent, state, self._wall_ns())
         finally:
+            book.ended(key, filled=False)
             book.sent(*aside)
         return msgspec.structs.replace(facts, pace=Pace())  # its own message has been counted
 
@@ -288,7 +319,16 @@ class Passage:
     on neither.
     """
 
-    def __init__(self, rules: Rules, checks: OrderChecks, entry: Entry, asked: Asked, key: OrderKey) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        checks: OrderChecks,
+        entry: Entry,
+        asked: Asked,
+        key: OrderKey,
+        before: tuple[Resting, ...] = (),
+    ) -> None:
+        """`before`: the order that this one modifies, as it stood."""
         self.verdict = PASS  # why it was held back
         self.recorded: int | None = None  # where its intent is durable
         self._rules = rules
@@ -296,6 +336,7 @@ class Passage:
         self._scope = entry.scope
         self._asked = asked
         self._key = key
+        self._before = before
         self._held = False
         self._looked = False
 
@@ -314,16 +355,17 @@ class Passage:
 
     def _only_if_it_reduces(self, why: str) -> str | None:
         state = self._checks.with_own(self._rules.glance(self._scope))
-        if self._checks.reduces(self._asked, self._key, state):
+        if self._checks.reduces(self._asked, self._key, state, self._before):
             return None
-        self.verdict = self._checks.again(self._asked, self._key, state, None)
+        self.verdict = self._checks.again(self._asked, self._key, state, None, self._before)
         if self.verdict.passed:
             self.verdict = Verdict((Failure(Code.HALTED, why, None),))
         return why
 
     def _objection(self, state: State) -> str | None:
         self._looked = True
-        verdict = self._checks.again(self._asked, self._key, self._checks.with_own(state), self.recorded)
+        state = self._checks.with_own(state)
+        verdict = self._checks.again(self._asked, self._key, state, self.recorded, self._before)
         if verdict.passed:
             return None
         self.verdict = verdict

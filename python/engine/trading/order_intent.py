@@ -32,11 +32,13 @@ def exact(order: Order) -> Order:
     return msgspec.structs.replace(order, **changed) if changed else order
 
 
-def unjudgeable(contract: Contract, order: Order) -> str:
-    """Why no check could say what this order may come to; empty: they can."""
+def unjudgeable(contract: Contract, order: Order, *, may_preview: bool = False) -> str:
+    """Why no check could say what this order may come to; empty: they can. `may_preview`: a whatIf, which trades
+    nothing, is one of those who ask.
+    """
     if order.action not in SIDES:
         return f"its action is {order.action!r}: BUY or SELL (or SSHORT)"
-    if order.what_if is not False:
+    if order.what_if is not False and not (may_preview and order.what_if is True):
         return "it is a preview (what_if): ask with preflight(…, margin=True)"
     if order.delta_neutral_order_type or order.delta_neutral_con_id or contract.delta_neutral is not None:
         return "it hedges itself in a second contract (delta neutral)"
@@ -95,6 +97,11 @@ def _special(contract: Contract, order: Order, client_id: int) -> Special | None
         allocation=order.fa_group or order.fa_profile or order.fa_method,
     )
     return None if special == Special() else special
+
+
+def as_modify(intent: Intent, key: OrderKey) -> Intent:
+    """The same, in the place of an order that works."""
+    return msgspec.structs.replace(intent, special=msgspec.structs.replace(intent.special or Special(), modifies=key))
 
 
 def as_preview(intent: Intent) -> Intent:

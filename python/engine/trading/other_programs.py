@@ -8,7 +8,7 @@ the one whose intent comes second sees the first. Must never take a program's ow
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from engine.core.exposure import OrderKey, Resting, Side
 from engine.core.preflight.desk import Preflight
@@ -23,9 +23,11 @@ GONE = frozenset({"not_sent", "refused"})
 
 
 class OtherPrograms:
-    """Of one login. `own`: this program's scope and client id, as they are known by then."""
+    """Of one login. `own`: this program's scope and client ids, as they are known by then."""
 
-    def __init__(self, desk: Preflight, own: Callable[[], tuple[Scope, int]], wall_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, desk: Preflight, own: Callable[[], tuple[Scope, Container[int]]], wall_ns: Callable[[], int]
+    ) -> None:
         self._desk = desk
         self._own = own
         self._wall_ns = wall_ns
@@ -39,12 +41,12 @@ class OtherPrograms:
 
     def take_in(self) -> None:
         """Count what the journal had said until now. On the thread of the event loop."""
-        scope, client_id = self._own()
+        scope, client_ids = self._own()
         while self._waiting:
             record = self._waiting.popleft()
             event = record.event
             assert isinstance(event, OrderIntent | OrderEnded)
-            if event.client_id == client_id or not event.scope.meets(scope):
+            if event.client_id in client_ids or not event.scope.meets(scope):
                 continue
             key = (event.client_id, event.order_id)
             if isinstance(event, OrderIntent):
