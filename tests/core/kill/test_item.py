@@ -271,3 +271,49 @@ def test_when_the_connection_breaks_what_was_asked_is_asked_again() -> None:
     stage.tell(ev.Connected(("DU1",), 9000))
     stage.run(100)
     assert len(stage.all(Resolve)) == 2
+
+
+# what a word of the broker leaves behind -----------------------------------------------------------------------------
+
+
+def test_a_notice_is_word_enough_when_nothing_can_be_read() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.answers = False
+    stage.reject(stage.place, 161, "")
+    stage.run(4000)
+    assert stage.withdrawn == []
+
+
+def test_an_acknowledged_order_that_tws_does_not_know_is_over_and_followed_by_another() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.reject(stage.place, 10147, "OrderId 1 that needs to be cancelled is not found")
+    stage.run(4000)
+    assert [place.key for place in stage.placed[:2]] == [1, 2]
+
+
+def test_after_a_fill_nothing_of_the_refusal_and_of_the_silence_is_left() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.run(8000)
+    item = item_of(stage)
+    assert item.acknowledge_factor == 2
+    stage.reject(stage.place, 201, "Order rejected - reason: margin")
+    stage.run(3000)
+    assert item.lessons.reason is ResidueReason.REJECTED
+    stage.fill(stage.place)
+    assert (item.acknowledge_factor, item.lessons.reason, item.lessons.detail) == (1, None, "")
+
+
+def test_a_halted_quote_says_so_in_the_report() -> None:
+    item = Item(("DU1", 11), CALL, KillSettings())
+    item.heard_quote(quote(halted=True), 0)
+    assert (item.lessons.reason, item.lessons.detail) == (ResidueReason.HALTED, "the quote says halted")
+
+
+def test_the_end_of_an_order_is_told_with_the_brokers_words() -> None:
+    stage = stage_with()
+    stage.reject(stage.place, 201, "margin")
+    stage.run(1000)
+    assert [e.text for e in stage.report.timeline if e.kind == "close_ended"] == [
+        "SPY C: closing order ended, 0 filled. 201: margin"
+    ]

@@ -14,6 +14,7 @@ from core.kill.builders import (
     Stage,
     details,
     ev,
+    execution,
     future,
     held,
     option,
@@ -104,6 +105,10 @@ def test_a_future_the_broker_does_not_know_is_asked_for_alone_and_then_left_to_a
         stage.run(1000)
     assert len(stage.all(Resolve)) == 3
     assert stage.reasons == [ResidueReason.UNRESOLVED] and stage.finished
+    assert stage.residue[0].detail == "the broker does not say where this contract trades"
+    assert [e.text for e in stage.report.timeline if e.kind == "given_up"] == [
+        f"{unknown.local_symbol}: {stage.residue[0].detail}"
+    ]
 
 
 def test_an_answer_at_the_second_asking_is_in_time() -> None:
@@ -201,6 +206,7 @@ def test_without_account_or_contract_id_there_is_no_order(position: object) -> N
     stage = Stage(position).begin()  # type: ignore[arg-type]
     stage.run(1000)
     assert stage.placed == [] and stage.reasons == [ResidueReason.UNRESOLVED]
+    assert stage.residue[0].detail == "the broker names no account or no contract id"
 
 
 # quantity -------------------------------------------------------------------------------------------------------------
@@ -212,6 +218,7 @@ def test_whole_shares_are_closed_and_the_fraction_is_left_to_a_person() -> None:
     stage.fill(stage.place)
     stage.run(1000)
     assert stage.finished and [(r.quantity, r.reason) for r in stage.residue] == [(D("0.5"), ResidueReason.FRACTIONAL)]
+    assert stage.residue[0].detail == "a fraction of a share cannot be closed through the API"
     assert len(stage.placed) == 1
 
 
@@ -237,7 +244,7 @@ def test_a_size_that_does_not_conform_is_cut_to_the_contracts_size_steps() -> No
     stage.fill(stage.place)
     stage.run(2000)
     assert stage.finished and [(r.quantity, r.reason) for r in stage.residue] == [(50, ResidueReason.REJECTED)]
-    assert "size step" in stage.residue[0].detail
+    assert stage.residue[0].detail == "less than the broker's size step. "
 
 
 @pytest.mark.parametrize("step", [None, D(0), D("NaN"), D(1)])
@@ -497,7 +504,48 @@ def test_without_a_live_quote_there_is_no_limit_and_it_is_left_to_a_person(answe
         stage.tell(answer)
     stage.run(100)
     assert stage.finished and stage.reasons == [ResidueReason.NO_QUOTE] and len(stage.placed) == 1
-    assert stage.residue[0].detail  # in the broker's words where there are any
+    assert stage.residue[0].detail == "163: price precaution"  # the broker's words, where there are any
+
+
+def test_without_words_of_the_broker_it_says_that_no_quote_gave_a_price() -> None:
+    nowhere = future(2, symbol="XYZ")  # keeps the login from being done
+    stage = Stage(held(option(), 3), held(nowhere, 1), settle_ns=0).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    stage.run(1000)
+    stage.price_rules(option())
+    stage.tell(ev.Quoted(11, quote()))
+    stage.fill(stage.place)
+    assert stage.positions is not None
+    stage.positions.append(held(option(), 2))
+    assert stage.executions is not None
+    stage.executions.append(execution(option(), 2, "again.01"))
+    for _ in range(4):
+        stage.run(7000)
+        stage.tell(ev.Quoted(11, quote(kind=QuoteKind.DELAYED)))
+    stage.run(500)
+    left = next(one for one in stage.residue if one.contract.con_id == 11)
+    assert (left.reason, left.detail) == (ResidueReason.NO_QUOTE, "no live quote to price a limit order from")
+
+
+def test_the_step_of_its_group_serves_a_stock_whose_own_is_not_told() -> None:
+    one, other = stock(), stock(22, "QQQ")
+    stage = Stage(held(one, 3), held(other, 3)).begin()
+    stage.tell(extended(one))
+    stage.run(100)
+    stage.tell(ev.Quoted(22, quote("100.10", "101")))
+    stage.run(600)
+    assert [place.limit_price for place in stage.placed if place.contract.con_id == 22] == [D("99.5")]
+
+
+def test_after_a_broken_connection_the_quote_is_asked_for_again() -> None:
+    stage = Stage(held(stock(), 3)).begin()
+    stage.tell(extended(stock()))
+    assert len(stage.all(AskQuote)) == 1
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"))
+    stage.run(500)
+    stage.tell(ev.Connected(("DU1",), 9000))
+    stage.run(500)
+    assert len(stage.all(AskQuote)) == 2
 
 
 def test_one_failed_look_at_the_market_is_not_the_end() -> None:

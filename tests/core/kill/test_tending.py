@@ -593,3 +593,10 @@ def test_others_who_open_more_leave_the_order_as_it_is() -> None:
 
 def test_one_contract_too_many_is_too_large() -> None:
     assert shared(sold=1).withdrawn == [1]
+
+
+def test_that_our_own_cancel_was_done_is_no_refusal() -> None:
+    stage = shared(sold=4)
+    over(stage)
+    stage.run(100)
+    assert stage.machine._closing.items[("DU1", 11)].lessons.reason is None

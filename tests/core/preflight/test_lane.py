@@ -203,3 +203,17 @@ def test_what_trades_in_regular_hours_alone_is_not_quick_for_an_order_outside_th
     made.list_contract(msgspec.structs.replace(BY_ID[SPY], time_zone_id="US/Eastern", **day))
     assert made.judge(order(SPY, 1), FREE, NOW) == PASS
     assert made.judge(order(SPY, 1, outside_rth=True), FREE, NOW).codes == (Code.MARKET_CLOSED,)
+
+
+def test_a_limit_is_quick_while_the_market_is_closed_and_a_market_order_is_not() -> None:
+    made = desk()
+    made.list_contract(
+        msgspec.structs.replace(
+            BY_ID[SPY],
+            time_zone_id="US/Eastern",
+            trading_hours="20260528:CLOSED",
+            liquid_hours="20260528:CLOSED",
+        )
+    )
+    assert quickly(made, order(SPY, 1, limit="100"))
+    assert not quickly(made, order(SPY, 1))

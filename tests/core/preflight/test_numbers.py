@@ -11,6 +11,7 @@ from engine.core.units import BLANK
 
 
 def test_the_largest_number_is_one_and_what_is_beyond_it_is_none() -> None:
+    assert NUMBER_MAX == 10**15
     assert number(NUMBER_MAX) == NUMBER_MAX
     assert number(-NUMBER_MAX) == -NUMBER_MAX
     assert number(NUMBER_MAX + 1) is None

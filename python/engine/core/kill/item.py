@@ -124,7 +124,6 @@ class Item:
             self.lessons.objection(reaction, code, text)
             self.pending = reaction
         if reaction.effect is Effect.QUEUED:
-            attempt.heard()
             attempt.state = State.QUEUED
         else:
             attempt.suspect(Doubt.ERROR, serial)
