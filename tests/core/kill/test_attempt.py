@@ -397,3 +397,34 @@ def test_a_buy_adds_and_a_sell_takes() -> None:
         Attempt(Place(key=2, account="DU1", contract=ES, action="BUY", quantity=D(1), order_type=OrderType.MARKET)).sign
         == 1
     )
+
+
+# what a mutant would change -------------------------------------------------------------------------------------------
+
+
+def test_a_late_filled_without_a_number_changes_no_quantity_of_an_order_that_has_ended() -> None:
+    attempt = working()
+    attempt.status("Cancelled", D(2), OWN_PERM_ID, 1)
+    attempt.status("Filled", None, OWN_PERM_ID, 1)
+    assert (attempt.state, attempt.filled) == (State.ENDED, 2)
+
+
+def test_another_doubt_counts_the_looks_without_it_anew() -> None:
+    attempt = suspect(Doubt.SILENT)
+    attempt.surveyed(survey(2))
+    assert attempt.absent_reads == 1
+    attempt.suspect(Doubt.ERROR, 2)
+    assert attempt.absent_reads == 0
+
+
+def test_that_a_silent_order_is_held_in_the_window_leaves_its_doubt_as_it_was() -> None:
+    attempt = suspect(Doubt.SILENT)
+    attempt.status("Inactive", D(0), OWN_PERM_ID, 1)
+    assert (attempt.state, attempt.doubt) == (State.SUSPECT, Doubt.SILENT)
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "Inactive", "Submitted"])
+def test_what_is_listed_as_completed_has_ended_whatever_its_status(status: str) -> None:
+    attempt = working()
+    attempt.surveyed(replace(survey(2), completed=(listed(status=status),)))
+    assert attempt.state is State.ENDED

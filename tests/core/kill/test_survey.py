@@ -211,3 +211,59 @@ def test_completed_orders_once_told_are_asked_for_again_only_when_they_may_say_m
     surveyor.abandon()
     surveyor.begin(0, all_at_once=False)
     assert ReadCompleted(11) in surveyor.heard_orders(8, ORDERS, completed=True)
+
+
+def test_no_answer_to_another_question_counts() -> None:
+    surveyor = begun()
+    assert surveyor.heard_orders(99, ORDERS) == []
+    surveyor.heard_positions(2, POSITIONS, 10)
+    assert surveyor.result(10) is None  # the orders are missing
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_executions(99, EXECUTIONS)
+    surveyor.heard_completed(99, ENDED)
+    assert surveyor.result(10) is None  # they may still come
+    survey = surveyor.result(10 + PATIENCE_NS)
+    assert survey is not None
+    assert (survey.executions, survey.completed) == (None, None)
+
+    other = begun()
+    other.heard_orders(1, ORDERS)
+    other.heard_positions(99, POSITIONS, 10)
+    other.heard_executions(3, EXECUTIONS)
+    other.heard_completed(4, ENDED)
+    assert other.result(10 + PATIENCE_NS) is None
+
+
+def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
+    surveyor = answered(begun())
+    first = surveyor.result(10)
+    assert first is not None and first.completed == ENDED
+    surveyor.begin(20, all_at_once=False)
+    surveyor.heard_orders(5, ORDERS)
+    surveyor.heard_positions(6, POSITIONS, 30)
+    surveyor.heard_executions(7, EXECUTIONS)
+    second = surveyor.result(30)
+    assert second is not None and second.completed is None
+
+
+def test_a_failure_is_kept_until_the_same_read_is_answered() -> None:
+    surveyor = begun()
+    assert surveyor.failed(3, "no executions") is False
+    assert surveyor.failed(4, "no completed orders") is False
+    assert surveyor.failed(99, "somebody else's") is False
+    assert surveyor.failures == {"executions": "no executions", "completed orders": "no completed orders"}
+    surveyor.heard_completed(4, ENDED)
+    assert surveyor.failures == {"executions": "no executions"}
+    surveyor.heard_executions(3, EXECUTIONS)
+    assert surveyor.failures == {}
+
+
+def test_what_has_ended_is_asked_for_again_until_it_was_told_once() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 10)
+    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.failed(4, "no answer")
+    assert surveyor.result(10) is not None
+    surveyor.begin(20, all_at_once=False)
+    assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7), ReadCompleted(8)]

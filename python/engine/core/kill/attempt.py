@@ -139,8 +139,7 @@ class Attempt:
         self.acknowledged = True
         if self.state is State.SENT:
             self.state = State.WORKING
-        if self.live:
-            self._end_if_filled()
+        self._end_if_filled()
 
     def _end_if_filled(self) -> None:
         if self.filled >= self.place.quantity:
@@ -162,7 +161,7 @@ class Attempt:
         """The bytes were never written. A first sending cannot exist; of a repeat, the first one may."""
         if self.acknowledged or self.sends > 1:
             self.orphaned(serial, surface_ns, adrift=True)
-        elif self.live:
+        else:
             self.state = State.ENDED
 
     def orphaned(self, serial: int, surface_ns: int, *, adrift: bool) -> None:
@@ -179,7 +178,11 @@ class Attempt:
         if ended is not None and self.sends == 1 and not any(self.is_listed_as(order) for order in survey.orders):
             self.status(ended.status, ended.filled, ended.perm_id, survey.serial)
             self.end()
-            return
+        else:
+            self._looked_for(survey)
+
+    def _looked_for(self, survey: Survey) -> None:
+        """Among the open orders."""
         found = next((order for order in survey.orders if self.is_listed_as(order)), None)
         self.held = found is not None and found.status == HELD_STATUS
         if found is not None:
