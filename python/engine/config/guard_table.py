@@ -58,6 +58,10 @@ class GuardTable(msgspec.Struct, frozen=True, kw_only=True):
             "0: only after each connection."
         ),
     ] = 300.0
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)],
+        Meta(description="Prometheus metrics on this port of this machine alone. 0: none."),
+    ] = 0
 
 
 class AlertsTable(msgspec.Struct, frozen=True, kw_only=True):

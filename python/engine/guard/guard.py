@@ -34,6 +34,7 @@ from engine.trading.presence import EVERY_S, Presence, Sign
 SPARE_IDS = 7
 TEND_EVERY_S = 0.5
 PING_EVERY_S = 60.0
+DRAW_EVERY_S = 1.0
 ANEW_AFTER_S = 1.0
 SECOND_NS = 1_000_000_000
 
@@ -102,6 +103,7 @@ class Guard:
             "quarantine": self.quarantine.run,
             "records": self._tend,
             "ping": self._ping,
+            "metrics": self._draw,
             **{f"login {name}": keeper.run for name, keeper in self.keepers.items()},
         }
         tasks = [asyncio.create_task(self._keep(name, part), name=name) for name, part in parts.items()]
@@ -185,6 +187,27 @@ class Guard:
                 reason = f"a critical alert has stood for {after_s:g} s and nobody has acknowledged it"
                 if self._manager.state(name).may_add_risk:
                     self.stops.halt(name, reason, Cause.DEAD_MAN)
+
+    async def _draw(self) -> None:
+        """The picture that metrics are made of."""
+        port = self._config.guard.metrics_port
+        if not port:
+            await asyncio.Event().wait()
+        from engine.guard.metrics import Metrics  # large, and seldom wanted
+
+        try:
+            metrics = Metrics(port)
+        except OSError as error:
+            why = f"port {port} of this machine cannot be opened: {error.strerror or error}"
+            self.alerts.tell("metrics", Severity.WARNING, "no metrics are served", why)
+            await asyncio.Event().wait()
+            return
+        try:
+            while True:
+                metrics.draw(self.told())
+                await asyncio.sleep(DRAW_EVERY_S)
+        finally:
+            metrics.close()
 
     async def _ping(self) -> None:
         url, ping = self._config.alerts.ping_url, self._outside.ping
