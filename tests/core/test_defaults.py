@@ -11,6 +11,7 @@ from core.limit_worlds import D
 from engine.core.account_equity import Equity, EquitySettings
 from engine.core.books import Baseline, Books, Flow, Jump
 from engine.core.judgements import Gauge, Imposition, Judgement
+from engine.core.kill.settings import KillSettings
 from engine.core.limit_rules import Action, Lasting, Limit, LimitSettings, Rule
 from engine.core.periods import PeriodClock
 from engine.core.preflight.settings import Need, ProductLimits, Settings
@@ -28,6 +29,42 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "agree_pct": D("0.1"),
             "jump_pct": D("0.5"),
             "readings_max": 10,
+        },
+    ),
+    (
+        KillSettings,
+        {
+            "deadline_ns": 120 * SECOND,
+            "connect_patience_ns": 12 * SECOND,
+            "refused_patience_ns": 5 * SECOND,
+            "quarantine_ns": 0,
+            "take_over_ns": 3 * SECOND,
+            "survey_gap_first_ns": 40 * MS,
+            "survey_gap_max_ns": 500 * MS,
+            "executions_patience_ns": 1500 * MS,
+            "proof_gap_ns": 400 * MS,
+            "settle_ns": SECOND,
+            "doubt_ns": 4 * SECOND,
+            "reduced_lag_ns": 6 * SECOND,
+            "expected_lag_ns": 10 * SECOND,
+            "late_feed_ns": 20 * SECOND,
+            "gone_order_ns": 6 * SECOND,
+            "cancel_again_ns": SECOND,
+            "orders_patience_ns": 8 * SECOND,
+            "acknowledge_ns": 3 * SECOND,
+            "resolve_patience_ns": 500 * MS,
+            "exchange_patience_ns": 2 * SECOND,
+            "short_options_first_ns": 5 * SECOND,
+            "price_patience_ns": 500 * MS,
+            "reprice_ns": 2 * SECOND,
+            "market_patience_ns": 5 * SECOND,
+            "retry_first_ns": 500 * MS,
+            "tries_max": 6,
+            "takeover_settle_ns": SECOND,
+            "nothing_shared_settle_ns": 1500 * MS,
+            "wrap_up_ns": 3 * SECOND,
+            "clock_apart_ns": 5 * SECOND,
+            "read_age_max_ns": 10 * SECOND,
         },
     ),
     (PeriodClock, {"rollover": time(17), "zone": "America/Chicago", "holidays": frozenset()}),

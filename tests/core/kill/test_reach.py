@@ -12,6 +12,7 @@ SETTINGS = KillSettings()
 def test_a_new_login_is_neither_healthy_nor_given_up() -> None:
     reach = Reach()
     assert not reach.healthy
+    assert reach.link_up  # until TWS tells otherwise
     assert not reach.retry_due(0)
     assert not reach.given_up(10**15, 0, SETTINGS)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.kill.builders import ACCOUNT, ES, SECOND, D, combination, execution, order
+from engine.core.contracts import ComboLeg
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.traces import ANY_AMOUNT, Flow, Traces, name_of
 
@@ -156,3 +158,93 @@ def test_legs_that_one_list_has_named_are_not_forgotten_when_another_does_not_na
     made = gone(spread)
     made.completed([completed(order(combination(symbol="SPY"), "BUY", 2), 1)], 0)
     assert hidden(made).keys() == {(ACCOUNT, 21), (ACCOUNT, 22)}
+
+
+SPREAD = replace(
+    combination(21, 22, 23),
+    combo_legs=(
+        ComboLeg(con_id=21, ratio=1, action="BUY"),
+        ComboLeg(con_id=22, ratio=2, action="SELL"),
+        ComboLeg(con_id=23, ratio=0, action="BUY"),  # not told: at least one
+    ),
+)
+
+
+@pytest.mark.parametrize(("action", "sign"), [("BUY", 1), ("SELL", -1)])
+def test_each_leg_moves_by_its_ratio_to_its_side_and_a_sold_combination_turns_them_round(
+    action: str, sign: int
+) -> None:
+    made = gone(order(SPREAD, action, 2))
+    moved = {key[1]: int(flow.net) for key, flow in made.maybe([], 0).items()}
+    assert moved == {21: 2 * sign, 22: -4 * sign, 23: 2 * sign}
+
+
+def test_an_order_that_was_changed_counts_as_it_is_now() -> None:
+    made = traces(sell(5))
+    made.listed([sell(8)], 0)
+    made.listed((), 0)
+    assert maybe(made) == {KEY: Flow(sold=D(-8))}
+
+
+def test_what_was_filled_once_is_not_taken_back_by_an_older_word() -> None:
+    made = traces(sell(5))
+    made.listed([sell(5, filled=D(3))], 0)
+    made.listed([sell(5, filled=D(2))], 0)
+    assert hidden(made) == {KEY: -3}
+
+
+def test_the_same_word_again_is_no_news() -> None:
+    made = traces(sell(5, filled=D(2)))
+    made.listed([sell(5, filled=D(2))], 5 * SECOND)
+    assert maybe(made, 6) == {}
+
+
+def test_the_same_list_of_executions_again_shows_nothing_more() -> None:
+    made = gone(sell(5))
+    made.completed([completed(sell(5), 4)], 0)
+    for _ in range(2):
+        shown(made, execution(ES, -3, "1.1.1"))
+    assert hidden(made) == {KEY: -1}
+
+
+def test_times_count_from_their_events_and_not_from_the_beginning() -> None:
+    made = Traces(PATIENCE_NS)
+    made.listed([sell(5, filled=D(2)), sell(1, perm_id=502, order_id=4)], 100 * SECOND)
+    assert maybe(made, 105.9) == {KEY: Flow(sold=D(-2))}
+    assert maybe(made, 106) == {}
+    made.listed([sell(5, filled=D(2))], 200 * SECOND)
+    assert maybe(made, 205.9) == {KEY: Flow(sold=D(-1))}
+    assert maybe(made, 206) == {}
+
+
+def test_an_order_without_a_permid_is_missed_like_any_other() -> None:
+    assert maybe(gone(sell(5, perm_id=0))) == {KEY: Flow(sold=D(-5))}
+
+
+@pytest.mark.parametrize("more", [{"account": ""}, {"account": ACCOUNT}])
+@pytest.mark.parametrize("symbol", ["", "ES"])
+def test_a_vague_order_without_an_account_or_a_symbol_may_be_of_any(more: dict[str, str], symbol: str) -> None:
+    made = gone(order(combination(symbol=symbol), "BUY", 2, **more))
+    assert maybe(made) == {KEY: Flow(ANY_AMOUNT, -ANY_AMOUNT)}
+
+
+def test_a_vague_order_of_another_account_is_not_of_this_one() -> None:
+    assert maybe(gone(order(combination(symbol="ES"), "BUY", 2, account="DU2"))) == {}
+
+
+def test_how_much_of_a_vague_order_filled_does_not_say_what_moved_but_executions_do() -> None:
+    vague = order(combination(symbol="ES"), "BUY", 2)
+    made = gone(vague)
+    made.completed([completed(vague, 1)], 5 * SECOND)
+    assert maybe(made, 5.9) == {KEY: Flow(ANY_AMOUNT, -ANY_AMOUNT)}
+    assert maybe(made, 6) == {}  # it was gone before it was told
+    seen = shown(gone(vague), execution(ES, 2))
+    assert maybe(seen) == {}
+
+
+def test_a_vague_order_that_was_never_seen_open_is_gone_since_it_was_told() -> None:
+    vague = order(combination(symbol="ES"), "BUY", 2)
+    made = traces()
+    made.completed([completed(vague, 1)], 5 * SECOND)
+    assert maybe(made, 10.9) == {KEY: Flow(ANY_AMOUNT, -ANY_AMOUNT)}
+    assert maybe(made, 11) == {}
