@@ -8,7 +8,8 @@ import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from engine.cli.login_names import NoSuchLogin, choose
+from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
+from engine.cli.login_names import choose_or_tell
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.trading.cash_flows import record_cash_flow
@@ -16,19 +17,14 @@ from engine.trading.errors import CashFlowRefused, RulesUnreadable
 from engine.trading.report_text import money_text
 from engine.trading.rules import open_rules
 
-EXIT_REFUSED = 1
-EXIT_CANNOT = 2
-EXIT_USAGE = 64
-
 
 def cash_flow(arguments: argparse.Namespace) -> int:
     """0 recorded; 1 refused; 2 the journal cannot be used."""
-    try:
-        chosen = choose([arguments.login], arguments.config)
-        amount = Decimal(arguments.amount)
-    except NoSuchLogin as error:
-        print(f"qe cashflow: {error}", file=sys.stderr)
+    chosen = choose_or_tell("cashflow", [arguments.login], arguments.config)
+    if chosen is None:
         return EXIT_USAGE
+    try:
+        amount = Decimal(arguments.amount)
     except InvalidOperation:
         print(f"qe cashflow: {arguments.amount!r} is no amount, such as 10000 or -2500.50", file=sys.stderr)
         return EXIT_USAGE

@@ -6,13 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS
 from engine.config.places import FILE_NAME, config_file, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.config.template import as_toml, template
-
-EXIT_PROBLEMS = 1
-EXIT_CANNOT = 2
 
 
 def config(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS
 from engine.cli.who import actor
 from engine.config.model import Config
 from engine.config.places import config_file, incident_log, state_folder
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.guard.alert_desk import Channel
-
-EXIT_PROBLEMS = 1
-EXIT_CANNOT = 2
 
 
 def guard(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED
 from engine.cli.who import actor
 from engine.config.places import incident_log, state_folder
 from engine.core.contracts import Contract
@@ -25,9 +26,6 @@ from engine.journal.sqlite_store import SqliteStore
 from engine.journal.telling import WHAT_WIDTH, moment, told
 from engine.journal.trouble import JournalError
 from engine.trading.report_text import amount_of, name_of
-
-EXIT_REFUSED = 1
-EXIT_CANNOT = 2
 
 
 class _Instrument(msgspec.Struct, frozen=True):

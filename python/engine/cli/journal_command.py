@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.exits import EXIT_CANNOT
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.journal import chain
@@ -26,7 +27,6 @@ from engine.journal.telling import WHAT_WIDTH, Told, Tone, moment, told
 from engine.journal.trouble import Code, JournalError
 
 EXIT_WRONG = 1
-EXIT_CANNOT = 2
 FOLLOW_EVERY_S = 0.2
 _CANNOT = frozenset({Code.BUSY, Code.FULL, Code.READ_ONLY, Code.NOT_ALLOWED, Code.FAILED})
 _STYLES = {Tone.STOPS: "bold red", Tone.FREES: "green", Tone.PLAIN: "default"}

@@ -12,7 +12,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from engine.cli.login_names import Chosen, Named, NoSuchLogin, choose
+from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
+from engine.cli.login_names import Chosen, Named, choose_or_tell
 from engine.cli.who import actor
 from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
@@ -30,9 +31,6 @@ from engine.trading.loss_watches import limits_on_record
 from engine.trading.report_text import money_text
 from engine.trading.rules import Rules, open_rules
 
-EXIT_REFUSED = 1
-EXIT_CANNOT = 2
-EXIT_USAGE = 64
 BAR_WIDTH = 24
 NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is shown as a warning
 
@@ -40,14 +38,14 @@ NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is shown as
 def limits(arguments: argparse.Namespace) -> int:
     """Run it; the exit codes stand in the help."""
     try:
-        chosen = choose(arguments.logins if arguments.action != "set" else [arguments.login], arguments.config)
         source = LimitSource(load(config_file(arguments.config)).limits)
-    except NoSuchLogin as error:
-        print(f"qe limits: {error}", file=sys.stderr)
-        return EXIT_USAGE
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_CANNOT
+    names = [arguments.login] if arguments.action == "set" else arguments.logins
+    chosen = choose_or_tell("limits", names, arguments.config)
+    if chosen is None:
+        return EXIT_USAGE
     rules = open_rules(Path(state_folder()), actor=actor("limits"))
     match arguments.action:
         case "show":

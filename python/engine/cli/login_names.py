@@ -6,6 +6,8 @@ it was typed, since that is what other programs know the login by.
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 from engine.broker.lock_names import login_key
@@ -53,3 +55,15 @@ def choose(names: list[str], config: str | None, *, stopping: bool = False) -> C
         found = found or Named(Scope(name), "")
         chosen[found.name] = found
     return Chosen(tuple(chosen.values()), faults)
+
+
+def choose_or_tell(command: str, names: list[str], config: str | None, *, stopping: bool = False) -> Chosen | None:
+    """The same, with what is wrong told to whoever typed it. None: nothing is to be done."""
+    try:
+        chosen = choose(names, config, stopping=stopping)
+    except NoSuchLogin as error:
+        print(f"qe {command}: {error}. Nothing was done.", file=sys.stderr)
+        return None
+    for fault in chosen.faults:
+        print(f"the configuration has a fault: {fault}", file=sys.stderr)
+    return chosen

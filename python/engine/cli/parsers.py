@@ -7,7 +7,8 @@ import sys
 from datetime import UTC, date, datetime
 from typing import NoReturn
 
-EXIT_USAGE = 64
+from engine.cli.exits import EXIT_USAGE
+
 SPEED_MIN, SPEED_MAX = 0.1, 1000.0
 
 DESCRIPTION = """\

@@ -11,15 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.cli.login_names import Chosen, Named, NoSuchLogin, choose
+from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
+from engine.cli.login_names import Chosen, Named, choose_or_tell
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.trading.errors import ResumeRefused, RulesUnreadable
 from engine.trading.rules import Rules, open_rules
-
-EXIT_REFUSED = 1
-EXIT_CANNOT = 2
-EXIT_USAGE = 64
 
 
 def halt(arguments: argparse.Namespace) -> int:
@@ -88,14 +85,8 @@ def _chosen(arguments: argparse.Namespace, *, stopping: bool) -> Chosen | int:
     if bool(arguments.logins) == arguments.all:
         print(f"qe {arguments.command}: name the logins, or say --all (one of the two)", file=sys.stderr)
         return EXIT_USAGE
-    try:
-        chosen = choose(arguments.logins, arguments.config, stopping=stopping)
-    except NoSuchLogin as error:
-        print(f"qe {arguments.command}: {error}. Nothing was done.", file=sys.stderr)
-        return EXIT_USAGE
-    for fault in chosen.faults:
-        print(f"the configuration has a fault: {fault}", file=sys.stderr)
-    return chosen
+    chosen = choose_or_tell(arguments.command, arguments.logins, arguments.config, stopping=stopping)
+    return EXIT_USAGE if chosen is None else chosen
 
 
 def _rules(command: str) -> Rules:

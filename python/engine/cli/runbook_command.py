@@ -9,6 +9,7 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS
 from engine.cli.who import actor
 from engine.config.model import default_config
 from engine.config.places import config_file, state_folder
@@ -23,8 +24,6 @@ from engine.desk.runbook import Facts, runbook
 from engine.desk.runbook_facts import generic, of_this_machine
 from engine.journal.journal import open_journal
 
-EXIT_PROBLEMS = 1
-EXIT_CANNOT = 2
 CLONE = Path(__file__).resolve().parents[3]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from engine.cli.login_names import Chosen, Named, NoSuchLogin, choose
+from engine.cli.exits import EXIT_CANNOT, EXIT_USAGE
+from engine.cli.login_names import Chosen, Named, choose_or_tell
 from engine.cli.status_view import view
 from engine.cli.status_words import WORDS
 from engine.cli.who import actor
@@ -29,17 +29,13 @@ from engine.trading import presence
 from engine.trading.rules import Rules, open_rules
 
 EXIT_RESTRICTED = 1
-EXIT_CANNOT = 2
-EXIT_USAGE = 64
 WATCH_S = 0.5
 
 
 def status(arguments: argparse.Namespace) -> int:
     """0 every login may trade; 1 something holds one of them; 2 the journal cannot be read."""
-    try:
-        chosen = choose(arguments.logins, arguments.config)
-    except NoSuchLogin as error:
-        print(f"qe status: {error}", file=sys.stderr)
+    chosen = choose_or_tell("status", arguments.logins, arguments.config)
+    if chosen is None:
         return EXIT_USAGE
     rules = open_rules(Path(state_folder()), actor=actor("status"))
     if arguments.watch:
@@ -56,8 +52,6 @@ def status(arguments: argparse.Namespace) -> int:
         trouble = rules.journal.trouble()
         if trouble is not None:
             console.print(Text(f"the journal: {trouble}", style="bold red"))
-    for fault in chosen.faults:
-        print(f"the configuration has a fault: {fault}", file=sys.stderr)
     if isinstance(journal, Unknown):
         return EXIT_CANNOT
     return EXIT_RESTRICTED if any(state.kind is not None for state in states.values()) else 0

@@ -11,23 +11,18 @@ import sys
 
 import msgspec
 
-from engine.cli.login_names import Named, NoSuchLogin, choose
+from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
+from engine.cli.login_names import Named, choose_or_tell
 from engine.config.places import config_file
 from engine.config.reader import plan_for_kill
 from engine.trading import IBKRAccountManager, TradingError, TradingMode
 from engine.trading.verification import Verification
 
-EXIT_REFUSED = 1
-EXIT_CANNOT = 2
-EXIT_USAGE = 64
-
 
 def verify(arguments: argparse.Namespace) -> int:
     """Run it; the exit codes stand in the help."""
-    try:
-        chosen = choose(arguments.logins, arguments.config)
-    except NoSuchLogin as error:
-        print(f"qe verify: {error}", file=sys.stderr)
+    chosen = choose_or_tell("verify", arguments.logins, arguments.config)
+    if chosen is None:
         return EXIT_USAGE
     if arguments.adopt and not (arguments.reason or "").strip():
         print("qe verify: --adopt needs --reason TEXT: it is kept with the records. Nothing was done.", file=sys.stderr)
@@ -35,8 +30,6 @@ def verify(arguments: argparse.Namespace) -> int:
     if arguments.adopt and not arguments.logins:
         print("qe verify: --adopt needs the logins it is meant for. Nothing was done.", file=sys.stderr)
         return EXIT_USAGE
-    for fault in chosen.faults:
-        print(f"the configuration has a fault: {fault}", file=sys.stderr)
     found = asyncio.run(_verify_all(chosen.logins, arguments))
     told = [one for one in found if isinstance(one, Verification)]
     for one in found:
