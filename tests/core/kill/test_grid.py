@@ -122,3 +122,18 @@ def test_rounding_never_makes_a_price_hard_to_fill(price: Decimal, sizes: list[s
     rounded = grid.onward(price, up=up)
     assert rounded >= price if up else rounded <= price
     assert rounded % grid.step_at(rounded) == 0
+
+
+def test_the_coarser_steps_are_those_that_exchanges_use() -> None:
+    finest = details(ES, min_tick=D("0.01"))
+    steps_tried = [price_grid(finest, (), times).bands[0][1] for times in range(6)]
+    assert steps_tried == [D("0.01"), D("0.05"), D("0.1"), D("0.25"), D(1), D(1)]
+
+
+@pytest.mark.parametrize(("tick", "step"), [("1E-9", "1E-9"), ("9E-10", "0.01"), ("1E6", "1E6"), ("1000001", "0.01")])
+def test_a_step_is_within_reason(tick: str, step: str) -> None:
+    assert price_grid(details(ES, min_tick=D(tick)), (), 0).bands == ((0, D(step)),)
+
+
+def test_a_rule_has_at_most_thirty_two_bands() -> None:
+    assert BANDS_MAX == 32

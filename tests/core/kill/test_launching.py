@@ -534,7 +534,7 @@ def test_the_step_of_its_group_serves_a_stock_whose_own_is_not_told() -> None:
     stage.run(100)
     stage.tell(ev.Quoted(22, quote("100.10", "101")))
     stage.run(600)
-    assert [place.limit_price for place in stage.placed if place.contract.con_id == 22] == [D("99.5")]
+    assert [(place.contract.con_id, place.limit_price) for place in stage.placed] == [(22, D("99.5"))]
 
 
 def test_after_a_broken_connection_the_quote_is_asked_for_again() -> None:
