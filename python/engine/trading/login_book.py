@@ -43,6 +43,7 @@ class LoginBook:
         self._on_fill = on_fill
         self._before_reading = before_reading
         self.client_ids: set[int] = set()  # whose orders are our own: of a program one, of a gateway its clients'
+        self.changing: set[OrderKey] = set()  # modifies of another connection that TWS has not answered
         self._next_id = 0
         self._counted: dict[OrderKey, Decimal | None] = {}  # of ended orders: what was filled; None: all there was
         self._executions: dict[str, None] = {}
@@ -104,11 +105,18 @@ class LoginBook:
         if not isinstance(fact, Known):
             self._book.lost(fact.why)
             return
-        orders = [self._with_products(one) for order in fact.value for one in resting_of(order)]
+        orders = [self._as_large(self._with_products(one)) for order in fact.value for one in resting_of(order)]
         self._book.read_orders(orders, mark, fact.at_ns)
 
     def doubt(self, why: str) -> None:
         self._book.lost(why)
+
+    def _as_large(self, order: Resting) -> Resting:
+        """TWS may have told the list before it took a modify that came to it another way: the larger one counts."""
+        if order.key not in self.changing:
+            return order
+        known_here = (one.remaining for one in self._book.order(order.key) if one.place == order.place)
+        return msgspec.structs.replace(order, remaining=max(order.remaining, *known_here, ZERO))
 
     def _with_products(self, order: Resting) -> Resting:
         """A leg whose terms are known counts in its own product."""

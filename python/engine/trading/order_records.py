@@ -89,17 +89,21 @@ class OrderRecords:
     def refused(self, intent: Intent, verdict: Verdict) -> None:
         """A check refused it. A program that asks the same over and over does not fill the disk."""
         codes = tuple(code.value for code in verdict.codes)
-        now_ns, same = self._wall_ns(), (intent.con_id, intent.symbol, intent.side, codes)
+        self._refused(intent.symbol, intent.side.name, _quantity(intent), codes, intent.con_id)
+
+    def not_judged(self, symbol: str, action: str, why: str) -> None:
+        """An order was refused that no check could judge. `why`: in a word."""
+        self._refused(symbol, action, NOT_A_NUMBER, (why,), 0)
+
+    def _refused(self, symbol: str, action: str, quantity: Decimal, codes: tuple[str, ...], con_id: int) -> None:
+        now_ns, same = self._wall_ns(), (con_id, symbol, action, codes)
         if 0 <= now_ns - self._refusals.get(same, -SAME_REFUSAL_NS) < SAME_REFUSAL_NS:
             return
         self._refusals.pop(same, None)
         self._refusals[same] = now_ns
         if len(self._refusals) > REFUSALS_MAX:
             del self._refusals[next(iter(self._refusals))]
-        event = OrderRefused(
-            scope=self._scope(), symbol=intent.symbol, action=intent.side.name, quantity=_quantity(intent), codes=codes
-        )
-        self._write(event)
+        self._write(OrderRefused(scope=self._scope(), symbol=symbol, action=action, quantity=quantity, codes=codes))
 
     def filled(self, fact: ExecutionFact) -> None:
         """An execution of our own."""

@@ -1,0 +1,281 @@
+"""The orders of one login's clients: each judged, counted, written down, and let through the gate, or refused.
+
+Between a verdict and the order's counting nothing is waited for, and the last look is taken in the moment in which its
+bytes are handed over. Must never hand over what was not judged, nor take a live order for dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.broker.login import Login
+from engine.broker.outbox import NOT_TAKING
+from engine.core.exposure import OrderKey, Resting
+from engine.core.known import Known
+from engine.core.preflight.checks_state import refusal_of
+from engine.core.preflight.verdict import Code, Failure, Verdict
+from engine.gateway.tally import Tally
+from engine.gateway.unanswered import Unanswered
+from engine.gateway.wishes import End, Refusal, Ruling, Wish, parent_refused, warming_up
+from engine.trading.entries import Entry
+from engine.trading.errors import OrderNotSent
+from engine.trading.order_checks import Asked, OrderChecks, Passage
+from engine.trading.order_records import INTENT_S_MAX, OrderRecords
+from engine.trading.order_records import Outcome as Fate
+from engine.trading.order_settings import OrderSettings
+from engine.trading.rules import Rules
+from engine.wire.events import ClientEvent
+from engine.wire.replies import Execution, OrderStatus
+
+TERMS_PATIENCE_S = 2.0  # for what TWS says of a contract or its price: meanwhile this client's other messages wait
+REFRESH_PATIENCE_S = 0.5  # for positions and orders: an order that comes before they are read is refused
+REDUCING_S = 0.3  # a reducing order waits no longer for its record
+REFUSED_MAX = 10_000
+GONE = "the connection to TWS is gone"
+
+
+class OrderDesk:
+    """Of one login. `login`: the gateway's own connection to it, while there is one."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        found: OrderSettings,
+        rules: Rules,
+        *,
+        home: Path,
+        wall_ns: Callable[[], int],
+        shadow: bool,
+        log: Callable[[str], None],
+    ) -> None:
+        self.entry = entry
+        self.login: Login | None = None
+        self.waiting_for = "the first connection to TWS"
+        self.tally = Tally()
+        self.shadow = shadow
+        self.records = OrderRecords(lambda: rules, lambda: entry.scope, wall_ns)
+        self.checks = OrderChecks(
+            entry,
+            found,
+            self.records,
+            lambda: rules,
+            home=home,
+            patience_s=TERMS_PATIENCE_S,
+            wall_ns=wall_ns,
+            refresh_patience_s=REFRESH_PATIENCE_S,
+        )
+        self._rules = rules
+        self._log = log
+        self._unanswered = Unanswered(self.checks, lambda: self.login)
+        self._refused: dict[OrderKey, None] = {}
+        self._recording: set[asyncio.Task[int | None]] = set()
+
+    # --- the gateway's own view ---------------------------------------------------------------------
+    def attach(self, login: Login) -> None:
+        """The login has a fresh connection of the gateway's own."""
+        self.checks.book.attach(login)
+        self.checks.follow_others()
+        self.login, self.waiting_for = login, ""
+
+    def detach(self, why: str) -> None:
+        self.login, self.waiting_for = None, why
+
+    @property
+    def warming_up(self) -> str:
+        """What has to be known before an order may pass; empty: it is."""
+        book = self.checks.desk.book
+        unknown = [fact.why for fact in (book.positions, book.orders) if not isinstance(fact, Known)]
+        return self.waiting_for or "; ".join(dict.fromkeys(unknown))
+
+    def admit(self, client_id: int) -> None:
+        """TWS has let this client in: its orders are our own."""
+        self.checks.book.client_ids.add(client_id)
+
+    def dismiss(self, client_id: int) -> None:
+        if self.login is None or client_id != self.login.link.client_id:
+            self.checks.book.client_ids.discard(client_id)
+
+    def heard(self, client_id: int, event: ClientEvent) -> None:
+        """TWS has told a client something of orders."""
+        self.checks.book.heard(event)
+        self._unanswered.heard(client_id, event)
+        if self.login is not None and isinstance(event, OrderStatus | Execution):
+            self.login.look_soon()
+
+    def works(self, key: OrderKey) -> bool:
+        """An order of this name counts as live."""
+        return bool(self.checks.desk.book.order(key))
+
+    async def settled(self) -> None:
+        """The gateway ends: what is to be written is written, within bounds."""
+        self._unanswered.close()
+        await self.records.settled()
+
+    # --- an order -----------------------------------------------------------------------------------
+    async def place(self, wish: Wish) -> Ruling:
+        """Let it leave, or say why not."""
+        modifies = wish.alive or self.works(wish.key)
+        asked = await self._ask(wish, modifies)
+        if wish.withdrawn():
+            return self._withdraw(wish, modifies)
+        if self.shadow:
+            return self._watch(wish, asked, modifies)
+        if isinstance(asked, Refusal):
+            return await self._refuse(wish, None, asked, modifies)
+        verdict = self.checks.judge(asked, self.checks.state())
+        if not verdict.passed:
+            return await self._refuse(wish, asked, Refusal.of(verdict), modifies)
+        if asked.order.what_if is True:
+            return self._preview(wish, asked)
+        return await self._send(wish, asked, modifies)
+
+    def not_understood(self, key: OrderKey, why: str) -> None:
+        """A message that was an order could not be read, and was refused."""
+        self._remember(key)
+        self.records.not_judged("", "", "not_understood")
+        self._tell(key, ("not_understood",), why)
+
+    async def _ask(self, wish: Wish, modifies: bool) -> Asked | Refusal:
+        """What it wants, with all that a verdict needs."""
+        state, login = self.checks.state(), self.login
+        if not state.may_reduce:
+            return Refusal.of(refusal_of(state))
+        if login is None:
+            return warming_up(self.waiting_for)
+        if wish.parent in self._refused and not self.works(wish.parent):
+            return parent_refused(wish.parent)
+        if modifies and wish.request.order.what_if is True:
+            return Refusal(("preview_of_live",), "preview_of_live: a preview must not have the id of a live order")
+        try:
+            return await self.checks.ready(
+                login,
+                wish.request.contract,
+                wish.request.order,
+                client_id=wish.client_id,
+                modifies=wish.key if modifies else None,
+                may_preview=True,
+            )
+        except OrderNotSent as error:
+            return Refusal(("not_judgeable",), f"not_judgeable: {error}")
+
+    async def _send(self, wish: Wish, asked: Asked, modifies: bool) -> Ruling:
+        """It has passed, at this very moment: count it, write it down, look again, and hand it over."""
+        key = wish.key
+        before = self.checks.desk.book.order(key)
+        self.checks.passed(asked, key)
+        passage = Passage(self._rules, self.checks, self.entry, asked, key, before)
+        left, why = False, "the client has gone"
+        try:
+            passage.recorded = await self._record(wish, asked, before)
+            withdrawn = wish.withdrawn()
+            why = withdrawn or self._enter(wish, asked, passage, before)
+            if not why:
+                try:
+                    left = wish.write()
+                finally:
+                    passage.leave()
+                why = "" if left else GONE
+        finally:
+            if left:
+                self._has_left(wish, asked, modifies)
+            else:
+                self._stays(wish, before, why)
+        if left:
+            return Ruling(End.LEFT)
+        if withdrawn:
+            return self._withdraw(wish, modifies)
+        if why == GONE:
+            return Ruling(End.LOST, why, modifies)
+        verdict = passage.verdict if not passage.verdict.passed else Verdict((Failure(Code.HALTED, why, None),))
+        return await self._refuse(wish, asked, Refusal.of(verdict), modifies)
+
+    async def _record(self, wish: Wish, asked: Asked, before: tuple[Resting, ...]) -> int | None:
+        """Have it in the journal before it leaves. What only reduces does not wait long for that."""
+        work = asyncio.get_running_loop().create_task(
+            self.records.intent(asked.intent, wish.order_ref, wish.key), name="record of an order"
+        )
+        self._recording.add(work)
+        work.add_done_callback(self._recording.discard)
+        reduces = self.checks.reduces(asked, wish.key, self.checks.state(), before)
+        await asyncio.wait({work}, timeout=REDUCING_S if reduces else 2 * INTENT_S_MAX)
+        return work.result() if work.done() else None
+
+    def _enter(self, wish: Wish, asked: Asked, passage: Passage, before: tuple[Resting, ...]) -> str:
+        """The last look. Empty: it is ours to send, and `passage.leave` must follow."""
+        if wish.backlog() and not self.checks.reduces(asked, wish.key, self.checks.state(), before):
+            return NOT_TAKING
+        return passage.enter() or ""
+
+    def _has_left(self, wish: Wish, asked: Asked, modifies: bool) -> None:
+        self._refused.pop(wish.key, None)
+        self.tally.count("orders passed")
+        self._unanswered.add(wish.key, asked.order, wish.order_ref, modifies=modifies)
+
+    def _stays(self, wish: Wish, before: tuple[Resting, ...], why: str) -> None:
+        """It was counted, and never left."""
+        if before:
+            self.checks.book.not_changed(wish.key, before)
+        else:
+            self.checks.book.gone(wish.key)
+        self.records.ended(wish.order_ref, wish.key, Fate.NOT_SENT, why)
+
+    def _preview(self, wish: Wish, asked: Asked) -> Ruling:
+        """A whatIf trades nothing: it counts as a message."""
+        if not wish.write():
+            return Ruling(End.LOST, GONE)
+        self.checks.passed(asked, wish.key)
+        self.tally.count("previews passed")
+        return Ruling(End.LEFT)
+
+    # --- not leaving --------------------------------------------------------------------------------
+    def _withdraw(self, wish: Wish, modifies: bool) -> Ruling:
+        self._remember(wish.key)
+        self.tally.count("orders withdrawn")
+        return Ruling(End.WITHDRAWN, wish.withdrawn(), modifies)
+
+    async def _refuse(self, wish: Wish, asked: Asked | None, refusal: Refusal, modifies: bool) -> Ruling:
+        order = wish.request.order
+        if not modifies and order.what_if is not True:
+            self._remember(wish.key)
+        self._tell(wish.key, refusal.codes, refusal.words)
+        if asked is not None and refusal.verdict is not None:
+            await self.checks.deny(asked.intent, refusal.verdict)
+        else:
+            self.records.not_judged(wish.request.contract.symbol, order.action, "+".join(refusal.codes))
+        return Ruling(End.REFUSED, refusal.words, modifies)
+
+    def _remember(self, key: OrderKey) -> None:
+        """Its children must not go alone."""
+        self._refused.pop(key, None)
+        self._refused[key] = None
+        if len(self._refused) > REFUSED_MAX:
+            del self._refused[next(iter(self._refused))]
+
+    def _tell(self, key: OrderKey, codes: tuple[str, ...], words: str) -> None:
+        self.tally.refuse(codes)
+        would = "would be refused (shadow)" if self.shadow else "refused"
+        self._log(f"{self.entry.config.name}: order {key[1]} of client {key[0]} {would}: {words}")
+
+    # --- shadow mode --------------------------------------------------------------------------------
+    def _watch(self, wish: Wish, asked: Asked | Refusal, modifies: bool) -> Ruling:
+        """Judge, tell, count, and let everything pass."""
+        refusal = asked if isinstance(asked, Refusal) else None
+        if not isinstance(asked, Refusal):
+            verdict = self.checks.judge(asked, self.checks.state())
+            refusal = None if verdict.passed else Refusal.of(verdict)
+        if refusal is not None:
+            self._tell(wish.key, refusal.codes, refusal.words)
+        if not isinstance(asked, Refusal) and self._countable(wish.key, asked):
+            self.checks.passed(asked, wish.key)
+        if not wish.write():
+            return Ruling(End.LOST, GONE, modifies)
+        self.tally.count("orders passed")
+        return Ruling(End.LEFT)
+
+    def _countable(self, key: OrderKey, asked: Asked) -> bool:
+        """One that changes the side of a live order is nothing that the book could hold."""
+        sides = {(one.account, one.con_id): one.side for one in self.checks.desk.book.order(key)}
+        own = (asked.intent.account, asked.intent.con_id)
+        return asked.intent.sec_type != "BAG" and sides.get(own, asked.intent.side) is asked.intent.side

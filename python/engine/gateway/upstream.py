@@ -1,0 +1,109 @@
+"""TWS's end of one client's connection: splits what comes into whole messages, and hands whole messages over.
+
+It decides nothing. Must never follow a redirect, nor hold more than one unfinished message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from engine.gateway.handshake import FirstWords
+from engine.wire.errors import FrameTooLarge, ProtocolError
+from engine.wire.frames import FrameReader
+
+
+class Owner(Protocol):
+    """Whose connection it is."""
+
+    def answered(self, payload: bytes) -> None: ...
+
+    def told(self, payloads: list[bytes]) -> None: ...
+
+    def hung_up(self, why: str) -> None: ...
+
+    def clogged(self, paused: bool) -> None: ...
+
+
+class Upstream(asyncio.Protocol):
+    """Tells its owner of everything until `close`."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner: Owner | None = owner
+        self._transport: asyncio.Transport | None = None
+        self._first: FirstWords | None = FirstWords(b"")
+        self._frames = FrameReader()
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that TWS does not take."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> bool:
+        """False: the connection is gone, and nothing was handed over."""
+        if self._owner is None or self._transport is None or self._transport.is_closing():
+            return False
+        self._transport.write(data)
+        return True
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        self._owner = None
+        if self._transport is not None:
+            self._transport.close()
+
+    # --- asyncio.Protocol --------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if self._owner is None:
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._receive(data)
+        except ProtocolError as error:
+            self._hang_up(f"what TWS says is not its protocol: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._hang_up("TWS ended the connection" if exc is None else str(exc))
+
+    def pause_writing(self) -> None:
+        if self._owner is not None:
+            self._owner.clogged(True)
+
+    def resume_writing(self) -> None:
+        if self._owner is not None:
+            self._owner.clogged(False)
+
+    # --- inside ------------------------------------------------------------------------------------
+    def _receive(self, data: bytes) -> None:
+        if self._owner is None:
+            return
+        if self._first is not None:
+            found = self._first.feed(data)
+            if found is None:
+                return
+            self._first = None
+            payload, data = found
+            self._owner.answered(payload)
+        try:
+            payloads = self._frames.feed(data)
+        except FrameTooLarge as error:
+            self._owner.told([one for one in error.events if isinstance(one, bytes)])
+            raise
+        if payloads:
+            self._owner.told(payloads)
+
+    def _hang_up(self, why: str) -> None:
+        owner = self._owner
+        self.close()
+        if owner is not None:
+            owner.hung_up(why)
