@@ -22,6 +22,7 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "limits": ("limits_command", "limits"),
     "cashflow": ("cashflow_command", "cash_flow"),
     "guard": ("guard_command", "guard"),
+    "gateway": ("gateway_command", "gateway"),
     "ack": ("guard_command", "acknowledge"),
     "doctor": ("doctor_command", "doctor"),
     "runbook": ("runbook_command", "make_runbook"),

@@ -24,6 +24,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe limits    what may still be lost; another value for a limit; who has changed what
   qe cashflow  record money that came in or went out: neither gain nor loss
   qe guard     run the guard: it watches while no engine does, and pulls the switch
+  qe gateway   run the gateway: programs connect to it in place of TWS, and their orders pass the checks
   qe ack       say that you have seen what the guard has called you for
   qe doctor    everything that would make the switch fail, found beforehand
   qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
@@ -59,6 +60,7 @@ def build_parser() -> Parser:
     _add_limits(commands.add_parser("limits", help="what may still be lost, and another value for a limit"))
     _add_cash_flow(commands.add_parser("cashflow", help="record money that came in or went out"))
     _add_guard(commands.add_parser("guard", help="run the guard, or install it as a service"))
+    _add_gateway(commands.add_parser("gateway", help="run the gateway, or show what passes through it"))
     acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
     acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
     _add_doctor(commands.add_parser("doctor", help="everything that would make the switch fail, found beforehand"))
@@ -192,6 +194,23 @@ def _add_guard(parser: argparse.ArgumentParser) -> None:
     for one in (run, service):
         one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
     actions.add_parser("test-alert", help="send an alert that means nothing, to see whether it arrives")
+
+
+def _add_gateway(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Programs connect to it in place of TWS, unchanged but for the port. Every order passes the same checks as "
+        "those of the library; what is read passes as it comes."
+    )
+    parser.epilog = (
+        "Exit: 0 well · 1 the configuration has problems, or a login is not ready · 2 it could not be done, or none "
+        "runs · 64 usage"
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    run = actions.add_parser("run", help="let programs in until Ctrl-C")
+    run.add_argument("--shadow", action="store_true", help="judge and tell, and refuse nothing")
+    run.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    status = actions.add_parser("status", help="clients, orders passed and refused, latencies")
+    status.add_argument("--json", action="store_true", help="the same as JSON")
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,136 @@
+"""`qe gateway`: run the gateway, and show what passes through it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from engine.config.gateway_table import listening_ports
+from engine.config.model import Config
+from engine.config.places import config_file, state_folder
+from engine.config.problems import ConfigError
+from engine.config.reader import load
+from engine.gateway.gateway import Gateway, read_status
+from engine.gateway.tally import LoginLine, Status
+from engine.trading.entries import LoginConfig
+from engine.trading.modes import TradingMode
+from engine.trading.order_settings import find_settings
+from engine.trading.rules import open_rules
+
+EXIT_PROBLEMS = 1
+EXIT_CANNOT = 2
+FRESH_NS = 5_000_000_000
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def gateway(arguments: argparse.Namespace) -> int:
+    """The exit codes stand in the help."""
+    return _run(arguments) if arguments.action == "run" else _status(as_json=arguments.json)
+
+
+# --- run ---------------------------------------------------------------------------------------------------------
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        config = load(config_file(arguments.config))
+        ports = listening_ports(config.gateway, [(one.name, one.port) for one in config.logins])
+    except (ConfigError, ValueError) as error:
+        print(error, file=sys.stderr)
+        print("No gateway runs. Put this right in [gateway], then: qe gateway run", file=sys.stderr)
+        return EXIT_PROBLEMS
+    if arguments.shadow:
+        config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, shadow=True))
+    home = Path(state_folder())
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"qe gateway: the state folder {home} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return EXIT_CANNOT
+    return asyncio.run(_serve(config, ports, home))
+
+
+async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
+    logins = {
+        LoginConfig(
+            name=one.name, mode=TradingMode(one.mode), host=one.host, port=one.port, client_id=config.gateway.client_id
+        ): ports[one.name]
+        for one in config.logins
+    }
+    made = Gateway(
+        logins,
+        config.gateway,
+        find_settings(),
+        open_rules(home),
+        home=home,
+        wall_ns=time.time_ns,
+        clock=time.perf_counter,
+        log=_log,
+    )
+    try:
+        await made.open()
+    except OSError as error:
+        print(
+            f"qe gateway: cannot listen on {config.gateway.listen}, ports {', '.join(map(str, ports.values()))}: "
+            f"{error.strerror or error}. Nothing runs. Is a gateway running already? Other ports: [gateway] ports",
+            file=sys.stderr,
+        )
+        return EXIT_CANNOT
+    if not config.gateway.listen.startswith(LOOPBACK):
+        _log(f"listening on {config.gateway.listen}: what is said there can be read and changed on its way")
+    for door in made.doors:
+        _log(f"{door.desk.entry.config.name}: connect programs to {door.address[0]}:{door.address[1]}")
+    if config.gateway.shadow:
+        _log("shadow mode: what would be refused is told, and everything passes")
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await made.run(ended)
+    _log("the gateway has ended, as it was told to")
+    return 0
+
+
+def _log(text: str) -> None:
+    stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    print(f"{stamp}  {text}", flush=True)
+
+
+# --- status ------------------------------------------------------------------------------------------------------
+def _status(*, as_json: bool) -> int:
+    found = read_status(Path(state_folder()))
+    fresh = found is not None and 0 <= time.time_ns() - found.at_ns < FRESH_NS
+    if found is None or not fresh:
+        print("no gateway runs here. Start it with: qe gateway run", file=sys.stderr)
+        return EXIT_CANNOT
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        print("\n".join(_lines(found)))
+    return EXIT_PROBLEMS if any(login.waiting_for for login in found.logins) else 0
+
+
+def _lines(status: Status) -> list[str]:
+    hours = (status.at_ns - status.since_ns) / 3.6e12
+    lines = [f"gateway, process {status.pid}, for {hours:.1f} h" + (", shadow mode" if status.shadow else "")]
+    for login in status.logins:
+        lines += _login_lines(login)
+    return lines
+
+
+def _login_lines(login: LoginLine) -> list[str]:
+    ready = f"waiting: {login.waiting_for}; nothing that adds risk passes" if login.waiting_for else "ready"
+    lines = [f"{login.name}: port {login.port} for {login.tws}, {ready}"]
+    for one in login.clients:
+        name = "not named yet" if one.client_id is None else f"client {one.client_id}"
+        lines.append(f"  {name} from {one.peer}" + (f", {one.waiting} waiting" if one.waiting else ""))
+    lines += [f"  {number} {what}" for what, number in sorted(login.counts.items())]
+    lines += [f"  {number} refused: {rule}" for rule, number in sorted(login.refused.items())]
+    if login.order_us:
+        held = ", ".join(f"{name} {value} µs" for name, value in login.order_us.items())
+        lines.append(f"  orders were held for {held}")
+    return lines
