@@ -1,0 +1,35 @@
+"""`qe gateway` as a person runs it: it lets programs in, says what passes, and ends when it is told to."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from cli.simulated import qe, simulated, start_qe
+
+PATIENCE_S = 30.0
+
+
+def test_it_runs_beside_tws_says_so_and_ends_when_told(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        running = start_qe("gateway", "run", home=tmp_path)
+        try:
+            give_up_at = time.monotonic() + PATIENCE_S
+            while (shown := qe("gateway", "status", home=tmp_path)).returncode != 0 and time.monotonic() < give_up_at:
+                pass
+            assert shown.returncode == 0, shown.stdout + shown.stderr
+            assert shown.stdout.count(", ready") == 2
+            second = qe("gateway", "run", home=tmp_path)
+            assert second.returncode == 2 and "cannot listen" in second.stderr
+        finally:
+            running.send_signal(signal.SIGTERM)
+            said, _ = running.communicate(timeout=PATIENCE_S)
+        assert running.returncode == 0
+        assert b"paper: connect programs to 127.0.0.1:" in said and b"as it was told to" in said
+
+
+def test_without_a_gateway_the_status_says_how_to_start_one(tmp_path: Path) -> None:
+    shown = qe("gateway", "status", home=tmp_path)
+    assert shown.returncode == 2 and "qe gateway run" in shown.stderr
