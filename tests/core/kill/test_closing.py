@@ -164,7 +164,8 @@ def test_around_an_order_that_will_not_go_only_what_stays_clear_of_zero_is_close
     stage.run(7900)
     assert stage.placed == []
     stage.run(700)
-    assert [p.quantity for p in stage.placed] == ([abs(D(left))] if left else [])
+    side = "SELL" if quantity > 0 else "BUY"
+    assert [(p.action, p.quantity) for p in stage.placed] == ([(side, abs(D(left)))] if left else [])
 
 
 def test_all_the_orders_that_will_not_go_are_counted() -> None:
@@ -174,8 +175,9 @@ def test_all_the_orders_that_will_not_go_are_counted() -> None:
     assert stage.place.quantity == 5
 
 
-def test_a_combination_is_never_closed_around() -> None:
-    stage = Stage(held(CALL, 10), orders=[order(combination(11, 12), "SELL", 1)]).begin()
+@pytest.mark.parametrize("beside", [[], [order(CALL, "SELL", 1, perm_id=502)]])
+def test_a_combination_is_never_closed_around(beside: list[WorkingOrder]) -> None:
+    stage = Stage(held(CALL, 10), orders=[order(combination(11, 12), "SELL", 1), *beside]).begin()
     stage.run(60_000)
     assert stage.placed == []
 
@@ -194,6 +196,14 @@ def test_a_combination_is_never_closed_around() -> None:
 )
 def test_what_an_order_may_move(resting: WorkingOrder, touched: bool) -> None:
     assert touches(resting, 11, "SPY") is touched
+
+
+def test_our_close_is_known_by_its_mark_alone_and_no_order_without_a_permid_is_taken_for_it() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    ours, foreign = stage.listed(stage.place), order(option(12), "BUY", 1, perm_id=0)
+    closing = stage.machine._closing
+    assert closing.others((ours, foreign)) == [foreign]
+    assert closing._not_ours((ours, foreign)) == [foreign]
 
 
 def test_a_living_close_of_this_kill_is_not_in_its_own_way() -> None:
