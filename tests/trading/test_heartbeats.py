@@ -13,6 +13,7 @@ import pytest
 from engine.simulator.virtual import run
 from engine.trading import heartbeats
 from engine.trading.heartbeats import EVERY_S, FOLDER, Heart, Words, file_name, listen
+from engine.trading.process_identity import identity
 
 
 def test_an_engine_beats_until_it_says_good_bye(tmp_path: Path) -> None:
@@ -23,7 +24,8 @@ def test_an_engine_beats_until_it_says_good_bye(tmp_path: Path) -> None:
         heart.start(("paper",))
         await asyncio.sleep(EVERY_S / 2)
         (beat,) = listen(tmp_path)
-        assert (beat.name, beat.words) == (f"my-engine-{os.getpid()}", Words(os.getpid(), ("paper",)))
+        mine = Words(os.getpid(), ("paper",), identity(os.getpid()))
+        assert (beat.name, beat.words) == (f"my-engine-{os.getpid()}", mine)
         os.utime(tmp_path / FOLDER / beat.name, ns=(1, 1))
         await asyncio.sleep(EVERY_S)
         touches.append(listen(tmp_path)[0].touched_ns)

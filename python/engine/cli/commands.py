@@ -24,6 +24,7 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "guard": ("guard_command", "guard"),
     "gateway": ("gateway_command", "gateway"),
     "ack": ("guard_command", "acknowledge"),
+    "engines": ("engines_command", "engines_here"),
     "doctor": ("doctor_command", "doctor"),
     "runbook": ("runbook_command", "make_runbook"),
     "drill": ("drill_command", "drill"),

@@ -26,6 +26,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe guard     run the guard: it watches while no engine does, and pulls the switch
   qe gateway   run the gateway: programs connect to it in place of TWS, and their orders pass the checks
   qe ack       say that you have seen what the guard has called you for
+  qe engines   which engines give signs of life; end one, and nothing else
   qe doctor    everything that would make the switch fail, found beforehand
   qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
   qe drill     practise that against a simulated TWS, and leave a dated record
@@ -63,6 +64,7 @@ def build_parser() -> Parser:
     _add_gateway(commands.add_parser("gateway", help="run the gateway, or show what passes through it"))
     acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
     acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
+    _add_engines(commands.add_parser("engines", help="which engines give signs of life; end one, and nothing else"))
     _add_doctor(commands.add_parser("doctor", help="everything that would make the switch fail, found beforehand"))
     _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
@@ -211,6 +213,17 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
     status = actions.add_parser("status", help="clients, orders passed and refused, latencies")
     status.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def _add_engines(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The engines of this machine, by their signs of life; and ending one without ending the guard."
+    parser.epilog = "Exit: 0 well · 1 one did not end · 2 the signs of life cannot be read · 64 usage"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    listed = actions.add_parser("list", help="all of them")
+    listed.add_argument("--json", action="store_true", help="the same as JSON")
+    stop = actions.add_parser("stop", help="ask it to end; after five seconds end it by force")
+    stop.add_argument("names", nargs="*", metavar="NAME", help="as they are listed")
+    stop.add_argument("--all", action="store_true", help="every engine")
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

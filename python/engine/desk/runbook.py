@@ -209,8 +209,8 @@ def _unresponsive(facts: Facts) -> Iterable[Block]:
     yield Steps(
         (
             "**Pull the kill switch anyway** (Option 1): it is a process of its own and needs nothing of the engine",
-            "**Stop the engine, and only the engine**: `pgrep -af python` shows its number, `kill NUMBER` ends it, "
-            "`kill -9 NUMBER` if it does not end. Not `pkill -f python`: that ends the guard and a running kill too",
+            "**Stop the engine, and only the engine**: `qe engines stop --all`. Or `pgrep -af python` shows its "
+            "number, and `kill -9 NUMBER` ends it. Not `pkill -f python`: that ends the guard and a running kill too",
             "**Check TWS connection**: Is TWS running? Connected? Does it show a dialog?",
             "**Use TWS directly**: Close positions in TWS GUI (Option 2)",
             f"**Call IBKR**: {TRADE_DESK}",

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from engine.trading.daemons import Daemons
+from engine.trading.process_identity import identity
 
 EVERY_S = 1.0
 FOLDER = "heartbeats"
@@ -27,10 +28,13 @@ _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What an engine says of itself; a file that says nothing is an engine of all logins."""
+    """What an engine says of itself; a file that says nothing is an engine of all logins. `began`: when its process
+    did, which tells it from a later one of the same number.
+    """
 
     pid: int = 0
     logins: tuple[str, ...] = ()
+    began: str = ""
 
 
 class Beat(msgspec.Struct, frozen=True):
@@ -81,7 +85,8 @@ class Heart:
                 return
             self._path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(self._words))
+            words = msgspec.structs.replace(self._words, began=identity(self._words.pid))
+            fresh.write_bytes(msgspec.json.encode(words))
             fresh.replace(self._path)
             self._written = True
             self._bury()
