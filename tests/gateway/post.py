@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from engine.config.gateway_table import GatewayTable
 from engine.core.contracts import Contract
@@ -13,9 +16,12 @@ from engine.core.preflight.settings import DEFAULTS, Settings
 from engine.gateway.gateway import Gateway
 from engine.journal.gate import LocalGate
 from engine.journal.memory_store import Memory
+from engine.simulator.build import build_world
+from engine.simulator.faults import AnyFault
+from engine.simulator.scenario import load_scenario
 from engine.simulator.server import Login, World
 from engine.simulator.server.naming import find_contract
-from engine.simulator.virtual import VirtualLoop
+from engine.simulator.virtual import VirtualLoop, run
 from engine.trading.entries import LoginConfig
 from engine.trading.modes import TradingMode
 from engine.trading.order_settings import OrderSettings
@@ -25,7 +31,7 @@ from engine.wire.replies import ErrorMessage, OpenOrder, OrderStatus
 from engine.wire.requests import PlaceOrder
 from simulator.wire_client import WireClient, connect
 from trading.rules_in_memory import rules_in_memory
-from trading.stage import PAPER_PORT, stage
+from trading.stage import LIVE_PORT, PAPER_PORT
 
 DOOR = 7597
 ACCOUNT = "DU1234567"
@@ -89,28 +95,35 @@ class Post:
 
 
 async def _moment() -> None:
-    import asyncio
-
     await asyncio.sleep(0.05)
 
 
 def post(
-    tmp_path: Path, test: Callable[[Post], Awaitable[Any]], *, scenario: str = "calm", warm: bool = True, **options: Any
+    tmp_path: Path,
+    test: Callable[[Post], Awaitable[Any]],
+    *faults: AnyFault,
+    scenario: str = "calm",
+    warm: bool = True,
+    **options: Any,
 ) -> Any:
     """Run a test beside a gateway that knows the account."""
 
-    async def main(world: World, loop: VirtualLoop) -> Any:
-        made = Post(world, loop, tmp_path, **options)
-        await made.gateway.open()
-        if warm:
-            await made.warm()
-        try:
-            return await test(made)
-        finally:
-            await made.gateway.close()
-            await _moment()
+    async def main(loop: VirtualLoop) -> Any:
+        plan = load_scenario(scenario)
+        plan = structs.replace(plan, faults=(*plan.faults, *faults))
+        world = build_world(plan, ports={"paper": (PAPER_PORT,), "live": (LIVE_PORT,)}, loop=loop)
+        async with world:
+            made = Post(world, loop, tmp_path, **options)
+            await made.gateway.open()
+            if warm:
+                await made.warm()
+            try:
+                return await test(made)
+            finally:
+                await made.gateway.close()
+                await _moment()
 
-    return stage(scenario, main)
+    return run(main, limit_s=3600)
 
 
 def order(

@@ -99,8 +99,8 @@ class OrderDesk:
 
     def heard(self, client_id: int, event: ClientEvent) -> None:
         """TWS has told a client something of orders."""
-        self.checks.book.heard(event)
         self._unanswered.heard(client_id, event)
+        self.checks.book.heard(event)
         if self.login is not None and isinstance(event, OrderStatus | Execution):
             self.login.look_soon()
 

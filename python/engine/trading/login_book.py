@@ -135,7 +135,9 @@ class LoginBook:
                 key = key_of(event.client_id, event.order_id, event.perm_id)
                 self._status(key, event.status, known(event.filled) or ZERO)
             case OpenOrder() if event.order.what_if is not True:
-                self._shown(key_of(event.order.client_id, event.order_id, event.order.perm_id))
+                key = key_of(event.order.client_id, event.order_id, event.order.perm_id)
+                bag = event.contract.sec_type == "BAG"
+                self._shown(key, None if bag else known(event.order.total_quantity))
             case Execution() if event.req_id < 0 and event.contract.sec_type != "BAG":
                 self._executed(event)
 
@@ -151,8 +153,16 @@ class LoginBook:
             self._progress(orders, filled)
             self._end(key, filled=False)
 
-    def _shown(self, key: OrderKey) -> None:
-        for one in self._book.order(key):
+    def _shown(self, key: OrderKey, total: Decimal | None) -> None:
+        """It works, and is for as much in all: its client may have changed that. A combination's total is none of its
+        legs', and an order sized by money has none.
+        """
+        orders = self._book.order(key)
+        for one in orders:
+            if len(orders) == 1 and total:
+                left = max(total - one.filled, ZERO)
+                larger = max(left, one.remaining) if key in self.changing else left
+                one = msgspec.structs.replace(one, remaining=larger)
             self._book.working(one)
 
     def _progress(self, orders: tuple[Resting, ...], filled: Decimal) -> None:

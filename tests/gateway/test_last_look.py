@@ -1,0 +1,212 @@
+"""Between a verdict and the bytes: what comes in that moment binds, and what did not leave does not count."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from engine.core.exposure import OrderKey
+from engine.journal import chain, trouble
+from engine.journal.events import OrderEnded, OrderIntent, OrderRefused
+from engine.simulator.faults import DropRequests, Reject
+from engine.wire.requests import CancelOrder, ReqGlobalCancel
+from gateway.post import AAPL, PAPER_PORT, SPY, Post, listed, order, post, shown, statuses, told
+from simulator.wire_client import connect
+
+
+class Moment:
+    """A gate in which something happens just before the last look."""
+
+    def __init__(self) -> None:
+        self.then: Callable[[], object] = lambda: None
+        self.inside = 0
+
+    def enter(self) -> None:
+        then, self.then = self.then, lambda: None
+        then()
+        self.inside += 1
+
+    def leave(self) -> None:
+        self.inside -= 1
+
+    def drain(self) -> bool:
+        return True
+
+
+def counted(it: Post, key: OrderKey) -> list[Decimal]:
+    return [one.remaining for one in it.desk.checks.desk.book.order(key)]
+
+
+def written(it: Post, kind: type) -> list[object]:
+    return [event for one in it.memory.records if isinstance(event := chain.opened(one).event, kind)]
+
+
+def test_a_halt_that_comes_after_the_verdict_binds(tmp_path: Path) -> None:
+    gate = Moment()
+
+    async def test(it: Post) -> None:
+        client = await it.client()
+        gate.then = lambda: it.halt("at the last moment")
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: told(client, 1))
+        assert "at the last moment" in told(client, 1)[0].text
+        assert not it.login.exchange.find_order(21, 1)
+        assert not counted(it, (21, 1)) and not gate.inside
+        await it.desk.records.settled()
+        [ended] = written(it, OrderEnded)
+        assert ended.outcome == "not_sent"  # type: ignore[attr-defined]
+
+    post(tmp_path, test, gate=gate)
+
+
+def test_the_gate_is_left_behind_an_order_that_passed(tmp_path: Path) -> None:
+    gate = Moment()
+
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: statuses(client, 1))
+        assert not gate.inside
+
+    post(tmp_path, test, gate=gate)
+
+
+def test_a_modify_that_is_refused_at_the_last_moment_leaves_the_original_counted(tmp_path: Path) -> None:
+    gate = Moment()
+
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: statuses(client, 1))
+        gate.then = lambda: it.halt("at the last moment")
+        client.send(order(1, SPY, "BUY", 20, 1))
+        await client.until(lambda: told(client, 1))
+        assert told(client, 1)[0].code == 399
+        assert counted(it, (21, 1)) == [10]
+        assert it.login.exchange.find_order(21, 1).remaining == 10
+
+    post(tmp_path, test, gate=gate)
+
+
+def test_a_global_cancel_in_that_moment_keeps_the_order_here(tmp_path: Path) -> None:
+    gate = Moment()
+
+    async def test(it: Post) -> None:
+        first, second = await it.client(21), await it.client(22)
+        first.send(
+            order(1, AAPL.__class__(symbol="QQQ", sec_type="STK", exchange="SMART", currency="USD"), "BUY", 1, 1)
+        )
+        second.send(ReqGlobalCancel())
+        await first.until(lambda: told(first, 1) or statuses(first, 1))
+        assert [one.code for one in told(first, 1)] == [202]
+        assert not it.login.exchange.find_order(21, 1)
+
+    post(tmp_path, test, gate=gate)
+
+
+def test_without_a_journal_nothing_that_adds_risk_passes_and_what_reduces_does(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 1, 1))
+        await client.until(lambda: statuses(client, 1))
+        it.login.trader(7).cancel_all()
+        await asyncio.sleep(6)
+        it.memory.fails = trouble.Code.FAILED
+        for n in (2, 3):  # the first finds out, the second knows
+            client.send(order(n, SPY, "BUY", n, 1))
+            await client.until(lambda n=n: told(client, n))
+            assert "journal" in told(client, n)[0].text
+        client.send(order(4, AAPL, "SELL", 10))
+        await client.until(lambda: "Filled" in statuses(client, 4))
+        client.send(CancelOrder(1))
+        await client.until(lambda: "Cancelled" in statuses(client, 1))
+
+    post(tmp_path, test)
+
+
+def test_an_order_is_in_the_journal_before_it_leaves_and_its_end_behind_it(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 7, 1, order_ref="mine"), order(2, listed(it.login, "FUT ES"), "BUY", 50, 1))
+        await client.until(lambda: statuses(client, 1) and told(client, 2))
+        await it.desk.records.settled()
+        [intent], [ended], [refused] = (written(it, kind) for kind in (OrderIntent, OrderEnded, OrderRefused))
+        assert (intent.client_id, intent.order_id, intent.order_ref) == (21, 1, "mine")  # type: ignore[attr-defined]
+        assert ended.outcome == "acknowledged"  # type: ignore[attr-defined]
+        assert "max_contracts" in refused.codes  # type: ignore[attr-defined]
+
+    post(tmp_path, test)
+
+
+def test_what_tws_refuses_counts_no_longer_once_a_list_does_not_show_it(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: told(client, 1))
+        assert counted(it, (21, 1)) == [10]  # an error is no proof
+        await asyncio.sleep(1)
+        assert not counted(it, (21, 1))
+        client.send(order(2, SPY, "BUY", 10, 1))  # and one like it may be sent
+        await client.until(lambda: statuses(client, 2) or told(client, 2))
+        assert not told(client, 2)
+
+    post(tmp_path, test, Reject(contract="SPY", first=1))
+
+
+def test_one_like_an_order_that_nobody_answers_is_not_sent(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await asyncio.sleep(2)
+        client.send(order(2, SPY, "BUY", 10, "1.01"))
+        await client.until(lambda: told(client, 2))
+        assert "unconfirmed" in told(client, 2)[0].text
+        assert counted(it, (21, 1)) == [10]
+        await asyncio.sleep(10)
+        await it.desk.records.settled()
+        assert "unconfirmed" in [one.outcome for one in written(it, OrderEnded)]  # type: ignore[attr-defined]
+
+    post(tmp_path, test, DropRequests(requests=("PlaceOrder",), first=1))
+
+
+def test_a_modify_that_tws_has_not_answered_counts_as_the_larger_whatever_a_list_says(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: shown(client, 1))
+        client.send(order(1, SPY, "BUY", 25, 1))
+        await asyncio.sleep(0.2)
+        await it.desk.login.refresh()
+        assert it.login.exchange.find_order(21, 1).remaining == 10
+        assert counted(it, (21, 1)) == [25]
+        await asyncio.sleep(15)  # it was lost: the lists are believed again
+        assert counted(it, (21, 1)) == [10]
+
+    post(tmp_path, test, DropRequests(requests=("PlaceOrder",), first=1, on="PlaceOrder", nth=2))
+
+
+def test_an_order_that_another_program_makes_larger_counts_as_that_from_the_next_reading(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        direct = await connect(PAPER_PORT, 31)
+        direct.send(order(1, SPY, "BUY", 10, 1))
+        await asyncio.sleep(6)
+        assert counted(it, (31, 1)) == [10]
+        direct.send(order(1, SPY, "BUY", 25, 1))
+        await asyncio.sleep(6)
+        assert counted(it, (31, 1)) == [25]
+
+    post(tmp_path, test)
+
+
+def test_a_modify_to_less_counts_as_less_once_tws_has_shown_it(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: shown(client, 1))
+        client.send(order(1, SPY, "BUY", 4, 1))
+        await client.until(lambda: shown(client, 1)[-1].order.total_quantity == 4)
+        assert counted(it, (21, 1)) == [4]
+
+    post(tmp_path, test)
