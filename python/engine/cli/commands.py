@@ -25,6 +25,7 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "gateway": ("gateway_command", "gateway"),
     "ack": ("guard_command", "acknowledge"),
     "engines": ("engines_command", "engines_here"),
+    "web": ("web_command", "web"),
     "doctor": ("doctor_command", "doctor"),
     "runbook": ("runbook_command", "make_runbook"),
     "drill": ("drill_command", "drill"),

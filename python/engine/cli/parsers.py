@@ -27,6 +27,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe gateway   run the gateway: programs connect to it in place of TWS, and their orders pass the checks
   qe ack       say that you have seen what the guard has called you for
   qe engines   which engines give signs of life; end one, and nothing else
+  qe web       the cockpit: see every login in a browser, and stop it from a phone
   qe doctor    everything that would make the switch fail, found beforehand
   qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
   qe drill     practise that against a simulated TWS, and leave a dated record
@@ -65,6 +66,7 @@ def build_parser() -> Parser:
     acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
     acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
     _add_engines(commands.add_parser("engines", help="which engines give signs of life; end one, and nothing else"))
+    _add_web(commands.add_parser("web", help="run the cockpit, and say who may use it"))
     _add_doctor(commands.add_parser("doctor", help="everything that would make the switch fail, found beforehand"))
     _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
@@ -224,6 +226,38 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
     stop = actions.add_parser("stop", help="ask it to end; after five seconds end it by force")
     stop.add_argument("names", nargs="*", metavar="NAME", help="as they are listed")
     stop.add_argument("--all", action="store_true", help="every engine")
+
+
+def _add_web(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "The cockpit: the state of every login in a browser, and the kill switch. Beyond this machine's loopback it "
+        "needs users and TLS."
+    )
+    parser.epilog = "Exit: 0 ended as told, or done · 1 refused, nothing changed · 2 it could not be started · 64 usage"
+    parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    parser.add_argument("--port", type=_port, metavar="PORT", help="instead of web.port")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    actions.add_parser("run", help="serve until Ctrl-C (default)")
+    users = actions.add_parser("user", help="who may log in").add_subparsers(
+        dest="what", metavar="WHAT", required=True, parser_class=Parser
+    )
+    adding = users.add_parser("add", help="a new user, or another password for one; it is asked for, or read")
+    adding.add_argument("--role", choices=["viewer", "operator"], default="operator", help="(default: operator)")
+    removing = users.add_parser("remove", help="who may log in no more")
+    for one in (adding, removing):
+        one.add_argument("name", metavar="NAME", help="whom")
+    users.add_parser("list", help="all of them")
+    tokens = actions.add_parser("token", help="for programs: the JSON API, and the webhook").add_subparsers(
+        dest="what", metavar="WHAT", required=True, parser_class=Parser
+    )
+    making = tokens.add_parser("add", help="make one, and print it")
+    making.add_argument("name", metavar="NAME", help="what it is for; it is recorded beside what is done with it")
+    making.add_argument(
+        "--may", choices=["viewer", "operator", "halt", "kill"], required=True, help="halt, kill: the webhook alone"
+    )
+    making.add_argument("--login", action="append", default=[], metavar="LOGIN", help="only this login (halt, kill)")
+    tokens.add_parser("remove", help="make one worthless").add_argument("id", metavar="ID", help="as listed")
+    tokens.add_parser("list", help="all of them, without what is secret")
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

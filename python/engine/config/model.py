@@ -14,6 +14,7 @@ from engine.config.gateway_table import GatewayTable
 from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.preflight_table import PreflightTable
+from engine.config.web_table import WebTable
 
 Mode: TypeAlias = Literal["paper", "live"]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
@@ -107,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     guard: GuardTable = GuardTable()
     gateway: GatewayTable = GatewayTable()
     alerts: AlertsTable = AlertsTable()
+    web: WebTable = WebTable()
     source: str = ""
 
 

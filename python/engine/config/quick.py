@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOGIN_KEYS = frozenset(("mode", "host", "port", "gateway", "client_id"))
 KILL_KEYS = frozenset(("deadline_s", "watch_s", "market_patience_s", "take_over_s", "client_id"))
 PASSED_OVER = frozenset(
-    ("limits", "preflight", "guard", "gateway", "alerts")
+    ("limits", "preflight", "guard", "gateway", "alerts", "web")
 )  # right or wrong, they change nothing for a kill
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # the 29th of February is for the real reader
 

@@ -34,6 +34,7 @@ from engine.config.salvage import (
     may_name_logins,
     place_of,
 )
+from engine.config.web_table import WebTable
 
 TABLES: dict[str, type[msgspec.Struct]] = {  # beside the logins; fields of Config
     "kill": KillTable,
@@ -42,6 +43,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {  # beside the logins; fields of Conf
     "guard": GuardTable,
     "gateway": GatewayTable,
     "alerts": AlertsTable,
+    "web": WebTable,
 }
 OVERRIDE_PREFIXES = ("QE_LOGINS__", *(f"QE_{table.upper()}__" for table in TABLES))
 Table = TypeVar("Table", bound=msgspec.Struct)

@@ -15,6 +15,7 @@ from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, LoginTable
 from engine.config.preflight_table import PreflightTable
+from engine.config.web_table import WebTable
 
 KINDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("kill", KillTable),
@@ -23,6 +24,7 @@ KINDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("guard", GuardTable),
     ("gateway", GatewayTable),
     ("alerts", AlertsTable),
+    ("web", WebTable),
 )
 WIDTH = 96
 HEAD = """\

@@ -6,9 +6,11 @@ import os
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.known import Known
 from engine.core.limit_views import LimitsView
 from engine.trading import IBKRAccountManager
+from engine.trading.report_text import name_of
 
 if TYPE_CHECKING:
     from engine.guard.guard import Guard
@@ -49,9 +51,29 @@ def _login(guard: Guard, manager: IBKRAccountManager, name: str) -> dict[str, An
         "killing": manager.killing(name),
         "positions": None if held is None else len(held),
         "orders": len(orders.value) if isinstance(orders, Known) else None,
+        "position_list": None if held is None else [_position(one) for one in held],
+        "order_list": [_order(one) for one in orders.value] if isinstance(orders, Known) else None,
         "at_risk": guard.listening.at_risk(name),
         "verified": None if keeper.verified is None else keeper.verified.verdict.value,
         "limits": limits_data(manager.limits(name)),
+    }
+
+
+def _position(one: PositionFact) -> dict[str, Any]:
+    name = name_of(one.contract)
+    return {"account": one.account, "con_id": one.contract.con_id, "name": name, "quantity": f"{one.quantity:f}"}
+
+
+def _order(one: WorkingOrder) -> dict[str, Any]:
+    return {
+        "account": one.account,
+        "name": name_of(one.contract),
+        "action": one.action,
+        "remaining": f"{one.remaining:f}",
+        "order_type": one.order_type,
+        "status": one.status,
+        "client_id": one.client_id,
+        "order_ref": one.order_ref,
     }
 
 

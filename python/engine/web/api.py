@@ -1,0 +1,161 @@
+"""The same reads and intents for programs, as JSON, and the webhook for those that can only post a text.
+
+A webhook's token says what it may do and to whom, and that is only ever to stop: whoever finds it, or sends the same
+message again, can stop too, and nothing else. The answer to a stop comes when it is on its way, not when it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from engine.desk import incidents
+from engine.journal.trouble import JournalError
+from engine.trading.errors import ResumeRefused
+from engine.web.access import Need, Refused, Who
+from engine.web.cockpit import Cockpit
+from engine.web.doors import WORDS, Asked, Door
+from engine.web.openapi import openapi
+from engine.web.pages import EXPECTED, search
+
+BASE = "/api/v1"
+
+
+class Api:
+    """Over one cockpit."""
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        self._cockpit = cockpit
+
+    def doors(self) -> list[Door]:
+        see, stop, act = Need.SEE, Need.STOP, Need.ACT
+        return [
+            Door(f"{BASE}/state", "GET", see, self.state, api=True),
+            Door(f"{BASE}/pnl/{{login}}", "GET", see, self.pnl, api=True),
+            Door(f"{BASE}/kill", "GET", see, self.killed, api=True),
+            Door(f"{BASE}/kill", "POST", stop, self.kill, api=True),
+            Door(f"{BASE}/logins/{{login}}/halt", "POST", stop, self.halt, api=True),
+            Door(f"{BASE}/logins/{{login}}/resume", "POST", act, self.resume, api=True),
+            Door(f"{BASE}/incidents", "GET", see, self.incidents, api=True),
+            Door(f"{BASE}/journal", "GET", see, self.journal, api=True),
+            Door(f"{BASE}/openapi.json", "GET", see, self.description, api=True),
+            Door("/hook", "POST", Need.NOTHING, self.hook, api=True),
+        ]
+
+    async def refuse(self, door: Door, request: Request, who: Who | None, why: Refused) -> Response:
+        status, text = WORDS[why]
+        address = "" if request.client is None else request.client.host
+        self._cockpit.access_log.note(
+            "refused", "" if who is None else who.name, address, why=why.value, path=door.path
+        )
+        return JSONResponse({"error": f"{text}; nothing was done", "code": why.value}, status)
+
+    # --- reads --------------------------------------------------------------------------------------------------------
+    async def state(self, _: Asked) -> Response:
+        return _json(await self._cockpit.live.look())
+
+    async def pnl(self, asked: Asked) -> Response:
+        """Today's P&L as it was sampled, and the levels at which each limit is crossed."""
+        name, picture = asked.request.path_params["login"], self._cockpit.live.picture
+        card = next((one for one in picture.cards if one.name == name), None) if picture is not None else None
+        samples = self._cockpit.live.samples.get(name, ())
+        levels = [] if card is None else [{"name": one.name, "level": one.level} for one in card.bars]
+        return _json({"samples": list(samples), "levels": [one for one in levels if one["level"] is not None]})
+
+    async def killed(self, _: Asked) -> Response:
+        run = await self._cockpit.away(self._cockpit.hands.kills.last)
+        return _json({"kill": run})
+
+    async def incidents(self, _: Asked) -> Response:
+        try:
+            records = await self._cockpit.away(self._cockpit.hands.records)
+        except JournalError as error:
+            return _json({"error": str(error)}, 503)
+        return _json({"incidents": list(incidents.incidents(records).values())})
+
+    async def journal(self, asked: Asked) -> Response:
+        query = asked.request.query_params.get("q", "")[:200]
+        try:
+            found = await self._cockpit.away(lambda: search(self._cockpit, query))
+        except JournalError as error:
+            return _json({"error": str(error)}, 503)
+        return _json({"records": found})
+
+    async def description(self, _: Asked) -> Response:
+        return _json(openapi())
+
+    # --- intents ------------------------------------------------------------------------------------------------------
+    async def kill(self, asked: Asked) -> Response:
+        if "" in asked.form:
+            return _json({"error": f"{asked.form['']}; nothing was done", "code": "not_understood"}, 400)
+        return await self._kill(asked.who, asked.form.get("reason", ""), _names(asked.form))
+
+    async def _kill(self, who: Who, reason: str, logins: tuple[str, ...]) -> Response:
+        self._cockpit.pressed("kill", who, logins=", ".join(logins) or "all")
+        return await self._do(lambda: {"kill": self._cockpit.hands.kill(who, reason, logins)}, 202)
+
+    async def halt(self, asked: Asked) -> Response:
+        form, login = asked.form, asked.request.path_params["login"]
+        if "" in form:
+            return _json({"error": f"{form['']}; nothing was done", "code": "not_understood"}, 400)
+        return await self._halt(asked.who, login, form.get("reason", ""), cancel=bool(form.get("cancel")))
+
+    async def _halt(self, who: Who, login: str, reason: str, *, cancel: bool) -> Response:
+        self._cockpit.pressed("halt", who, login=login)
+
+        def work() -> dict[str, Any]:
+            done = self._cockpit.hands.halt(who, login, reason, cancel=cancel)
+            return {"halted": login, "durable": done.durable, "drained": done.drained, "notes": list(done.notes)}
+
+        return await self._do(work)
+
+    async def resume(self, asked: Asked) -> Response:
+        form, login = asked.form, asked.request.path_params["login"]
+        if "" in form:
+            return _json({"error": f"{form['']}; nothing was done", "code": "not_understood"}, 400)
+        self._cockpit.pressed("resume", asked.who, login=login)
+
+        def work() -> dict[str, Any]:
+            override = bool(form.get("override"))
+            done = self._cockpit.hands.resume(asked.who, login, form.get("reason", ""), override=override)
+            return {"resumed": login, "lifted": [one.cause.value for one in done.lifted]}
+
+        return await self._do(work)
+
+    async def hook(self, asked: Asked) -> Response:
+        """A stop by a token that is good for this stop alone."""
+        cockpit, form = self._cockpit, asked.form
+        shown = form.get("token") or asked.request.headers.get("authorization", "").removeprefix("Bearer ")
+        keys, now_ns = (f"hook from {asked.who.address}",), cockpit.place.wall_ns()
+        token = await cockpit.away(lambda: cockpit.keeper.token(shown))
+        if token is None or token.may not in ("halt", "kill"):
+            wait_ns = cockpit.throttle.wait_ns(keys, now_ns)
+            cockpit.throttle.failed(keys, now_ns)
+            cockpit.access_log.note("hook refused", "", asked.who.address)
+            return _json({"error": "this token is not good for that; nothing was done"}, 429 if wait_ns else 401)
+        who = msgspec.structs.replace(asked.who, name=f"webhook {token.name}", way="webhook")
+        if token.may == "kill":
+            return await self._kill(who, form.get("reason", ""), token.logins)
+        logins = token.logins or tuple(await cockpit.away(cockpit.reading.scopes))
+        answers = [await self._halt(who, login, form.get("reason", ""), cancel=False) for login in logins]
+        return max(answers, key=lambda one: one.status_code)
+
+    async def _do(self, work: Callable[[], dict[str, Any]], status: int = 200) -> Response:
+        try:
+            return _json(await self._cockpit.away(work), status)
+        except ResumeRefused as error:
+            return _json({"error": str(error), "code": "refused", "obstacles": error.obstacles}, 409)
+        except EXPECTED as error:
+            return _json({"error": str(error), "code": type(error).__name__}, 409)
+
+
+def _names(form: dict[str, str]) -> tuple[str, ...]:
+    return tuple(filter(None, (one.strip() for one in form.get("logins", "").split(","))))
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value, enc_hook=str), status, media_type="application/json")

@@ -1,0 +1,62 @@
+"""The cockpit as a web application: its doors, its assets, and the one task that looks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from itertools import chain
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from engine.config.web_table import WebTable
+from engine.web import access
+from engine.web.api import Api
+from engine.web.cockpit import Cockpit, Place
+from engine.web.doors import HEADERS, Door, route
+from engine.web.drawing import ASSETS
+from engine.web.pages import Pages
+from engine.web.users import Users
+
+KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+def application(
+    place: Place, table: WebTable, *, log: Callable[[str], None], users: Users | None = None
+) -> tuple[Starlette, Cockpit]:
+    """Raises OSError, Unreadable: then there is no cockpit."""
+    cockpit = Cockpit(place, table, log=log, users=users)
+    pages, api = Pages(cockpit), Api(cockpit)
+    routes = [route(door, cockpit.keeper, api.refuse if door.api else pages.refuse) for door in doors(pages, api)]
+
+    @contextlib.asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(cockpit.live.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    names = access.names_of(table.host, table.names)
+    return Starlette(routes=[*routes, Route("/assets/{name}", _asset(names))], lifespan=life), cockpit
+
+
+def doors(pages: Pages, api: Api) -> list[Door]:
+    return list(chain(pages.doors(), api.doors()))
+
+
+def _asset(names: frozenset[str]) -> Callable[[Request], Response]:
+    """Scripts, styles and pictures: the same for everybody, and none of anybody's data."""
+    known = {path.name: path for path in ASSETS.iterdir() if path.suffix in KINDS}
+
+    def asset(request: Request) -> Response:
+        path = known.get(request.path_params["name"])
+        if path is None or not access.host_is_ours(request.headers.get("host"), names):
+            return Response("there is no such file\n", 404, headers=HEADERS)
+        return FileResponse(path, media_type=KINDS[path.suffix], headers={**HEADERS, "Cache-Control": "max-age=3600"})
+
+    return asset

@@ -1,0 +1,41 @@
+// Today's P&L of each login as a line, with the levels at which its limits are crossed.
+"use strict";
+(() => {
+  const EVERY_MS = 5000;
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const money = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 0 });
+
+  async function draw(figure) {
+    const note = figure.querySelector(".chart-note"), place = figure.querySelector(".plot");
+    let found;
+    try {
+      const answer = await fetch(`/api/v1/pnl/${encodeURIComponent(figure.dataset.login)}`);
+      if (!answer.ok) throw new Error(String(answer.status));
+      found = await answer.json();
+    } catch { note.textContent = "not known: the cockpit did not answer"; return; }
+    if (!found.samples.length) { note.textContent = "not known yet: nobody tells what it is"; return; }
+    note.textContent = "";
+    const times = found.samples.map((one) => one[0]), values = found.samples.map((one) => one[1]);
+    const levels = found.levels.slice().sort((a, b) => b.level - a.level);
+    const data = [times, values, ...levels.map((one) => times.map(() => one.level))];
+    const nearest = levels.length ? levels[0].level : 0;
+    const series = [{}, { label: "P&L", stroke: colour("--accent"), width: 2, value: (_, v) => (v == null ? "–" : money(v)) },
+      ...levels.map((one) => ({ label: one.name, stroke: colour("--stop"), dash: [6, 4], width: 1.5, points: { show: false },
+        value: (_, v) => (v == null ? "–" : money(v)) }))];
+    const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    const options = {
+      width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: true },
+      axes: [axis, { ...axis, size: 70, values: (_, all) => all.map(money) }],
+      scales: { y: { range: () => {
+        const low = Math.min(0, nearest, ...values), high = Math.max(0, ...values), room = (high - low || 1) * 0.08;
+        return [low - room, high + room];
+      } } },
+    };
+    place.replaceChildren();
+    new uPlot(options, data, place);
+  }
+  const all = () => { if (!document.hidden) document.querySelectorAll(".chart").forEach(draw); };
+  all();
+  setInterval(all, EVERY_MS);
+  addEventListener("resize", all);
+})();

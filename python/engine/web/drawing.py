@@ -1,0 +1,50 @@
+"""Makes pages from templates. Everything that is filled in is escaped; no page holds a script or a style of its own."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from engine.journal.telling import moment
+from engine.web.picture import Picture
+from engine.web.runs import Run
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+SAID_LINES_MAX = 40
+
+
+class Drawing:
+    """The templates of the cockpit."""
+
+    def __init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["moment"] = lambda ns: moment(ns, None)[:19]
+        self._templates.filters["words"] = lambda text: str(text).replace("_", " ")
+        self._templates.globals["last_lines"] = lambda text: "\n".join(text.splitlines()[-SAID_LINES_MAX:])
+
+    def page(self, name: str, **values: Any) -> str:
+        text: str = self._templates.get_template(name).render(**values)
+        return text
+
+    def parts(self, picture: Picture, run: Run | None) -> dict[str, str]:
+        """What changes on an open page by itself, by the name of its place."""
+        return {
+            "banner": self.page("part_banner.html", picture=picture, run=run),
+            "cards": self.page("part_cards.html", picture=picture),
+            "guard": self.page("part_guard.html", picture=picture),
+            "kill": self.page("part_kill.html", run=run),
+        }
+
+
+def clock(at_ns: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at_ns // 1_000_000_000))

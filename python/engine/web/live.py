@@ -1,0 +1,137 @@
+"""Looks a few times a second, draws once for everybody, and hands it to every page that is open.
+
+A page gets only what has changed, and a pulse each second: where the pulse stays away the page says that it is stale.
+Must never let a slow page hold up another one, or grow with the number of pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from engine.trading.daemons import Daemons
+from engine.web.picture import Picture
+from engine.web.runs import Run
+
+LOOK_EVERY_S = 0.25
+PULSE_EVERY_S = 1.0
+SAMPLE_EVERY_S = 10.0
+SAMPLES_MAX = 8640  # a day
+PAGES_MAX = 200
+ANEW_AFTER_S = 1.0
+
+
+class Scene:
+    """What the pages show at a moment: parts by name, each with the number of its last change."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, tuple[int, str]] = {}
+        self.number = 0
+
+    def put(self, name: str, text: str) -> bool:
+        """True: it is another one than before."""
+        if name in self.parts and self.parts[name][1] == text:
+            return False
+        self.number += 1
+        self.parts[name] = (self.number, text)
+        return True
+
+
+class Live:
+    """`look` reads on a thread; `draw` makes the parts of a page from what it has read."""
+
+    def __init__(
+        self,
+        look: Callable[[], tuple[Picture, Run | None]],
+        draw: Callable[[Picture, Run | None], dict[str, str]],
+        *,
+        log: Callable[[str], None],
+    ) -> None:
+        self._look = look
+        self._draw = draw
+        self._log = log
+        self._daemons = Daemons()
+        self._changed = asyncio.Condition()
+        self._scene = Scene()
+        self._pages = 0
+        self.picture: Picture | None = None
+        self.samples: dict[str, deque[tuple[int, float]]] = {}
+
+    async def run(self) -> None:
+        """Until it is cancelled. A fault of ours is told, and it is begun anew."""
+        while True:
+            task = asyncio.create_task(self._watch())
+            try:
+                await asyncio.wait({task})
+            finally:
+                task.cancel()
+            self._log(f"the cockpit could not look: {None if task.cancelled() else task.exception()!r}")
+            await asyncio.sleep(ANEW_AFTER_S)
+
+    async def look(self) -> Picture:
+        """A fresh picture, for a page that is opened now."""
+        loop = asyncio.get_running_loop()
+        picture, run = await loop.run_in_executor(self._daemons, self._look)
+        await self._show(picture, run)
+        return picture
+
+    async def _watch(self) -> None:
+        sampled = 0.0
+        while True:
+            picture = await self.look()
+            now = time.monotonic()
+            if now - sampled >= SAMPLE_EVERY_S or not sampled:
+                sampled = now
+                self._sample(picture)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _sample(self, picture: Picture) -> None:
+        for card in picture.cards:
+            if card.pnl is not None and not card.stale:
+                samples = self.samples.setdefault(card.name, deque(maxlen=SAMPLES_MAX))
+                samples.append((picture.at_ns // 1_000_000_000, card.pnl))
+
+    async def _show(self, picture: Picture, run: Run | None) -> None:
+        self.picture = picture
+        changed = [self._scene.put(name, text) for name, text in self._draw(picture, run).items()]
+        if any(changed):
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def events(self, alive: Callable[[], bool]) -> AsyncIterator[str]:
+        """Server-sent events for one page, as long as whoever sees it may."""
+        if self._pages >= PAGES_MAX:
+            return
+        self._pages += 1
+        seen, pulsed, told_ns = 0, 0.0, 0
+        try:
+            while alive():
+                news = sorted((number, name) for name, (number, _) in self._scene.parts.items() if number > seen)
+                for number, name in news:
+                    seen = number
+                    yield event(name, self._scene.parts[name][1])
+                now = time.monotonic()
+                picture = self.picture
+                if picture is not None and picture.at_ns != told_ns and now - pulsed >= PULSE_EVERY_S:
+                    pulsed, told_ns = now, picture.at_ns
+                    yield event("pulse", time.strftime("%H:%M:%S", time.localtime(picture.at_ns // 1_000_000_000)))
+                await self._news(seen)
+            yield event("over", "logged out")
+        finally:
+            self._pages -= 1
+
+    async def _news(self, seen: int) -> None:
+        """Wait for something new, or for the next pulse."""
+        try:
+            async with asyncio.timeout(PULSE_EVERY_S), self._changed:
+                await self._changed.wait_for(lambda: self._scene.number > seen)
+        except TimeoutError:
+            return
+
+
+def event(name: str, text: str) -> str:
+    """One event as the browser reads it."""
+    lines = "\n".join(f"data: {line}" for line in text.splitlines() or [""])
+    return f"event: {name}\n{lines}\n\n"

@@ -1,0 +1,293 @@
+"""What the cockpit shows, as one value: made of what the guard tells and what the journal says. Pure.
+
+What nobody knows is None here, never zero. What is old is marked, whatever it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from engine.core.restrictions import Kind, State
+from engine.core.resume import Obstacle
+from engine.trading.report_text import money_text
+
+NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is a warning
+SECOND_NS = 1_000_000_000
+LIMIT_NAMES = {
+    "daily_loss": "Daily loss",
+    "weekly_loss": "Weekly loss",
+    "monthly_loss": "Monthly loss",
+    "circuit_breaker": "Circuit breaker",
+}
+_WORDS = {
+    None: ("MAY TRADE", "ok"),
+    Kind.SIZE_FACTOR: ("SMALLER", "warn"),
+    Kind.REDUCE_ONLY: ("REDUCE ONLY", "warn"),
+    Kind.HALT: ("HALTED", "stop"),
+    Kind.SHUTDOWN: ("SHUT DOWN", "stop"),
+}
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit. `used_pct` None: not known, and `unknown` says why. `level`: today's P&L at which it is crossed."""
+
+    name: str
+    limit_pct: str
+    used_pct: int | None
+    left: str
+    tone: str
+    action: str
+    crossed: bool
+    unknown: str
+    level: float | None = None
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a login may do less."""
+
+    kind: str
+    cause: str
+    reason: str
+    actor: str
+    since_ns: int
+    until_ns: int | None
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A login. Positions and orders None: not known; `link`: in words."""
+
+    name: str
+    mode: str
+    word: str
+    tone: str
+    why: tuple[Why, ...]
+    equity: str | None
+    equity_why: str
+    pnl: float | None
+    pnl_text: str | None
+    bars: tuple[Bar, ...]
+    positions: tuple[dict[str, Any], ...] | None
+    orders: tuple[dict[str, Any], ...] | None
+    link: str
+    link_tone: str
+    stale: bool
+    notes: tuple[str, ...]
+    incidents: tuple[str, ...]
+    obstacles: tuple[Obstacle, ...]
+    may_reset: bool
+    killing: bool
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it. `guard`: live, silent, none. `banner`: what is not normal, the worst first; empty: all is."""
+
+    at_ns: int
+    guard: str
+    guard_text: str
+    cards: tuple[Card, ...]
+    banner: tuple[str, ...]
+    engines: tuple[str, ...]
+    alerts: tuple[dict[str, Any], ...]
+    last_drill: str
+    faults: tuple[str, ...]
+
+    @property
+    def tone(self) -> str:
+        """Of the whole: the worst of its cards, and of what stands in the banner."""
+        tones = [card.tone for card in self.cards]
+        if "stop" in tones or self.guard == "silent":
+            return "stop"
+        return "warn" if self.banner else "ok"
+
+
+class LoginRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal says of one login: there is always something to show, guard or no guard."""
+
+    name: str
+    mode: str
+    state: State
+    limits: dict[str, Any]  # as engine.guard.telling.limits_data has them, marked as stale
+    notes: tuple[str, ...]
+    incidents: tuple[str, ...]
+    obstacles: tuple[Obstacle, ...]
+
+
+class GuardWord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the guard. `told` None: it does not answer; `age_s`: of its last sign of life."""
+
+    told: Mapping[str, Any] | None
+    age_s: float | None
+    fresh: bool
+    why: str = ""
+
+
+def picture(
+    records: Sequence[LoginRecord],
+    guard: GuardWord,
+    *,
+    now_ns: int,
+    journal_trouble: str | None,
+    last_drill: str,
+    faults: tuple[str, ...],
+) -> Picture:
+    """Put together what there is."""
+    told = guard.told
+    logins = {} if told is None else told.get("logins", {})
+    cards = tuple(_card(one, logins.get(one.name)) for one in records)
+    word, text = _guard(guard)
+    alerts = () if told is None else tuple(told.get("alerts", {}).get("standing", ()))
+    engines = () if told is None else tuple(_engine(one) for one in told.get("engines", ()))
+    banner = _banner(cards, word, text, alerts, journal_trouble, faults)
+    return Picture(
+        at_ns=now_ns,
+        guard=word,
+        guard_text=text,
+        cards=cards,
+        banner=banner,
+        engines=engines,
+        alerts=alerts,
+        last_drill=last_drill,
+        faults=faults,
+    )
+
+
+def _guard(guard: GuardWord) -> tuple[str, str]:
+    if guard.told is not None:
+        return "live", f"The guard watches (process {guard.told.get('pid')})"
+    if guard.age_s is None:
+        return "none", "No guard runs: nobody watches the limits while no engine does"
+    if guard.fresh:
+        return "silent", f"The guard lives and does not answer: {guard.why}"
+    return "silent", f"The guard has been SILENT for {guard.age_s:.0f} s: it hangs or has died"
+
+
+def _banner(
+    cards: Sequence[Card],
+    guard: str,
+    guard_text: str,
+    alerts: Sequence[Mapping[str, Any]],
+    journal_trouble: str | None,
+    faults: tuple[str, ...],
+) -> tuple[str, ...]:
+    lines = []
+    for card in cards:
+        if card.killing:
+            lines.append(f"{card.name}: a KILL is at work")
+    for card in cards:
+        if card.tone in ("stop", "warn") and card.why:
+            first = card.why[0]
+            lines.append(f"{card.name}: {card.word} ({first.cause.replace('_', ' ')}): {first.reason}")
+        elif card.tone == "unknown":
+            lines.append(f"{card.name}: {card.link}")
+        if card.incidents:
+            lines.append(f"{card.name}: incident {', '.join(card.incidents)} is open")
+    if guard != "live":
+        lines.append(guard_text)
+    if journal_trouble:
+        lines.append(f"The journal: {journal_trouble}")
+    lines += [f"Configuration: {fault}" for fault in faults]
+    titles = [str(one.get("title", "")) for one in alerts if not one.get("acknowledged")]
+    lines += [f"Alert: {title}" for title in titles if not any(title.split(":")[0] in line for line in lines)]
+    return tuple(lines)
+
+
+def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
+    state = record.state
+    word, tone = _WORDS[state.kind]
+    limits = record.limits if live is None else live.get("limits", record.limits)
+    stale = live is None or not live.get("connected") or bool(limits.get("stale"))
+    killing = bool(live and live.get("killing"))
+    link, link_tone = _link(live)
+    if tone == "ok" and live is not None and link_tone != "ok":
+        word, tone = "NOT SEEN", "unknown"
+    if killing:
+        word, tone = "KILLING", "stop"
+    currency = str(limits.get("currency", ""))
+    pnl = _pnl(limits)
+    return Card(
+        name=record.name,
+        mode=record.mode,
+        word=word,
+        tone=tone,
+        why=tuple(
+            Why(
+                kind=one.kind.value,
+                cause=one.cause.value,
+                reason=one.reason,
+                actor=one.actor,
+                since_ns=one.since_ns,
+                until_ns=one.until_ns,
+            )
+            for one in state.standing
+        ),
+        equity=None if limits.get("equity") is None else money_text(Decimal(limits["equity"]), currency),
+        equity_why="; ".join(filter(None, limits.get("unknown", ()))),
+        pnl=None if pnl is None else float(pnl),
+        pnl_text=None if pnl is None else money_text(pnl, currency),
+        bars=tuple(_bar(one, currency, pnl) for one in limits.get("limits", ())),
+        positions=_list(live, "position_list"),
+        orders=_list(live, "order_list"),
+        link=link,
+        link_tone=link_tone,
+        stale=stale,
+        notes=record.notes,
+        incidents=record.incidents,
+        obstacles=record.obstacles,
+        may_reset=state.kind is Kind.SHUTDOWN,
+        killing=killing,
+    )
+
+
+def _link(live: Mapping[str, Any] | None) -> tuple[str, str]:
+    if live is None:
+        return "not watched: no guard tells what this login holds", "unknown"
+    if live.get("connected"):
+        return "connected", "ok"
+    waiting = live.get("waiting_for")
+    return f"NOT CONNECTED: {waiting}" if waiting else "NOT CONNECTED", "stop"
+
+
+def _list(live: Mapping[str, Any] | None, what: str) -> tuple[dict[str, Any], ...] | None:
+    found = None if live is None else live.get(what)
+    return None if found is None else tuple(found)
+
+
+def _pnl(limits: Mapping[str, Any]) -> Decimal | None:
+    """Today's profit or loss: the loss that the daily limit counts, with the other sign."""
+    for one in limits.get("limits", ()):
+        if one["limit"] == "daily_loss" and one["loss"] is not None:
+            return -Decimal(one["loss"])
+    return None
+
+
+def _bar(one: Mapping[str, Any], currency: str, pnl: Decimal | None) -> Bar:
+    used, left = one.get("used"), one.get("left")
+    name = LIMIT_NAMES.get(one["limit"], str(one["limit"]).replace("_", " "))
+    if used is None or left is None:
+        pct, text, tone, level = None, "not known", "unknown", None
+    else:
+        share = Decimal(used)
+        pct = max(0, min(999, int(share * 100)))
+        text = f"{money_text(Decimal(left), currency)} left"
+        tone = "stop" if share >= 1 else "warn" if share >= NEARLY else "ok"
+        level = None if pnl is None else float(pnl - Decimal(left))
+    return Bar(
+        name=name,
+        limit_pct=one["limit_pct"],
+        used_pct=pct,
+        left=text,
+        tone="stop" if one.get("acted") else tone,
+        action=str(one["action"]).replace("_", " "),
+        crossed=bool(one.get("acted")),
+        unknown=one.get("unknown") or "",
+        level=level,
+    )
+
+
+def _engine(one: Mapping[str, Any]) -> str:
+    text = f"{one['name']}: last sign of life {one['silent_s']:.0f} s ago"
+    return text if one.get("reached") is None else f"{text}, {one['reached']}"

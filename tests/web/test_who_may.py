@@ -1,0 +1,321 @@
+"""Every door of the cockpit against everybody who should not pass it, and those who should."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2 as httpx
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from engine.config.web_table import WebTable
+from engine.core.restrictions import Kind, Scope
+from engine.web.access import Need, Role
+from engine.web.api import Api
+from engine.web.app import doors
+from engine.web.doors import SESSION, Door
+from engine.web.pages import Pages
+from engine.web.sessions import Seals, Session
+from web.stage import ORIGIN, WORD, Stage, form_token, stage, told
+
+PAGES = ("/", "/kill", "/logins/paper", "/incidents", "/limits", "/drills", "/journal", "/runbook", "/login")
+
+
+def all_doors(here: Stage) -> list[Door]:
+    return doors(Pages(here.cockpit), Api(here.cockpit))
+
+
+def knock(browser: TestClient, door: Door, form: dict[str, str] | None = None, **headers: str) -> httpx.Response:
+    path = door.path.replace("{login}", "paper").replace("{incident}", "none")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if door.method == "GET":
+        return browser.get(path, headers=named)
+    return browser.post(path, data=form or {}, headers=named)
+
+
+def closed(here: Stage) -> list[Door]:
+    return [door for door in all_doors(here) if door.need is not Need.NOTHING]
+
+
+def nothing_happened(here: Stage) -> bool:
+    return not here.started() and here.cockpit.reading.rules.state(Scope("paper")).kind is None
+
+
+def test_without_a_session_every_door_but_the_log_in_is_shut(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        for door in closed(here):
+            assert knock(here.browser(), door).status_code == 401, door
+        assert nothing_happened(here)
+
+
+def test_a_viewer_may_look_and_do_nothing(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("vic", Role.VIEWER)
+        browser = here.logged_in("vic")
+        token = here.cockpit.seals.form_token(here.cockpit.seals.open(SESSION, browser.cookies["qe"], Session).id)
+        for door in closed(here):
+            if door.path in ("/events", "/logout"):
+                continue
+            answer = knock(browser, door, {"form_token": token})
+            assert (answer.status_code == 403) == (door.need is not Need.SEE), door
+        assert nothing_happened(here)
+
+
+def test_a_viewer_may_stop_where_that_is_configured_and_nothing_else(tmp_path: Path) -> None:
+    with stage(tmp_path, WebTable(viewer_may_kill=True)) as here:
+        here.user("vic", Role.VIEWER)
+        browser = here.logged_in("vic")
+        token = form_token(browser)
+        assert browser.post("/logins/paper/halt", data={"form_token": token}).status_code == 303
+        assert browser.post("/kill", data={"form_token": token}).status_code == 303
+        assert browser.post("/logins/paper/resume", data={"form_token": token, "reason": "x"}).status_code == 403
+        assert len(here.started()) == 1
+
+
+@pytest.mark.parametrize("forged", ["", "0" * 64, "of another session"])
+def test_a_form_without_the_sessions_own_token_does_nothing(tmp_path: Path, forged: str) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann")
+        token = form_token(here.logged_in("ann")) if forged.startswith("of") else forged
+        for door in closed(here):
+            if door.method == "POST":
+                assert knock(browser, door, {"form_token": token}).status_code == 403, door
+        assert nothing_happened(here)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+    ],
+)
+def test_what_another_site_sends_does_nothing_even_with_a_good_token(tmp_path: Path, headers: dict[str, str]) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann")
+        token = form_token(browser)
+        for door in closed(here):
+            if door.method == "POST":
+                assert knock(browser, door, {"form_token": token}, **headers).status_code == 403, door
+        assert nothing_happened(here)
+
+
+def test_a_good_form_from_our_own_page_is_done_and_says_who_and_from_where(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann", address="127.0.0.9")
+        token = form_token(browser)
+        headers = {"origin": ORIGIN, "sec-fetch-site": "same-origin"}
+        data = {"form_token": token, "reason": "news"}
+        answer = browser.post("/logins/paper/halt", data=data, headers=headers)
+        assert answer.status_code == 303
+        assert "halt (manual): news" in parse_qs(urlsplit(answer.headers["location"]).query)["done"][0]
+        assert here.cockpit.reading.rules.state(Scope("paper")).kind is Kind.HALT
+        assert "ann (cockpit, from 127.0.0.9)" in here.actors()
+
+
+def test_a_session_is_worth_nothing_after_the_log_out_or_another_password_or_its_time(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann")
+        stolen = browser.cookies["qe"]
+        assert browser.post("/logout", data={"form_token": form_token(browser)}).status_code == 303
+        again = here.browser()
+        again.cookies.set("qe", stolen)
+        assert again.get("/").status_code == 401
+        other = here.logged_in("ann")
+        here.users.put("ann", Role.OPERATOR, WORD + " 2")
+        assert other.get("/").status_code == 401
+        here.users.put("ann", Role.OPERATOR, WORD)
+        late = here.logged_in("ann")
+        here.now_ns += 169 * 3600 * 1_000_000_000
+        assert late.get("/").status_code == 401
+
+
+def test_a_cookie_that_another_key_has_signed_is_none(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.browser()
+        forged = Session("0" * 32, "ann", 1, here.now_ns + 10**15)
+        browser.cookies.set("qe", Seals("x" * 64).seal(SESSION, forged))
+        assert browser.get("/").status_code == 401
+
+
+def test_a_form_token_is_no_session_and_a_program_s_token_is_no_cookie(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.browser()
+        browser.cookies.set("qe", here.token("operator"))
+        assert browser.get("/").status_code == 401
+
+
+def test_without_users_this_machine_may_do_everything_and_nobody_else_anything(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        local = here.browser()
+        assert local.post("/kill", data={"form_token": form_token(local)}).status_code == 303
+        assert here.browser(address="192.168.1.7").get("/").status_code == 401
+        assert local.get("/", headers={"x-forwarded-for": "192.168.1.7"}).status_code == 401
+
+
+def test_under_a_stranger_s_name_there_is_no_cockpit(tmp_path: Path) -> None:
+    with stage(tmp_path, WebTable(names=("cockpit.lan",))) as here:
+        for name, status in (("evil.example", 421), ("127.0.0.1.evil.example", 421), ("", 421), ("cockpit.lan", 200)):
+            assert here.browser().get("/", headers={"host": name}).status_code == status, name
+        assert here.browser().get("/assets/cockpit.css", headers={"host": "evil.example"}).status_code == 404
+
+
+def test_passwords_cannot_be_tried_without_end(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.browser()
+        codes = [browser.post("/login", data={"name": "ann", "password": str(n)}).status_code for n in range(7)]
+        assert codes == [401] * 5 + [429] * 2
+        assert browser.post("/login", data={"name": "ann", "password": WORD}).status_code == 429
+        here.now_ns += 3 * 1_000_000_000
+        assert browser.post("/login", data={"name": "ann", "password": WORD}).status_code == 303
+
+
+def test_a_log_in_leads_nowhere_but_into_the_cockpit(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        for wanted, goes in (
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil", "/"),
+            ("/limits", "/limits"),
+        ):
+            answer = here.browser().post("/login", data={"name": "ann", "password": WORD, "wanted": wanted})
+            assert answer.headers["location"] == goes
+
+
+def test_every_answer_carries_the_headers_that_keep_strangers_out(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        browser = here.browser()
+        for door in all_doors(here):
+            if door.path == "/events":
+                continue
+            answer = knock(browser, door)
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy, door
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
+
+
+def test_no_page_loads_anything_from_elsewhere_or_holds_a_script_of_its_own(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        browser = here.browser()
+        for path in (
+            "/",
+            "/kill",
+            "/logins/paper",
+            "/incidents",
+            "/limits",
+            "/drills",
+            "/journal",
+            "/runbook",
+            "/login",
+        ):
+            text = browser.get(path).text
+            for bad in ("http://", "https://", " style=", "<style", "onclick", "javascript:"):
+                assert bad not in text, (path, bad)
+            assert text.count("<script") == text.count('<script src="/assets/')
+
+
+def test_no_secret_is_in_a_log_or_on_a_page(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann")
+        token, hook = here.token("operator"), here.token("kill")
+        browser.post("/login", data={"name": "ann", "password": "a wrong password"})
+        here.browser().get("/api/v1/state", headers={"authorization": f"Bearer {token}"})
+        here.browser().post("/hook", json={"token": hook})
+        here.started()
+        log = (tmp_path / "web" / "access.jsonl").read_text()
+        pages = "".join(browser.get(path).text for path in ("/", "/journal", "/kill"))
+        for secret in (WORD, "a wrong password", token, hook, browser.cookies["qe"], here.users.all()["ann"].hash):
+            assert secret not in log and secret not in pages
+        assert "log-in failed" in log and "logged in" in log
+        for path in (tmp_path / "web").glob("*.json*"):
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_what_somebody_typed_is_shown_as_text(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        browser = here.browser()
+        evil = '<script>alert(1)</script>"><img src=x>'
+        browser.post("/logins/paper/halt", data={"form_token": form_token(browser), "reason": evil})
+        for path in ("/", "/logins/paper", "/journal", f"/journal?q={html.escape(evil)}", f"/?done={evil}"):
+            assert "<script>alert" not in browser.get(path).text
+            assert "<img" not in browser.get(path).text
+
+
+def test_a_body_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        assert here.browser().post("/kill", data={"reason": "x" * 100_000}).status_code == 413
+        assert nothing_happened(here)
+
+
+def test_a_press_that_does_not_count_says_so_first(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        assert "THE KILL WAS NOT SENT" in told(here.browser().post("/kill"))
+
+
+# programs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_opens_the_api_for_its_role_and_no_page(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        for may, codes in (("viewer", (200, 403, 403)), ("operator", (200, 202, 200)), ("kill", (401, 401, 401))):
+            shown = {"authorization": f"Bearer {here.token(may)}"}
+            browser = here.browser()
+            got = (
+                browser.get("/api/v1/state", headers=shown).status_code,
+                browser.post("/api/v1/kill", json={"reason": "a test"}, headers=shown).status_code,
+                browser.post("/api/v1/logins/paper/resume", json={"reason": "a test"}, headers=shown).status_code,
+            )
+            assert got == codes, may
+            assert browser.get("/", headers=shown).status_code == 401
+
+
+def test_a_token_that_was_removed_changed_or_forged_opens_nothing(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        good = here.token("operator")
+        (token,) = here.cockpit.tokens.all().values()
+        better = msgspec.structs.replace(token, name="another")
+        forged = (good[:-1] + "x", Seals("y" * 64).seal("token", token), here.cockpit.seals.seal("token", better), "")
+        for one in forged:
+            assert here.browser().get("/api/v1/state", headers={"authorization": f"Bearer {one}"}).status_code == 401
+        here.cockpit.tokens.remove(token.id)
+        assert here.browser().get("/api/v1/state", headers={"authorization": f"Bearer {good}"}).status_code == 401
+
+
+def test_a_webhook_stops_what_its_token_names_and_a_replay_only_stops_again(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        halt, kill = here.token("halt", "paper"), here.token("kill", "live")
+        for _ in range(2):
+            assert here.browser().post("/hook", json={"token": halt, "logins": ["live"]}).status_code == 200
+        assert here.cockpit.reading.rules.state(Scope("paper")).kind is Kind.HALT
+        assert here.cockpit.reading.rules.state(Scope("live")).kind is None
+        assert here.browser().post("/hook", json={"token": kill}).status_code == 202
+        (line,) = here.started()
+        assert "--login=live" in line and "webhook a kill" in line
+
+
+def test_a_webhook_takes_no_token_of_a_role_and_no_session(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        for shown in (here.token("operator"), "nonsense", ""):
+            assert here.logged_in("ann").post("/hook", json={"token": shown}).status_code == 401
+        assert nothing_happened(here)
