@@ -8,12 +8,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from engine.core.contracts import Contract
 from engine.core.preflight.settings import DEFAULTS, ProductLimits
+from engine.simulator.faults import DelayRequests
 from engine.simulator.virtual import settle
 from engine.wire.replies import CurrentTime, OpenOrderEnd
 from engine.wire.requests import CancelOrder, ReqAllOpenOrders, ReqCurrentTime, ReqGlobalCancel
 from gateway.post import AAPL, SPY, Post, listed, order, post, shown, statuses, told
 
+UNKNOWN = Contract(symbol="QQQ", sec_type="STK", exchange="SMART", currency="USD")
 ROOM = replace(DEFAULTS, futures=ProductLimits(Decimal(30), None))  # the account holds ten
 
 
@@ -169,8 +172,7 @@ def test_what_is_read_passes_as_it_came(tmp_path: Path) -> None:
 def test_a_cancel_takes_the_order_that_still_waits_with_it(tmp_path: Path) -> None:
     async def test(it: Post) -> None:
         client = await it.client()
-        unknown = SPY.__class__(symbol="QQQ", sec_type="STK", exchange="SMART", currency="USD")
-        client.send(order(1, unknown, "BUY", 1, 1), order(2, SPY, "BUY", 1, 1), CancelOrder(2))
+        client.send(order(1, UNKNOWN, "BUY", 1, 1), order(2, SPY, "BUY", 1, 1), CancelOrder(2))
         await client.until(lambda: told(client, 2))
         await asyncio.sleep(5)
         assert 202 in [one.code for one in told(client, 2)]
@@ -190,3 +192,44 @@ def test_shadow_mode_refuses_nothing_and_tells(tmp_path: Path) -> None:
         assert [line for line in it.lines if "would be refused" in line and "max_contracts" in line]
 
     post(tmp_path, test, table=GatewayTable(shadow=True))
+
+
+SLOW = DelayRequests(requests=("ReqContractDetails",), seconds=1.0)
+
+
+def test_a_reducing_order_goes_ahead_of_one_that_waits(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client, put = await it.client(), listed(it.login, "OPT SPY 20260417 580 P")
+        client.send(order(1, put, "SELL", 1, 999))  # so that the contract is known
+        await client.until(lambda: statuses(client, 1))
+        client.send(order(2, UNKNOWN, "BUY", 1, 1), order(3, put, "SELL", 2, 998))
+        await client.until(lambda: statuses(client, 3))
+        assert not statuses(client, 2)
+        await client.until(lambda: statuses(client, 2))
+
+    post(tmp_path, test, SLOW)
+
+
+def test_what_opens_keeps_its_turn_and_so_does_what_is_read_behind_it(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 1, 1))
+        await client.until(lambda: statuses(client, 1))
+        client.send(order(2, UNKNOWN, "BUY", 1, 1), order(3, SPY, "BUY", 2, 1), ReqCurrentTime())
+        await client.until(lambda: client.of(CurrentTime))
+        first = [type(one).__name__ for one in client.replies if getattr(one, "order_id", 3) != 1]
+        assert statuses(client, 2) and statuses(client, 3) and first.index("CurrentTime") == len(first) - 1
+
+    post(tmp_path, test, SLOW)
+
+
+def test_a_change_of_an_order_that_waits_does_not_go_ahead_of_it(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client, put = await it.client(), listed(it.login, "OPT SPY 20260417 580 P")
+        client.send(order(1, put, "SELL", 1, 999))
+        await client.until(lambda: statuses(client, 1))
+        client.send(order(2, UNKNOWN, "BUY", 1, 1), order(3, SPY, "BUY", 9, 1), order(3, put, "SELL", 1, 998))
+        await client.until(lambda: statuses(client, 3) and told(client, 3))
+        assert "side_changed" in told(client, 3)[0].text
+
+    post(tmp_path, test, SLOW)

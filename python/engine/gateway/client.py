@@ -17,7 +17,7 @@ from engine.gateway.handshake import API, FirstWords, Offer, own_answer, read_an
 from engine.gateway.heard import Heard
 from engine.gateway.order_desk import OrderDesk
 from engine.gateway.police import Kind, kind_of, may_change_orders
-from engine.gateway.upstream import Upstream
+from engine.gateway.upstream import Upstream, keep_alive
 from engine.gateway.wishes import End, Ruling, Wish
 from engine.wire.codec import decode_reply, decode_request, encode_request
 from engine.wire.errors import FrameTooLarge, LocalError, MalformedMessage, ProtocolError
@@ -28,6 +28,7 @@ from engine.wire.requests import CancelOrder, ExerciseOptions, PlaceOrder, Start
 GREETING_S = 10.0  # a client that has not named itself by then is sent away
 FAREWELL_S = 1.0  # a client that is refused has so long to say its first word, to which the reason is the answer
 QUEUE_MAX = 1_000  # messages that wait behind an order
+AHEAD_MAX = 20  # reducing orders at once that do not wait for those
 ANSWERS_BYTES_MAX = 8_000_000  # of what a client does not read
 HEARD = {b"3", b"4", b"5", b"9", b"11"}  # orderStatus, errors, openOrder, nextValidId, execDetails
 CANCELLED_FIRST = "it was cancelled before it was sent"
@@ -100,6 +101,7 @@ class Client(asyncio.Protocol):
         self._queue: deque[_Waiting] = deque()
         self._current: _Waiting | None = None
         self._worker: asyncio.Task[None] | None = None
+        self._ahead: dict[asyncio.Task[None], _Waiting] = {}
         self._calling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -112,6 +114,7 @@ class Client(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._down = transport
         self.peer = str((transport.get_extra_info("peername") or ("?",))[0])
+        keep_alive(transport)
         turned_away = self.house.came(self)
         if turned_away:
             self.close(turned_away)
@@ -240,8 +243,8 @@ class Client(asyncio.Protocol):
 
     def withdraw(self, why: str, order_id: int | None = None) -> None:
         """Orders that have not left are not wanted any more: one, or all."""
-        for each in (self._current, *self._queue):
-            if each is not None and each.order is not None and order_id in (None, each.order.order_id):
+        for each in self._all_waiting():
+            if each.order is not None and order_id in (None, each.order.order_id):
                 each.withdrawn = each.withdrawn or why
 
     def _bind(self, payload: bytes) -> None:
@@ -281,13 +284,39 @@ class Client(asyncio.Protocol):
         if not self.ready or self.client_id is None:
             why = "TWS has not let this client in yet: wait for nextValidId"
             self._answer(answers.refused_order(self.version, request.order_id, why))
+        else:
+            self._queue_order(_Waiting(payload, request, self._clock()), request)
+
+    def _queue_order(self, item: _Waiting, request: PlaceOrder) -> None:
+        """In its turn; but what can only reduce goes ahead of others that wait."""
+        same = any(one.order is not None and one.order.order_id == request.order_id for one in self._all_waiting())
+        if (
+            self.waiting
+            and not same
+            and len(self._ahead) < AHEAD_MAX
+            and self._desk.goes_ahead(self._wish(item, request))
+        ):
+            self._run_ahead(item, request)
         elif len(self._queue) >= QUEUE_MAX:
             self._desk.tally.refuse(("too_many_waiting",))
             why = f"too_many_waiting: {QUEUE_MAX} messages wait already, send fewer"
             self._answer_ruling(request, Ruling(End.REFUSED, why, self._heard.alive(request.order_id)))
         else:
-            self._queue.append(_Waiting(payload, request, self._clock()))
+            self._queue.append(item)
             self._work()
+
+    def _run_ahead(self, item: _Waiting, request: PlaceOrder) -> None:
+        task = self._loop.create_task(self._place(item, request), name=f"a reducing order of client {self.client_id}")
+        self._ahead[task] = item
+        task.add_done_callback(self._ran_ahead)
+
+    def _ran_ahead(self, task: asyncio.Task[None]) -> None:
+        self._ahead.pop(task, None)
+        self._report_fault(task)
+
+    def _all_waiting(self) -> list[_Waiting]:
+        current = [] if self._current is None else [self._current]
+        return [*current, *self._queue, *self._ahead.values()]
 
     def _not_understood(self, payload: bytes, why: str) -> None:
         """What is not understood exactly is not guessed."""
@@ -313,21 +342,26 @@ class Client(asyncio.Protocol):
             if item.order is None:
                 self._pass(item.payload)
                 continue
-            ruling = await self._desk.place(self._wish(item, item.order))
-            if ruling.end is End.LEFT:
-                self._desk.tally.took(self._clock() - item.arrived_s)
-            self._answer_ruling(item.order, ruling)
+            await self._place(item, item.order)
+
+    async def _place(self, item: _Waiting, request: PlaceOrder) -> None:
+        ruling = await self._desk.place(self._wish(item, request))
+        if ruling.end is End.LEFT:
+            self._desk.tally.took(self._clock() - item.arrived_s)
+        self._answer_ruling(request, ruling)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._worker = self._current = None
-        if task.cancelled():
-            return
-        fault = task.exception()
-        if fault is not None:  # a bug: what waits behind it must not leave in its place
+        self._report_fault(task)
+        if self._queue and self.phase is Phase.OPEN:
+            self._work()
+
+    def _report_fault(self, task: asyncio.Task[None]) -> None:
+        """A bug: what waits behind it must not leave in its place."""
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
             self._loop.call_exception_handler({"message": "the gateway's orders", "exception": fault, "task": task})
             self.close(f"the gateway is at fault: {fault!r}")
-        elif self._queue:
-            self._work()
 
     def _wish(self, item: _Waiting, request: PlaceOrder) -> Wish:
         assert self.client_id is not None
@@ -447,7 +481,7 @@ class Client(asyncio.Protocol):
         self.phase = Phase.CLOSED
         self._stop_timer()
         self._queue.clear()
-        for task in (self._worker, self._calling):
+        for task in (self._worker, self._calling, *self._ahead):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
         if self._up is not None:

@@ -131,6 +131,14 @@ class OrderDesk:
             return self._preview(wish, asked)
         return await self._send(wish, asked, modifies)
 
+    def goes_ahead(self, wish: Wish) -> bool:
+        """It may leave before what its client has sent earlier: it stands alone, and only reduces."""
+        order = wish.request.order
+        alone = wish.parent is None and order.transmit is not False and not order.oca_group
+        if self.shadow or not alone or wish.alive or self.works(wish.key) or self.login is None:
+            return False
+        return self.checks.surely_reduces(self.login, wish.request.contract, order, client_id=wish.client_id)
+
     def not_understood(self, key: OrderKey, why: str) -> None:
         """A message that was an order could not be read, and was refused."""
         self._remember(key)

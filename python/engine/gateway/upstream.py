@@ -6,6 +6,8 @@ It decides nothing. Must never follow a redirect, nor hold more than one unfinis
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from typing import Protocol
 
 from engine.gateway.handshake import FirstWords
@@ -63,6 +65,7 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        keep_alive(transport)
         if self._owner is None:
             transport.close()
 
@@ -107,3 +110,11 @@ class Upstream(asyncio.Protocol):
         self.close()
         if owner is not None:
             owner.hung_up(why)
+
+
+def keep_alive(transport: asyncio.Transport) -> None:
+    """Have the system notice an end that has vanished without a word. In memory there is no such socket."""
+    found = transport.get_extra_info("socket")
+    if found is not None:
+        with contextlib.suppress(OSError):  # it has gone already
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

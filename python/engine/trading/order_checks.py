@@ -181,6 +181,16 @@ class OrderChecks:
             await self._terms.price_all(login.reads, self._held_in(order.account))
         return Asked(contract, order, intent, unresolved)
 
+    def surely_reduces(self, login: Login, contract: Contract, order: Order, *, client_id: int) -> bool:
+        """By what is known already, and without waiting for anything: it can only make a position smaller."""
+        listing = self.desk.terms.listings.get(contract.con_id)
+        if listing is None or not self._is_read() or unjudgeable(contract, order):
+            return False
+        intent = intent_of(
+            contract, exact(order), account=self._account_for(login, order), client_id=client_id, listing=listing
+        )
+        return not self.desk.facts(intent, self.state(), self._wall_ns()).adds_risk
+
     async def _resolve(self, login: Login, contract: Contract) -> tuple[Contract, str]:
         """The contract with its id, or why it has none; and have the terms of all that it would trade."""
         if contract.sec_type.strip().upper() == "BAG":
