@@ -20,6 +20,8 @@ PULSE_EVERY_S = 1.0
 SAMPLE_EVERY_S = 10.0
 SAMPLES_MAX = 8640  # a day
 PAGES_MAX = 200
+STREAM_S_MAX = 1800.0  # then the browser comes again, and its session is renewed
+RETRY_MS = 500
 ANEW_AFTER_S = 1.0
 
 
@@ -89,7 +91,7 @@ class Live:
 
     def _sample(self, picture: Picture) -> None:
         for card in picture.cards:
-            if card.pnl is not None and not card.stale:
+            if card.pnl is not None and not card.money_stale:
                 samples = self.samples.setdefault(card.name, deque(maxlen=SAMPLES_MAX))
                 samples.append((picture.at_ns // 1_000_000_000, card.pnl))
 
@@ -106,8 +108,12 @@ class Live:
             return
         self._pages += 1
         seen, pulsed, told_ns = 0, 0.0, 0
+        ends = time.monotonic() + STREAM_S_MAX
         try:
+            yield f"retry: {RETRY_MS}\n\n"
             while alive():
+                if time.monotonic() >= ends:
+                    return
                 news = sorted((number, name) for name, (number, _) in self._scene.parts.items() if number > seen)
                 for number, name in news:
                     seen = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,8 +25,10 @@ from engine.desk.incidents import IncidentError
 from engine.desk.page_html import html
 from engine.desk.runbook import runbook
 from engine.desk.runbook_facts import of_this_machine
+from engine.guard.control import NoGuard
+from engine.journal.events import Record
 from engine.journal.loss_records import changes_of
-from engine.journal.telling import told
+from engine.journal.telling import Told, told
 from engine.journal.trouble import JournalError
 from engine.trading.errors import ResumeRefused, TradingError
 from engine.trading.limit_source import in_force
@@ -33,12 +36,13 @@ from engine.web.access import Need, Refused, Who, may
 from engine.web.cockpit import Cockpit
 from engine.web.doors import WORDS, Asked, Door
 from engine.web.drawing import clock
+from engine.web.private_files import Unreadable
 from engine.web.reading import NoSuchLogin
 from engine.web.runs import CannotStart
 
 CLONE = Path(__file__).resolve().parents[3]
 FOUND_MAX = 200
-EXPECTED = (NoSuchLogin, CannotStart, IncidentError, TradingError, JournalError, ConfigError)
+EXPECTED = (NoGuard, NoSuchLogin, CannotStart, IncidentError, TradingError, JournalError, ConfigError)
 
 
 class Pages:
@@ -58,6 +62,8 @@ class Pages:
             Door("/logins/{login}/halt", "POST", stop, self.halt),
             Door("/logins/{login}/resume", "POST", act, self.resume),
             Door("/logins/{login}/reset", "POST", act, self.reset),
+            Door("/alerts", "POST", act, self.acknowledge),
+            Door("/alerts", "GET", see, self.alerts_page),
             Door("/incidents", "GET", see, self.incidents_page),
             Door("/incidents/{incident}", "GET", see, self.incident_page),
             Door("/incidents/{incident}/note", "POST", act, self.note),
@@ -135,7 +141,10 @@ class Pages:
         keeper, request = self._cockpit.keeper, asked.request
 
         def alive() -> bool:
-            return keeper.who(request, api=False) is not None
+            try:
+                return keeper.who(request, api=False) is not None
+            except Unreadable:
+                return False
 
         return StreamingResponse(self._cockpit.live.events(alive), media_type="text/event-stream")
 
@@ -180,6 +189,15 @@ class Pages:
         name, reason = asked.request.path_params["login"], asked.form.get("reason", "")
         work = lambda: str(self._cockpit.hands.reset(asked.who, name, reason))  # noqa: E731
         return await self._done(asked, work, f"/logins/{quote(name)}", self.login_page)
+
+    async def alerts_page(self, asked: Asked, error: str = "") -> Response:
+        status = 409 if error else 200
+        return await self._page(asked, "alerts.html", "Alerts", status=status, error=error, message=_message(asked))
+
+    async def acknowledge(self, asked: Asked) -> Response:
+        key = asked.form.get("key") or None
+        work = lambda: self._cockpit.hands.acknowledge(asked.who, key)  # noqa: E731
+        return await self._done(asked, work, "/alerts", self.alerts_page)
 
     # --- incidents ----------------------------------------------------------------------------------------------------
     async def incidents_page(self, asked: Asked) -> Response:
@@ -375,12 +393,19 @@ def _sheet_headers(text: str) -> dict[str, str]:
     return {"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN"}
 
 
-def search(cockpit: Cockpit, query: str) -> list[Any]:
+def search(cockpit: Cockpit, query: str) -> list[Told]:
     """The newest lines of the journal that have all these words, the newest first. Raises JournalError."""
     words = query.lower().split()
-    lines = (told(one, None) for one in cockpit.hands.records())
-    found = [line for line in lines if all(word in str(line).lower() for word in words)]
-    return found[-FOUND_MAX:][::-1]
+    found: deque[Told] = deque(maxlen=FOUND_MAX)
+
+    def take(record: Record) -> bool:
+        line = told(record, None)
+        if all(word in str(line).lower() for word in words):
+            found.appendleft(line)
+        return False  # the journal may be longer than the memory
+
+    cockpit.hands.records(take)
+    return list(found)
 
 
 def _drills(path: Path) -> list[list[str]]:

@@ -58,7 +58,9 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """A login. Positions and orders None: not known; `link`: in words."""
+    """A login. Positions and orders None: not known; `link`: in words. `stale`: nobody sees the login now;
+    `money_stale`: nor what it is worth.
+    """
 
     name: str
     mode: str
@@ -75,6 +77,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     link_tone: str
     stale: bool
+    money_stale: bool
     notes: tuple[str, ...]
     incidents: tuple[str, ...]
     obstacles: tuple[Obstacle, ...]
@@ -199,7 +202,7 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
     state = record.state
     word, tone = _WORDS[state.kind]
     limits = record.limits if live is None else live.get("limits", record.limits)
-    stale = live is None or not live.get("connected") or bool(limits.get("stale"))
+    stale = live is None or not live.get("connected")
     killing = bool(live and live.get("killing"))
     link, link_tone = _link(live)
     if tone == "ok" and live is not None and link_tone != "ok":
@@ -234,6 +237,7 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         link=link,
         link_tone=link_tone,
         stale=stale,
+        money_stale=stale or bool(limits.get("stale")),
         notes=record.notes,
         incidents=record.incidents,
         obstacles=record.obstacles,

@@ -88,15 +88,14 @@ class Reading:
         return GuardWord(told=told, age_s=age_s, fresh=fresh)
 
     def _record(self, name: str, scope: Scope, mode: str, source: LimitSource | None, now_ns: int) -> LoginRecord:
-        limits = {} if source is None else limits_data(limits_on_record(self.rules, scope, source, now_ns))
-        notes = () if source is None else limits_on_record(self.rules, scope, source, now_ns).notes
+        view = None if source is None else limits_on_record(self.rules, scope, source, now_ns)
         journal = self.rules.journal.state()
         return LoginRecord(
             name=name,
             mode=mode,
             state=self.rules.state(scope),
-            limits=limits,
-            notes=notes,
+            limits={} if view is None else limits_data(view),
+            notes=() if view is None else view.notes,
             incidents=() if isinstance(journal, Unknown) else journal.incidents(scope),
             obstacles=self.obstacles(scope, now_ns),
         )

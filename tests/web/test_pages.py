@@ -1,0 +1,207 @@
+"""What the forms of the cockpit come to: the journal has what a person wanted, and what was refused says why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.config.web_table import WebTable
+from engine.core.restrictions import Cause, Kind, Scope
+from engine.journal.events import IncidentOpened, KillPressed, LimitChanged
+from engine.trading.rules import Rules
+from engine.web.cockpit import Place
+from engine.web.private_files import Unreadable
+from engine.web.runs import AT_WORK_MAX, CannotStart, Runs
+from engine.web.server import CannotServe, serve
+from web.stage import Stage, form_token, stage, told
+
+PAPER = Scope("paper")
+
+
+def fill(here: Stage, path: str, page: str = "/logins/paper", **form: str) -> str:
+    """Send a form from its page; what the answer, or the page it leads to, says."""
+    browser = here.browser()
+    answer = browser.post(path, data={"form_token": form_token(browser, page), **form})
+    return told(browser.get(answer.headers["location"]) if answer.status_code == 303 else answer)
+
+
+def rules(here: Stage) -> Rules:
+    return here.cockpit.reading.rules
+
+
+def test_a_halt_and_a_resume_are_in_the_journal_with_their_reasons(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        fill(here, "/logins/paper/halt", reason="news", cancel="on")
+        (one,) = rules(here).state(PAPER).standing
+        assert (one.reason, one.cancel) == ("news", True)
+        assert "paper: lifted manual" in fill(here, "/logins/paper/resume", reason="over")
+        assert rules(here).state(PAPER).kind is None
+
+
+def test_a_resume_shows_what_is_in_the_way_before_and_after_it_is_tried(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        rules(here).halt(PAPER, "limit", cause=Cause.DAILY_LOSS)
+        page = told(here.browser().get("/logins/paper"))
+        assert "In the way:" in page and "to clear:" in page
+        answer = fill(here, "/logins/paper/resume", reason="I want to")
+        assert "Refused; everything stands as it did" in answer
+        assert rules(here).state(PAPER).kind is Kind.HALT
+        fill(here, "/logins/paper/resume", reason="hedged elsewhere", override="on")
+        assert rules(here).state(PAPER).kind is None
+
+
+def test_after_a_kill_there_is_a_reset_and_no_resume(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        rules(here).halt(PAPER, "killed", cause=Cause.KILL_SWITCH, kind=Kind.SHUTDOWN)
+        page = here.browser().get("/logins/paper").text
+        assert "/reset" in page and "/resume" not in page
+        assert "Refused" in fill(here, "/logins/paper/reset", reason="understood")
+
+
+def test_a_login_that_is_not_there_is_told_and_nothing_is_halted(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        assert "there is no login 'papre'" in fill(here, "/logins/papre/halt")
+        assert rules(here).state(Scope("papre")).kind is None
+
+
+def test_a_limit_is_changed_with_a_reason_and_its_history_is_shown(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        asked = {"login": "paper", "key": "daily_loss_pct"}
+        assert "no reason was given" in fill(here, "/limits", value="3", **asked)
+        assert "at once" in fill(here, "/limits", value="1.5", reason="thin market", **asked)
+        (change,) = [one.event for one in here.cockpit.hands.records() if isinstance(one.event, LimitChanged)]
+        assert (change.limit, change.new, change.reason) == ("daily_loss_pct", "1.5", "thin market")
+        assert "thin market" in told(here.browser().get("/limits"))
+
+
+def test_an_incident_is_noted_closed_and_shown(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        opened = IncidentOpened(incident_id="260311-1", scope=PAPER, trigger="daily_loss", what="2 % lost")
+        rules(here).journal.append(opened)
+        fill(here, "/incidents/260311-1/note", text="a fat finger")
+        assert "OPEN" in told(here.browser().get("/incidents"))
+        assert "missing: cause, action" in fill(here, "/incidents/260311-1/close", cause=" ", action="")
+        page = fill(here, "/incidents/260311-1/close", cause="a typo", action="a collar")
+        assert all(
+            word in page for word in ("CLOSED", "a fat finger", "a typo", "a collar", "(cockpit, from 127.0.0.1)")
+        )
+
+
+def test_the_journal_is_searched_by_all_words_and_shown_newest_first(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        for reason in ("alpha one", "beta", "alpha two"):
+            rules(here).journal.append(KillPressed(kill_id=reason[-3:], scopes=(PAPER,), reason=reason))
+        page = told(here.browser().get("/journal", params={"q": "ALPHA"}))
+        assert page.index("alpha two") < page.index("alpha one") and "beta" not in page
+
+
+def test_a_drill_is_named_and_never_a_path(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        assert "nothing was started" in fill(here, "/drills", scenario="../../etc/passwd")
+        assert "has begun" in fill(here, "/drills", scenario="no-bid")
+        (line,) = here.started()
+        assert "--scenario=no-bid" in line
+
+
+def test_a_kill_reaches_the_guard_and_starts_a_process_that_says_who(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        heard: list[str] = []
+        here.cockpit.hands._tell_guard = lambda request: heard.append(request.do)
+        page = fill(here, "/kill", reason="panic\n--login=x")
+        (line,) = here.started()
+        assert "'kill', '--reason=panic --login=x [" in line and "(cockpit, from 127.0.0.1)]" in line
+        assert heard == ["kill"]
+        assert "AT WORK" in page or "FLAT" in page
+
+
+def test_where_no_process_can_be_started_the_guard_is_told_and_the_page_says_what_to_do(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.cockpit.hands.kills = Runs(tmp_path / "web" / "kills", ("kill",), command=("/no/such/program",))
+        page = fill(here, "/kill")
+        assert "The guard was told" in page and "In a terminal: qe kill" in page
+
+
+def test_a_configuration_with_faults_stops_no_halt_and_no_kill(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        (tmp_path / "quant-engine.toml").write_text('[logins.paper]\nmode = "paper"\n[kill]\nnonsense = 1\n')
+        assert "nonsense" in told(here.browser().get("/"))
+        fill(here, "/logins/paper/halt")
+        assert rules(here).state(PAPER).kind is Kind.HALT
+        fill(here, "/kill")
+        assert len(here.started()) == 1
+
+
+# processes ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_started_outlives_whoever_started_it_and_is_found_again(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.stderr.write('working'); sys.stderr.flush(); sys.stdin.read(); import time; time.sleep(60)"
+    )
+    runs = Runs(tmp_path, (), command=(sys.executable, "-c", script))
+    name = runs.start([])
+    process = runs._processes[name]
+    try:
+        assert os.getsid(process.pid) != os.getsid(0)
+        again = Runs(tmp_path, ()).last()
+        assert again is not None and again.id == name and again.at_work and again.code is None
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    ended = runs.look(name)
+    assert ended is not None and not ended.at_work and ended.code == -signal.SIGKILL
+
+
+def test_presses_without_end_do_not_start_processes_without_end(tmp_path: Path) -> None:
+    runs = Runs(tmp_path, (), command=(sys.executable, "-c", "import time; time.sleep(60)"))
+    try:
+        for _ in range(AT_WORK_MAX):
+            runs.start([])
+        with pytest.raises(CannotStart, match="are at work already"):
+            runs.start([])
+    finally:
+        for process in runs._processes.values():
+            process.kill()
+            process.wait(30)
+
+
+@pytest.mark.parametrize("name", ["../secret", "", "a/b", "."])
+def test_a_run_is_named_by_its_own_id_only(tmp_path: Path, name: str) -> None:
+    assert Runs(tmp_path, ()).look(name) is None
+
+
+# the process of the cockpit -------------------------------------------------------------------------------------------
+
+
+def refused(tmp_path: Path, **table: str) -> str:
+    with pytest.raises(CannotServe) as told:
+        serve(Place(home=tmp_path, page=tmp_path / "log"), WebTable(**table), log=lambda _: None)
+    return str(told.value)
+
+
+def test_beyond_this_machine_it_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    text = refused(tmp_path, host="0.0.0.0")
+    assert "no user" in text and "no TLS" in text and "It was not started" in text
+
+
+def test_half_a_tls_and_a_tls_that_is_none_are_refused(tmp_path: Path) -> None:
+    assert "both" in refused(tmp_path, certificate="a.pem")
+    assert "no such file" in refused(tmp_path, certificate="/none.pem", key="/none.key")
+    (tmp_path / "a.pem").write_text("not a certificate")
+    assert "not a pair" in refused(tmp_path, certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "a.pem"))
+
+
+def test_users_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "users.json").write_text("{")
+    assert "cannot be read" in refused(tmp_path)
+    (tmp_path / "web" / "users.json").unlink()
+    with stage(tmp_path) as here:
+        (tmp_path / "web" / "users.json").write_text("{")
+        assert here.browser().get("/").status_code == 503
+        with pytest.raises(Unreadable):
+            here.users.all()
