@@ -168,6 +168,9 @@ class OrderChecks:
             raise errors.OrderNotSent(f"The order cannot be judged: {why}", "It was not sent", "Change it")
         order = msgspec.structs.replace(exact(order), account=self._account_for(login, order))
         _, (contract, unresolved) = await asyncio.gather(self._read(login), self._resolve(login, contract))
+        theirs_s = login.link.server_now_s()
+        if theirs_s is not None:
+            self.desk.market_clock(int(theirs_s * SECOND_NS) - self._wall_ns())
         listing = self.desk.terms.listings.get(contract.con_id)
         owner = login.link.client_id if client_id is None else client_id
         intent = intent_of(contract, order, account=order.account, client_id=owner, listing=listing)

@@ -28,7 +28,7 @@ from core.preflight.world import (
 from engine.core.book import PositionHeard
 from engine.core.exposure import Resting, Side
 from engine.core.known import Known, Unknown
-from engine.core.preflight.checks_contract import check_contract
+from engine.core.preflight.checks_contract import check_contract, last_trade_day_ends_ns
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.examine import CHECKS
 from engine.core.preflight.intent import Intent, Leg, MarginPreview, Reference, Special
@@ -262,6 +262,24 @@ def test_a_contract_has_expired_when_its_last_day_is_over_everywhere(text: str, 
     assert expiring(Settings(expiry=Need.OFF), text).judge(order(ES), FREE, over_ns) == PASS
     holder = expiring(Settings(), text, {ES: 1})
     assert holder.judge(sell(ES), FREE, over_ns) == PASS
+
+
+def test_expiry_and_sessions_are_judged_by_the_markets_clock_and_not_by_this_machines() -> None:
+    """And what the quick way has remembered by another clock does not hold."""
+    over_ns = last_trade_day_ends_ns("20260529")
+    assert over_ns is not None
+    made = expiring(Settings(), "20260529")
+    year_ns = 365 * 86_400 * SECOND_NS
+    assert made.judge(order(ES), FREE, over_ns - 1) == PASS
+    assert made.judge(order(ES), FREE, over_ns + year_ns).codes == (Code.EXPIRED,)
+    made.market_clock(-year_ns - SECOND_NS)
+    assert made.judge(order(ES), FREE, over_ns + year_ns) == PASS
+    assert made.judge(order(ES), FREE, over_ns + year_ns) == PASS  # by the quick way
+    assert made.judge(order(ES), FREE, over_ns + year_ns + 2 * SECOND_NS).codes == (Code.EXPIRED,)
+    made.market_clock(-year_ns - SECOND_NS + SECOND_NS)  # a second is no difference
+    assert made.terms.market_ahead_ns == -year_ns - SECOND_NS
+    made.market_clock(0)
+    assert made.judge(order(ES), FREE, over_ns + year_ns).codes == (Code.EXPIRED,)
 
 
 def test_days_that_must_be_left_until_expiry() -> None:

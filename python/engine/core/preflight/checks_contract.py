@@ -70,9 +70,9 @@ def check_expiry(intent: Intent, facts: Facts, settings: Settings) -> Iterator[F
         if over_ns is None:
             if settings.expiry is Need.REQUIRED or settings.expiry_days_min > 0:
                 yield Failure(Code.EXPIRY_UNKNOWN, text, None, about=f"contract {one.con_id}")
-        elif facts.now_ns >= over_ns:
+        elif facts.market_ns >= over_ns:
             yield Failure(Code.EXPIRED, text, None, about=f"contract {one.con_id}")
-        elif facts.now_ns >= over_ns - settings.expiry_days_min * DAY_NS:
+        elif facts.market_ns >= over_ns - settings.expiry_days_min * DAY_NS:
             yield Failure(Code.EXPIRES_SOON, text, settings.expiry_days_min, about=f"contract {one.con_id}")
 
 
@@ -97,7 +97,7 @@ def check_session(intent: Intent, facts: Facts, settings: Settings) -> Iterator[
     if not strict and has_limit(intent):
         return
     for one in facts.touched:
-        market = market_of(one.listing, one.product, intent.outside_rth, facts.now_ns)
+        market = market_of(one.listing, one.product, intent.outside_rth, facts.market_ns)
         if market is Market.CLOSED:
             yield Failure(Code.MARKET_CLOSED, "closed", "open", about=f"contract {one.con_id}")
         elif market is Market.UNKNOWN and strict:

@@ -37,7 +37,7 @@ from engine.core.preflight.intent import Intent, MarginPreview, Reference
 from engine.core.preflight.lane import Lane, make_lane
 from engine.core.preflight.listing import Listing
 from engine.core.preflight.numbers import number
-from engine.core.preflight.settings import DEFAULTS, Settings
+from engine.core.preflight.settings import DEFAULTS, SECOND_NS, Settings
 from engine.core.preflight.verdict import PASS, Verdict
 from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
 
@@ -95,6 +95,12 @@ class Preflight:
         self._lanes.clear()
         for con_id in self.terms.listings:
             self._weigh(con_id)
+
+    def market_clock(self, ahead_ns: int) -> None:
+        """How far TWS's clock is ahead of ours. It is told in whole seconds: less than two of them say nothing."""
+        if abs(ahead_ns - self.terms.market_ahead_ns) >= 2 * SECOND_NS:
+            self.terms.market_ahead_ns = ahead_ns
+            self._lanes.clear()
 
     # --- what is asked ----------------------------------------------------------------------------------------------
     def judge(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:

@@ -32,6 +32,7 @@ class Terms:
         self.listings: dict[int, Listing] = {}
         self.references: dict[int, Reference] = {}
         self.rates: dict[str, Decimal] = {}
+        self.market_ahead_ns = 0  # how far the market's clock is ahead of ours
 
     def unit(self, listing: Listing | None, price: Decimal | None, currency: str) -> Decimal | None:
         """What one contract is worth. An option counts by its strike: what it may come to, not what it costs."""
@@ -160,4 +161,5 @@ def gather(
         pace=activity.pace(intent, now_ns),
         unconfirmed=unconfirmed,
         margin=margin,
+        market_ahead_ns=terms.market_ahead_ns,
     )

@@ -270,16 +270,17 @@ def _trades(intent: Intent, order_type: str, facts: Facts, settings: Settings) -
 
 
 def _steady_until_ns(facts: Facts, settings: Settings) -> int:
-    """Until when nothing changes by itself: market hours, expiry, the age of positions."""
-    changes = [FOREVER_NS]
+    """Until when nothing changes by itself: market hours and expiry by the market's clock, the age of positions."""
+    changes, ahead_ns = [FOREVER_NS], facts.market_ahead_ns
     if facts.listing is not None:
         listing = facts.listing
         for hours in (listing.trading_hours, listing.liquid_hours):
-            changes.append(steady_until(hours, listing.time_zone_id, facts.now_ns // SECOND_NS) * SECOND_NS)
+            steady_s = steady_until(hours, listing.time_zone_id, facts.market_ns // SECOND_NS)
+            changes.append(steady_s * SECOND_NS - ahead_ns)
         over_ns = last_trade_day_ends_ns(listing.last_trade_date)
         if over_ns is not None:
             ends = (over_ns - settings.expiry_days_min * DAY_NS, over_ns)
-            changes += [end_ns for end_ns in ends if end_ns > facts.now_ns]
+            changes += [end_ns - ahead_ns for end_ns in ends if end_ns > facts.market_ns]
     if settings.position_age_ns_max is not None:
         known = [fact for fact in (facts.positions, facts.orders) if isinstance(fact, Known)]
         changes += [fact.at_ns + settings.position_age_ns_max + 1 for fact in known]
