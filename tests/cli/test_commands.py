@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from cli.simulated import qe
+from cli.simulated import PATIENCE_S, environment, qe
 from engine import __version__
 from engine.config.template import template
 
@@ -79,3 +81,14 @@ def test_config_show_prints_what_is_in_force(tmp_path: Path) -> None:
 def test_a_named_configuration_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     done = qe("config", "show", "--config", "nowhere.toml", home=tmp_path)
     assert done.returncode == 1 and "cannot be read: No such file" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["journal export", "config show", "limits show", "status --json", "runbook"])
+def test_a_reader_that_has_seen_enough_is_no_fault_of_the_commands(words: str, tmp_path: Path) -> None:
+    qe("halt", "--all", home=tmp_path)
+    command = f'"{sys.executable}" -m engine.cli {words} | true'
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""

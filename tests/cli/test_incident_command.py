@@ -131,3 +131,12 @@ def test_an_id_that_may_be_several_or_none_changes_nothing(capsys: pytest.Captur
         assert main(["incident", "close", asked, "--cause", "c", "--action", "a"]) == 1
         assert told in capsys.readouterr().err
     assert main(["incident", "note", "aaaa", "  "]) == 1
+
+
+def test_a_journal_that_cannot_be_read_is_no_absence_of_incidents(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["halt", "--all"])
+    (Path(os.environ["QE_HOME"]) / "journal" / "journal.db").write_bytes(b"no database" * 1000)
+    assert main(["incident", "list"]) == 2
+    assert "no open incident" not in capsys.readouterr().out
+    (Path(os.environ["QE_HOME"]) / "journal" / "journal.db").unlink()
+    assert main(["incident", "list"]) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.broker.lock_names import login_key
+from engine.cli import status_command
 from engine.cli.commands import main
 from engine.cli.limits_command import BAR_WIDTH, bar
 from engine.core.restrictions import Scope
@@ -136,9 +137,25 @@ def test_status_says_whether_a_guard_watches(capsys: pytest.CaptureFixture[str])
     home = Path(os.environ["QE_HOME"])
     (home / "guard.json").write_text('{"pid": 7, "since_ns": 0, "logins": ["paper", "live"]}')
     main(["status"])
-    assert "guard: watches paper, live (process 7)" in capsys.readouterr().out
+    assert "guard: lives (process 7) and cannot be asked what it sees" in capsys.readouterr().out
     os.utime(home / "guard.json", (time.time() - 60, time.time() - 60))
     main(["status"])
     assert "guard: SILENT for 60 s" in capsys.readouterr().out
     main(["status", "--json"])
     assert json.loads(capsys.readouterr().out)["guard"]["fresh"] is False
+
+
+def test_a_guard_that_waits_for_a_tws_does_not_watch_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it waits for is what nobody sees."""
+    home = Path(os.environ["QE_HOME"])
+    home.mkdir(exist_ok=True)
+    (home / "guard.json").write_text('{"pid": 7, "since_ns": 0, "logins": ["paper", "live"]}')
+    logins = {"paper": {"waiting_for": ""}, "live": {"waiting_for": "TWS: nothing listens"}}
+    monkeypatch.setattr(status_command, "ask", lambda *_args, **_more: {"logins": logins})
+    main(["status"])
+    assert "guard: DOES NOT SEE live (TWS: nothing listens)" in capsys.readouterr().out
+    logins["live"]["waiting_for"] = ""
+    main(["status"])
+    assert "guard: watches paper, live (process 7)" in capsys.readouterr().out

@@ -7,12 +7,13 @@ import os
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.broker.lock_names import login_key
 from engine.cli.commands import main
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal.events import IncidentClosed, IncidentOpened, Restricted, Verified
+from engine.journal.events import IncidentClosed, IncidentOpened, KillEnded, KillPressed, Restricted, Verified
 from engine.journal.journal import Journal, open_journal
 from engine.trading import IBKRAccountManager, TradingMode
 
@@ -106,14 +107,42 @@ def test_a_name_that_does_not_exist_halts_nothing_and_says_which_do(
 
 def test_a_faulty_configuration_stops_no_halt(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (elsewhere / "quant-engine.toml").write_text('[logins.swing]\nmode = "paper"\nport = "seven"\n')
-    assert main(["halt", "swing"]) == 0
+    assert main(["halt", "swing"]) == 1  # it binds, and something is wrong
     captured = capsys.readouterr()
     assert "the configuration has a fault" in captured.err
-    assert main(["halt", "whatever it is called"]) == 0
+    assert "swing: halt (manual)" in captured.out
+    assert main(["halt", "whatever it is called"]) == 1
     program = IBKRAccountManager()
     program.add_account("whatever it is called", TradingMode.PAPER, port=1234)
     assert not program.state("whatever it is called").may_add_risk
     assert main(["resume", "nobody"]) == 64
+    assert "may name more" in capsys.readouterr().err
+    assert main(["resume", "whatever it is called"]) == 0  # what was halted can be resumed
+    assert program.state("whatever it is called").may_add_risk
+
+
+def test_all_with_a_faulty_configuration_is_every_login_of_the_machine(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody knows which logins the file meant: none of them may add risk."""
+    (elsewhere / "quant-engine.toml").write_text('[logins.fund]\nmode = "paper"\nclient_id = \n')
+    assert main(["halt", "--all"]) == 1
+    assert "on any login" in capsys.readouterr().out
+    program = IBKRAccountManager()
+    for name, port in (("fund", 27497), ("another", 27498)):
+        program.add_account(name, TradingMode.PAPER, port=port)
+        assert not program.state(name).may_add_risk
+        program.resume_trading(name)
+        assert program.state(name).may_add_risk
+
+
+def test_a_kill_that_was_begun_and_never_ended_is_said(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal().append(KillPressed(kill_id="k1", scopes=(PAPER,), reason="EMERGENCY"))
+    main(["status", "paper"])
+    assert "A KILL WAS PRESSED 0 s ago AND HAS NOT ENDED" in capsys.readouterr().out
+    journal().append(KillEnded(kill_id="k1", scopes=(PAPER,), flat=True, report=msgspec.Raw(b"{}")))
+    main(["status", "paper"])
+    assert "HAS NOT ENDED" not in capsys.readouterr().out
 
 
 def test_a_resume_that_is_refused_says_everything_that_is_in_the_way(

@@ -6,6 +6,8 @@ Each command is imported when it is called for, so that `qe version` does not lo
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
 
@@ -44,7 +46,18 @@ def main(words: list[str]) -> int:
     elif arguments.command in COMMANDS:
         module, function = COMMANDS[arguments.command]
         run: Callable[[argparse.Namespace], int] = getattr(import_module(f"engine.cli.{module}"), function)
-        return run(arguments)
+        return _piped(run, arguments)
     else:
         parser.print_help()
     return 0
+
+
+def _piped(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run it. Whoever reads our lines may have seen enough (`| head`): that is no fault of the command's."""
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end would tell it
+        return 0
+    return code

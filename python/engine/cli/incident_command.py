@@ -16,6 +16,7 @@ from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED
 from engine.cli.who import actor
 from engine.config.places import incident_log, state_folder
 from engine.core.contracts import Contract
+from engine.core.known import Unknown
 from engine.desk import incidents
 from engine.desk.incidents import Incident, IncidentError
 from engine.journal import chain
@@ -24,7 +25,7 @@ from engine.journal.history import records
 from engine.journal.journal import open_journal
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.telling import WHAT_WIDTH, moment, told
-from engine.journal.trouble import JournalError
+from engine.journal.trouble import Code, JournalError, Trouble
 from engine.trading.report_text import amount_of, name_of
 
 
@@ -78,6 +79,9 @@ def incident(arguments: argparse.Namespace) -> int:
 
 def _read(folder: Path) -> list[Record]:
     if not (folder / "journal.db").exists() and not (folder / "archive").exists():
+        state = open_journal(folder, actor=actor("incident")).state() if folder.exists() else None
+        if isinstance(state, Unknown):
+            raise JournalError(Trouble(Code.FAILED, state.why))
         return []
     store = SqliteStore(folder)
     try:

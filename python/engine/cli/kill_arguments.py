@@ -6,14 +6,14 @@ An unknown argument sends nothing: whoever asks for `--dry-run` must not get a k
 from __future__ import annotations
 
 USAGE = """\
-usage: qe kill [--reason TEXT] [--login NAME]... [--deadline SECONDS]
+usage: qe kill [LOGIN]... [--reason TEXT] [--deadline SECONDS]
                [--watch SECONDS] [--json] [--config FILE]
 
 Cancel every order, close every position, and prove it by the broker's own
 answers: on every configured login at once, without asking.
 
   --reason TEXT       why; goes into the report
-  --login NAME        only this login; may be given several times
+  LOGIN               only this login; --login NAME is the same
   --deadline SECONDS  report what is left after this long (default 120)
   --watch SECONDS     afterwards go on watching for late fills, and close them
                       (default 0)
@@ -62,6 +62,8 @@ def parse(words: list[str]) -> KillArguments:
             arguments.help = True
         elif word == "--json":
             arguments.json = True
+        elif not word.startswith("-"):
+            arguments.logins.append(word)
         elif option not in WITH_VALUE:
             raise BadArgument(f"unknown argument {word!r}")
         elif equals:

@@ -7,13 +7,16 @@ it was typed, since that is what other programs know the login by.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import msgspec
 
 from engine.broker.lock_names import login_key
-from engine.config.places import config_file
+from engine.config.places import config_file, state_folder
 from engine.config.reader import plan_for_kill
+from engine.core.known import Unknown
 from engine.core.restrictions import Scope
+from engine.journal.journal import open_journal
 
 
 class NoSuchLogin(Exception):
@@ -50,11 +53,24 @@ def choose(names: list[str], config: str | None, *, stopping: bool = False) -> C
     chosen = {}
     for name in names:
         found = known.get(name) or next((one for one in known.values() if one.name.lower() == name.lower()), None)
+        found = found or _on_record(name)
         if found is None and not (stopping and faults):
-            raise NoSuchLogin(f"there is no login {name!r}; there are: {', '.join(known) or 'none'}")
+            beside = f". The configuration has faults, and may name more: {faults[0]}" if faults else ""
+            raise NoSuchLogin(f"there is no login {name!r}; there are: {', '.join(known) or 'none'}{beside}")
         found = found or Named(Scope(name), "")
         chosen[found.name] = found
     return Chosen(tuple(chosen.values()), faults)
+
+
+def _on_record(name: str) -> Named | None:
+    """A login that the configuration does not name, and that something holds: what was halted must be to be resumed."""
+    folder = Path(state_folder()) / "journal"
+    if not folder.exists():
+        return None
+    state = open_journal(folder, actor="qe").state()
+    restrictions = () if isinstance(state, Unknown) else state.restrictions
+    found = [one.scope for one in restrictions if one.scope.login == name]
+    return Named(found[-1], "") if found else None
 
 
 def choose_or_tell(command: str, names: list[str], config: str | None, *, stopping: bool = False) -> Chosen | None:

@@ -29,12 +29,16 @@ def halt(arguments: argparse.Namespace) -> int:
     halted = [rules.halt(one.scope, arguments.reason, actor=actor("halt"), cancel=cancel) for one in chosen.logins]
     for one in halted:
         print(one)
-    print("No order that adds risk leaves any program that uses quant-engine here. Nothing was closed.")
+    whose = f"on {', '.join(one.name for one in chosen.logins)}"
+    if chosen.faults and arguments.all:
+        whose = "on any login"
+        if not rules.journal.raise_alarm(f"every login was halted with a faulty configuration: {arguments.reason}"):
+            whose = "on these logins; others that the file may name COULD NOT be halted: halt them by name"
+    print(f"No order that adds risk leaves any program that uses quant-engine here, {whose}. Nothing was closed.")
     if cancel:
-        print(
-            "Every connected program cancels its own working orders that add risk; protective ones stay. See: qe status"
-        )
-    return 0 if all(one.durable and one.drained for one in halted) else EXIT_REFUSED
+        print("Every connected program cancels its own working orders that add risk; protective ones stay: qe status")
+    well = all(one.durable and one.drained for one in halted) and not chosen.faults
+    return 0 if well else EXIT_REFUSED
 
 
 def resume(arguments: argparse.Namespace) -> int:

@@ -46,6 +46,8 @@ def make_runbook(arguments: argparse.Namespace) -> int:
         return code
     except CannotSet as error:
         print(f"qe runbook: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough
     except OSError as error:
         print(f"qe runbook: {arguments.output} cannot be written: {error.strerror}", file=sys.stderr)
     return EXIT_CANNOT

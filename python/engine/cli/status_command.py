@@ -22,7 +22,7 @@ from engine.core.known import Unknown
 from engine.core.restrictions import Restriction, State
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
-from engine.journal.events import IncidentOpened, KillEnded, Record, Verified
+from engine.journal.events import IncidentOpened, KillEnded, KillPressed, Record, Verified
 from engine.journal.fold import JournalState
 from engine.journal.telling import moment
 from engine.trading import presence
@@ -87,7 +87,19 @@ def _guard(now_ns: int) -> Text:
     if age_s > presence.AGE_S_MAX:
         text = f"guard: SILENT for {age_s:.0f} s (process {found.pid}): it hangs or has died; start it anew"
         return Text(text, style="bold red")
-    return Text(f"guard: watches {', '.join(found.logins)} (process {found.pid})", style="green")
+    return _watched(home, found.pid)
+
+
+def _watched(home: Path, pid: int) -> Text:
+    """What a guard that lives really sees: it may be waiting for a TWS."""
+    try:
+        logins = ask(home, Request("status"), timeout_s=1.0)["logins"]
+    except NoGuard as error:
+        return Text(f"guard: lives (process {pid}) and cannot be asked what it sees: {error}", style="bold yellow")
+    unseen = [f"{name} ({one['waiting_for']})" for name, one in logins.items() if one["waiting_for"]]
+    if unseen:
+        return Text(f"guard: DOES NOT SEE {'; '.join(unseen)}: nobody watches there (process {pid})", style="bold red")
+    return Text(f"guard: watches {', '.join(logins)} (process {pid})", style="green")
 
 
 def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: int) -> Text:
@@ -120,6 +132,7 @@ def _memories(login: Named, journal: JournalState, now_ns: int) -> list[str]:
         opened = journal.incidents_open[name].event
         what = f": {opened.what}" if isinstance(opened, IncidentOpened) else ""
         lines.append(f"incident {name} is open{what}")
+    lines += _unfinished(journal, login, now_ns)
     verified = journal.last_verified(login.scope)
     if verified is not None and isinstance(verified.event, Verified):
         found = "matched" if verified.event.matches else "DIFFERED"
@@ -129,6 +142,16 @@ def _memories(login: Named, journal: JournalState, now_ns: int) -> list[str]:
         ended = "flat" if kill.event.flat else "NOT flat"
         lines.append(f"last kill {_ago(now_ns - kill.at_ns)}: {ended}")
     return lines
+
+
+def _unfinished(journal: JournalState, login: Named, now_ns: int) -> list[str]:
+    """Kills that were begun and have not ended: they run, or their process died and nothing is proven."""
+    return [
+        f"A KILL WAS PRESSED {_ago(now_ns - record.at_ns)} AND HAS NOT ENDED: it runs, or it died and nothing is "
+        f"proven. Run qe kill again (kill {record.event.kill_id}: {record.event.reason})"
+        for record in journal.kills_open.values()
+        if isinstance(record.event, KillPressed) and any(scope.meets(login.scope) for scope in record.event.scopes)
+    ]
 
 
 def _last_kill(journal: JournalState, login: Named) -> Record | None:

@@ -7,6 +7,7 @@ is told, written to the log and started anew: one fault must not end the rest. M
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine
@@ -29,6 +30,7 @@ from engine.guard.stops import Stops
 from engine.journal.events import KillPressed
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.daemons import Daemons
+from engine.trading.heartbeats import FOLDER
 from engine.trading.presence import EVERY_S, Presence, Sign
 
 SPARE_IDS = 7
@@ -94,6 +96,8 @@ class Guard:
 
     async def run(self, ended: asyncio.Event) -> None:
         """Guard until `ended` is set. Then connections are closed; what is halted stays halted."""
+        with contextlib.suppress(OSError):  # what cannot be made cannot be touched either, and is told by listening
+            (self._home / FOLDER).mkdir(parents=True, exist_ok=True)
         presence = Presence(os.getpid(), self._since_ns, self._manager.logins, *await self._open_control())
         sign = Sign(self._home, presence)
         parts: dict[str, Callable[[], Coroutine[None, None, None]]] = {
