@@ -137,6 +137,10 @@ def test_a_finger_that_holds_kills_and_one_that_taps_does_not(chromium: Any) -> 
         touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
         page.wait_for_url(re.compile("/kill$"))
         ended_flat(page, here)
+        page.goto(f"{here.url}/incidents")
+        page.locator(".rows a").first.click()
+        rows = page.get_by_label("Positions before and after").locator("tbody tr")
+        assert [row.split()[-1] for row in rows.all_inner_texts()] == ["closed"] * 8
 
 
 def test_a_key_that_is_held_kills_with_no_guard_at_all(chromium: Any) -> None:

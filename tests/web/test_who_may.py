@@ -209,6 +209,30 @@ def test_every_answer_carries_the_headers_that_keep_strangers_out(tmp_path: Path
             assert answer.headers["cache-control"] == "no-store"
 
 
+def test_what_is_not_there_carries_them_too(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        browser = here.browser()
+        for answer in (
+            browser.get("/none"),
+            browser.put("/kill"),
+            browser.get("/assets/..%2fapp.py"),
+            browser.head("/"),
+        ):
+            assert answer.status_code in (404, 405, 200)
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_over_tls_the_cookie_never_travels_without_it_and_belongs_to_this_host_alone(tmp_path: Path) -> None:
+    with stage(tmp_path, WebTable(certificate="a.pem", key="a.key")) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.browser(origin="https://127.0.0.1:8477")
+        answer = browser.post("/login", data={"name": "ann", "password": WORD})
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-qe=")
+        assert all(word in cookie for word in ("Secure", "HttpOnly", "SameSite=strict", "Path=/"))
+        assert "max-age" in answer.headers["strict-transport-security"]
+
+
 def test_no_page_loads_anything_from_elsewhere_or_holds_a_script_of_its_own(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         browser = here.browser()

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.config.web_table import WebTable
@@ -42,7 +43,17 @@ def application(
             await asyncio.gather(task, return_exceptions=True)
 
     names = access.names_of(table.host, table.names)
-    return Starlette(routes=[*routes, Route("/assets/{name}", _asset(names))], lifespan=life), cockpit
+    return Starlette(
+        routes=[*routes, Route("/assets/{name}", _asset(names))],
+        lifespan=life,
+        exception_handlers={404: _not_here, 405: _not_here},
+    ), cockpit
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    """A path or a method that no door has."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return PlainTextResponse("there is nothing here; nothing was done\n", status, headers=HEADERS)
 
 
 def doors(pages: Pages, api: Api) -> list[Door]:

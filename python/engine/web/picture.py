@@ -216,17 +216,7 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         mode=record.mode,
         word=word,
         tone=tone,
-        why=tuple(
-            Why(
-                kind=one.kind.value,
-                cause=one.cause.value,
-                reason=one.reason,
-                actor=one.actor,
-                since_ns=one.since_ns,
-                until_ns=one.until_ns,
-            )
-            for one in state.standing
-        ),
+        why=_why(state),
         equity=None if limits.get("equity") is None else money_text(Decimal(limits["equity"]), currency),
         equity_why="; ".join(filter(None, limits.get("unknown", ()))),
         pnl=None if pnl is None else float(pnl),
@@ -244,6 +234,22 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         may_reset=state.kind is Kind.SHUTDOWN,
         killing=killing,
     )
+
+
+def _why(state: State) -> tuple[Why, ...]:
+    """The severest first. What two programs have said in the same words is said once."""
+    found: dict[tuple[object, ...], Why] = {}
+    for one in state.standing:
+        why = Why(
+            kind=one.kind.value,
+            cause=one.cause.value,
+            reason=one.reason,
+            actor=one.actor,
+            since_ns=one.since_ns,
+            until_ns=one.until_ns,
+        )
+        found.setdefault((one.kind, one.cause, one.reason, one.until_ns), why)
+    return tuple(found.values())
 
 
 def _link(live: Mapping[str, Any] | None) -> tuple[str, str]:
