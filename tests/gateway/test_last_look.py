@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from engine.core.exposure import OrderKey
 from engine.journal import chain, trouble
 from engine.journal.events import OrderEnded, OrderIntent, OrderRefused
@@ -208,5 +210,59 @@ def test_a_modify_to_less_counts_as_less_once_tws_has_shown_it(tmp_path: Path) -
         client.send(order(1, SPY, "BUY", 4, 1))
         await client.until(lambda: shown(client, 1)[-1].order.total_quantity == 4)
         assert counted(it, (21, 1)) == [4]
+
+    post(tmp_path, test)
+
+
+@pytest.mark.parametrize("cancel", [CancelOrder(1), ReqGlobalCancel()])
+def test_a_cancel_while_the_order_is_being_written_down_keeps_it_here(
+    tmp_path: Path, cancel: CancelOrder | ReqGlobalCancel
+) -> None:
+    async def test(it: Post) -> None:
+        client, written_down = await it.client(), it.desk.records.intent
+
+        async def slowly(*about: object) -> object:
+            client.send(cancel)
+            await asyncio.sleep(0.2)
+            return await written_down(*about)
+
+        it.desk.records.intent = slowly
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: told(client, 1))
+        assert told(client, 1)[0].code in (202, 10147)
+        await asyncio.sleep(1)
+        assert 202 in [one.code for one in told(client, 1)]
+        assert not it.login.exchange.find_order(21, 1) and not counted(it, (21, 1))
+
+    post(tmp_path, test)
+
+
+def test_while_tws_takes_no_data_nothing_that_adds_risk_is_left_to_wait_in_a_buffer(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client, put = await it.client(), listed(it.login, "OPT SPY 20260417 580 P")
+        client.send(order(1, put, "SELL", 1, 999), order(2, SPY, "BUY", 10, 1))
+        await client.until(lambda: statuses(client, 1) and statuses(client, 2))
+        through = next(one for one in it.gateway.doors[0]._clients if one.client_id == 21)
+        through._up._transport.get_write_buffer_size = lambda: 1
+        client.send(order(3, SPY, "BUY", 20, 1), order(4, put, "SELL", 2, 998))
+        await client.until(lambda: told(client, 3) and statuses(client, 4))
+        assert "takes no data" in told(client, 3)[0].text
+        assert not counted(it, (21, 3))
+
+    post(tmp_path, test)
+
+
+def test_a_preview_passes_even_while_halted_and_never_under_the_id_of_a_live_order(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await client.until(lambda: statuses(client, 1))
+        it.halt()
+        client.send(order(2, SPY, "BUY", 10, 1, what_if=True))
+        await client.until(lambda: shown(client, 2))
+        client.send(order(1, SPY, "BUY", 99, 1, what_if=True))
+        await client.until(lambda: told(client, 1))
+        assert "preview_of_live" in told(client, 1)[0].text
+        assert counted(it, (21, 1)) == [10] and not counted(it, (21, 2))
 
     post(tmp_path, test)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -206,11 +207,10 @@ class Link(asyncio.Protocol):
 
     # --- asyncio.Protocol --------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._heard_at = self._loop.time()
         if not self._greeted.done():
-            transport.write(self._session.hello())
+            self._transport.write(self._session.hello())
 
     def data_received(self, data: bytes) -> None:
         if self.failure is not None:

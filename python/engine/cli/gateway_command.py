@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +53,16 @@ def _run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"qe gateway: the state folder {home} cannot be written: {error.strerror or error}", file=sys.stderr)
         return EXIT_CANNOT
-    return asyncio.run(_serve(config, ports, home))
+    return _runner()(_serve(config, ports, home))
+
+
+def _runner() -> Callable[[Coroutine[None, None, int]], int]:
+    """uvloop's, which takes half as long between two sockets; Windows has none."""
+    if sys.platform == "win32":
+        return asyncio.run
+    import uvloop
+
+    return uvloop.run
 
 
 async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, cast
 
 from engine.gateway import answers
 from engine.gateway.handshake import API, FirstWords, Offer, own_answer, read_answer, read_offer
@@ -19,7 +19,7 @@ from engine.gateway.order_desk import OrderDesk
 from engine.gateway.police import Kind, kind_of, may_change_orders
 from engine.gateway.upstream import Upstream, keep_alive
 from engine.gateway.wishes import End, Ruling, Wish
-from engine.wire.codec import decode_reply, decode_request, encode_request
+from engine.wire.codec import decode_reply, decode_request
 from engine.wire.errors import FrameTooLarge, LocalError, MalformedMessage, ProtocolError
 from engine.wire.frames import FrameReader, frame
 from engine.wire.replies import ErrorMessage, Execution, OpenOrder, OrderStatus, Reply
@@ -111,10 +111,9 @@ class Client(asyncio.Protocol):
 
     # --- asyncio.Protocol --------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._down = transport
+        self._down = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self.peer = str((transport.get_extra_info("peername") or ("?",))[0])
-        keep_alive(transport)
+        keep_alive(self._down)
         turned_away = self.house.came(self)
         if turned_away:
             self.close(turned_away)
@@ -276,8 +275,8 @@ class Client(asyncio.Protocol):
     def _take_order(self, payload: bytes) -> None:
         try:
             request = decode_request(payload, self.version)
-            if not isinstance(request, PlaceOrder) or encode_request(request, self.version) != payload:
-                raise MalformedMessage(3, "order", 0, "it would not be written again as it came")
+            if not isinstance(request, PlaceOrder):  # read, and found to be what would be written again (engine.wire)
+                raise MalformedMessage(3, "order", 0, "it is none")
         except (MalformedMessage, LocalError) as error:
             self._not_understood(payload, str(error))
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import Protocol
+from typing import Protocol, cast
 
 from engine.gateway.handshake import FirstWords
 from engine.wire.errors import FrameTooLarge, ProtocolError
@@ -63,9 +63,8 @@ class Upstream(asyncio.Protocol):
 
     # --- asyncio.Protocol --------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        keep_alive(transport)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        keep_alive(self._transport)
         if self._owner is None:
             transport.close()
 
