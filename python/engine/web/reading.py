@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.broker.lock_names import login_key
-from engine.config.places import config_file
 from engine.config.problems import ConfigError
-from engine.config.reader import load, plan_for_kill
 from engine.core.known import Unknown
 from engine.core.restrictions import Kind, Scope
 from engine.core.resume import Facts, Obstacle, Verification, plan_reset, plan_resume
@@ -24,6 +22,7 @@ from engine.trading.limit_source import LimitSource
 from engine.trading.loss_watches import limits_on_record
 from engine.trading.rules import VERIFIED_AGE_NS_MAX, Rules
 from engine.web.picture import GuardWord, LoginRecord, Picture, picture
+from engine.web.settings import Settings
 
 ASK_S_MAX = 1.0
 
@@ -39,11 +38,12 @@ class Reading:
         self.home = home
         self.rules = rules
         self.config = config
+        self._settings = Settings(config)
         self._wall_ns = wall_ns
 
     def scopes(self) -> dict[str, tuple[Scope, str]]:
         """Every login with its mode, as far as the configuration can be read."""
-        plan = plan_for_kill(config_file(self.config))
+        plan = self._settings.found().plan
         return {one.name: (Scope(one.name, login_key(one.host, one.port)), one.mode) for one in plan.places}
 
     def scope(self, name: str) -> Scope:
@@ -55,12 +55,15 @@ class Reading:
 
     def source(self) -> LimitSource:
         """Raises ConfigError."""
-        return LimitSource(load(config_file(self.config)).limits)
+        found = self._settings.found().limits
+        if isinstance(found, ConfigError):
+            raise found
+        return found
 
     def picture(self) -> Picture:
         """Everything as of now."""
         now_ns = self._wall_ns()
-        plan = plan_for_kill(config_file(self.config))
+        plan = self._settings.found().plan
         faults = (*plan.faults, *(f"{name} was left out: {why}" for name, why in plan.unusable.items()))
         try:
             source: LimitSource | None = self.source()
