@@ -26,7 +26,7 @@
     const options = {
       width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: true },
       axes: [axis, { ...axis, size: 70, values: (_, all) => all.map(money) }],
-      scales: { y: { range: () => {
+      scales: { x: { range: () => [times[0], Math.max(times[times.length - 1], times[0] + 300)] }, y: { range: () => {
         const low = Math.min(0, nearest, ...values), high = Math.max(0, ...values), room = (high - low || 1) * 0.08;
         return [low - room, high + room];
       } } },
