@@ -28,6 +28,7 @@ from engine.journal.memory_store import Memory
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, TradingMode, errors
+from engine.trading.manager import ManagerSettings
 from engine.wire.order import Order
 from trading.rules_in_memory import rules_in_memory
 from trading.stage import manager, stage
@@ -204,6 +205,44 @@ def test_a_kill_with_no_connection_is_written_down_too(tmp_path: Path) -> None:
         assert mgr.state("nowhere").standing[0].cause is Cause.KILL_SWITCH
 
     stage("calm", test)
+
+
+def test_a_kill_and_a_halt_bind_whoever_reaches_the_account_by_another_name_and_way(tmp_path: Path) -> None:
+    """Neither was pressed from a program that is connected: what the accounts are they learn, or the records know."""
+
+    async def test(world: World, loop: VirtualLoop) -> None:
+        memory = Memory()
+        other = IBKRAccountManager(
+            settings=ManagerSettings(heartbeat=False), wall_ns=loop.wall_ns, lock_directory=tmp_path,
+            rules=rules_in_memory(loop.wall_ns, memory, prefix="o"),
+        )  # fmt: skip
+        other.add_account("mine", TradingMode.LIVE, port=7495, client_id=33)  # as IB Gateway beside a TWS
+        presser = manager(loop, tmp_path, rules=rules_in_memory(loop.wall_ns, memory))
+        await other.connect_all()
+        await presser.kill_switch("live", "EMERGENCY")  # never connected before
+        with pytest.raises(errors.KillPressed):
+            await other.place_order("mine", SPY, BUY)
+        scope = presser._entries.get("live").scope
+        presser.rules.journal.append(
+            Verified(scope=scope, matches=True, positions=(), orders=0),
+            *(IncidentClosed(incident_id=one, cause="c", action="a") for one in open_incidents(presser)),
+        )
+        presser.reset("live", "understood")
+        presser.resume_trading("live")
+        assert other.state("mine").may_add_risk
+        third = manager(loop, tmp_path, rules=rules_in_memory(loop.wall_ns, memory, prefix="t"), prefix="t")
+        third.halt_trading("live", "not connected either")  # the records know the account by now
+        with pytest.raises(errors.TradingHalted):
+            await other.place_order("mine", SPY, BUY)
+        await other.disconnect_all()
+
+    stage("calm", test, more_live_ports=(7495,))
+
+
+def open_incidents(mgr: IBKRAccountManager) -> tuple[str, ...]:
+    state = mgr.rules.journal.state()
+    assert isinstance(state, JournalState)
+    return tuple(state.incidents_open)
 
 
 def test_the_journal_of_a_state_folder_is_used_unless_another_is_given(tmp_path: Path) -> None:

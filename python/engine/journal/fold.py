@@ -151,6 +151,13 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
         """The last verification of a login."""
         return _last(sorted(self.verified.values(), key=_seq), Verified, scope)
 
+    def accounts_of(self, scope: Scope) -> tuple[str, ...]:
+        """The broker accounts that the records have seen behind a login's name or place, and those that it names."""
+        told = (record.event for record in (*self.verified.values(), *self.adopted.values(), *self.baselines))
+        seen = [one.scope for one in told if isinstance(one, Verified | Adopted | BaselineSet)]
+        found = (account for one in (*seen, scope) if one.meets(scope) for account in one.accounts)
+        return tuple(dict.fromkeys(found))
+
     def adopted_orders(self, scope: Scope) -> frozenset[int]:
         """permIds of the orders that the last adoption of a login has made known."""
         record = _last(sorted(self.adopted.values(), key=_seq), Adopted, scope)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import Adopted, AnyEvent, IncidentJoined, KillEnded, KillPressed, Restricted
 from engine.trading.daemons import Daemons
@@ -76,7 +77,7 @@ class KillRecords:
     # --- on the thread ------------------------------------------------------------------------------
     def _write_press(self, press: Pressed) -> None:
         rules = self._rules()
-        restrictions = tuple(shutdown(press, scope) for scope in press.scopes)
+        restrictions = tuple(shutdown(press, rules.known(scope)) for scope in press.scopes)
         for one in restrictions:
             rules.latch(one)
         incident = begin_or_join(
@@ -97,16 +98,39 @@ class KillRecords:
         if kept.records is not None:
             rules.written(*(one.id for one in restrictions))
 
+    def _with_accounts(self, press: Pressed, report: KillReport) -> Iterable[Restricted]:
+        """The shutdowns once more, under their ids, now that the accounts are known: they bind whoever reaches an
+        account by another name or way. One that a person has lifted meanwhile is not imposed anew.
+        """
+        rules = self._rules()
+        state = rules.journal.state()
+        standing = None if isinstance(state, Unknown) else {one.id: one for one in state.restrictions}
+        for scope in _scopes_with_accounts(press, report):
+            wanted = shutdown(press, scope)
+            if standing is None or wanted.id in standing:
+                before = () if standing is None else standing[wanted.id].scope.accounts
+                accounts = tuple(dict.fromkeys((*before, *scope.accounts)))
+                yield Restricted(restriction=shutdown(press, msgspec.structs.replace(scope, accounts=accounts)))
+
     def _write_end(self, press: Pressed, report: KillReport) -> None:
         incident, joined = self._incidents.pop(press.kill_id, (press.kill_id, False))
         data = msgspec.Raw(msgspec.json.encode(report.to_dict()))
         events: list[AnyEvent] = [KillEnded(kill_id=press.kill_id, scopes=press.scopes, flat=report.flat, report=data)]
         events += _adopted(press, report)
+        events += self._with_accounts(press, report)
         verdict = "flat" if report.flat else "not flat"
         events.append(IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"))
         self._rules().journal.keep(*events)
         story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
         tell(self._file, story)
+
+
+def _scopes_with_accounts(press: Pressed, report: KillReport) -> Iterable[Scope]:
+    """What the logins have turned out to be: a kill that is pressed unconnected knows no account of theirs."""
+    for scope in press.scopes:
+        login = report.logins.get(scope.login)
+        if login is not None and not set(login.accounts) <= set(scope.accounts):
+            yield msgspec.structs.replace(scope, accounts=tuple(dict.fromkeys((*scope.accounts, *login.accounts))))
 
 
 def shutdown(press: Pressed, scope: Scope) -> Restriction:

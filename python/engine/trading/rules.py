@@ -146,6 +146,7 @@ class Rules:
         """Restrict a login. Returns when it binds everybody; a halt that stands already is not doubled. `cancel`: every
         program cancels those of its own working orders that add risk.
         """
+        scope = self.known(scope)
         standing = self._standing(scope, cause, kind, until_ns, cancel=cancel)
         if standing is not None:
             return self._halted(standing, durable=standing.id not in self._latched, notes=())
@@ -167,6 +168,13 @@ class Rules:
             self._latched.pop(restriction.id, None)
         notes = () if kept.trouble is None else (f"it binds, but is not written down: {kept.trouble}",)
         return self._halted(restriction, durable=kept.trouble is None, notes=notes)
+
+    def known(self, scope: Scope) -> Scope:
+        """The scope with the accounts that the records have seen behind it: who is not connected has seen none."""
+        state = self.journal.state()
+        if isinstance(state, Unknown):
+            return scope
+        return msgspec.structs.replace(scope, accounts=state.accounts_of(scope))
 
     def latch(self, restriction: Restriction) -> None:
         """Bind this process at once; writing it down follows (see `written`)."""
