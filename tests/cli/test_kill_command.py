@@ -382,9 +382,12 @@ def test_a_record_that_cannot_be_kept_is_told_and_changes_nothing(tmp_path: Path
     with simulated("calm", tmp_path) as world:
         world.config()
         (tmp_path / "kills").write_text("a file where a folder should be")
-        done = qe("kill", home=tmp_path)
+        done = qe("kill", home=tmp_path, HOME=str(tmp_path / "user"))
     assert done.returncode == 0
     assert "no record of this kill could be left" in done.stderr
+    (record,) = (tmp_path / "user" / "quant-engine-kills").iterdir()  # … there, but elsewhere it could
+    assert f"It is in {record}" in done.stderr
+    assert json.loads(record.read_text())["flat"]
 
 
 # --- twice ------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from engine.journal.events import (
     OrderEnded,
     OrderIntent,
     Record,
+    Repaired,
     Reset,
     Restricted,
     Snapshot,
@@ -218,6 +219,20 @@ def test_files_that_were_taken_in_are_known_and_bounded() -> None:
     assert len(known) == TAKEN_IN_MAX
     assert "1" not in known
     assert str(TAKEN_IN_MAX + 1) in known
+
+
+def test_the_halt_of_a_repair_is_in_the_chain_and_needs_no_bell() -> None:
+    """A bell that is lost takes no halt with it; what was lifted of it stays lifted; a newer alarm goes before it."""
+    repaired = Repaired(what="begun anew", alarm=7)
+    found = state(repaired)
+    assert found.effective(LIVE, 0).kind is Kind.HALT
+    id_ = found.alarms(PAPER)[0].id
+    lifted = state(repaired, Lifted(restriction_id=id_, scope=PAPER, reason="r"))
+    assert lifted.effective(PAPER, 0).kind is None
+    assert lifted.effective(LIVE, 0).kind is Kind.HALT
+    newer = view(apply_all(Books(), records([repaired])), Alarm(8, 0, "newer"))
+    assert newer.alarms(PAPER)[0].id != id_
+    assert state(Repaired(what="it can be written again")).effective(LIVE, 0).kind is None
 
 
 def test_a_later_format_is_not_understood() -> None:

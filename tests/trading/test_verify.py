@@ -84,6 +84,7 @@ def test_an_account_without_records_does_not_match_and_halts_nobody(tmp_path: Pa
         assert found.verdict is Verdict.DIFFERENT
         assert found.unbegun == ("DU1234567",)
         assert "qe verify paper --adopt --reason TEXT" in str(found)
+        assert "The broker shows:\n    DU1234567 long 3 ESH6" in str(found)
         assert not here.events(Verified)[-1].matches
         assert here.mgr.state("paper").may_add_risk
 

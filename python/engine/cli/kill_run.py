@@ -7,9 +7,11 @@ report does; nothing that is shown or written can hold the kill up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
+import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -172,20 +174,42 @@ class KillRun:
         self._keep(report.kill_id, report.to_dict())
 
     def _keep(self, name: str, report: object) -> None:
-        """Leave a record. The kill is done; a full disk is told and changes nothing."""
-        folder = Path(state_folder()) / "kills"
+        """Leave a record: in the state folder, or else wherever it can be. The kill is done; a full disk is told."""
         stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
-        path = folder / f"{stamp}-{name}.json"
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
-        except OSError as error:
-            self.warn(f"no record of this kill could be left in {folder}: {error.strerror}")
-        else:
-            self.warn(f"record: {path}")
+        data = msgspec.json.format(msgspec.json.encode(report), indent=1)
+        why = ""
+        for folder in record_folders():
+            path = folder / f"{stamp}-{name}.json"
+            try:
+                write_whole(path, data)
+            except OSError as error:
+                why = why or f"no record of this kill could be left in {folder}: {error.strerror}"
+            else:
+                self.warn(f"{why}. It is in {path}: copy it to where it is kept" if why else f"record: {path}")
+                return
+        self.warn(f"{why}, nor anywhere else: keep what stands above")
 
     def _loop_fault(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
         self.warn(f"a fault of this program: {context.get('message')} {context.get('exception') or ''}")
+
+
+def record_folders() -> tuple[Path, ...]:
+    """Where a record may be left, the best first: nothing that is said of a kill should be said once only."""
+    places = (Path(state_folder()) / "kills", Path.home() / "quant-engine-kills", Path(tempfile.gettempdir()))
+    return tuple(dict.fromkeys(places))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """All of it under its name, or nothing. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_max: int | None) -> str:

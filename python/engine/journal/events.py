@@ -283,9 +283,12 @@ class JournalOpened(Event, frozen=True, kw_only=True, tag="journal_opened"):
 
 
 class Repaired(Event, frozen=True, kw_only=True, tag="repaired"):
-    """Something was wrong with the journal and this was done about it."""
+    """Something was wrong with the journal and this was done about it. `alarm`: the number of the alarm that was raised
+    with it (`engine.journal.store`), so that the halt of every login is in the chain too; 0: none was.
+    """
 
     what: str
+    alarm: int = 0
 
 
 class TakenIn(Event, frozen=True, kw_only=True, tag="taken_in"):

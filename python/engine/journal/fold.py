@@ -83,6 +83,7 @@ class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     not_understood: list[str] = []
     taken_in: dict[str, int] = {}  # files of the spool, by the record that says so
     snapshot_seq: int = 0
+    alarm: Alarm | None = None  # raised by a repair; the store's own, which may be newer, goes before it
 
 
 class JournalState(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +183,8 @@ def halt_for(scope: Scope, id: str, since_ns: int, reason: str) -> Restriction:
 
 
 def view(books: Books, alarm: Alarm | None = None) -> JournalState:
-    """What the books say now."""
+    """What the books say now. `alarm`: the store's; where it has none, that of the last repair holds."""
+    alarm = alarm or books.alarm
     return JournalState(
         seq=books.seq,
         digest=books.digest,
@@ -264,6 +266,16 @@ def _note(books: Books, record: Record) -> None:
             books.incidents_open[event.incident_id] = record
         case IncidentClosed():
             books.incidents_open.pop(event.incident_id, None)
+        case JournalOpened() | TakenIn() | NotUnderstood() | Repaired():
+            _note_journal(books, record, event)
+        case IncidentJoined() | IncidentNoted() | OrderRefused() | Snapshot():
+            pass  # told in the record itself; nothing that is decided depends on it
+        case _:
+            assert_never(event)
+
+
+def _note_journal(books: Books, record: Record, event: JournalOpened | TakenIn | NotUnderstood | Repaired) -> None:
+    match event:
         case JournalOpened():
             if event.format > FORMAT:
                 _not_understood(books, f"record {record.seq}: a journal of format {event.format}")
@@ -273,10 +285,9 @@ def _note(books: Books, record: Record) -> None:
                 del books.taken_in[next(iter(books.taken_in))]
         case NotUnderstood():
             _not_understood(books, f"record {record.seq}: {event.kind or 'no event'} ({event.why})")
-        case IncidentJoined() | IncidentNoted() | OrderRefused() | Repaired() | Snapshot():
-            pass  # told in the record itself; nothing that is decided depends on it
-        case _:
-            assert_never(event)
+        case Repaired():
+            if event.alarm:
+                books.alarm = Alarm(event.alarm, record.at_ns, event.what)
 
 
 def _note_stops(books: Books, record: Record, event: Restricted | Lifted | KillPressed | KillEnded | Reset) -> None:

@@ -58,7 +58,7 @@ def _repair(folder: Path, path: Path, bell: Bell, *, reason: str, actor: str, at
     tip = chain.tip_of(kept[-1]) if kept else base
     aside = folder / f"damaged-{at_ns}"
     what = f"begun anew behind record {tip.seq}, the damaged files are in {aside.name}: {reason}"
-    last = chain.seal(tip, chain.draft(Repaired(what=what), actor=actor, at_ns=at_ns))
+    last = chain.seal(tip, chain.draft(Repaired(what=what, alarm=alarm_number), actor=actor, at_ns=at_ns))
     draft = path.with_suffix(".new")
     database.prepare(draft, base)
     _fill(draft, (*kept, last))

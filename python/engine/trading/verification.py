@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
 from engine.core.reconcile import Difference
-from engine.trading.report_text import name_of, quantity_text
+from engine.trading.report_text import amount_of, name_of, quantity_text
 
 EXECUTIONS_SHOWN = 5
 
@@ -37,6 +37,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = ()
     positions: int = 0
     orders: int = 0
+    held: tuple[PositionFact, ...] = ()  # what the broker shows
     differences: tuple[Difference, ...] = ()
     foreign_orders: tuple[WorkingOrder, ...] = ()
     unbegun: tuple[str, ...] = ()
@@ -91,9 +92,18 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
                 f"  {account}: there are no records of it yet. To begin them with what the broker shows: "
                 f"qe verify {self.login} --adopt --reason TEXT"
             )
+        if self.unbegun or self.adopted:
+            lines += self._shown()
         for one in self.missed:
             lines.append(f"  taken into our records: {_execution_text(one)} (it had been missed)")
         return lines + [f"  {note}" for note in self.notes]
+
+    def _shown(self) -> list[str]:
+        """The positions themselves: nobody should adopt what he has not been shown."""
+        rows = [
+            f"    {one.account} {amount_of(one.quantity)} {name_of(one.contract)}" for one in self.held if one.quantity
+        ]
+        return ["  The broker shows:", *(rows or ["    no position"])]
 
     def _table(self) -> list[str]:
         names = {one: self.name_of(one) for one in self.differences}
@@ -120,6 +130,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             "accounts": list(self.accounts),
             "positions": self.positions,
             "orders": self.orders,
+            "held": [
+                {"account": one.account, "contract": name_of(one.contract), "quantity": str(one.quantity)}
+                for one in self.held
+                if one.quantity
+            ],
             "differences": [
                 {
                     "account": one.account,

@@ -138,6 +138,7 @@ class Verifier:
             accounts=self._scope.accounts,
             positions=sum(1 for one in reading.positions if one.quantity),
             orders=len(reading.orders),
+            held=reading.positions,
             differences=result.comparison.differences,
             foreign_orders=result.comparison.foreign_orders,
             unbegun=result.unbegun,
