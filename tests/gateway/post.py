@@ -51,13 +51,13 @@ class Post:
         table: GatewayTable = GatewayTable(),  # noqa: B008 frozen
         settings: Settings = DEFAULTS,
         gate: Passage | None = None,
-        host: str = "127.0.0.1",
+        port: int = PAPER_PORT,
     ) -> None:
         self.world, self.loop, self.memory = world, loop, Memory()
         self.lines: list[str] = []
         self.gate = gate or LocalGate()
         self.rules: Rules = rules_in_memory(loop.wall_ns, self.memory, gate=self.gate, prefix="g")
-        login = LoginConfig(name="paper", mode=TradingMode.PAPER, host=host, port=PAPER_PORT, client_id=1)
+        login = LoginConfig(name="paper", mode=TradingMode.PAPER, host="127.0.0.1", port=port, client_id=1)
         self.gateway = Gateway(
             {login: DOOR},
             table,

@@ -15,8 +15,8 @@ from engine.simulator.faults import NotRunning, Restart
 from engine.simulator.virtual import VirtualLoop, run
 from engine.wire.frames import frame
 from engine.wire.replies import CurrentTime, ErrorMessage
-from engine.wire.requests import ReqCurrentTime
-from gateway.post import DOOR, PAPER_PORT, SPY, Post, order, post, statuses, told
+from engine.wire.requests import ReqAutoOpenOrders, ReqCurrentTime, ReqOpenOrders
+from gateway.post import DOOR, LIVE_PORT, PAPER_PORT, SPY, Post, order, post, statuses, told
 from simulator.wire_client import WireClient, connect
 
 
@@ -137,19 +137,101 @@ def test_no_more_are_let_in_than_there_is_room_for_and_leaving_makes_room(tmp_pa
     post(tmp_path, test)
 
 
-def test_a_client_that_reads_nothing_slows_only_itself(tmp_path: Path) -> None:
+def test_a_client_that_reads_no_refusals_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.gateway.client.ANSWERS_BYTES_MAX", 100_000)
+
     async def test(it: Post) -> None:
         deaf, other = await it.client(21), await it.client(22)
         deaf.transport.pause_reading()
-        for n in range(20_000):
+        for n in range(5_000):
             deaf.transport.write(frame(b"999\x00%d\0" % n))  # each is answered with an error
         await asyncio.sleep(5)
-        client = next(each for each in it.gateway.doors[0]._clients if each.client_id == 21)
-        assert client._down.get_write_buffer_size() < 9_000_000
+        assert [each.client_id for each in it.gateway.doors[0]._clients] == [22]
         other.send(order(1, SPY, "BUY", 10, 1))
         await other.until(lambda: statuses(other, 1))
 
     post(tmp_path, test)
+
+
+FLOOD = frame(b"1\0" + b"6\0" * 500)
+
+
+class Flooding(Raw):
+    """A TWS that tells more than anybody reads, and reads nothing after its first words."""
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"API\0"):
+            self.transport.write(frame(b"178\x0020260311 10:30:00 EST\0"))
+            return
+        self.transport.pause_reading()
+        asyncio.get_running_loop().create_task(self.flood())
+
+    async def flood(self) -> None:
+        for _ in range(3_000):
+            self.transport.write(FLOOD)
+            await asyncio.sleep(0)
+
+
+def test_what_a_client_does_not_read_is_not_taken_from_tws_and_the_reverse(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await connect(DOOR, 21, ready=False)
+        await client.until(lambda: client.session.version)
+        client.transport.pause_reading()
+        await asyncio.sleep(5)
+        [inside] = it.gateway.doors[0]._clients
+        assert 0 < inside._down.get_write_buffer_size() < 1_000_000
+        for _ in range(3_000):
+            client.transport.write(frame(b"49\x001\0" * 100))
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(5)
+        assert 0 < inside._up.backlog < 1_000_000
+
+    before(Flooding, test, tmp_path)
+
+
+def test_orders_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.gateway.client.QUEUE_MAX", 3)
+
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(*(order(n, SPY, "BUY", n, 1) for n in range(1, 10)))
+        await client.until(lambda: told(client, 9) and statuses(client, 1))
+        assert "too_many_waiting" in told(client, 9)[0].text
+
+    post(tmp_path, test)
+
+
+def test_a_client_names_itself_once(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.transport.write(frame(b"71\x002\x0022\0\0"))
+        await client.gone()
+
+    post(tmp_path, test)
+
+
+@pytest.mark.parametrize("request_", [ReqAutoOpenOrders(True), ReqOpenOrders()])
+def test_manual_orders_are_not_bound_while_the_login_is_halted(
+    tmp_path: Path, request_: ReqAutoOpenOrders | ReqOpenOrders
+) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client(0)
+        it.halt()
+        client.send(request_)
+        await client.until(lambda: client.errors(321))
+
+    post(tmp_path, test)
+
+
+def test_a_paper_gateway_passes_nothing_to_a_live_account(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        await asyncio.sleep(5)
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 1, 1))
+        await client.until(lambda: told(client, 1))
+        assert "U7654321" in told(client, 1)[0].text and "no paper account" in told(client, 1)[0].text
+
+    post(tmp_path, test, warm=False, port=LIVE_PORT)
 
 
 def test_a_client_that_leaves_takes_its_waiting_orders_with_it(tmp_path: Path) -> None:
@@ -157,6 +239,8 @@ def test_a_client_that_leaves_takes_its_waiting_orders_with_it(tmp_path: Path) -
         client = await it.client()
         client.send(order(1, SPY, "BUY", 10, 1))
         client.transport.abort()
+        await asyncio.sleep(0.01)
+        assert not [one for one in asyncio.all_tasks() if one.get_name() == "orders of client 21"]
         await asyncio.sleep(5)
         assert not it.login.exchange.find_order(21, 1)
         assert not it.desk.checks.desk.book.order((21, 1))

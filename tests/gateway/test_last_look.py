@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.exposure import OrderKey
 from engine.journal import chain, trouble
-from engine.journal.events import OrderEnded, OrderIntent, OrderRefused
+from engine.journal.events import Filled, OrderEnded, OrderIntent, OrderRefused
 from engine.simulator.faults import DropRequests, Reject
 from engine.wire.requests import CancelOrder, ReqGlobalCancel
 from gateway.post import AAPL, PAPER_PORT, SPY, Post, listed, order, post, shown, statuses, told
@@ -264,5 +264,27 @@ def test_a_preview_passes_even_while_halted_and_never_under_the_id_of_a_live_ord
         await client.until(lambda: told(client, 1))
         assert "preview_of_live" in told(client, 1)[0].text
         assert counted(it, (21, 1)) == [10] and not counted(it, (21, 2))
+
+    post(tmp_path, test)
+
+
+def test_an_order_that_tws_is_to_hold_counts_on_whatever_tws_says_against_it(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1, transmit=False))
+        await client.until(lambda: told(client, 1))
+        await asyncio.sleep(3)
+        assert counted(it, (21, 1)) == [10]
+
+    post(tmp_path, test, Reject(contract="SPY", first=1))
+
+
+def test_the_fills_of_clients_are_in_the_journal(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10))
+        await client.until(lambda: "Filled" in statuses(client, 1))
+        await asyncio.sleep(1)
+        assert sum(one.quantity for one in written(it, Filled)) == 10  # type: ignore[attr-defined]
 
     post(tmp_path, test)

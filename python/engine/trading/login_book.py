@@ -105,18 +105,11 @@ class LoginBook:
         if not isinstance(fact, Known):
             self._book.lost(fact.why)
             return
-        orders = [self._as_large(self._with_products(one)) for order in fact.value for one in resting_of(order)]
+        orders = [self._with_products(one) for order in fact.value for one in resting_of(order)]
         self._book.read_orders(orders, mark, fact.at_ns)
 
     def doubt(self, why: str) -> None:
         self._book.lost(why)
-
-    def _as_large(self, order: Resting) -> Resting:
-        """TWS may have told the list before it took a modify that came to it another way: the larger one counts."""
-        if order.key not in self.changing:
-            return order
-        known_here = (one.remaining for one in self._book.order(order.key) if one.place == order.place)
-        return msgspec.structs.replace(order, remaining=max(order.remaining, *known_here, ZERO))
 
     def _with_products(self, order: Resting) -> Resting:
         """A leg whose terms are known counts in its own product."""
@@ -155,7 +148,7 @@ class LoginBook:
 
     def _shown(self, key: OrderKey, total: Decimal | None) -> None:
         """It works, and is for as much in all: its client may have changed that. A combination's total is none of its
-        legs', and an order sized by money has none.
+        legs', and an order sized by money has none. Of one that is `changing` TWS may still tell the original.
         """
         orders = self._book.order(key)
         for one in orders:
