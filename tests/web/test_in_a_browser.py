@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from cli.simulated import PATIENCE_S, Simulated, simulated, start_qe
@@ -78,6 +79,15 @@ def guard_sees_everything(home: Path) -> bool:
         return False
     logins = told.get("logins", {})
     return bool(logins) and all(one["connected"] and one["position_list"] is not None for one in logins.values())
+
+
+def press(url: str) -> None:
+    """The kill as a form sends it, without a browser."""
+    with httpx.Client(base_url=url) as caller:
+        page = caller.get("/").text
+        found = re.search(r'name="form_token" value="([^"]+)"', page)
+        assert found is not None
+        assert caller.post("/kill", data={"form_token": found[1], "reason": "a test"}).status_code == 303
 
 
 @contextmanager
@@ -176,6 +186,23 @@ def test_without_javascript_one_press_kills(chromium: Any) -> None:
         page.locator("#kill").click()
         page.wait_for_url(re.compile("/kill$"))
         ended_flat(page, here)  # the page reloads itself until then
+
+
+def test_a_kill_goes_on_although_the_cockpit_dies_and_the_next_cockpit_shows_it(chromium: Any) -> None:
+    with tempfile.TemporaryDirectory(prefix="qe-") as folder, simulated("calm", Path(folder)) as world:
+        home, port = Path(folder), free_port()
+        world.config(f"[web]\nport = {port}\n")
+        here = Here(world, f"http://127.0.0.1:{port}")
+        with process("web", home=home) as cockpit_process:
+            until(lambda: answers(here.url), "the cockpit did not start")
+            press(here.url)
+            cockpit_process.send_signal(signal.SIGKILL)
+            until(here.is_flat, "the kill ended with the cockpit")
+        with process("web", home=home), chromium.new_context(viewport=PHONE) as context:
+            until(lambda: answers(here.url), "the cockpit did not come back")
+            page = context.new_page()
+            page.goto(f"{here.url}/kill")
+            ended_flat(page, here)
 
 
 def test_a_halt_shows_in_every_open_page_within_a_second(chromium: Any) -> None:
