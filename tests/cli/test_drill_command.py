@@ -56,6 +56,10 @@ def test_a_drill_leaves_no_incident_in_the_records_of_real_trading(tmp_path: Pat
     assert not (tmp_path / "journal").exists()
 
 
+def test_a_drill_raises_no_alarm_about_the_clock_of_its_own_world(tmp_path: Path) -> None:
+    assert "clock" not in qe("drill", "--plain", home=tmp_path).stdout
+
+
 def test_json_is_json_and_nothing_else(tmp_path: Path) -> None:
     done = qe("drill", "--json", home=tmp_path)
     assert json.loads(done.stdout)["scenario"] == "calm"
