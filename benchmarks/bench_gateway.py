@@ -33,7 +33,7 @@ from engine.wire.opening import hello, start_api
 from engine.wire.order import Order
 from engine.wire.sessions import ServerSession
 
-ROUNDS, READS, ORDERS = 20, 100, 20
+READS, ORDERS = (20, 100), (8, 15)  # rounds, and requests in each; more orders in a minute than that nobody sends
 PATIENCE_S = 20.0
 SPY = Contract(con_id=756733, symbol="SPY", sec_type="STK", exchange="SMART", currency="USD")
 UNLIMITED = "orders_per_second = 10000\norders_per_minute = 10000\nduplicates_max = 10000\nrepeats_max = 10000\n"
@@ -158,7 +158,8 @@ class Session:
 
     def order(self) -> int:
         self._order_id += 1
-        order = Order(action="BUY", total_quantity=Decimal(1), order_type="LMT", lmt_price=Decimal(500), tif="DAY")
+        quantity = Decimal(self._order_id % 50 + 1)
+        order = Order(action="BUY", total_quantity=quantity, order_type="LMT", lmt_price=Decimal(500), tif="DAY")
         return self._ask(encode_request(requests.PlaceOrder(self._order_id, SPY, order), 178), b"3\0")
 
     def _ask(self, payload: bytes, answer: bytes) -> int:
@@ -184,12 +185,15 @@ class Session:
         return data
 
 
-def measure(sessions: dict[str, Session], times: int, ask: Callable[[Session], int]) -> dict[str, list[int]]:
+def measure(
+    sessions: dict[str, Session], rounds_and_times: tuple[int, int], ask: Callable[[Session], int]
+) -> dict[str, list[int]]:
+    rounds, times = rounds_and_times
     taken: dict[str, list[int]] = {name: [] for name in sessions}
     for session in sessions.values():
         for _ in range(times):
             ask(session)  # warm
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, session in sessions.items():
             taken[name] += [ask(session) for _ in range(times)]
     return taken

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import ib_async
 import pytest
+from ibapi.contract import Contract
+from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
 from msgspec.structs import replace
 
 from engine.config.gateway_table import GatewayTable
@@ -22,6 +27,7 @@ from engine.trading.entries import LoginConfig
 from engine.trading.modes import TradingMode
 from engine.trading.order_settings import OrderSettings
 from engine.trading.rules import Rules, open_rules
+from simulator.test_unmodified_clients import Official
 
 pytestmark = pytest.mark.clients
 PATIENCE_S = 20.0
@@ -152,5 +158,34 @@ def test_a_refused_modify_leaves_the_order_alive_for_ib_async(tmp_path: Path) ->
         ib.cancelOrder(trade.order)
         await until(lambda: trade.orderStatus.status == "Cancelled")
         ib.disconnect()
+
+    over_a_gateway(tmp_path, test)
+
+
+def test_ibkrs_own_client_trades_cancels_and_is_refused(tmp_path: Path) -> None:
+    async def test(over: Over) -> None:
+        official = Official()
+        await asyncio.to_thread(official.connect, "127.0.0.1", over.port, 41)
+        reader = threading.Thread(target=official.run, daemon=True)
+        reader.start()
+        await until(official.ready.is_set)
+        official.reqPositions()
+        await until(lambda: official.of("positionEnd"))
+        assert len(official.of("position")) == len(over.login.positions())
+        contract, order = Contract(), Order()
+        contract.symbol, contract.secType, contract.exchange, contract.currency = "MSFT", "STK", "SMART", "USD"
+        order.action, order.totalQuantity, order.orderType, order.tif = "BUY", Decimal(10), "MKT", "DAY"
+        official.placeOrder(1, contract, order)
+        await until(lambda: (1, "Filled") in official.of("status"))
+        order.orderType, order.lmtPrice = "LMT", 250.0
+        official.placeOrder(2, contract, order)
+        await until(lambda: (2, "Submitted") in official.of("status"))
+        over.rules.halt(over.desk.entry.scope, "lunch")
+        official.placeOrder(3, contract, order)
+        await until(lambda: [error for error in official.of("error") if error[0] == 3 and 201 in error])
+        official.cancelOrder(2, OrderCancel())
+        await until(lambda: (2, "Cancelled") in official.of("status"))
+        official.disconnect()
+        await asyncio.to_thread(reader.join, PATIENCE_S)
 
     over_a_gateway(tmp_path, test)

@@ -206,8 +206,9 @@ class OrderDesk:
         )
         self._recording.add(work)
         work.add_done_callback(self._recording.discard)
-        reduces = self.checks.reduces(asked, wish.key, self.checks.state(), before)
-        await asyncio.wait({work}, timeout=REDUCING_S if reduces else 2 * INTENT_S_MAX)
+        await asyncio.wait({work}, timeout=REDUCING_S)
+        if not work.done() and not self.checks.reduces(asked, wish.key, self.checks.state(), before):
+            await asyncio.wait({work}, timeout=2 * INTENT_S_MAX)
         return work.result() if work.done() else None
 
     def _enter(self, wish: Wish, asked: Asked, passage: Passage, before: tuple[Resting, ...]) -> str:

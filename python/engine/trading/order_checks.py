@@ -21,7 +21,7 @@ from engine.core.preflight.activity import PACE_CODES
 from engine.core.preflight.checks_state import is_stale
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.examine import examine
-from engine.core.preflight.facts import Facts, Pace
+from engine.core.preflight.facts import Facts
 from engine.core.preflight.intent import Intent, MarginPreview
 from engine.core.preflight.numbers import number
 from engine.core.preflight.prices import may_be_negative, working_prices
@@ -304,7 +304,7 @@ class OrderChecks:
     def reduces(self, asked: Asked, key: OrderKey, state: State, before: tuple[Resting, ...] = ()) -> bool:
         """It passes whether or not the login is halted."""
         facts = self._facts_without(asked, key, state, None, before)
-        return not facts.adds_risk and self.again(asked, key, state, None, before).passed
+        return not facts.adds_risk and examine(asked.intent, facts, self.desk.settings).passed
 
     def _facts_without(
         self, asked: Asked, key: OrderKey, state: State, seq: int | None, before: tuple[Resting, ...]
@@ -318,11 +318,10 @@ class OrderChecks:
             book.ended(each, filled=False)
         book.sent(*works)
         try:
-            facts = self.desk.facts(asked.intent, state, self._wall_ns())
+            return self.desk.facts(asked.intent, state, self._wall_ns(), paced=False)
         finally:
             book.ended(key, filled=False)
             book.sent(*aside)
-        return msgspec.structs.replace(facts, pace=Pace())  # its own message has been counted
 
 
 class Passage:

@@ -23,6 +23,7 @@ from core.preflight.world import (
     sell,
 )
 from engine.core.exposure import Resting, Side
+from engine.core.preflight.facts import Pace
 from engine.core.preflight.intent import Intent, Special
 from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import PASS, Code
@@ -49,6 +50,14 @@ def test_another_rate_changes_what_every_position_in_its_currency_is_worth() -> 
     assert made.judge(order(NOK, 1), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
     made.rate("NOK", D("0.2"))
     assert made.judge(order(NOK, 1), FREE, NOW) == PASS
+
+
+def test_an_order_that_is_looked_at_again_is_not_held_against_its_own_message() -> None:
+    made, sent = desk(), order(ES, 1, limit="6000")
+    made.passed(sent, (1, 7), NOW)
+    assert made.facts(sent, FREE, NOW).pace.in_second == 1
+    again = made.facts(sent, FREE, NOW, paced=False)
+    assert again.pace == Pace() and again.touched == made.facts(sent, FREE, NOW).touched
 
 
 def test_a_modify_may_look_like_an_order_that_nobody_has_answered() -> None:

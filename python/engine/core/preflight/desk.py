@@ -123,8 +123,16 @@ class Preflight:
         """Every failed check."""
         return examine(intent, self.facts(intent, state, now_ns, margin), self.settings)
 
-    def facts(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Facts:
-        """What is known about this order now."""
+    def facts(
+        self,
+        intent: Intent,
+        state: State,
+        now_ns: int,
+        margin: Fact[MarginPreview] | None = None,
+        *,
+        paced: bool = True,
+    ) -> Facts:
+        """What is known about this order now. `paced` false: it has been counted already, as a message."""
         return gather(
             intent,
             state=state,
@@ -132,7 +140,7 @@ class Preflight:
             accounts=self.accounts,
             book=self.book,
             terms=self.terms,
-            activity=self.activity,
+            activity=self.activity if paced else None,
             settings=self.settings,
             margin=margin,
             unconfirmed=self._like_unconfirmed(intent),

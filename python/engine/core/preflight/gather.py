@@ -12,7 +12,7 @@ from engine.core.exposure import ZERO, OrderKey, Resting
 from engine.core.known import Fact
 from engine.core.preflight.activity import Activity
 from engine.core.preflight.checks_price import is_fresh
-from engine.core.preflight.facts import Facts, Touched
+from engine.core.preflight.facts import Facts, Pace, Touched
 from engine.core.preflight.intent import Intent, Leg, MarginPreview, Reference
 from engine.core.preflight.listing import Listing
 from engine.core.preflight.numbers import number
@@ -139,11 +139,12 @@ def gather(
     accounts: tuple[str, ...],
     book: Book,
     terms: Terms,
-    activity: Activity,
+    activity: Activity | None,
     settings: Settings,
     margin: Fact[MarginPreview] | None,
     unconfirmed: OrderKey | None = None,
 ) -> Facts:
+    """`activity` None: how much was sent lately is not asked."""
     modifies = intent.special.modifies if intent.special else None
     replaced = book.order(modifies) if modifies is not None else ()
     worth = book.worth(intent.account)
@@ -158,7 +159,7 @@ def gather(
         reference=terms.references.get(intent.con_id),
         replaced=replaced,
         notional=None if worth.unpriced else worth.notional,
-        pace=activity.pace(intent, now_ns),
+        pace=Pace() if activity is None else activity.pace(intent, now_ns),
         unconfirmed=unconfirmed,
         margin=margin,
         market_ahead_ns=terms.market_ahead_ns,
