@@ -337,6 +337,16 @@ def test_a_webhook_stops_what_its_token_names_and_a_replay_only_stops_again(tmp_
         assert "--login=live" in line and "webhook a kill" in line
 
 
+@pytest.mark.parametrize("body", ['{"dry_run": true}', '{"reason": 7}', "[]", "{", '{"logins": ["papre"]}'])
+def test_a_kill_that_was_not_understood_does_nothing_and_says_so(tmp_path: Path, body: str) -> None:
+    with stage(tmp_path) as here:
+        headers = {"authorization": f"Bearer {here.token('operator')}", "content-type": "application/json"}
+        answer = here.browser().post("/api/v1/kill", content=body, headers=headers)
+        assert answer.status_code in (400, 409)
+        assert "othing was done" in answer.json()["error"]
+        assert nothing_happened(here)
+
+
 def test_a_webhook_takes_no_token_of_a_role_and_no_session(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         here.user("ann", Role.OPERATOR)

@@ -18,7 +18,7 @@ from engine.journal.trouble import JournalError
 from engine.trading.errors import ResumeRefused
 from engine.web.access import Need, Refused, Who
 from engine.web.cockpit import Cockpit
-from engine.web.doors import WORDS, Asked, Door
+from engine.web.doors import FORM_FIELD, WORDS, Asked, Door
 from engine.web.openapi import openapi
 from engine.web.pages import EXPECTED, search
 
@@ -90,8 +90,9 @@ class Api:
 
     # --- intents ------------------------------------------------------------------------------------------------------
     async def kill(self, asked: Asked) -> Response:
-        if "" in asked.form:
-            return _json({"error": f"{asked.form['']}; nothing was done", "code": "not_understood"}, 400)
+        wrong = _not_understood(asked.form, {"reason", "logins"})
+        if wrong is not None:
+            return wrong
         return await self._kill(asked.who, asked.form.get("reason", ""), _names(asked.form))
 
     async def _kill(self, who: Who, reason: str, logins: tuple[str, ...]) -> Response:
@@ -100,8 +101,9 @@ class Api:
 
     async def halt(self, asked: Asked) -> Response:
         form, login = asked.form, asked.request.path_params["login"]
-        if "" in form:
-            return _json({"error": f"{form['']}; nothing was done", "code": "not_understood"}, 400)
+        wrong = _not_understood(form, {"reason", "cancel"})
+        if wrong is not None:
+            return wrong
         return await self._halt(asked.who, login, form.get("reason", ""), cancel=bool(form.get("cancel")))
 
     async def _halt(self, who: Who, login: str, reason: str, *, cancel: bool) -> Response:
@@ -115,8 +117,9 @@ class Api:
 
     async def resume(self, asked: Asked) -> Response:
         form, login = asked.form, asked.request.path_params["login"]
-        if "" in form:
-            return _json({"error": f"{form['']}; nothing was done", "code": "not_understood"}, 400)
+        wrong = _not_understood(form, {"reason", "override"})
+        if wrong is not None:
+            return wrong
         self._cockpit.pressed("resume", asked.who, login=login)
 
         def work() -> dict[str, Any]:
@@ -151,6 +154,15 @@ class Api:
             return _json({"error": str(error), "code": "refused", "obstacles": error.obstacles}, 409)
         except EXPECTED as error:
             return _json({"error": str(error), "code": type(error).__name__}, 409)
+
+
+def _not_understood(form: dict[str, str], known: set[str]) -> Response | None:
+    """Whoever sends `dry_run` must not get a kill."""
+    unknown = sorted(form.keys() - known - {FORM_FIELD})
+    if not unknown:
+        return None
+    why = form[""] if "" in form else f"there is no field {unknown[0]!r}; there are: {', '.join(sorted(known))}"
+    return _json({"error": f"{why}; nothing was done", "code": "not_understood"}, 400)
 
 
 def _names(form: dict[str, str]) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ def application(
 async def _not_here(_: Request, error: Exception) -> Response:
     """A path or a method that no door has."""
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return PlainTextResponse("there is nothing here; nothing was done\n", status, headers=HEADERS)
+    more = error.headers or {} if isinstance(error, HTTPException) else {}
+    return PlainTextResponse("there is nothing here; nothing was done\n", status, headers={**more, **HEADERS})
 
 
 def doors(pages: Pages, api: Api) -> list[Door]:

@@ -47,8 +47,10 @@ class Hands:
     def kill(self, who: Who, reason: str, logins: tuple[str, ...]) -> str:
         """Press it: the guard hears of it, and a `qe kill` of its own begins, each without waiting for the other.
 
-        Returns the id of the run. Raises CannotStart when no process could be started; the guard was told all the same.
+        Returns the id of the run. Raises CannotStart when no process could be started; the guard was told all the same;
+        NoSuchLogin when a name is nobody's: nothing was done.
         """
+        self._reading.check_names(logins)
         text = f"{short(reason) or 'EMERGENCY'} [{who.actor}]"
         request = Request("kill", reason=text, logins=logins, who=who.actor)
         threading.Thread(target=self._tell_guard, args=(request,), daemon=True).start()

@@ -55,7 +55,7 @@ def openapi() -> dict[str, Any]:
             f"{base}/journal": {
                 "get": {
                     **_operation("Search the journal", {"200": "Records, the newest first", "503": "Unreadable"}),
-                    "parameters": [{"name": "q", "in": "query", "schema": {"type": "string", "maxLength": 200}}],
+                    "parameters": [{"name": "q", "in": "query", "schema": {"type": "string"}}],
                 }
             },
             f"{base}/openapi.json": {"get": _operation("This description", {"200": "OpenAPI 3.1"})},
@@ -86,6 +86,6 @@ def _operation(
     if path:
         made["parameters"] = [_LOGIN]
     if fields is not None:
-        schema = {"type": "object", "properties": fields}
+        schema = {"type": "object", "properties": fields, "additionalProperties": False}
         made["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return made

@@ -160,6 +160,9 @@ class Pages:
         self._cockpit.pressed("kill", asked.who, logins=", ".join(logins) or "all")
         try:
             await self._cockpit.away(lambda: self._cockpit.hands.kill(asked.who, reason, logins))
+        except NoSuchLogin as error:
+            text = f"THE KILL WAS NOT SENT: {error}"
+            return await self._page(asked, "kill.html", "Kill", status=409, error=text)
         except CannotStart as error:
             text = f"The guard was told, if one runs. No process of our own: {error}. In a terminal: qe kill"
             return await self._page(asked, "kill.html", "Kill", status=503, error=text)

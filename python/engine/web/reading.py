@@ -53,6 +53,16 @@ class Reading:
             raise NoSuchLogin(f"there is no login {name!r}; there are: {', '.join(scopes)}. Nothing was done")
         return scopes[name][0]
 
+    def check_names(self, names: tuple[str, ...]) -> None:
+        """Raises NoSuchLogin for a name that nobody has. With faults in the configuration the kill itself looks."""
+        plan = self._settings.found().plan
+        known = {place.name.lower() for place in plan.places}
+        unknown = [name for name in names if name.lower() not in known]
+        if unknown and not plan.faults:
+            raise NoSuchLogin(
+                f"there is no login {unknown[0]!r}; there are: {', '.join(self.scopes())}. Nothing was done"
+            )
+
     def source(self) -> LimitSource:
         """Raises ConfigError."""
         found = self._settings.found().limits
