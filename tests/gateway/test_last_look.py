@@ -13,6 +13,7 @@ from engine.core.exposure import OrderKey
 from engine.journal import chain, trouble
 from engine.journal.events import Filled, OrderEnded, OrderIntent, OrderRefused
 from engine.simulator.faults import DropRequests, Reject
+from engine.wire.replies import OrderStatus
 from engine.wire.requests import CancelOrder, ReqGlobalCancel
 from gateway.post import AAPL, PAPER_PORT, SPY, Post, listed, order, post, shown, statuses, told
 from simulator.wire_client import connect
@@ -288,3 +289,20 @@ def test_the_fills_of_clients_are_in_the_journal(tmp_path: Path) -> None:
         assert sum(one.quantity for one in written(it, Filled)) == 10  # type: ignore[attr-defined]
 
     post(tmp_path, test)
+
+
+def test_an_inactive_order_that_no_list_shows_is_a_refused_one(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(order(1, SPY, "BUY", 10, 1))
+        await asyncio.sleep(0.5)
+        none = Decimal(0)
+        it.desk.heard(21, OrderStatus(1, "Inactive", none, Decimal(10), client_id=21))
+        assert counted(it, (21, 1)) == [10]
+        await asyncio.sleep(1)
+        assert not counted(it, (21, 1))
+        client.send(order(1, SPY, "BUY", 10, 1))  # sent again under its id, it is a new one
+        await client.until(lambda: statuses(client, 1) or told(client, 1))
+        assert statuses(client, 1) and counted(it, (21, 1)) == [10]
+
+    post(tmp_path, test, DropRequests(requests=("PlaceOrder",), first=1))

@@ -162,7 +162,7 @@ class OrderDesk:
                 wish.request.contract,
                 wish.request.order,
                 client_id=wish.client_id,
-                modifies=wish.key if modifies else None,
+                modifies=wish.key if self.works(wish.key) else None,
                 may_preview=True,
             )
         except OrderNotSent as error:

@@ -15,6 +15,7 @@ import msgspec
 from engine.broker.inquiry import Complete, Outcome
 from engine.broker.login import Login
 from engine.broker.reads import answer
+from engine.broker.tickets import HELD_OR_REFUSED
 from engine.core.exposure import OrderKey
 from engine.core.facts import WorkingOrder
 from engine.trading.order_checks import OrderChecks
@@ -54,6 +55,8 @@ class Unanswered:
     def heard(self, client_id: int, event: ClientEvent) -> None:
         """TWS has told a client something."""
         match event:
+            case OrderStatus() if event.status == HELD_OR_REFUSED and self._of(event.client_id, event.order_id):
+                self._keep(self._settle((event.client_id, event.order_id), event.status))
             case OrderStatus() if (sent := self._of(event.client_id, event.order_id)) and not sent.modifies:
                 self._shown((event.client_id, event.order_id))
             case OpenOrder() if (sent := self._of(event.order.client_id, event.order_id)) and _same(sent, event.order):
@@ -106,8 +109,7 @@ class Unanswered:
             self._end(key, Fate.REFUSED if sent.modifies else Fate.ACKNOWLEDGED, text)
             login.look_soon()  # the list says what the order is like now
             return
-        if self._checks.desk.book.unacknowledged(key):
-            self._checks.book.gone(key)
+        self._checks.book.gone(key)  # a fill that is still on its way counts as one when it comes
         self._end(key, Fate.REFUSED, text)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
