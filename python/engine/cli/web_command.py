@@ -75,7 +75,8 @@ def _user(arguments: argparse.Namespace) -> int:
     match arguments.what:
         case "add":
             made = users.put(arguments.name, Role(arguments.role), _password())
-            print(f"{made.name} may log in as {made.role.value}; whoever was logged in as {made.name} is logged out")
+            others = f"; whoever was logged in as {made.name} is logged out" if made.generation > 1 else ""
+            print(f"{made.name} may log in as {made.role.value}{others}")
         case "remove":
             users.remove(arguments.name)
             print(f"{arguments.name} may log in no more")
