@@ -19,6 +19,7 @@ from engine.wire.replies import Reply
 T_co = TypeVar("T_co", covariant=True)
 
 EXECUTION_RECENT_S = 15.0
+EXECUTION_AGE_SLACK_S = 2.0  # its time is cut to the second, and the broker's clock is known to one
 NAMES_MAX = 5  # of contracts that one description fits, where they are told
 CLOCK_SLACK_S = 3.0  # the broker's clock is known to a second or two: what is later than this has not happened yet
 
@@ -198,11 +199,15 @@ class Executions:
         return isinstance(reply, replies.ExecutionsEnd) and reply.req_id == self._req_id
 
     def result(self) -> tuple[ExecutionFact, ...]:
-        return tuple(translate.execution(row, recent=self._recent(row)) for row in self._rows)
+        return tuple(self._fact(row) for row in self._rows)
 
-    def _recent(self, row: replies.Execution) -> bool:
+    def _fact(self, row: replies.Execution) -> ExecutionFact:
         now_s, at_s = self._server_now_s(), unix_seconds(row.time)
-        return now_s is None or at_s is None or now_s - at_s <= EXECUTION_RECENT_S
+        if now_s is None or at_s is None:
+            return translate.execution(row)
+        age_s = now_s - at_s
+        age_ns_min = max(int((age_s - EXECUTION_AGE_SLACK_S) * 1e9), 0)
+        return translate.execution(row, recent=age_s <= EXECUTION_RECENT_S, age_ns_min=age_ns_min)
 
 
 class ContractDetails:

@@ -96,8 +96,8 @@ def completed_order(reply: CompletedOrder) -> WorkingOrder:
     )
 
 
-def execution(reply: Execution, *, recent: bool = True) -> ExecutionFact:
-    """`recent` is for the caller to judge: it knows the broker's clock."""
+def execution(reply: Execution, *, recent: bool = True, age_ns_min: int = 0) -> ExecutionFact:
+    """How old it is, is for the caller to judge: it knows the broker's clock."""
     shares = _number(reply.shares, f"the size of execution {reply.exec_id}")
     if reply.side not in ("BOT", "SLD"):
         raise Unclear(f"execution {reply.exec_id} has the side {reply.side!r}, neither BOT nor SLD")
@@ -113,6 +113,7 @@ def execution(reply: Execution, *, recent: bool = True) -> ExecutionFact:
         order_ref=reply.order_ref,
         liquidation=isinstance(reply.liquidation, int) and reply.liquidation != 0,
         recent=recent,
+        age_ns_min=age_ns_min,
         time=reply.time,
     )
 

@@ -74,6 +74,7 @@ class ExecutionFact(msgspec.Struct, frozen=True, kw_only=True):
     order_ref: str = ""
     liquidation: bool = False
     recent: bool = True  # False only when it is known to be older than a quarter of a minute
+    age_ns_min: int = 0  # it was at least so old when it was read; 0: not known
     time: str = ""  # as the broker spelled it; for people
 
     @property

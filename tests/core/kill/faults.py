@@ -49,6 +49,16 @@ class Newcomer:
     knowable: bool = False  # the kill is meant to wait for it: the last order of a kill that died
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """An order that filled whole before the press, so long ago."""
+
+    age_ms: int
+    key: Key
+    quantity: Decimal  # signed
+    order_ref: str = ""
+
+
 @dataclass(repr=False)
 class Faults:
     # time
@@ -98,6 +108,7 @@ class Faults:
     presses_ms: tuple[int, ...] = ()
     trades: tuple[Trade, ...] = ()
     newcomers: tuple[Newcomer, ...] = ()
+    earlier: tuple[Earlier, ...] = ()  # the oldest first
 
     def __repr__(self) -> str:
         named = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -12,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from core.kill.faults import Faults, Key, Newcomer, Trade
+from msgspec.structs import replace
+
+from core.kill.faults import Earlier, Faults, Key, Newcomer, Trade
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
 from engine.core.kill.commands import Place
-from engine.core.kill.settings import MS
+from engine.core.kill.settings import MS, SECOND
 
 ENDED = ("Filled", "Cancelled")
+RECENT_NS = 15 * SECOND
 
 ZERO = Decimal(0)
 
@@ -145,6 +148,19 @@ class Market:
         self.exec_ids = iter(range(1, 10_000_000))
         for order in self.orders:
             order.perm_id = order.perm_id or next(self.perm_ids)
+        self._tell_earlier(self.faults.earlier)
+
+    def _tell_earlier(self, trades: tuple[Earlier, ...]) -> None:
+        """What was traded before the press is in the positions, and perhaps not yet in what is shown of them."""
+        for trade in trades:
+            self.positions[trade.key] = self.positions.get(trade.key, ZERO) - trade.quantity
+        self.feed = dict(self.positions)
+        self.orders = list(self.orders)
+        for trade in trades:
+            order = self._others_order(trade.key, "BUY" if trade.quantity > 0 else "SELL", abs(trade.quantity))
+            order.order_ref, order.filled, order.status = trade.order_ref, order.quantity, "Filled"
+            self.orders.append(order)
+            self._move(order, trade.quantity, -trade.age_ms * MS)
 
     # what can be read ------------------------------------------------------------------------------------------------
 
@@ -152,11 +168,15 @@ class Market:
         if self.in_memory is not None:
             return self.in_memory
         shown_ns = self.clock.now_ns - self.faults.execution_lag_ms * MS
-        executions = tuple(e for e in self.executions if self.executed_ns[e.identity] <= shown_ns)
+        executions = tuple(self._as_of_now(e) for e in self.executions if self.executed_ns[e.identity] <= shown_ns)
         open_now, ended = (
             tuple(self._as_listed(o) for o in self.orders if o.listed and o.open is wanted) for wanted in (True, False)
         )
         return Shown(open_now, self._position_list(), executions, ended)
+
+    def _as_of_now(self, execution: ExecutionFact) -> ExecutionFact:
+        age_ns = self.clock.now_ns - self.executed_ns[execution.identity]
+        return replace(execution, recent=age_ns <= RECENT_NS, age_ns_min=age_ns)
 
     @staticmethod
     def _as_listed(o: Resting) -> WorkingOrder:
@@ -254,17 +274,19 @@ class Market:
 
     # positions -------------------------------------------------------------------------------------------------------
 
-    def _move(self, order: Resting, signed: Decimal) -> ExecutionFact:
+    def _move(self, order: Resting, signed: Decimal, at_ns: int | None = None) -> ExecutionFact:
+        at_ns = self.clock.now_ns if at_ns is None else at_ns
         key = _key(order)
         before = self.positions.get(key, ZERO)
         after = self.positions[key] = before + signed
         wrong = before * after < 0 or abs(after) > abs(before)
         if order.key is not None and wrong and not self._surprised(key):
             self.violations.append(f"{self._ms()}: {key} went from {before} to {after} by our order {order.key}")
-        lag_ns = self.faults.position_lag_ms * MS
+        shown_ns = at_ns + self.faults.position_lag_ms * MS
         number = next(self.exec_ids)
-        heapq.heappush(self.late, (self.clock.now_ns + lag_ns, number, key, after))
-        self.clock.at(self.clock.now_ns + lag_ns, lambda: self._hint(key, after))
+        heapq.heappush(self.late, (shown_ns, number, key, after))
+        if shown_ns >= self.clock.now_ns:
+            self.clock.at(shown_ns, lambda: self._hint(key, after))
         execution = ExecutionFact(
             exec_id=f"0001.{number:04}.01",
             account=order.account,
@@ -277,7 +299,7 @@ class Market:
             order_ref=order.order_ref,
         )
         self.executions.append(execution)
-        self.executed_ns[execution.identity] = self.clock.now_ns
+        self.executed_ns[execution.identity] = at_ns
         return execution
 
     def _hint(self, key: Key, quantity: Decimal) -> None:

@@ -43,6 +43,12 @@ class Book(Ledger):
         self.own_fill(KEY, D(quantity))
         return self
 
+    def executed(self, *quantities: int) -> Book:
+        """Our own order fills in these pieces."""
+        for quantity in quantities:
+            self.own_execution(execution(ES, quantity, f"own.{len(self._own_executions)}.01"))
+        return self.filled(sum(quantities))
+
     @property
     def can_close(self) -> Decimal:
         return self.closable(KEY)
@@ -87,6 +93,13 @@ def test_zero_after_nothing_but_another_kills_closes_is_the_end_of_them_and_not_
     assert book.believed and book.all_zero()
 
 
+@pytest.mark.parametrize("shows", [2, 1])
+def test_nor_is_what_another_kills_closes_have_left_where_each_of_them_is_more_than_that(shows: int) -> None:
+    """A kill never goes through zero, and an execution shows whole or not at all."""
+    book = after_the_press_before((-3, CLOSE), (-5, CLOSE), shows=shows)
+    assert book.believed
+
+
 @pytest.mark.parametrize(
     ("trades", "shows"),
     [
@@ -94,7 +107,8 @@ def test_zero_after_nothing_but_another_kills_closes_is_the_end_of_them_and_not_
         ([(-3, CLOSE), (-3, OTHER)], 0),  # a stop that filled at the same time: perhaps through zero
         ([(-3, CLOSE), (2, CLOSE)], 0),  # something was bought back: who knows in which order
         ([(-3, OTHER)], 0),
-        ([(-3, CLOSE)], 1),  # the read may miss a part of the close
+        ([(-3, CLOSE)], 3),  # the read may miss the close
+        ([(-2, CLOSE), (-1, CLOSE)], 1),  # or a part of it
         ([(-3, CLOSE)], -1),
     ],
 )
@@ -170,7 +184,7 @@ def test_a_correction_replaces_what_it_corrects() -> None:
 def test_an_execution_of_our_own_is_not_counted_twice() -> None:
     book = Book(first=5)
     book.executions((execution(ES, -2, "x.01"),))
-    book.own_execution("x")
+    book.own_execution(execution(ES, -2, "x.01"))
     book.own_fill(KEY, D(-2))
     assert book.expected(KEY) == 3
     book.executions((execution(ES, -2, "x.01"),))
@@ -340,6 +354,88 @@ def test_a_read_that_only_one_history_explains_is_believed_at_once() -> None:
     """10 short shown after buying 7; 3 closed. 7 left: without the 7 bought earlier it could not be so many."""
     assert not Book(7, first=-10, recent=True).filled(3).read(-10, 0.1).believed
     assert Book(7, first=-10, recent=True).filled(3).read(0, 0.1).believed
+
+
+@pytest.mark.parametrize(
+    ("recent", "first", "ours"),
+    [
+        (-20, 120, [-100]),
+        (-20, 120, [-3]),  # a first part of our order is enough: the 20 were sold before it, and would show
+        (7, -10, [3]),
+        (-20, 120, [-60, -7, -33]),
+    ],
+)
+def test_that_our_own_fills_show_proves_that_the_trades_before_them_do(
+    recent: int, first: int, ours: list[int]
+) -> None:
+    book = Book(recent, first=first, recent=True).executed(*ours)
+    assert not book.read(first, 0.1).believed
+    left = first + sum(ours)
+    assert (book.read(left, 0.2).believed, book.can_close) == (True, left)
+
+
+@pytest.mark.parametrize("ours", [[-80, -20], [-20], [-15, -80, -5]])
+def test_it_proves_nothing_where_a_part_of_our_fills_is_as_much_as_those_trades(ours: list[int]) -> None:
+    """100 less may be all of ours, or the 20 from before and 80 of ours."""
+    left = 120 + sum(ours)
+    book = Book(-20, first=120, recent=True).executed(*ours).read(left, 0.1)
+    assert not book.believed and book.can_close <= max(left - 20, 0)
+
+
+def test_nor_where_several_trades_together_are_as_much_as_ours() -> None:
+    book = Book(-20, -10, 5, first=120, recent=True).executed(-25)
+    assert not book.read(95, 0.1).believed
+
+
+def test_nor_where_it_is_not_known_in_what_pieces_they_were_filled() -> None:
+    book = Book(-20, first=120, recent=True).executed(-50).filled(-40)  # a status was first
+    assert not book.read(30, 0.1).believed
+    assert not ended_before(3, shows=10).executed(-7).read(3, 0.1).believed  # the order may have filled as 1 and 2
+
+
+def test_nor_where_there_are_too_many_pieces_to_look_at() -> None:
+    book = Book(*(-(2**n) for n in range(12)), first=9000, recent=True).executed(-4200)
+    assert not book.read(4800, 0.1).believed
+
+
+def test_our_fills_that_do_not_show_prove_nothing() -> None:
+    book = Book(-20, first=120, recent=True).executed(-100)
+    assert not book.read(120, 0.1).believed and book.can_close == 0
+    assert not book.read(100, 0.2).believed and book.can_close == 0  # that is the trade before them
+    assert book.read(0, 0.3).all_zero()
+
+
+def aged(*trades: tuple[int, float], first: int) -> Book:
+    """Trades shortly before the press, each at least so many seconds old."""
+    book = Book(listed=False)
+    book.executions(
+        tuple(execution(ES, q, f"{n}.01", age_ns_min=int(age * SECOND)) for n, (q, age) in enumerate(trades))
+    )
+    return book.read(first)
+
+
+def test_the_wait_counts_from_the_trade_and_not_from_the_press() -> None:
+    book = aged((-5, 4), first=5)
+    assert not book.read(5, 1.9).believed
+    assert book.read(5, 2).can_close == 5
+
+
+def test_it_counts_from_the_newest_trade() -> None:
+    assert not aged((-5, 5), (-1, 2), (-2, 5.5), first=5).read(5, 3.9).believed
+    assert aged((-5, 5), (-1, 2), (-2, 5.5), first=5).read(5, 4).believed
+
+
+def test_a_trade_that_the_feed_has_had_time_for_is_not_waited_for() -> None:
+    assert aged((-5, 6), first=0).all_zero()
+    assert not aged((-5, 5.9), first=0).all_zero()
+
+
+def test_what_only_an_order_tells_has_no_age() -> None:
+    book = Book(listed=False)
+    book.traces.completed([order(ES, "SELL", 2, filled=D(2), perm_id=502)], 0)
+    book.executions((execution(ES, -1, age_ns_min=9 * SECOND),))
+    assert not book.read(0, 0).read(0, 9.9).all_zero()
+    assert book.read(0, 10).all_zero()
 
 
 def test_a_frozen_feed_never_gets_more_than_is_there_under_either_view() -> None:

@@ -95,7 +95,7 @@ class Closing:
         return news or _doubt(attempt) not in (None, doubt_before)
 
     def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
-        self.ledger.own_execution(execution.identity)
+        self.ledger.own_execution(execution)
         attempt.fill(execution)
 
     def _account_for(self, item: Item, attempt: Attempt, now_ns: int, serial: int, *, was_live: bool) -> bool:

@@ -43,6 +43,7 @@ __all__ = ["Flow", "Key", "Ledger"]
 
 ZERO = Decimal(0)
 DOUBT_READS = 3
+SUMS_MAX = 2_000
 
 
 class _Missed(Enum):
@@ -96,8 +97,10 @@ class Ledger:
     _since: dict[Key, Flow] = field(default_factory=dict)  # what others have traded since the first list
     _maybe: dict[Key, Flow] = field(default_factory=dict)  # what they may have traded beyond that
     _own: dict[Key, Decimal] = field(default_factory=dict)
-    _own_executions: set[str] = field(default_factory=set)
+    _own_executions: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
+    _recent_pieces: dict[Key, list[Decimal]] = field(default_factory=dict)  # … one by one …
+    _recent_age_ns: dict[Key, int] = field(default_factory=dict)  # … the newest of them so long ago at least …
     _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders …
     _mixed: set[Key] = field(default_factory=set)  # … or by anything else
     _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
@@ -118,9 +121,10 @@ class Ledger:
         if self._before is not None:
             self._sum_up()
 
-    def own_execution(self, identity: str) -> None:
+    def own_execution(self, execution: ExecutionFact) -> None:
         """This execution belongs to one of our closing orders: `own_fill` counts it."""
-        self._own_executions.add(identity)
+        identity = execution.identity
+        self._own_executions[identity] = ((execution.account, execution.con_id), execution.quantity)
         if self._foreign.pop(identity, None) is not None:
             self.traces.executions(self._foreign.values())
             self._sum_up()
@@ -133,7 +137,7 @@ class Ledger:
                 continue
             key = (execution.account, execution.con_id)
             if self._before is None and execution.recent:
-                self._note_recent(key, execution.quantity, execution.order_ref)
+                self._note_recent(key, execution.quantity, execution.order_ref, execution.age_ns_min)
             self._foreign[identity] = (name_of(execution), key, execution.quantity)
         self.traces.executions(self._foreign.values())
         if self._before is None:
@@ -161,20 +165,26 @@ class Ledger:
             reduced = unsure.sold < ZERO if account.position > ZERO else unsure.bought > ZERO
             self.unsettle(key, self.reduced_lag_ns if reduced else self.settle_ns)
 
-    def _note_recent(self, key: Key, signed: Decimal, order_ref: str) -> None:
+    def _note_recent(self, key: Key, signed: Decimal, order_ref: str, age_ns: int = 0) -> None:
         self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
+        self._recent_pieces.setdefault(key, []).append(signed)
+        self._recent_age_ns[key] = min(age_ns, self._recent_age_ns.get(key, age_ns))
         (self._killed if order_ref.startswith(CLOSE_REF_PREFIX) else self._mixed).add(key)
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
-        """How long a first read may miss what was traded just before it.
+        """How long a first read may miss what was traded just before it: counted from the newest of those trades."""
+        return max(self._recent_lag_ns(key, position) - self._recent_age_ns.get(key, 0), 0)
+
+    def _recent_lag_ns(self, key: Key, position: Decimal) -> int:
+        """How long behind a trade a read may miss it.
 
         A position that recent trades would have reduced, and above all one that another kill has just closed, may be
-        gone already: it is given more time than one that they have opened. Where nothing but a kill's closing orders
-        traded, and all to one side, zero is their end: they never open anything, so nothing can have been missed.
+        gone already: it is given more time than one that they have opened. A kill's closing orders never open anything,
+        and an execution shows whole or not at all: where nothing else traded, and each of them is more than is left,
+        none can have been missed.
         """
         flow = self._recent.get(key, NOTHING)
-        one_sided = ZERO in flow
-        if position == ZERO and key not in self._mixed and one_sided:
+        if key not in self._mixed and ZERO in flow and self._too_large_to_be_missing(key, position):
             return 0
         if key in self._killed or key in self._late:
             return self.expected_lag_ns
@@ -182,6 +192,14 @@ class Ledger:
             return self.reduced_lag_ns
         reduced = flow.sold < ZERO if position > ZERO else flow.bought > ZERO
         return self.reduced_lag_ns if reduced else self.settle_ns
+
+    def _too_large_to_be_missing(self, key: Key, position: Decimal) -> bool:
+        """Would each of the recent trades, all to one side, bring this position through zero?"""
+        if position == ZERO:
+            return True
+        pieces = self._recent_pieces.get(key, ())
+        known = key not in self._late  # an order does not tell in how many pieces it has filled
+        return known and all(position * signed < ZERO and abs(signed) > abs(position) for signed in pieces)
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
@@ -228,11 +246,13 @@ class Ledger:
         account.position = quantity
         expected = self.expected(key)
         lawful = quantity == expected
-        caught_up = self._caught_up(key, account, expected)
-        if caught_up or (lawful and (account.settled or self._left_behind(key, account))):
+        shown = self._caught_up(key, account, expected)
+        if lawful and not account.settled and self._left_behind(key, account):
+            shown = {_Missed.RECENT, _Missed.LATE}
+        if shown or (lawful and account.settled):
             self._believe(key, account, now_ns)
-            account.shows |= caught_up
-            if caught_up and _Missed.LATE in self._maybe_missed(key, account):
+            account.shows |= shown
+            if shown and _Missed.LATE in self._maybe_missed(key, account):
                 self.unsettle(key, self.expected_lag_ns)  # the rest may still come
                 account.recent_only = True
             return
@@ -279,13 +299,24 @@ class Ledger:
         return set()
 
     def _left_behind(self, key: Key, account: _Account) -> bool:
-        """The base contained what was traded just before it: without that, the position could not be what it is."""
+        """The base contained what was traded just before it: without that, the position could not be what it is.
+
+        A feed shows trades in their order, and each whole: what was traded before ours shows before ours. So our own
+        fills could look like themselves, with a trade missing that was before them, only where some of them are as
+        much as some of those.
+        """
         if not account.recent_only or self._since.get(key, NOTHING) != account.base_foreign:
             return False
-        moved, recent = account.position - account.base, self._recent.get(key, NOTHING)
-        not_shown_yet = recent.sold <= moved <= recent.bought
-        like_ours = recent.sold < ZERO if moved < ZERO else recent.bought > ZERO  # a part of them, and of our own fills
-        return not not_shown_yet and not like_ours
+        own, recent = self._own_since(key, account), self._recent.get(key, NOTHING)
+        if own == ZERO:
+            return False
+        if (recent.sold if own < ZERO else recent.bought) == ZERO:
+            return True  # they went the other way
+        pieces = [signed for owner, signed in self._own_executions.values() if owner == key]
+        if key in self._late or sum(pieces, ZERO) != own:
+            return False  # how they were executed is not known
+        ours, theirs = _sums(pieces), _sums(self._recent_pieces.get(key, ()))
+        return ours is not None and theirs is not None and ours.isdisjoint(theirs)
 
     def _patience_ns(self, key: Key, account: _Account, now_ns: int) -> int | None:
         """How long a position that executions do not explain must stand; None: it is not believed."""
@@ -393,3 +424,13 @@ def _nearest_to_zero(views: list[Decimal]) -> Decimal:
     if all(view < ZERO for view in views):
         return max(views)
     return ZERO
+
+
+def _sums(pieces: Iterable[Decimal]) -> set[Decimal] | None:
+    """What any of `pieces` come to together; None where that is too much to look at."""
+    sums: set[Decimal] = set()
+    for piece in pieces:
+        sums |= {piece, *(piece + other for other in sums)}
+        if len(sums) > SUMS_MAX:
+            return None
+    return sums
