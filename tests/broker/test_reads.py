@@ -23,6 +23,7 @@ from broker.scripted import (
     position,
     scripted,
 )
+from engine.broker.collect import Executions
 from engine.broker.inquiry import WAITING_MAX
 from engine.broker.link import Link
 from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
@@ -490,6 +491,24 @@ def test_executions_are_signed_and_summaries_of_combinations_left_out() -> None:
         assert isinstance(tws.asked[0][2], requests.ReqCurrentTime)  # "recent" means something only beside its clock
 
     scripted(test)
+
+
+@pytest.mark.parametrize(
+    ("time", "now_s", "age_s_min"),
+    [
+        ("20260311 14:30:00 UTC", 1773239409.0, 7),  # 9 s ago, or 8: a second for its fraction, one for the clock's
+        ("20260311 14:30:00 UTC", 1773239401.5, 0),
+        ("20260311 14:30:00 UTC", 1773239390.0, 0),  # in the future: one of the clocks is wrong
+        ("20260311 14:30:00", 1773239409.0, 0),  # in which zone?
+        ("20260311 14:30:00 UTC", None, 0),
+    ],
+)
+def test_an_execution_is_at_least_as_old_as_its_time_and_the_brokers_clock_allow(
+    time: str, now_s: float | None, age_s_min: int
+) -> None:
+    listed = Executions(1, lambda: now_s)
+    assert listed.take(execution(1, time=time))
+    assert [fact.age_ns_min for fact in listed.result()] == [age_s_min * 10**9]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ How long a position must stand, read after read, before it is believed:
 | obeys the law                                            | at once                                          |
 | obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
 | may miss an order that is gone without a word            | like any; closed is what is there in either case |
-| is zero, and only another kill's closes traded before it | at once                                          |
+| is less than each of another kill's closes, which alone  |                                                  |
+| traded before it                                         | at once                                          |
+| shows our own fills, and no trades just before the kill  |                                                  |
+| could be mistaken for a part of them                     | at once                                          |
 | can only be what all trades, those just before the kill  |                                                  |
 | included or excluded, come to                            | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
@@ -23,7 +26,8 @@ How long a position must stand, read after read, before it is believed:
 
 What was traded just before the kill (`_recent`) may be in the first read or not, and what was traded while executions
 could not be read (`unsure`) in the position that was believed meanwhile or not. What was traded just before leaves a
-part that is safe to close under either view, at once; the rest waits until it shows which one is right.
+part that is safe to close under either view, at once; the rest waits until it shows which one is right, and no longer
+than since the trade itself.
 """
 
 from __future__ import annotations
