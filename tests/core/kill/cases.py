@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from core.kill.faults import SILENCE, Fate, Faults, Key, Newcomer, Span, Trade
+from core.kill.faults import SILENCE, Earlier, Fate, Faults, Key, Newcomer, Span, Trade
 from core.kill.market import Resting, contract
 from core.kill.model import Model
 from engine.core.contracts import ComboLeg, Contract
@@ -22,6 +22,7 @@ CODES = (*sorted(REACTIONS), 2109, 2128, 2161, 399, 201, 9999)
 TEXTS = ("", "Order rejected - reason: margin", "the exchange is closed", READ_ONLY, "too far through the market")
 FAULTS_OVER_MS = 20_000
 FROZEN_BEFORE_LISTS_MS = 4_000
+LAG_BEFORE_FROZEN_MS = 1_000
 
 ms = st.integers(0, 8000)
 small = st.sampled_from([0, 0, 0, 0, 30, 100])
@@ -219,6 +220,24 @@ def newcomers(draw: st.DrawFn, contracts: dict[int, Contract]) -> list[Newcomer]
     )
 
 
+@st.composite
+def earlier_trades(draw: st.DrawFn, contracts: dict[int, Contract], positions: dict[Key, Decimal]) -> list[Earlier]:
+    """What led to these positions just before the press: others' trades, and another kill's closes, which never go
+    through zero."""
+    trades: list[Earlier] = []  # the oldest first
+    for key in {(ACCOUNTS[0], con_id): None for con_id in contracts} | dict.fromkeys(positions):
+        now = positions.get(key, Decimal(0))
+        age_ms = draw(st.sampled_from([0, 0, 300, 2000, 5000]))
+        for _ in range(draw(st.sampled_from([0, 1, 1, 2, 4]))):
+            size = draw(st.sampled_from([*(Decimal(n) for n in (1, 1, 2, 3, 7, 25, 40)), abs(now) or Decimal(5)]))
+            closes = draw(one_in(3))
+            signed = size.copy_sign(-now) if closes and now else size * draw(st.sampled_from([1, -1]))
+            trades.insert(0, Earlier(age_ms, key, signed, "QEKILL-old-1" if closes else ""))
+            now -= signed
+            age_ms += draw(st.sampled_from([0, 50, 1000, 4000]))
+    return sorted(trades, key=lambda trade: -trade.age_ms)
+
+
 def last_orders_of_a_dead_kill(draw: st.DrawFn, f: Faults, contracts: dict[int, Contract]) -> list[Newcomer]:
     """What another kill sent just before it died may arrive after its lock is free."""
     free_at_ms = {"late": f.lock_free_at_ms, "lost": f.lock_lost_at_ms + f.lock_free_at_ms, "none": 0}
@@ -242,13 +261,19 @@ def models(draw: st.DrawFn, *, hopeful: bool = False) -> Model:
     """A whole case, ready to run."""
     contracts, positions = draw(books(hopeful=hopeful))
     orders = draw(resting_orders(contracts, hopeful=hopeful))
+    f = draw(faults(contracts, hopeful=hopeful))
+    if not f.lost_reads_pct and not f.executions_unread and draw(one_in(3)):
+        f.earlier = tuple(draw(earlier_trades(contracts, positions)))
+        if f.position_frozen_ms is not None:
+            _feed_within_patience(f)
+            f.position_lag_ms = min(f.position_lag_ms, LAG_BEFORE_FROZEN_MS)
     deadlines = [120] if hopeful else [3, 8, 30]
     quarantine = draw(st.sampled_from([0, 0, 0, 5]))
     return Model(
         positions,
         contracts,
         orders,
-        draw(faults(contracts, hopeful=hopeful)),
+        f,
         seed=draw(st.integers(0, 2**32)),
         settings=KillSettings(deadline_ns=draw(st.sampled_from(deadlines)) * SECOND, quarantine_ns=quarantine * SECOND),
     )

@@ -161,6 +161,7 @@ class Market:
             order.order_ref, order.filled, order.status = trade.order_ref, order.quantity, "Filled"
             self.orders.append(order)
             self._move(order, trade.quantity, -trade.age_ms * MS)
+        self._catch_up()
 
     # what can be read ------------------------------------------------------------------------------------------------
 
@@ -197,10 +198,13 @@ class Market:
     def _position_list(self) -> tuple[PositionFact, ...]:
         frozen = self.faults.position_frozen_ms
         if frozen is None or not frozen[0] * MS <= self.clock.now_ns < frozen[1] * MS:
-            while self.late and self.late[0][0] <= self.clock.now_ns:
-                _, _, key, quantity = heapq.heappop(self.late)
-                self.feed[key] = quantity
+            self._catch_up()
         return tuple(PositionFact(k[0], self.contracts[k[1]], q) for k, q in self.feed.items() if q != 0)
+
+    def _catch_up(self) -> None:
+        while self.late and self.late[0][0] <= self.clock.now_ns:
+            _, _, key, quantity = heapq.heappop(self.late)
+            self.feed[key] = quantity
 
     # orders ----------------------------------------------------------------------------------------------------------
 

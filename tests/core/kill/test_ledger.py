@@ -374,6 +374,13 @@ def test_that_our_own_fills_show_proves_that_the_trades_before_them_do(
     assert (book.read(left, 0.2).believed, book.can_close) == (True, left)
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_trades_that_went_the_other_way_look_like_none_of_our_fills_whatever_their_pieces(side: int) -> None:
+    """5 held after 5 were bought: 5, or 10 of which the feed shows 5. We sold 3, and 2 are shown."""
+    book = Book(5 * side, first=5 * side, recent=True).filled(-3 * side)
+    assert (book.read(2 * side, 0.1).believed, book.can_close) == (True, 2 * side)
+
+
 @pytest.mark.parametrize("ours", [[-80, -20], [-20], [-15, -80, -5]])
 def test_it_proves_nothing_where_a_part_of_our_fills_is_as_much_as_those_trades(ours: list[int]) -> None:
     """100 less may be all of ours, or the 20 from before and 80 of ours."""
