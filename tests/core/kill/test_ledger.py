@@ -33,9 +33,9 @@ class Book(Ledger):
         self.positions((held(ES, quantity),) if quantity else (), int(at_s * SECOND))
         return self
 
-    def traded(self, quantity: int) -> Book:
+    def traded(self, quantity: int, order_ref: str = "") -> Book:
         """Somebody else's execution shows up in the list."""
-        self.listed.append(execution(ES, quantity, f"since.{len(self.listed)}.01"))
+        self.listed.append(execution(ES, quantity, f"since.{len(self.listed)}.01", order_ref=order_ref))
         self.executions(tuple(self.listed))
         return self
 
@@ -410,6 +410,52 @@ def test_our_fills_that_do_not_show_prove_nothing() -> None:
     assert not book.read(120, 0.1).believed and book.can_close == 0
     assert not book.read(100, 0.2).believed and book.can_close == 0  # that is the trade before them
     assert book.read(0, 0.3).all_zero()
+
+
+def test_what_catches_up_with_all_of_the_trades_before_may_be_a_part_of_them_where_some_cancel_out() -> None:
+    """10 and 5 bought, 2 sold and 2 bought; the first read misses none of the 2 sold: 15 more is 15 of 17."""
+    book = Book(-2, 5, 10, 2, first=-24, recent=True)
+    assert not book.read(-9, 0.1).believed
+    assert Book(-2, 5, 10, 4, first=-24, recent=True).read(-7, 0.1).believed  # no part of these is as much as all
+
+
+def test_what_only_orders_tell_may_cancel_out_too() -> None:
+    book = Book(listed=False)
+    book.traces.completed([order(ES, "SELL", 2, filled=D(2), perm_id=502)], 0)
+    book.executions((execution(ES, 5, recent=True),))
+    assert not book.read(10).read(13, 0.1).believed
+
+
+def joined(*closes: int, first: int, other: int = 0) -> Book:
+    """Another kill is at work: some of its closes just before the first read, and then what another program trades,
+    and `closes`."""
+    book = after_the_press_before((-2, CLOSE), shows=first)
+    if other:
+        book.traded(other).read(first + other, 0.1)
+    for n, quantity in enumerate(closes, 1):
+        book.traded(quantity, order_ref=CLOSE).read(first + other + sum(closes[:n]), 0.2 * n)
+    return book
+
+
+def test_when_another_kill_has_closed_everything_under_our_eyes_that_is_the_end_of_it() -> None:
+    assert joined(-3, -2, first=5).all_zero()
+
+
+@pytest.mark.parametrize(
+    "book",
+    [
+        joined(-3, first=5),  # 2 are left: closed, or not shown yet
+        joined(-3, 1, -3, first=5),  # something was bought back
+        joined(-3, -2, first=6, other=-1),  # a stop, perhaps through zero
+    ],
+)
+def test_where_anything_else_has_traded_or_is_left_it_is_waited_for(book: Book) -> None:
+    assert not book.believed
+
+
+def test_nor_is_zero_the_end_where_it_is_not_what_has_been_traded() -> None:
+    book = after_the_press_before((-2, CLOSE), shows=6).traded(-3, order_ref=CLOSE)
+    assert not book.read(0, 0.1).all_zero()
 
 
 def aged(*trades: tuple[int, float], first: int) -> Book:

@@ -105,9 +105,9 @@ class Ledger:
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
     _recent_pieces: dict[Key, list[Decimal]] = field(default_factory=dict)  # … one by one …
     _recent_age_ns: dict[Key, int] = field(default_factory=dict)  # … the newest of them so long ago at least …
-    _killed: set[Key] = field(default_factory=set)  # … by another kill's closing orders …
-    _mixed: set[Key] = field(default_factory=set)  # … or by anything else
     _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
+    _killed: set[Key] = field(default_factory=set)  # traded then or since by another kill's closing orders …
+    _mixed: set[Key] = field(default_factory=set)  # … or by anything else
     _read: bool = False
     _executions_known: bool = False  # since the last read of positions
 
@@ -140,7 +140,9 @@ class Ledger:
             if identity in self._own_executions:
                 continue
             key = (execution.account, execution.con_id)
-            if self._before is None and execution.recent:
+            if self._before is not None and identity not in self._foreign:
+                self._note_whose(key, execution.order_ref)
+            elif self._before is None and execution.recent:
                 self._note_recent(key, execution.quantity, execution.order_ref, execution.age_ns_min)
             self._foreign[identity] = (name_of(execution), key, execution.quantity)
         self.traces.executions(self._foreign.values())
@@ -173,6 +175,9 @@ class Ledger:
         self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
         self._recent_pieces.setdefault(key, []).append(signed)
         self._recent_age_ns[key] = min(age_ns, self._recent_age_ns.get(key, age_ns))
+        self._note_whose(key, order_ref)
+
+    def _note_whose(self, key: Key, order_ref: str) -> None:
         (self._killed if order_ref.startswith(CLOSE_REF_PREFIX) else self._mixed).add(key)
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
@@ -251,7 +256,7 @@ class Ledger:
         expected = self.expected(key)
         lawful = quantity == expected
         shown = self._caught_up(key, account, expected)
-        if lawful and not account.settled and self._left_behind(key, account):
+        if lawful and account.recent_only and (self._left_behind(key, account) or self._only_closed(key, account)):
             shown = {_Missed.RECENT, _Missed.LATE}
         if shown or (lawful and account.settled):
             self._believe(key, account, now_ns)
@@ -281,7 +286,16 @@ class Ledger:
         traded = expected - account.base
         traded_low, traded_high = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
         unique = (missed == low or traded == traded_high) and (missed == high or traded == traded_low)
-        return shown if unique else set()
+        return shown if unique and self._nothing_cancels_out(key, account) else set()
+
+    def _nothing_cancels_out(self, key: Key, account: _Account) -> bool:
+        """Of what may have been missed, only all comes to what all comes to: without some of it a part could look the
+        same, and the rest would still come."""
+        flows = self._maybe_missed(key, account)
+        if ZERO in (sum(flow.bought for flow in flows.values()), sum(flow.sold for flow in flows.values())):
+            return True
+        sums = _sums(self._recent_pieces.get(key, ())) if flows.keys() == {_Missed.RECENT} else None
+        return sums is not None and ZERO not in sums
 
     def _maybe_missed(self, key: Key, account: _Account) -> dict[_Missed, Flow]:
         """Trades that the base contains or not."""
@@ -309,7 +323,7 @@ class Ledger:
         fills could look like themselves, with a trade missing that was before them, only where some of them are as
         much as some of those.
         """
-        if not account.recent_only or self._since.get(key, NOTHING) != account.base_foreign:
+        if self._since.get(key, NOTHING) != account.base_foreign:
             return False
         own, recent = self._own_since(key, account), self._recent.get(key, NOTHING)
         if own == ZERO:
@@ -321,6 +335,13 @@ class Ledger:
             return False  # how they were executed is not known
         ours, theirs = _sums(pieces), _sums(self._recent_pieces.get(key, ()))
         return ours is not None and theirs is not None and ours.isdisjoint(theirs)
+
+    def _only_closed(self, key: Key, account: _Account) -> bool:
+        """Nothing is left, and all that has traded is another kill's closes, to one side: they end at zero."""
+        if account.position != ZERO or key in self._mixed or self._own_since(key, account) != ZERO:
+            return False
+        recent, since = self._recent.get(key, NOTHING), self._since.get(key, NOTHING)
+        return ZERO in (recent.bought + since.bought, recent.sold + since.sold)
 
     def _patience_ns(self, key: Key, account: _Account, now_ns: int) -> int | None:
         """How long a position that executions do not explain must stand; None: it is not believed."""
@@ -362,7 +383,8 @@ class Ledger:
         sums: dict[Key, Flow] = {}
         for _, key, quantity in self._foreign.values():
             sums[key] = sums.get(key, NOTHING).plus(quantity)
-        for _, key, signed in self.traces.hidden():
+        for order, key, signed in self.traces.hidden():
+            self._note_whose(key, order.order_ref)
             sums[key] = sums.get(key, NOTHING).plus(signed)
         if self._before is None:
             self._before = sums
