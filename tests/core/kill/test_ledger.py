@@ -400,6 +400,22 @@ def test_nor_where_it_is_not_known_in_what_pieces_they_were_filled() -> None:
     assert not ended_before(3, shows=10).executed(-7).read(3, 0.1).believed  # the order may have filled as 1 and 2
 
 
+def test_nor_where_others_have_traded_since() -> None:
+    assert not Book(-20, first=120, recent=True).traded(-30).executed(-50).read(40, 0.1).believed
+
+
+def test_nor_where_it_is_unsettled_by_more_than_those_trades() -> None:
+    book = Book(-20, first=120, recent=True).executed(-100)
+    book.unsettle(KEY, EXPECTED)  # an order of ours has vanished
+    assert not book.read(20, 0.1).believed
+
+
+def test_what_we_fill_in_another_contract_is_neither_here_nor_there() -> None:
+    book = Book(-20, first=120, recent=True).executed(-100)
+    book.own_execution(execution(future(2, "NQ"), -20, "own.nq.01"))
+    assert book.read(20, 0.1).believed
+
+
 def test_nor_where_there_are_too_many_pieces_to_look_at() -> None:
     book = Book(*(-(2**n) for n in range(12)), first=9000, recent=True).executed(-4200)
     assert not book.read(4800, 0.1).believed
@@ -451,6 +467,24 @@ def test_when_another_kill_has_closed_everything_under_our_eyes_that_is_the_end_
 )
 def test_where_anything_else_has_traded_or_is_left_it_is_waited_for(book: Book) -> None:
     assert not book.believed
+
+
+def test_nor_is_zero_the_end_where_an_order_tells_that_it_has_filled_meanwhile() -> None:
+    book = after_the_press_before((-2, CLOSE), shows=6)
+    book.traces.listed([order(ES, "SELL", 1, perm_id=502)], 0)
+    book.traces.completed([order(ES, "SELL", 1, perm_id=502, filled=D(1))], 0)
+    assert not book.traded(-5, order_ref=CLOSE).read(0, 0.1).all_zero()
+
+
+def test_nor_where_we_have_closed_ourselves() -> None:
+    assert not after_the_press_before((-2, CLOSE), shows=5).executed(-2, -3).read(0, 0.1).all_zero()
+
+
+def test_a_close_of_which_only_the_order_tells_may_have_filled_in_parts() -> None:
+    book = Book(listed=False)
+    book.traces.completed([order(ES, "SELL", 3, filled=D(3), order_ref=CLOSE)], 0)
+    book.executions(())
+    assert not book.read(1).believed
 
 
 def test_nor_is_zero_the_end_where_it_is_not_what_has_been_traded() -> None:
