@@ -171,7 +171,10 @@ def test_presses_without_end_do_not_start_processes_without_end(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["../secret", "", "a/b", "."])
 def test_a_run_is_named_by_its_own_id_only(tmp_path: Path, name: str) -> None:
-    assert Runs(tmp_path, ()).look(name) is None
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    for other in ("secret.out", "runs/.out", "runs/a/b.out", "runs/..out"):
+        (tmp_path / other).write_text("not for anybody")
+    assert Runs(tmp_path / "runs", ()).look(name) is None
 
 
 # the process of the cockpit -------------------------------------------------------------------------------------------
