@@ -78,6 +78,8 @@ def test_no_session_of_several_clients_comes_beyond_the_limit(seed: int, faults:
     async def test(it: Post) -> None:
         assert worst(it) == 10
         clients = [await it.client(client_id) for client_id in (21, 22, 23)]
+        clients[0].send(order(9, listed(it.login, "FUT ES"), "BUY", 1, 1000))  # so that no session is empty
+        await asyncio.sleep(2)
         await session(it, random.Random(seed), clients)
         assert it.desk.tally.counts["orders passed"]
 
