@@ -317,9 +317,9 @@ class Market:
         self.surprise(trade.key)
         self._move(self._others_order(trade.key, "BUY" if trade.quantity > 0 else "SELL", ZERO), trade.quantity)
 
-    def arrive(self, new: Newcomer) -> None:
-        """Another program's order arrives."""
-        if not new.knowable:
+    def arrive(self, new: Newcomer, *, after_the_result: bool) -> None:
+        """Another program's order arrives. When the result has been given nobody waits for it any more."""
+        if after_the_result or not new.knowable:
             self.surprise(new.key)
         order = self._others_order(new.key, new.action, new.quantity)
         order.order_ref = new.order_ref

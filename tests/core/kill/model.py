@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from core.kill.faults import SILENCE, Fate, Faults, Key
+from core.kill.faults import SILENCE, Fate, Faults, Key, Newcomer
 from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
 from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote
@@ -164,7 +164,10 @@ class Model:
         for trade in f.trades:
             after(trade.at_ms, lambda t=trade: self.market.trade(t))
         for new in f.newcomers:
-            after(new.at_ms, lambda n=new: self.market.arrive(n))
+            after(new.at_ms, lambda n=new: self._newcomer(n))
+
+    def _newcomer(self, new: Newcomer) -> None:
+        self.market.arrive(new, after_the_result=self.finished_ns is not None)
 
     # events to the machine -------------------------------------------------------------------------------------------
 

@@ -85,6 +85,7 @@ executions = st.builds(
     order_id=ids,
     order_ref=refs,
     recent=st.booleans(),
+    age_ns_min=st.sampled_from([0, 5 * SECOND, 12 * SECOND]),
 )
 details = st.builds(
     Details,
