@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -15,53 +14,17 @@ from rich.text import Text
 from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED
 from engine.cli.who import actor
 from engine.config.places import incident_log, state_folder
-from engine.core.contracts import Contract
 from engine.core.known import Unknown
 from engine.desk import incidents
 from engine.desk.incidents import Incident, IncidentError
+from engine.desk.kill_positions import Row, position_rows
 from engine.journal import chain
-from engine.journal.events import KillEnded, Record
+from engine.journal.events import Record
 from engine.journal.history import records
 from engine.journal.journal import open_journal
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.telling import WHAT_WIDTH, moment, told
 from engine.journal.trouble import Code, JournalError, Trouble
-from engine.trading.report_text import amount_of, name_of
-
-
-class _Instrument(msgspec.Struct, frozen=True):
-    """What a contract is called by."""
-
-    con_id: int = 0
-    symbol: str = ""
-    sec_type: str = ""
-    last_trade_date: str = ""
-    strike: Decimal = Decimal(0)
-    right: str = ""
-    currency: str = ""
-    local_symbol: str = ""
-
-    @property
-    def name(self) -> str:
-        return name_of(Contract(**msgspec.structs.asdict(self)))
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """A position in a kill's report, as far as it is shown here."""
-
-    account: str = ""
-    quantity: Decimal = Decimal(0)
-    contract: _Instrument = _Instrument()
-    order: bool | None = None
-
-
-class _Login(msgspec.Struct, frozen=True):
-    closed: tuple[_Row, ...] = ()
-    residue: tuple[_Row, ...] = ()
-
-
-class _Report(msgspec.Struct, frozen=True):
-    logins: dict[str, _Login] = {}
 
 
 def incident(arguments: argparse.Namespace) -> int:
@@ -119,7 +82,7 @@ def _show(_: Path, all_records: list[Record], arguments: argparse.Namespace) -> 
         console.print(Text(f"  {line.when}  {line.what:<{WHAT_WIDTH}}  {line.about}  [{line.actor}]"))
     report = incidents.report_of(belonging)
     if report is not None:
-        _show_positions(console, report)
+        _show_positions(console, position_rows(belonging, one.logins), flat=report.flat)
     for at_ns, who, text in one.notes:
         console.print(Text(f"\nNote, {moment(at_ns, None)}, {who}:\n  {text}"))
     if one.open:
@@ -147,18 +110,13 @@ def _close(folder: Path, all_records: list[Record], arguments: argparse.Namespac
     return 0
 
 
-def _show_positions(console: Console, event: KillEnded) -> None:
-    """Positions before and after, as the last report of a kill has them."""
-    report = msgspec.json.decode(event.report, type=_Report, strict=False)
-    for title, before in (("Positions before the kill", True), ("Positions after it", False)):
-        rows = [
-            f"  {name} {row.account}: {amount_of(row.quantity)} {row.contract.name}"
-            for name, login in report.logins.items()
-            for row in ((*login.closed, *login.residue) if before else login.residue)
-            if not row.order and row.quantity
-        ]
-        console.print(Text(f"\n{title}", style="bold"))
-        console.print(Text("\n".join(rows) or ("  none" if event.flat or before else "  not known")))
+def _show_positions(console: Console, rows: list[Row], *, flat: bool) -> None:
+    """Positions before and after. Where the kill could not read, nothing left to show is not nothing left."""
+    left = [row for row in rows if row.left]
+    for title, these, known in (("before the kill", rows, bool(rows) or flat), ("after it", left, bool(left) or flat)):
+        console.print(Text(f"\nPositions {title}", style="bold"))
+        lines = [f"  {row.login} {row.account}: {row.quantity} {row.name}" for row in these]
+        console.print(Text("\n".join(lines) or ("  none" if known else "  not known")))
 
 
 def _line(one: Incident) -> Text:

@@ -6,13 +6,11 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
@@ -20,21 +18,20 @@ from engine.config.limit_settings import limit_values
 from engine.config.places import config_file
 from engine.config.problems import ConfigError
 from engine.config.reader import load
-from engine.core.contracts import Contract
 from engine.core.known import Unknown
 from engine.desk import drill_record, incidents
 from engine.desk.incidents import IncidentError
+from engine.desk.kill_positions import position_rows
 from engine.desk.page_html import html
 from engine.desk.runbook import runbook
 from engine.desk.runbook_facts import of_this_machine
 from engine.guard.control import NoGuard
-from engine.journal.events import KillEnded, Record
+from engine.journal.events import Record
 from engine.journal.loss_records import changes_of
 from engine.journal.telling import Told, told
 from engine.journal.trouble import JournalError
 from engine.trading.errors import ResumeRefused, TradingError
 from engine.trading.limit_source import in_force
-from engine.trading.report_text import amount_of, name_of
 from engine.web.access import Need, Refused, Who, may
 from engine.web.cockpit import Cockpit
 from engine.web.doors import WORDS, Asked, Door
@@ -410,69 +407,6 @@ def search(cockpit: Cockpit, query: str) -> list[Told]:
 
     cockpit.hands.records(take)
     return list(found)
-
-
-class _Contract(msgspec.Struct, frozen=True):
-    """What a contract is called by."""
-
-    con_id: int = 0
-    symbol: str = ""
-    sec_type: str = ""
-    last_trade_date: str = ""
-    strike: Decimal = Decimal(0)
-    right: str = ""
-    currency: str = ""
-    local_symbol: str = ""
-
-
-class _Item(msgspec.Struct, frozen=True):
-    """A position in a kill's report, as far as it is shown."""
-
-    account: str = ""
-    quantity: Decimal = Decimal(0)
-    contract: _Contract = _Contract()
-    order: bool | None = None
-    reason: str = ""
-
-
-class _Login(msgspec.Struct, frozen=True):
-    closed: tuple[_Item, ...] = ()
-    residue: tuple[_Item, ...] = ()
-
-
-class _Report(msgspec.Struct, frozen=True):
-    logins: dict[str, _Login] = {}
-
-
-class Row(NamedTuple):
-    """A position before a kill, and what became of it."""
-
-    login: str
-    name: str
-    account: str
-    quantity: str
-    left: str
-
-
-def position_rows(belonging: list[Record], logins: tuple[str, ...]) -> list[Row]:
-    """What every kill of an incident has closed, and what the last of them has left."""
-    reports = [
-        msgspec.json.decode(record.event.report, type=_Report, strict=False)
-        for record in belonging
-        if isinstance(record.event, KillEnded)
-    ]
-    rows: list[Row] = []
-    for report in reports:
-        for name, login in report.logins.items():
-            last = report is reports[-1]
-            items = [*((one, "") for one in login.closed), *((one, one.reason) for one in login.residue if last)]
-            rows += [
-                Row(name, name_of(Contract(**msgspec.structs.asdict(one.contract))), one.account, amount, left)
-                for one, left in items
-                if name in logins and not one.order and one.quantity
-                for amount in (amount_of(one.quantity),)
-            ]
-    return rows
 
 
 def _drills(path: Path) -> list[list[str]]:
