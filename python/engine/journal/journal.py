@@ -170,11 +170,15 @@ class Journal:
         self._snapshot_when_due(now_ns)
         return records
 
-    def keep(self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None) -> Kept:
-        """Record events, or let them wait beside the journal until somebody can. Never raises for what fails."""
+    def keep(
+        self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
+    ) -> Kept:
+        """Record events, or let them wait beside the journal until somebody can. Never raises for what fails; Conflict
+        only with an `expected_seq`, as `append` does.
+        """
         now_ns = self._clock() if at_ns is None else at_ns
         try:
-            return Kept(self.append(*events, actor=actor, at_ns=now_ns))
+            return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq))
         except JournalError as error:
             drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
             return Kept(None, self._spool.write(drafts) if self._spool is not None else None, error.trouble)

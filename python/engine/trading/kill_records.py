@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import Adopted, AnyEvent, IncidentJoined, KillEnded, KillPressed, Restricted
+from engine.journal.fold import JournalState
+from engine.journal.journal import Kept
+from engine.journal.trouble import Conflict
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import begin_or_join, tell
 from engine.trading.reports import KillReport
@@ -24,6 +28,9 @@ from engine.trading.stories import KILL_TRIGGER, kill_story
 
 BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
 PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
+TRIES_MAX = 20  # of a record that others overtook by appending
+
+Decide: TypeAlias = Callable[[JournalState | Unknown], tuple[AnyEvent, ...]]
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -80,49 +87,89 @@ class KillRecords:
         restrictions = tuple(shutdown(press, rules.known(scope)) for scope in press.scopes)
         for one in restrictions:
             rules.latch(one)
-        incident = begin_or_join(
-            rules.journal.state(),
-            press.scopes,
-            trigger=KILL_TRIGGER,
-            what=f"the kill switch was pressed: {press.reason}",
-            at_ns=press.at_ns,
-            mark=press.kill_id,
-        )
-        self._incidents[press.kill_id] = incident.id, incident.joined
-        kept = rules.journal.keep(
-            KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason),
-            *(Restricted(restriction=one) for one in restrictions),
-            incident.event,
-            at_ns=press.at_ns,
-        )
-        if kept.records is not None:
+
+        def decide(state: JournalState | Unknown) -> tuple[AnyEvent, ...]:
+            incident = begin_or_join(
+                state,
+                press.scopes,
+                trigger=KILL_TRIGGER,
+                what=f"the kill switch was pressed: {press.reason}",
+                at_ns=press.at_ns,
+                mark=press.kill_id,
+            )
+            self._incidents[press.kill_id] = incident.id, incident.joined
+            new = (Restricted(restriction=one) for one in restrictions if not _says_the_same(state, one))
+            return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, incident.event
+
+        if self._keep(decide, press.at_ns).records is not None:
             rules.written(*(one.id for one in restrictions))
 
-    def _with_accounts(self, press: Pressed, report: KillReport) -> Iterable[Restricted]:
-        """The shutdowns once more, under their ids, now that the accounts are known: they bind whoever reaches an
-        account by another name or way. One that a person has lifted meanwhile is not imposed anew.
+    def _keep(self, decide: Decide, at_ns: int | None = None) -> Kept:
+        """Written on the very state that it was decided on, as long as that can be had: the guard and a `qe kill` press
+        in the same moment, and one of them must see what the other has written.
         """
-        rules = self._rules()
-        state = rules.journal.state()
-        standing = None if isinstance(state, Unknown) else {one.id: one for one in state.restrictions}
-        for scope in _scopes_with_accounts(press, report):
-            wanted = shutdown(press, scope)
-            if standing is None or wanted.id in standing:
-                before = () if standing is None else standing[wanted.id].scope.accounts
-                accounts = tuple(dict.fromkeys((*before, *scope.accounts)))
-                yield Restricted(restriction=shutdown(press, msgspec.structs.replace(scope, accounts=accounts)))
+        journal = self._rules().journal
+        for _ in range(TRIES_MAX):
+            state = journal.state()
+            if isinstance(state, Unknown):
+                break
+            try:
+                return journal.keep(*decide(state), at_ns=at_ns, expected_seq=state.seq)
+            except Conflict:
+                continue
+        return journal.keep(*decide(journal.state()), at_ns=at_ns)
 
     def _write_end(self, press: Pressed, report: KillReport) -> None:
         incident, joined = self._incidents.pop(press.kill_id, (press.kill_id, False))
         data = msgspec.Raw(msgspec.json.encode(report.to_dict()))
-        events: list[AnyEvent] = [KillEnded(kill_id=press.kill_id, scopes=press.scopes, flat=report.flat, report=data)]
-        events += _adopted(press, report)
-        events += self._with_accounts(press, report)
         verdict = "flat" if report.flat else "not flat"
-        events.append(IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"))
-        self._rules().journal.keep(*events)
+
+        def decide(state: JournalState | Unknown) -> tuple[AnyEvent, ...]:
+            return (
+                KillEnded(kill_id=press.kill_id, scopes=press.scopes, flat=report.flat, report=data),
+                *_adopted(press, report),
+                *_with_accounts(state, press, report),
+                IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"),
+            )
+
+        self._keep(decide)
         story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
         tell(self._file, story)
+
+
+def _says_the_same(state: JournalState | Unknown, wanted: Restriction) -> bool:
+    """A shutdown by another press says all that this one would, and going on asks for no less because of it: nothing
+    was verified between the two.
+    """
+    if isinstance(state, Unknown):
+        return False
+    verified = state.last_verified(wanted.scope)
+    return any(
+        _is_shutdown_of(one, wanted.scope)
+        and set(wanted.scope.accounts) <= set(one.scope.accounts)
+        and (verified is None or verified.at_ns <= one.since_ns)
+        for one in state.restrictions
+    )
+
+
+def _is_shutdown_of(one: Restriction, scope: Scope) -> bool:
+    kill = one.kind is Kind.SHUTDOWN and one.cause is Cause.KILL_SWITCH and one.until_ns is None
+    return kill and (one.scope.login, one.scope.place) == (scope.login, scope.place)
+
+
+def _with_accounts(state: JournalState | Unknown, press: Pressed, report: KillReport) -> Iterable[Restricted]:
+    """The shutdowns once more, under their ids, now that the accounts are known: they bind whoever reaches an account
+    by another name or way. One that a person has lifted meanwhile is not imposed anew.
+    """
+    for scope in _scopes_with_accounts(press, report):
+        if isinstance(state, Unknown):
+            yield Restricted(restriction=shutdown(press, scope))
+            continue
+        for one in state.restrictions:
+            accounts = tuple(dict.fromkeys((*one.scope.accounts, *scope.accounts)))
+            if _is_shutdown_of(one, scope) and accounts != one.scope.accounts:
+                wider = msgspec.structs.replace(one.scope, accounts=accounts)
+                yield Restricted(restriction=msgspec.structs.replace(one, scope=wider))
 
 
 def _scopes_with_accounts(press: Pressed, report: KillReport) -> Iterable[Scope]:

@@ -1,0 +1,167 @@
+"""The paperwork of presses that meet: a guard and a `qe kill` press in the same moment, and it is one stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.core.kill.report import LoginOutcome, LoginReport
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal import chain
+from engine.journal.chain import Draft, Sealed
+from engine.journal.events import IncidentClosed, IncidentOpened, KillPressed, Lifted, Restricted, Verified
+from engine.journal.gate import LocalGate
+from engine.journal.journal import Journal
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.trading.kill_records import KillRecords, Pressed
+from engine.trading.reports import KillReport
+from engine.trading.rules import Rules
+
+PAPER = Scope("paper", "127.0.0.1:7497")
+ACCOUNT = "DU1234567"
+
+
+class Overtaken(MemoryStore):
+    """Between the look and the first record that depends on it somebody else appends."""
+
+    def __init__(self, memory: Memory, other: Journal, *events: object) -> None:
+        super().__init__(memory)
+        self._other = other
+        self._events = events
+
+    def append(self, drafts: Sequence[Draft], *, expected_seq: int | None = None) -> tuple[Sealed, ...]:
+        if expected_seq is not None and self._events:
+            events, self._events = self._events, ()
+            self._other.append(*events)
+        return super().append(drafts, expected_seq=expected_seq)
+
+
+class Program:
+    """One that presses, over a journal that it shares with others."""
+
+    def __init__(self, folder: Path, memory: Memory, store: MemoryStore | None = None) -> None:
+        self.journal = Journal(store or MemoryStore(memory), actor="test", clock=lambda: 1)
+        self.rules = Rules(self.journal, LocalGate(), wall_ns=lambda: 1, actor="test")
+        self.records = KillRecords(lambda: self.rules, folder / "log.md")
+
+    def press(self, kill_id: str, at_ns: int, *accounts: str) -> Pressed:
+        scope = Scope(PAPER.login, PAPER.place, accounts)
+        return Pressed(kill_id=kill_id, reason="EMERGENCY", scopes=(scope,), at_ns=at_ns)
+
+    async def pressed(self, press: Pressed) -> None:
+        self.records.pressed(press, lambda: None)
+        await self.records.settled()
+
+    async def ended(self, press: Pressed) -> None:
+        login = LoginReport(
+            name="paper",
+            mode="paper",
+            host="127.0.0.1",
+            port=7497,
+            outcome=LoginOutcome.FLAT,
+            accounts=(ACCOUNT,),
+        )
+        report = KillReport(kill_id=press.kill_id, reason="EMERGENCY", started_at="", logins={"paper": login})
+        self.records.ended(press, report)
+        await self.records.settled()
+
+    def shutdowns(self) -> list[Restriction]:
+        return [one for one in self.rules.state(PAPER).standing if one.cause is Cause.KILL_SWITCH]
+
+
+def written(memory: Memory, kind: type) -> list[object]:
+    return [event for one in memory.records if isinstance(event := chain.opened(one).event, kind)]
+
+
+def test_two_presses_of_one_emergency_are_one_shutdown_one_incident_and_two_presses(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        guard, command = Program(tmp_path, memory), Program(tmp_path, memory)
+        first, second = guard.press("g1", 100), command.press("c1", 101)
+        await asyncio.gather(guard.pressed(first), command.pressed(second))
+        await asyncio.gather(guard.ended(first), command.ended(second))
+        for one in (guard, command):
+            (shutdown,) = one.shutdowns()
+            assert shutdown.kind is Kind.SHUTDOWN and shutdown.scope.accounts == (ACCOUNT,)
+        assert len(written(memory, KillPressed)) == 2
+        assert len(written(memory, IncidentOpened)) == 1
+
+    asyncio.run(test())
+
+
+def test_a_press_that_another_one_has_overtaken_looks_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        guard = Program(tmp_path, memory)
+        other = Journal(MemoryStore(memory), actor="other", clock=lambda: 1)
+        await guard.pressed(guard.press("g1", 100))
+        (standing,) = guard.shutdowns()
+        other.append(Lifted(restriction_id=standing.id, scope=PAPER, reason="a test"))
+        again = Restricted(restriction=standing)
+        late = Program(tmp_path, memory, Overtaken(memory, other, again))
+        await late.pressed(late.press("c1", 101))
+        assert [one.id for one in late.shutdowns()] == [standing.id]
+        assert len(written(memory, KillPressed)) == 2
+
+    asyncio.run(test())
+
+
+def test_a_press_after_a_verification_is_a_stop_of_its_own_that_asks_for_another_one(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        program = Program(tmp_path, memory)
+        await program.pressed(program.press("g1", 100))
+        verified = Verified(scope=PAPER, matches=True, positions=(), orders=0)
+        program.journal.append(verified, at_ns=150)
+        await program.pressed(program.press("g2", 200))
+        assert [one.since_ns for one in program.shutdowns()] == [100, 200]
+
+    asyncio.run(test())
+
+
+def test_a_press_that_knows_more_accounts_binds_them_too(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        program = Program(tmp_path, memory)
+        await program.pressed(program.press("g1", 100))
+        await program.pressed(program.press("g2", 200, ACCOUNT))
+        assert [one.scope.accounts for one in program.shutdowns()] == [(), (ACCOUNT,)]
+
+    asyncio.run(test())
+
+
+def test_the_accounts_are_bound_by_the_shutdown_that_stands_whoever_has_pressed_it(tmp_path: Path) -> None:
+    """The guard that pressed first has died; the `qe kill` that joined it has seen the accounts."""
+
+    async def test() -> None:
+        memory = Memory()
+        guard, command = Program(tmp_path, memory), Program(tmp_path, memory)
+        await guard.pressed(guard.press("g1", 100))
+        second = command.press("c1", 101)
+        await command.pressed(second)
+        await command.ended(second)
+        (shutdown,) = command.shutdowns()
+        assert shutdown.id == "kill-g1-paper" and shutdown.scope.accounts == (ACCOUNT,)
+
+    asyncio.run(test())
+
+
+def test_what_was_lifted_before_the_end_is_not_imposed_anew(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        program = Program(tmp_path, memory)
+        press = program.press("g1", 100)
+        await program.pressed(press)
+        (standing,) = program.shutdowns()
+        (incident,) = written(memory, IncidentOpened)
+        program.journal.append(
+            Lifted(restriction_id=standing.id, scope=PAPER, reason="a test"),
+            IncidentClosed(incident_id=incident.incident_id, cause="c", action="a"),
+        )
+        await program.ended(press)
+        assert program.shutdowns() == []
+        await program.pressed(program.press("g2", 200))
+        assert [one.since_ns for one in program.shutdowns()] == [200]
+
+    asyncio.run(test())
