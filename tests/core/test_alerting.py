@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from engine.core.alerting import MINUTE_NS, STANDING_MAX, Alert, Alerting, Alert
 from engine.core.limit_rules import SECOND_NS as S
 
 SETTINGS = AlertSettings()
+NOON = 12 * 60 * MINUTE_NS
 
 
 def alert(key: str = "k", severity: Severity = Severity.WARNING, text: str = "x", lasting: bool = True) -> Alert:
@@ -18,7 +20,7 @@ def alert(key: str = "k", severity: Severity = Severity.WARNING, text: str = "x"
 
 class Desk:
     def __init__(self, settings: AlertSettings = SETTINGS) -> None:
-        self.state, self.settings, self.now_ns = Alerting(), settings, 0
+        self.state, self.settings, self.now_ns = Alerting(), settings, NOON
 
     def told(self, *alerts: Alert) -> tuple[str, ...]:
         for one in alerts:
@@ -72,6 +74,8 @@ def test_what_has_become_graver_is_told_anew_although_it_was_acknowledged() -> N
     desk.state, _ = desk.state.acknowledged(None, "ann")
     assert desk.told(alert(severity=Severity.CRITICAL)) == ("K",)
     assert desk.told(alert(severity=Severity.INFO)) == ()
+    assert desk.later(300) == ("Still: K",)
+    assert desk.state.standing["k"].told == 2
 
 
 def test_what_is_over_is_said_once_and_begins_anew_when_it_comes_back() -> None:
@@ -92,7 +96,7 @@ def test_what_is_over_before_anybody_was_told_is_told_only_if_it_was_critical() 
 
 def test_an_alert_that_does_not_last_is_told_once_and_cannot_be_cleared() -> None:
     desk = Desk()
-    desk.state = desk.state.told(alert(lasting=False), 0)
+    desk.state = desk.state.told(alert(lasting=False), NOON)
     assert desk.state.acknowledged(None, "ann")[1] == ()
     assert desk.cleared("k") == ("K",)
     assert desk.later(1000) == ()
@@ -127,12 +131,32 @@ def test_since_when_nobody_has_looked() -> None:
     desk = Desk()
     assert desk.state.unacknowledged_since(Severity.INFO) is None
     desk.told(alert("w"))
-    desk.now_ns = 5
+    desk.now_ns += 5
     desk.told(alert("c", Severity.CRITICAL), alert("once", Severity.CRITICAL, lasting=False))
-    assert desk.state.unacknowledged_since(Severity.INFO) == 0
-    assert desk.state.unacknowledged_since(Severity.CRITICAL) == 5
+    assert desk.state.unacknowledged_since(Severity.INFO) == NOON
+    assert desk.state.unacknowledged_since(Severity.CRITICAL) == NOON + 5
     desk.state, _ = desk.state.acknowledged("c", "ann")
     assert desk.state.unacknowledged_since(Severity.CRITICAL) is None
+
+
+def test_what_is_over_and_comes_back_before_that_was_told_is_both() -> None:
+    desk = Desk()
+    desk.told(alert())
+    desk.state = desk.state.cleared("k", "it is back", desk.now_ns)
+    assert desk.told(alert()) == ("K", "Over: K")
+
+
+def test_of_too_many_one_that_was_told_goes_before_one_that_waits() -> None:
+    desk = Desk(AlertSettings(messages_per_minute=1, reserved=0))
+    assert desk.told(alert("told"), alert("waits")) == ("TOLD",)
+    for number in range(STANDING_MAX - 1):
+        desk.state = desk.state.told(alert(f"w{number}"), desk.now_ns)
+    assert "told" not in desk.state.standing
+    assert "waits" in desk.state.standing
+
+
+def test_any_repetition_that_comes_later_can_be_configured() -> None:
+    assert AlertSettings(repeat_after_ns=1, messages_per_minute=1, reserved=0).repeat_after_ns == 1
 
 
 def test_alerts_are_bounded_and_the_gravest_stay() -> None:
@@ -145,7 +169,7 @@ def test_alerts_are_bounded_and_the_gravest_stay() -> None:
     assert "w0" not in state.standing
 
 
-@pytest.mark.parametrize(("per_minute", "reserved", "repeat"), [(3, 3, None), (3, -1, None), (3, 1, -5)])
+@pytest.mark.parametrize(("per_minute", "reserved", "repeat"), [(3, 3, None), (3, -1, None), (3, 1, -5), (3, 1, 0)])
 def test_settings_that_would_silence_everything_are_refused(per_minute: int, reserved: int, repeat: int | None) -> None:
     with pytest.raises(ValueError, match="room"):
         AlertSettings(messages_per_minute=per_minute, reserved=reserved, repeat_after_ns=repeat)

@@ -18,8 +18,8 @@ RISK: dict[str, bool | None] = {"paper": True}
 class Listener:
     """A dead man that is judged every second, as the guard does."""
 
-    def __init__(self, settings: DeadManSettings = ALL, risk: dict[str, bool | None] = RISK) -> None:
-        self.settings, self.risk, self.now_ns = settings, dict(risk), 0
+    def __init__(self, settings: DeadManSettings = ALL, risk: dict[str, bool | None] = RISK, begins: int = 0) -> None:
+        self.settings, self.risk, self.now_ns = settings, dict(risk), begins * S
         self.man, self.steps = DeadMan(), list[tuple[int, Step]]()
 
     def beat(self, name: str = "main", logins: tuple[str, ...] = ("paper",)) -> Back | None:
@@ -86,6 +86,35 @@ def test_without_risk_nobody_is_escalated_and_risk_that_comes_later_counts_from_
     assert here.steps == [(310, Step.TOLD), (330, Step.HALTED), (360, Step.KILLED)]
 
 
+def test_risk_that_appeared_while_nobody_looked_counts_from_the_look_that_shows_it() -> None:
+    here = listening(risk={"paper": False}).listen(50)
+    here.now_ns += 100 * S
+    here.risk["paper"] = True
+    assert here.look() == ()
+    assert here.listen(10).steps == [(160, Step.TOLD)]
+
+
+def test_an_engine_that_has_no_risk_is_silent_since_it_was_last_heard() -> None:
+    here = listening(risk={"paper": False}, begins=7)
+    assert here.man.engines["main"].silent_since_ns == 7 * S
+
+
+def test_a_step_says_for_how_long_the_engine_was_silent_and_which_process_it_is() -> None:
+    here = Listener(begins=1000)
+    here.look()
+    here.man, _ = here.man.beat("main", ("paper",), here.now_ns, pid=4711)
+    here.listen(9)
+    here.now_ns += S
+    assert [(one.silent_ns, one.engine.pid) for one in here.look()] == [(10 * S, 4711)]
+    here.beat()
+    assert here.man.engines["main"].pid == 0  # who does not say
+
+
+def test_any_silence_that_is_longer_than_none_can_be_configured() -> None:
+    settings = DeadManSettings(tell_after_ns=1, halt_after_ns=1, kill_after_ns=2)
+    assert settings.times == {Step.TOLD: 1, Step.HALTED: 1, Step.KILLED: 2}
+
+
 def test_risk_that_is_not_known_is_risk() -> None:
     assert listening(risk={"paper": None}).listen(10).steps == [(10, Step.TOLD)]
 
@@ -98,14 +127,14 @@ def test_risk_of_other_logins_is_other_engines_business() -> None:
 
 
 def test_an_engine_that_comes_back_is_told_and_begins_anew() -> None:
-    here = listening().listen(40)
+    here = listening(begins=1000).listen(40)
     back = here.beat()
     assert back is not None
     assert back.engine.reached is Step.HALTED
     assert back.silent_ns == 40 * S
     assert here.beat() is None
     here.steps.clear()
-    assert here.listen(10).steps == [(50, Step.TOLD)]
+    assert here.listen(10).steps == [(1050, Step.TOLD)]
 
 
 def test_an_engine_that_says_good_bye_is_not_expected() -> None:

@@ -9,12 +9,16 @@ import pytest
 
 from core.limit_worlds import D
 from engine.core.account_equity import Equity, EquitySettings
+from engine.core.alerting import STANDING_MAX, Alert, Alerting, AlertSettings, Severity, Standing
 from engine.core.books import Baseline, Books, Flow, Jump
+from engine.core.dead_man import ENGINES_MAX, DeadManSettings, Engine
 from engine.core.judgements import Gauge, Imposition, Judgement
 from engine.core.kill.settings import KillSettings
 from engine.core.limit_rules import Action, Lasting, Limit, LimitSettings, Rule
+from engine.core.limit_views import LimitsView, LimitView
 from engine.core.periods import PeriodClock
 from engine.core.preflight.settings import Need, ProductLimits, Settings
+from engine.core.watching import PATIENCE_MAX
 
 MS, SECOND, DAY = 10**6, 10**9, 86_400 * 10**9
 
@@ -65,6 +69,16 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "wrap_up_ns": 3 * SECOND,
             "clock_apart_ns": 5 * SECOND,
             "read_age_max_ns": 10 * SECOND,
+        },
+    ),
+    (AlertSettings, {"repeat_after_ns": 300 * SECOND, "messages_per_minute": 10, "reserved": 3}),
+    (
+        DeadManSettings,
+        {
+            "tell_after_ns": 10 * SECOND,
+            "halt_after_ns": 30 * SECOND,
+            "kill_after_ns": None,
+            "listening_gap_ns": 5 * SECOND,
         },
     ),
     (PeriodClock, {"rollover": time(17), "zone": "America/Chicago", "holidays": frozenset()}),
@@ -126,11 +140,29 @@ def test_what_nobody_configured_is_as_it_was_decided(
     assert msgspec.structs.asdict(settings()) == decided
 
 
+def test_what_is_kept_is_bounded() -> None:
+    assert (STANDING_MAX, ENGINES_MAX, PATIENCE_MAX) == (1000, 64, 128)
+
+
+def test_the_graver_the_greater() -> None:
+    assert [(one.name, one.value) for one in Severity] == [("INFO", 1), ("WARNING", 2), ("CRITICAL", 3)]
+
+
 def test_equity_is_settled_unless_something_moved_it() -> None:
     assert Equity(D(1), "USD").settled
 
 
-@pytest.mark.parametrize("record", [Baseline, Books, Flow, Jump, Gauge, Imposition, Judgement])
+def test_before_anything_was_told_nothing_waits() -> None:
+    assert Alerting() == Alerting(standing={}, sent_ns=(), waiting=0)
+
+
+def test_an_alert_stands_until_it_is_cleared() -> None:
+    assert Alert(key="k", severity=Severity.INFO, title="K", text="").lasting
+
+
+@pytest.mark.parametrize(
+    "record", [Baseline, Books, Flow, Jump, Gauge, Imposition, Judgement, LimitView, LimitsView, Standing, Engine]
+)
 def test_what_is_not_said_in_the_books_or_in_a_judgement_is_nothing(record: type[msgspec.Struct]) -> None:
     fields = msgspec.structs.fields(record)
     said = [field.default for field in fields if field.default is not msgspec.NODEFAULT]

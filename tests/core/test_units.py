@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from engine.core.units import BLANK, UNSET, known
+from engine.core.units import BLANK, UNSET, ZERO, known
 
 
 def test_zero_is_a_number() -> None:
-    assert known(Decimal(0)) == 0
+    assert known(Decimal(0)) == ZERO == 0
 
 
 @pytest.mark.parametrize("absent", [BLANK, UNSET, None, Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity")])

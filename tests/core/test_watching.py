@@ -69,6 +69,10 @@ def test_after_another_program_has_seen_it_waits_anew_and_twice_as_long_each_tim
     assert halts(one.look(92 + 120, dark=True, blind=False))
 
 
+def test_what_somebody_else_sees_is_not_blindness_and_costs_patience() -> None:
+    assert Sight(NOON, True, 1).looked(False, NOON + 1) == Sight(NOON + 1, False, 2)
+
+
 def test_the_patience_has_an_end() -> None:
     tired = Sight(NOON, True, PATIENCE_MAX)
     assert tired.looked(False, NOON).patience == PATIENCE_MAX

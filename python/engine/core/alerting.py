@@ -36,7 +36,8 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
     reserved: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.reserved < self.messages_per_minute or (self.repeat_after_ns or 1) <= 0:
+        later = self.repeat_after_ns is None or self.repeat_after_ns > 0
+        if not later or not 0 <= self.reserved < self.messages_per_minute:
             raise ValueError("a minute has room for a message that is not critical, and a repetition comes later")
 
 

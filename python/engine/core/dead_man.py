@@ -46,7 +46,7 @@ class DeadManSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def times(self) -> dict[Step, int | None]:
-        return dict(zip(STEPS, (self.tell_after_ns, self.halt_after_ns, self.kill_after_ns), strict=True))
+        return {Step.TOLD: self.tell_after_ns, Step.HALTED: self.halt_after_ns, Step.KILLED: self.kill_after_ns}
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +96,7 @@ class DeadMan(msgspec.Struct, frozen=True, kw_only=True):
         back = None
         if before is not None and before.reached is not None:
             back = Back(before, now_ns - before.heard_ns)
-        risk_since_ns = None if before is None else before.risk_since_ns
-        engine = Engine(name=name, logins=logins, heard_ns=now_ns, pid=pid, risk_since_ns=risk_since_ns)
+        engine = Engine(name=name, logins=logins, heard_ns=now_ns, pid=pid)  # its risk is seen at the next look
         return msgspec.structs.replace(self, engines=_bounded({**self.engines, name: engine}, name)), back
 
     def goodbye(self, name: str) -> DeadMan:
@@ -109,12 +108,13 @@ class DeadMan(msgspec.Struct, frozen=True, kw_only=True):
         self, settings: DeadManSettings, risk: Mapping[str, bool | None], now_ns: int
     ) -> tuple[DeadMan, tuple[Escalation, ...]]:
         """Which steps are due now. `risk`: by login, whether it holds anything that can lose; None: nobody knows."""
-        away_ns = 0 if self.looked_ns is None else now_ns - self.looked_ns
+        looked_ns = now_ns if self.looked_ns is None else self.looked_ns
+        away_ns = now_ns - looked_ns
         missed_ns = away_ns if away_ns > settings.listening_gap_ns or away_ns < 0 else 0
         engines: dict[str, Engine] = {}
         due: list[Escalation] = []
         for name, engine in self.engines.items():
-            engine = _with_risk(_shifted(engine, missed_ns), risk, now_ns - away_ns + missed_ns)
+            engine = _with_risk(_shifted(engine, missed_ns), risk, looked_ns + missed_ns)
             step = _due(settings, engine, now_ns)
             if step is not None:
                 due.append(Escalation(engine, step, now_ns - engine.silent_since_ns))
@@ -147,8 +147,6 @@ def _due(settings: DeadManSettings, engine: Engine, now_ns: int) -> Step | None:
 
 def _shifted(engine: Engine, missed_ns: int) -> Engine:
     """While the listener was away (asleep, stopped, its clock set), nobody's silence could be heard."""
-    if not missed_ns:
-        return engine
     since_ns = engine.risk_since_ns
     return msgspec.structs.replace(
         engine,
