@@ -72,7 +72,7 @@ def judge_slowly(waiting: dict[int, Mutant], findings: Findings) -> None:
         files = [
             file
             for file, reached in findings.reached.items()
-            if Path(file).name == own or not reached or not near.isdisjoint(reached)
+            if Path(file).name == own or not reached or not near.isdisjoint(reached) or imports(file, mutant.path)
         ]  # who reaches nothing looks at values only
         files.sort(key=lambda file: (file != last, Path(file).name != own, findings.seconds[file]))
         findings.noticed[number] = False
@@ -87,8 +87,12 @@ def judge_slowly(waiting: dict[int, Mutant], findings: Findings) -> None:
 @cache
 def users(path: str) -> frozenset[str]:
     """The module and those of the core that import it: whoever reaches none of them does not see its values."""
-    line = f"from {module_of(path)} import "
-    return frozenset([path, *(file for file in _files(Path(CORE)) if line in Path(file).read_text(encoding="utf-8"))])
+    return frozenset([path, *(file for file in _files(Path(CORE)) if imports(file, path))])
+
+
+@cache
+def imports(file: str, path: str) -> bool:
+    return f"from {module_of(path)} import " in Path(file).read_text(encoding="utf-8")
 
 
 def main(*arguments: str) -> int:
