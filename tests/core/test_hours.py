@@ -165,6 +165,10 @@ def test_every_name_of_ibkrs_is_the_clock_of_a_place(home: str) -> None:
     assert {str(zone(name)) for name in HOMES[home].split()} == {home}
 
 
+def test_the_clock_of_no_place_is_known_in_any_spelling() -> None:
+    assert str(zone("utc")) == "UTC"
+
+
 def test_the_wall_clock_decides_on_the_day_the_clocks_change() -> None:
     """On 8 March 2026 a New York day has 23 hours: 24 hours after the opening is not the same time next day."""
     over_the_change = "20260307:1800-0200"

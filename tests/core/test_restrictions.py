@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +28,18 @@ def restriction(
         reason="because",
         size_factor=Decimal(factor),
     )
+
+
+def test_nothing_is_cancelled_unless_it_is_asked_for() -> None:
+    assert not restriction(Kind.HALT).cancel
+
+
+@pytest.mark.parametrize("one", [PAPER, restriction(Kind.HALT)], ids=lambda one: type(one).__name__)
+def test_one_that_says_more_than_is_understood_here_is_not_read_as_less(one: msgspec.Struct) -> None:
+    data = msgspec.to_builtins(one)
+    assert msgspec.convert(data, type(one)) == one
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        msgspec.convert({**data, "binds_also": "the moon"}, type(one))
 
 
 RESTRICTIONS = st.builds(
