@@ -71,7 +71,7 @@ def test_steps_that_are_not_configured_are_not_taken(settings: DeadManSettings, 
     assert listening(settings=settings).listen(200).steps == steps
 
 
-@pytest.mark.parametrize("times", [(5, 4, None), (5, None, 4), (0, None, None), (None, -1, None)])
+@pytest.mark.parametrize("times", [(5, 4, None), (5, None, 4), (0, None, None), (None, -1, None), (0, 5, None)])
 def test_a_severer_step_before_a_milder_one_cannot_be_configured(times: tuple[int | None, ...]) -> None:
     tell, halt, kill = times
     with pytest.raises(ValueError, match="silences"):
