@@ -343,7 +343,8 @@ def test_a_file_cut_anywhere_is_sound_or_told(tmp_path: Path, name: str) -> None
         os.truncate(copy / name, cut)
         found.add(outcome(copy, acknowledged))
         shutil.rmtree(copy)
-    assert found == ({"sound"} if name.endswith("shm") else {"trouble"})
+    told = {"trouble"} if name.endswith("wal") else {"trouble", "sound"}  # the file's last page may be in the log anew
+    assert found == ({"sound"} if name.endswith("shm") else told)
 
 
 @pytest.mark.parametrize("name", ["journal.db", "journal.db-wal", "journal.db-shm", "bell"])

@@ -15,11 +15,13 @@ import msgspec
 from engine.journal import chain, database
 from engine.journal.history import FOLDER, head, joined, line, read_archive
 from engine.journal.journal import Journal
+from engine.journal.rows import records_of
 from engine.journal.sqlite_store import SqliteStore, sync_folder
 from engine.journal.trouble import Code, JournalError, Trouble
 
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records WHERE seq <= ? ORDER BY seq"
 _FIRST_KEPT = "SELECT min(seq) FROM records WHERE at_ns >= ?"
+_BEFORE = "SELECT max(seq) FROM records WHERE seq < ?"
 
 
 class Archived(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ def archive(folder: Path, store: SqliteStore, journal: Journal, *, before_ns: in
     journal.snapshot_behind(cut)
     with store.writing() as connection:
         base = database.base(connection)
-        held = tuple(database.as_sealed(row) for row in connection.execute(_READ, (cut,)))
+        held = tuple(one for row in connection.execute(_READ, (cut,)) for one in records_of(row))
         tip, bad = chain.verify(held, base)
         if bad is not None or tip.seq != cut:
             what = bad.what if bad is not None else f"it ends with record {tip.seq}"
@@ -51,12 +53,14 @@ def archive(folder: Path, store: SqliteStore, journal: Journal, *, before_ns: in
 
 
 def _cut(store: SqliteStore, before_ns: int) -> int:
-    """The last record that goes: all before it are old too, whatever the clock did in between. 0: none."""
+    """The last record that goes: all before it are old too, whatever the clock did in between. 0: none. Records that
+    were appended together stay together.
+    """
     with store.writing() as connection:
         base, last = database.base(connection), database.last(connection)
         (first_kept,) = connection.execute(_FIRST_KEPT, (before_ns,)).fetchone()
-    cut = last.seq if first_kept is None else int(first_kept) - 1
-    return cut if cut > base.seq else 0
+        (cut,) = connection.execute(_BEFORE, (last.seq + 1 if first_kept is None else first_kept,)).fetchone()
+    return cut if cut is not None and cut > base.seq else 0
 
 
 def _write(path: Path, data: bytes) -> None:

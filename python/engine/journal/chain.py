@@ -7,9 +7,9 @@ hand that did not seal everything anew; it does not prove who wrote it.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterable
+from hashlib import sha256 as _sha256
 
 import msgspec
 
@@ -18,8 +18,8 @@ from engine.journal.events import AnyEvent, Event, NotUnderstood, Record
 ORIGIN = bytes(32)  # stands before the first record
 SNAPSHOT = b'{"event":"snapshot"'  # how the body of a snapshot begins
 _DOMAIN = b"quant-engine journal 1\0"
-_HEAD = struct.Struct(">QqI")  # number, time, length of the actor
-_encoder = msgspec.json.Encoder()
+_pack_head = struct.Struct(">QqI").pack  # number, time, length of the actor
+_encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 
@@ -62,7 +62,7 @@ def draft(event: Event, *, actor: str, at_ns: int) -> Draft:
     """Write an event down. Raises ValueError for what only a reader may make."""
     if isinstance(event, NotUnderstood):
         raise ValueError("what was not understood is never written")
-    return Draft(at_ns, actor, _encoder.encode(event))
+    return Draft(at_ns, actor, _encode(event))
 
 
 def seal(tip: Tip, one: Draft) -> Sealed:
@@ -74,9 +74,12 @@ def seal(tip: Tip, one: Draft) -> Sealed:
 def seal_all(tip: Tip, drafts: Iterable[Draft]) -> tuple[Sealed, ...]:
     """Give several drafts their places, one behind the other."""
     sealed = []
+    seq, digest = tip.seq, tip.digest
     for one in drafts:
-        sealed.append(seal(tip, one))
-        tip = tip_of(sealed[-1])
+        at_ns, actor, body = one.at_ns, one.actor, one.body
+        seq += 1
+        digest = _digest(digest, seq, at_ns, actor, body)
+        sealed.append(Sealed(seq, at_ns, actor, body, digest))
     return tuple(sealed)
 
 
@@ -126,4 +129,4 @@ def _kind(body: bytes) -> str:
 
 def _digest(before: bytes, seq: int, at_ns: int, actor: str, body: bytes) -> bytes:
     who = actor.encode("utf-8", "surrogatepass")
-    return hashlib.sha256(b"".join((_DOMAIN, before, _HEAD.pack(seq, at_ns, len(who)), who, body))).digest()
+    return _sha256(b"".join((_DOMAIN, before, _pack_head(seq, at_ns, len(who)), who, body))).digest()

@@ -1,5 +1,5 @@
 """One connection to the journal's file: opened when it is needed, given up when the file is another one, and held
-against the bell every time. Nothing that is wrong is put right here.
+against the bell every time. Nothing that is wrong is put right here. What its rows hold: `engine.journal.rows`.
 
 SQLite's own files must never be opened by other means in a process that uses them: closing such a file would drop
 SQLite's locks on it. And what was opened before a fork is never touched after it, not even to close it.
@@ -16,9 +16,12 @@ from pathlib import Path
 
 from engine.journal.bell import Bell, BellSpoilt, Standing
 from engine.journal.chain import SNAPSHOT, Sealed, Tip
+from engine.journal.rows import packed, row_of
 from engine.journal.trouble import Code, JournalError, Trouble
 
-PAGE_BYTES = 1024  # a commit writes whole pages: of small ones less
+PAGE_BYTES = 2048  # a commit writes whole pages: of small ones less, of large ones fewer
+TOGETHER_MIN = 8  # records of one append that share a row: a row costs more than what is in it
+TOGETHER_MAX = 256
 ENDINGS = ("", "-wal", "-shm", "-journal")  # the files that SQLite keeps for one database
 
 _TABLES = f"""
@@ -138,11 +141,33 @@ def before_newest_snapshot(connection: sqlite3.Connection) -> Tip:
 
 
 def insert(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:
-    """Add records; the transaction is the caller's."""
-    connection.executemany(_INSERT, map(_as_row, records))
+    """Add records; the transaction is the caller's. Many at once share rows, but a snapshot has one of its own, so that
+    what stands before it is the end of another.
+    """
+    if len(records) < TOGETHER_MIN:
+        _insert_each(connection, records)
+        return
+    together: list[Sealed] = []
     for one in records:
         if one.body.startswith(SNAPSHOT):
+            _insert_together(connection, together)
+            _insert_each(connection, (one,))
+            together = []
+        else:
+            together.append(one)
+    _insert_together(connection, together)
+
+
+def _insert_each(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:
+    for one in records:
+        connection.execute(_INSERT, row_of(one))
+        if one.body.startswith(SNAPSHOT):
             connection.execute("INSERT INTO snapshots (seq) VALUES (?)", (one.seq,))
+
+
+def _insert_together(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:
+    for at in range(0, len(records), TOGETHER_MAX):
+        connection.execute(_INSERT, packed(records[at : at + TOGETHER_MAX]))
 
 
 def forget_up_to(connection: sqlite3.Connection, tip: Tip) -> None:
@@ -166,18 +191,6 @@ def refuse_loss(standing: Standing, tip: Tip) -> None:
         raise JournalError(Trouble(Code.SHORTENED, what))
     if tip.seq == standing.tip.seq and tip != standing.tip:
         raise _not_acknowledged(tip.seq)
-
-
-def _as_row(one: Sealed) -> tuple[int, int, bytes, bytes, bytes]:
-    return one.seq, one.at_ns, one.actor.encode("utf-8", "surrogatepass"), one.body, one.digest
-
-
-def as_sealed(row: tuple[object, ...]) -> Sealed:
-    match row:
-        case (int() as seq, int() as at_ns, bytes() as actor, bytes() as event, bytes() as digest):
-            with contextlib.suppress(UnicodeDecodeError):
-                return Sealed(seq, at_ns, actor.decode("utf-8", "surrogatepass"), event, digest)
-    raise JournalError(Trouble(Code.CORRUPT, f"record {row[0]!r} is no record any more"))
 
 
 def _tip(row: tuple[object, ...] | None) -> Tip:

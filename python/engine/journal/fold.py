@@ -254,14 +254,14 @@ def _note(books: Books, record: Record) -> None:
     """Each kind of event has its place in one of the functions below; the type checker misses one that has not."""
     event = record.event
     match event:
+        case OrderIntent() | OrderEnded() | Filled() | Verified() | Adopted():  # the most frequent ones first
+            _note_positions(books, record, event)
         case Restricted() | Lifted() | KillPressed() | KillEnded() | Reset():
             _note_stops(books, record, event)
         case (
             BaselineSet() | LimitBreached() | LimitChanged() | CashFlow() | JumpSuspected() | JumpSettled() | Rebased()
         ):
             _note_money(books, record, event)
-        case OrderIntent() | OrderEnded() | Filled() | Verified() | Adopted():
-            _note_positions(books, record, event)
         case IncidentOpened():
             books.incidents_open[event.incident_id] = record
         case IncidentClosed():

@@ -269,9 +269,11 @@ class Journal:
             state = self.state()
             if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
                 return
-            one = chain.draft(snapshot(self._books), actor="journal", at_ns=now_ns)
+            event = snapshot(self._books)
         with contextlib.suppress(JournalError, Conflict):  # the next append tries again
-            self._put([one], state.seq)
+            sealed = self._put([chain.draft(event, actor="journal", at_ns=now_ns)], state.seq)
+            with self._lock:
+                self._take_up(sealed, [_record(sealed[0], event)])
 
     def _take_in(self, spool: Spool, path: Path, now_ns: int) -> None:
         """Once: whether it is in already is decided on the very state that the append is made on."""

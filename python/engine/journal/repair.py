@@ -21,6 +21,7 @@ from engine.journal.chain import SNAPSHOT, START, Sealed, Tip
 from engine.journal.events import Repaired
 from engine.journal.faults import translated
 from engine.journal.history import FOLDER, archives, read_archive
+from engine.journal.rows import records_of
 from engine.journal.sqlite_store import sync_folder
 from engine.journal.store import Alarm
 from engine.journal.trouble import Code, JournalError, Trouble
@@ -120,7 +121,7 @@ def _base(connection: sqlite3.Connection) -> Tip | None:
 def _readable(connection: sqlite3.Connection) -> Iterator[Sealed]:
     with contextlib.suppress(sqlite3.Error, JournalError):
         for row in connection.execute(_READ):
-            yield database.as_sealed(row)
+            yield from records_of(row)
 
 
 def _sound(records: Iterable[Sealed], tip: Tip) -> tuple[Sealed, ...]:

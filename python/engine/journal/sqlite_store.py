@@ -21,14 +21,15 @@ from pathlib import Path
 from engine.journal import database
 from engine.journal.bell import Bell, BellSpoilt, Standing
 from engine.journal.chain import START, Draft, Sealed, Tip, seal_all, tip_of
-from engine.journal.database import Database
+from engine.journal.database import PAGE_BYTES, Database
 from engine.journal.faults import translated
+from engine.journal.rows import records_of
 from engine.journal.store import Alarm
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
 
-CHECKPOINT_EVERY = 8000  # records of our own that are left in the write-ahead log
-READ_AT_ONCE = 500
+CHECKPOINT_EVERY = 1000  # pages of our own, or about that, that are left in the write-ahead log
+READ_AT_ONCE = 500  # rows
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -53,9 +54,9 @@ class SqliteStore:
         while True:
             with self._reading() as connection:
                 rows = connection.execute(_READ, (after_seq, READ_AT_ONCE)).fetchall()
-                records = [database.as_sealed(row) for row in rows]
+                records = [one for row in rows for one in records_of(row) if one.seq > after_seq]
             yield from records
-            if len(records) < READ_AT_ONCE:
+            if len(rows) < READ_AT_ONCE:
                 return
             after_seq = records[-1].seq
 
@@ -164,7 +165,7 @@ class SqliteStore:
             raise
         if sealed:
             self._ring(standing, tip_of(sealed[-1]))
-        self._checkpoint_when_due(connection, len(sealed))
+        self._checkpoint_when_due(connection, sealed)
         return sealed
 
     def _ring(self, standing: Standing, tip: Tip) -> None:
@@ -172,9 +173,11 @@ class SqliteStore:
         with contextlib.suppress(OSError):
             self._bell.ring(standing, tip)
 
-    def _checkpoint_when_due(self, connection: sqlite3.Connection, appended: int) -> None:
-        """Copy the write-ahead log into the file. What was appended stands, whatever becomes of this."""
-        self._uncopied += appended
+    def _checkpoint_when_due(self, connection: sqlite3.Connection, appended: Sequence[Sealed]) -> None:
+        """Copy the write-ahead log into the file, so that the next records overwrite it: a disk does that faster than
+        letting it grow. What was appended stands, whatever becomes of this.
+        """
+        self._uncopied += 1 + sum(len(one.body) for one in appended) // PAGE_BYTES
         if self._uncopied >= CHECKPOINT_EVERY:
             self._uncopied = 0
             with contextlib.suppress(sqlite3.Error):
