@@ -39,6 +39,7 @@ INTENT = OrderIntent(
     limit_price=Decimal("5000.25"),
 )
 TOGETHER = 100
+WARM_UP = 60  # appends of a hundred after which the log is as long as it gets: from then on it is overwritten
 CHECKS = 20_000
 APPENDER = """
 import sys
@@ -84,6 +85,8 @@ class Plain:
 def appends(journal: Journal, plain: Plain, rounds: int, each: int) -> dict[str, list[float]]:
     """Nanoseconds of each contender in each round; they take turns within it, each a few times."""
     hundred = [INTENT] * TOGETHER
+    for _ in range(WARM_UP):
+        journal.append(*hundred)
     contenders: dict[str, Callable[[], object]] = {
         "plain": plain.append,
         "journal": lambda: journal.append(INTENT),
@@ -98,7 +101,7 @@ def appends(journal: Journal, plain: Plain, rounds: int, each: int) -> dict[str,
                 started_ns = time.perf_counter_ns()
                 run()
                 spent[name] += time.perf_counter_ns() - started_ns
-        if number >= 2:  # the first rounds make the log grow
+        if number >= 2:
             for name, value in spent.items():
                 taken[name].append(value / each)
     return taken

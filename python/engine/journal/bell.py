@@ -38,6 +38,7 @@ _TIP = struct.Struct("<Q32s")
 _TEXT = struct.Struct("<qH")  # time of the alarm, length of what it says
 _CHECK = struct.Struct("<I")
 _AT_ALARM, _AT_BEGUN, _AT_DONE, _AT_TIP, _AT_PID, _AT_TEXT = 8, 16, 24, 32, 128, 256
+_STANDING = struct.Struct("<8sQQQQ32sI52xQ")  # all of them
 _HEAD_BYTES = 256
 
 
@@ -97,11 +98,9 @@ class Bell:
         data = _read_at(self._current(), _HEAD_BYTES, 0)
         if len(data) < _HEAD_BYTES or data[:8] != _MAGIC:
             raise BellSpoilt(f"{self._path} is not what was written there")
-        seq, digest = _TIP.unpack_from(data, _AT_TIP)
-        if _checked(data[_AT_TIP : _AT_TIP + _TIP.size]) != data[_AT_TIP : _AT_TIP + _TIP.size + _CHECK.size]:
+        _, _, begun, done, seq, digest, check, writer = _STANDING.unpack_from(data)
+        if zlib.crc32(data[_AT_TIP : _AT_TIP + _TIP.size]) != check:
             raise BellSpoilt(f"{self._path} is damaged")
-        _, _, begun, done = _MARK.unpack_from(data)
-        (writer,) = _PID.unpack_from(data, _AT_PID)
         return Standing(begun == done, max(begun, done), Tip(seq, digest), writer)
 
     def begin(self, standing: Standing) -> Standing:

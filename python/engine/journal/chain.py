@@ -8,7 +8,7 @@ hand that did not seal everything anew; it does not prove who wrote it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256 as _sha256
 
 import msgspec
@@ -60,9 +60,14 @@ class Break(msgspec.Struct, frozen=True):
 
 def draft(event: Event, *, actor: str, at_ns: int) -> Draft:
     """Write an event down. Raises ValueError for what only a reader may make."""
-    if isinstance(event, NotUnderstood):
+    return drafts((event,), actor=actor, at_ns=at_ns)[0]
+
+
+def drafts(events: Sequence[Event], *, actor: str, at_ns: int) -> list[Draft]:
+    """Write several events of one moment down. Raises ValueError as `draft` does."""
+    if NotUnderstood in map(type, events):
         raise ValueError("what was not understood is never written")
-    return Draft(at_ns, actor, _encode(event))
+    return [Draft(at_ns, actor, _encode(event)) for event in events]
 
 
 def seal(tip: Tip, one: Draft) -> Sealed:

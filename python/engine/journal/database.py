@@ -7,7 +7,6 @@ SQLite's locks on it. And what was opened before a fork is never touched after i
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from engine.journal.bell import Bell, BellSpoilt, Standing
 from engine.journal.chain import SNAPSHOT, Sealed, Tip
-from engine.journal.rows import packed, row_of
+from engine.journal.rows import Row, packed, row_of
 from engine.journal.trouble import Code, JournalError, Trouble
 
 PAGE_BYTES = 2048  # a commit writes whole pages: of small ones less, of large ones fewer
@@ -39,6 +38,10 @@ PRAGMA wal_autocheckpoint=0;
 PRAGMA temp_store=MEMORY;
 """
 _INSERT = "INSERT INTO records (seq, at_ns, actor, event, digest) VALUES (?, ?, ?, ?, ?)"
+_INSERT_BEHIND = """
+INSERT INTO records (seq, at_ns, actor, event, digest) SELECT ?, ?, ?, ?, ?
+WHERE (SELECT (seq, digest) = (?, ?) FROM records ORDER BY seq DESC LIMIT 1)
+"""
 _ONE = "SELECT seq, digest FROM records WHERE seq = ?"
 _LAST = "SELECT seq, digest FROM records ORDER BY seq DESC LIMIT 1"
 _BASE = "SELECT seq, digest FROM base ORDER BY seq DESC LIMIT 1"
@@ -51,6 +54,7 @@ class Database:
 
     def __init__(self, path: Path, bell: Bell, *, patience_s: float) -> None:
         self.path = path
+        self._name = str(path)
         self.lock = threading.RLock()
         self.generation = 0  # another number: another file, or a fresh look at this one
         self._bell = bell
@@ -63,7 +67,7 @@ class Database:
         """A connection of this process to the file that has the name now. Raises FileNotFoundError if none has."""
         if self._connection is not None and self._pid != os.getpid():
             self.disconnect()
-        found = self.path.stat()
+        found = os.stat(self._name)  # noqa: PTH116
         if self._connection is None or (found.st_ino, found.st_dev) != self._id:
             self.disconnect()
             self._connect(found)
@@ -156,6 +160,21 @@ def insert(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:
         else:
             together.append(one)
     _insert_together(connection, together)
+
+
+def one_row(records: Sequence[Sealed]) -> Row | None:
+    """These records as a single row. None: they need more, or there are none."""
+    count = len(records)
+    if count == 1:
+        return None if records[0].body.startswith(SNAPSHOT) else row_of(records[0])
+    if not TOGETHER_MIN <= count <= TOGETHER_MAX or any(one.body.startswith(SNAPSHOT) for one in records):
+        return None
+    return packed(records)
+
+
+def insert_behind(connection: sqlite3.Connection, tip: Tip, row: Row) -> bool:
+    """Add a row and commit it, if the file ends with `tip`. False: it does not, and nothing was written."""
+    return connection.execute(_INSERT_BEHIND, (*row, tip.seq, tip.digest)).rowcount == 1
 
 
 def _insert_each(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:

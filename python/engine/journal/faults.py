@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from engine.journal.bell import BellSpoilt
 from engine.journal.trouble import Code, JournalError, Trouble
@@ -35,18 +34,28 @@ _SQLITE = {
 _PRIMARY = 0xFF  # SQLite's extended codes have the plain one in their low byte
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Let what fails inside come out as JournalError. Nothing is swallowed and nothing is repaired."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(Trouble(_code_of(error, path), f"{path}: {error}")) from error
-    except OSError as error:
-        code = Code.FAILED if error.errno is None else _SYSTEM.get(error.errno, Code.FAILED)
-        raise JournalError(Trouble(code, f"{error.filename or path}: {error.strerror or error}")) from error
-    except BellSpoilt as error:
-        raise JournalError(Trouble(Code.CORRUPT, str(error))) from error
+class translated:  # noqa: N801
+    """Let what fails inside `with` come out as JournalError. Nothing is swallowed and nothing is repaired."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        match error:
+            case sqlite3.Error():
+                raise JournalError(Trouble(_code_of(error, self._path), f"{self._path}: {error}")) from error
+            case OSError():
+                code = Code.FAILED if error.errno is None else _SYSTEM.get(error.errno, Code.FAILED)
+                what = f"{error.filename or self._path}: {error.strerror or error}"
+                raise JournalError(Trouble(code, what)) from error
+            case BellSpoilt():
+                raise JournalError(Trouble(Code.CORRUPT, str(error))) from error
 
 
 def _code_of(error: sqlite3.Error, path: Path) -> Code:

@@ -222,7 +222,8 @@ def apply(books: Books, record: Record) -> Books:
     else:
         _note(books, record)
     books.seq, books.digest, books.at_ns = record.seq, record.digest, record.at_ns
-    books.at_ns_max = max(books.at_ns_max, record.at_ns)
+    if record.at_ns > books.at_ns_max:
+        books.at_ns_max = record.at_ns
     return books
 
 

@@ -39,7 +39,7 @@ from engine.journal.store import Alarm, Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
 SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the journal
-LOOK_EVERY = 50  # appends of our own after which it is seen whether a snapshot is due
+LOOK_EVERY = 50  # records after which it is seen again whether a snapshot is due, when that was not known
 TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
 SCOPES_MAX = 256  # answers of `check` that are kept
 CONFLICTS_MAX = 20  # times that somebody may be faster while the spool is taken in
@@ -82,7 +82,7 @@ class Journal:
         self._books = Books()
         self._ahead: list[Record] = []  # our own records behind those in the books
         self._generation = -1
-        self._appended = 0
+        self._snapshot_due: int | None = None  # the number of the record behind which it is time for a snapshot
         self._mark: bytes | None = None
         self._state: JournalState | Unknown = Unknown("the journal has not been read yet")
         self._trouble: Trouble | None = None
@@ -157,7 +157,7 @@ class Journal:
         `expected_seq`: the `seq` of the state on which the decision was made; Conflict if somebody has appended since.
         """
         now_ns = self._clock() if at_ns is None else at_ns
-        drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
+        drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
         try:
             sealed = self._put(drafts, expected_seq)
         except JournalError as error:
@@ -167,7 +167,8 @@ class Journal:
         records = tuple(map(_record, sealed, events))
         with self._lock:
             self._take_up(sealed, records)
-        self._snapshot_when_due(now_ns)
+        if sealed:
+            self._snapshot_when_due(sealed[-1].seq, now_ns)
         return records
 
     def keep(
@@ -180,7 +181,7 @@ class Journal:
         try:
             return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq))
         except JournalError as error:
-            drafts = [chain.draft(event, actor=actor or self._actor, at_ns=now_ns) for event in events]
+            drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
             return Kept(None, self._spool.write(drafts) if self._spool is not None else None, error.trouble)
 
     def raise_alarm(self, text: str) -> bool:
@@ -259,13 +260,15 @@ class Journal:
     def _tip(self) -> chain.Tip:
         return chain.Tip(self._books.seq, self._books.digest)
 
-    def _snapshot_when_due(self, now_ns: int) -> None:
+    def _snapshot_when_due(self, seq: int, now_ns: int) -> None:
         """The append before it stands, whatever becomes of this."""
         with self._lock:
-            self._appended += 1
-            if self._appended < LOOK_EVERY:
+            due = self._snapshot_due
+            if due is not None and seq < due:
                 return
-            self._appended = 0
+            self._snapshot_due = seq + LOOK_EVERY
+            if due is None:
+                return
             state = self.state()
             if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
                 return
@@ -274,6 +277,7 @@ class Journal:
             sealed = self._put([chain.draft(event, actor="journal", at_ns=now_ns)], state.seq)
             with self._lock:
                 self._take_up(sealed, [_record(sealed[0], event)])
+                self._snapshot_due = sealed[0].seq + SNAPSHOT_EVERY
 
     def _take_in(self, spool: Spool, path: Path, now_ns: int) -> None:
         """Once: whether it is in already is decided on the very state that the append is made on."""
@@ -311,8 +315,7 @@ class Journal:
         try:
             self._read_on()
             self._state = self._sound(view(self._books, self._store.alarm()))
-            if self._books.seq - self._books.snapshot_seq >= SNAPSHOT_EVERY:
-                self._appended = LOOK_EVERY
+            self._snapshot_due = self._books.snapshot_seq + SNAPSHOT_EVERY
         except JournalError as error:
             self._trouble = error.trouble
             self._state = Unknown(str(error))

@@ -1,8 +1,8 @@
 """What stands in a row of the journal's file: one record, or those of one append together. Pure.
 
-A row has the number, the digest and the time of its last record. One that holds several says no actor: the event is then
-all of them, packed, each with its own digest, so the first that is not what was written is still found. SQLite takes
-three microseconds for a row, whatever is in it; a record in a pack costs a tenth of that.
+A row has the number and the digest of its last record. One that holds several names no actor: its event is then all of
+them, packed, each with its own digest, so the first that is not what was written is still found. SQLite takes three
+microseconds for a row, whatever is in it; a record in a pack costs a tenth of that.
 """
 
 from __future__ import annotations

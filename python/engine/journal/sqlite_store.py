@@ -5,9 +5,9 @@
     writer.lock     one writer at a time (engine.journal.turn)
     archive/        old days (engine.journal.archive)
 
-Order of an append: lock, look at the end, insert, `begin`, commit (durable now), `ring`, unlock, acknowledge. Readers
-have a connection of their own and wait for nobody's commit. Nothing that is wrong is put right here: it is told, and an
-append that would cover it up is refused.
+Order of an append: lock, `begin`, insert behind the record that was acknowledged last if that is the end of the file,
+commit (durable now), `ring`, unlock, acknowledge. Readers have a connection of their own and wait for nobody's commit.
+Nothing that is wrong is put right here: it is told, and an append that would cover it up is refused.
 """
 
 from __future__ import annotations
@@ -47,8 +47,18 @@ class SqliteStore:
         self._uncopied = 0
 
     def append(self, drafts: Sequence[Draft], *, expected_seq: int | None = None) -> tuple[Sealed, ...]:
-        with self.writing() as connection:
-            return self._append(connection, drafts, expected_seq)
+        with self._writer.lock, translated(self._path):
+            self._take_turn()
+            try:
+                standing = self._signed()
+                connection = self._to_write()
+                sealed = self._append_behind(connection, standing, drafts, expected_seq)
+                if sealed is None:
+                    sealed = self._append(connection, drafts, expected_seq)
+                self._checkpoint_when_due(connection, sealed)
+                return sealed
+            finally:
+                self._turn.give_back()
 
     def read(self, after_seq: int = 0) -> Iterator[Sealed]:
         while True:
@@ -112,8 +122,7 @@ class SqliteStore:
         with self._writer.lock, translated(self._path):
             self._take_turn()
             try:
-                with contextlib.suppress(OSError):
-                    self._bell.sign()
+                self._signed()
                 yield self._to_write()
             finally:
                 self._turn.give_back()
@@ -142,9 +151,47 @@ class SqliteStore:
             self._begin_anew()
             return self._writer.connected()
 
+    def _signed(self) -> Standing | None:
+        """The bell as it stands, with this process's number in it for those who wait. None: it cannot be read."""
+        try:
+            standing = self._bell.standing()
+        except (OSError, BellSpoilt):
+            standing = None
+        if standing is None or standing.writer != os.getpid():
+            with contextlib.suppress(OSError):
+                self._bell.sign()
+        return standing
+
+    def _append_behind(
+        self,
+        connection: sqlite3.Connection,
+        standing: Standing | None,
+        drafts: Sequence[Draft],
+        expected_seq: int | None,
+    ) -> tuple[Sealed, ...] | None:
+        """The common case in one statement: what is sealed behind the last record that was acknowledged goes in if that
+        is the last one in the file, too. None: it is not that case, and nothing was written; look at all of it.
+        """
+        if standing is None or not standing.settled or expected_seq not in (None, standing.tip.seq):
+            return None
+        sealed = seal_all(standing.tip, drafts)
+        row = database.one_row(sealed)
+        if row is None:
+            return None
+        try:
+            standing = self._bell.begin(standing)
+            if not database.insert_behind(connection, standing.tip, row):
+                return None
+        except sqlite3.Error:
+            self._writer.disconnect()  # the next one begins with a fresh look at what is really there
+            raise
+        self._ring(standing, tip_of(sealed[-1]))
+        return sealed
+
     def _append(
         self, connection: sqlite3.Connection, drafts: Sequence[Draft], expected_seq: int | None
     ) -> tuple[Sealed, ...]:
+        """With a look at everything first."""
         standing = self._bell_or_new(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -165,13 +212,14 @@ class SqliteStore:
             raise
         if sealed:
             self._ring(standing, tip_of(sealed[-1]))
-        self._checkpoint_when_due(connection, sealed)
         return sealed
 
     def _ring(self, standing: Standing, tip: Tip) -> None:
         """It is durable; if it cannot be rung, the append stays under way and everybody looks each time."""
-        with contextlib.suppress(OSError):
+        try:
             self._bell.ring(standing, tip)
+        except OSError:
+            return
 
     def _checkpoint_when_due(self, connection: sqlite3.Connection, appended: Sequence[Sealed]) -> None:
         """Copy the write-ahead log into the file, so that the next records overwrite it: a disk does that faster than

@@ -32,15 +32,18 @@ class Turn:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._path = path
+        self._path = str(path)
         self._patience_s = patience_s
         self._clock = clock
         self._pause = pause
         self._fd: int | None = None
+        self._id = (0, 0)
         self._pid = 0
 
     def take(self) -> None:
         """Wait for the lock. Raises TurnTaken, or OSError when there can be none."""
+        if self._try():
+            return
         give_up_at = self._clock() + self._patience_s
         wait_s = _POLL_FIRST_S
         while not self._try():
@@ -62,7 +65,7 @@ class Turn:
         fd = self._descriptor()
         if not oslock.exclude(fd):
             return False
-        if self._has_the_name(fd):
+        if self._has_the_name():
             return True
         self.close()  # somebody deleted the file: whoever comes next locks another one
         return False
@@ -73,13 +76,13 @@ class Turn:
             self.close()
         if self._fd is None:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            self._pid = os.getpid()
+            opened = os.fstat(self._fd)
+            self._pid, self._id = os.getpid(), (opened.st_ino, opened.st_dev)
         return self._fd
 
-    def _has_the_name(self, fd: int) -> bool:
+    def _has_the_name(self) -> bool:
         try:
-            found = self._path.stat()
+            found = os.stat(self._path)  # noqa: PTH116
         except FileNotFoundError:
             return False
-        mine = os.fstat(fd)
-        return (found.st_ino, found.st_dev) == (mine.st_ino, mine.st_dev)
+        return (found.st_ino, found.st_dev) == self._id
