@@ -190,7 +190,7 @@ def test_what_a_client_does_not_read_is_not_taken_from_tws_and_the_reverse(tmp_p
 
 
 def test_orders_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.gateway.client.QUEUE_MAX", 3)
+    monkeypatch.setattr("engine.gateway.order_line.QUEUE_MAX", 3)
 
     async def test(it: Post) -> None:
         client = await it.client()

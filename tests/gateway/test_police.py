@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.gateway.police import KINDS, Kind, kind_of, may_change_orders
+from engine.gateway.cutting import number_of
+from engine.gateway.police import KINDS, Kind, binds_manual_orders
 from engine.wire import codec
+from engine.wire.frames import frame
+
+
+def kind_of(payload: bytes) -> Kind:
+    """As it comes, with another message behind it."""
+    message = frame(payload)
+    return KINDS.get(number_of(message + frame(b"1\0"), 0, len(message)), Kind.UNKNOWN)
+
 
 HARMFUL = {3, 4, 15, 19, 21, 58, 65, 66, 71, 72, 73}
 
@@ -35,7 +44,12 @@ def test_other_spellings_of_an_order_are_no_read(number: bytes) -> None:
     assert kind_of(number + b"\x008\0") is Kind.UNKNOWN
 
 
+@pytest.mark.parametrize("payload", [b"1?", b"1\x01", b"49x"])
+def test_a_number_that_does_not_end_is_not_cut_to_one_that_is_known(payload: bytes) -> None:
+    assert kind_of(payload) is Kind.UNKNOWN
+
+
 def test_open_orders_of_client_0_bind_manual_orders() -> None:
-    assert may_change_orders(b"5\x001\0", 0)
-    assert not may_change_orders(b"5\x001\0", 1)
-    assert not may_change_orders(b"16\x001\0", 0)
+    assert binds_manual_orders(b"5", 0)
+    assert not binds_manual_orders(b"5", 1)
+    assert not binds_manual_orders(b"16", 0)

@@ -64,7 +64,9 @@ class Door:
     def line(self) -> LoginLine:
         """For the status."""
         config, desk = self.desk.entry.config, self.desk
-        clients = tuple(ClientLine(each.client_id, each.peer, each.version, each.waiting) for each in self._clients)
+        clients = tuple(
+            ClientLine(each.client_id, each.peer, each.version, each.line.waiting) for each in self._clients
+        )
         return LoginLine(
             name=config.name,
             port=self.address[1],
@@ -88,7 +90,7 @@ class Door:
             address = address.ipv4_mapped
         return "" if any(address in network for network in self._allowed) else "its address is not in gateway.allow"
 
-    # --- engine.gateway.client.House ----------------------------------------------------------------
+    # --- engine.gateway.client.Host ----------------------------------------------------------------
     @property
     def tws(self) -> tuple[str, int]:
         return self.desk.entry.config.host, self.desk.entry.config.port
@@ -98,7 +100,7 @@ class Door:
 
     def withdraw_all(self, why: str) -> None:
         for client in self._clients:
-            client.withdraw(why)
+            client.line.withdraw(why)
 
     def came(self, client: Client) -> str:
         why = self.turns_away(client.peer)

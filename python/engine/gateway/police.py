@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What is to be done with a message."""
+    """What is to be done with a message. One that is not in `KINDS` is UNKNOWN."""
 
     READ = "read"  # changes nothing: passes as it came, and in its turn
     ORDER = "order"  # a new order, or a modify: is judged
@@ -59,11 +59,11 @@ KINDS: dict[bytes, Kind] = {
 }
 
 
-def kind_of(payload: bytes) -> Kind:
-    """Of a message without its length."""
-    return KINDS.get(payload.partition(b"\0")[0], Kind.UNKNOWN)
+READS = frozenset(number for number, kind in KINDS.items() if kind is Kind.READ)
+
+READS_OF_CLIENT_0 = READS - {REQ_OPEN_ORDERS}
 
 
-def may_change_orders(payload: bytes, client_id: int | None) -> bool:
+def binds_manual_orders(number: bytes, client_id: int | None) -> bool:
     """A read that is none, depending on who asks."""
-    return client_id == 0 and payload.partition(b"\0")[0] == REQ_OPEN_ORDERS
+    return client_id == 0 and number == REQ_OPEN_ORDERS

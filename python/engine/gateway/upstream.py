@@ -1,6 +1,7 @@
 """TWS's end of one client's connection: splits what comes into whole messages, and hands whole messages over.
 
-It decides nothing. Must never follow a redirect, nor hold more than one unfinished message.
+It decides nothing. What is usual goes straight to the client: one whole message that says nothing of orders; that path
+calls nothing of ours. Must never follow a redirect, nor hold more than one unfinished message.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import Protocol, cast
 
+from engine.gateway.cutting import Cut, Cutter
 from engine.gateway.handshake import FirstWords
-from engine.wire.errors import FrameTooLarge, ProtocolError
-from engine.wire.frames import FrameReader
+from engine.gateway.hearing import HEARD
+from engine.wire.errors import ProtocolError
+
+_whole_number = int.from_bytes
 
 
 class Owner(Protocol):
@@ -20,7 +25,11 @@ class Owner(Protocol):
 
     def answered(self, payload: bytes) -> None: ...
 
-    def told(self, payloads: list[bytes]) -> None: ...
+    def told(self, cut: Cut) -> None:
+        """At least one whole message."""
+
+    def straight_to_client(self) -> Callable[[bytes], object] | None:
+        """What takes a message that needs no look; None: nothing does now."""
 
     def hung_up(self, why: str) -> None: ...
 
@@ -34,7 +43,8 @@ class Upstream(asyncio.Protocol):
         self._owner: Owner | None = owner
         self._transport: asyncio.Transport | None = None
         self._first: FirstWords | None = FirstWords(b"")
-        self._frames = FrameReader()
+        self._cutter = Cutter()
+        self._straight: Callable[[bytes], object] | None = None
 
     @property
     def backlog(self) -> int:
@@ -56,8 +66,11 @@ class Upstream(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
+    def straight_to_tws(self) -> Callable[[bytes], object] | None:
+        return None if self._transport is None or self._owner is None else self._transport.write
+
     def close(self) -> None:
-        self._owner = None
+        self._owner = self._straight = None
         if self._transport is not None:
             self._transport.close()
 
@@ -69,10 +82,20 @@ class Upstream(asyncio.Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
+        straight = self._straight
+        if straight is not None:
+            try:
+                if data[4 : data.index(b"\0", 4)] not in HEARD and _whole_number(data[:4], "big") == len(data) - 4:
+                    straight(data)
+                    return
+            except ValueError:
+                pass  # no field has an end
         try:
             self._receive(data)
         except ProtocolError as error:
             self._hang_up(f"what TWS says is not its protocol: {error}")
+        clear = self._owner is not None and self._first is None and not self._cutter.holds
+        self._straight = self._owner.straight_to_client() if clear and self._owner is not None else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hang_up("TWS ended the connection" if exc is None else str(exc))
@@ -96,13 +119,11 @@ class Upstream(asyncio.Protocol):
             self._first = None
             payload, data = found
             self._owner.answered(payload)
-        try:
-            payloads = self._frames.feed(data)
-        except FrameTooLarge as error:
-            self._owner.told([one for one in error.events if isinstance(one, bytes)])
-            raise
-        if payloads:
-            self._owner.told(payloads)
+        cut = self._cutter.feed(data)
+        if cut[1]:
+            self._owner.told(cut)
+        if self._cutter.fault is not None:
+            raise self._cutter.fault
 
     def _hang_up(self, why: str) -> None:
         owner = self._owner
