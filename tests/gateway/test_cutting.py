@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def fed(cutter: Cutter, chunks: list[bytes]) -> list[bytes]:
 
 def chopped(stream: bytes, places: list[int]) -> list[bytes]:
     cuts = sorted({place % (len(stream) + 1) for place in places} | {0, len(stream)})
-    return [stream[one:other] for one, other in zip(cuts, cuts[1:], strict=False)]
+    return [stream[one:other] for one, other in pairwise(cuts)]
 
 
 @given(PAYLOADS, st.lists(st.integers(0, 400), max_size=12), st.binary(max_size=3))

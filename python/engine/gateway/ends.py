@@ -1,4 +1,4 @@
-"""What the parts of one client share: how far it has come, its two ends, and the house that it came into. Types only."""
+"""What the parts of one client share: how far it is, its two ends, and the house that it came into. Types only."""
 
 from __future__ import annotations
 
