@@ -45,6 +45,7 @@ class Stage:
         command = (sys.executable, "-c", STARTED, str(self._started))
         self.cockpit.hands.kills = Runs(home / "web" / "kills", ("kill",), command=command)
         self.cockpit.hands.drills = Runs(home / "web" / "drills", ("drill",), command=command)
+        self.cockpit.hands.verifications = Runs(home / "web" / "verifications", ("verify",), command=command)
 
     def browser(self, address: str = "127.0.0.1", origin: str = ORIGIN) -> TestClient:
         return TestClient(self.app, base_url=origin, client=(address, 50_000), follow_redirects=False)
@@ -63,10 +64,15 @@ class Stage:
 
     def started(self) -> list[str]:
         """The command lines of what was started, each seen to its end."""
-        for runs in (self.cockpit.hands.kills, self.cockpit.hands.drills):
+        hands = self.cockpit.hands
+        for runs in (hands.kills, hands.drills, hands.verifications):
             for process in runs._processes.values():
                 process.wait(30)
         return self._started.read_text().splitlines() if self._started.exists() else []
+
+    def access_log(self) -> str:
+        self.cockpit.access_log.settle()
+        return (self.home / "web" / "access.jsonl").read_text()
 
     def actors(self) -> list[str]:
         return [one.actor for one in self.cockpit.hands.records()]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from engine.config.web_table import WebTable
 from engine.core.restrictions import Cause, Kind, Scope
 from engine.journal.events import IncidentOpened, KillPressed, LimitChanged
 from engine.trading.rules import Rules
+from engine.web.access_log import WAITING_MAX, AccessLog
 from engine.web.cockpit import Place
 from engine.web.private_files import Unreadable
 from engine.web.runs import AT_WORK_MAX, CannotStart, Runs
@@ -99,6 +104,16 @@ def test_the_journal_is_searched_by_all_words_and_shown_newest_first(tmp_path: P
         assert page.index("alpha two") < page.index("alpha one") and "beta" not in page
 
 
+def test_a_login_is_verified_from_its_page_and_what_came_of_it_stands_there(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        assert "paper is being verified" in fill(here, "/logins/paper/verify")
+        (line,) = here.started()
+        assert line.startswith("['verify', 'paper'")
+        assert "FLAT" in told(here.browser().get("/logins/paper"))  # what the stage's program has said
+        assert "there is no login 'papre'" in fill(here, "/logins/papre/verify")
+        assert len(here.started()) == 1
+
+
 def test_a_drill_is_named_and_never_a_path(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         assert "nothing was started" in fill(here, "/drills", scenario="../../etc/passwd")
@@ -135,6 +150,51 @@ def test_a_configuration_with_faults_stops_no_halt_and_no_kill(tmp_path: Path) -
         assert len(here.started()) == 1
 
 
+def test_a_kill_waits_behind_nothing_that_hangs_and_its_page_comes_up(tmp_path: Path) -> None:
+    """A disk that hangs has every thread that reads; the switch has its own."""
+    with stage(tmp_path) as here, here.browser() as browser:
+        token, hangs, hung = form_token(browser), threading.Event(), threading.Semaphore(0)
+        look = here.cockpit.reading.picture
+
+        def hang() -> object:
+            hung.release()
+            hangs.wait(30)
+            return look()
+
+        here.cockpit.reading.picture = hang
+        here.cockpit.hands.records = lambda _=None: hang() and []
+        with ThreadPoolExecutor(60) as others:
+            waiting = [others.submit(browser.get, "/journal") for _ in range(50)]
+            try:
+                for _ in range(40):  # as many as there are threads for reading
+                    assert hung.acquire(timeout=20)
+                assert browser.post("/kill", data={"form_token": token}).status_code == 303
+                page = browser.get("/kill")
+                assert page.status_code == 200 and 'id="kill"' in page.text
+                assert not any(one.done() for one in waiting)
+            finally:
+                hangs.set()
+        assert len(here.started()) == 1
+
+
+def test_a_fault_of_ours_leaves_the_switch_on_the_page(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.cockpit.reading.picture = lambda: 1 / 0
+        page = here.browser().get("/")
+        assert page.status_code == 200 and 'id="kill"' in page.text
+        assert "could not read anything yet" in told(page)
+
+
+def test_the_access_log_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(AccessLog, "_write", lambda *_: hangs.wait(30))
+    log = AccessLog(tmp_path, lambda: 1)
+    for _ in range(WAITING_MAX + 10):
+        log.note("kill", "ann", "127.0.0.1")
+    hangs.set()
+    log.settle()
+
+
 # processes ------------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +227,26 @@ def test_presses_without_end_do_not_start_processes_without_end(tmp_path: Path) 
         for process in runs._processes.values():
             process.kill()
             process.wait(30)
+
+
+def test_where_the_state_folder_takes_no_file_it_is_started_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "full").write_text("a file where a folder should be")
+    runs = Runs(tmp_path / "full" / "kills", (), command=(sys.executable, "-c", "print('FLAT')"))
+    name = runs.start([])
+    assert runs._processes[name].wait(30) == 0
+    found = runs.last()
+    assert found is not None and (found.id, found.code, found.result) == (name, 0, "FLAT\n")
+    shutil.rmtree(runs._spare)
+
+
+def test_where_no_file_can_be_made_at_all_it_is_started_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full").write_text("a file where a folder should be")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    runs = Runs(tmp_path / "full" / "kills", (), command=(sys.executable, "-c", "print('FLAT')"))
+    name = runs.start([])
+    assert runs._processes[name].wait(30) == 0
+    found = runs.last()
+    assert found is not None and (found.id, found.code, found.result) == (name, 0, "")
 
 
 @pytest.mark.parametrize("name", ["../secret", "", "a/b", "."])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.core.restrictions import Cause, Kind, Restriction, Scope, effective
@@ -148,6 +149,18 @@ def test_a_guard_that_does_not_answer_is_worse_than_none(word: GuardWord, text: 
 def test_a_bar_warns_before_its_limit_is_used_up(loss: str, tone: str) -> None:
     (card,) = shown(record(), guard(limits=limits(loss, str(1000 - int(loss))))).cards
     assert card.bars[0].tone == tone
+
+
+def test_an_alert_says_since_when_it_stands_by_the_clock_on_the_wall() -> None:
+    word = guard()
+    standing = {"key": "k", "severity": "critical", "title": "t", "text": "first\nsecond", "standing_s": 60.4}
+    told = {**word.told, "alerts": {"standing": [{**standing, "acknowledged": True}]}}
+    made = picture(
+        (record(),), msgspec.structs.replace(word, told=told), now_ns=100 * 10**9, journal_trouble=None, last_drill="",
+        faults=(),
+    )  # fmt: skip
+    assert made.alerts[0]["since_ns"] == 40 * 10**9
+    assert made.alerts[0]["first"] == "first"
 
 
 def test_everything_that_is_not_normal_is_told() -> None:

@@ -262,7 +262,7 @@ def test_no_secret_is_in_a_log_or_on_a_page(tmp_path: Path) -> None:
         here.browser().get("/api/v1/state", headers={"authorization": f"Bearer {token}"})
         here.browser().post("/hook", json={"token": hook})
         here.started()
-        log = (tmp_path / "web" / "access.jsonl").read_text()
+        log = here.access_log()
         pages = "".join(browser.get(path).text for path in ("/", "/journal", "/kill"))
         for secret in (WORD, "a wrong password", token, hook, browser.cookies["qe"], here.users.all()["ann"].hash):
             assert secret not in log and secret not in pages
@@ -279,6 +279,20 @@ def test_what_somebody_typed_is_shown_as_text(tmp_path: Path) -> None:
         for path in ("/", "/logins/paper", "/journal", f"/journal?q={html.escape(evil)}", f"/?done={evil}"):
             assert "<script>alert" not in browser.get(path).text
             assert "<img" not in browser.get(path).text
+
+
+def test_a_link_cannot_put_words_in_our_mouth(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        browser = here.browser()
+        answer = browser.post("/logins/paper/halt", data={"form_token": form_token(browser), "reason": "news"})
+        ours = answer.headers["location"]
+        assert "paper: halt (manual): news" in told(browser.get(ours))
+        other = here.browser()
+        other.get("/")
+        for path, who in ((ours.replace("news", "FLAT"), browser), (ours, other), ("/kill?done=All+is+FLAT", browser)):
+            page = told(who.get(path))
+            assert "FLAT" not in page.replace("NOT FLAT", "") and "halt (manual): news i" not in page, path
+            assert 'class="done"' not in who.get(path).text
 
 
 def test_a_body_that_is_too_long_is_not_read(tmp_path: Path) -> None:

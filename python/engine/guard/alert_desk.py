@@ -15,6 +15,7 @@ from engine.core.alerting import Alert, Alerting, AlertSettings, Message, Severi
 from engine.trading.daemons import Daemons
 
 LOOK_EVERY_S = 0.25
+SECOND_NS = 1_000_000_000
 SEND_S_MAX = 20.0
 TRIES_MAX = 3
 AGAIN_AFTER_S = 15.0
@@ -109,7 +110,7 @@ class AlertDesk:
                 "severity": one.alert.severity.name.lower(),
                 "title": one.alert.title,
                 "text": one.alert.text,
-                "since_ns": one.since_ns,
+                "standing_s": round((self._now_ns() - one.since_ns) / SECOND_NS, 1),
                 "acknowledged": one.acknowledged,
             }
             for one in self._state.standing.values()

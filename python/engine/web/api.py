@@ -20,7 +20,8 @@ from engine.web.access import Need, Refused, Who
 from engine.web.cockpit import Cockpit
 from engine.web.doors import FORM_FIELD, WORDS, Asked, Door
 from engine.web.openapi import openapi
-from engine.web.pages import EXPECTED, search
+from engine.web.pages.desk import search
+from engine.web.pages.frame import EXPECTED
 
 BASE = "/api/v1"
 
@@ -96,8 +97,9 @@ class Api:
         return await self._kill(asked.who, asked.form.get("reason", ""), _names(asked.form))
 
     async def _kill(self, who: Who, reason: str, logins: tuple[str, ...]) -> Response:
+        answer = await self._do(lambda: {"kill": self._cockpit.hands.kill(who, reason, logins)}, 202, stops=True)
         self._cockpit.pressed("kill", who, logins=", ".join(logins) or "all")
-        return await self._do(lambda: {"kill": self._cockpit.hands.kill(who, reason, logins)}, 202)
+        return answer
 
     async def halt(self, asked: Asked) -> Response:
         form, login = asked.form, asked.request.path_params["login"]
@@ -107,13 +109,13 @@ class Api:
         return await self._halt(asked.who, login, form.get("reason", ""), cancel=bool(form.get("cancel")))
 
     async def _halt(self, who: Who, login: str, reason: str, *, cancel: bool) -> Response:
-        self._cockpit.pressed("halt", who, login=login)
-
         def work() -> dict[str, Any]:
             done = self._cockpit.hands.halt(who, login, reason, cancel=cancel)
             return {"halted": login, "durable": done.durable, "drained": done.drained, "notes": list(done.notes)}
 
-        return await self._do(work)
+        answer = await self._do(work, stops=True)
+        self._cockpit.pressed("halt", who, login=login)
+        return answer
 
     async def resume(self, asked: Asked) -> Response:
         form, login = asked.form, asked.request.path_params["login"]
@@ -134,7 +136,7 @@ class Api:
         cockpit, form = self._cockpit, asked.form
         shown = form.get("token") or asked.request.headers.get("authorization", "").removeprefix("Bearer ")
         keys, now_ns = (f"hook from {asked.who.address}",), cockpit.place.wall_ns()
-        token = await cockpit.away(lambda: cockpit.keeper.token(shown))
+        token = await cockpit.at_once(lambda: cockpit.keeper.token(shown))
         if token is None or token.may not in ("halt", "kill"):
             wait_ns = cockpit.throttle.wait_ns(keys, now_ns)
             cockpit.throttle.failed(keys, now_ns)
@@ -147,9 +149,9 @@ class Api:
         answers = [await self._halt(who, login, form.get("reason", ""), cancel=False) for login in logins]
         return max(answers, key=lambda one: one.status_code)
 
-    async def _do(self, work: Callable[[], dict[str, Any]], status: int = 200) -> Response:
+    async def _do(self, work: Callable[[], dict[str, Any]], status: int = 200, *, stops: bool = False) -> Response:
         try:
-            return _json(await self._cockpit.away(work), status)
+            return _json(await (self._cockpit.at_once if stops else self._cockpit.away)(work), status)
         except ResumeRefused as error:
             return _json({"error": str(error), "code": "refused", "obstacles": error.obstacles}, 409)
         except EXPECTED as error:

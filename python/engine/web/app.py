@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.config.web_table import WebTable
+from engine.trading.daemons import Daemons
 from engine.web import access
 from engine.web.api import Api
 from engine.web.cockpit import Cockpit, Place
@@ -22,6 +23,7 @@ from engine.web.drawing import ASSETS
 from engine.web.pages import Pages
 from engine.web.users import Users
 
+LAST_LINES_S_MAX = 1.0
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -31,7 +33,7 @@ def application(
     """Raises OSError, Unreadable: then there is no cockpit."""
     cockpit = Cockpit(place, table, log=log, users=users)
     pages, api = Pages(cockpit), Api(cockpit)
-    routes = [route(door, cockpit.keeper, api.refuse if door.api else pages.refuse) for door in doors(pages, api)]
+    routes = [route(door, cockpit.keeper, api.refuse if door.api else pages.frame.refuse) for door in doors(pages, api)]
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -41,6 +43,8 @@ def application(
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            written = asyncio.get_running_loop().run_in_executor(Daemons(), cockpit.access_log.settle)
+            await asyncio.wait({written}, timeout=LAST_LINES_S_MAX)
 
     names = access.names_of(table.host, table.names)
     return Starlette(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from engine.config.web_table import WebTable
+from engine.trading.daemons import Daemons
 from engine.trading.rules import open_rules
 from engine.web import private_files
 from engine.web.access import Who
@@ -59,6 +61,7 @@ class Cockpit:
         )
         self.hands = Hands(self.reading, place.page)
         self.drawing = Drawing()
+        self._daemons = Daemons()
         self.live = Live(self._look, self.drawing.parts, log=log)
 
     def _look(self) -> tuple[Picture, Run | None]:
@@ -68,6 +71,10 @@ class Cockpit:
         """Work that blocks, on a thread."""
         done: Awaitable[T] = run_in_threadpool(work)
         return await done
+
+    async def at_once(self, work: Callable[[], T]) -> T:
+        """A stop: on a thread of its own, which waits behind no other work, however much of that hangs."""
+        return await asyncio.get_running_loop().run_in_executor(self._daemons, work)
 
     def pressed(self, what: str, who: Who, **more: str) -> None:
         self.access_log.note(what, who.name, who.address, way=who.way, **more)

@@ -31,6 +31,7 @@ class Drawing:
         )
         self._templates.filters["moment"] = lambda ns: moment(ns, None)[:19]
         self._templates.filters["words"] = lambda text: str(text).replace("_", " ")
+        self._templates.globals["word_of"] = word_of
         self._templates.globals["last_lines"] = lambda text: "\n".join(text.splitlines()[-SAID_LINES_MAX:])
 
     def page(self, name: str, **values: Any) -> str:
@@ -43,8 +44,19 @@ class Drawing:
             "banner": self.page("part_banner.html", picture=picture, run=run),
             "cards": self.page("part_cards.html", picture=picture),
             "guard": self.page("part_guard.html", picture=picture),
-            "kill": self.page("part_kill.html", run=run),
+            "kill": self.page("part_kill.html", picture=picture, run=run),
+            "kill-word": "" if run is None else word_of(run),
         }
+
+
+def word_of(run: Run) -> str:
+    """How it stands with a kill, in a word or two: what a screen reader says when it changes."""
+    if run.at_work:
+        return "AT WORK"
+    if not run.result:
+        return "ENDED WITHOUT A REPORT"
+    flat = run.result.lstrip().startswith("FLAT") and run.code in (0, None)  # None: an earlier cockpit saw it end
+    return "FLAT" if flat else "NOT FLAT, OR NOT PROVEN"
 
 
 def clock(at_ns: int) -> str:

@@ -38,6 +38,7 @@ class Hands:
         self._page = page
         self.kills = kills or Runs(folder / "kills", ("kill",))
         self.drills = drills or Runs(folder / "drills", ("drill", "--plain"))
+        self.verifications = Runs(folder / "verifications", ("verify",))
 
     @property
     def rules(self) -> Rules:
@@ -112,6 +113,12 @@ class Hands:
         """Raises CannotStart."""
         return self.drills.start([f"--scenario={scenario}"], {**os.environ, "QE_HOME": str(self._reading.home)})
 
+    def verify(self, login: str) -> str:
+        """Our records against the broker, as `qe verify` does it. Raises NoSuchLogin, CannotStart."""
+        self._reading.scope(login)
+        words = [login] if self._reading.config is None else [login, f"--config={self._reading.config}"]
+        return self.verifications.start(words, {**os.environ, "QE_HOME": str(self._reading.home)})
+
     def records(self, wanted: Callable[[Record], bool] = lambda _: True) -> list[Record]:
         """Everything the journal has, archives first. Raises JournalError."""
         folder = self._reading.home / "journal"
@@ -128,7 +135,9 @@ class Hands:
         return open_journal(self._reading.home / "journal", actor=who.actor)
 
 
-def short(text: str) -> str:
-    """One line that fits: what was typed must not become a command of a terminal or a page of its own."""
+def short(text: str, *, lines: bool = False) -> str:
+    """What fits: what was typed must not become a command of a terminal or a page of its own. One line, or `lines`."""
+    if lines:
+        return "\n".join(filter(None, map(short, text.splitlines())))[: 2 * TEXT_LENGTH_MAX]
     clean = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(clean.split())[:TEXT_LENGTH_MAX]

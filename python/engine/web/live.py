@@ -1,7 +1,8 @@
 """Looks a few times a second, draws once for everybody, and hands it to every page that is open.
 
 A page gets only what has changed, and a pulse each second: where the pulse stays away the page says that it is stale.
-Must never let a slow page hold up another one, or grow with the number of pages.
+Must never let a slow page hold up another one, or grow with the number of pages; and where nothing can be read a page
+comes up all the same, for the switch on it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from engine.trading.daemons import Daemons
-from engine.web.picture import Picture
+from engine.web.picture import Picture, unseen
 from engine.web.runs import Run
 
 LOOK_EVERY_S = 0.25
 PULSE_EVERY_S = 1.0
 SAMPLE_EVERY_S = 10.0
 SAMPLES_MAX = 8640  # a day
+LOOKS_MAX = 8  # at a time: what hangs is not asked without end
+FRESH_S_MAX = 1.5
 PAGES_MAX = 200
 STREAM_S_MAX = 1800.0  # then the browser comes again, and its session is renewed
 RETRY_MS = 500
@@ -58,7 +61,10 @@ class Live:
         self._changed = asyncio.Condition()
         self._scene = Scene()
         self._pages = 0
+        self._begun = self._shown = self._looking = 0
+        self._looks: set[asyncio.Task[Picture]] = set()
         self.picture: Picture | None = None
+        self.run_seen: Run | None = None
         self.samples: dict[str, deque[tuple[int, float]]] = {}
 
     async def run(self) -> None:
@@ -72,11 +78,32 @@ class Live:
             self._log(f"the cockpit could not look: {None if task.cancelled() else task.exception()!r}")
             await asyncio.sleep(ANEW_AFTER_S)
 
+    async def fresh(self) -> tuple[Picture, Run | None]:
+        """As of now; or what was seen last, if a look takes too long or fails."""
+        if self._looking < LOOKS_MAX:
+            task = asyncio.create_task(self.look())
+            self._looks.add(task)
+            task.add_done_callback(self._looked)
+            await asyncio.wait({task}, timeout=FRESH_S_MAX)
+        return self.picture or unseen(), self.run_seen
+
+    def _looked(self, task: asyncio.Task[Picture]) -> None:
+        self._looks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._log(f"the cockpit could not look: {task.exception()!r}")
+
     async def look(self) -> Picture:
-        """A fresh picture, for a page that is opened now."""
-        loop = asyncio.get_running_loop()
-        picture, run = await loop.run_in_executor(self._daemons, self._look)
-        await self._show(picture, run)
+        """A picture that is begun now."""
+        self._begun += 1
+        number = self._begun
+        self._looking += 1
+        try:
+            picture, run = await asyncio.get_running_loop().run_in_executor(self._daemons, self._look)
+        finally:
+            self._looking -= 1
+        if number > self._shown:  # else a later look has overtaken this one
+            self._shown = number
+            await self._show(picture, run)
         return picture
 
     async def _watch(self) -> None:
@@ -96,7 +123,7 @@ class Live:
                 samples.append((picture.at_ns // 1_000_000_000, card.pnl))
 
     async def _show(self, picture: Picture, run: Run | None) -> None:
-        self.picture = picture
+        self.picture, self.run_seen = picture, run
         changed = [self._scene.put(name, text) for name, text in self._draw(picture, run).items()]
         if any(changed):
             async with self._changed:

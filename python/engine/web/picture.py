@@ -83,6 +83,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     obstacles: tuple[Obstacle, ...]
     may_reset: bool
     killing: bool
+    records: str = ""  # what the guard found when it held our records against the broker's
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +106,22 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         if "stop" in tones or self.guard == "silent":
             return "stop"
         return "warn" if self.banner else "ok"
+
+
+def unseen() -> Picture:
+    """Nothing could be read yet."""
+    text = "The cockpit could not read anything yet: nothing is known here. The switch works all the same"
+    return Picture(
+        at_ns=0,
+        guard="none",
+        guard_text=text,
+        cards=(),
+        banner=(text,),
+        engines=(),
+        alerts=(),
+        last_drill="",
+        faults=(),
+    )
 
 
 class LoginRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +159,7 @@ def picture(
     logins = {} if told is None else told.get("logins", {})
     cards = tuple(_card(one, logins.get(one.name)) for one in records)
     word, text = _guard(guard)
-    alerts = () if told is None else tuple(told.get("alerts", {}).get("standing", ()))
+    alerts = () if told is None else tuple(_alert(one, now_ns) for one in told.get("alerts", {}).get("standing", ()))
     engines = () if told is None else tuple(_engine(one) for one in told.get("engines", ()))
     banner = _banner(cards, word, text, alerts, journal_trouble, faults)
     return Picture(
@@ -218,7 +235,7 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         tone=tone,
         why=_why(state),
         equity=None if limits.get("equity") is None else money_text(Decimal(limits["equity"]), currency),
-        equity_why="; ".join(filter(None, limits.get("unknown", ()))),
+        equity_why="; ".join(dict.fromkeys(filter(None, limits.get("unknown", ())))),
         pnl=None if pnl is None else float(pnl),
         pnl_text=None if pnl is None else money_text(pnl, currency),
         bars=tuple(_bar(one, currency, pnl) for one in limits.get("limits", ())),
@@ -233,6 +250,7 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         obstacles=record.obstacles,
         may_reset=state.kind is Kind.SHUTDOWN,
         killing=killing,
+        records=str((live or {}).get("verified") or ""),
     )
 
 
@@ -296,6 +314,12 @@ def _bar(one: Mapping[str, Any], currency: str, pnl: Decimal | None) -> Bar:
         unknown=one.get("unknown") or "",
         level=level,
     )
+
+
+def _alert(one: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+    """With the moment since which it stands, and its first line: some are whole reports."""
+    first = str(one.get("text", "")).strip().partition("\n")[0].strip()
+    return {**one, "since_ns": now_ns - round(one.get("standing_s", 0)) * SECOND_NS, "first": first}
 
 
 def _engine(one: Mapping[str, Any]) -> str:

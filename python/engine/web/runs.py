@@ -1,7 +1,8 @@
 """Commands that the cockpit starts as processes of their own: the kill, and drills.
 
 Each is started so that it outlives the cockpit; what it says goes into files and not into a pipe, so that nothing can
-hold it up. Must never wait for one.
+hold it up. Where no file can be made in the state folder it goes elsewhere, and the process is started all the same.
+Must never wait for one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +44,7 @@ class Runs:
         self._folder = folder
         self._words = words
         self._command = command or (sys.executable, "-m", "engine.cli")
+        self._spare: Path | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, words: list[str], environ: Mapping[str, str] = os.environ) -> str:
@@ -52,34 +55,64 @@ class Runs:
         name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
         source = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, (source, environ.get("PYTHONPATH", ""))))
+        out, err = self._outputs(name)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._file(name, "out").open("wb") as out, self._file(name, "err").open("wb") as err:
-                self._processes[name] = subprocess.Popen(  # noqa: S603 (our own command)
-                    [*self._command, *self._words, *words],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    env={**environ, "PYTHONPATH": paths, "NO_COLOR": "1"},
-                    start_new_session=True,
-                )
+            self._processes[name] = subprocess.Popen(  # noqa: S603 (our own command)
+                [*self._command, *self._words, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={**environ, "PYTHONPATH": paths, "NO_COLOR": "1"},
+                start_new_session=True,
+            )
         except OSError as error:
             raise CannotStart(f"the process could not be started: {error.strerror or error}") from error
+        finally:
+            for one in {out, err} - {subprocess.DEVNULL}:
+                os.close(one)
         with contextlib.suppress(OSError):
             self._file(name, "pid").write_text(str(self._processes[name].pid), encoding="ascii")
         self._forget()
         return name
 
+    def _outputs(self, name: str) -> tuple[int, int]:
+        """Where it says what: files in the state folder; else in a folder for a while; else nowhere."""
+        made: list[int] = []
+        for folder in (self._usual, self._elsewhere):
+            try:
+                place = folder()
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for suffix in ("out", "err"):
+                    made.append(os.open(place / f"{name}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            except OSError:
+                while made:
+                    os.close(made.pop())
+                continue
+            return made[0], made[1]
+        return subprocess.DEVNULL, subprocess.DEVNULL
+
+    def _usual(self) -> Path:
+        return self._folder
+
+    def _elsewhere(self) -> Path:
+        """Raises OSError."""
+        if self._spare is None:
+            self._spare = Path(tempfile.mkdtemp(prefix="quant-engine-"))
+        return self._spare
+
     def last(self) -> Run | None:
         """The newest one, of this cockpit or of one before it."""
-        names = sorted(path.stem for path in self._folder.glob("*.out"))
+        names = sorted({*self._processes, *(path.stem for folder in self._folders() for path in folder.glob("*.out"))})
         return self.look(names[-1]) if names else None
+
+    def _folders(self) -> tuple[Path, ...]:
+        return (self._folder,) if self._spare is None else (self._folder, self._spare)
 
     def look(self, name: str) -> Run | None:
         """None: there is none of that name."""
-        if not name.replace("-", "").isalnum() or not self._file(name, "out").exists():
-            return None
         process = self._processes.get(name)
+        if process is None and not (name.replace("-", "").isalnum() and self._file(name, "out").exists()):
+            return None
         code = None if process is None else process.poll()
         at_work = code is None if process is not None else self._lives(name)
         return Run(id=name, at_work=at_work, code=code, said=self._text(name, "err"), result=self._text(name, "out"))
@@ -100,7 +133,8 @@ class Runs:
             return ""
 
     def _file(self, name: str, suffix: str) -> Path:
-        return self._folder / f"{name}.{suffix}"
+        spare = None if self._spare is None else self._spare / f"{name}.{suffix}"
+        return spare if spare is not None and spare.exists() else self._folder / f"{name}.{suffix}"
 
     def _forget(self) -> None:
         for path in sorted(self._folder.glob("*.out"))[:-KEPT_MAX]:

@@ -75,6 +75,13 @@ class Seals:
     def is_form_token(self, session_id: str, told: str) -> bool:
         return bool(session_id) and hmac.compare_digest(self.form_token(session_id).encode(), told.encode())
 
+    def mark(self, session_id: str, text: str) -> str:
+        """What shows that we have said this, to this browser."""
+        return hmac.new(self._secret, f"said:{session_id}:{text}".encode(), hashlib.sha256).hexdigest()
+
+    def is_mark(self, session_id: str, text: str, told: str) -> bool:
+        return hmac.compare_digest(self.mark(session_id, text).encode(), told.encode())
+
     def _signer(self, kind: str) -> Signer:
         return Signer(self._secret, salt=f"quant-engine cockpit {kind}", key_derivation="hmac", digest_method=_sha256)
 

@@ -3,26 +3,40 @@
 "use strict";
 (() => {
   const HOLD_MS = 1500, STALE_MS = 5000, TYPED_MS = 4000, WORD = "kill";
+  const PRESSES = 3, PRESSES_MS = 3000, AGAIN_MS = 350;
   document.documentElement.classList.add("with-js");
 
-  // --- press and hold: finger, mouse, Space, Enter -------------------------------------------------------------
+  // --- press and hold: finger, mouse, Space, Enter; or three short presses, which is all that a screen reader can give
+  const said = document.getElementById("kill-said");
+  const say = (text) => { if (said) said.textContent = text; };
   function holdable(button) {
     const form = button.form;
-    let timer = null, held = false;
+    let timer = null, held = false, presses = [], last = -AGAIN_MS;
     const begin = () => {
       if (timer !== null || held) return;
       button.classList.add("holding");
       timer = setTimeout(send, HOLD_MS);
+      say("Keep holding");
+      count();
+    };
+    const count = () => {
+      const now = last = performance.now();
+      presses = [...presses.filter((at) => now - at < PRESSES_MS), now];
+      if (presses.length >= PRESSES) send();
     };
     const end = () => {
       if (timer === null) return;
       clearTimeout(timer);
       timer = null;
       button.classList.remove("holding");
+      say(`Let go too soon: nothing was sent. ${PRESSES - presses.length} more at once send it`);
     };
     const send = () => {
+      if (held) return;
+      clearTimeout(timer);
       timer = null;
       held = true;
+      say("Sent");
       button.classList.remove("holding");
       button.classList.add("sent");
       const word = button.querySelector(".word");
@@ -42,6 +56,9 @@
     });
     button.addEventListener("keyup", end);
     button.addEventListener("blur", end);
+    button.addEventListener("click", (event) => { // without a finger or a key: somebody's assistive technology
+      if (event.detail === 0 && performance.now() - last >= AGAIN_MS) count();
+    });
     button.addEventListener("contextmenu", (event) => event.preventDefault());
     form.addEventListener("submit", (event) => { if (!held) event.preventDefault(); });
     return send;
