@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from cli.simulated import qe, simulated
+from engine.cli.doctor_command import _summary
+from engine.desk import doctor_home
 from engine.desk.findings import Grade, exit_code, fault, warning, well
+from engine.journal.events import IncidentNoted
+from engine.journal.journal import open_journal
 
 
 def findings(home: Path, *words: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
@@ -104,10 +108,31 @@ def test_a_journal_that_cannot_be_used_and_a_dead_guard_are_faults(tmp_path: Pat
     code, found = findings(tmp_path)
     assert code == 1
     assert grades(found["journal"]) == ["fault"]
+    assert "the kill needs none" in found["journal"][0]["what"]
+    assert found["journal"][0]["of_switch"] is False
     assert grades(found["guard"]) == ["fault"]
     os.utime(tmp_path / "guard.json")
     _, found = findings(tmp_path)
     assert "cannot be called" in found["guard"][0]["what"]
+
+
+def test_a_home_that_cannot_be_written_is_no_failure_of_the_switch(tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    found = list(doctor_home.state_folder(tmp_path / "a file" / "home"))
+    assert [(one.grade, one.of_switch) for one in found] == [(Grade.FAULT, False)]
+    assert "The kill needs no folder" in found[0].what
+    assert "the switch would work" in str(_summary(found))
+    assert "make the switch fail" not in str(_summary(found))
+    both = str(_summary([*found, fault("paper", "x", "y")]))
+    assert "one thing would make the switch fail, one thing more" in both
+
+
+def test_a_spoilt_bell_is_a_warning(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, actor="test")
+    journal.append(IncidentNoted(incident_id="i", text="x"))
+    assert [one.grade for one in doctor_home.journal(journal)] == [Grade.WELL]
+    (tmp_path / "bell").write_bytes(b"rubbish")
+    assert [one.grade for one in doctor_home.journal(journal)] == [Grade.WARNING]
 
 
 def test_the_exit_code_is_for_cron() -> None:

@@ -55,6 +55,22 @@ def test_verify_says_how_many_are_sound(home: Path, capsys: pytest.CaptureFixtur
     assert "sound: 4 records (0 archived), 4 in the live file" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"rubbish" * 100])
+def test_a_bell_that_is_missing_or_spoilt_is_told_until_the_next_record_is_written(
+    home: Path, capsys: pytest.CaptureFixture[str], damage: bytes | None
+) -> None:
+    fill(home)
+    (home / "bell").unlink()
+    if damage is not None:
+        (home / "bell").write_bytes(damage)
+    assert qe("verify") == 1
+    assert "FLAW: the journal's bell" in capsys.readouterr().err
+    main(["status"])
+    assert "the journal's bell" in capsys.readouterr().out
+    main(["halt", "paper", "--reason", "a record"])
+    assert qe("verify") == 0
+
+
 def test_verify_names_the_first_bad_record(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(home)
     data = bytearray((home / "journal.db").read_bytes())

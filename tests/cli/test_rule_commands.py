@@ -12,6 +12,7 @@ import pytest
 
 from engine.broker.lock_names import login_key
 from engine.cli.commands import main
+from engine.cli.status_command import _ago
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import IncidentClosed, IncidentOpened, KillEnded, KillPressed, Restricted, Verified
 from engine.journal.journal import Journal, open_journal
@@ -50,6 +51,26 @@ def state_of(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]
     main(["status", "--json"])
     found: dict[str, object] = json.loads(capsys.readouterr().out)["logins"][name]
     return found
+
+
+def test_how_long_ago_is_told_for_any_clock() -> None:
+    second = 1_000_000_000
+    assert _ago(0) == _ago(-5) == "0 s ago", "two readings within one moment"
+    assert _ago(7200 * second) == "2 h ago"
+    assert _ago(-7200 * second) == "2 h ahead of this machine's clock, which has been set back since"
+
+
+def test_a_journal_that_cannot_be_used_is_told_once_for_all_logins(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", "paper", "--reason", "x"]) == 0
+    (Path(os.environ["QE_HOME"]) / "journal" / "journal.db").unlink()
+    capsys.readouterr()
+    assert main(["status"]) == 2
+    told = capsys.readouterr().out
+    assert told.count("was there and is gone") == 1
+    assert told.count("To do: put the file back") == 1
+    assert told.count("the journal cannot be used, see below") == 2
 
 
 def test_a_halt_of_the_command_line_binds_every_program_and_a_resume_ends_it(elsewhere: Path) -> None:

@@ -190,3 +190,17 @@ def test_a_frozen_writer_makes_a_halt_an_alarm(tmp_path: Path) -> None:
     assert not other.check(PAPER, 2).may_add_risk
     os.kill(child.pid, signal.SIGCONT)
     end(child)
+
+
+@needs_a_disk
+def test_a_disk_that_is_full_is_named_so_when_a_program_begins(tmp_path: Path) -> None:
+    """SQLite then cannot even make the small file that it needs for reading, and calls that an input/output error."""
+    said = spoken(
+        """
+mine.append(note()); mine.close(); other.close()
+fill()
+say(on(inside).trouble().code.value)
+""",
+        tmp_path,
+    )
+    assert said == ["full"]

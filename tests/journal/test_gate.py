@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -107,7 +108,34 @@ def test_a_gate_that_cannot_be_opened_lets_nothing_pass(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(GateBusy, match="nowhere"):
             gate.enter()
-    assert not gate.drain()
+    assert gate.drain(), "nobody can have passed it, so there is nobody to wait for"
+
+
+def test_a_gate_that_may_only_be_read_is_drained_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = inside(tmp_path / "gate")
+    honest = os.open
+
+    def refusing(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return honest(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    clock, gate = Clock(), Gate(tmp_path / "gate")
+    assert not gate.drain(clock=clock, pause=clock.pause)
+    finish(child)
+    assert gate.drain(clock=clock, pause=clock.pause)
+
+
+def test_a_gate_that_cannot_be_asked_is_told_and_is_not_a_frozen_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(GateBusy, match="Input/output error"):
+        Gate(tmp_path / "gate").drain()
 
 
 def test_threads_pass_one_after_the_other(tmp_path: Path) -> None:

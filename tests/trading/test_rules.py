@@ -13,7 +13,7 @@ from engine.journal.events import IncidentClosed, IncidentOpened, Restricted, Ve
 from engine.journal.gate import GateBusy, LocalGate
 from engine.journal.memory_store import Memory
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
-from engine.trading.rules import NOT_DRAINED, Rules
+from engine.trading.rules import NOT_DRAINED, UNTOLD, Rules
 from trading.rules_in_memory import rules_in_memory
 
 PAPER = Scope("paper", "loopback-7497", ("DU1",))
@@ -156,6 +156,31 @@ def test_a_frozen_process_at_the_gate_is_told_and_does_not_hold_up_the_halt() ->
     assert not halted.drained
     assert halted.notes == (NOT_DRAINED,)
     assert NOT_DRAINED in str(halted)
+
+
+def test_a_gate_that_cannot_be_asked_accuses_nobody() -> None:
+    class Broken(LocalGate):
+        def drain(self) -> bool:
+            raise GateBusy("the disk fails")
+
+    halted = rules_in_memory(Wall(), gate=Broken()).halt(PAPER, "Manual halt")
+    assert halted.durable and not halted.drained
+    assert halted.notes == (f"{UNTOLD}: the disk fails",)
+
+
+def test_what_is_wrong_with_the_journal_is_told_once_in_a_message() -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    rules.halt(PAPER, "before")
+    memory.fails = trouble.Code.FULL
+    halted = str(rules.halt(LIVE, "Manual halt"))
+    with pytest.raises(RulesUnreadable) as refused:
+        rules.resume(PAPER)
+    for text in (halted, str(refused.value)):
+        assert text.count("the simulated disk fails") == 1
+        assert text.count("make room on the disk") == 1
+        assert text.count("no order that adds risk") <= 1
+        assert "the journal: the journal" not in text
 
 
 # the gate -------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ _MARKS = {Grade.WELL: ("well", "green"), Grade.WARNING: ("WARN", "yellow"), Grad
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """0 nothing would make the switch fail; 1 something would."""
+    """0 no fault; 1 there is one, of the switch or of what entries and records need."""
     findings: list[Finding] = []
     console = Console(highlight=False, soft_wrap=True)
 
@@ -84,10 +84,19 @@ def _hung(text: str, first: str, width: int) -> str:
 
 
 def _summary(findings: list[Finding]) -> Text:
-    faults = sum(one.grade is Grade.FAULT for one in findings)
+    faults = sum(one.grade is Grade.FAULT and one.of_switch for one in findings)
+    beside_it = sum(one.grade is Grade.FAULT and not one.of_switch for one in findings)
     warnings = sum(one.grade is Grade.WARNING for one in findings)
     beside = f"{warnings} warning{'' if warnings == 1 else 's'}"
     if faults:
-        what = "one thing would" if faults == 1 else f"{faults} things would"
-        return Text(f"\nNOT WELL: {what} make the switch fail, {beside}", style="bold red")
+        what = f"{_things(faults)} would"
+        more = f", {_things(beside_it)} more" if beside_it else ""
+        return Text(f"\nNOT WELL: {what} make the switch fail{more}, {beside}", style="bold red")
+    if beside_it:
+        what = f"{_things(beside_it)} would stop entries or lose records"
+        return Text(f"\nNOT WELL: the switch would work, but {what}, {beside}", style="bold red")
     return Text(f"\nThe switch would work. {beside}", style="bold green" if not warnings else "yellow")
+
+
+def _things(count: int) -> str:
+    return "one thing" if count == 1 else f"{count} things"

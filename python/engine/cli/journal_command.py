@@ -68,10 +68,13 @@ def _verify(folder: Path, store: SqliteStore, _: argparse.Namespace) -> int:
             f"sound: {found.archived + found.live} records ({found.archived} archived), {found.live} in the live file"
         )
         print(f"last: record {found.tip.seq}, digest {found.tip.digest.hex()}")
+    flaw = mine.flaw()
+    if flaw is not None:
+        print(f"FLAW: {flaw}", file=sys.stderr)
     waiting = Spool(folder).waiting()
     if waiting:
         print(f"{len(waiting)} files wait to be taken in: {', '.join(map(str, waiting))}")
-    return EXIT_WRONG if found.wrong is not None or trouble is not None else 0
+    return EXIT_WRONG if found.wrong is not None or trouble is not None or flaw is not None else 0
 
 
 def _tail(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:

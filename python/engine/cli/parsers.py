@@ -265,7 +265,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         "Look at everything that a kill would need: this machine, and every login's TWS, under a client id of the "
         "kill's. Nothing is placed and nothing is changed."
     )
-    parser.epilog = "Exit: 0 nothing would make the switch fail · 1 something would · 64 usage"
+    parser.epilog = "Exit: 0 no fault · 1 something would make the switch fail, stop entries or lose records · 64 usage"
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     parser.add_argument("--strict", action="store_true", help="a warning is a failure too")
     parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")

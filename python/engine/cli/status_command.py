@@ -24,11 +24,15 @@ from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import IncidentOpened, KillEnded, KillPressed, Record, Verified
 from engine.journal.fold import JournalState
+from engine.journal.journal import UNREADABLE, UNWRITABLE
 from engine.journal.telling import moment
 from engine.trading import presence
 from engine.trading.rules import Rules, open_rules
 
 EXIT_RESTRICTED = 1
+AHEAD_NS = 1_000_000_000  # less may have been read in the same moment
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+UNUSABLE = "the journal cannot be used, see below"
 WATCH_S = 0.5
 
 
@@ -51,7 +55,10 @@ def status(arguments: argparse.Namespace) -> int:
         console.print(_guard(now_ns))
         trouble = rules.journal.trouble()
         if trouble is not None:
-            console.print(Text(f"the journal: {trouble}", style="bold red"))
+            console.print(Text(str(trouble), style="bold red"))
+        flaw = rules.journal.flaw()
+        if flaw is not None:
+            console.print(Text(flaw, style="yellow"))
     if isinstance(journal, Unknown):
         return EXIT_CANNOT
     return EXIT_RESTRICTED if any(state.kind is not None for state in states.values()) else 0
@@ -111,7 +118,8 @@ def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: i
     if state.size_factor != 1:
         text.append(f"  size × {state.size_factor}")
     for one in state.standing:
-        text.append(f"\n  {one.kind.value} ({one.cause.value}): {one.reason}")
+        by_journal = one.id in (UNREADABLE, UNWRITABLE)  # it is told once, below all logins
+        text.append(f"\n  {one.kind.value} ({one.cause.value}): {UNUSABLE if by_journal else one.reason}")
         text.append(f"\n    {_span(one, now_ns)}, by {one.actor}", style="dim")
     if isinstance(journal, JournalState):
         for line in _memories(login, journal, now_ns):
@@ -165,13 +173,12 @@ def _last_kill(journal: JournalState, login: Named) -> Record | None:
 
 def _ago(ns: int) -> str:
     """A span of time as a person says it."""
-    if ns < 0:
-        return "in the future: clocks differ"
-    seconds = ns // 1_000_000_000
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} s ago"
+    seconds = abs(ns) // 1_000_000_000
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), (1, "s"))
+    span = f"{seconds // size} {unit}"
+    if ns < -AHEAD_NS:
+        return f"{span} ahead of this machine's clock, which has been set back since"
+    return f"{span} ago"
 
 
 def _data(
@@ -184,6 +191,7 @@ def _data(
         "journal": {
             "readable": isinstance(journal, JournalState),
             "trouble": None if trouble is None else str(trouble),
+            "flaw": rules.journal.flaw(),
         },
         "logins": {
             one.name: {

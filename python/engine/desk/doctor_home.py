@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -49,12 +50,13 @@ def state_folder(home: Path) -> Iterable[Finding]:
             os.fsync(probe.fileno())
         free = shutil.disk_usage(home).free
     except OSError as error:
-        what = f"{home} cannot be written ({error.strerror or error}): no halt, no record of a kill would be kept"
-        yield fault("state folder", what, "make it writable, or set QE_HOME")
+        mend = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable, or set QE_HOME"
+        what = f"{home} cannot be written ({error.strerror or error}): entries stop, a halt rests on the alarm alone"
+        yield fault("state folder", f"{what}. The kill needs no folder", mend, of_switch=False)
         return
     if free < DISK_BYTES_MIN:
         what = f"only {free // 1024**2} MB are free where {home} is"
-        yield fault("state folder", what, "make room: a full disk stops entries")
+        yield fault("state folder", what, "make room: a full disk stops entries", of_switch=False)
     else:
         yield well("state folder", f"{home} can be written, {free // 1024**3} GB are free")
     if len(os.fsencode(home / SOCKET)) > PATH_MAX:
@@ -66,11 +68,15 @@ def journal(made: Journal) -> Iterable[Finding]:
     """It can be read, and says nothing that it does not understand."""
     state, trouble = made.state(), made.trouble()
     if isinstance(state, Unknown) or trouble is not None:
-        what = f"the journal cannot be used: {trouble or getattr(state, 'why', '')}"
-        mend = "qe journal verify, then qe journal repair; the kill needs no journal"
-        yield fault("journal", what, mend)
+        what = trouble.what if trouble is not None else getattr(state, "why", "")
+        mend = trouble.next_step if trouble is not None else "qe journal verify"
+        yield fault("journal", f"cannot be used: {what}. Entries stop; the kill needs none", mend, of_switch=False)
         return
-    yield well("journal", f"sound as far as record {state.seq}")
+    flaw = made.flaw()
+    if flaw is not None:
+        yield warning("journal", flaw, "qe status, then halt what should be halted: the record makes a new bell")
+    else:
+        yield well("journal", f"sound as far as record {state.seq}")
     if state.incidents_open:
         names = ", ".join(state.incidents_open)
         mend = "qe incident show ID; complete its section, then qe incident close"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ _SQLITE = {
     sqlite3.SQLITE_BUSY: Code.BUSY,
     sqlite3.SQLITE_LOCKED: Code.BUSY,
 }
+ROOM_MIN = 65536  # bytes; SQLite takes half of that for its shared memory alone
 _PRIMARY = 0xFF  # SQLite's extended codes have the plain one in their low byte
 
 
@@ -63,13 +65,17 @@ def _code_of(error: sqlite3.Error, path: Path) -> Code:
     if number is None:
         return Code.FAILED
     primary = number & _PRIMARY
-    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
         return _refusal(path)
     return _SQLITE.get(primary, Code.FAILED)
 
 
 def _refusal(path: Path) -> Code:
-    """SQLite does not say why it may not write: the disk, or the rights."""
+    """SQLite does not say why it may not write: the disk, or the rights. On a full one it cannot even read, for want of
+    its small file of shared memory.
+    """
+    if _is_full(path.parent):
+        return Code.FULL
     read_only = getattr(os, "ST_RDONLY", 0)
     if read_only and os.statvfs(path.parent).f_flag & read_only:
         return Code.READ_ONLY
@@ -77,3 +83,10 @@ def _refusal(path: Path) -> Code:
         if one.exists() and not os.access(one, os.W_OK):
             return Code.NOT_ALLOWED
     return Code.FAILED
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < ROOM_MIN
+    except OSError:
+        return False

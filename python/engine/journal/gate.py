@@ -57,19 +57,23 @@ class Gate:
     def drain(
         self, *, clock: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep
     ) -> bool:
-        """Wait until everybody who has entered has left. False: somebody did not within `DRAIN_S_MAX`."""
+        """Wait until everybody who has entered has left. False: somebody did not within `DRAIN_S_MAX`. Raises GateBusy
+        if it cannot be told.
+        """
         give_up_at = clock() + DRAIN_S_MAX
         try:
-            fd = _open(self._path)
-        except OSError:
-            return False
+            fd = _open_to_drain(self._path)
+            if fd is None:
+                return True
+        except OSError as error:
+            raise GateBusy(f"{self._path}: {error.strerror or error}") from error
         try:
             while not oslock.exclude(fd):
                 if clock() >= give_up_at:
                     return False
                 pause(_POLL_S)
-        except OSError:
-            return False
+        except OSError as error:
+            raise GateBusy(f"{self._path}: {error.strerror or error}") from error
         finally:
             os.close(fd)  # lets the lock go
         return True
@@ -98,6 +102,21 @@ class LocalGate:
 
     def drain(self) -> bool:
         return True
+
+
+def _open_to_drain(path: Path) -> int | None:
+    """None: there is no such file and none can be made, so nobody can have entered. Where it may only be read, that is
+    enough for a lock.
+    """
+    try:
+        return _open(path)
+    except OSError as error:
+        try:
+            return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise error from None
 
 
 def _open(path: Path) -> int:

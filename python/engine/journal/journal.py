@@ -43,6 +43,10 @@ LOOK_EVERY = 50  # records after which it is seen again whether a snapshot is du
 TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
 SCOPES_MAX = 256  # answers of `check` that are kept
 CONFLICTS_MAX = 20  # times that somebody may be faster while the spool is taken in
+FLAWED = (
+    "Checks are slower until the next record is written, which makes a new one; if an alarm stood in it, it is lost: "
+    "see that every login that should be halted is"
+)
 UNREADABLE = "journal-unreadable"  # the ids of the halts that `check` answers with
 UNWRITABLE = "journal-unwritable"
 
@@ -123,6 +127,11 @@ class Journal:
         """What is wrong, as far as is known. Looks, and does not write."""
         self.state()
         return self._trouble or self._append_trouble
+
+    def flaw(self) -> str | None:
+        """What is not as it should be and stops nothing. The next record that is written mends it."""
+        flaw = self._store.flaw()
+        return None if flaw is None else f"the journal's bell: {flaw}. {FLAWED}"
 
     def recorded(self, identities: Iterable[str]) -> dict[str, Decimal]:
         """Those of these executions that our records contain, with the quantity they contain of each."""
@@ -318,7 +327,7 @@ class Journal:
             self._snapshot_due = self._books.snapshot_seq + SNAPSHOT_EVERY
         except JournalError as error:
             self._trouble = error.trouble
-            self._state = Unknown(str(error))
+            self._state = Unknown(error.trouble.reason)
         self._mark = mark
 
     def _read_on(self) -> None:
@@ -363,7 +372,7 @@ class Journal:
         self._trouble = None
         if state.not_understood:
             self._trouble = Trouble(Code.NEWER, f"not understood: {'; '.join(state.not_understood)}")
-            return Unknown(str(self._trouble))
+            return Unknown(self._trouble.reason)
         return state
 
     def _answer(self, scope: Scope, now_ns: int) -> State:
@@ -372,7 +381,7 @@ class Journal:
             return State(Kind.HALT, ONE, (halt_for(scope, UNREADABLE, now_ns, state.why),))
         mine: tuple[Restriction, ...] = ()
         if self._append_trouble is not None:
-            mine = (halt_for(scope, UNWRITABLE, now_ns, str(self._append_trouble)),)
+            mine = (halt_for(scope, UNWRITABLE, now_ns, self._append_trouble.reason),)
         found = effective((*state.restrictions, *state.alarms(scope), *mine), scope, now_ns)
         if len(self._answers) >= SCOPES_MAX:
             self._answers.clear()

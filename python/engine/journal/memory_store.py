@@ -87,6 +87,9 @@ class MemoryStore:
         self.memory.changes += 1
         return True
 
+    def flaw(self) -> str | None:
+        return None
+
     def generation(self) -> int:
         return self.memory.generation
 

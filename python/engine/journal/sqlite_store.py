@@ -93,6 +93,20 @@ class SqliteStore:
     def raise_alarm(self, alarm: Alarm) -> bool:
         return self._bell.raise_alarm(alarm)
 
+    def flaw(self) -> str | None:
+        """The bell is missing or spoilt: everybody looks into the file each time, and an alarm that it held is gone."""
+        if not self._path.exists():
+            return None
+        try:
+            self._bell.standing()
+        except FileNotFoundError:
+            return f"{self._folder / 'bell'} is missing"
+        except BellSpoilt as spoilt:
+            return str(spoilt)
+        except OSError as error:
+            return f"{self._folder / 'bell'} cannot be read: {error.strerror or error}"
+        return None
+
     def generation(self) -> int:
         with self._reading():
             return self._reader.generation

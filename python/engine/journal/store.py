@@ -54,6 +54,9 @@ class Store(Protocol):
     def raise_alarm(self, alarm: Alarm) -> bool:
         """Tell every process on the machine, without needing any room on the disk. False: it could not be told."""
 
+    def flaw(self) -> str | None:
+        """What is not as it should be without anything being lost or stopped by it; the next append mends it."""
+
     def generation(self) -> int:
         """Another number: the journal was replaced, and what was read before may not be in it."""
 

@@ -52,8 +52,18 @@ class Trouble(msgspec.Struct, frozen=True):
     def next_step(self) -> str:
         return _NEXT[self.code]
 
+    @property
+    def short(self) -> str:
+        """What it is, where the consequences and the next step are told beside it."""
+        return f"the journal: {self.what}"
+
+    @property
+    def reason(self) -> str:
+        """As the reason of a halt, which says itself what it stops."""
+        return f"{self.short}. To do: {self.next_step}"
+
     def __str__(self) -> str:
-        return f"the journal: {self.what}. Now {CONSEQUENCE}. To do: {self.next_step}"
+        return f"{self.short}. Now {CONSEQUENCE}. To do: {self.next_step}"
 
 
 class JournalError(Exception):

@@ -15,7 +15,7 @@ from engine.core.known import Known, Unknown
 from engine.core.restrictions import Scope
 from engine.journal.events import CashFlow
 from engine.journal.loss_records import books_of, cash_flow, last_equity
-from engine.journal.trouble import Conflict, JournalError
+from engine.journal.trouble import Conflict, JournalError, Trouble
 from engine.trading.errors import CashFlowRefused, RulesUnreadable
 from engine.trading.rules import TRIES_MAX, Rules
 
@@ -77,14 +77,15 @@ def record_cash_flow(
         except Conflict:
             continue
         except JournalError as error:
-            raise _unreadable(scope, str(error)) from error
+            raise _unreadable(scope, error.trouble) from error
         return event
     raise _unreadable(scope, "other programs append to the journal all the time")
 
 
-def _unreadable(scope: Scope, why: str) -> RulesUnreadable:
+def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
+    what, then = (why.short, why.next_step) if isinstance(why, Trouble) else (why, "look at it with qe journal verify")
     return RulesUnreadable(
-        f"The cash flow of {scope.login} cannot be written down: {why}",
+        f"The cash flow of {scope.login} cannot be written down: {what}",
         "It does not count, and shows as a jump, a gain or a loss",
-        "Mend the journal (qe journal verify), then record it again",
+        f"To do: {then}, then record it again",
     )

@@ -13,7 +13,7 @@ from engine.core.known import Unknown
 from engine.core.limit_changes import Change, Refusal, plan_change, standing
 from engine.core.restrictions import Scope
 from engine.journal.loss_records import changes_of, limit_changed
-from engine.journal.trouble import Conflict, JournalError
+from engine.journal.trouble import Conflict, JournalError, Trouble
 from engine.trading.errors import LimitRefused, RulesUnreadable
 from engine.trading.limit_source import LimitSource, in_force
 from engine.trading.rules import TRIES_MAX, Rules
@@ -36,7 +36,7 @@ def set_limit(
     for _ in range(TRIES_MAX):
         state = rules.journal.state()
         if isinstance(state, Unknown):
-            raise _unreadable(scope, state.why)
+            raise _unreadable(scope, rules.journal.trouble() or state.why)
         changes = changes_of(state.limit_changes, scope)
         held = in_force(source, changes, now_ns)
         if held.unreadable:
@@ -60,7 +60,7 @@ def set_limit(
         except Conflict:
             continue
         except JournalError as error:
-            raise _unreadable(scope, str(error)) from error
+            raise _unreadable(scope, error.trouble) from error
         return change
     raise _unreadable(scope, "other programs append to the journal all the time")
 
@@ -85,7 +85,6 @@ def _refused(key: str, in_force: str, why: Refusal) -> LimitRefused:
     return LimitRefused(f"{key} is {in_force} already", UNCHANGED, "There is nothing to do")
 
 
-def _unreadable(scope: Scope, why: str) -> RulesUnreadable:
-    return RulesUnreadable(
-        f"The limits of {scope.login} cannot be changed: {why}", UNCHANGED, "Mend the journal (qe journal verify)"
-    )
+def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
+    what, then = (why.short, why.next_step) if isinstance(why, Trouble) else (why, "look at it with qe journal verify")
+    return RulesUnreadable(f"The limits of {scope.login} cannot be changed: {what}", UNCHANGED, f"To do: {then}")

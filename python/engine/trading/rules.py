@@ -7,6 +7,7 @@ stands in the way. Must never lift what a plan of `engine.core.resume` has not n
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import time
@@ -23,13 +24,14 @@ from engine.core.resume import Facts, Plan, Verification, plan_reset, plan_resum
 from engine.journal.events import Lifted, Reset, Restricted, Verified
 from engine.journal.fold import JournalState
 from engine.journal.gate import Gate, GateBusy
-from engine.journal.journal import Journal, open_journal
-from engine.journal.trouble import Conflict, JournalError
+from engine.journal.journal import Journal, Kept, open_journal
+from engine.journal.trouble import CONSEQUENCE, Conflict, JournalError, Trouble
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
 
 VERIFIED_AGE_NS_MAX = 3600 * 1_000_000_000  # a verification older than this says nothing about now
 TRIES_MAX = 20  # of a decision that others overtook by appending
 
+UNTOLD = "whether another process was just sending an order cannot be told"
 NOT_DRAINED = "another process may be about to send one more order: it did not answer for two seconds (is it frozen?)"
 
 
@@ -166,7 +168,7 @@ class Rules:
         kept = self.journal.keep(Restricted(restriction=restriction), actor=actor)
         if kept.trouble is None:
             self._latched.pop(restriction.id, None)
-        notes = () if kept.trouble is None else (f"it binds, but is not written down: {kept.trouble}",)
+        notes = () if kept.trouble is None else _unwritten(kept)
         return self._halted(restriction, durable=kept.trouble is None, notes=notes)
 
     def known(self, scope: Scope) -> Scope:
@@ -194,7 +196,9 @@ class Rules:
 
     def drain(self) -> bool:
         """Wait until nothing that passed the checks before is still to leave. False: somebody did not answer."""
-        return self._gate.drain()
+        with contextlib.suppress(GateBusy):
+            return self._gate.drain()
+        return False
 
     def _standing(
         self, scope: Scope, cause: Cause, kind: Kind, until_ns: int | None, *, cancel: bool
@@ -208,8 +212,11 @@ class Rules:
         return None
 
     def _halted(self, restriction: Restriction, *, durable: bool, notes: tuple[str, ...]) -> Halted:
-        drained = self._gate.drain()
-        notes = notes if drained else (*notes, NOT_DRAINED)
+        try:
+            drained, why = self._gate.drain(), NOT_DRAINED
+        except GateBusy as busy:
+            drained, why = False, f"{UNTOLD}: {busy}"
+        notes = notes if drained else (*notes, why)
         return Halted(restriction=restriction, durable=durable, drained=drained, notes=notes)
 
     # --- going on ----------------------------------------------------------------------------------
@@ -251,7 +258,7 @@ class Rules:
         """The journal's word at one moment, and the number that a decision on it has to name."""
         journal, now_ns = self.journal.state(), self._wall_ns()
         if isinstance(journal, Unknown):
-            raise _unreadable(scope, journal.why)
+            raise _unreadable(scope, self.journal.trouble() or journal.why)
         facts = Facts(
             open_incidents=journal.incidents(scope),
             verification=_verification(journal, scope),
@@ -281,7 +288,7 @@ class Rules:
         except Conflict:
             return False
         except JournalError as error:
-            raise _unreadable(scope, str(error)) from error
+            raise _unreadable(scope, error.trouble) from error
         self.written(*(one.id for one in plan.lifts))
         return True
 
@@ -303,11 +310,19 @@ def _refused(kind: type[ResumeRefused], scope: Scope, asked: str, plan: Plan) ->
     return error
 
 
-def _unreadable(scope: Scope, why: str) -> RulesUnreadable:
-    return RulesUnreadable(
-        f"{scope.login} cannot go on: {why}",
-        "Nothing was lifted, and no order that adds risk is sent; cancels, reducing orders and the kill go on",
-        "Mend the journal (qe journal verify), then try again",
+def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
+    what, then = (why.short, why.next_step) if isinstance(why, Trouble) else (why, "look at it with qe journal verify")
+    now = f"Nothing was lifted, and {CONSEQUENCE}"
+    return RulesUnreadable(f"{scope.login} cannot go on: {what}", now, f"To do: {then}, then try again")
+
+
+def _unwritten(kept: Kept) -> tuple[str, ...]:
+    """What is not as it should be about a halt that could not be written down."""
+    assert kept.trouble is not None
+    waits = "" if kept.spooled is None else f"; it waits in {kept.spooled} and is taken in then"
+    return (
+        f"it binds every program here, but is not written down yet: {kept.trouble.short}",
+        f"to do: {kept.trouble.next_step}{waits}",
     )
 
 

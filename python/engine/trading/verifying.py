@@ -96,9 +96,9 @@ class Verifier:
             self._rules.journal.append(adopted)
         except JournalError as error:
             raise AdoptionRefused(
-                f"It cannot be written down: {error}",
+                f"It cannot be written down: {error.trouble.short}",
                 "Our records stand as they did",
-                "Mend the journal: qe journal verify",
+                f"To do: {error.trouble.next_step}",
             ) from error
         return msgspec.structs.replace(await self.verify(), adopted=True)
 
