@@ -1,4 +1,4 @@
-"""Runs the kill of one login: feeds the machine, keeps its clock and its lock, and delivers its result.
+"""Runs the kill of one login: feeds the machine, keeps its clock, and delivers its result.
 
 It decides nothing about orders. It keeps three promises of its own: the kill goes on although its caller is cancelled;
 it ends by the deadline even if the machine does not; and a fault in the machine becomes a result that says UNKNOWN,
@@ -14,15 +14,15 @@ from typing import Protocol
 
 import msgspec
 
-from engine.broker.closer_lock import LockState
 from engine.broker.closing_right import ClosingRight
 from engine.broker.fan_out import Way
 from engine.broker.handover import Handover
 from engine.broker.kill_hands import Hands, HandsSettings
-from engine.core.facts import PositionFact, WorkingOrder
+from engine.broker.last_seen import LastSeen
+from engine.broker.right_keeper import RightKeeper
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
-from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, ResidueReason, TimelineEntry
+from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
 
 SECOND_NS = 1_000_000_000
 EVENTS_AT_ONCE = 1_000  # then the loop gets its turn: a machine that feeds itself must not starve the deadline
@@ -102,30 +102,26 @@ class KillDriver:
         self._events: deque[ev.Event] = deque()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
-        self._lock_timer: asyncio.TimerHandle | None = None
-        self._life_timer: asyncio.TimerHandle | None = None
-        self._moved_at = 0.0  # when somebody who waits could last see that this kill moves
-        self._lock_holder: str | None = None
-        self._accounts_known = False
-        self._may_close = False
+        self._seen = LastSeen()
+        self._keeper = RightKeeper(
+            right,
+            retry_s=settings.lock_retry_s,
+            life_sign_s=settings.life_sign_s,
+            take_over_s=settings.take_over_s,
+            tell=self._tell,
+            tell_first=self._tell_first,
+        )
         self._stopped = False
         self._fault: BaseException | None = None
         self._interrupted = 0
         self._result: asyncio.Future[LoginReport] = self._loop.create_future()
         self._latest: LoginReport | None = None  # the result, as of the last look
         self._holding = False
-        self._blind = ""  # why nothing can be seen now
-        self._survey_began = self._seen_at = self._loop.time()
-        self._unread: set[int] = set()  # the orders and positions of the survey under way
         self._task: asyncio.Task[None] | None = None
         self._begun = False
         self._when_over: list[Callable[[], None]] = []
         self.over = False  # nothing of this kill is left: connections closed, lock released
-        # remembered for the case that the machine cannot tell any more
-        self._timeline: list[TimelineEntry] = []
-        self._accounts: tuple[str, ...] = ()
-        self._positions: tuple[PositionFact, ...] = ()
-        self._orders: tuple[WorkingOrder, ...] = ()
+        self._timeline: list[TimelineEntry] = []  # for the case that the machine cannot tell any more
 
     @property
     def finished(self) -> bool:
@@ -149,12 +145,12 @@ class KillDriver:
 
     def unseen_since(self, at: float) -> bool:
         """Held, and orders and positions have not been read completely by a survey begun since then, but may yet be."""
-        return self.held and not self._blind and self._seen_at < at
+        return self.held and not self._seen.blind and self._seen.at < at
 
     def waits_for(self, other: KillDriver) -> bool:
         """It may not close, because a kill does that closes an account they share."""
-        waiting = not self.finished and not self._may_close and self._lock_holder is not None
-        return waiting and not set(self._accounts).isdisjoint(other._accounts)
+        waiting = not self.finished and self._keeper.waiting
+        return waiting and not set(self._seen.accounts).isdisjoint(other._seen.accounts)
 
     def look(self) -> LoginReport:
         """The result as of now: a login that is held may open again, and be closed again. Only when `finished`."""
@@ -166,8 +162,8 @@ class KillDriver:
         except Exception as fault:  # whoever asks gets an answer, and the kill ends as by any fault of ours
             self._break(fault)
             report = self._faulty(f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})")
-        if report.flat and self._blind:
-            note = f"flat when last seen; it could not be watched until the end of this kill: {self._blind}"
+        if report.flat and self._seen.blind:
+            note = f"flat when last seen; it could not be watched until the end of this kill: {self._seen.blind}"
             report = msgspec.structs.replace(report, notes=(*report.notes, note))
         before, self._latest = self._latest, report
         if before.flat and not report.flat:
@@ -220,11 +216,17 @@ class KillDriver:
 
     def _stop(self) -> None:
         self._stopped = True
+        self._keeper.stop()
         self._wake.set()
 
     # --- the machine -------------------------------------------------------------------------------
     def _tell(self, event: ev.Event) -> None:
         self._events.append(event)
+        self._wake.set()
+
+    def _tell_first(self, event: ev.Event) -> None:
+        """Before anything is decided from what was heard meanwhile."""
+        self._events.appendleft(event)
         self._wake.set()
 
     def _break(self, fault: BaseException) -> None:
@@ -236,16 +238,16 @@ class KillDriver:
         """Events in, commands out. Ends with the machine's Stop; a fault of the machine is this task's exception."""
         self._begun = True
         self._carry_out(self._machine.start(self._pressed_ns))
-        self._lock_timer = self._loop.call_later(0, self._try_lock)  # behind the first cancel: the wire comes first
+        self._keeper.begin()  # behind the first cancel: the wire comes first
         while not self._stopped:
-            self._catch_up()
+            self._keeper.catch_up()
             for left in reversed(range(EVENTS_AT_ONCE)):
                 if self._fault is not None:
                     raise self._fault
                 if not self._events or self._stopped:
                     break
                 event = self._events.popleft()
-                self._remember(event)
+                self._heard(event)
                 more = left > 0 and bool(self._events)  # the last of a batch is always acted on
                 self._carry_out(self._machine.handle(event, self._now_ns(), more=more))
             if not self._stopped:
@@ -270,7 +272,7 @@ class KillDriver:
 
     def _carry_out(self, commands: list[cmd.Command]) -> None:
         for command in commands:
-            self._note_survey(command)
+            self._seen.asked(command)
             match command:
                 case cmd.WakeAt(at_ns):
                     self._set_alarm(at_ns)
@@ -279,20 +281,13 @@ class KillDriver:
                 case cmd.Finish():
                     self._finish(self._machine.report())
                     if not self._holding and self._settings.quarantine_s <= 0:
-                        self._stopped = True
+                        self._stop()
                         return
                 case cmd.Stop():
-                    self._stopped = True
+                    self._stop()
                     return
                 case _ if not self._hands.do(command):
                     raise TypeError(f"the machine asks for {command!r}, which this driver does not know")
-
-    def _note_survey(self, command: cmd.Command) -> None:
-        match command:
-            case cmd.ReadOrders(read_id):
-                self._survey_began, self._unread = self._loop.time(), {read_id}
-            case cmd.ReadPositions(read_id):
-                self._unread.add(read_id)
 
     def _now_ns(self) -> int:
         """The loop's clock, never backwards."""
@@ -316,68 +311,10 @@ class KillDriver:
         for watcher in self._watchers:
             self._loop.call_soon(watcher, entry)  # on its own: whatever it does, the kill goes on
 
-    def _remember(self, event: ev.Event) -> None:
-        match event:
-            case ev.Connected():
-                self._blind = ""
-                self._accounts = event.accounts
-                self._accounts_known = True
-                self._right.cover(event.accounts)
-                self._loop.call_soon(self._try_lock)  # behind the cancel that the machine sends now
-            case ev.Disconnected():
-                self._blind = event.text or event.trouble.value
-            case ev.BrokerLink():
-                self._blind = "" if event.up else f"TWS has lost its link to IBKR ({event.code})"
-            case ev.PositionsRead():
-                self._positions = event.positions
-                self._unread.discard(event.read_id)
-                if not self._unread:
-                    self._seen_at = self._survey_began
-            case ev.OrdersRead():
-                self._orders = event.orders
-                self._unread.discard(event.read_id)
-
-    # --- the lock ----------------------------------------------------------------------------------
-    def _try_lock(self) -> None:
-        """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once.
-
-        Without a connection the login's lock is taken, but nobody knows yet which accounts there are to close.
-        """
-        if self._lock_timer is not None:
-            self._lock_timer.cancel()
-            self._lock_timer = None
-        if self._may_close or self._stopped:
-            return
-        answer = self._right.take_from_silent(self._loop.time(), self._settings.take_over_s)
-        if answer.state is LockState.BUSY:
-            if answer.text != self._lock_holder:
-                self._lock_holder = answer.text
-                self._tell(ev.LockBusy(answer.text))
-            self._lock_timer = self._loop.call_later(self._settings.lock_retry_s, self._try_lock)
-        elif self._accounts_known:
-            self._may_close = True
-            alone = answer.state is not LockState.UNAVAILABLE
-            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from))
-        if self._life_timer is None:
-            self._show_life()
-
-    def _show_life(self) -> None:
-        """Answer those who wait for what this kill holds, and notice that somebody has taken it."""
-        self._moved_at = self._loop.time()
-        self._right.show_life()
-        if self._may_close and self._right.lost:
-            self._may_close, self._lock_holder = False, None
-            self._right.release()
-            self._events.appendleft(ev.LockLost())  # before anything is decided from what was heard meanwhile
-            self._wake.set()
-            self._lock_timer = self._loop.call_later(0, self._try_lock)
-        self._life_timer = self._loop.call_later(self._settings.life_sign_s, self._show_life)
-
-    def _catch_up(self) -> None:
-        """Whoever has slept too long (stopped, swapped out) first looks whether others have gone on without him."""
-        if self._life_timer is not None and self._loop.time() - self._moved_at > 2 * self._settings.life_sign_s:
-            self._life_timer.cancel()
-            self._show_life()
+    def _heard(self, event: ev.Event) -> None:
+        self._seen.heard(event)
+        if isinstance(event, ev.Connected):
+            self._keeper.cover(event.accounts)
 
     # --- the end -----------------------------------------------------------------------------------
     async def _supervise(self) -> None:
@@ -432,11 +369,10 @@ class KillDriver:
             self._result.set_result(report)
 
     def _clean_up(self) -> None:
-        for timer in (self._alarm, self._lock_timer, self._life_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._hands.let_go("the kill is over")
-        self._right.release()
+        self._keeper.release()
         self.over = True
         for then in self._when_over:
             self._loop.call_soon(then)
@@ -461,31 +397,8 @@ class KillDriver:
             host=self._machine.host,
             port=self._machine.port,
             outcome=LoginOutcome.UNKNOWN,
-            accounts=self._accounts,
-            residue=tuple(self._last_seen()),
+            accounts=self._seen.accounts,
+            residue=self._seen.residue(),
             trouble=f"{why}. What is listed was read earlier and may have changed: check this login in TWS now",
             timeline=tuple(self._timeline),
         )
-
-    def _last_seen(self) -> list[ResidueItem]:
-        positions = [
-            ResidueItem(
-                account=position.account,
-                contract=position.contract,
-                quantity=position.quantity,
-                reason=ResidueReason.POSITION_UNCONFIRMED,
-            )
-            for position in self._positions
-            if position.quantity != 0
-        ]
-        orders = [
-            ResidueItem(
-                account=order.account,
-                contract=order.contract,
-                quantity=order.remaining if order.buys else -order.remaining,
-                reason=ResidueReason.WORKING_ORDER,
-                order=f"client {order.client_id}: {order.action} {order.remaining} {order.order_type}",
-            )
-            for order in self._orders
-        ]
-        return positions + orders

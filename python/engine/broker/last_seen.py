@@ -1,0 +1,78 @@
+"""What passed a kill's driver on its way to the machine: for the case that the machine cannot tell any more.
+
+It judges nothing: what it lists was read, perhaps long ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.kill import commands as cmd
+from engine.core.kill import events as ev
+from engine.core.kill.report import ResidueItem, ResidueReason
+
+
+class LastSeen:
+    """`blind`: why nothing can be seen now; empty when it can. `at`: begin of the newest survey of which orders and
+    positions have both been read, by the loop's clock."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.accounts: tuple[str, ...] = ()
+        self.blind = ""
+        self.at = self._began = self._loop.time()
+        self._unread: set[int] = set()  # the orders and positions of the survey under way
+        self._positions: tuple[PositionFact, ...] = ()
+        self._orders: tuple[WorkingOrder, ...] = ()
+
+    def asked(self, command: cmd.Command) -> None:
+        """A command of the machine."""
+        match command:
+            case cmd.ReadOrders(read_id):
+                self._began, self._unread = self._loop.time(), {read_id}
+            case cmd.ReadPositions(read_id):
+                self._unread.add(read_id)
+
+    def heard(self, event: ev.Event) -> None:
+        """An event on its way to the machine."""
+        match event:
+            case ev.Connected():
+                self.blind = ""
+                self.accounts = event.accounts
+            case ev.Disconnected():
+                self.blind = event.text or event.trouble.value
+            case ev.BrokerLink():
+                self.blind = "" if event.up else f"TWS has lost its link to IBKR ({event.code})"
+            case ev.PositionsRead():
+                self._positions = event.positions
+                self._unread.discard(event.read_id)
+                if not self._unread:
+                    self.at = self._began
+            case ev.OrdersRead():
+                self._orders = event.orders
+                self._unread.discard(event.read_id)
+
+    def residue(self) -> tuple[ResidueItem, ...]:
+        """Positions and orders as last read, however long ago."""
+        positions = [
+            ResidueItem(
+                account=position.account,
+                contract=position.contract,
+                quantity=position.quantity,
+                reason=ResidueReason.POSITION_UNCONFIRMED,
+            )
+            for position in self._positions
+            if position.quantity != 0
+        ]
+        orders = [
+            ResidueItem(
+                account=order.account,
+                contract=order.contract,
+                quantity=order.remaining if order.buys else -order.remaining,
+                reason=ResidueReason.WORKING_ORDER,
+                order=f"client {order.client_id}: {order.action} {order.remaining} {order.order_type}",
+            )
+            for order in self._orders
+        ]
+        return (*positions, *orders)

@@ -1,0 +1,109 @@
+"""Gets a kill the right to close, and keeps it: asks again and again, shows life to those who wait, notices its loss.
+
+Everything that comes of it is told as events. It decides nothing about orders. Must never block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from engine.broker.closer_lock import LockState
+from engine.broker.closing_right import ClosingRight
+from engine.core.kill import events as ev
+
+
+class RightKeeper:
+    """`tell` takes every event, `tell_first` what has to be known before anything that was heard meanwhile."""
+
+    def __init__(
+        self,
+        right: ClosingRight,
+        *,
+        retry_s: float,
+        life_sign_s: float,
+        take_over_s: float,
+        tell: Callable[[ev.Event], None],
+        tell_first: Callable[[ev.Event], None],
+    ) -> None:
+        self._right = right
+        self._retry_s = retry_s
+        self._life_sign_s = life_sign_s
+        self._take_over_s = take_over_s
+        self._tell = tell
+        self._tell_first = tell_first
+        self._loop = asyncio.get_running_loop()
+        self._asking: asyncio.TimerHandle | None = None
+        self._living: asyncio.TimerHandle | None = None
+        self._moved_at = 0.0  # when somebody who waits could last see that this kill moves
+        self._accounts_known = False
+        self._holder: str | None = None
+        self._over = False
+        self.may_close = False
+
+    @property
+    def waiting(self) -> bool:
+        """Another kill has it."""
+        return not self.may_close and self._holder is not None
+
+    def begin(self) -> None:
+        """Ask as soon as what is to be done first has been done: the wire comes first."""
+        self._asking = self._loop.call_later(0, self._ask)
+
+    def cover(self, accounts: Iterable[str]) -> None:
+        """These are the accounts that there are to close."""
+        self._accounts_known = True
+        self._right.cover(accounts)
+        self._loop.call_soon(self._ask)  # behind the cancel that the machine sends now
+
+    def catch_up(self) -> None:
+        """Whoever has slept too long (stopped, swapped out) first looks whether others have gone on without him."""
+        if self._living is not None and self._loop.time() - self._moved_at > 2 * self._life_sign_s:
+            self._living.cancel()
+            self._show_life()
+
+    def stop(self) -> None:
+        """Nothing more will be asked for. What is held is kept until `release`."""
+        self._over = True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._over = True
+        for timer in (self._asking, self._living):
+            if timer is not None:
+                timer.cancel()
+        self._right.release()
+
+    def _ask(self) -> None:
+        """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once.
+
+        Without a connection the login's lock is taken, but nobody knows yet which accounts there are to close.
+        """
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+        if self.may_close or self._over:
+            return
+        answer = self._right.take_from_silent(self._loop.time(), self._take_over_s)
+        if answer.state is LockState.BUSY:
+            if answer.text != self._holder:
+                self._holder = answer.text
+                self._tell(ev.LockBusy(answer.text))
+            self._asking = self._loop.call_later(self._retry_s, self._ask)
+        elif self._accounts_known:
+            self.may_close = True
+            alone = answer.state is not LockState.UNAVAILABLE
+            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from))
+        if self._living is None:
+            self._show_life()
+
+    def _show_life(self) -> None:
+        """Answer those who wait for what this kill holds, and notice that somebody has taken it."""
+        self._moved_at = self._loop.time()
+        self._right.show_life()
+        if self.may_close and self._right.lost:
+            self.may_close, self._holder = False, None
+            self._right.release()
+            self._tell_first(ev.LockLost())
+            self._asking = self._loop.call_later(0, self._ask)
+        self._living = self._loop.call_later(self._life_sign_s, self._show_life)

@@ -1,0 +1,36 @@
+"""What time it is for trading hours: by TWS's word where it has told it, by this machine's clock before. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.kill.settings import SECOND, KillSettings
+
+
+@dataclass(slots=True)
+class Clocks:
+    """`wall_offset_ns` turns the driver's monotonic time into time since the Unix epoch."""
+
+    settings: KillSettings
+    wall_offset_ns: int
+    _server_offset_ns: int | None = None
+    _doubted: bool = False
+
+    def heard(self, unix_s: int, now_ns: int) -> str:
+        """TWS knows the time better than this machine: from now on hours are judged by it. What to say if the two are
+        apart, once; empty: nothing."""
+        self._server_offset_ns = unix_s * SECOND - now_ns
+        apart_ns = self.wall_offset_ns - self._server_offset_ns
+        if abs(apart_ns) <= self.settings.clock_apart_ns + SECOND or self._doubted:  # told in whole seconds
+            return ""
+        self._doubted = True
+        way = "ahead of" if apart_ns > 0 else "behind"
+        return (
+            f"this machine's clock is {abs(apart_ns) // SECOND} s {way} TWS's: trading hours are judged by TWS's. "
+            "Find out which of them is wrong, and set it."
+        )
+
+    def wall_s(self, now_ns: int) -> float:
+        """Since the Unix epoch."""
+        offset_ns = self.wall_offset_ns if self._server_offset_ns is None else self._server_offset_ns
+        return (now_ns + offset_ns) / 1e9

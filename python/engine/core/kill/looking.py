@@ -1,0 +1,84 @@
+"""When a kill looks, what its last complete look showed, and what that is still good for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.core.facts import WorkingOrder
+from engine.core.kill.commands import Command
+from engine.core.kill.settings import KillSettings
+from engine.core.kill.survey import Survey, Surveyor
+
+
+@dataclass(slots=True)
+class Looking:
+    """Survey behind survey: soon while something is awaited, then ever more patiently."""
+
+    settings: KillSettings
+    surveyor: Surveyor = field(init=False)
+    last: Survey | None = None  # the newest complete one
+    _done_ns: int = 0
+    _next_ns: int | None = None
+    _gap_ns: int = field(init=False)
+    _size_after_ns: int = 0  # surveys begun earlier may not size a close
+
+    def __post_init__(self) -> None:
+        self.surveyor = Surveyor(self.settings.executions_patience_ns)
+        self._gap_ns = self.settings.survey_gap_first_ns
+
+    @property
+    def orders(self) -> tuple[WorkingOrder, ...]:
+        """The open orders that it listed."""
+        return self.last.orders if self.last is not None else ()
+
+    def soon(self, now_ns: int) -> None:
+        """Something has happened."""
+        self._gap_ns = self.settings.survey_gap_first_ns
+        soon_ns = now_ns + self._gap_ns
+        if self._next_ns is None or self._next_ns > soon_ns:
+            self._next_ns = soon_ns
+
+    def failed(self, now_ns: int) -> None:
+        self._next_ns = now_ns + self._gap_ns
+
+    def done(self, survey: Survey, now_ns: int) -> None:
+        """A complete look, at this moment."""
+        self.last, self._done_ns = survey, now_ns
+
+    def again(self, now_ns: int, *, proving: bool) -> None:
+        """The next one. `proving`: the last one was clean, and another has to agree with it."""
+        gap_ns = self.settings.proof_gap_ns if proving else self._gap_ns
+        self._gap_ns = min(self._gap_ns * 2, self.settings.survey_gap_max_ns)
+        self._next_ns = now_ns + gap_ns
+
+    def forget(self) -> None:
+        """The view is broken: a survey under way is void."""
+        self.surveyor.abandon()
+        self._next_ns = None
+
+    def not_before(self, at_ns: int) -> None:
+        """Nothing is sized from surveys begun before `at_ns`."""
+        self._size_after_ns = max(self._size_after_ns, at_ns)
+
+    def next_ns(self) -> int | None:
+        """When the next one is due; None while one is under way."""
+        return None if self.surveyor.active else self._next_ns
+
+    def due(self, now_ns: int) -> list[Command]:
+        """Begin the next survey if it is time for it."""
+        at_ns = self.next_ns()
+        if at_ns is None or now_ns < at_ns:
+            return []
+        self._next_ns = None
+        return self.surveyor.begin(now_ns, all_at_once=False)
+
+    def fresh(self, now_ns: int) -> bool:
+        return self.last is not None and now_ns - self._done_ns <= self.settings.read_age_max_ns
+
+    def counts(self, survey: Survey) -> bool:
+        """Is it newer than all that may still come to light of what happened before this kill saw it?"""
+        return survey.begun_ns >= self._size_after_ns
+
+    def sizes(self, now_ns: int) -> bool:
+        """May closing orders be sized from the last survey?"""
+        return self.last is not None and self.fresh(now_ns) and self.counts(self.last)
