@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,22 @@ def test_config_show_prints_what_is_in_force(tmp_path: Path) -> None:
     done = qe("config", "show", home=tmp_path, QE_KILL__DEADLINE_S="33")
     assert "no file: these are the defaults" in done.stdout
     assert "port = 7497" in done.stdout and "deadline_s = 33" in done.stdout
+    assert "# set by the environment, over the file: QE_KILL__DEADLINE_S\n" in done.stdout
+    assert tomllib.loads(done.stdout)["kill"]["deadline_s"] == 33
+    assert "QE_KILL__DEADLINE_S" in qe("config", "check", home=tmp_path, QE_KILL__DEADLINE_S="33").stdout
+
+
+@pytest.mark.parametrize("command", ["drill", "sim"])
+def test_a_scenario_that_is_none_is_a_command_line_that_was_not_understood(command: str, tmp_path: Path) -> None:
+    assert qe(command, "--scenario", "nosuch", home=tmp_path).returncode == 64
+
+
+def test_a_page_of_an_unknown_ending_is_not_written_and_the_known_ones_are_named(tmp_path: Path) -> None:
+    done = qe("runbook", "-o", str(tmp_path / "page.xyz"), home=tmp_path)
+    assert done.returncode == 64
+    assert ".md, .markdown, .html, .htm, .pdf" in done.stderr
+    assert not (tmp_path / "page.xyz").exists()
+    assert qe("runbook", "-o", str(tmp_path / "page.xyz"), "--format", "html", home=tmp_path).returncode == 0
 
 
 def test_a_named_configuration_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ def test_the_default_drill_passes_shows_what_happens_and_leaves_a_record(tmp_pat
     assert len((tmp_path / "drills" / "DRILLS.md").read_text().splitlines()) == len(lines) + 1
 
 
+def test_a_drill_whose_record_cannot_be_kept_does_not_count_as_held(tmp_path: Path) -> None:
+    (tmp_path / "drills").touch()
+    done = qe("drill", "--json", home=tmp_path)
+    assert json.loads(done.stdout)["findings"] == []
+    assert done.returncode == 2
+    assert "NOT KEPT" in done.stderr
+
+
 def test_a_drill_never_touches_the_tws_that_is_configured(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as trap:
         port = str(trap.getsockname()[1])

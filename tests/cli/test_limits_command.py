@@ -13,9 +13,9 @@ import pytest
 from engine.broker.lock_names import login_key
 from engine.cli import status_command
 from engine.cli.commands import main
-from engine.cli.limits_command import BAR_WIDTH, bar
-from engine.core.restrictions import Scope
-from engine.journal.events import AnyEvent, BaselineSet, CashFlow
+from engine.cli.limits_command import BAR_WIDTH, SET_ASIDE, bar
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal.events import AnyEvent, BaselineSet, CashFlow, Lifted, LimitBreached, Restricted
 from engine.journal.journal import Journal, open_journal
 
 PAPER = Scope("paper", login_key("127.0.0.1", 7497))
@@ -60,6 +60,23 @@ def test_each_limit_shows_how_much_is_used_and_what_is_left(capsys: pytest.Captu
     assert Decimal(breaker["left"]) == 15_000
     assert data["live"]["equity"] is None
     assert data["paper"]["stale"]
+
+
+def test_a_crossed_limit_that_was_overridden_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    breach = LimitBreached(
+        scope=PAPER, limit="circuit_breaker", baseline=Decimal(100_000), net_deposits=Decimal(0),
+        equity=Decimal(80_000), currency="USD", loss_pct=Decimal(20), limit_pct=Decimal(15), period_id="first",
+    )  # fmt: skip
+    stop = Restriction(
+        id="b1", scope=PAPER, kind=Kind.SHUTDOWN, cause=Cause.CIRCUIT_BREAKER, since_ns=1, actor="test", reason="x"
+    )
+    made = journal(peak(100_000), breach, Restricted(restriction=stop))
+    main(["limits", "show", "paper"])
+    told = capsys.readouterr().out
+    assert "CROSSED" in told and SET_ASIDE not in told
+    made.append(Lifted(restriction_id="b1", scope=PAPER, reason="a test", override=True))
+    main(["limits", "show", "paper"])
+    assert f"CROSSED: kill, {SET_ASIDE}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("used", "filled"), [("0", 0), ("0.5", 12), ("0.999", 23), ("1", 24), ("3", 24)])

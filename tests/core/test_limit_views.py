@@ -50,6 +50,12 @@ def test_what_stands_of_a_limit_is_shown_with_it_alone() -> None:
     assert shown[Limit.WEEKLY].restriction is None
 
 
+def test_a_limit_that_was_crossed_and_no_longer_restricts_is_set_aside() -> None:
+    assert not views("98000", (HALT,))[Limit.DAILY].set_aside, "its halt stands"
+    assert views("98000")[Limit.DAILY].set_aside, "it was overridden"
+    assert not views("98000")[Limit.WEEKLY].set_aside, "it was never crossed"
+
+
 def test_what_is_not_known_has_a_reason_and_no_numbers() -> None:
     dark = Unknown("the link is lost")
     judgement = judged(books(), dark)

@@ -122,7 +122,7 @@ def test_lines_tell_where_to_connect_and_what_happens() -> None:
 
 def test_an_unknown_scenario_and_a_taken_port_are_told_plainly() -> None:
     out = Console(file=io.StringIO(), width=200)
-    assert run_sim("nonesuch", console=out) == 2
+    assert run_sim("nonesuch", console=out) == 64
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert run_sim("calm", ports={"paper": (port,), "live": (0,)}, console=out) == 2  # by mode or by name

@@ -413,3 +413,25 @@ def test_the_limits_of_the_file_hold(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert [(one.code, one.limit) for one in verdict.failures] == [(Code.ORDER_QUANTITY, 5)]
 
     beside(test, tmp_path)
+
+
+@pytest.mark.parametrize("field", ["total_quantity", "lmt_price"])
+def test_a_number_given_as_a_text_is_called_one(field: str, tmp_path: Path) -> None:
+    order = replace(limit("BUY", "1"), **{field: "5"})
+
+    async def test(world: World, mgr: IBKRAccountManager, memory: Memory) -> None:
+        with pytest.raises(errors.OrderNotSent, match=f"{field} is the text '5', which is no number: write Decimal"):
+            await mgr.place_order("paper", SPY, order)
+
+    beside(test, tmp_path)
+
+
+def test_a_refusal_has_the_code_of_its_first_check(tmp_path: Path) -> None:
+    order = Order(action="BUY", total_quantity=D(1), order_type="LMT", tif="DAY")
+
+    async def test(world: World, mgr: IBKRAccountManager, memory: Memory) -> None:
+        with pytest.raises(errors.OrderDenied) as denied:
+            await mgr.place_order("paper", SPY, order)
+        assert denied.value.code == "price_missing"
+
+    beside(test, tmp_path)

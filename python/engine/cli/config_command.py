@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS
 from engine.config.places import FILE_NAME, config_file, state_folder
 from engine.config.problems import ConfigError
-from engine.config.reader import load
+from engine.config.reader import load, overrides
 from engine.config.template import as_toml, template
 
 
@@ -26,11 +26,21 @@ def config(arguments: argparse.Namespace) -> int:
         return EXIT_PROBLEMS
     if arguments.action == "show":
         print(f"# {path or 'no file: these are the defaults'}")
-        print(f"# state folder: {state_folder()}\n")
+        print(f"# state folder: {state_folder()}")
+        for line in _over():
+            print(f"# {line}")
+        print()
         print(as_toml(in_force), end="")
     else:
         print(f"{path or 'no file, the defaults hold'}: all is well, {len(in_force.logins)} logins")
+        for line in _over():
+            print(line)
     return 0
+
+
+def _over() -> list[str]:
+    """What the environment says over the file, by name alone: it may be a secret."""
+    return [f"set by the environment, over the file: {name}" for name in overrides()]
 
 
 def _init(path: Path) -> int:

@@ -25,6 +25,12 @@ from engine.simulator.scenario import ScenarioError, list_scenarios, load_scenar
 EXIT_FAILED, EXIT_NOT_HELD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 64, 130
 
 
+class NotKept(str):
+    """Why there is no record of a drill, in words."""
+
+    __slots__ = ()
+
+
 def drill(arguments: argparse.Namespace) -> int:
     """Run it; the exit codes are in its help."""
     console = Console(stderr=arguments.json)
@@ -67,13 +73,20 @@ def _one(arguments: argparse.Namespace, console: Console) -> int:
     record = _record(result)
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=1).decode() + "\n")
-        return 0 if result.passed else EXIT_FAILED
+        return _code(record, passed=result.passed)
     console.print()
     console.print(Text.from_ansi(result.printed.rstrip()), soft_wrap=True)
     console.print()
-    for line in verdict(result, record):
+    for line in verdict(result, str(record)):
         console.print(line, soft_wrap=True)
-    return 0 if result.passed else EXIT_FAILED
+    return _code(record, passed=result.passed)
+
+
+def _code(record: Path | NotKept, *, passed: bool) -> int:
+    """A drill that nobody can look up later was not held, for whoever asks a machine whether one was."""
+    if isinstance(record, NotKept):
+        print(f"The record of the drill was {record}. Make room there, or set QE_HOME; then: qe drill", file=sys.stderr)
+    return EXIT_FAILED if not passed else EXIT_NOT_HELD if isinstance(record, NotKept) else 0
 
 
 def verdict(result: DrillResult, record: str) -> list[Text]:
@@ -96,11 +109,11 @@ def verdict(result: DrillResult, record: str) -> list[Text]:
     return lines
 
 
-def _record(result: DrillResult) -> str:
+def _record(result: DrillResult) -> Path | NotKept:
     try:
-        return str(leave_record(result, Path(state_folder()) / "drills"))
+        return leave_record(result, Path(state_folder()) / "drills")
     except OSError as error:
-        return f"NOT KEPT: {error}"
+        return NotKept(f"NOT KEPT: {error}")
 
 
 def _paper(arguments: argparse.Namespace, console: Console) -> int:
@@ -111,27 +124,28 @@ def _paper(arguments: argparse.Namespace, console: Console) -> int:
     if not wanted:
         raise Refused(f"there is no paper login {arguments.paper!r}" if arguments.paper else "there is no paper login")
     result = asyncio.run(hold_paper_drill(wanted[0], Path(state_folder()), console.print))
+    record: Path | NotKept
     try:
-        record = str(leave_paper_record(result, Path(state_folder()) / "drills"))
+        record = leave_paper_record(result, Path(state_folder()) / "drills")
     except OSError as error:
-        record = f"NOT KEPT: {error}"
+        record = NotKept(f"NOT KEPT: {error}")
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=1).decode() + "\n")
-        return 0 if result.passed else EXIT_FAILED
+        return _code(record, passed=result.passed)
     console.print(f"\n{result.printed.rstrip()}\n", markup=False, highlight=False)
     for note in result.notes:
         console.print(f"  note: {note}", markup=False, highlight=False)
     style, word = ("green", "PASSED") if result.passed else ("red", "FAILED")
     console.print(Text.assemble((f" PAPER DRILL {word} ", f"bold white on {style}"), f" in {result.seconds:.1f} s"))
     console.print(Text(f"  record: {record}", style="dim"))
-    return 0 if result.passed else EXIT_FAILED
+    return _code(record, passed=result.passed)
 
 
 def _all(arguments: argparse.Namespace, console: Console) -> int:
-    results = []
+    results, kept = [], True
     for held in asyncio.run(hold_all(list_scenarios(), console)):
         if isinstance(held, DrillResult):
-            _record(held)
+            kept = _code(_record(held), passed=True) == 0 and kept
         results.append(held)
     if arguments.json:
         sys.stdout.write(
@@ -141,4 +155,4 @@ def _all(arguments: argparse.Namespace, console: Console) -> int:
         console.print(scorecard(results))
     failed = [held for held in results if isinstance(held, DrillResult) and not held.passed]
     not_held = [held for held in results if isinstance(held, DrillFailed)]
-    return EXIT_NOT_HELD if not_held else EXIT_FAILED if failed else 0
+    return EXIT_NOT_HELD if not_held else EXIT_FAILED if failed else 0 if kept else EXIT_NOT_HELD

@@ -32,6 +32,7 @@ from engine.trading.report_text import money_text
 from engine.trading.rules import Rules, open_rules
 
 BAR_WIDTH = 24
+SET_ASIDE = "no longer in force (overridden, or its time is over)"
 NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is shown as a warning
 
 
@@ -112,7 +113,8 @@ def _line(row: dict[str, object], one: LimitView) -> Text:
     text.append(bar(used), style=style)
     text.append(f"  {min(used, Decimal(9)):4.0%} used, {money_text(left, one.currency)} left")
     if row["acted"]:
-        text.append(f"  CROSSED: {one.action.value.replace('_', ' ')}", style="bold red")
+        aside = f", {SET_ASIDE}" if row.get("set_aside") else ""
+        text.append(f"  CROSSED: {one.action.value.replace('_', ' ')}{aside}", style="bold red")
     return text.append("\n")
 
 
@@ -123,7 +125,13 @@ def bar(used: Decimal) -> str:
 
 
 def _row(one: LimitView) -> dict[str, object]:
-    return {"used": one.used, "left": one.left, "acted": one.acted, "unknown": one.unknown}
+    return {
+        "used": one.used,
+        "left": one.left,
+        "acted": one.acted,
+        "set_aside": one.set_aside,
+        "unknown": one.unknown,
+    }
 
 
 def _number(value: object) -> Decimal | None:

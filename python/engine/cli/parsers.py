@@ -287,7 +287,9 @@ def _add_drill(parser: argparse.ArgumentParser) -> None:
         "Start a simulated TWS with two logins, let its market move, run `qe kill` against it, "
         "and hold the result against the exchange."
     )
-    parser.epilog = "Exit: 0 passed · 1 failed · 2 the drill could not be held · 64 wrong arguments"
+    parser.epilog = (
+        "Exit: 0 passed · 1 failed · 2 it could not be held, or its record not kept · 64 usage, or no such scenario"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
     which.add_argument("--all", action="store_true", help="every ready-made scenario, and a scorecard")
@@ -306,6 +308,7 @@ def _add_drill(parser: argparse.ArgumentParser) -> None:
 
 def _add_sim(parser: argparse.ArgumentParser) -> None:
     parser.description = "Serve a simulated TWS on 7497 and 7496 (and 4002, 4001) until Ctrl-C."
+    parser.epilog = "Exit: 0 stopped · 2 a port is taken · 64 usage, or no such scenario"
     parser.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="what happens (default: calm)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     for mode in ("paper", "live"):

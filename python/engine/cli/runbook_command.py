@@ -9,7 +9,7 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS
+from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS, EXIT_USAGE
 from engine.cli.who import actor
 from engine.config.model import default_config
 from engine.config.places import config_file, state_folder
@@ -24,11 +24,12 @@ from engine.desk.runbook import Facts, runbook
 from engine.desk.runbook_facts import generic, of_this_machine
 from engine.journal.journal import open_journal
 
+_FORMS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".pdf": "pdf"}
 CLONE = Path(__file__).resolve().parents[3]
 
 
 def make_runbook(arguments: argparse.Namespace) -> int:
-    """0 well; 1 the configuration has problems; 2 the page could not be made or written."""
+    """0 well; 1 the configuration has problems; 2 the page could not be made or written; 64 unknown ending."""
     today = arguments.date or datetime.now(UTC).astimezone().date()
     try:
         facts = generic(default_config(), today) if arguments.generic else _facts(arguments.config, today)
@@ -37,7 +38,16 @@ def make_runbook(arguments: argparse.Namespace) -> int:
         print("No page was made: it would not be true. Put these right, then: qe runbook", file=sys.stderr)
         return EXIT_PROBLEMS
     page = runbook(facts)
-    form = arguments.format or {".html": "html", ".pdf": "pdf"}.get(Path(arguments.output or "").suffix, "md")
+    form = arguments.format or _form(arguments.output)
+    if form is None:
+        known = ", ".join(_FORMS)
+        print(
+            f"qe runbook: {arguments.output}: nothing was written, for its ending says no form. ",
+            end="",
+            file=sys.stderr,
+        )
+        print(f"Known are {known}; or say it: --format md|html|pdf", file=sys.stderr)
+        return EXIT_USAGE
     try:
         data = pdf(page, arguments.paper) if form == "pdf" else (html if form == "html" else markdown)(page).encode()
         code = _put(data, arguments.output, form)
@@ -51,6 +61,11 @@ def make_runbook(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"qe runbook: {arguments.output} cannot be written: {error.strerror}", file=sys.stderr)
     return EXIT_CANNOT
+
+
+def _form(output: str | None) -> str | None:
+    """What the file's name says; None: nothing that is known."""
+    return "md" if output is None else _FORMS.get(Path(output).suffix.lower())
 
 
 def _remember() -> None:

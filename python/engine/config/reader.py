@@ -238,11 +238,15 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
         known[free_name(name, known) if name in known else name] = table
 
 
+def overrides(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The variables of the environment that stand over the file."""
+    return tuple(sorted(name for name in environ if name.startswith(OVERRIDE_PREFIXES)))
+
+
 def _override(raw: dict[str, Any], environ: Mapping[str, str], problems: list[Problem]) -> None:
     """Lay `QE_KILL__DEADLINE_S=60` and `QE_LOGINS__PAPER__PORT=7498` over what the file says."""
-    for variable, text in sorted(environ.items()):
-        if not variable.startswith(OVERRIDE_PREFIXES):
-            continue
+    for variable in overrides(environ):
+        text = environ[variable]
         *tables, key = variable.removeprefix("QE_").split("__")
         table = raw
         for name in tables:

@@ -46,6 +46,13 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     restriction: Restriction | None = None
     unknown: str = ""
 
+    @property
+    def set_aside(self) -> bool:
+        """It was crossed, and what it imposed no longer stands: a person has overridden it, or its time is over. It is
+        not acted on again before `until_ns`.
+        """
+        return self.acted and self.restriction is None
+
 
 class LimitsView(msgspec.Struct, frozen=True, kw_only=True):
     """All limits of a login. `equity` is what they were judged by. `stale`: by nobody now; it is the last that was

@@ -96,6 +96,7 @@ def limits_data(view: LimitsView) -> dict[str, Any]:
                 "left": _text(one.left),
                 "used": _text(one.used),
                 "acted": one.acted,
+                "set_aside": one.set_aside,
                 "unknown": one.unknown,
             }
             for one in view.limits

@@ -17,6 +17,7 @@ from engine.simulator.server import Entry, World
 from engine.simulator.view import LINES_MAX, SPOKEN, line, world_view
 
 REFRESH_S = 0.5
+EXIT_USAGE = 64  # as on every command line that was not understood
 ENTRIES_MAX = 2_000  # nobody asks this world for its past
 
 
@@ -36,14 +37,16 @@ def run_sim(
     try:
         plan = load_scenario(scenario)
     except ScenarioError as error:
-        out.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        return 2
+        return _unusable(out, error)
 
     asked = ports or {}
     by_name = {login.name: asked.get(login.name) or asked.get(login.mode) or () for login in plan.logins}
 
     async def main() -> int:
-        world = build_world(plan, host=host, ports=by_name, speed=speed, seed=seed)
+        try:
+            world = build_world(plan, host=host, ports=by_name, speed=speed, seed=seed)
+        except ScenarioError as error:
+            return _unusable(out, error)
         world.log.keep(ENTRIES_MAX)
         try:
             await world.start()
@@ -126,3 +129,8 @@ def _port_taken(world: World, error: OSError) -> str:
         f"The simulator cannot listen ({error.strerror or error}). It needs the ports: {wanted}.\n"
         "Is TWS, IB Gateway or another simulator running? Stop it, or choose others: --paper-port, --live-port."
     )
+
+
+def _unusable(out: Console, error: ScenarioError) -> int:
+    out.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+    return EXIT_USAGE

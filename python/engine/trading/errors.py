@@ -108,6 +108,11 @@ class OrderDenied(OrderError):
 
     verdict: Verdict
 
+    @property
+    def code(self) -> str:
+        """The code of the first failed check: stable, for programs. All of them: `verdict.codes`."""
+        return self.verdict.codes[0].value
+
 
 class TradingHalted(OrderDenied):
     """The login is halted, and the order may add risk."""

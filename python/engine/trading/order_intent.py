@@ -53,6 +53,8 @@ def _no_number(order: Order) -> str:
     """A field whose value the protocol has no number for."""
     for field in order.__struct_fields__:
         value = getattr(order, field)
+        if field in _JUDGED_NUMBERS and not isinstance(value, int | float | Decimal | Absent):
+            return f'{field} is {_told(value)}, which is no number: write Decimal("…")'
         if isinstance(value, float):
             return f"{field} is {value!r}, a float: write Decimal({str(value)!r})"
         beyond = isinstance(value, Decimal) and not value.is_finite()
@@ -146,6 +148,11 @@ def resting_of(order: WorkingOrder) -> tuple[Resting, ...]:
 def key_of(client_id: int, order_id: int, perm_id: int) -> OrderKey:
     """What the book calls an order: those typed into TWS share their ids, so their permId names them."""
     return (client_id, order_id) if order_id > 0 else (TYPED_INTO_TWS, perm_id)
+
+
+def _told(value: object) -> str:
+    """What was given: of a text it is said that it is one, for it may look like the number it should be."""
+    return f"the text {value!r}" if isinstance(value, str) else repr(value)
 
 
 def _none_or_zero(value: object) -> bool:
