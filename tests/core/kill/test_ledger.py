@@ -21,7 +21,12 @@ class Book(Ledger):
 
     def __init__(self, *executions: int, first: int | None = None, recent: bool = False, listed: bool = True) -> None:
         super().__init__(
-            settle_ns=SETTLE, doubt_ns=DOUBT, reduced_lag_ns=REDUCED, expected_lag_ns=EXPECTED, late_feed_ns=LATE
+            settle_ns=SETTLE,
+            doubt_ns=DOUBT,
+            reduced_lag_ns=REDUCED,
+            expected_lag_ns=EXPECTED,
+            late_feed_ns=LATE,
+            gone_order_ns=0,
         )
         self.listed = [execution(ES, q, f"early.{n}.01", recent=recent) for n, q in enumerate(executions)]
         if listed:
@@ -70,6 +75,7 @@ def test_what_was_traded_just_before_the_kill_unsettles_its_own_contract_and_no_
     book.executions((execution(ES, -3, "0.01", recent=True),))
     book.positions((held(ES, 3), held(other, 4)), SETTLE + 1)
     assert (book.can_close, book.closable(("DU1", 2))) == (0, 4)
+    assert (book.believed, book.doubtful(("DU1", 2))) == (False, False)
 
 
 def after_the_press_before(*trades: tuple[int, str], shows: int) -> Book:
@@ -225,6 +231,52 @@ def test_part_of_our_own_fills_missing_is_a_late_view_too() -> None:
     assert (book.can_close, book.believed) == (0, False)
 
 
+def through_zero_and_back() -> Book:
+    """Others sold 5 and bought 5 again, and the feed shows nothing of it: that is lawful, and was believed."""
+    return Book(first=5).traded(-5).traded(5).read(5, 100)
+
+
+@pytest.mark.parametrize("shown", [2, 0, 8, 10])
+def test_a_feed_that_goes_through_trades_that_cancel_out_is_not_taken_for_news(shown: int) -> None:
+    """Least of all where it comes through zero: 5 are held, and they would count as flat."""
+    book = through_zero_and_back()
+    for at_s in (101, 103, 105, 119.9):
+        assert not book.read(shown, at_s).believed
+    assert book.read(shown, 120).believed  # such a feed would have gone on
+
+
+def test_what_no_part_of_those_trades_explains_is_news() -> None:
+    for shown in (-1, 11):
+        book = through_zero_and_back()
+        for at_s in (101, 103, 105):
+            book.read(shown, at_s)
+        assert book.believed
+
+
+def test_trades_are_kept_in_mind_from_when_they_were_believed_and_not_from_the_newest_look() -> None:
+    book = through_zero_and_back().read(5, 115)
+    for at_s in (117, 118, 121):
+        book.read(2, at_s)
+    assert book.believed
+
+
+def test_trades_of_several_looks_are_kept_in_mind_together_as_long_as_each_follows_soon() -> None:
+    book = Book(first=20).traded(-5).traded(5).read(20, 100).traded(-4).traded(4).read(20, 119)
+    for at_s in (120, 124, 138.9):
+        assert not book.read(12, at_s).believed  # 5 and 4 of them
+    book = Book(first=20).traded(-5).traded(5).read(20, 100).traded(-4).traded(4).read(20, 120)
+    for at_s in (121, 123, 125):
+        book.read(12, at_s)  # the 5 are history
+    assert book.believed
+
+
+def test_our_own_fills_that_show_are_kept_in_mind_like_others() -> None:
+    """5 of 10 were closed and shown; a feed that shows 8 a moment later is an older one."""
+    book = Book(first=10).filled(-5).read(5, 100)
+    for at_s in (101, 103, 105):
+        assert not book.read(8, at_s).believed
+
+
 def test_a_late_view_of_others_executions_is_believed_after_a_long_time() -> None:
     book = Book(first=5).traded(-5)
     for at_s in (0, 5, 10, 19):
@@ -294,6 +346,12 @@ def test_reads_that_disagree_begin_the_wait_anew() -> None:
     assert book.read(9, 7).believed
 
 
+def test_each_other_number_has_to_be_read_three_times() -> None:
+    book = Book(first=5).read(8, 0).read(8, 1).read(9, 2).read(9, 60)
+    assert not book.believed
+    assert book.read(9, 61).believed
+
+
 def test_the_law_obeyed_again_ends_the_doubt() -> None:
     book = Book(first=5).read(8, 0).read(5, 1)
     assert (book.can_close, book.believed) == (5, True)
@@ -330,6 +388,27 @@ def test_what_a_recent_trade_opened_further_is_there_in_any_case_and_closed_at_o
     assert (book.can_close, book.believed) == (5, False)
     assert not book.read(5, 0.9).believed
     assert book.read(5, 1).believed
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_so_it_is_on_the_short_side(side: int) -> None:
+    book = Book(5 * side, first=5 * side, recent=True)
+    assert not book.read(5 * side, 0.9).believed
+    assert book.read(5 * side, 1).believed
+
+
+def test_what_was_believed_is_not_doubted_anew_by_the_same_executions() -> None:
+    book = Book(5, first=5, recent=True).read(5, 1)
+    book.executions(tuple(book.listed))
+    assert book.believed
+
+
+def test_a_fill_of_ours_that_shows_before_it_is_told_is_not_taken_for_a_trade_that_was_waited_for() -> None:
+    """2 held for long enough, though 2 were sold just before; we close them, and the position is the first to know."""
+    book = Book(-2, first=2, recent=True).read(2, 6)
+    assert (book.can_close, book.believed) == (2, True)
+    assert not book.read(0, 6.1).believed
+    assert book.filled(-2).read(0, 6.2).all_zero()
 
 
 def test_of_what_a_recent_trade_may_have_reduced_the_rest_is_closed_at_once() -> None:
@@ -458,15 +537,35 @@ def test_when_another_kill_has_closed_everything_under_our_eyes_that_is_the_end_
 
 
 @pytest.mark.parametrize(
-    "book",
+    ("closes", "first", "other"),
     [
-        joined(-3, first=5),  # 2 are left: closed, or not shown yet
-        joined(-3, 1, -3, first=5),  # something was bought back
-        joined(-3, -2, first=6, other=-1),  # a stop, perhaps through zero
+        ([-3], 5, 0),  # 2 are left: closed, or not shown yet
+        ([-3, 1, -3], 5, 0),  # something was bought back
+        ([-3, -2], 6, -1),  # a stop, perhaps through zero
     ],
 )
-def test_where_anything_else_has_traded_or_is_left_it_is_waited_for(book: Book) -> None:
-    assert not book.believed
+def test_where_anything_else_has_traded_or_is_left_it_is_waited_for(closes: list[int], first: int, other: int) -> None:
+    assert not joined(*closes, first=first, other=other).believed
+
+
+def test_nor_is_zero_the_end_where_another_program_traded_last() -> None:
+    """A stop filled beside the kill's close, perhaps through zero."""
+    assert not after_the_press_before((-2, CLOSE), shows=3).traded(-3, order_ref=OTHER).read(0, 0.1).all_zero()
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_nor_where_kills_closes_went_both_ways_before_and_since(side: int) -> None:
+    """Two of them, or one that overshot: who knows in which order."""
+    book = after_the_press_before((2 * side, CLOSE), (-side, CLOSE), shows=-2 * side)
+    assert not book.traded(2 * side, order_ref=CLOSE).read(0, 0.1).believed
+
+
+def test_a_program_that_traded_earlier_in_the_day_has_no_part_in_another_kills_closes() -> None:
+    book = Book(listed=False)
+    book.listed = [execution(ES, 5, "day.01", recent=False), execution(ES, -2, "kill.01", order_ref=CLOSE)]
+    book.executions(tuple(book.listed))
+    book.read(3)
+    assert book.traded(-3, order_ref=CLOSE).read(0, 0.1).all_zero()
 
 
 def test_nor_is_zero_the_end_where_an_order_tells_that_it_has_filled_meanwhile() -> None:
@@ -665,6 +764,75 @@ def test_what_was_traded_unseen_may_show_only_later_and_is_believed_in_the_end()
     assert book.filled(1).read(0, 23).all_zero()
 
 
+@pytest.mark.parametrize(
+    ("first", "unseen", "wait_s"),
+    [
+        (25, 1, 1),  # it has opened the position further …
+        (-25, -1, 1),
+        (25, -1, 6),  # … or may have closed of it …
+        (-25, 1, 6),
+        (0, 1, 6),  # … or nothing is left
+        (0, -1, 6),
+    ],
+)
+def test_how_long_a_position_may_miss_what_was_traded_unseen(first: int, unseen: int, wait_s: int) -> None:
+    book = Book(first=first)
+    book.positions((held(ES, first),), SECOND)  # without executions
+    if first == 0:
+        book.traded(5).read(5, 1).traded(-5).read(0, 1)
+        book.positions((), 2 * SECOND)
+    book.traded(unseen).read(first, 10)
+    assert not book.read(first, 10 + wait_s - 0.1).believed
+    assert book.read(first, 10 + wait_s).believed
+
+
+def test_what_may_be_missing_of_it_is_closed_last() -> None:
+    """25 held for long enough, though 1 was sold unseen: 24 are there in any case, and then 1 more."""
+    book = Book(first=25)
+    book.positions((held(ES, 25),), SECOND)
+    book.traded(-1).read(25, 2).read(25, 8)
+    assert book.can_close == 24
+    assert book.filled(-24).read(1, 9).can_close == 1
+
+
+def test_each_time_that_executions_could_not_be_read_counts_anew() -> None:
+    book = seen_too_late(-26, filled=0)
+    assert book.believed  # caught up with the first trade unseen
+    book.positions((held(ES, -26),), 3 * SECOND)
+    book.traded(-1).read(-26, 4)
+    assert not book.believed
+    assert (book.read(-27, 4.1).can_close, book.believed) == (-27, True)
+
+
+def test_once_they_are_read_again_trades_count_by_the_law() -> None:
+    """2 of our own do not show yet, then 3 are bought: 3 shown would be a view that misses one or the other."""
+    book = Book(first=5)
+    book.positions((held(ES, 5),), SECOND)  # without executions
+    book.executions(tuple(book.listed))
+    book.filled(-2).read(5, 2).traded(3)
+    for at_s in (3, 10, 30, 60):
+        assert not book.read(3, at_s).believed
+    assert book.read(6, 61).believed
+
+
+def test_trades_of_the_day_are_in_the_first_position_however_late_they_are_told() -> None:
+    book = blind(5)
+    book.orders_told()
+    book.read(5, 1)
+    book.executions((execution(ES, 3, recent=False),))
+    assert (book.read(5, 1.1).can_close, book.believed) == (5, True)
+
+
+def test_an_order_that_is_gone_without_a_word_may_have_filled_for_as_long_as_it_is_given() -> None:
+    book = Book()
+    book.traces.patience_ns = REDUCED
+    book.traces.listed([order(ES, "SELL", 3)], 0)
+    book.read(5)
+    book.traces.listed([], SECOND)
+    assert (book.read(5, 1).can_close, book.believed) == (2, False)
+    assert (book.read(5, 7).can_close, book.believed) == (5, True)
+
+
 def test_a_part_of_our_own_fills_missing_is_still_never_believed_after_trades_unseen() -> None:
     book = seen_too_late(-2, filled=25)
     for at_s in (30, 60, 90):
@@ -715,6 +883,14 @@ def test_unsettled_twice_the_longer_patience_counts() -> None:
     assert book.read(5, 4).can_close == 5
     book.unsettle(KEY, 1 * SECOND)  # a new trouble has a patience of its own
     assert book.read(5, 5).read(5, 6).can_close == 5
+
+
+def test_a_new_trouble_begins_the_wait_anew() -> None:
+    book = Book(first=5)
+    book.unsettle(KEY, 3 * SECOND)
+    book.read(5, 1).unsettle(KEY, 3 * SECOND)
+    assert not book.read(5, 4).believed
+    assert book.read(5, 7).believed
 
 
 def test_what_was_never_seen_cannot_be_unsettled() -> None:

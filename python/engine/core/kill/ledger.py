@@ -20,6 +20,7 @@ How long a position must stand, read after read, before it is believed:
 | included or excluded, come to                            | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
+| goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
 | looks like a late view that misses our own fills         | never: a second close could cross zero; but for  |
 |                                                          | exactly what may be included or excluded: like    |
 |                                                          | others'                                           |
@@ -65,12 +66,12 @@ class _Account:
     contract: Contract
     base: Decimal  # a position that was believed …
     settled: bool  # False: a trade may not show in the reads yet, and the law does not know of it …
-    patience_ns: int = 0  # … for this long
+    patience_ns: int  # … for this long
+    recent_only: bool  # if not settled, then for nothing else than trades shortly before the kill
     base_foreign: Flow = NOTHING  # … and the executions it already contains
     base_own: Decimal = ZERO
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
-    recent_only: bool = False  # not settled, but for nothing else than trades shortly before the kill
     shows: set[_Missed] = field(default_factory=set)  # the base is known to contain these
     blind: bool = False  # believed while executions were unknown: the next ones may be contained in it …
     unsure: Flow = NOTHING  # … these
@@ -93,7 +94,7 @@ class Ledger:
     reduced_lag_ns: int
     expected_lag_ns: int
     late_feed_ns: int
-    gone_order_ns: int = 0
+    gone_order_ns: int
     traces: Traces = field(init=False)
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Name, Key, Decimal]] = field(default_factory=dict)  # by execution identity
@@ -130,7 +131,6 @@ class Ledger:
         identity = execution.identity
         self._own_executions[identity] = ((execution.account, execution.con_id), execution.quantity)
         if self._foreign.pop(identity, None) is not None:
-            self.traces.executions(self._foreign.values())
             self._sum_up()
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
@@ -148,7 +148,7 @@ class Ledger:
         self.traces.executions(self._foreign.values())
         if self._before is None:
             for order, key, signed in self.traces.hidden():
-                self._note_recent(key, signed, order.order_ref)
+                self._note_recent(key, signed, order.order_ref, 0)
                 self._late[key] = self._late.get(key, NOTHING).plus(signed)
             for key, account in self._accounts.items():
                 if key in self._recent:  # read before the first list of executions: it may miss them
@@ -168,10 +168,9 @@ class Ledger:
             account.shows.discard(_Missed.UNSURE)
             account.unsure = unsure = new.since(account.base_foreign)
             account.base_foreign = new
-            reduced = unsure.sold < ZERO if account.position > ZERO else unsure.bought > ZERO
-            self.unsettle(key, self.reduced_lag_ns if reduced else self.settle_ns)
+            self.unsettle(key, self._lag_ns(unsure, account.position))
 
-    def _note_recent(self, key: Key, signed: Decimal, order_ref: str, age_ns: int = 0) -> None:
+    def _note_recent(self, key: Key, signed: Decimal, order_ref: str, age_ns: int) -> None:
         self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
         self._recent_pieces.setdefault(key, []).append(signed)
         self._recent_age_ns[key] = min(age_ns, self._recent_age_ns.get(key, age_ns))
@@ -182,7 +181,7 @@ class Ledger:
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
         """How long a first read may miss what was traded just before it: counted from the newest of those trades."""
-        return max(self._recent_lag_ns(key, position) - self._recent_age_ns.get(key, 0), 0)
+        return max(self._recent_lag_ns(key, position) - self._recent_age_ns[key], 0)
 
     def _recent_lag_ns(self, key: Key, position: Decimal) -> int:
         """How long behind a trade a read may miss it.
@@ -192,23 +191,22 @@ class Ledger:
         and an execution shows whole or not at all: where nothing else traded, and each of them is more than is left,
         none can have been missed.
         """
-        flow = self._recent.get(key, NOTHING)
+        flow = self._recent[key]
         if key not in self._mixed and ZERO in flow and self._too_large_to_be_missing(key, position):
             return 0
         if key in self._killed or key in self._late:
             return self.expected_lag_ns
-        if position == ZERO:
-            return self.reduced_lag_ns
-        reduced = flow.sold < ZERO if position > ZERO else flow.bought > ZERO
+        return self._lag_ns(flow, position)
+
+    def _lag_ns(self, flow: Flow, position: Decimal) -> int:
+        """Longer where some of it may have closed the position, or where nothing is left."""
+        reduced = position == ZERO or any(position * part < ZERO for part in flow)
         return self.reduced_lag_ns if reduced else self.settle_ns
 
     def _too_large_to_be_missing(self, key: Key, position: Decimal) -> bool:
         """Would each of the recent trades, all to one side, bring this position through zero?"""
-        if position == ZERO:
-            return True
-        pieces = self._recent_pieces.get(key, ())
         known = key not in self._late  # an order does not tell in how many pieces it has filled
-        return known and all(position * signed < ZERO and abs(signed) > abs(position) for signed in pieces)
+        return known and all(position * (position + signed) < ZERO for signed in self._recent_pieces[key])
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
@@ -277,10 +275,9 @@ class Ledger:
 
     def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> set[_Missed]:
         """The base missed what it may have missed; now exactly that shows, and nothing else looks like it: not a part
-        of what was missed together with a part of what has been traded since."""
+        of what was missed together with a part of what has been traded since. A base that has stood long enough is
+        closed from: there it may as well be a fill of our own that nobody has told yet."""
         shown = set() if account.settled else self._shown(key, account, expected)
-        if not shown:
-            return set()
         missed = account.position - expected
         low, high = _hull(part for flow in self._maybe_missed(key, account).values() for part in flow)
         traded = expected - account.base
@@ -310,11 +307,9 @@ class Ledger:
     def _shown(self, key: Key, account: _Account, expected: Decimal) -> set[_Missed]:
         """Which of them the position shows beside all that has been traded since; the fewest that explain it."""
         flows = self._maybe_missed(key, account)
-        for count in range(1, len(flows) + 1):
-            for some in combinations(flows, count):
-                if sum((flows[which].net for which in some), expected) == account.position != expected:
-                    return set(some)
-        return set()
+        choices = (some for count in range(len(flows) + 1) for some in combinations(flows, count))
+        unseen = account.position - expected
+        return next((set(some) for some in choices if sum(flows[which].net for which in some) == unseen), set())
 
     def _left_behind(self, key: Key, account: _Account) -> bool:
         """The base contained what was traded just before it: without that, the position could not be what it is.
@@ -326,10 +321,8 @@ class Ledger:
         if self._since.get(key, NOTHING) != account.base_foreign:
             return False
         own, recent = self._own_since(key, account), self._recent.get(key, NOTHING)
-        if own == ZERO:
-            return False
-        if (recent.sold if own < ZERO else recent.bought) == ZERO:
-            return True  # they went the other way
+        if not any(own * part > ZERO for part in recent):
+            return own != ZERO  # they went the other way
         pieces = [signed for owner, signed in self._own_executions.values() if owner == key]
         if key in self._late or sum(pieces, ZERO) != own:
             return False  # how they were executed is not known
@@ -352,12 +345,15 @@ class Ledger:
         low, high = _hull((own, *self._foreign_since(key, account), *missed, *maybe))
         moved = account.position - account.base
         if not low <= moved <= high:
-            echo = account.echo if now_ns - account.echo_ns < self.late_feed_ns else NOTHING
-            late = account.position != ZERO and low - echo.bought <= moved <= high - echo.sold
-            return None if late else self.doubt_ns
+            echo = self._echo(account, now_ns)
+            return None if low - echo.bought <= moved <= high - echo.sold else self.doubt_ns
         if own == ZERO or account.position == ZERO or self._shown(key, account, self.expected(key)):
             return self.late_feed_ns  # for zero at least nothing is sent
         return None  # a feed that misses some of our own fills would look like this
+
+    def _echo(self, account: _Account, now_ns: int) -> Flow:
+        """What a late feed may still go through."""
+        return account.echo if now_ns - account.echo_ns < self.late_feed_ns else NOTHING
 
     def _foreign_since(self, key: Key, account: _Account) -> Flow:
         return self._since.get(key, NOTHING).since(account.base_foreign)
@@ -366,17 +362,15 @@ class Ledger:
         return self._own.get(key, ZERO) - account.base_own
 
     def _believe(self, key: Key, account: _Account, now_ns: int) -> None:
-        traded = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
-        if traded != (ZERO, ZERO):
-            if now_ns - account.echo_ns >= self.late_feed_ns:
-                account.echo = NOTHING
-            account.echo = Flow(account.echo.bought + traded[1], account.echo.sold + traded[0])
-            account.echo_ns = now_ns
+        sold, bought = _hull((self._own_since(key, account), *self._foreign_since(key, account)))
+        if sold or bought:
+            echo = self._echo(account, now_ns)
+            account.echo, account.echo_ns = Flow(echo.bought + bought, echo.sold + sold), now_ns
         account.base = account.position
         account.base_foreign = self._since.get(key, NOTHING)
         account.base_own = self._own.get(key, ZERO)
         account.blind = not self._executions_known
-        account.settled, account.recent_only = True, False
+        account.settled = True
         account.doubted_since_ns = None
 
     def _sum_up(self) -> None:
@@ -424,9 +418,8 @@ class Ledger:
         # trades that no execution tells of, and a feed that does not show our own fills yet
         expected = self.expected(key)
         views = [account.position, expected, account.position + self._own_since(key, account)]
-        flows = self._maybe_missed(key, account)
-        flows.pop(_Missed.UNSURE, None)  # nothing is closed while it is in doubt; believed in time, it is in the base
-        hidden = _hull(part for flow in (*flows.values(), self._maybe.get(key, NOTHING)) for part in flow)
+        flows = self._maybe_missed(key, account).values()
+        hidden = _hull(part for flow in (*flows, self._maybe.get(key, NOTHING)) for part in flow)
         safe = _nearest_to_zero([view + part for view in views for part in (ZERO, *hidden)])
         if safe == ZERO and not self.doubtful(key) and account.position == expected:
             return account.position  # it has been believed in time: the view without the recent trades was right
@@ -445,11 +438,7 @@ def _hull(parts: Iterable[Decimal]) -> tuple[Decimal, Decimal]:
 
 def _nearest_to_zero(views: list[Decimal]) -> Decimal:
     """What is there in every view; zero where they do not agree on the side."""
-    if all(view > ZERO for view in views):
-        return min(views)
-    if all(view < ZERO for view in views):
-        return max(views)
-    return ZERO
+    return max(min(views), ZERO) + min(max(views), ZERO)
 
 
 def _sums(pieces: Iterable[Decimal]) -> set[Decimal] | None:
