@@ -32,6 +32,7 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "runbook": ("runbook_command", "make_runbook"),
     "drill": ("drill_command", "drill"),
     "sim": ("sim_command", "sim"),
+    "torture": ("torture_command", "torture"),
     "config": ("config_command", "config"),
     "journal": ("journal_command", "journal"),
 }

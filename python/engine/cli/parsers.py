@@ -32,6 +32,7 @@ The emergency brake for programs that trade on Interactive Brokers.
   qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
   qe drill     practise that against a simulated TWS, and leave a dated record
   qe sim       run the simulated TWS, to trade against
+  qe torture   worlds by the thousand in which everything goes wrong, until something breaks that never may
   qe config    show, check or write quant-engine.toml
   qe journal   verify, show, export, archive or repair what was recorded
   qe version   print the version
@@ -71,6 +72,7 @@ def build_parser() -> Parser:
     _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
     _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
     _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
+    _add_torture(commands.add_parser("torture", help="simulated worlds by the thousand, until something breaks"))
     _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
     _add_journal(commands.add_parser("journal", help="verify, show, export, archive or repair the journal"))
     return parser
@@ -304,6 +306,41 @@ def _add_drill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="for --paper: the file (default: QE_CONFIG, …)")
     parser.add_argument("--json", action="store_true", help="the record as JSON on standard output, nothing else")
     parser.add_argument("--plain", action="store_true", help="lines instead of a moving picture")
+
+
+def _add_torture(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Play simulated worlds in which everything goes wrong, one from each seed, and hold what happens against the "
+        "invariants. No TWS is asked and nothing of yours is touched. A seed that fails is printed with the line that "
+        "plays it again, and its story is made as short as it gets."
+    )
+    parser.epilog = "Exit: 0 everything held · 1 something broke · 64 usage · 130 stopped"
+    parser.add_argument("--seed", type=int, metavar="N", help="play this one alone, and tell its story")
+    parser.add_argument("--story", metavar="FILE", help="play a story that was kept as JSON")
+    parser.add_argument("--first", type=int, default=1, metavar="N", help="the first of many seeds (default: 1)")
+    parser.add_argument("--kills", type=_some, metavar="N", help="until so many kills (default: 1000)")
+    parser.add_argument("--runs", type=_some, metavar="N", help="until so many worlds")
+    parser.add_argument("--minutes", type=_minutes, metavar="M", help="until so much time has passed")
+    parser.add_argument("--jobs", type=_some, default=1, metavar="N", help="processes (default: 1)")
+    parser.add_argument("--no-shrink", action="store_true", help="leave stories as long as they are")
+    parser.add_argument("--json", metavar="FILE", help="write the result there (-: to standard output)")
+
+
+def _some(text: str) -> int:
+    number = _count(text)
+    if not number:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
 
 
 def _add_sim(parser: argparse.ArgumentParser) -> None:

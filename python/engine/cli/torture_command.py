@@ -1,0 +1,122 @@
+"""`qe torture`: simulated worlds by the thousand, each from one seed, until something breaks that never may."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from engine.cli.exits import EXIT_USAGE
+from engine.torture.campaign import Result, Wanted, campaign, shrunk
+from engine.torture.generator import story_of
+from engine.torture.one import Outcome, run_story, scratch_folder
+from engine.torture.story import Story, from_json, to_json, told
+
+TELL_EVERY_S = 2.0
+KILLS = 1000  # unless something else is wanted
+
+
+def torture(arguments: argparse.Namespace) -> int:
+    """Run it; its exit code."""
+    if arguments.story is not None:
+        try:
+            return _replay(from_json(Path(arguments.story).read_bytes()), arguments)
+        except OSError as error:
+            print(f"qe torture: {arguments.story} cannot be read: {error.strerror}", file=sys.stderr)
+        except msgspec.ValidationError as error:
+            print(f"qe torture: {arguments.story} is no story: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    if arguments.seed is not None:
+        return _replay(story_of(arguments.seed), arguments)
+    return _campaign(arguments)
+
+
+def _replay(story: Story, arguments: argparse.Namespace) -> int:
+    """One run, told in full."""
+    with scratch_folder() as scratch:
+        outcome = run_story(story, scratch)
+    if outcome.violations and not arguments.no_shrink:
+        story = shrunk(story, outcome.names)
+        with scratch_folder() as scratch:
+            outcome = run_story(story, scratch)
+    print(told(story))
+    print(
+        "\n".join(_lines(outcome)) or f"nothing broke: {outcome.kills} kills, {outcome.seconds:.0f} simulated seconds"
+    )
+    if arguments.json is not None:
+        _write(arguments.json, to_json(story))
+    return 1 if outcome.violations else 0
+
+
+def _campaign(arguments: argparse.Namespace) -> int:
+    limited = arguments.kills or arguments.minutes or arguments.runs
+    wanted = Wanted(
+        first_seed=arguments.first,
+        runs=arguments.runs,
+        kills=arguments.kills if limited else KILLS,
+        minutes=arguments.minutes,
+        jobs=arguments.jobs,
+    )
+    progress = _Progress()
+    result = campaign(wanted, progress.told)
+    progress.end(result)
+    if arguments.json is not None:
+        _write(arguments.json, msgspec.json.format(msgspec.json.encode(_data(result)), indent=1))
+    if result.failures and not arguments.no_shrink:
+        first = result.failures[0]
+        print(f"\nThe first of them, made as short as it gets:\n{told(shrunk(story_of(first.seed), first.names))}")
+    return 1 if result.failures else 0
+
+
+class _Progress:
+    """A line that changes on a terminal, and a few lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._told_at = 0.0
+
+    def told(self, result: Result, failed: list[Outcome]) -> None:
+        for outcome in failed:
+            self._clear()
+            print("\n".join(_lines(outcome)), flush=True)
+        now = time.monotonic()
+        if now - self._told_at >= (TELL_EVERY_S if self._live else 5 * TELL_EVERY_S):
+            self._told_at = now
+            end = "" if self._live else "\n"
+            print(f"{chr(13) if self._live else ''}{_summary(result)}", end=end, file=sys.stderr, flush=True)
+
+    def end(self, result: Result) -> None:
+        self._clear()
+        print(_summary(result))
+
+    def _clear(self) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _summary(result: Result) -> str:
+    failures = f"{len(result.failures)} failed" if result.failures else "none failed"
+    return (
+        f"{result.runs} worlds, {result.kills} kills, {failures}; {result.simulated_s / 3600:.1f} simulated hours, "
+        f"{result.messages} messages; {result.kills_per_s:.0f} kills a second and core"
+    )
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    lines = [f"{one.name} broken: {one.text}" for one in outcome.violations]
+    return [*lines, f"  again: qe torture --seed {outcome.seed}"] if lines else []
+
+
+def _data(result: Result) -> dict[str, object]:
+    data: dict[str, object] = msgspec.to_builtins(result)
+    return {"passed": not result.failures, "kills_per_s_and_core": round(result.kills_per_s, 1), **data}
+
+
+def _write(path: str, data: bytes) -> None:
+    if path == "-":
+        sys.stdout.buffer.write(data + b"\n")
+    else:
+        Path(path).write_bytes(data + b"\n")

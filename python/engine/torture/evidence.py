@@ -1,0 +1,117 @@
+"""What a torture run leaves for the invariants: what was said to whom, and what was true at the exchange meanwhile.
+
+Everything is seen from outside: from the exchange, from the wire as TWS sees it, from the disk, and from what the
+product's own calls returned. Times are the loop's, in seconds since the world began. Judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from engine.core.restrictions import Kind
+from engine.journal.chain import Sealed
+from engine.simulator.exchange import Movement
+from engine.torture.disk import Acknowledged
+from engine.torture.story import Story
+from engine.trading.reports import KillReport
+
+Key = tuple[str, int]
+"""(account, contract id)."""
+
+
+@dataclass
+class Truth:
+    """One login as it really was at one moment."""
+
+    positions: dict[Key, Decimal]
+    working: dict[int, Key]  # by permanent id
+
+    @property
+    def flat(self) -> bool:
+        return not self.positions and not self.working
+
+
+@dataclass
+class PressSeen:
+    """One press of the kill switch. Without a report: whoever pressed has died, or stopped waiting."""
+
+    who: str
+    logins: tuple[str, ...]
+    at_s: float
+    report: KillReport | None = None
+    reported_s: float = 0.0
+    truth: dict[str, Truth] = field(default_factory=dict)  # when the report was there
+    excused: bool = False  # it died, was frozen, or stopped waiting: it owes nothing any more
+
+
+@dataclass
+class Outside:
+    """Somebody traded whom no kill can know of beforehand. `before` is how the login was until then."""
+
+    login: str
+    at_s: float
+    before: Truth
+
+
+@dataclass
+class Arrived:
+    """An order as it came to TWS from a client, with what the account had of the contract then."""
+
+    login: str
+    at_s: float
+    client_id: int
+    order_ref: str
+    key: Key
+    signed: Decimal
+    held: Decimal
+    working: Decimal  # signed, what could still fill on the order's side
+    transmitted: bool = True
+
+
+@dataclass
+class HaltSeen:
+    """A halt that was acknowledged, and when somebody was told that it is lifted."""
+
+    login: str
+    at_s: float
+    lifted_s: float | None = None
+
+
+@dataclass
+class WentOn:
+    """A person's way back after a kill, and what became of it: `ok` if the login was armed at its end."""
+
+    who: str
+    login: str
+    began_s: float
+    at_s: float
+    ok: bool
+
+
+@dataclass
+class Evidence:
+    """One run."""
+
+    story: Story
+    presses: list[PressSeen] = field(default_factory=list)
+    outside: list[Outside] = field(default_factory=list)
+    arrived: list[Arrived] = field(default_factory=list)
+    halts: list[HaltSeen] = field(default_factory=list)
+    went_on: list[WentOn] = field(default_factory=list)
+    too_fast: list[str] = field(default_factory=list)  # broken message limits, as TWS noted them
+    movements: dict[str, list[Movement]] = field(default_factory=dict)  # by login, since the start
+    at_first: dict[str, dict[Key, Decimal]] = field(default_factory=dict)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    records: list[Sealed] = field(default_factory=list)  # the disk at the end
+    state: dict[str, Kind | None] = field(default_factory=dict)  # what a new program finds at the end
+    raised: list[str] = field(default_factory=list)  # what came out of a call that raises nothing, or out of nowhere
+    left_over: list[str] = field(default_factory=list)  # tasks and connections of programs that had ended
+    seconds: float = 0.0  # of virtual time
+    messages: int = 0  # between TWS and its clients
+    kills: int = 0  # logins killed: a report is there
+    mark: int = 0  # of every message, when and between whom: another run of the story has the same
+    start_ns: int = 0
+
+    def at(self, movement: Movement) -> float:
+        return (movement.at_ns - self.start_ns) / 1e9

@@ -1,0 +1,272 @@
+"""What must hold in every run, whatever goes wrong: one function for each invariant, listed in docs/invariants.md.
+
+Each looks at the evidence of a run, from the exchange's side and over the journal, and yields every violation in words.
+What nobody could have known at the time excuses; nothing else does. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.report import LoginOutcome, LoginReport
+from engine.core.restrictions import Kind
+from engine.journal import chain
+from engine.journal.events import KillEnded, KillPressed, Lifted, Restricted
+from engine.simulator import faults as f
+from engine.torture.evidence import Evidence, Key, PressSeen, Truth
+from engine.torture.story import DiskFails, DiskSlow, Freeze
+
+ZERO = Decimal(0)
+UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too late for its reads
+IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
+DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
+RECORDS_PER_ACT = 40
+OLDER_REF = f"{CLOSE_REF_PREFIX}-older"  # an order that a kill of another day has left, working at the start
+TEST_CLIENTS = frozenset({77})
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One invariant that does not hold. `name` is its number in docs/invariants.md."""
+
+    name: str
+    text: str
+
+
+Check = Callable[[Evidence], Iterator[str]]
+
+
+def violations(found: Evidence) -> list[Violation]:
+    """Everything that does not hold in a run."""
+    return [Violation(name, text) for name, check in INVARIANTS.items() for text in check(found)]
+
+
+# I1 -------------------------------------------------------------------------------------------------------------------
+def flat_is_flat(found: Evidence) -> Iterator[str]:
+    """I1: no login is called flat while it holds a position or works an order."""
+    for press, login, report, truth in _reports(found):
+        if report.flat and not truth.flat and not _others_did_it(found, login, press.reported_s):
+            yield f"{press.who} was told at {press.reported_s:.3f} s that {login} is flat; it has {_words(truth)}"
+
+
+def _others_did_it(found: Evidence, login: str, at_s: float) -> bool:
+    """It was flat until somebody else traded, too late to be read."""
+    since = at_s - UNKNOWABLE_S - _lag_s(found)
+    return any(one.before.flat for one in found.outside if one.login == login and since <= one.at_s <= at_s)
+
+
+# I2 -------------------------------------------------------------------------------------------------------------------
+def closes_only_reduce(found: Evidence) -> Iterator[str]:
+    """I2: no closing order makes a position larger or turns it round, whoever pressed and however often."""
+    for login, movements in found.movements.items():
+        held = dict(found.at_first[login])
+        others = _others_orders(found, login)
+        traded: dict[Key, float] = {}
+        for moved in movements:
+            key, at_s = (moved.account, moved.con_id), found.at(moved)
+            was = held.get(key, ZERO)
+            now = held[key] = was + moved.signed
+            if not moved.order_ref.startswith(CLOSE_REF_PREFIX) or moved.order_ref.startswith(OLDER_REF):
+                if moved.order_ref in others:
+                    traded[key] = at_s
+                continue
+            reduces = was * now >= ZERO and abs(now) < abs(was)
+            if not reduces and at_s - traded.get(key, -IN_FLIGHT_S - 1) > IN_FLIGHT_S + _lag_s(found):
+                yield f"{login} {key}: {was:+f} became {now:+f} at {at_s:.3f} s by {moved.order_ref}"
+
+
+def _others_orders(found: Evidence, login: str) -> set[str]:
+    """References of orders that nobody could know of beforehand: others', IBKR's own, and what came about the press."""
+    first = min((one.at_s for one in found.presses if login in one.logins), default=0.0)
+    late = {one.order_ref for one in found.arrived if one.login == login and one.at_s >= first - 1.0}
+    return {"", "FOREIGN", *late}
+
+
+# I4 -------------------------------------------------------------------------------------------------------------------
+def nothing_acknowledged_is_lost(found: Evidence) -> Iterator[str]:
+    """I4: every record that a program was told is durable stands in the journal at the end, and the chain is whole."""
+    there = {record.seq: record for record in found.records}
+    for ack in found.acknowledged:
+        for record in ack.records:
+            if there.get(record.seq) != record:
+                yield f"record {record.seq}, acknowledged to {ack.who} at {ack.at_s:.3f} s, is not in the journal"
+    broken = _break(found)
+    if broken:
+        yield f"the journal's chain: {broken}"
+    if not any(isinstance(act, DiskFails) for act in found.story.acts):
+        ended = {event.kill_id for event in _events(found) if isinstance(event, KillEnded)}
+        for press in found.presses:
+            if press.report is not None and press.report.kill_id not in ended and not _slow_disk(found):
+                yield f"the report of kill {press.report.kill_id} is not in the journal"
+
+
+# I5 -------------------------------------------------------------------------------------------------------------------
+def kills_end_in_time(found: Evidence) -> Iterator[str]:
+    """I5a: every kill has its report by its deadline."""
+    for press in found.presses:
+        if press.excused:
+            continue
+        if press.report is None:
+            yield f"{press.who} pressed at {press.at_s:.3f} s and never had a report"
+        elif press.reported_s - press.at_s > found.story.deadline_s + DEADLINE_GRACE_S:
+            yield f"{press.who} had its report {press.reported_s - press.at_s:.1f} s after the press"
+
+
+def residue_is_true(found: Evidence) -> Iterator[str]:
+    """I5b: what a report says is left is what is left, and nothing is left that it does not name."""
+    for press, login, report, truth in _reports(found):
+        if report.outcome is not LoginOutcome.RESIDUE:
+            continue
+        said: dict[Key, Decimal] = {}
+        for item in report.residue:
+            if not item.order:
+                key = (item.account, item.contract.con_id)
+                said[key] = said.get(key, ZERO) + item.quantity
+        for key in said.keys() | truth.positions.keys():
+            if said.get(key, ZERO) != truth.positions.get(key, ZERO) and not _moved_lately(found, login, key, press):
+                yield (
+                    f"{press.who} was told at {press.reported_s:.3f} s that {login} has {said.get(key, ZERO):+f} of "
+                    f"{key} left; it has {truth.positions.get(key, ZERO):+f}"
+                )
+
+
+def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
+    """I5c: where all trouble passes and the markets are open, a login that can be reached ends flat."""
+    if not _all_passes(found):
+        return
+    for press, login, report, _ in _reports(found):
+        ends_s = press.at_s + found.story.deadline_s
+        if any(one.login == login and one.at_s > ends_s - 30 for one in found.outside):
+            continue
+        if report.outcome not in (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE):
+            left = ", ".join(sorted({item.reason.value for item in report.residue}))
+            yield f"{press.who}: {login} ended {report.outcome.value} ({left or report.trouble}); it could be flat"
+
+
+# I7 -------------------------------------------------------------------------------------------------------------------
+def message_limit_is_kept(found: Evidence) -> Iterator[str]:
+    """I7: TWS never sees more messages a second than it allows."""
+    yield from found.too_fast
+
+
+# I8 -------------------------------------------------------------------------------------------------------------------
+def nothing_is_left_over(found: Evidence) -> Iterator[str]:
+    """I8: what has ended leaves no task and no connection, and the journal grows with what people do."""
+    yield from found.left_over
+    most = RECORDS_PER_ACT * (1 + len(found.story.acts)) * len(found.story.scenario.logins)
+    if len(found.records) > most:
+        yield f"{len(found.records)} records in the journal after {len(found.story.acts)} acts"
+
+
+# I9 -------------------------------------------------------------------------------------------------------------------
+def nobody_goes_on_by_itself(found: Evidence) -> Iterator[str]:
+    """I9: after a kill nothing is traded and nothing is lifted until a person has verified, reset and resumed."""
+    bound = _bound_since(found)
+    for login, since_s in bound.items():
+        until_s = min((one.at_s for one in found.went_on if one.login == login and one.ok), default=float("inf"))
+        for order in found.arrived:
+            ours = not order.order_ref.startswith(CLOSE_REF_PREFIX) and order.client_id not in TEST_CLIENTS
+            late_s = order.at_s - since_s - 2 * _latency_s(found)
+            if order.login == login and ours and late_s > 0 and order.at_s < until_s:
+                who = f"client {order.client_id} ordered at {order.at_s:.3f} s"
+                yield f"{login} is shut down since {since_s:.3f} s; {who}"
+        if until_s == float("inf") and found.state.get(login) is not Kind.SHUTDOWN:
+            yield f"{login} was killed and nobody went on, yet a new program finds {found.state.get(login)}"
+    if not found.went_on:
+        shutdowns = {
+            one.restriction.id
+            for one in _events(found)
+            if isinstance(one, Restricted) and one.restriction.kind is Kind.SHUTDOWN
+        }
+        for event in _events(found):
+            if isinstance(event, Lifted) and event.restriction_id in shutdowns:
+                yield f"{event.restriction_id} was lifted, and no person did it"
+
+
+def _bound_since(found: Evidence) -> dict[str, float]:
+    """When each login's shutdown was durable, by the first acknowledged record of a press."""
+    bound: dict[str, float] = {}
+    for ack in found.acknowledged:
+        for record in ack.records:
+            event = chain.opened(record).event
+            if isinstance(event, KillPressed):
+                for scope in event.scopes:
+                    bound.setdefault(scope.login, ack.at_s)
+    return bound
+
+
+# I10 ------------------------------------------------------------------------------------------------------------------
+def nothing_raises(found: Evidence) -> Iterator[str]:
+    """I10: pressing, halting and connecting never raise, and no task of the product fails unseen."""
+    yield from found.raised
+
+
+INVARIANTS: dict[str, Check] = {
+    "I1": flat_is_flat,
+    "I2": closes_only_reduce,
+    "I4": nothing_acknowledged_is_lost,
+    "I5a": kills_end_in_time,
+    "I5b": residue_is_true,
+    "I5c": passing_trouble_is_overcome,
+    "I7": message_limit_is_kept,
+    "I8": nothing_is_left_over,
+    "I9": nobody_goes_on_by_itself,
+    "I10": nothing_raises,
+}
+
+
+# --- reading the evidence -------------------------------------------------------------------------------------------
+def _reports(found: Evidence) -> Iterator[tuple[PressSeen, str, LoginReport, Truth]]:
+    """Every login's report that somebody was given, with the truth of that moment."""
+    for press in found.presses:
+        if press.report is not None:
+            for login, report in press.report.logins.items():
+                yield press, login, report, press.truth[login]
+
+
+def _events(found: Evidence) -> list[object]:
+    return [chain.opened(record).event for record in found.records]
+
+
+def _break(found: Evidence) -> str:
+    _, broken = chain.verify(found.records)
+    return "" if broken is None else f"at record {broken.seq}: {broken.what}"
+
+
+def _words(truth: Truth) -> str:
+    held = [f"{quantity:+f} of {key}" for key, quantity in truth.positions.items()]
+    return ", ".join([*held, *([f"{len(truth.working)} working orders"] if truth.working else [])]) or "nothing"
+
+
+def _moved_lately(found: Evidence, login: str, key: Key, press: PressSeen) -> bool:
+    since = press.reported_s - UNKNOWABLE_S - _lag_s(found)
+    return any(
+        (moved.account, moved.con_id) == key and since <= found.at(moved) <= press.reported_s
+        for moved in found.movements[login]
+    )
+
+
+def _lag_s(found: Evidence) -> float:
+    """How late a position may be told."""
+    return max(
+        (fault.lag_s for fault in found.story.scenario.faults if isinstance(fault, f.StalePositions)), default=0.0
+    )
+
+
+def _latency_s(found: Evidence) -> float:
+    """How long a message may be on its way."""
+    late = (fault.seconds + fault.jitter_s for fault in found.story.scenario.faults if isinstance(fault, f.Latency))
+    return sum(late, 0.01)
+
+
+def _slow_disk(found: Evidence) -> bool:
+    return any(isinstance(act, DiskSlow) for act in found.story.acts)
+
+
+def _all_passes(found: Evidence) -> bool:
+    """Markets are open, and nobody holds the right to close without moving."""
+    ordinary = found.story.scenario.start.weekday() < 5 and found.story.scenario.start.hour < 14
+    return ordinary and not any(isinstance(act, Freeze) for act in found.story.acts)

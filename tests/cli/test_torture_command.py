@@ -1,0 +1,73 @@
+"""`qe torture`: what it prints, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.cli.commands import main
+from engine.torture import invariants
+from engine.torture.evidence import Evidence
+
+
+def run(*words: str) -> int:
+    try:
+        return main(["torture", *words])
+    except SystemExit as ended:  # of the parser
+        return int(ended.code or 0)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invariant that no run with a kill can keep."""
+
+    def never(found: Evidence) -> list[str]:
+        return ["there was a kill"] if found.kills else []
+
+    monkeypatch.setitem(invariants.INVARIANTS, "I1", never)
+
+
+def test_a_run_in_which_all_holds_ends_with_0_and_says_how_much_was_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "result.json"
+    assert run("--runs", "3", "--json", str(page)) == 0
+    assert "3 worlds" in capsys.readouterr().out
+    result = json.loads(page.read_text())
+    assert result["passed"] and result["runs"] == 3 and result["kills"] >= 3
+
+
+@pytest.mark.usefixtures("broken")
+def test_what_breaks_is_told_with_the_line_that_plays_it_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--runs", "2", "--first", "5") == 1
+    printed = capsys.readouterr().out
+    assert "I1 broken: there was a kill\n  again: qe torture --seed 5" in printed
+    assert "as short as it gets" in printed
+
+
+@pytest.mark.usefixtures("broken")
+def test_one_seed_is_told_as_a_story_that_can_be_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "story.json"
+    assert run("--seed", "5", "--json", str(page)) == 1
+    first = capsys.readouterr().out
+    assert first.startswith("seed 5,") and "press who=" in first
+    assert run("--story", str(page)) == 1
+    assert capsys.readouterr().out == first
+
+
+def test_two_processes_do_the_same_work(tmp_path: Path) -> None:
+    page = tmp_path / "result.json"
+    assert run("--runs", "25", "--jobs", "2", "--json", str(page)) == 0
+    two = json.loads(page.read_text())
+    assert run("--runs", "25", "--json", str(page)) == 0
+    one = json.loads(page.read_text())
+    assert [two[name] for name in ("runs", "kills", "messages")] == [
+        one[name] for name in ("runs", "kills", "messages")
+    ]
+
+
+@pytest.mark.parametrize("words", [("--runs", "x"), ("--jobs", "0"), ("--minutes", "0"), ("--story", "/no/such/file")])
+def test_wrong_words_end_with_64(words: tuple[str, ...]) -> None:
+    assert run(*words) == 64

@@ -1,0 +1,64 @@
+"""A short run of the torture: nothing breaks, and the same seed is the same run. A long one: QE_TORTURE=20000."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from engine.torture.generator import story_of
+from engine.torture.one import Outcome, run_story
+from engine.torture.story import from_json, to_json, told
+
+RUNS = int(os.environ.get("QE_TORTURE", "60"))
+FIRST = 1_000_001  # not those that everybody plays with
+
+
+def test_nothing_breaks_in_a_few_worlds(tmp_path: Path) -> None:
+    outcomes = [run_story(story_of(seed), tmp_path) for seed in range(FIRST, FIRST + RUNS)]
+    assert not [(one.seed, one.violations) for one in outcomes if one.violations]
+    assert sum(one.kills for one in outcomes) >= RUNS
+
+
+def marks(seeds: range, place: Path) -> list[int]:
+    return [run_story(story_of(seed), place).mark for seed in seeds]
+
+
+def test_the_same_seed_is_the_same_run_in_another_process_too(tmp_path: Path) -> None:
+    seeds = range(FIRST, FIRST + 12)
+    here = marks(seeds, tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from engine.torture.generator import story_of; "
+        "from engine.torture.one import run_story; "
+        f"print([run_story(story_of(seed), Path(sys.argv[1])).mark for seed in range({seeds.start}, {seeds.stop})])"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert there.stdout.strip() == str(here)
+    assert len(set(here)) == len(here)
+
+
+def test_a_story_is_the_same_after_it_was_kept() -> None:
+    for seed in range(FIRST, FIRST + 200):
+        story = story_of(seed)
+        assert from_json(to_json(story)) == story
+        assert told(story).startswith(f"seed {seed},")
+
+
+def test_seeds_differ_in_who_does_what() -> None:
+    stories = [story_of(seed) for seed in range(300)]
+    kinds = {type(act).__name__ for story in stories for act in story.acts}
+    assert kinds >= {"Press", "Start", "Die", "Freeze", "Halt", "Resume", "Trade", "ClockJump", "DiskFails", "DiskSlow"}
+    faults = {type(fault).__name__ for story in stories for fault in story.scenario.faults}
+    assert len(faults) >= 20
+
+
+def test_an_outcome_says_what_is_broken() -> None:
+    assert not Outcome(seed=1, violations=(), kills=0, messages=0, seconds=0).names
