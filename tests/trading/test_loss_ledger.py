@@ -25,10 +25,12 @@ from engine.journal.events import (
     KillPressed,
     LimitBreached,
     LimitChanged,
+    LimitsTaken,
     Rebased,
     Restricted,
 )
 from engine.journal.gate import LocalGate
+from engine.journal.loss_records import changes_of
 from engine.journal.memory_store import Memory
 from engine.journal.trouble import Code
 from engine.trading.limit_source import LimitSource
@@ -127,10 +129,14 @@ def test_whoever_is_second_judges_anew_and_finds_it_done() -> None:
 
 def test_the_first_program_writes_down_the_limits_it_enforces_and_the_second_nothing() -> None:
     memory = Memory()
-    Program(memory).step(0, "100000")
-    first = count(memory, LimitChanged, BaselineSet)
+    one = Program(memory)
+    one.step(0, "100000")
+    first = count(memory, LimitsTaken, LimitChanged, BaselineSet)
     Program(memory, "b").step(1, "100000")
-    assert count(memory, LimitChanged, BaselineSet) == first == (20, 4)
+    assert count(memory, LimitsTaken, LimitChanged, BaselineSet) == first == (1, 0, 4)
+    state = one.rules.journal.state()
+    assert not isinstance(state, Unknown)
+    assert len(changes_of(state.limit_changes, PAPER)) == 20
 
 
 def test_a_step_in_which_nothing_happens_writes_nothing() -> None:
@@ -141,6 +147,42 @@ def test_a_step_in_which_nothing_happens_writes_nothing() -> None:
     for at_s in range(1, 50):
         one.step(at_s, "99000")
     assert len(memory.records) == before
+
+
+def peaks(memory: Memory) -> list[Decimal]:
+    return [one.equity for one in written(memory, BaselineSet) if isinstance(one, BaselineSet) and one.period == "peak"]
+
+
+def test_a_peak_is_written_in_steps_while_equity_rises_and_judged_by_exactly() -> None:
+    memory = Memory()
+    one = Program(memory)
+    one.step(0, "100000")
+    for second in range(1, 251):
+        one.step(second, str(100_000 + second))
+    assert peaks(memory) == [100_000, 100_100, 100_201]
+    exact = one.step(251, "99000").judgement
+    assert exact.gauges[-1].baseline == 100_250
+    again = Program(memory, "b").step(252, "99000").judgement
+    assert again.gauges[-1].baseline == 100_201, "a restart lowers it by less than a step"
+
+
+def test_the_breaker_takes_the_exact_peak_as_its_evidence() -> None:
+    memory = Memory()
+    one = Program(memory)
+    one.step(0, "100000")
+    one.step(1, "100099")
+    one.step(2, "85000")
+    breaches = [each for each in written(memory, LimitBreached) if isinstance(each, LimitBreached)]
+    assert [each.baseline for each in breaches if each.limit == "circuit_breaker"] == [100_099]
+
+
+def test_what_a_person_had_counted_anew_is_not_undone_by_a_peak_of_before() -> None:
+    memory = Memory()
+    one = Program(memory)
+    one.step(0, "100000")
+    one.step(1, "100099")
+    one.rules.journal.append(Rebased(scope=PAPER, reason="another base currency"))
+    assert one.step(2, "50000").judgement.gauges[-1].baseline == 50_000
 
 
 def test_a_halt_is_driven_home_and_a_kill_does_not_wait_for_that() -> None:

@@ -150,6 +150,13 @@ class LimitChanged(Event, frozen=True, kw_only=True, tag="limit_changed"):
     effective_ns: int
 
 
+class LimitsTaken(Event, frozen=True, kw_only=True, tag="limits_taken"):
+    """The values that limits were first used with, by key, as they stand in the configuration."""
+
+    scope: Scope
+    values: tuple[tuple[str, str], ...]
+
+
 # orders ---------------------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +336,7 @@ AnyEvent: TypeAlias = (
     | JumpSettled
     | Rebased
     | LimitChanged
+    | LimitsTaken
     | OrderIntent
     | OrderEnded
     | Filled

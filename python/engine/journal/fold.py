@@ -31,6 +31,7 @@ from engine.journal.events import (
     Lifted,
     LimitBreached,
     LimitChanged,
+    LimitsTaken,
     NotUnderstood,
     OrderEnded,
     OrderIntent,
@@ -260,7 +261,14 @@ def _note(books: Books, record: Record) -> None:
         case Restricted() | Lifted() | KillPressed() | KillEnded() | Reset():
             _note_stops(books, record, event)
         case (
-            BaselineSet() | LimitBreached() | LimitChanged() | CashFlow() | JumpSuspected() | JumpSettled() | Rebased()
+            BaselineSet()
+            | LimitBreached()
+            | LimitChanged()
+            | LimitsTaken()
+            | CashFlow()
+            | JumpSuspected()
+            | JumpSettled()
+            | Rebased()
         ):
             _note_money(books, record, event)
         case IncidentOpened():
@@ -333,7 +341,7 @@ def _note_positions(
 def _note_money(
     books: Books,
     record: Record,
-    event: BaselineSet | LimitBreached | LimitChanged | CashFlow | JumpSuspected | JumpSettled | Rebased,
+    event: BaselineSet | LimitBreached | LimitChanged | LimitsTaken | CashFlow | JumpSuspected | JumpSettled | Rebased,
 ) -> None:
     match event:
         case BaselineSet():
@@ -346,7 +354,7 @@ def _note_money(
             books.jumps.append(record)
         case Rebased():
             _rebase(books, event.scope)
-        case LimitChanged():
+        case LimitChanged() | LimitsTaken():
             books.limit_changes.append(record)
 
 

@@ -12,7 +12,7 @@ from engine.core.account_equity import EXACT, Equity
 from engine.core.books import Baseline, Books, Flow, Jump
 from engine.core.judgements import Breach
 from engine.core.known import Fact, Known, Unknown
-from engine.core.limit_changes import Change
+from engine.core.limit_changes import FIRST_REASON, Change
 from engine.core.limit_rules import Basis, Limit
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import (
@@ -24,6 +24,7 @@ from engine.journal.events import (
     KillPressed,
     LimitBreached,
     LimitChanged,
+    LimitsTaken,
     Record,
     Reset,
 )
@@ -81,6 +82,15 @@ def jump_suspected(scope: Scope, jump: Jump, after: Decimal) -> JumpSuspected:
     with localcontext(EXACT):
         before = after - jump.amount
     return JumpSuspected(scope=scope, before=before, after=after, currency=jump.currency, seen_ns=jump.at_ns)
+
+
+def limits_changed(scope: Scope, changes: Iterable[Change]) -> Iterable[LimitsTaken | LimitChanged]:
+    """The values that limits are first used with in one record; each later change in one of its own."""
+    changes = tuple(changes)
+    first = tuple((one.key, one.new) for one in changes if not one.old)
+    if first:
+        yield LimitsTaken(scope=scope, values=first)
+    yield from (limit_changed(scope, one) for one in changes if one.old)
 
 
 def limit_changed(scope: Scope, change: Change) -> LimitChanged:
@@ -169,18 +179,25 @@ def last_equity(state: JournalState, scope: Scope) -> Fact[Equity]:
 
 def changes_of(records: Iterable[Record], scope: Scope) -> tuple[Change, ...]:
     """The changes of a login's limits, in the order in which they were told."""
-    return tuple(
-        Change(
-            key=record.event.limit,
-            old=record.event.old,
-            new=record.event.new,
-            reason=record.event.reason,
-            told_ns=record.at_ns,
-            effective_ns=record.event.effective_ns,
-        )
-        for record in records
-        if isinstance(record.event, LimitChanged) and record.event.scope.meets(scope)
-    )
+    return tuple(change for record in records for change in _changes(record, scope))
+
+
+def _changes(record: Record, scope: Scope) -> Iterable[Change]:
+    match record.event:
+        case LimitChanged(scope=of) as event if of.meets(scope):
+            yield Change(
+                key=event.limit,
+                old=event.old,
+                new=event.new,
+                reason=event.reason,
+                told_ns=record.at_ns,
+                effective_ns=event.effective_ns,
+            )
+        case LimitsTaken(scope=of, values=values) if of.meets(scope):
+            for key, value in values:
+                yield Change(
+                    key=key, old="", new=value, reason=FIRST_REASON, told_ns=record.at_ns, effective_ns=record.at_ns
+                )
 
 
 def _with_money(books: Books, record: Record, scope: Scope) -> Books:
@@ -212,6 +229,10 @@ def _baseline(basis: Basis, record: Record, event: BaselineSet) -> Baseline:
 
 def _is_blind(state: JournalState, scope: Scope) -> bool:
     return any(one.cause is Cause.BLIND and one.scope.meets(scope) for one in state.restrictions)
+
+
+def is_peak(record: Record) -> bool:
+    return isinstance(record.event, BaselineSet) and record.event.period == Basis.PEAK.value
 
 
 def is_jump(record: Record) -> bool:

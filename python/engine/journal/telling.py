@@ -15,6 +15,7 @@ from engine.journal.events import (
     KillPressed,
     Lifted,
     LimitBreached,
+    LimitsTaken,
     NotUnderstood,
     OrderIntent,
     Record,
@@ -86,6 +87,9 @@ def _about(event: AnyEvent) -> str:
         case LimitBreached():
             lost = f"{event.loss_pct} % lost of {event.baseline} {event.currency}"
             return _plain(f"{event.scope.login}: {event.limit}: {lost}, limit {event.limit_pct} %")
+        case LimitsTaken():
+            values = ", ".join(f"{key} {value}" for key, value in event.values)
+            return _plain(f"{event.scope.login}: first used with {values}")
         case Verified():
             found = "matches" if event.matches else f"{len(event.differences)} differences"
             return _plain(f"{event.scope.login}: {found}, {len(event.positions)} positions, {event.orders} orders")

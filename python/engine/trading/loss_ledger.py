@@ -23,6 +23,7 @@ from engine.core.judgements import Judgement
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_rules import Action, Basis
 from engine.core.limits import judge
+from engine.core.peaks import Peak, to_record
 from engine.core.restrictions import UNRESTRICTED, Cause, Restriction, Scope, State, effective
 from engine.core.watching import Sight, unseen
 from engine.journal import loss_records
@@ -77,7 +78,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Decided(msgspec.Struct, frozen=True):
-    """A judgement and everything that follows from it, before it is written."""
+    """A judgement and everything that follows from it beside its baselines, before it is written."""
 
     judgement: Judgement
     restrictions: tuple[Restriction, ...]
@@ -106,6 +107,7 @@ class LossLedger:
         self._apart = False  # the books know what the journal does not
         self._acted: set[tuple[Basis, str]] = set()
         self._sight = Sight()
+        self._peak = Peak()
         self._jumps = SeenJumps()
         self._debt: list[AnyEvent] = []
         self._owed_baselines: dict[Basis, Baseline] = {}
@@ -155,28 +157,33 @@ class LossLedger:
         limits = self._limits = in_force(source, (*changes, *new_changes), now_ns)
         fresh = self._jumps.not_written(state.jumps, scope)
         to_come = self._jumps.to_come(state, scope, now_ns)
-        books = books_of(state, scope, without=to_come)
+        recorded = books_of(state, scope, without=to_come)
+        books = self._peak.put_into(recorded, _peak_seq(state, scope))
         if to_come:
             seen = msgspec.structs.replace(seen, equity=_unsettled(seen.equity))
         sight = self._sight.looked(books.blind, now_ns)
         decided = self._decide(limits, sight.put_into(books), sight, fresh, state, seen)
         events: tuple[AnyEvent, ...] = (
-            *(loss_records.limit_changed(scope, one) for one in new_changes),
+            *loss_records.limits_changed(scope, new_changes),
             *(_with_after(scope, jump, seen.equity) for jump in fresh),
+            *(baseline_set(scope, one) for one in decided.judgement.baselines if to_record(one, recorded)),
             *decided.events,
         )
+        peaks: list[int] = []
         try:
             if events:
                 for one in decided.restrictions:
                     rules.latch(one)
                 records = rules.journal.append(*events, at_ns=now_ns, expected_seq=state.seq)
                 self._jumps.written(_jumps_among(records))
+                peaks = [one.seq for one in records if loss_records.is_peak(one)]
         except (Conflict, JournalError):
             rules.written(*(one.id for one in decided.restrictions))  # judged anew, and then latched anew
             raise
         rules.written(*(one.id for one in decided.restrictions))
         self._sight = sight.judged(decided.judgement.books)
         self._books, self._folded = decided.judgement.books, True
+        self._peak.judged(self._books, peaks[0] if peaks else _peak_seq(state, scope))
         if decided.restrictions and not decided.judgement.kill:
             rules.drain()
         self._state = rules.state(scope)
@@ -207,7 +214,6 @@ class LossLedger:
         incident = _incident(judgement, state, seen, self._new_id)
         lifted = _lifted(judgement, state, scope)
         events = (
-            *(baseline_set(scope, one) for one in judgement.baselines),
             *(limit_breached(scope, one) for one in judgement.breaches),
             *(Restricted(restriction=one) for one in restrictions),
             *((incident.event,) if incident is not None else ()),
@@ -231,7 +237,7 @@ class LossLedger:
         self._acted.update((one.limit.basis, one.period_id) for one in judgement.breaches)
         self._owed_baselines.update((one.basis, one) for one in judgement.baselines)
         urgent = tuple(_with_after(seen.scope, jump, seen.equity) for jump in jumps)
-        urgent += decided.events[len(judgement.baselines) :]
+        urgent += decided.events
         if rules is not None:
             for one in decided.restrictions:
                 rules.latch(one)
@@ -328,6 +334,12 @@ class LossLedger:
             stories=_stories(decided, seen),
             durable=durable,
         )
+
+
+def _peak_seq(state: JournalState, scope: Scope) -> int:
+    """The record that the peak is known from; 0: there is none."""
+    record = state.baseline(scope, Basis.PEAK.value)
+    return 0 if record is None else record.seq
 
 
 def _killing(judgement: Judgement) -> frozenset[Cause]:
