@@ -143,7 +143,7 @@ async def breach(folder: Path) -> float:
 async def silence(folder: Path) -> float:
     """Seconds beyond the configured time until a silent engine's login is halted."""
     async with guarded(folder):
-        (folder / FOLDER).mkdir()
+        (folder / FOLDER).mkdir(exist_ok=True)
         (folder / FOLDER / "engine").touch()
         touched = time.monotonic()
         await until(folder, lambda login: login["state"] == "halt")
