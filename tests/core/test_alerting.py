@@ -77,6 +77,16 @@ def test_what_has_become_graver_is_told_anew_although_it_was_acknowledged() -> N
     assert desk.state.standing["k"].told == 2
 
 
+def test_what_goes_by_another_title_is_told_anew_although_it_was_acknowledged() -> None:
+    desk = Desk()
+    desk.told(alert())
+    desk.state, _ = desk.state.acknowledged(None, "ann")
+    ended = Alert(key="k", severity=Severity.WARNING, title="K: NOT FLAT", text="y")
+    assert desk.told(ended) == ("K: NOT FLAT",)
+    assert desk.told(ended) == ()
+    assert desk.later(300) == ("Still: K: NOT FLAT",)
+
+
 def test_what_is_over_is_said_once_and_begins_anew_when_it_comes_back() -> None:
     desk = Desk()
     desk.told(alert())
@@ -86,11 +96,13 @@ def test_what_is_over_is_said_once_and_begins_anew_when_it_comes_back() -> None:
     assert desk.told(alert()) == ("K",)
 
 
-def test_what_is_over_before_anybody_was_told_is_told_only_if_it_was_critical() -> None:
+def test_what_is_over_before_anybody_was_told_is_told_only_if_it_was_critical_and_then_with_what_it_was() -> None:
     desk = Desk()
-    for severity, told in ((Severity.WARNING, ()), (Severity.CRITICAL, ("Over: K",))):
-        desk.state = desk.state.told(alert(severity=severity), desk.now_ns)
-        assert desk.cleared("k") == told
+    desk.state = desk.state.told(alert(severity=Severity.WARNING), desk.now_ns).cleared("k", "it is back", desk.now_ns)
+    assert desk.due() == ()
+    desk.state = desk.state.told(alert(severity=Severity.CRITICAL), desk.now_ns).cleared("k", "it is back", desk.now_ns)
+    assert desk.due() == (Message(Severity.CRITICAL, "K", "x\n(over already: it is back)"),)
+    assert desk.later(1000) == ()
 
 
 def test_an_alert_that_does_not_last_is_told_once_and_cannot_be_cleared() -> None:

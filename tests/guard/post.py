@@ -39,7 +39,7 @@ class Post:
         self.deaf: str | None = None  # why the channel takes nothing
         rules = rules_in_memory(loop.wall_ns, memory, prefix="g")
         self.manager = IBKRAccountManager(
-            settings=ManagerSettings(heartbeat=False, kill=KillSettings(deadline_ns=60 * SECOND)),
+            settings=ManagerSettings(heartbeat=False, trades=False, kill=KillSettings(deadline_ns=60 * SECOND)),
             wall_ns=loop.wall_ns,
             kill_ids=kill_ids("g"),
             lock_directory=home,

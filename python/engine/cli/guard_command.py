@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.cli.exits import EXIT_CANNOT, EXIT_PROBLEMS
@@ -75,20 +74,25 @@ def _run(config_name: str | None) -> int:
 
 async def _guard(config: Config, home: Path) -> None:
     from engine.guard.guard import Guard, Outside, add_logins
+    from engine.guard.log_lines import LogLines
     from engine.trading import IBKRAccountManager
     from engine.trading.manager import ManagerSettings
 
+    lines = LogLines()
     channel, ping = _ways_out(config)
-    manager = IBKRAccountManager(settings=ManagerSettings(heartbeat=False), home=home, limits=config.limits)
+    manager = IBKRAccountManager(
+        settings=ManagerSettings(heartbeat=False, trades=False), home=home, limits=config.limits
+    )
     add_logins(manager, config)
     outside = Outside(channel=channel, ping=ping)
-    made = Guard(config, manager, home, Path(incident_log()), outside=outside, log=_log)
+    made = Guard(config, manager, home, Path(incident_log()), outside=outside, log=lines.log)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    _log(f"guarding {', '.join(manager.logins)}")
+    lines.log(f"guarding {', '.join(manager.logins)}")
     await made.run(ended)
-    _log("the guard has ended, as it was told to")
+    lines.log("the guard has ended, as it was told to")
+    lines.end()
 
 
 def _ways_out(config: Config) -> tuple[Channel | None, Callable[[str], str | None] | None]:
@@ -121,8 +125,3 @@ def _test_alert() -> int:
         return 0
     print("the guard has no address to send to: set alerts.urls (qe config init shows how)", file=sys.stderr)
     return EXIT_PROBLEMS
-
-
-def _log(text: str) -> None:
-    stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    print(f"{stamp}  {text}", flush=True)

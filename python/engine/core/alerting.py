@@ -86,19 +86,21 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0  # how many could not be sent for want of room when it was last looked
 
     def told(self, alert: Alert, now_ns: int) -> Alerting:
-        """Something is the matter. If it is graver than before it is told anew, acknowledged or not."""
+        """Something is the matter. If it is graver than before, or goes by another title, it is told anew, acknowledged
+        or not.
+        """
         before = self.standing.get(alert.key)
         if before is None:
             found = Standing(alert=alert, since_ns=now_ns)
-        elif alert.severity > before.alert.severity:
+        elif alert.severity > before.alert.severity or alert.title != before.alert.title:
             found = msgspec.structs.replace(before, alert=alert, told_ns=None, told=0, acknowledged="")
         else:
             found = msgspec.structs.replace(before, alert=alert)
         return self._with(_bounded({**self.standing, alert.key: found}, alert.key))
 
     def cleared(self, key: str, text: str, now_ns: int) -> Alerting:
-        """It is over. Whoever was told of it is told that, once; what nobody was told of yet is forgotten unless it is
-        critical.
+        """It is over. Whoever was told of it is told that, once. What nobody was told of yet is forgotten, unless it is
+        critical: then both are told in one.
         """
         before = self.standing.get(key)
         if before is None or not before.alert.lasting:
@@ -106,9 +108,11 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
         rest = {name: one for name, one in self.standing.items() if name != key}
         if before.told_ns is None and before.alert.severity is not Severity.CRITICAL:
             return self._with(rest)
-        over = Alert(
-            key=f"{key} (over)", severity=Severity.INFO, title=f"Over: {before.alert.title}", text=text, lasting=False
-        )
+        severity, title, what = Severity.INFO, f"Over: {before.alert.title}", text
+        if before.told_ns is None:
+            severity, title = Severity.CRITICAL, before.alert.title
+            what = f"{before.alert.text}\n(over already: {text})"
+        over = Alert(key=f"{key} (over)", severity=severity, title=title, text=what, lasting=False)
         return self._with(_bounded({**rest, over.key: Standing(alert=over, since_ns=now_ns)}, over.key))
 
     def acknowledged(self, key: str | None, who: str) -> tuple[Alerting, tuple[str, ...]]:

@@ -19,15 +19,14 @@ from engine.config.guard_settings import alert_settings, dead_man_settings
 from engine.config.model import Config
 from engine.core.alerting import Severity
 from engine.core.foreign import ForeignSettings
-from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Restriction
 from engine.guard.alert_desk import AlertDesk, Channel
 from engine.guard.control import Answer, Control, Request
 from engine.guard.keeper import Keeper
 from engine.guard.listening import Listening
 from engine.guard.quarantine import Quarantine
+from engine.guard.records import Picture, Records, pressed_kills
 from engine.guard.stops import Stops
-from engine.journal.events import KillPressed
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.daemons import Daemons
 from engine.trading.heartbeats import FOLDER
@@ -73,10 +72,13 @@ class Guard:
         self._daemons = Daemons()
         self._since_ns = outside.wall_ns()
         self._standing: dict[str, Restriction] = {}
+        self._taken_up = False
         self._lag_s = 0.0
         table = config.guard
+        self.records = Records(manager, monotonic_ns=outside.monotonic_ns)
         self.alerts = AlertDesk(outside.channel, alert_settings(config.alerts), log=log, now_ns=outside.monotonic_ns)
         self.stops = Stops(manager, self.alerts, page, wall_ns=outside.wall_ns, log=log)
+        manager.use_for_limits(self.stops.kill_all)
         self.listening = Listening(
             manager,
             self.stops,
@@ -87,7 +89,9 @@ class Guard:
             log=log,
         )
         settings = ForeignSettings(cancel=table.foreign_orders == "cancel", close=table.quarantine == "close")
-        self.quarantine = Quarantine(manager, self.stops, self.alerts, settings, wall_ns=outside.wall_ns, log=log)
+        self.quarantine = Quarantine(
+            manager, self.records, self.stops, self.alerts, settings, wall_ns=outside.wall_ns, log=log
+        )
         self.keepers = {
             name: Keeper(manager, name, self.alerts, verify_every_s=table.verify_every_s, log=log)
             for name in manager.logins
@@ -105,13 +109,14 @@ class Guard:
             "signs of life": lambda: self._give_signs(sign),
             "heartbeats": self.listening.run,
             "quarantine": self.quarantine.run,
-            "records": self._tend,
+            "records": self.records.run,
+            "telling": self._tend,
+            "kills begun": self._take_up,
             "ping": self._ping,
             "metrics": self._draw,
             **{f"login {name}": keeper.run for name, keeper in self.keepers.items()},
         }
         tasks = [asyncio.create_task(self._keep(name, part), name=name) for name, part in parts.items()]
-        self._take_up()
         try:
             await ended.wait()
         finally:
@@ -161,13 +166,17 @@ class Guard:
     async def _tend(self) -> None:
         """What the records say is told: whatever stops a login, whoever has imposed it."""
         while True:
-            self._tell_restrictions()
-            self._tell_trouble()
-            self._halt_if_nobody_looks()
+            picture = self.records.last
+            if picture is not None:
+                self._tell_restrictions(picture)
+                self._halt_if_nobody_looks(picture)
+            self._tell_trouble(picture)
             await asyncio.sleep(TEND_EVERY_S)
 
-    def _tell_restrictions(self) -> None:
-        now = {f"{name}: {one.id}": one for name in self._manager.logins for one in self._manager.state(name).standing}
+    def _tell_restrictions(self, picture: Picture) -> None:
+        now = {f"{name}: {one.id}": one for name, state in picture.states.items() for one in state.standing}
+        if self.records.unanswered_s:  # then only who has imposed something knows of it
+            now |= {f"{name}: {one.id}": one for name in picture.states for one in self._manager.standing_now(name)}
         for key, one in now.items():
             if key not in self._standing:
                 until = "until it is lifted" if one.until_ns is None else "until it ends by itself"
@@ -177,19 +186,25 @@ class Guard:
             self.alerts.clear(key, "it stands no more")
         self._standing = now
 
-    def _tell_trouble(self) -> None:
-        trouble = self._manager.rules.journal.trouble()
-        if trouble is None:
+    def _tell_trouble(self, picture: Picture | None) -> None:
+        unanswered_s = self.records.unanswered_s
+        if unanswered_s:
+            text = (
+                f"the disk has not answered for {unanswered_s:.0f} s: nothing is written down. Limits and the "
+                f"kill go on without it; what others do under a halt is not answered"
+            )
+            self.alerts.tell("journal", Severity.CRITICAL, "the journal cannot be used", text)
+        elif picture is not None and picture.trouble:
+            self.alerts.tell("journal", Severity.CRITICAL, "the journal cannot be used", picture.trouble)
+        elif picture is not None:
             self.alerts.clear("journal", "it is sound again")
-        else:
-            self.alerts.tell("journal", Severity.CRITICAL, "the journal cannot be used", str(trouble))
 
-    def _halt_if_nobody_looks(self) -> None:
+    def _halt_if_nobody_looks(self, picture: Picture) -> None:
         after_s = self._config.alerts.unseen_halt_s
         if after_s and self.alerts.unseen_ns() >= after_s * SECOND_NS:
             for name in self._manager.logins:
                 reason = f"a critical alert has stood for {after_s:g} s and nobody has acknowledged it"
-                if self._manager.state(name).may_add_risk:
+                if picture.states[name].may_add_risk:
                     self.stops.halt(name, reason, Cause.DEAD_MAN)
 
     async def _draw(self) -> None:
@@ -222,18 +237,20 @@ class Guard:
                     self._log(f"the watcher outside could not be told that the guard is well: {why}")
             await asyncio.sleep(PING_EVERY_S)
 
-    def _take_up(self) -> None:
-        """Kills that were begun and never ended, by this guard or anybody: taken up from the broker's truth."""
-        state = self._manager.rules.journal.state()
-        if isinstance(state, Unknown):
-            return
-        for record in state.kills_open.values():
-            event = record.event
-            if not isinstance(event, KillPressed):
+    async def _take_up(self) -> None:
+        """Kills that were begun and never ended, by this guard or anybody: taken up from the broker's truth, once."""
+        while not self._taken_up:
+            picture = await self.records.fresh()
+            if picture is None:
+                await asyncio.sleep(ANEW_AFTER_S)
                 continue
-            for name in self._manager.logins:
-                if any(scope.meets(self._manager.scope(name)) for scope in event.scopes):
-                    self.stops.kill_soon(name, f"taken up: {event.reason}")
+            self._taken_up = True
+            for event, at_ns in pressed_kills(picture.kills_open):
+                for name in self._manager.logins:
+                    ours = any(scope.meets(self._manager.scope(name)) for scope in event.scopes)
+                    if ours and at_ns <= self._since_ns:  # one that was pressed later has a process that sees to it
+                        self.stops.kill_soon(name, f"taken up: {event.reason}")
+        await asyncio.Event().wait()
 
     # --- what is asked --------------------------------------------------------------------------------
     async def answer(self, request: Request) -> Answer:
@@ -256,9 +273,9 @@ class Guard:
                 return {"error": f"this guard does not know what {request.do!r} is"}
 
     async def _kill(self, request: Request) -> Answer:
-        wanted = [name for name in self._manager.logins if not request.logins or name in request.logins]
-        reports = await asyncio.gather(*(self.stops.kill(name, request.reason or "EMERGENCY") for name in wanted))
-        return {"reports": {name: report.to_dict() for name, report in zip(wanted, reports, strict=True)}}
+        wanted = tuple(name for name in self._manager.logins if not request.logins or name in request.logins)
+        reports = await self.stops.kill_all(wanted, request.reason or "EMERGENCY")
+        return {"reports": {name: report.to_dict() for name, report in reports.items()}}
 
     def told(self) -> Answer:
         """Everything about the guard, for its status."""

@@ -18,6 +18,7 @@ from engine.trading.verification import Verdict, Verification
 LOOK_EVERY_S = 0.25
 FIRST_PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
 TELL_AFTER_S = 30.0  # a restart of TWS is no alarm before that
+VERIFY_S_MAX = 60.0  # a verification that takes longer is told: it waits for a disk
 
 
 class Telling(Protocol):
@@ -49,6 +50,8 @@ class Keeper:
         self.connected_since_s: float | None = None
         self.verified: Verification | None = None
         self._verified_at_s: float | None = None
+        self._verifying: asyncio.Task[None] | None = None
+        self._verifying_since_s = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -81,11 +84,11 @@ class Keeper:
         self.connected_since_s = loop.time()
         self._verified_at_s = None
         while self._manager.connected(self._name):
+            self._fail_with_the_verification()
             unread = self._unread()
             self.waiting_for = unread
             if not unread and self._due(loop.time()):
-                await self._verify()
-                self._verified_at_s = loop.time()
+                self._verify_beside(loop.time())
             await asyncio.sleep(LOOK_EVERY_S)
         self.connected_since_s = None
         self.waiting_for = "the connection was lost"
@@ -100,6 +103,23 @@ class Keeper:
         if self._verified_at_s is None:
             return True
         return self._verify_every_s > 0 and now_s - self._verified_at_s >= self._verify_every_s
+
+    def _verify_beside(self, now_s: float) -> None:
+        """A verification writes, and a disk may hang: the connection is kept all the same, and one waits at most."""
+        if self._verifying is None:
+            self._verified_at_s = self._verifying_since_s = now_s
+            self._verifying = asyncio.get_running_loop().create_task(self._verify(), name=f"verify {self._name}")
+        elif now_s - self._verifying_since_s >= VERIFY_S_MAX:
+            waits = f"the verification of {self._name} has not ended for {now_s - self._verifying_since_s:.0f} s"
+            self._alerts.tell(f"{self._name}: verifying", Severity.WARNING, f"{self._name} is not verified", waits)
+
+    def _fail_with_the_verification(self) -> None:
+        """A fault of ours in it is a fault of this part, and told as such."""
+        verifying = self._verifying
+        if verifying is not None and verifying.done():
+            self._verifying = None
+            self._alerts.clear(f"{self._name}: verifying", "it has ended")
+            verifying.result()
 
     async def _verify(self) -> None:
         try:

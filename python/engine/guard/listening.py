@@ -45,6 +45,7 @@ class Listening:
         self._log = log
         self._daemons = Daemons()
         self._touched: dict[str, int] = {}
+        self._reading: asyncio.Future[tuple[Beat, ...] | None] | None = None
         self.man = DeadMan()
 
     def now_ns(self) -> int:
@@ -113,9 +114,14 @@ class Listening:
                     self._stops.kill_soon(name, what)
 
     async def _listen(self) -> tuple[Beat, ...] | None:
-        work = asyncio.get_running_loop().run_in_executor(self._daemons, self._read)
-        await asyncio.wait({work}, timeout=DISK_S_MAX)
-        return work.result() if work.done() else None
+        """None: the disk does not answer. One thread at most hangs for it."""
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().run_in_executor(self._daemons, self._read)
+        await asyncio.wait({self._reading}, timeout=DISK_S_MAX)
+        if not self._reading.done():
+            return None
+        found, self._reading = self._reading.result(), None
+        return found
 
     def _read(self) -> tuple[Beat, ...] | None:
         try:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from engine.core.alerting import Severity
 from engine.core.foreign import NOTHING, Answer, ForeignSettings, Found, judge_foreign
-from engine.core.known import Unknown
 from engine.guard.keeper import Telling
+from engine.guard.records import Picture, Records, pressed_kills
 from engine.guard.stops import Stops
-from engine.journal.events import KillPressed
 from engine.trading import IBKRAccountManager, TradingError
 from engine.trading.report_text import amount_of, name_of
 from engine.trading.risk_sweep import adding_risk
@@ -27,6 +26,7 @@ class Quarantine:
     def __init__(
         self,
         manager: IBKRAccountManager,
+        records: Records,
         stops: Stops,
         alerts: Telling,
         settings: ForeignSettings,
@@ -35,6 +35,7 @@ class Quarantine:
         log: Callable[[str], None],
     ) -> None:
         self._manager = manager
+        self._records = records
         self._stops = stops
         self._alerts = alerts
         self._settings = settings
@@ -52,7 +53,9 @@ class Quarantine:
     async def _look(self, name: str) -> None:
         if not self._manager.connected(name):
             return
-        found = self.found(name)
+        found = await self._found(name)
+        if found is None:
+            return
         key = f"{name}: foreign"
         if found.answer is Answer.NOTHING:
             if self._answered.pop(name, None) is not None:
@@ -65,10 +68,23 @@ class Quarantine:
         self._answered[name] = (found.key, now)
         await self._answer(name, key, found)
 
-    def found(self, name: str) -> Found:
-        """What is there that may not be."""
+    async def _found(self, name: str) -> Found | None:
+        """What is there that may not be; None: nobody knows what the login may do. Nothing is done on old records: who
+        was resumed a moment ago may trade, and its orders are not to be met by what held before.
+        """
+        picture = self._records.last
+        if picture is None:
+            return None
+        found = self.found(name, picture)
+        if found.answer is Answer.NOTHING:
+            return found
+        now = await self._records.fresh()
+        return None if now is None else self.found(name, now)
+
+    def found(self, name: str, picture: Picture) -> Found:
+        """What is there that may not be, by these records."""
         positions, orders = self._manager.positions(name), self._manager.working_orders(name)
-        state = self._manager.state(name)
+        state = picture.states[name]
         if state.kind is None:
             return NOTHING
         return judge_foreign(
@@ -77,21 +93,17 @@ class Quarantine:
             orders,
             adding_risk(orders, positions),
             self._settings,
-            kill_runs=self._manager.killing(name) or self._others_kill(name),
+            kill_runs=self._manager.killing(name) or self._others_kill(name, picture),
         )
 
-    def _others_kill(self, name: str) -> bool:
+    def _others_kill(self, name: str, picture: Picture) -> bool:
         """Somebody's kill of the login has begun lately and has not ended: it sees to everything. One that has not
         ended for long may be dead; the next press joins it if it is not.
         """
-        state, scope, now_ns = self._manager.rules.journal.state(), self._manager.scope(name), self._wall_ns()
-        if isinstance(state, Unknown):
-            return False
+        scope, now_ns = self._manager.scope(name), self._wall_ns()
         return any(
-            isinstance(record.event, KillPressed)
-            and any(scope.meets(other) for other in record.event.scopes)
-            and now_ns - record.at_ns < KILL_NS_MAX
-            for record in state.kills_open.values()
+            any(scope.meets(other) for other in event.scopes) and now_ns - at_ns < KILL_NS_MAX
+            for event, at_ns in pressed_kills(picture.kills_open)
         )
 
     async def _answer(self, name: str, key: str, found: Found) -> None:

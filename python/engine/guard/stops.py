@@ -37,11 +37,14 @@ class Stops:
         self._log = log
         self._daemons = Daemons()
         self._kills: dict[str, asyncio.Task[KillReport]] = {}
+        self._halting: set[tuple[str, Cause]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
 
     def halt(self, name: str, reason: str, cause: Cause) -> None:
         """Nothing that adds risk leaves any program; on a thread, because a disk may hang."""
-        self._begin(self._halt(name, reason, cause))
+        if (name, cause) not in self._halting:  # one that waits for the disk is enough
+            self._halting.add((name, cause))
+            self._begin(self._halt(name, reason, cause))
 
     async def kill(self, name: str, reason: str) -> KillReport:
         """Pull the switch on a login; a kill of ours that runs already is joined."""
@@ -51,6 +54,11 @@ class Stops:
             running = asyncio.get_running_loop().create_task(self._kill(name, reason), name=f"kill {name}")
             self._kills[name] = running
         return await asyncio.shield(running)
+
+    async def kill_all(self, names: tuple[str, ...], reason: str) -> dict[str, KillReport]:
+        """The same on several logins at the same time."""
+        reports = await asyncio.gather(*(self.kill(name, reason) for name in names))
+        return dict(zip(names, reports, strict=True))
 
     def kill_soon(self, name: str, reason: str) -> None:
         """The same, without waiting for its end."""
@@ -72,7 +80,10 @@ class Stops:
         return report
 
     async def _halt(self, name: str, reason: str, cause: Cause) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._daemons, self._write_halt, name, reason, cause)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._daemons, self._write_halt, name, reason, cause)
+        finally:
+            self._halting.discard((name, cause))
 
     def _write_halt(self, name: str, reason: str, cause: Cause) -> None:
         rules, scope = self._manager.rules, self._manager.scope(name)

@@ -36,18 +36,19 @@ def told(guard: Guard, manager: IBKRAccountManager, *, now_ns: int, since_ns: in
             for engine in guard.listening.man.engines.values()
         ],
         "alerts": guard.alerts.told(),
+        "disk_unanswered_s": round(guard.records.unanswered_s, 1),
         "control": "closed" if guard.control is None else guard.control.trouble or "open",
     }
 
 
 def _login(guard: Guard, manager: IBKRAccountManager, name: str) -> dict[str, Any]:
-    keeper, state = guard.keepers[name], manager.state(name)
+    keeper, state = guard.keepers[name], guard.records.state(name)
     positions, orders = manager.positions(name), manager.working_orders(name)
     held = [one for one in positions.value if one.quantity] if isinstance(positions, Known) else None
     return {
         "connected": manager.connected(name),
         "waiting_for": keeper.waiting_for,
-        "state": None if state.kind is None else state.kind.value,
+        "state": None if state is None or state.kind is None else state.kind.value,
         "killing": manager.killing(name),
         "positions": None if held is None else len(held),
         "orders": len(orders.value) if isinstance(orders, Known) else None,
@@ -55,7 +56,7 @@ def _login(guard: Guard, manager: IBKRAccountManager, name: str) -> dict[str, An
         "order_list": [_order(one) for one in orders.value] if isinstance(orders, Known) else None,
         "at_risk": guard.listening.at_risk(name),
         "verified": None if keeper.verified is None else keeper.verified.verdict.value,
-        "limits": limits_data(manager.limits(name)),
+        "limits": limits_data(manager.limits_now(name) or guard.records.limits(name)),
     }
 
 
@@ -77,8 +78,16 @@ def _order(one: WorkingOrder) -> dict[str, Any]:
     }
 
 
-def limits_data(view: LimitsView) -> dict[str, Any]:
-    """A login's limits in plain types."""
+def limits_data(view: LimitsView | None) -> dict[str, Any]:
+    """A login's limits in plain types. None: nobody has read them yet."""
+    if view is None:
+        return {
+            "stale": True,
+            "equity": None,
+            "currency": "",
+            "unknown": ["the records were not read yet"],
+            "limits": [],
+        }
     equity = view.equity
     known = isinstance(equity, Known)
     return {

@@ -17,7 +17,7 @@ from engine.config.limits_table import LimitsTable
 from engine.core.books import Books
 from engine.core.known import Known, Unknown
 from engine.core.limit_views import LimitsView, last_known, limit_views
-from engine.core.restrictions import Scope
+from engine.core.restrictions import Restriction, Scope
 from engine.journal.events import CashFlow
 from engine.journal.loss_records import books_of, changes_of, last_equity
 from engine.trading.cash_flows import Watched, record_cash_flow
@@ -86,10 +86,19 @@ class LossWatches:
         for watch in tuple(self._by_name.values()):
             await watch.settled()
 
+    def live(self, entry: Entry) -> LimitsView | None:
+        """See `IBKRAccountManager.limits_now`."""
+        watch = self._by_name.get(entry.config.name)
+        return None if watch is None else watch.view()
+
+    def standing(self, entry: Entry) -> tuple[Restriction, ...]:
+        """See `IBKRAccountManager.standing_now`."""
+        watch = self._by_name.get(entry.config.name)
+        return () if watch is None or watch.last is None else watch.last.state.standing
+
     def view(self, entry: Entry) -> LimitsView:
         """See `IBKRAccountManager.limits`."""
-        watch = self._by_name.get(entry.config.name)
-        live = None if watch is None else watch.view()
+        live = self.live(entry)
         if live is None:
             return limits_on_record(self._rules(), entry.scope, self._source(), self._wall_ns())
         state = self._rules().journal.state()

@@ -11,10 +11,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -33,9 +33,10 @@ from engine.core.kill.settings import KillSettings
 from engine.core.limit_views import LimitsView
 from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Verdict
-from engine.core.restrictions import Scope, State
+from engine.core.restrictions import Restriction, Scope, State
 from engine.journal.events import CashFlow
 from engine.trading.entries import Entries, Entry, LoginConfig
+from engine.trading.errors import OrderNotSent
 from engine.trading.heartbeats import Heart
 from engine.trading.kill_records import KillRecords
 from engine.trading.kill_switch import KillSwitch, OnStep
@@ -54,6 +55,9 @@ from engine.wire.requests import ReqGlobalCancel
 
 _NO_HANDOVERS: Mapping[str, Handover] = {}
 
+LimitKill: TypeAlias = Callable[[tuple[str, ...], str], Awaitable[object]]
+"""Pull the switch on these logins, for this reason."""
+
 
 class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How patient everything is. The defaults suit a TWS on the same desktop."""
@@ -64,6 +68,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_patience_s: float = 5.0  # for TWS to show an order, or its end
     heartbeat: bool = True  # say that this engine lives, as long as it is connected and its event loop turns
     enforce_limits: bool = True  # False: a guard, or another program, watches the losses of these logins
+    trades: bool = True  # False: it only watches and kills; no order is placed, and none is followed
 
 
 def new_kill_id() -> str:
@@ -110,6 +115,7 @@ class IBKRAccountManager:
             judges=self._settings.enforce_limits,
         )
         self._heart = Heart(self._home, Path(sys.argv[0]).stem) if self._settings.heartbeat else None
+        self._limit_kill: LimitKill | None = None
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
         self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
@@ -276,6 +282,20 @@ class IBKRAccountManager:
         """
         return self._watches.view(self._entries.get(name))
 
+    def use_for_limits(self, kill: LimitKill) -> None:
+        """Have a crossed limit pull the switch this way, which has to end in `kill_switch`: for who tells of it."""
+        self._limit_kill = kill
+
+    def standing_now(self, name: str) -> tuple[Restriction, ...]:
+        """What held the login at the last judgement of its losses, without asking the journal."""
+        return self._watches.standing(self._entries.get(name))
+
+    def limits_now(self, name: str) -> LimitsView | None:
+        """The same as of the last judgement over the connection there is, without asking the journal, which waits for a
+        disk. None: nothing was judged over it yet.
+        """
+        return self._watches.live(self._entries.get(name))
+
     def record_cash_flow(
         self, name: str, amount: Decimal, reason: str, *, currency: str = "", shows: bool | None = None
     ) -> CashFlow:
@@ -329,12 +349,14 @@ class IBKRAccountManager:
         Raises OrderDenied (a check refused it: `verdict`), among them TradingHalted and KillPressed; OrderNotSent,
         OrderRefused by TWS, OrderUnconfirmed (sent, and nobody knows), NotConnected.
         """
+        self._refuse_if_it_only_watches()
         return await self._orders.place(self._entries.get(name), contract, order)
 
     async def preflight(self, name: str, contract: Contract, order: Order, *, margin: bool = False) -> Verdict:
         """Would this order be sent now? Sends nothing, and tells every failed check. `margin`: TWS is asked what margin
         it would need (whatIf). Raises OrderNotSent for what no check could judge, and NotConnected.
         """
+        self._refuse_if_it_only_watches()
         return await self._orders.preflight(self._entries.get(name), contract, order, margin=margin)
 
     async def cancel_order(self, name: str, ticket: OrderTicket) -> None:
@@ -350,6 +372,14 @@ class IBKRAccountManager:
         await login.refresh()
 
     # --- inside ------------------------------------------------------------------------------------
+    def _refuse_if_it_only_watches(self) -> None:
+        if not self._settings.trades:
+            raise OrderNotSent(
+                "This manager only watches (ManagerSettings.trades is False)",
+                "The order was not sent",
+                "Place it with a manager that trades",
+            )
+
     def _kill_switch_here(self) -> KillSwitch:
         """The presses of the running event loop. A watchdog thread has a loop of its own, and its kill must not wait
         for the loop of an engine that hangs: it shares nothing with it but the closer's lock.
@@ -408,7 +438,8 @@ class IBKRAccountManager:
         entry.login = login
         entry.tickets = Tickets(config.name, login.link, login.reads)
         entry.close_after_kill = False
-        self._orders.attach(entry, login)
+        if self._settings.trades:
+            self._orders.attach(entry, login)
         self._watches.attach(entry, login)
         login.keep_up_to_date()
         if self._heart is not None:
@@ -436,8 +467,10 @@ class IBKRAccountManager:
     def _kill_by_limit(self, entry: Entry) -> KillHere:
         """The kill that a crossed limit of this login pulls."""
 
-        async def kill(reason: str, everywhere: bool) -> KillReport:
+        async def kill(reason: str, everywhere: bool) -> object:
             entries = list(self._entries) if everywhere else [entry]
+            if self._limit_kill is not None:
+                return await self._limit_kill(tuple(one.config.name for one in entries), reason)
             return await self._kill_switch_here().press(
                 entries, reason, on_step=None, handovers=_NO_HANDOVERS, pressed_ns=None
             )

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -25,12 +26,14 @@ from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
 from engine.journal.trouble import JournalError
 from engine.trading.broker_reading import BETWEEN_S, Reader, Reading
+from engine.trading.daemons import Daemons
 from engine.trading.errors import AdoptionRefused
 from engine.trading.incident_records import begin_or_join, tell
 from engine.trading.rules import Rules
 from engine.trading.stories import position_lines
 from engine.trading.verification import Verdict, Verification
 
+T = TypeVar("T")
 TRIGGER = "reconciliation"
 LOOKS = 4  # at a difference, before it is one
 UNCHANGED = "Our records stand as they did"
@@ -64,6 +67,7 @@ class Verifier:
         self._page = page
         self._wall_ns = wall_ns
         self._settings = settings
+        self._daemons = Daemons()
 
     async def verify(self) -> Verification:
         """Read, compare, record. Never raises for what the broker or the journal does."""
@@ -77,7 +81,8 @@ class Verifier:
         if isinstance(found, str):
             return self._not_read(found)
         reading, result = found
-        return self._record(reading, result, await self._reader.names(result.comparison.differences))
+        names = await self._reader.names(result.comparison.differences)
+        return await self._on_thread(lambda: self._record(reading, result, names))
 
     async def adopt(self, reason: str) -> Verification:
         """The broker's positions are our records from now on. Raises AdoptionRefused; nothing changed then."""
@@ -93,7 +98,7 @@ class Verifier:
         orders = tuple(one.perm_id for one in reading.orders if one.perm_id)
         adopted = Adopted(scope=self._scope, positions=positions, reason=reason.strip(), counted=counted, orders=orders)
         try:
-            self._rules.journal.append(adopted)
+            await self._on_thread(lambda: self._rules.journal.append(adopted))
         except JournalError as error:
             raise AdoptionRefused(
                 f"It cannot be written down: {error.trouble.short}",
@@ -106,6 +111,13 @@ class Verifier:
         reading = await self._reader.read()
         if isinstance(reading, str):
             return reading
+        return await self._on_thread(lambda: self._compared(reading))
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        """What touches the journal: a disk may hang, and somebody else needs this loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._daemons, work)
+
+    def _compared(self, reading: Reading) -> tuple[Reading, Reconciliation] | str:
         journal = self._rules.journal
         state = journal.state()
         if isinstance(state, Unknown):
