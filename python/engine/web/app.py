@@ -10,7 +10,7 @@ from itertools import chain
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.config.web_table import WebTable
@@ -72,14 +72,15 @@ def doors(pages: Pages, api: Api) -> list[Door]:
     return list(chain(pages.doors(), api.doors()))
 
 
-def _asset(names: frozenset[str]) -> Callable[[Request], Response]:
+def _asset(names: frozenset[str]) -> Callable[[Request], Awaitable[Response]]:
     """Scripts, styles and pictures: the same for everybody, and none of anybody's data."""
-    known = {path.name: path for path in ASSETS.iterdir() if path.suffix in KINDS}
+    known = {path.name: (path.read_bytes(), KINDS[path.suffix]) for path in ASSETS.iterdir() if path.suffix in KINDS}
+    headers = {**HEADERS, "Cache-Control": "max-age=31536000, immutable"}  # its address changes with it
 
-    def asset(request: Request) -> Response:
-        path = known.get(request.path_params["name"])
-        if path is None or not access.host_is_ours(request.headers.get("host"), names):
+    async def asset(request: Request) -> Response:
+        found = known.get(request.path_params["name"])
+        if found is None or not access.host_is_ours(request.headers.get("host"), names):
             return Response("there is no such file\n", 404, headers=HEADERS)
-        return FileResponse(path, media_type=KINDS[path.suffix], headers={**HEADERS, "Cache-Control": "max-age=3600"})
+        return Response(found[0], media_type=found[1], headers=headers)
 
     return asset

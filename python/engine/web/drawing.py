@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Drawing:
         self._templates.filters["moment"] = lambda ns: moment(ns, None)[:19]
         self._templates.filters["words"] = lambda text: str(text).replace("_", " ")
         self._templates.globals["word_of"] = word_of
+        self._templates.globals["asset"] = address_of_asset
         self._templates.globals["last_lines"] = lambda text: "\n".join(text.splitlines()[-SAID_LINES_MAX:])
 
     def page(self, name: str, **values: Any) -> str:
@@ -47,6 +50,12 @@ class Drawing:
             "kill": self.page("part_kill.html", picture=picture, run=run),
             "kill-word": "" if run is None else word_of(run),
         }
+
+
+@cache
+def address_of_asset(name: str) -> str:
+    """Another address when it is another file: a browser may keep what it has for ever."""
+    return f"/assets/{name}?v={sha256((ASSETS / name).read_bytes()).hexdigest()[:12]}"
 
 
 def word_of(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Looks a few times a second, draws once for everybody, and hands it to every page that is open.
+"""Looks ten times a second while a page is open, draws once for everybody, and hands it to every page that is open.
 
 A page gets only what has changed, and a pulse each second: where the pulse stays away the page says that it is stale.
 Must never let a slow page hold up another one, or grow with the number of pages; and where nothing can be read a page
@@ -8,6 +8,7 @@ comes up all the same, for the switch on it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,8 @@ from engine.trading.daemons import Daemons
 from engine.web.picture import Picture, unseen
 from engine.web.runs import Run
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.1
+LOOK_ALONE_S = 1.0  # while no page is open
 PULSE_EVERY_S = 1.0
 SAMPLE_EVERY_S = 10.0
 SAMPLES_MAX = 8640  # a day
@@ -59,6 +61,7 @@ class Live:
         self._log = log
         self._daemons = Daemons()
         self._changed = asyncio.Condition()
+        self._opened = asyncio.Event()
         self._scene = Scene()
         self._pages = 0
         self._begun = self._shown = self._looking = 0
@@ -107,14 +110,17 @@ class Live:
         return picture
 
     async def _watch(self) -> None:
-        sampled = 0.0
+        sampled = -SAMPLE_EVERY_S
         while True:
+            began = time.monotonic()
+            self._opened.clear()
             picture = await self.look()
-            now = time.monotonic()
-            if now - sampled >= SAMPLE_EVERY_S or not sampled:
-                sampled = now
+            if began - sampled >= SAMPLE_EVERY_S:
+                sampled = began
                 self._sample(picture)
-            await asyncio.sleep(LOOK_EVERY_S)
+            every_s = LOOK_EVERY_S if self._pages else LOOK_ALONE_S
+            with contextlib.suppress(TimeoutError):  # each look begins in its turn, however long the last one took
+                await asyncio.wait_for(self._opened.wait(), max(0.0, began + every_s - time.monotonic()))
 
     def _sample(self, picture: Picture) -> None:
         for card in picture.cards:
@@ -134,6 +140,7 @@ class Live:
         if self._pages >= PAGES_MAX:
             return
         self._pages += 1
+        self._opened.set()
         seen, pulsed, told_ns = 0, 0.0, 0
         ends = time.monotonic() + STREAM_S_MAX
         try:
