@@ -361,6 +361,13 @@ def test_a_kill_that_was_not_understood_does_nothing_and_says_so(tmp_path: Path,
         assert nothing_happened(here)
 
 
+def test_a_webhook_stops_whatever_else_stands_in_the_message(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        body = {"token": here.token("halt", "paper"), "price": 5987.25, "bars": {"n": [1, None]}, "reason": 7}
+        assert here.browser().post("/hook", json=body).status_code == 200
+        assert here.cockpit.reading.rules.state(Scope("paper")).kind is Kind.HALT
+
+
 def test_a_webhook_takes_no_token_of_a_role_and_no_session(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         here.user("ann", Role.OPERATOR)

@@ -18,12 +18,11 @@ from engine.journal.trouble import JournalError
 from engine.trading.errors import ResumeRefused
 from engine.web.access import Need, Refused, Who
 from engine.web.cockpit import Cockpit
-from engine.web.doors import FORM_FIELD, WORDS, Asked, Door
-from engine.web.openapi import openapi
+from engine.web.doors import FORM_FIELD, WORDS, Asked, Door, Handler
+from engine.web.openapi import BASE, openapi
 from engine.web.pages.desk import search
 from engine.web.pages.frame import EXPECTED
-
-BASE = "/api/v1"
+from engine.web.reading import NoSuchLogin
 
 
 class Api:
@@ -35,15 +34,15 @@ class Api:
     def doors(self) -> list[Door]:
         see, stop, act = Need.SEE, Need.STOP, Need.ACT
         return [
-            Door(f"{BASE}/state", "GET", see, self.state, api=True),
-            Door(f"{BASE}/pnl/{{login}}", "GET", see, self.pnl, api=True),
-            Door(f"{BASE}/kill", "GET", see, self.killed, api=True),
+            Door(f"{BASE}/state", "GET", see, _asks(self.state), api=True),
+            Door(f"{BASE}/pnl/{{login}}", "GET", see, _asks(self.pnl), api=True),
+            Door(f"{BASE}/kill", "GET", see, _asks(self.killed), api=True),
             Door(f"{BASE}/kill", "POST", stop, self.kill, api=True),
             Door(f"{BASE}/logins/{{login}}/halt", "POST", stop, self.halt, api=True),
             Door(f"{BASE}/logins/{{login}}/resume", "POST", act, self.resume, api=True),
-            Door(f"{BASE}/incidents", "GET", see, self.incidents, api=True),
-            Door(f"{BASE}/journal", "GET", see, self.journal, api=True),
-            Door(f"{BASE}/openapi.json", "GET", see, self.description, api=True),
+            Door(f"{BASE}/incidents", "GET", see, _asks(self.incidents), api=True),
+            Door(f"{BASE}/journal", "GET", see, _asks(self.journal, "q"), api=True),
+            Door(f"{BASE}/openapi.json", "GET", see, _asks(self.description), api=True),
             Door("/hook", "POST", Need.NOTHING, self.hook, api=True),
         ]
 
@@ -63,8 +62,10 @@ class Api:
         """Today's P&L as it was sampled, and the levels at which each limit is crossed."""
         name, picture = asked.request.path_params["login"], self._cockpit.live.picture
         card = next((one for one in picture.cards if one.name == name), None) if picture is not None else None
+        if card is None:
+            return _json({"error": f"there is no login {name!r}", "code": "NoSuchLogin"}, 404)
         samples = self._cockpit.live.samples.get(name, ())
-        levels = [] if card is None else [{"name": one.name, "level": one.level} for one in card.bars]
+        levels = [{"name": one.name, "level": one.level} for one in card.bars]
         return _json({"samples": list(samples), "levels": [one for one in levels if one["level"] is not None]})
 
     async def killed(self, _: Asked) -> Response:
@@ -75,7 +76,7 @@ class Api:
         try:
             records = await self._cockpit.away(self._cockpit.hands.records)
         except JournalError as error:
-            return _json({"error": str(error)}, 503)
+            return _json({"error": str(error), "code": "unreadable"}, 503)
         return _json({"incidents": list(incidents.incidents(records).values())})
 
     async def journal(self, asked: Asked) -> Response:
@@ -83,7 +84,7 @@ class Api:
         try:
             found = await self._cockpit.away(lambda: search(self._cockpit, query))
         except JournalError as error:
-            return _json({"error": str(error)}, 503)
+            return _json({"error": str(error), "code": "unreadable"}, 503)
         return _json({"records": found})
 
     async def description(self, _: Asked) -> Response:
@@ -106,14 +107,14 @@ class Api:
         wrong = _not_understood(form, {"reason", "cancel"})
         if wrong is not None:
             return wrong
-        return await self._halt(asked.who, login, form.get("reason", ""), cancel=bool(form.get("cancel")))
+        return await self._halt(asked.who, login, form.get("reason", ""), cancel=bool(form.get("cancel")), no_login=404)
 
-    async def _halt(self, who: Who, login: str, reason: str, *, cancel: bool) -> Response:
+    async def _halt(self, who: Who, login: str, reason: str, *, cancel: bool, no_login: int = 409) -> Response:
         def work() -> dict[str, Any]:
             done = self._cockpit.hands.halt(who, login, reason, cancel=cancel)
             return {"halted": login, "durable": done.durable, "drained": done.drained, "notes": list(done.notes)}
 
-        answer = await self._do(work, stops=True)
+        answer = await self._do(work, stops=True, no_login=no_login)
         self._cockpit.pressed("halt", who, login=login)
         return answer
 
@@ -129,10 +130,12 @@ class Api:
             done = self._cockpit.hands.resume(asked.who, login, form.get("reason", ""), override=override)
             return {"resumed": login, "lifted": [one.cause.value for one in done.lifted]}
 
-        return await self._do(work)
+        return await self._do(work, no_login=404)
 
     async def hook(self, asked: Asked) -> Response:
-        """A stop by a token that is good for this stop alone."""
+        """A stop by a token that is good for this stop alone. What else stands in the message is of no account: it is
+        the sender's, and a stop is not lost over it.
+        """
         cockpit, form = self._cockpit, asked.form
         shown = form.get("token") or asked.request.headers.get("authorization", "").removeprefix("Bearer ")
         keys, now_ns = (f"hook from {asked.who.address}",), cockpit.place.wall_ns()
@@ -141,7 +144,8 @@ class Api:
             wait_ns = cockpit.throttle.wait_ns(keys, now_ns)
             cockpit.throttle.failed(keys, now_ns)
             cockpit.access_log.note("hook refused", "", asked.who.address)
-            return _json({"error": "this token is not good for that; nothing was done"}, 429 if wait_ns else 401)
+            error = {"error": "this token is not good for that; nothing was done", "code": Refused.NOT_KNOWN.value}
+            return _json(error, 429 if wait_ns else 401)
         who = msgspec.structs.replace(asked.who, name=f"webhook {token.name}", way="webhook")
         if token.may == "kill":
             return await self._kill(who, form.get("reason", ""), token.logins)
@@ -149,13 +153,29 @@ class Api:
         answers = [await self._halt(who, login, form.get("reason", ""), cancel=False) for login in logins]
         return max(answers, key=lambda one: one.status_code)
 
-    async def _do(self, work: Callable[[], dict[str, Any]], status: int = 200, *, stops: bool = False) -> Response:
+    async def _do(
+        self, work: Callable[[], dict[str, Any]], status: int = 200, *, stops: bool = False, no_login: int = 409
+    ) -> Response:
         try:
             return _json(await (self._cockpit.at_once if stops else self._cockpit.away)(work), status)
         except ResumeRefused as error:
             return _json({"error": str(error), "code": "refused", "obstacles": error.obstacles}, 409)
         except EXPECTED as error:
-            return _json({"error": str(error), "code": type(error).__name__}, 409)
+            failed = no_login if isinstance(error, NoSuchLogin) else 409
+            return _json({"error": str(error), "code": type(error).__name__}, failed)
+
+
+def _asks(handler: Handler, *known: str) -> Handler:
+    """A read that has these parameters, and no other."""
+
+    async def asked(one: Asked) -> Response:
+        unknown = sorted(set(one.request.query_params) - set(known))
+        if unknown:
+            error = f"there is no parameter {unknown[0]!r}; there are: {', '.join(known) or 'none'}"
+            return _json({"error": error, "code": "not_understood"}, 400)
+        return await handler(one)
+
+    return asked
 
 
 def _not_understood(form: dict[str, str], known: set[str]) -> Response | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -196,9 +196,10 @@ async def _pass(
         form = {} if door.method == "GET" else await filled_in(request)
         who = keeper.who(request, api=door.api)
     except TooLong:
-        return JSONResponse({"error": f"longer than {BODY_BYTES_MAX} bytes; nothing was done"}, 413)
+        error = f"longer than {BODY_BYTES_MAX} bytes; nothing was done"
+        return JSONResponse({"error": error, "code": "too_long"}, 413)
     except Unreadable as error:
-        return JSONResponse({"error": f"{error}. The kill needs none of this: qe kill"}, 503)
+        return JSONResponse({"error": f"{error}. The kill needs none of this: qe kill", "code": "unreadable"}, 503)
     told = form.get(FORM_FIELD) or request.headers.get(FORM_HEADER, "")
     refused = keeper.refusal(door, request, who, told)
     if refused is not None:
@@ -227,7 +228,9 @@ def _renew(keeper: Gatekeeper, session: Session, response: Response) -> None:
 
 
 async def filled_in(request: Request) -> dict[str, str]:
-    """The fields of a form, or of a JSON object (lists joined with commas). Raises TooLong; nonsense is no field."""
+    """The fields of a form, or of a JSON object (lists joined with commas). Raises TooLong. Where something is none of
+    that there is the field "", which says what.
+    """
     body = b""
     async for part in request.stream():
         body += part
@@ -235,10 +238,12 @@ async def filled_in(request: Request) -> dict[str, str]:
             raise TooLong
     if request.headers.get("content-type", "").startswith("application/json"):
         try:
-            found = msgspec.json.decode(body or b"{}", type=dict[str, str | bool | list[str]])
-        except msgspec.DecodeError:
-            return {"": "not a JSON object of texts"}
-        return {key: _text(value) for key, value in found.items()}
+            found = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError):
+            return {"": "not a JSON object"}
+        known = {key: text for key, value in found.items() if (text := _text(value)) is not None}
+        odd = [key for key in found if key not in known]
+        return {**known, "": f"the field {odd[0]!r} is neither a text, nor true or false, nor texts"} if odd else known
     try:
         fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
     except (ValueError, UnicodeDecodeError):
@@ -246,10 +251,17 @@ async def filled_in(request: Request) -> dict[str, str]:
     return {key: ",".join(values) for key, values in fields.items()}
 
 
-def _text(value: str | bool | list[str]) -> str:
-    if isinstance(value, bool):
-        return "on" if value else ""
-    return value if isinstance(value, str) else ",".join(value)
+def _text(value: object) -> str | None:
+    """None: it is nothing that a field may be."""
+    match value:
+        case bool():
+            return "on" if value else ""
+        case str():
+            return value
+        case list() if all(isinstance(one, str) for one in value):
+            return ",".join(value)
+        case _:
+            return None
 
 
 def address_of(request: Request) -> str:

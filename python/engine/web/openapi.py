@@ -1,18 +1,34 @@
-"""The JSON API in OpenAPI's words. docs/openapi.json is this very value (tests/web/test_openapi.py)."""
+"""The JSON API in OpenAPI's words. docs/openapi.json is this very value (tests/web/test_openapi.py), and whatever is
+sent is answered as it says (tests/web/test_openapi_fuzzed.py).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from engine import __version__
+import msgspec
 
-_REASON = {"reason": {"type": "string", "maxLength": 500, "description": "Why; it is recorded."}}
-_LOGIN = {"name": "login", "in": "path", "required": True, "schema": {"type": "string"}}
+from engine import __version__
+from engine.core.resume import Obstacle
+from engine.desk.incidents import Incident
+from engine.journal.telling import Told
+from engine.web.picture import Picture
+from engine.web.runs import Run
+
+Schema = dict[str, Any]
+BASE = "/api/v1"
+_TEXT: Schema = {"type": "string"}
+_TEXTS: Schema = {"type": "array", "items": _TEXT}
+_FLAG: Schema = {"type": "boolean"}
+_REASON: Schema = {"reason": {**_TEXT, "description": "Why; it is recorded, up to 500 characters of it."}}
+_REFERENCES, _COMPONENTS = msgspec.json.schema_components(
+    [Picture, Run, Incident, Told, Obstacle], ref_template="#/components/schemas/{name}"
+)
+_PICTURE, _RUN, _INCIDENT, _TOLD, _OBSTACLE = _REFERENCES
 
 
 def openapi() -> dict[str, Any]:
     """The whole description."""
-    base = "/api/v1"
     return {
         "openapi": "3.1.0",
         "info": {
@@ -21,50 +37,61 @@ def openapi() -> dict[str, Any]:
             "description": "State and intents. Tokens: qe web token add NAME --may viewer|operator|halt|kill.",
         },
         "security": [{"token": []}],
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": dict(sorted(_COMPONENTS.items())),
+        },
         "paths": {
-            f"{base}/state": {"get": _operation("Every login as of now", {"200": "The picture"})},
-            f"{base}/pnl/{{login}}": {
-                "get": _operation("Today's P&L, and where each limit is crossed", {"200": "Samples"}, path=True)
+            f"{BASE}/state": {"get": _read("Every login as of now", _PICTURE)},
+            f"{BASE}/pnl/{{login}}": {
+                "get": _read(
+                    "Today's P&L, and where each limit is crossed", _object(samples=_PAIRS, levels=_LEVELS), _LOGIN
+                )
             },
-            f"{base}/kill": {
-                "get": _operation("The last kill that the cockpit has started", {"200": "What it says"}),
-                "post": _operation(
+            f"{BASE}/kill": {
+                "get": _read("The last kill that the cockpit has started", _object(kill=_or_null(_RUN))),
+                "post": _intent(
                     "Pull the kill switch",
-                    {"202": "It is on its way", "409": "No process could be started; the guard was told"},
-                    {**_REASON, "logins": {"type": "array", "items": {"type": "string"}, "description": "[]: all"}},
+                    {"202": ("It is on its way", _object(kill=_TEXT))},
+                    {**_REASON, "logins": {**_TEXTS, "description": "[]: all of them"}},
+                    refused="Nothing was done, or no process could be started and the guard was told",
                 ),
             },
-            f"{base}/logins/{{login}}/halt": {
-                "post": _operation(
+            f"{BASE}/logins/{{login}}/halt": {
+                "post": _intent(
                     "Stop everything that adds risk",
-                    {"200": "It binds", "409": "Nothing was done"},
-                    {**_REASON, "cancel": {"type": "boolean", "description": "Cancel working orders that add risk"}},
-                    path=True,
+                    {"200": ("It binds", _HALTED)},
+                    {**_REASON, "cancel": {**_FLAG, "description": "Cancel working orders that add risk"}},
+                    _LOGIN,
                 )
             },
-            f"{base}/logins/{{login}}/resume": {
-                "post": _operation(
+            f"{BASE}/logins/{{login}}/resume": {
+                "post": _intent(
                     "Go on after a halt",
-                    {"200": "Lifted", "409": "Refused, with everything in the way"},
-                    {**_REASON, "override": {"type": "boolean", "description": "Set a loss limit's halt aside"}},
-                    path=True,
+                    {"200": ("Lifted", _object(resumed=_TEXT, lifted=_TEXTS))},
+                    {**_REASON, "override": {**_FLAG, "description": "Set a loss limit's halt aside"}},
+                    _LOGIN,
+                    refused="Refused, with everything in the way",
                 )
             },
-            f"{base}/incidents": {"get": _operation("Every incident", {"200": "Incidents", "503": "Unreadable"})},
-            f"{base}/journal": {
-                "get": {
-                    **_operation("Search the journal", {"200": "Records, the newest first", "503": "Unreadable"}),
-                    "parameters": [{"name": "q", "in": "query", "schema": {"type": "string"}}],
-                }
+            f"{BASE}/incidents": {"get": _read("Every incident", _object(incidents=_list(_INCIDENT)), unreadable=True)},
+            f"{BASE}/journal": {
+                "get": _read(
+                    "Search the journal, the newest first", _object(records=_list(_TOLD)), _QUERY, unreadable=True
+                )
             },
-            f"{base}/openapi.json": {"get": _operation("This description", {"200": "OpenAPI 3.1"})},
+            f"{BASE}/openapi.json": {"get": _read("This description", {"type": "object"})},
             "/hook": {
                 "post": {
-                    **_operation(
+                    **_intent(
                         "Halt or kill, by a token that says which",
-                        {"200": "Halted", "202": "The kill is on its way", "409": "Nothing was done", "429": "Wait"},
-                        {**_REASON, "token": {"type": "string"}},
+                        {
+                            "200": ("Halted", _HALTED),
+                            "202": ("The kill is on its way", _object(kill=_TEXT)),
+                            "429": ("Too many tokens that were not good", _ERROR),
+                        },
+                        {**_REASON, "token": _TEXT},
+                        others=True,
                     ),
                     "security": [],
                 }
@@ -73,19 +100,69 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _operation(
-    summary: str, answers: dict[str, str], fields: dict[str, Any] | None = None, *, path: bool = False
-) -> dict[str, Any]:
-    common = {"401": "Not known: no token, or one that is not good", "403": "It may not do this", "421": "Wrong name"}
-    if fields is not None:
-        common |= {"400": "Not understood; nothing was done", "413": "Too long"}
-    made: dict[str, Any] = {
-        "summary": summary,
-        "responses": {code: {"description": text} for code, text in sorted({**common, **answers}.items())},
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+def _or_null(of: Schema) -> Schema:
+    return {"anyOf": [of, {"type": "null"}]}
+
+
+_PAIRS = _list({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "number"}], "minItems": 2})
+_LEVELS = _list(_object(name=_TEXT, level={"type": "number"}))
+_HALTED = _object(halted=_TEXT, durable=_FLAG, drained=_FLAG, notes=_TEXTS)
+_ERROR: Schema = {
+    "type": "object",
+    "properties": {"error": _TEXT, "code": _TEXT, "obstacles": _list(_OBSTACLE)},
+    "required": ["error", "code"],
+}
+_LOGIN = {"name": "login", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+_QUERY = {"name": "q", "in": "query", "schema": _TEXT, "description": "Words; a record has all of them."}
+_WRONG = {
+    "400": "Not understood: a field, or a parameter, that is not known; nothing was done",
+    "401": "Not known: no token, or one that is not good",
+    "403": "It may not do this",
+    "421": "The cockpit does not answer under this name",
+    "503": "Who may do what cannot be read",
+}
+
+
+def _answers(good: dict[str, tuple[str, Schema]], bad: dict[str, str]) -> dict[str, Any]:
+    told = {**good, **{code: (text, _ERROR) for code, text in bad.items()}}
+    return {
+        code: {"description": text, "content": {"application/json": {"schema": schema}}}
+        for code, (text, schema) in sorted(told.items())
     }
-    if path:
-        made["parameters"] = [_LOGIN]
-    if fields is not None:
-        schema = {"type": "object", "properties": fields, "additionalProperties": False}
-        made["requestBody"] = {"content": {"application/json": {"schema": schema}}}
-    return made
+
+
+def _read(summary: str, answer: Schema, parameter: Schema | None = None, *, unreadable: bool = False) -> Schema:
+    bad = {**_WRONG, **({"503": "It cannot be read"} if unreadable else {})}
+    if parameter is _LOGIN:
+        bad["404"] = "There is no such login"
+    made: Schema = {"summary": summary, "responses": _answers({"200": (summary, answer)}, bad)}
+    return made if parameter is None else {**made, "parameters": [parameter]}
+
+
+def _intent(
+    summary: str,
+    good: dict[str, tuple[str, Schema]],
+    fields: Schema,
+    parameter: Schema | None = None,
+    *,
+    refused: str = "Nothing was done",
+    others: bool = False,
+) -> Schema:
+    bad = {**_WRONG, "409": refused, "413": "Too long; nothing was done"}
+    if parameter is not None:
+        bad["404"] = "There is no such login; nothing was done"
+    body = {"type": "object", "properties": fields, "additionalProperties": others}
+    made: Schema = {
+        "summary": summary,
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+        "responses": _answers(good, bad),
+    }
+    return made if parameter is None else {**made, "parameters": [parameter]}
