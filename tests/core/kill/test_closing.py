@@ -23,7 +23,7 @@ from engine.core.contracts import Contract
 from engine.core.facts import WorkingOrder
 from engine.core.kill.closing import touches
 from engine.core.kill.report import LoginOutcome, ResidueReason
-from engine.core.kill.settings import MS, SECOND
+from engine.core.kill.settings import SECOND
 
 CALL = option(11)
 
@@ -115,6 +115,46 @@ def test_nor_for_a_short_option_that_only_a_person_can_close() -> None:
     assert sent_to(stage) == [12, 11]
 
 
+def test_the_first_order_of_all_is_a_short_options() -> None:
+    """The others wait for its acknowledgement."""
+    assert sent_to(Stage(held(option(13, "QQQ"), 1), held(option(12), -1)).begin()) == [12]
+
+
+def test_while_a_position_is_in_doubt_it_does_not_wait_for_short_options() -> None:
+    """Not before it could be closed; 3 were sold just before the press, and for six seconds it may be gone already."""
+    stage = Stage(held(CALL, 3), held(option(12), -3), short_options_first_ns=5 * SECOND, reduced_lag_ns=6 * SECOND)
+    stage.executions = [execution(CALL, -3)]
+    stage.begin()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(10_000)
+    assert sent_to(stage) == [12]
+    stage.run(2000)
+    assert sent_to(stage) == [12, 11]
+
+
+def test_each_wait_for_short_options_is_a_new_one() -> None:
+    stage = Stage(held(CALL, 3), held(option(12), -3), short_options_first_ns=5 * SECOND).begin()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4000)
+    stage.orders = []
+    stage.fill(stage.place)
+    call = stage.next_place(within_ms=1000)
+    assert call.contract.con_id == 11
+    stage.tell(ev.CloseStatus(call.key, "Cancelled", D(0), 902))
+    stage.positions = [held(CALL, 3), held(option(13), -1)]
+    stage.executions = [*(stage.executions or []), execution(option(13), -1, "13.01")]
+    short = stage.next_place(within_ms=1000)
+    assert short.contract.con_id == 13
+    stage.acknowledge(short)
+    stage.orders = [stage.listed(short)]
+    stage.run(4000)
+    assert sent_to(stage) == [12, 11, 13]
+    stage.run(2000)
+    assert sent_to(stage) == [12, 11, 13, 11]
+
+
 def test_the_wait_counts_from_when_it_could_have_gone() -> None:
     """Another kill had the right to close for a minute: that is not time in which the short options were tried."""
     stage = Stage(held(CALL, 3), held(option(12), -3), takeover_settle_ns=0)
@@ -166,6 +206,20 @@ def test_around_an_order_that_will_not_go_only_what_stays_clear_of_zero_is_close
     stage.run(700)
     side = "SELL" if quantity > 0 else "BUY"
     assert [(p.action, p.quantity) for p in stage.placed] == ([(side, abs(D(left)))] if left else [])
+
+
+def test_an_order_that_comes_up_late_is_given_as_much_time_to_go() -> None:
+    stage = Stage(held(option(12), 1), orders_patience_ns=8 * SECOND).begin()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(30_000)
+    stage.positions = [held(option(12), 1), held(CALL, 10)]
+    stage.executions = [execution(CALL, 10, "11.01")]
+    stage.orders = [stage.listed(stage.place), order(CALL, "SELL", 5)]
+    stage.run(7900)
+    assert sent_to(stage).count(11) == 0
+    stage.run(1000)
+    assert stage.place.contract.con_id == 11 and stage.place.quantity == 5
 
 
 def test_all_the_orders_that_will_not_go_are_counted() -> None:
@@ -276,16 +330,6 @@ def test_without_executions_an_order_that_is_over_may_have_filled() -> None:
     stage.run(9900)
     assert len(stage.placed) == 1
     stage.run(2000)
-    assert len(stage.placed) == 2
-
-
-def test_with_executions_that_were_asked_for_after_its_end_it_has_not() -> None:
-    stage = Stage(held(CALL, 3), retry_first_ns=500 * MS).begin()
-    stage.acknowledge(stage.place)
-    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
-    stage.run(400)
-    stage.executions = None
-    stage.run(700)
     assert len(stage.placed) == 2
 
 

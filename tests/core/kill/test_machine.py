@@ -179,6 +179,14 @@ def test_a_login_that_another_kill_has_flattened_is_flat_and_joined() -> None:
     assert stage.report.flat and stage.report.joined
 
 
+def test_one_that_has_closed_something_itself_is_not_said_to_have_joined() -> None:
+    stage = watching(held(CALL, 3))
+    stage.tell(ev.LockTaken())
+    stage.fill(stage.next_place())
+    stage.run(3000)
+    assert stage.report.flat and not stage.report.joined
+
+
 def test_the_closing_orders_of_the_kill_that_has_the_right_are_not_cancelled() -> None:
     stage = watching(held(CALL, 3), orders=[OTHERS_CLOSE])
     stage.run(3000)

@@ -205,7 +205,7 @@ class Closing:
             if ours is not None:
                 was_live = ours[1].live
                 self._heard_fill(ours[1], execution)
-                self._account_for(*ours, now_ns, survey.serial - 1, was_live=was_live)
+                self._account_for(*ours, now_ns, survey.serial, was_live=was_live)
         self.ledger.executions(executions)
 
     def _unsettle_unfilled(self) -> None:
@@ -236,6 +236,8 @@ class Closing:
 
     def step(self, scene: Scene) -> list[Command]:
         """Every item's next step, short options first."""
+        if scene.survey is None:
+            return []  # nothing has been seen yet
         commands: list[Command] = []
         blocking = self._blocking_orders(scene.survey)
         shorts = {
@@ -251,15 +253,15 @@ class Closing:
             if closable == ZERO and item.attempt is None:
                 continue
             free = not in_the_way and not self._covers_short(item, shorts, scene.now_ns)
-            commands += self._step_item(item, closable, free, scene)
+            commands += self._step_item(item, closable, free, scene, scene.survey.serial)
         return commands
 
-    def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene) -> list[Command]:
+    def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene, serial_done: int) -> list[Command]:
         free = free and (item.live or self._probed())
         may_launch = free and scene.sized
         if scene.may_send and scene.sized and not item.live and not free and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
-        moment = self._moment(item, closable, may_launch, scene)
+        moment = self._moment(item, closable, may_launch, scene, serial_done)
         step = item.conclude(moment)
         step += launch(item, moment) if item.attempt is None else tend(item, item.attempt, moment)
         for command in step:
@@ -270,12 +272,12 @@ class Closing:
                 self.lookups.asked_alone(command.contract)
         return step
 
-    def _moment(self, item: Item, closable: Decimal, may_launch: bool, scene: Scene) -> Moment:
+    def _moment(self, item: Item, closable: Decimal, may_launch: bool, scene: Scene, serial_done: int) -> Moment:
         details, pending = self.lookups.details(item.contract, alone=item.lessons.alone)
         return Moment(
             now_ns=scene.now_ns,
             serial_begun=scene.serial_begun,
-            serial_done=scene.survey.serial if scene.survey is not None else 0,
+            serial_done=serial_done,
             closable=closable,
             expected=self.ledger.expected(item.key),
             may_send=scene.may_send,
@@ -303,10 +305,10 @@ class Closing:
         since = item.waiting_since_ns
         return since is None or now_ns - since < self.settings.short_options_first_ns
 
-    def _blocking_orders(self, survey: Survey | None) -> dict[str, list[WorkingOrder]]:
+    def _blocking_orders(self, survey: Survey) -> dict[str, list[WorkingOrder]]:
         """Listed orders by account, except living closes of this kill."""
         blocking: dict[str, list[WorkingOrder]] = {}
-        for order in self.others(survey.orders) if survey is not None else ():
+        for order in self.others(survey.orders):
             blocking.setdefault(order.account, []).append(order)
         return blocking
 
@@ -325,7 +327,7 @@ class Closing:
         # they will not go: close what stays clear of zero even if every one of them fills
         taken = sum((order.remaining for order in resting if order.buys == (closable < ZERO)), ZERO)
         free = max(abs(closable) - taken, ZERO)
-        return (free if closable > ZERO else -free), False
+        return free.copy_sign(closable), False
 
 
 def _doubt(attempt: Attempt) -> Doubt | None:
