@@ -17,10 +17,10 @@ UNKNOWN = Unknown("not read")
 Orders = Fact[tuple[WorkingOrder, ...]]
 
 
-def order(perm_id: int) -> WorkingOrder:
+def order(perm_id: int, client_id: int = 7, order_id: int = 1) -> WorkingOrder:
     return WorkingOrder(
-        account="DU1", contract=ES, perm_id=perm_id, client_id=7, order_id=1, action="BUY", quantity=Decimal(1),
-        filled=Decimal(0), order_type="LMT", status="Submitted",
+        account="DU1", contract=ES, perm_id=perm_id, client_id=client_id, order_id=order_id, action="BUY",
+        quantity=Decimal(1), filled=Decimal(0), order_type="LMT", status="Submitted",
     )  # fmt: skip
 
 
@@ -48,11 +48,29 @@ def test_under_a_halt_a_foreign_order_that_adds_risk_is_cancelled_where_nothing_
     assert found.answer is Answer.CANCEL_ALL
     assert [one.perm_id for one in found.orders] == [1, 2]
     beside = judge_foreign(kind, held(5), orders(1, 2), orders(1), ALL, kill_runs=False)
-    assert beside.answer is Answer.TELL
+    assert beside.answer is Answer.CANCEL_EACH
     assert [one.perm_id for one in beside.protected] == [2]
     assert judge_foreign(kind, held(5), orders(2), orders(), ALL, kill_runs=False) is NOTHING
     told = judge_foreign(kind, held(5), orders(1), orders(1), ForeignSettings(cancel=False), kill_runs=False)
     assert told.answer is Answer.TELL
+    left = judge_foreign(kind, held(5), orders(1, 2), orders(1), ForeignSettings(cancel=False), kill_runs=False)
+    assert left.answer is Answer.TELL
+
+
+@pytest.mark.parametrize(("client_id", "order_id"), [(0, 0), (0, 5), (0, -2), (7, 0), (7, -1), (-1, 5)])
+def test_beside_protection_what_no_id_reaches_is_told_and_id_0_is_never_borrowed(client_id: int, order_id: int) -> None:
+    typed = order(1, client_id, order_id)
+    adding: Orders = Known((typed,), 0)
+    found = judge_foreign(Kind.HALT, held(5), Known((typed, order(2)), 0), adding, ALL, kill_runs=False)
+    assert found.answer is Answer.TELL
+    assert found.by_client == {}
+
+
+def test_orders_are_cancelled_client_by_client() -> None:
+    adding = (order(1), order(2, 7, 5), order(3, 8, 5), order(4, 0, 5))
+    found = judge_foreign(Kind.HALT, held(5), Known((*adding, order(9)), 0), Known(adding, 0), ALL, kill_runs=False)
+    assert found.answer is Answer.CANCEL_EACH
+    assert found.by_client == {7: adding[:2], 8: adding[2:3]}
 
 
 @pytest.mark.parametrize(

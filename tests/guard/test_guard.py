@@ -9,13 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.broker.link import Link
 from engine.config.guard_table import AlertsTable
+from engine.core.known import Known
 from engine.core.restrictions import Cause, Kind, Scope
 from engine.guard.control import Request
 from engine.journal.events import IncidentOpened, KillPressed, LimitBreached
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
 from engine.trading.heartbeats import FOLDER
+from engine.trading.risk_sweep import adding_risk
 from guard.post import SPY, Post, post
 
 
@@ -148,15 +151,52 @@ def test_under_a_halt_a_foreign_order_that_adds_risk_is_cancelled_if_nothing_pro
     post(tmp_path, test)
 
 
-def test_protective_orders_are_not_sacrificed_and_a_person_is_called(tmp_path: Path) -> None:
+def adding(here: Post) -> frozenset[int]:
+    """The orders on paper that add risk, by permId; the others protect."""
+    orders, positions = here.manager.working_orders("paper"), here.manager.positions("paper")
+    found = adding_risk(orders, positions)
+    assert isinstance(found, Known)
+    return frozenset(one.perm_id for one in found.value)
+
+
+def there(here: Post) -> frozenset[int]:
+    return frozenset(view.perm_id for view in here.world.login("paper").working())
+
+
+def test_beside_protective_orders_those_of_programs_that_are_gone_are_cancelled_under_their_ids(tmp_path: Path) -> None:
     async def test(here: Post) -> None:
         paper = here.world.login("paper")
-        before = len(paper.working())
-        here.manager.halt_trading("paper", "a test")
         paper.trader(7).place("SPY", "BUY", 5, "LMT", Decimal(1))
-        await asyncio.sleep(8)
-        assert len(paper.working()) == before + 1
-        assert any("protective orders" in message.text for message in here.messages)
+        paper.trader(0).place("SPY", "BUY", 5, "LMT", Decimal(2))  # typed into TWS: no id reaches it
+        await asyncio.sleep(6)
+        before, going = there(here), adding(here)
+        typed = {view.perm_id for view in paper.working() if view.request.client_id == 0} & going
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(12)
+        assert typed
+        assert going - typed
+        assert there(here) == before - (going - typed)
+        assert any("under the id of client 7, which is gone" in message.text for message in here.messages)
+        assert "under the id of client 0" not in "".join(message.text for message in here.messages)
+        assert paper.server.clients.keys() == {90}  # the ids are given back
+
+    post(tmp_path, test)
+
+
+def test_orders_of_a_program_that_lives_are_left_to_it_and_a_person_is_called(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper")
+        links = [Link("127.0.0.1", paper.ports[0], client_id) for client_id in (3, 7, 11)]
+        for link in links:
+            await link.connect()
+        paper.trader(7).place("SPY", "BUY", 5, "LMT", Decimal(1))
+        before = there(here)
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(100)
+        assert there(here) == before
+        assert all(link.up for link in links)
+        assert any("client 7 lives" in message.text for message in here.messages)
+        assert sum("client 7 lives" in line for line in here.lines if not line.startswith("CRITICAL")) == 2
 
     post(tmp_path, test)
 

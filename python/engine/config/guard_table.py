@@ -40,8 +40,9 @@ class GuardTable(msgspec.Struct, frozen=True, kw_only=True):
         Literal["cancel", "alert"],
         Meta(
             description="What becomes of an order of another program, or typed into TWS, that adds risk while the "
-            'login is halted. "cancel": a global cancel, unless it would take an order with it that protects a '
-            'position. "alert": it is only told.'
+            'login is halted. "cancel": a global cancel; where it would take an order with it that protects a '
+            "position, one by one under the client ids of the programs that are gone, and of those that live it is "
+            'told. "alert": it is only told.'
         ),
     ] = "cancel"
     quarantine: Annotated[

@@ -1,11 +1,13 @@
 """What becomes of what others do on a login that may not do it: orders under a halt, anything after a kill. Pure.
 
-Another client's order cannot be cancelled by its number: only a global cancel reaches it, and that takes protective
-orders with it. So under a halt it is sent only where it takes none. After a kill everything goes.
+Another client's order cannot be cancelled by its number. A global cancel reaches it, and takes protective orders with
+it; or whoever has its client's id, which is free when that program is gone. So under a halt a global cancel is sent
+only where it takes nothing protective; else the ids are borrowed. After a kill everything goes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 import msgspec
@@ -21,6 +23,7 @@ class Answer(Enum):
     NOTHING = "nothing"
     TELL = "tell"  # a person has to know
     CANCEL_ALL = "cancel_all"  # a global cancel, and a person has to know
+    CANCEL_EACH = "cancel_each"  # one by one, under their clients' ids where those are free, and a person has to know
     KILL = "kill"  # the kill once more, which joins one that runs
 
 
@@ -40,6 +43,17 @@ class Found(msgspec.Struct, frozen=True):
     orders: tuple[WorkingOrder, ...] = ()
     positions: tuple[PositionFact, ...] = ()
     protected: tuple[WorkingOrder, ...] = ()  # that a global cancel would take with it
+
+    @property
+    def by_client(self) -> Mapping[int, tuple[WorkingOrder, ...]]:
+        """The orders that can be cancelled under their clients' ids. Id 0 is never borrowed: TWS would bind to it what
+        was typed into it, which cancels and sends it anew.
+        """
+        found: dict[int, tuple[WorkingOrder, ...]] = {}
+        for one in self.orders:
+            if one.client_id > 0 and one.order_id > 0:
+                found[one.client_id] = (*found.get(one.client_id, ()), one)
+        return found
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -73,8 +87,12 @@ def judge_foreign(
     if kind in (Kind.HALT, Kind.REDUCE_ONLY) and isinstance(adding, Known) and adding.value:
         going = {one.perm_id for one in adding.value}
         protected = tuple(one for one in orders.value if one.perm_id not in going)
-        harmless = settings.cancel and not protected
-        return Found(Answer.CANCEL_ALL if harmless else Answer.TELL, orders=adding.value, protected=protected)
+        found = Found(Answer.TELL, orders=adding.value, protected=protected)
+        if not settings.cancel:
+            return found
+        if not protected:
+            return msgspec.structs.replace(found, answer=Answer.CANCEL_ALL)
+        return msgspec.structs.replace(found, answer=Answer.CANCEL_EACH) if found.by_client else found
     return NOTHING
 
 

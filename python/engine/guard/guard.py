@@ -90,7 +90,14 @@ class Guard:
         )
         settings = ForeignSettings(cancel=table.foreign_orders == "cancel", close=table.quarantine == "close")
         self.quarantine = Quarantine(
-            manager, self.records, self.stops, self.alerts, settings, wall_ns=outside.wall_ns, log=log
+            manager,
+            self.records,
+            self.stops,
+            self.alerts,
+            settings,
+            {login.name: (login.host, login.port) for login in config.logins},
+            wall_ns=outside.wall_ns,
+            log=log,
         )
         self.keepers = {
             name: Keeper(manager, name, self.alerts, verify_every_s=table.verify_every_s, log=log)

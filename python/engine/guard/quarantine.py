@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from engine.core.alerting import Severity
 from engine.core.foreign import NOTHING, Answer, ForeignSettings, Found, judge_foreign
+from engine.guard.borrowing import cancel_under_its_id
 from engine.guard.keeper import Telling
 from engine.guard.records import Picture, Records, pressed_kills
 from engine.guard.stops import Stops
@@ -17,11 +18,12 @@ from engine.trading.verification import order_text
 
 LOOK_EVERY_S = 0.25
 KILL_NS_MAX = 30_000_000_000  # so long a kill of another program is left alone
+ALIVE_AGAIN_S = 60.0  # so long a client that lives is left alone
 AGAIN_AFTER_S = 10.0  # the same things are met again after this, not at once: an answer takes its time to show
 
 
 class Quarantine:
-    """Of all logins of a guard."""
+    """Of all logins of a guard. `places`: host and port of each."""
 
     def __init__(
         self,
@@ -30,6 +32,7 @@ class Quarantine:
         stops: Stops,
         alerts: Telling,
         settings: ForeignSettings,
+        places: Mapping[str, tuple[str, int]],
         *,
         wall_ns: Callable[[], int],
         log: Callable[[str], None],
@@ -39,6 +42,8 @@ class Quarantine:
         self._stops = stops
         self._alerts = alerts
         self._settings = settings
+        self._places = places
+        self._alive_at: dict[tuple[str, int], float] = {}
         self._wall_ns = wall_ns
         self._log = log
         self._answered: dict[str, tuple[tuple[object, ...], float]] = {}
@@ -60,6 +65,7 @@ class Quarantine:
         if found.answer is Answer.NOTHING:
             if self._answered.pop(name, None) is not None:
                 self._alerts.clear(key, f"{name}: nothing of others is left that may not be there")
+                self._alerts.clear(f"{name}: cancelled", "nothing of theirs is left")
             return
         now = asyncio.get_running_loop().time()
         before = self._answered.get(name)
@@ -117,6 +123,29 @@ class Quarantine:
                 await self._manager.cancel_all_orders(name)
             except TradingError as error:
                 self._log(f"{name}: {error}")
+        elif found.answer is Answer.CANCEL_EACH:
+            await self._cancel_each(name, found)
+
+    async def _cancel_each(self, name: str, found: Found) -> None:
+        """Under the ids of their clients: one that lives keeps its own, and is not asked again for a while."""
+        host, port = self._places[name]
+        now = asyncio.get_running_loop().time()
+        free = {
+            client_id: orders
+            for client_id, orders in found.by_client.items()
+            if now - self._alive_at.get((name, client_id), -ALIVE_AGAIN_S) >= ALIVE_AGAIN_S
+        }
+        came = await asyncio.gather(*(cancel_under_its_id(host, port, one, orders) for one, orders in free.items()))
+        for one in came:
+            self._log(f"{name}: {one}")
+            if one.alive:
+                self._alive_at[name, one.client_id] = now
+        if came:
+            title, told = f"{name}: what became of others' orders", "; ".join(map(str, came))
+            self._alerts.tell(
+                f"{name}: cancelled", Severity.CRITICAL, title, told, lasting=any(one.left for one in came)
+            )
+            await self._manager.refresh(name)
 
 
 def _told(name: str, found: Found) -> str:
@@ -125,6 +154,7 @@ def _told(name: str, found: Found) -> str:
     then = {
         Answer.TELL: "nothing was done about it",
         Answer.CANCEL_ALL: "a global cancel is sent",
+        Answer.CANCEL_EACH: "they are cancelled one by one where their programs are gone",
         Answer.KILL: "the kill is pressed again",
         Answer.NOTHING: "",
     }[found.answer]
