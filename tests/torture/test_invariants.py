@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.kill.report import LoginOutcome
+from engine.core.restrictions import Kind, Scope
+from engine.journal.chain import draft, seal, tip_of
+from engine.journal.events import BaselineSet, LimitBreached
 from engine.simulator.exchange import Movement
-from engine.torture.evidence import Arrived, Evidence, Outside, Truth
+from engine.torture.evidence import Arrived, Evidence, HaltSeen, Outside, Truth, WentOn
 from engine.torture.generator import story_of
 from engine.torture.invariants import INVARIANTS, violations
 from engine.torture.stage import play
@@ -24,7 +28,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "invariants.md"
 
 def plain() -> Story:
     """Two people press, and nothing goes wrong."""
-    story = story_of(1)
+    story = next(one for one in map(story_of, range(100)) if len(one.scenario.logins) == 1 and one.lasts_s == 1)
     paper = replace(story.scenario.logins[0], orders=())
     scenario = replace(story.scenario, logins=(paper,), faults=(), moves=False)
     return replace(story, scenario=scenario, acts=(Press(who="cli1", at_s=1.0), Press(who="cli2", at_s=30.0)))
@@ -52,6 +56,28 @@ def order(found: Evidence, at_s: float) -> Arrived:
     return Arrived("paper", at_s, 1, "mine", KEY, D(1), D(0), D(0))
 
 
+def halted(found: Evidence) -> None:
+    """… and an order that adds risk came to TWS all the same."""
+    found.halts.append(HaltSeen("paper", 15.0, "h1", durable=False))
+    found.arrived.append(order(found, 20.0))
+
+
+def fired(found: Evidence) -> None:
+    """The daily limit, although nothing was lost."""
+    event = LimitBreached(
+        scope=Scope("paper"),
+        limit="daily_loss",
+        baseline=D(100),
+        net_deposits=D(0),
+        equity=D(97),
+        currency="USD",
+        loss_pct=D(3),
+        limit_pct=D(2),
+        period_id="2026-03-11",
+    )
+    found.records.append(seal(tip_of(found.records[-1]), draft(event, actor="test", at_ns=1)))
+
+
 def moved(found: Evidence, signed: int, ref: str) -> None:
     at_ns = found.start_ns + round(found.presses[1].at_s * 1e9)
     found.movements["paper"].append(Movement(at_ns, *KEY, D(signed), ref))
@@ -60,6 +86,7 @@ def moved(found: Evidence, signed: int, ref: str) -> None:
 UNTRUE: dict[str, Callable[[Evidence], None]] = {
     "I1": lambda it: it.presses[0].truth.update(paper=Truth({KEY: D(3)}, {})),
     "I2": lambda it: moved(it, 1, "QEKILL-cli1x1x1-1"),
+    "I3": halted,
     "I4": lambda it: it.records.pop(),
     "I5a": lambda it: setattr(it.presses[1], "report", None),
     "I5b": lambda it: (
@@ -67,6 +94,7 @@ UNTRUE: dict[str, Callable[[Evidence], None]] = {
         it.presses[0].truth.update(paper=Truth({KEY: D(3)}, {})),
     )[0],
     "I5c": lambda it: told(it, outcome=LoginOutcome.UNKNOWN),
+    "I6": fired,
     "I7": lambda it: it.too_fast.append("51 messages"),
     "I8": lambda it: it.left_over.append("a task"),
     "I9": lambda it: it.arrived.append(order(it, 20.0)),
@@ -98,6 +126,47 @@ def test_a_close_that_meets_somebody_elses_trade_is_nobodys_fault(found: Evidenc
     moved(found, 5, "FOREIGN")
     moved(found, -8, "QEKILL-cli1x1x1-1")
     assert not [one for one in violations(found) if one.name == "I2"]
+
+
+def test_a_halt_that_was_acknowledged_and_binds_nobody_is_lost(found: Evidence) -> None:
+    found.halts.append(HaltSeen("paper", 15.0, "h1", durable=True))
+    assert {one.name for one in violations(found)} == {"I4"}
+    found.halts[0].lifted_s = 16.0
+    assert not violations(found)
+
+
+def test_behind_a_halt_reducing_orders_pass_and_so_does_what_meets_a_surprise(found: Evidence) -> None:
+    found.state["paper"] = Kind.SHUTDOWN
+    found.presses.clear()
+    found.acknowledged.clear()
+    found.halts.append(HaltSeen("paper", 15.0, "h1", durable=False))
+    reducing = dataclasses.replace(order(found, 20.0), held=D(-1))
+    found.arrived.append(reducing)
+    assert not violations(found)
+    larger = dataclasses.replace(reducing, signed=D(2), at_s=50.0)
+    found.arrived.append(larger)
+    assert [one.name for one in violations(found)] == ["I3"]
+    found.movements["paper"].append(Movement(found.start_ns + 49 * 10**9, *KEY, D(1), "FOREIGN"))
+    assert not violations(found)
+
+
+def test_a_limit_that_was_crossed_while_a_guard_watched_and_did_not_fire_is_told(found: Evidence) -> None:
+    found.acknowledged.clear()
+    baseline = BaselineSet(scope=Scope("paper"), period="day", period_id="x", equity=D(100_000), currency="USD")
+    found.records.append(seal(tip_of(found.records[-1]), draft(baseline, actor="test", at_ns=1)))
+    found.worth.append(("paper", 60.0, D(97_900)))
+    assert not violations(found)
+    found.watched = True
+    assert [one.name for one in violations(found)] == ["I6"]
+    found.worth.append(("paper", 61.0, D(98_100)))
+    assert not violations(found)
+
+
+def test_after_a_way_back_the_login_trades_again(found: Evidence) -> None:
+    found.arrived.append(order(found, 40.0))
+    assert {one.name for one in violations(found)} == {"I9"}
+    found.went_on.append(WentOn("cli1", "paper", 35.0, reset_s=36.0, ok_s=36.0))
+    assert not violations(found)
 
 
 def test_every_invariant_is_in_the_documentation_with_the_function_that_checks_it() -> None:

@@ -16,6 +16,7 @@ from engine.torture.disk import Acknowledged
 from engine.torture.story import Story
 from engine.trading.reports import KillReport
 
+ZERO = Decimal(0)
 Key = tuple[str, int]
 """(account, contract id)."""
 
@@ -66,27 +67,34 @@ class Arrived:
     signed: Decimal
     held: Decimal
     working: Decimal  # signed, what could still fill on the order's side
-    transmitted: bool = True
+
+    @property
+    def adds_risk(self) -> bool:
+        """It could make the position larger than it is, or turn it round."""
+        end = self.held + self.working + self.signed
+        return not (min(self.held, ZERO) <= end <= max(self.held, ZERO))
 
 
 @dataclass
 class HaltSeen:
-    """A halt that was acknowledged, and when somebody was told that it is lifted."""
+    """A halt that was acknowledged, and when it was lifted."""
 
     login: str
     at_s: float
+    restriction_id: str
+    durable: bool
     lifted_s: float | None = None
 
 
 @dataclass
 class WentOn:
-    """A person's way back after a kill, and what became of it: `ok` if the login was armed at its end."""
+    """A person's way back after a kill: when the shutdown was lifted, and when the login was armed; None: never."""
 
     who: str
     login: str
     began_s: float
-    at_s: float
-    ok: bool
+    reset_s: float | None = None
+    ok_s: float | None = None
 
 
 @dataclass
@@ -105,8 +113,12 @@ class Evidence:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     records: list[Sealed] = field(default_factory=list)  # the disk at the end
     state: dict[str, Kind | None] = field(default_factory=dict)  # what a new program finds at the end
+    standing: dict[str, frozenset[str]] = field(default_factory=dict)  # … and the ids of the restrictions it finds
+    worth_at_first: dict[str, Decimal] = field(default_factory=dict)
+    worth: list[tuple[str, float, Decimal]] = field(default_factory=list)  # login, from when on, equity
     raised: list[str] = field(default_factory=list)  # what came out of a call that raises nothing, or out of nowhere
     left_over: list[str] = field(default_factory=list)  # tasks and connections of programs that had ended
+    watched: bool = False  # a guard ran at the end, and had for so long that it must have seen what there is
     seconds: float = 0.0  # of virtual time
     messages: int = 0  # between TWS and its clients
     kills: int = 0  # logins killed: a report is there

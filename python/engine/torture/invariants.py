@@ -13,11 +13,12 @@ import msgspec
 
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.report import LoginOutcome, LoginReport
+from engine.core.limit_rules import Limit
 from engine.core.restrictions import Kind
 from engine.journal import chain
-from engine.journal.events import KillEnded, KillPressed, Lifted, Restricted
+from engine.journal.events import BaselineSet, KillEnded, KillPressed, Lifted, LimitBreached, Restricted
 from engine.simulator import faults as f
-from engine.torture.evidence import Evidence, Key, PressSeen, Truth
+from engine.torture.evidence import Arrived, Evidence, Key, PressSeen, Truth
 from engine.torture.story import DiskFails, DiskSlow, Freeze
 
 ZERO = Decimal(0)
@@ -25,8 +26,9 @@ UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too la
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
+ROUNDING_PCT = Decimal("0.01")  # P&L comes in cents, and a moment after the price
+LIMIT_OF_PERIOD = {"day": (Limit.DAILY.value, Decimal(2)), "peak": (Limit.BREAKER.value, Decimal(15))}
 OLDER_REF = f"{CLOSE_REF_PREFIX}-older"  # an order that a kill of another day has left, working at the start
-TEST_CLIENTS = frozenset({77})
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -85,6 +87,35 @@ def _others_orders(found: Evidence, login: str) -> set[str]:
     return {"", "FOREIGN", *late}
 
 
+# I3 -------------------------------------------------------------------------------------------------------------------
+def halts_bind(found: Evidence) -> Iterator[str]:
+    """I3: behind an acknowledged halt no order that adds risk reaches TWS from a guarded program."""
+    for halt in found.halts:
+        from_s = halt.at_s + 2 * _latency_s(found)
+        until_s = float("inf") if halt.lifted_s is None else halt.lifted_s
+        for order in found.arrived:
+            if order.login != halt.login or not from_s < order.at_s < until_s or not order.adds_risk:
+                continue
+            if not order.order_ref.startswith(CLOSE_REF_PREFIX) and not _surprised(found, order):
+                yield (
+                    f"{halt.login} is halted since {halt.at_s:.3f} s; client {order.client_id} sent {order.signed:+f} "
+                    f"of {order.key} at {order.at_s:.3f} s, with {order.held:+f} held and {order.working:+f} working"
+                )
+
+
+def _surprised(found: Evidence, order: Arrived) -> bool:
+    """Something happened in the contract that whoever sent the order could not know yet."""
+    since = order.at_s - IN_FLIGHT_S - _lag_s(found)
+    moved = any(
+        (one.account, one.con_id) == order.key and since <= found.at(one) <= order.at_s
+        for one in found.movements[order.login]
+    )
+    return moved or any(
+        one is not order and (one.login, one.key) == (order.login, order.key) and since <= one.at_s <= order.at_s
+        for one in found.arrived
+    )
+
+
 # I4 -------------------------------------------------------------------------------------------------------------------
 def nothing_acknowledged_is_lost(found: Evidence) -> Iterator[str]:
     """I4: every record that a program was told is durable stands in the journal at the end, and the chain is whole."""
@@ -96,6 +127,9 @@ def nothing_acknowledged_is_lost(found: Evidence) -> Iterator[str]:
     broken = _break(found)
     if broken:
         yield f"the journal's chain: {broken}"
+    for halt in found.halts:
+        if halt.durable and halt.lifted_s is None and halt.restriction_id not in found.standing.get(halt.login, ()):
+            yield f"the halt {halt.restriction_id}, acknowledged at {halt.at_s:.3f} s, binds nobody any more"
     if not any(isinstance(act, DiskFails) for act in found.story.acts):
         ended = {event.kill_id for event in _events(found) if isinstance(event, KillEnded)}
         for press in found.presses:
@@ -146,6 +180,47 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
             yield f"{press.who}: {login} ended {report.outcome.value} ({left or report.trouble}); it could be flat"
 
 
+# I6 -------------------------------------------------------------------------------------------------------------------
+def limits_fire_when_the_money_says_so(found: Evidence) -> Iterator[str]:
+    """I6: a loss limit is crossed in the records if and only if it was crossed at the exchange."""
+    breached = [event for event in _events(found) if isinstance(event, LimitBreached)]
+    for event in breached:
+        fallen = _worst_fall_pct(found, event.scope.login)
+        if fallen + ROUNDING_PCT < event.limit_pct:
+            yield f"{event.scope.login}: {event.limit} fired at {event.loss_pct:f} %; the worst fall was {fallen:.4f} %"
+    if not found.watched:
+        return
+    for baseline in _events(found):
+        if not isinstance(baseline, BaselineSet) or baseline.period not in LIMIT_OF_PERIOD:
+            continue
+        name, limit_pct = LIMIT_OF_PERIOD[baseline.period]
+        login = baseline.scope.login
+        lost_pct = max(ZERO, (baseline.equity - _worth_at_end(found, login)) / baseline.equity * 100)
+        if lost_pct < limit_pct + ROUNDING_PCT or _killed(found, login):
+            continue
+        if not any(event.scope.login == login and event.limit == name for event in breached):
+            yield f"{login} has lost {lost_pct:.4f} % and the limit {name} did not fire"
+
+
+def _worst_fall_pct(found: Evidence, login: str) -> Decimal:
+    """From the highest worth to a later one."""
+    peak = worst = ZERO
+    for name, _, worth in found.worth:
+        if name == login:
+            peak = max(peak, worth)
+            worst = max(worst, (peak - worth) / peak * 100)
+    return worst
+
+
+def _worth_at_end(found: Evidence, login: str) -> Decimal:
+    return [worth for name, _, worth in found.worth if name == login][-1]
+
+
+def _killed(found: Evidence, login: str) -> bool:
+    """Whoever is killed is watched no more."""
+    return login in _bound(found)
+
+
 # I7 -------------------------------------------------------------------------------------------------------------------
 def message_limit_is_kept(found: Evidence) -> Iterator[str]:
     """I7: TWS never sees more messages a second than it allows."""
@@ -164,37 +239,34 @@ def nothing_is_left_over(found: Evidence) -> Iterator[str]:
 # I9 -------------------------------------------------------------------------------------------------------------------
 def nobody_goes_on_by_itself(found: Evidence) -> Iterator[str]:
     """I9: after a kill nothing is traded and nothing is lifted until a person has verified, reset and resumed."""
-    bound = _bound_since(found)
-    for login, since_s in bound.items():
-        until_s = min((one.at_s for one in found.went_on if one.login == login and one.ok), default=float("inf"))
+    for login, bound in _bound(found).items():
+        resets = [one.reset_s for one in found.went_on if one.login == login and one.reset_s is not None]
         for order in found.arrived:
-            ours = not order.order_ref.startswith(CLOSE_REF_PREFIX) and order.client_id not in TEST_CLIENTS
-            late_s = order.at_s - since_s - 2 * _latency_s(found)
-            if order.login == login and ours and late_s > 0 and order.at_s < until_s:
+            if order.login != login or order.order_ref.startswith(CLOSE_REF_PREFIX):
+                continue
+            since = max((at for at in bound if at < order.at_s - 2 * _latency_s(found)), default=None)
+            if since is not None and not any(since <= at <= order.at_s for at in resets):
                 who = f"client {order.client_id} ordered at {order.at_s:.3f} s"
-                yield f"{login} is shut down since {since_s:.3f} s; {who}"
-        if until_s == float("inf") and found.state.get(login) is not Kind.SHUTDOWN:
+                yield f"{login} is shut down since {since:.3f} s; {who}"
+        if not any(at >= bound[-1] for at in resets) and found.state.get(login) is not Kind.SHUTDOWN:
             yield f"{login} was killed and nobody went on, yet a new program finds {found.state.get(login)}"
-    if not found.went_on:
-        shutdowns = {
-            one.restriction.id
-            for one in _events(found)
-            if isinstance(one, Restricted) and one.restriction.kind is Kind.SHUTDOWN
-        }
+    if not any(one.reset_s is not None for one in found.went_on):
+        restricted = (one.restriction for one in _events(found) if isinstance(one, Restricted))
+        shutdowns = {one.id for one in restricted if one.kind is Kind.SHUTDOWN}
         for event in _events(found):
             if isinstance(event, Lifted) and event.restriction_id in shutdowns:
                 yield f"{event.restriction_id} was lifted, and no person did it"
 
 
-def _bound_since(found: Evidence) -> dict[str, float]:
-    """When each login's shutdown was durable, by the first acknowledged record of a press."""
-    bound: dict[str, float] = {}
+def _bound(found: Evidence) -> dict[str, list[float]]:
+    """When each login's shutdowns were durable, in order."""
+    bound: dict[str, list[float]] = {}
     for ack in found.acknowledged:
         for record in ack.records:
             event = chain.opened(record).event
             if isinstance(event, KillPressed):
                 for scope in event.scopes:
-                    bound.setdefault(scope.login, ack.at_s)
+                    bound.setdefault(scope.login, []).append(ack.at_s)
     return bound
 
 
@@ -207,10 +279,12 @@ def nothing_raises(found: Evidence) -> Iterator[str]:
 INVARIANTS: dict[str, Check] = {
     "I1": flat_is_flat,
     "I2": closes_only_reduce,
+    "I3": halts_bind,
     "I4": nothing_acknowledged_is_lost,
     "I5a": kills_end_in_time,
     "I5b": residue_is_true,
     "I5c": passing_trouble_is_overcome,
+    "I6": limits_fire_when_the_money_says_so,
     "I7": message_limit_is_kept,
     "I8": nothing_is_left_over,
     "I9": nobody_goes_on_by_itself,

@@ -22,7 +22,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", omit_defaul
 
 class Deed(Act, frozen=True):
     """By a program, which is started if it does not run. Its name begins with what it is: `engine` connects and trades,
-    `cli` does one thing over no connection of its own, `guard` watches.
+    `cli` does one thing over no connection of its own, `guard` watches and enforces the limits, `gateway` is the
+    gateway, and a `bot` is somebody's own program that trades through it.
     """
 
     who: str
@@ -97,6 +98,30 @@ class Liquidate(Act, frozen=True, tag="liquidate"):
     quantity: Decimal  # signed
 
 
+class Assign(Act, frozen=True, tag="assign"):
+    """Short options are assigned: no execution tells of it."""
+
+    login: str
+    contract: str
+    quantity: Decimal  # of options
+
+
+class Price(Act, frozen=True, tag="price"):
+    """The market goes there at once, in percent of where it is, and orders fill on the way."""
+
+    login: str
+    contract: str
+    percent: Decimal
+
+
+class Worth(Act, frozen=True, tag="worth"):
+    """The account's worth is brought to so many percent of what it was at first, by the price of what it holds."""
+
+    login: str
+    contract: str
+    percent: Decimal
+
+
 class ClockJump(Act, frozen=True, tag="clock_jump"):
     """The machine's clock is set; IBKR's is not."""
 
@@ -119,7 +144,22 @@ class DiskSlow(Act, frozen=True, tag="disk_slow"):
 
 
 AnyAct: TypeAlias = (
-    Start | Press | Halt | Resume | GoOn | Trade | Die | Freeze | Foreign | Liquidate | ClockJump | DiskFails | DiskSlow
+    Start
+    | Press
+    | Halt
+    | Resume
+    | GoOn
+    | Trade
+    | Die
+    | Freeze
+    | Foreign
+    | Liquidate
+    | Assign
+    | Price
+    | Worth
+    | ClockJump
+    | DiskFails
+    | DiskSlow
 )
 
 
@@ -130,6 +170,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     scenario: Scenario
     acts: tuple[AnyAct, ...]
     deadline_s: float = 60.0
+    lasts_s: float = 1.0  # how long it goes on behind the last act and report
 
     @property
     def size(self) -> int:

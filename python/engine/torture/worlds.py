@@ -1,0 +1,69 @@
+"""Logins of a torture run: what they hold and what they work at first. Most are small: most mistakes need little."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.simulator.scenario import AccountSetup, LoginPlan, OrderSetup, PositionSetup
+from engine.torture.draw import Lot
+
+D = Decimal
+CONTRACTS = (
+    "AAPL",
+    "MSFT",
+    "SPY",
+    "FUT ES",
+    "FUT MES",
+    "FUT CL",
+    "FUT ZN",
+    "OPT SPY 20260417 580 P",
+    "OPT SPY 20260417 620 C",
+    "OPT AAPL 20260417 250 C",
+)
+WORTH_NOTHING = ("OPT AAPL 20260417 250 C",)  # on its last days: no limit order has a price
+QUANTITIES = (-12, -5, -2, -1, 1, 2, 3, 7, 20)
+LOSES = "AAPL"
+SHARES, PRICE = D(400), D(230)
+ACCOUNTS = {"paper": "DU1", "live": "U1"}
+
+
+def login(lot: Lot, name: str) -> LoginPlan:
+    """A few positions and a few orders."""
+    contracts = lot.rng.sample(CONTRACTS, len(CONTRACTS))
+    held = tuple(
+        PositionSetup(contract=contracts[number], quantity=D(lot.pick(QUANTITIES))) for number in range(1 + lot.few(5))
+    )
+    orders: dict[str, OrderSetup] = {}
+    worth = [one for one in contracts if one not in WORTH_NOTHING]
+    for number in range(lot.few(4)):
+        order = _resting(lot, lot.pick(worth[:4]))
+        # TWS refuses two sides of one US option: one order in each
+        orders[order.contract if order.contract.startswith("OPT") else f"{number}"] = order
+    return _plan(name, D(10_000_000), held, tuple(orders.values()))
+
+
+def losing(name: str) -> LoginPlan:
+    """A login worth a hundred thousand, nearly all of it in one stock."""
+    held = PositionSetup(contract=LOSES, quantity=SHARES, price=PRICE)
+    return _plan(name, D(100_000) - SHARES * PRICE, (held,), ())
+
+
+def _plan(name: str, cash: Decimal, held: tuple[PositionSetup, ...], orders: tuple[OrderSetup, ...]) -> LoginPlan:
+    account = AccountSetup(id=ACCOUNTS[name], cash=cash, positions=held)
+    return LoginPlan(name=name, mode="paper" if name == "paper" else "live", accounts=(account,), orders=orders)
+
+
+def _resting(lot: Lot, contract: str) -> OrderSetup:
+    """A limit away from the market, or a stop beyond it."""
+    buys, stop = lot.chance(50), lot.chance(40)
+    far = D(96) if buys is not stop else D(104)
+    return OrderSetup(
+        contract=contract,
+        action="BUY" if buys else "SELL",
+        quantity=D(lot.number(1, 12)),
+        type="STP" if stop else "LMT",
+        limit_pct=None if stop else far,
+        stop_pct=far if stop else None,
+        client_id=lot.pick((0, 1, 3, 9000)),
+        order_ref=lot.pick(("rests", "exit", "QEKILL-older-1")),
+    )
