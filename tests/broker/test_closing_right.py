@@ -47,6 +47,47 @@ def test_two_logins_that_share_an_account_exclude_each_other_in_one_process(tmp_
     second.release()
 
 
+def test_who_waits_learns_whether_the_cancel_of_who_closes_has_left(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496, "U1"), right_to(tmp_path, 4001, "U1")
+    first.take()
+    assert not second.take().struck
+    first.mark_struck()
+    assert second.take().struck and right_to(tmp_path, 7496, "U1").take().struck
+    first.release()
+    first.mark_struck()  # it holds nothing any more: nothing to say
+    assert second.take().state is LockState.TAKEN
+    assert not right_to(tmp_path, 4001).take().struck
+    second.release()
+
+
+def test_a_child_leaves_what_its_parent_says_of_its_cancel(tmp_path: Path) -> None:
+    first = right_to(tmp_path, 7496)
+    first.take()
+    first.mark_struck()
+    child = os.fork()
+    if child == 0:
+        first.release()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert right_to(tmp_path, 7496).take().struck
+    first.release()
+
+
+def test_the_silence_of_who_stands_in_the_way_is_known_even_where_nobody_is_ever_shut_out(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496), right_to(tmp_path, 7496)
+    first.take()
+    for tenths in range(20):
+        assert second.take_from_silent(tenths / 10, 0.0).state is LockState.BUSY
+    assert round(second.silent_s, 3) == 1.9
+    first.show_life()
+    second.take_from_silent(2.0, 0.0)
+    assert second.silent_s == 0
+    first.release()
+    second.take_from_silent(2.1, 0.0)
+    assert second.silent_s == 0
+    second.release()
+
+
 def test_logins_that_share_nothing_do_not_wait_for_each_other(tmp_path: Path) -> None:
     first, second = right_to(tmp_path, 7496, "U1"), right_to(tmp_path, 7497, "DU1")
     assert first.take().state is second.take().state is LockState.TAKEN

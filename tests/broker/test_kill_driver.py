@@ -462,6 +462,77 @@ def test_a_closer_that_moves_is_waited_for_and_one_that_does_not_is_shut_out(loc
     drive(test)
 
 
+def test_who_comes_later_learns_that_the_cancel_has_left_and_not_before_it_has(locks: Path) -> None:
+    def says(when: str) -> list[bool]:
+        later = ClosingRight(HOST, PORT, "later", locks.with_name(when))
+
+        async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+            if when == "connected":
+                machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel()]
+            machine.on[ev.PressedAgain] = lambda _event: [cmd.GlobalCancel()]
+            driver = make(machine, locks.with_name(when))
+            driver.start()
+            await asyncio.sleep(1)
+            said.append(later.take().struck)
+            driver.press_again()
+            await asyncio.sleep(1)
+            said.append(later.take().struck)
+
+        said: list[bool] = []
+        drive(test)
+        return said
+
+    assert says("connected") == [True, True]
+    assert says("pressed again") == [False, True]
+
+
+def test_a_cancel_that_left_before_the_hand_over_has_left(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = make(machine, locks)
+        driver.start()
+        driver._tell(ev.Connected(("DU1",), 1, cancel_sent=True))
+        await asyncio.sleep(1)
+        assert ClosingRight(HOST, PORT, "later", locks).take().struck
+
+    drive(test)
+
+
+def test_a_closer_that_moves_and_has_cancelled_is_spared_until_it_moves_no_more(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        other.take()
+        driver = make(machine, locks, take_over_s=0)
+        driver.start()
+        await asyncio.sleep(1)
+        other.mark_struck()
+        for _ in range(20):
+            other.show_life()
+            await asyncio.sleep(0.25)
+        assert [busy.spare for busy in machine.heard(ev.LockBusy)] == [False, True]
+        await asyncio.sleep(2.5)
+        assert len(machine.heard(ev.LockBusy)) == 2
+        await asyncio.sleep(1)
+        assert [busy.spare for busy in machine.heard(ev.LockBusy)] == [False, True, False]
+        other.release()
+
+    drive(test)
+
+
+def test_a_kill_that_ends_while_another_closes_leaves_its_closing_orders_alone(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        other.take()
+        driver = held(locks, machine, take_over_s=0)
+        await result_of(driver)
+        machine.report = lambda: OPEN  # type: ignore[method-assign]
+        driver.release()
+        await over(driver)
+        assert tws.requests(requests.ReqGlobalCancel) == []
+        other.release()
+
+    drive(test)
+
+
 def test_two_kills_that_both_move_never_shut_each_other_out(locks: Path) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
         second = FakeMachine()

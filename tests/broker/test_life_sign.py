@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.broker import lock_files
-from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask
+from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask, has_struck
 
 
 def file_of(tmp_path: Path) -> int:
@@ -91,3 +91,23 @@ def test_a_file_whose_holder_knows_nothing_of_questions_shows_nothing(tmp_path: 
     assert ask(fd, 1) is None  # only a note: left by a program of another version, or by a full disk
     (tmp_path / "locks" / "a.lock").write_bytes(b"x" * 4096)
     assert ask(fd, 1) is None
+
+
+def test_a_holder_says_when_its_cancel_has_left_and_no_longer_when_it_is_over(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    holder = Answering(fd, b"first")
+    assert not has_struck(fd)
+    holder.strike()
+    ask(fd, 1)
+    holder.answer()
+    assert has_struck(fd)
+    holder.over()
+    assert not has_struck(fd)
+
+
+def test_what_the_last_holder_said_of_its_cancel_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    Answering(fd, b"first").strike()
+    lock_files.write_note(fd, "process 2, kill b")
+    Answering(fd, b"second")
+    assert not has_struck(fd)

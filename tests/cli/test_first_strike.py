@@ -10,7 +10,7 @@ import pytest
 
 from cli.opening_server import OpeningServer, running
 from engine.cli import first_strike
-from engine.cli.first_strike import GIVEN_UP, STARTED, STRUCK, FirstStrike, Target
+from engine.cli.first_strike import GIVEN_UP, HELD_BACK, STARTED, STRUCK, FirstStrike, Target
 from engine.wire.sessions import ClientSession
 
 PATIENCE_S = 5.0
@@ -74,6 +74,40 @@ def test_what_is_handed_over_goes_on_as_a_full_session() -> None:
         assert (session.ready, session.accounts, session.next_order_id) == (True, ("DU1", "DU2"), 41)
         with socket.socket(fileno=attempt.detach()) as sock:
             assert sock.getpeername() == ("127.0.0.1", server.port)
+
+
+def test_a_login_where_another_kill_is_at_work_is_left_to_the_kill_behind() -> None:
+    with running(OpeningServer()) as busy, running(OpeningServer()) as free:
+        places = [Target("busy", "127.0.0.1", busy.port, 9000), Target("free", "127.0.0.1", free.port, 9000)]
+        made = FirstStrike(places, {("127.0.0.1", busy.port)})
+        made.run(PATIENCE_S, PATIENCE_S)
+        wait_for(free)
+        assert [attempt.state for attempt in made.finish()] == [HELD_BACK, STRUCK]
+        assert busy.cancels == [] and made.attempts[0].struck_ns is None and made.attempts[0].opening.ready
+        closed(made)
+
+
+def test_who_is_held_back_keeps_nobody_waiting() -> None:
+    with running(OpeningServer()) as busy, running(OpeningServer(silent=True)) as dumb:
+        places = [Target("busy", "127.0.0.1", busy.port, 9000), Target("dumb", "127.0.0.1", dumb.port, 9000)]
+        started = time.monotonic()
+        made = FirstStrike(places, {("127.0.0.1", busy.port)})
+        made.run(PATIENCE_S, 0.01)
+        assert time.monotonic() - started < PATIENCE_S / 2
+        closed(made)
+
+
+def test_what_was_held_back_leaves_if_there_is_no_kill_behind() -> None:
+    with running(OpeningServer()) as busy, running(OpeningServer()) as free:
+        places = [Target("busy", "127.0.0.1", busy.port, 9000), Target("free", "127.0.0.1", free.port, 9000)]
+        made = FirstStrike(places, {("127.0.0.1", busy.port)})
+        made.run(PATIENCE_S, PATIENCE_S)
+        for attempt in made.finish():
+            attempt.strike_all_the_same()
+        wait_for(busy)
+        wait_for(free)
+        assert [attempt.state for attempt in made.attempts] == [STRUCK, STRUCK]
+        closed(made)
 
 
 @pytest.mark.parametrize("ends_without_a_word", [False, True])

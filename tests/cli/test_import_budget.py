@@ -15,6 +15,7 @@ OURS = {
     "engine.cli.first_strike",
     "engine.cli.kill",
     "engine.cli.kill_arguments",
+    "engine.cli.kill_under_way",
     "engine.cli.presses",
     "engine.cli.warm_guard",
     "engine.config",

@@ -20,7 +20,7 @@ import msgspec
 
 from engine.broker import lock_files
 from engine.broker.hung_process import end_holder_of
-from engine.broker.life_sign import Answering, Silence, ask
+from engine.broker.life_sign import Answering, Silence, ask, has_struck
 from engine.broker.lock_files import shared_directory
 
 DIGITS_MAX = 5  # of a generation: nobody makes more of them, nor reads them
@@ -39,10 +39,11 @@ class LockState(Enum):
 
 
 class LockAnswer(msgspec.Struct, frozen=True):
-    """`text`: who holds it, or why there is no lock."""
+    """`text`: who holds it, or why there is no lock. `struck`: its holder says that its global cancel has left."""
 
     state: LockState
     text: str = ""
+    struck: bool = False
 
 
 class CloserLock:
@@ -85,6 +86,8 @@ class CloserLock:
 
     def release(self) -> None:
         """Give the lock back. The file stays: removing it could split one lock into two."""
+        if self._answering is not None and self.held:
+            self._answering.over()
         fd, self._fd = self._fd, None
         self._answering = None
         if fd is not None:
@@ -125,6 +128,11 @@ class CloserLock:
         """Answer whoever waits. A holder that does not call this is taken to hang."""
         if self._answering is not None and self.held:
             self._answering.answer()
+
+    def mark_struck(self) -> None:
+        """Say that the global cancel has left."""
+        if self._answering is not None and self.held:
+            self._answering.strike()
 
     # --- the waiting one's side --------------------------------------------------------------------
     def silence_s(self, now_s: float) -> float:
@@ -173,7 +181,7 @@ class CloserLock:
         fd = lock_files.open_shared(self.path)
         try:
             if not lock_files.try_lock(fd):
-                answer = LockAnswer(LockState.BUSY, lock_files.read_note(fd))
+                answer = LockAnswer(LockState.BUSY, lock_files.read_note(fd), has_struck(fd))
                 os.close(fd)
                 return answer
             gate = lock_files.open_shared(self._gate_path)

@@ -29,6 +29,7 @@ class ClosingRight:
         self._accounts: dict[str, CloserLock] = {}
         self._granted = False
         self.taken_from = ""  # who hung and has been shut out for this right; empty: nobody
+        self.silent_s = 0.0  # how long who stands in the way has shown no life, as of the last asking
 
     def cover(self, accounts: Iterable[str]) -> None:
         """From now on the right is one to close these accounts, and it has to be taken again for new ones."""
@@ -46,16 +47,16 @@ class ClosingRight:
         Ask again and again, by a clock `now_s` of one's own: the silence is counted from the first asking. 0 seconds:
         nobody is ever taken from. What became of whom is in `taken_from`.
         """
-        if silence_s_max <= 0:
-            return self.take()
         silent = {lock: lock.silence_s(now_s) for lock in self._locks if not lock.held}
+        asked = dict(silent)
         answer, blocker = self._take()
-        while blocker is not None and silent.pop(blocker, 0.0) >= silence_s_max:
+        while blocker is not None and 0 < silence_s_max <= silent.pop(blocker, 0.0):
             done = blocker.shut_out()
             if not done:
                 break
             self.taken_from = f"{answer.text}, {done}"
             answer, blocker = self._take()
+        self.silent_s = 0.0 if blocker is None else asked.get(blocker, 0.0)
         return answer
 
     def release(self) -> None:
@@ -69,6 +70,11 @@ class ClosingRight:
         """Tell those who wait that this kill moves. One that does not say so is taken to hang."""
         for lock in self._locks:
             lock.show_life()
+
+    def mark_struck(self) -> None:
+        """Tell those who come later that this kill's global cancel has left."""
+        for lock in self._locks:
+            lock.mark_struck()
 
     @property
     def lost(self) -> bool:

@@ -210,7 +210,7 @@ class KillDriver:
             latest = self.look()
             if why:
                 self._latest = msgspec.structs.replace(latest, notes=(*latest.notes, why))
-            if not latest.flat:
+            if not latest.flat and not self._keeper.waiting:
                 self._hands.cancel_everything()  # a closing order of ours may be working
             self._stop()
 
@@ -288,6 +288,8 @@ class KillDriver:
                     return
                 case _ if not self._hands.do(command):
                     raise TypeError(f"the machine asks for {command!r}, which this driver does not know")
+                case cmd.GlobalCancel():
+                    self._keeper.struck()
 
     def _now_ns(self) -> int:
         """The loop's clock, never backwards."""
@@ -314,6 +316,8 @@ class KillDriver:
     def _heard(self, event: ev.Event) -> None:
         self._seen.heard(event)
         if isinstance(event, ev.Connected):
+            if event.cancel_sent:
+                self._keeper.struck()
             self._keeper.cover(event.accounts)
 
     # --- the end -----------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """How the one who waits for a lock learns that its holder still moves: he asks in the lock's file, the holder answers.
 
-The holder writes only when somebody waits, so that a kill alone never depends on a disk. What stands here can make a
-waiting kill take over (which is safe at any time: see closer_lock) or not take over; it never lets anybody send.
+The holder writes only when somebody waits, so that a kill alone never depends on a disk; and once, when its global
+cancel has left, so that who comes later looks at the orders before taking its closing orders with another one. What
+stands here can make a waiting kill take over (which is safe at any time: see closer_lock) or not take over, and look
+before it cancels; it never lets anybody send.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ _MAGIC = b"qe-asks1"  # whoever does not write it knows nothing of questions, an
 _MAGIC_AT = NOTE_BYTES
 _ANSWER_AT = _MAGIC_AT + _WORD
 _QUESTION_AT = _ANSWER_AT + _WORD
+_STRUCK_AT = _QUESTION_AT + _WORD
+_STRUCK = b"struck!\n"
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -52,6 +56,19 @@ class Answering:
         question = _get(self._fd, _WORD, _QUESTION_AT)
         if question and question != self._answered and _put(self._fd, question, _ANSWER_AT):
             self._answered = question
+
+    def strike(self) -> None:
+        """The global cancel of this kill has left."""
+        _put(self._fd, _STRUCK, _STRUCK_AT)
+
+    def over(self) -> None:
+        """This kill is over: whoever comes now is the first again."""
+        _put(self._fd, bytes(_WORD), _STRUCK_AT)
+
+
+def has_struck(fd: int) -> bool:
+    """Does its holder say that its global cancel has left?"""
+    return _get(fd, _WORD, _STRUCK_AT) == _STRUCK
 
 
 def ask(fd: int, question: int) -> bytes | None:

@@ -12,6 +12,8 @@ from engine.broker.closer_lock import LockState
 from engine.broker.closing_right import ClosingRight
 from engine.core.kill import events as ev
 
+SILENCE_S_MAX = 3.0  # then the orders of who has the right are spared no longer, also where nobody takes over
+
 
 class RightKeeper:
     """`tell` takes every event, `tell_first` what has to be known before anything that was heard meanwhile."""
@@ -37,7 +39,8 @@ class RightKeeper:
         self._living: asyncio.TimerHandle | None = None
         self._moved_at = 0.0  # when somebody who waits could last see that this kill moves
         self._accounts_known = False
-        self._holder: str | None = None
+        self._holder: tuple[str, bool] | None = None  # as last told
+        self._struck = False
         self._over = False
         self.may_close = False
 
@@ -55,6 +58,12 @@ class RightKeeper:
         self._accounts_known = True
         self._right.cover(accounts)
         self._loop.call_soon(self._ask)  # behind the cancel that the machine sends now
+
+    def struck(self) -> None:
+        """The global cancel has left."""
+        if not self._struck:
+            self._struck = True
+            self._right.mark_struck()
 
     def catch_up(self) -> None:
         """Whoever has slept too long (stopped, swapped out) first looks whether others have gone on without him."""
@@ -86,16 +95,22 @@ class RightKeeper:
             return
         answer = self._right.take_from_silent(self._loop.time(), self._take_over_s)
         if answer.state is LockState.BUSY:
-            if answer.text != self._holder:
-                self._holder = answer.text
-                self._tell(ev.LockBusy(answer.text))
+            holder = answer.text, answer.struck and self._right.silent_s < SILENCE_S_MAX
+            if holder != self._holder:
+                self._holder = holder
+                self._tell(ev.LockBusy(*holder))
             self._asking = self._loop.call_later(self._retry_s, self._ask)
-        elif self._accounts_known:
-            self.may_close = True
-            alone = answer.state is not LockState.UNAVAILABLE
-            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from))
+        else:
+            self._taken(alone=answer.state is not LockState.UNAVAILABLE)
         if self._living is None:
             self._show_life()
+
+    def _taken(self, *, alone: bool) -> None:
+        if self._struck:
+            self._right.mark_struck()
+        if self._accounts_known:
+            self.may_close = True
+            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from))
 
     def _show_life(self) -> None:
         """Answer those who wait for what this kill holds, and notice that somebody has taken it."""

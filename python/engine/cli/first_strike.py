@@ -3,7 +3,8 @@
 All logins are tried at once over raw non-blocking sockets: connect, hello, startApi, and as soon as TWS is ready
 reqGlobalCancel. What got as far as startApi is handed over with its socket to the kill, which goes on from there; what
 did not is closed and left to the kill, which tries again with more patience. So nothing here decides anything: it only
-makes the first second faster.
+makes the first second faster. A login of which another kill says that it is at work gets no cancel here: the kill looks
+at its orders first (`kill_under_way`).
 
 It must never import what is not already in the interpreter (tests/cli/test_import_budget.py), wait for one login on
 behalf of another, look up a host name (a dead DNS server takes seconds), or send any order.
@@ -19,12 +20,17 @@ import time
 
 from engine.wire import opening as wire
 
+TYPE_CHECKING = False  # what `typing` has, without loading it
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 VERSION_MIN, VERSION_MAX = 100, 178
 TRIES_MAX = 4  # client ids tried here; the kill itself tries more
 SLICE_S = 0.005  # how soon a background strike notices that it is to end
 RECEIVE_BYTES = 65536
 
 CONNECTING, GREETED, STARTED, STRUCK, GIVEN_UP = "connecting", "greeted", "started", "struck", "given up"
+HELD_BACK = "held back"  # ready, and another kill is at work: its closing orders would go too
 
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN))
 
@@ -41,8 +47,10 @@ class Target:
 class Attempt:
     """One login on its way to its global cancel. Every step is taken by `advance`; nothing here blocks or raises."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, at_work: Container[tuple[str, int]] = ()) -> None:
+        """`at_work`: the places where another kill is at work, as far as that is known when TWS is ready."""
         self.target = target
+        self._at_work = at_work
         self.state = GIVEN_UP
         self.why = ""
         self.client_id = target.client_id
@@ -55,7 +63,7 @@ class Attempt:
 
     @property
     def pending(self) -> bool:
-        return self.state not in (STRUCK, GIVEN_UP)
+        return self.state not in (STRUCK, HELD_BACK, GIVEN_UP)
 
     @property
     def wants_to_write(self) -> bool:
@@ -72,6 +80,14 @@ class Attempt:
                 self._receive()
         except OSError as error:
             self.give_up(str(error))
+
+    def strike_all_the_same(self) -> None:
+        """There will be no kill behind this: what was held back for it leaves now."""
+        if self.state == HELD_BACK:
+            try:
+                self._strike()
+            except OSError as error:
+                self.give_up(str(error))
 
     def give_up(self, why: str) -> None:
         """Close what is open; the kill tries this login again."""
@@ -127,7 +143,10 @@ class Attempt:
         elif self.state == GREETED and self.opening.version is not None:
             self._start(self.opening.version)
         if self.state == STARTED and self.opening.ready:
-            self._strike()
+            if (self.target.host, self.target.port) in self._at_work:
+                self.state = HELD_BACK
+            else:
+                self._strike()
 
     def _start(self, version: int) -> None:
         if not VERSION_MIN <= version <= VERSION_MAX:
@@ -169,8 +188,8 @@ class Attempt:
 class FirstStrike:
     """All logins at once: `run` in the foreground, `go_on` while the program loads, then `finish` and hand over."""
 
-    def __init__(self, targets: list[Target]) -> None:
-        self.attempts = [Attempt(target) for target in targets]
+    def __init__(self, targets: list[Target], at_work: Container[tuple[str, int]] = ()) -> None:
+        self.attempts = [Attempt(target, at_work) for target in targets]
         self._ending = False
         self._background: _thread.LockType | None = None
 
@@ -183,7 +202,7 @@ class FirstStrike:
         until = time.monotonic() + patience_s
         waiting_for_first = True
         while self.pending:
-            if waiting_for_first and any(attempt.state == STRUCK for attempt in self.attempts):
+            if waiting_for_first and any(attempt.state in (STRUCK, HELD_BACK) for attempt in self.attempts):
                 waiting_for_first, until = False, min(until, time.monotonic() + grace_s)
             left = until - time.monotonic()
             if left <= 0:

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from engine.cli import first_strike, presses, warm_guard
+from engine.cli import first_strike, kill_under_way, presses, warm_guard
 from engine.cli.kill_arguments import USAGE, BadArgument, KillArguments, parse
 from engine.config import places
 from engine.config.plan import KillPlan, default_plan
@@ -41,8 +41,9 @@ def main(words: list[str]) -> None:
     except BadArgument as error:
         told = f"qe kill: {error}\nNothing was sent.\n"
         leave(f"{told}\n{USAGE}\n{told}", 2, EXIT_USAGE)  # again where the eye is: the usage is long
+    at_work = kill_under_way.Glance([(place.host, place.port) for place in plan.places]).found
     strike = first_strike.FirstStrike(
-        [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places]
+        [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places], at_work
     )
     warm_guard.hand_over(places.state_folder(), arguments.reason, arguments.logins)
     strike.run(STRIKE_ALONE_S, STRIKE_TOGETHER_S)
@@ -114,7 +115,8 @@ def occupy_standard_streams() -> None:
 
 def not_loaded(strike: first_strike.FirstStrike, error: ImportError) -> str:
     """What to say when this installation is broken: the cancels may have gone out, and nothing else will."""
-    strike.finish()
+    for attempt in strike.finish():
+        attempt.strike_all_the_same()
     struck = [attempt.target.name for attempt in strike.attempts if attempt.state == first_strike.STRUCK]
     missed = [attempt.target.name for attempt in strike.attempts if attempt.state != first_strike.STRUCK]
     return (

@@ -153,6 +153,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         resubmits_ms=draw(sometimes(2, st.integers(0, 700))),
         refuse_until_ms=draw(st.sampled_from([0, 0, 0, 0, 1000, 4000])),
         lock=draw(st.sampled_from(["taken"] * 6 + ["late", "lost", "none"])),
+        lock_spare=draw(st.booleans()),
         lock_free_at_ms=draw(ms),
         lock_lost_at_ms=draw(ms),
         presses_ms=tuple(draw(sometimes(4, st.lists(ms, max_size=3))) or ()),

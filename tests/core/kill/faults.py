@@ -103,6 +103,7 @@ class Faults:
     refuse_until_ms: int = 0
     # others
     lock: str = "taken"  # taken, busy, none, late, lost
+    lock_spare: bool = False  # who has it moves, and has cancelled
     lock_lost_at_ms: int = 0
     lock_free_at_ms: int = 0
     presses_ms: tuple[int, ...] = ()

@@ -148,10 +148,10 @@ class Model:
             case "none":
                 after(0, lambda: self.tell(ev.LockTaken(shared_nothing=True)))
             case "late":
-                after(0, lambda: self.tell(ev.LockBusy("pid 1")))
+                after(0, lambda: self.tell(ev.LockBusy("pid 1", f.lock_spare)))
                 after(f.lock_free_at_ms, lambda: self.tell(ev.LockTaken()))
             case _:
-                after(0, lambda: self.tell(ev.LockBusy("pid 1")))
+                after(0, lambda: self.tell(ev.LockBusy("pid 1", f.lock_spare)))
         for at in f.disconnect_at_ms:
             after(at, lambda: self._hang_up(self.main))
         if f.extra_lost_at_ms is not None:

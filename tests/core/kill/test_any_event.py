@@ -127,7 +127,7 @@ about_the_login = st.one_of(
     st.builds(ev.BrokerLink, st.booleans(), st.sampled_from([1100, 1101, 1102, 2110])),
     st.builds(ev.LockTaken, st.booleans(), words),
     st.just(ev.LockLost()),
-    st.builds(ev.LockBusy, words),
+    st.builds(ev.LockBusy, words, st.booleans()),
     st.just(ev.PressedAgain()),
 )
 

@@ -65,9 +65,12 @@ class LockTaken(Event, frozen=True):
 
 
 class LockBusy(Event, frozen=True):
-    """Another kill closes this login; this one cancels, watches and reports until the lock is free."""
+    """Another kill closes this login; this one cancels, watches and reports until the lock is free. `spare`: that kill
+    moves, and says that its own global cancel has left: another one would take its closing orders with it, so the
+    orders are looked at first. Told again when that is no longer so."""
 
     holder: str = ""
+    spare: bool = False
 
 
 class LockLost(Event, frozen=True):
@@ -215,7 +218,7 @@ class Notice(Event, frozen=True):
 
 
 class PressedAgain(Event, frozen=True):
-    """Somebody pressed the button again for this login: one more global cancel, nothing else."""
+    """Somebody pressed the button again for this login: at most one more global cancel, nothing else."""
 
 
 class Woke(Event, frozen=True):

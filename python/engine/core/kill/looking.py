@@ -38,6 +38,11 @@ class Looking:
         if self._next_ns is None or self._next_ns > soon_ns:
             self._next_ns = soon_ns
 
+    def at_once(self, now_ns: int) -> None:
+        """Somebody wants to know how things stand now."""
+        self.soon(now_ns)
+        self._next_ns = now_ns
+
     def failed(self, now_ns: int) -> None:
         self._next_ns = now_ns + self._gap_ns
 

@@ -151,10 +151,10 @@ class KillMachine:
                 return self._on_lock_taken(shared_nothing, taken_from, now_ns)
             case ev.LockLost():
                 return self._joining.lose()
-            case ev.LockBusy(holder):
-                return self._joining.wait_for(holder)
+            case ev.LockBusy(holder, spare):
+                return self._on_lock_busy(holder, spare, now_ns)
             case ev.PressedAgain() if self._reach.connected:
-                return [GlobalCancel(), Say("pressed_again", "pressed again: joined, one more global cancel")]
+                return self._on_pressed_again(now_ns)
             case _:
                 return self._take_answer(event, now_ns)
 
@@ -211,7 +211,13 @@ class KillMachine:
                     return []
                 self._closing.listed(orders, now_ns)  # also when the survey comes to nothing
                 gone = self._closing.any_suspect or self._ledger.traces.unexplained(now_ns)
-                return self._looking.surveyor.heard_orders(read_id, orders, completed=gone)
+                cancel = self._cancelling.looked(
+                    self._closing.others(orders),
+                    self._looking.surveyor.begun_ns,
+                    now_ns,
+                    joined=self._joining.busy,
+                )
+                return [*cancel, *self._looking.surveyor.heard_orders(read_id, orders, completed=gone)]
             case ev.PositionsRead(read_id, positions):
                 self._looking.surveyor.heard_positions(read_id, positions, now_ns)
             case ev.ExecutionsRead(read_id, executions):
@@ -222,7 +228,7 @@ class KillMachine:
                     self._evidence.completed(orders)
             case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
                 self._looking.failed(now_ns)
-                return [Say("read_failed", why)]
+                return [Say("read_failed", why), *self._cancelling.cannot_look(now_ns)]
             case _:
                 pass
         return []
@@ -236,18 +242,17 @@ class KillMachine:
         if event.cancel_sent:
             self._evidence.mark("first_cancel", now_ns)
         else:
-            commands.append(GlobalCancel())
+            commands += self._cancelling.press(now_ns, look_first=self._joining.spare)
         self._view_is_new(now_ns)
         commands += self._looking.surveyor.begin(now_ns, all_at_once=True)
         accounts = ", ".join(self._accounts)
-        return [
-            *commands,
-            Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; global cancel sent"),
-        ]
+        cancel = "looking before another global cancel" if self._cancelling.held_back else "global cancel sent"
+        return [*commands, Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; {cancel}")]
 
     def _on_disconnected(self, trouble: ev.Trouble, text: str, now_ns: int) -> list[Command]:
         news = self._reach.went(trouble, text, now_ns)
         self._forget_view()
+        self._cancelling.forget()
         self._closing.connection_lost(now_ns, self._looking.surveyor.serial)
         return [Say("disconnected", self._reach.trouble)] if news else []
 
@@ -256,11 +261,11 @@ class KillMachine:
             return []
         self._forget_view()
         if not up:
-            return [Say("link_down", self._reach.trouble)]
+            return [Say("link_down", self._reach.trouble), *self._cancelling.cannot_look(now_ns)]
         self._closing.link_lost(now_ns, self._looking.surveyor.serial)
         self._view_is_new(now_ns)
         self._looking.soon(now_ns)
-        cancel: list[Command] = [GlobalCancel()] if self._reach.connected else []
+        cancel = self._cancelling.press(now_ns, look_first=self._joining.spare) if self._reach.connected else []
         return [*cancel, Say("link_up", f"TWS is linked to IBKR again ({code}); reading everything anew")]
 
     def _view_is_new(self, now_ns: int) -> None:
@@ -274,6 +279,23 @@ class KillMachine:
         self._looking.forget()
         self._ending.doubt()
 
+    def _on_pressed_again(self, now_ns: int) -> list[Command]:
+        """What is being closed is not to be begun anew for it, and what else may be open is to go."""
+        closes_live = self._joining.spare or self._closing.any_live
+        cancel = self._cancelling.press(now_ns, look_first=closes_live and self._reach.healthy)
+        if not cancel:
+            self._looking.at_once(now_ns)
+        what = "one more global cancel" if cancel else "looking for orders beside the closing orders"
+        return [*cancel, Say("pressed_again", f"pressed again: joined, {what}")]
+
+    def _on_lock_busy(self, holder: str, spare: bool, now_ns: int) -> list[Command]:
+        spared = self._joining.spare
+        says = self._joining.wait_for(holder, spare=spare)
+        if not spared or self._joining.spare or not self._reach.connected:
+            return says
+        silent = Say("lock_silent", "the other kill gives no sign of life: global cancel sent")
+        return [*says, *self._cancelling.press(now_ns, look_first=False), silent]
+
     def _on_lock_taken(self, shared_nothing: bool, taken_from: str, now_ns: int) -> list[Command]:
         if self._joining.may_close:
             return []
@@ -284,7 +306,8 @@ class KillMachine:
             return [Say("no_lock", NO_LOCK)]
         if took_over:
             self._looking.not_before(now_ns + self.settings.takeover_settle_ns)
-            return [taken_over(taken_from)]
+            cancel = self._cancelling.press(now_ns, look_first=False) if self._reach.connected else []
+            return [taken_over(taken_from), *cancel]
         return []
 
     # surveys --------------------------------------------------------------------------------------------------------
@@ -300,13 +323,15 @@ class KillMachine:
         commands += self._mind_orders(others, now_ns)
         self._ending.judge(survey, now_ns)
         self._looking.again(now_ns, proving=self._ending.proof.clean_since_ns is not None)
+        if self._cancelling.held_back:
+            self._looking.at_once(now_ns)
         return commands
 
     def _mind_orders(self, others: list[WorkingOrder], now_ns: int) -> list[Command]:
         """`others`: listed orders but for this kill's living closes."""
         if others:
             self._evidence.unmark("orders_gone")
-            return self._cancelling.again(others, now_ns, joined=self._joining.busy)
+            return self._cancelling.again(others, now_ns, joined=self._joining.busy, spare=self._joining.spare)
         if self._evidence.has("orders_gone"):
             return []
         self._evidence.mark("orders_gone", now_ns)
@@ -327,6 +352,8 @@ class KillMachine:
         commands: list[Command] = []
         if self._reach.retry_due(now_ns):
             commands.append(Connect())
+        if self._reach.connected:
+            commands += self._cancelling.overdue(now_ns)
         if self._reach.healthy:
             commands += self._looking.due(now_ns)
             commands += self._closing.step(self._scene(now_ns))

@@ -30,6 +30,8 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     late_feed_ns: int = 20 * SECOND  # the same where a position feed that is late would look like it
     gone_order_ns: int = 6 * SECOND  # how long an order that is gone without a word may have filled unseen
     cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel; doubles up to 8 s
+    cancel_again_joined_ns: int = 4 * SECOND  # so much later where another kill closes, which repeats it itself
+    press_look_ns: int = 1 * SECOND  # how long a press may look at the orders before its global cancel
     orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
     acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat
     resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close

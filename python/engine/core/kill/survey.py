@@ -56,6 +56,11 @@ class Surveyor:
     def active(self) -> bool:
         return self._active
 
+    @property
+    def begun_ns(self) -> int:
+        """When the newest survey began."""
+        return self._begun_ns
+
     def take_read_id(self) -> int:
         """A fresh id for any read."""
         taken = self._next_read_id
