@@ -15,7 +15,7 @@ import pytest
 
 from engine.broker import inquiry, pacing
 from engine.broker.failures import LinkFailure
-from engine.core.kill import closing, launching, ledger, lessons, lookups, machine, reactions, tending
+from engine.core.kill import closing, ending, launching, ledger, lessons, lookups, machine, reactions, tending
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults
 from engine.simulator.scenario import Scenario, load_scenario
@@ -70,9 +70,9 @@ def orders_do_not_count(patch: Patch) -> None:
     """Flat is said of positions alone, with resting orders live."""
 
     def judge(self: Any, survey: Any, now_ns: int) -> None:
-        self._proof.proven = self._ledger.all_zero()
+        self.proof.proven = self.ledger.all_zero()
 
-    patch.setattr(machine.KillMachine, "_judge", judge)
+    patch.setattr(ending.Ending, "judge", judge)
 
 
 def believe_every_position(patch: Patch) -> None:
