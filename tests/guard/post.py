@@ -92,9 +92,12 @@ def post(
     memory: Memory | None = None,
     limits: LimitsTable | None = None,
     alerts: AlertsTable | None = None,
+    away: str = "",
     **guard: object,
 ) -> Post:
-    """Run a test beside a guard that is connected, unless the scenario keeps it from that."""
+    """Run a test beside a guard that is connected, unless the scenario keeps it from that. `away`: a login whose TWS is
+    not running.
+    """
     config = msgspec.structs.replace(
         default_config(),
         guard=msgspec.structs.replace(GuardTable(verify_every_s=0), **guard),
@@ -106,6 +109,11 @@ def post(
     async def main(world: World, loop: VirtualLoop) -> None:
         here = Post(world, loop, home, config, Memory() if memory is None else memory)
         made.append(here)
+        if away:
+            server = world.login(away).server
+            ports = server.ports
+            await server.stop()
+            server.ports = ports
         running = asyncio.create_task(here.guard.run(here.ended))
         try:
             await asyncio.sleep(5)

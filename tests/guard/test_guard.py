@@ -313,6 +313,28 @@ def test_a_login_of_the_wrong_mode_is_told_at_once_and_never_acted_on(tmp_path: 
     post(tmp_path, test, scenario="wrong-mode")
 
 
+def test_a_login_that_was_never_reached_is_told_halted_as_blind_and_free_again_when_it_is_seen(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        server = here.world.login("live").server
+        told = (await here.guard.answer(Request("status")))["logins"]["live"]
+        assert told["waiting_for"].startswith("TWS: nothing listens on 127.0.0.1:7496")
+        assert told["state"] is None
+        assert here.messages == []
+        await asyncio.sleep(35)
+        assert here.manager.state("live").standing[0].cause is Cause.BLIND
+        assert here.manager.state("live").kind is Kind.HALT
+        assert here.manager.state("paper").kind is None
+        assert {"live is not connected", "live: halt by blind"} <= set(here.titles())
+        assert here.events(IncidentOpened) == []  # nothing has happened there
+        await server.start()
+        await asyncio.sleep(60)
+        assert here.manager.connected("live")
+        assert here.manager.state("live").kind is None
+        assert {"Over: live is not connected", "Over: live: halt by blind"} <= set(here.titles())
+
+    post(tmp_path, test, away="live")
+
+
 def test_what_nobody_knows_how_to_do_is_an_answer_too(tmp_path: Path) -> None:
     async def test(here: Post) -> None:
         assert "does not know" in (await here.guard.answer(Request("dance")))["error"]

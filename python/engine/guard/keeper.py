@@ -66,8 +66,10 @@ class Keeper:
                 await self._stay()
                 lost_at_s = loop.time()
             else:
+                if self.waiting_for != f"TWS: {outcome.text}":  # a TWS that is gone for a day fills no log
+                    self._log(str(outcome))
                 self.waiting_for = f"TWS: {outcome.text}"
-                self._log(str(outcome))
+                self._manager.expect(self._name)
                 if outcome.mode_mismatch or loop.time() - lost_at_s >= TELL_AFTER_S:
                     text = f"{outcome.text}. Until then nobody watches it; the guard goes on trying."
                     self._alerts.tell(self._key, Severity.CRITICAL, f"{self._name} is not connected", text)

@@ -58,6 +58,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     positions: Fact[tuple[PositionFact, ...]]
     now_ns: int
     rested: bool = False
+    reached: bool = True  # False: never in this program's life
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -395,7 +396,7 @@ def _incident(
     judgement: Judgement, state: JournalState | Unknown, seen: Seen, new_id: Callable[[], str]
 ) -> IncidentEvent | None:
     trigger, what = _what(judgement)
-    if not trigger:
+    if not trigger or not seen.reached:  # nothing has happened on a login that nobody has seen yet
         return None
     everywhere = any(one.everywhere for one in judgement.impositions)
     first = (seen.scope, *(one for one in seen.others if one.login != seen.scope.login)) if everywhere else None

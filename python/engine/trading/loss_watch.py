@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.broker.login import Login
-from engine.broker.view import ProfitAndLoss
+from engine.broker.view import LoginView, ProfitAndLoss
 from engine.core.equity import Equity, EquityTracker
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_views import LimitsView, limit_views
@@ -49,6 +49,7 @@ class LossWatch:
         ledger: LossLedger,
         rules: Callable[[], Rules],
         *,
+        view: LoginView,
         scope: Callable[[], Scope],
         others: Callable[[], tuple[Scope, ...]],
         kill: KillHere,
@@ -58,6 +59,7 @@ class LossWatch:
     ) -> None:
         self._ledger = ledger
         self._rules = rules
+        self._view = view
         self._scope = scope
         self._others = others
         self._kill = kill
@@ -66,6 +68,7 @@ class LossWatch:
         self._judges = judges
         self._daemons = Daemons()
         self._login: Login | None = None
+        self._expected = False  # nothing is connected, and that is not well
         self._tracker = EquityTracker(())
         self._timer: asyncio.TimerHandle | None = None
         self._step: asyncio.Task[None] | None = None
@@ -93,8 +96,15 @@ class LossWatch:
         self._asked_ns = self._wall_ns()
         self._tick_later()
 
+    def expect(self) -> None:
+        """No connection could be made so far: the login is not seen, which is being blind, until there is one."""
+        if self._login is None and not self._expected:
+            self._expected, self._rested = True, False
+            self._tick_later()
+
     def detach(self) -> None:
         """The connection is ended on purpose: that is not being blind."""
+        self._expected = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -170,23 +180,24 @@ class LossWatch:
 
     async def _one_step(self) -> None:
         login = self._login
-        if login is None or login.in_use:
+        if (login is None and not self._expected) or (login is not None and login.in_use):
             self._rested = True
             return
         if not self._judges:
             self._sweep_for(await self._on_thread(self._standing))
             return
-        seen, self._rested = self._seen(login), False
+        seen, self._rested = self._seen(), False
         outcome = await self._judged(seen)
         if self._login is login:
             self.last = outcome
             self._tracker.use(outcome.limits.equity)
         self._act(outcome)  # whatever has become of the connection meanwhile
 
-    def _seen(self, login: Login) -> Seen:
+    def _seen(self) -> Seen:
         now_ns = self._wall_ns()
         reading = self._tracker.read(now_ns)
-        self._equity = _with_reasons(reading.equity, login.view.profit_and_loss)
+        never = Unknown("there was no connection yet") if self._login is None else None
+        self._equity = never or _with_reasons(reading.equity, self._view.profit_and_loss)
         if not self._tracker.tells_jumps:
             self.tells_jumps_since_ns = None
         elif self.tells_jumps_since_ns is None:
@@ -196,9 +207,10 @@ class LossWatch:
             others=self._others(),
             equity=self._equity,
             jumps=reading.jumps,
-            positions=login.view.positions,
+            positions=self._view.positions,
             now_ns=now_ns,
             rested=self._rested,
+            reached=never is None,
         )
 
     async def _judged(self, seen: Seen) -> Outcome:

@@ -54,12 +54,20 @@ class LossWatches:
 
     def attach(self, entry: Entry, login: Login) -> None:
         """The login has a fresh connection."""
+        self._watch(entry).attach(login)
+
+    def expect(self, entry: Entry) -> None:
+        """See `IBKRAccountManager.expect`."""
+        self._watch(entry).expect()
+
+    def _watch(self, entry: Entry) -> LossWatch:
         name = entry.config.name
         watch = self._by_name.get(name)
         if watch is None:
             watch = self._by_name[name] = LossWatch(
                 LossLedger(self._rules, self._source),
                 self._rules,
+                view=entry.view,
                 scope=lambda: entry.scope,
                 others=lambda: tuple(one.scope for one in self._entries()),
                 kill=self._kill(entry),
@@ -67,7 +75,7 @@ class LossWatches:
                 wall_ns=self._wall_ns,
                 judges=self._judges,
             )
-        watch.attach(login)
+        return watch
 
     def detach(self, entry: Entry) -> None:
         """Its connection is closed on purpose."""

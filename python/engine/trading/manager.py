@@ -164,6 +164,12 @@ class IBKRAccountManager:
         """Connect one login. Connected already: says so."""
         return await self._connect(self._entries.get(name))
 
+    def expect(self, name: str) -> None:
+        """The login should be connected, and is not: after the grace it is halted as one that nobody sees, until somebody
+        does. For who keeps logins connected; one that was connected and is lost counts as that anyway.
+        """
+        self._watches.expect(self._entries.get(name))
+
     async def disconnect_all(self) -> None:
         """Close every connection. A kill that still runs keeps its own until it is done."""
         for entry in self._entries:
