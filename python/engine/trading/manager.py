@@ -165,8 +165,8 @@ class IBKRAccountManager:
         return await self._connect(self._entries.get(name))
 
     def expect(self, name: str) -> None:
-        """The login should be connected, and is not: after the grace it is halted as one that nobody sees, until somebody
-        does. For who keeps logins connected; one that was connected and is lost counts as that anyway.
+        """The login should be connected, and is not: after the grace it is halted as one that nobody sees, until it is
+        seen. For who keeps logins connected; one that was connected and is lost counts as that anyway.
         """
         self._watches.expect(self._entries.get(name))
 
