@@ -65,3 +65,13 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         taken.listen()
         refused = qe("web", "--port", str(taken.getsockname()[1]), home=tmp_path)
     assert refused.returncode == 2 and "set web.port" in refused.stderr
+
+
+def test_the_service_that_runs_it_can_be_seen_before_it_is_written(tmp_path: Path) -> None:
+    shown = qe("web", "--config", "here.toml", "install", "--print", home=tmp_path, HOME=str(tmp_path))
+    assert shown.returncode == 0 and '"web" "--config"' in shown.stdout and "cockpit" in shown.stdout
+    assert not (tmp_path / ".config").exists()
+    written = qe("web", "install", home=tmp_path, HOME=str(tmp_path))
+    path = tmp_path / ".config" / "systemd" / "user" / "quant-engine-web.service"
+    assert written.returncode == 0 and "systemctl --user enable --now quant-engine-web" in written.stdout
+    assert '"engine.cli" "web"' in path.read_text() and "Restart=always" in path.read_text()

@@ -18,6 +18,7 @@ from engine.cli.who import actor
 from engine.config.model import Config
 from engine.config.places import config_file, incident_log, state_folder
 from engine.desk import doctor_home as home_doctor
+from engine.desk import doctor_web
 from engine.desk.doctor_login import examine_login
 from engine.desk.findings import Finding, Grade, exit_code
 from engine.journal.journal import open_journal
@@ -44,6 +45,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     told(home_doctor.journal(open_journal(home / "journal", actor=actor("doctor"))))
     told(home_doctor.incident_page(Path(incident_log())))
     told(home_doctor.guard(home, config, now_ns))
+    told(doctor_web.cockpit(home, config))
     told(home_doctor.drills(home, datetime.now(UTC)))
     told(home_doctor.printed_page(home, path, time.time()))
     if config is not None:

@@ -240,6 +240,8 @@ def _add_web(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, metavar="PORT", help="instead of web.port")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
     actions.add_parser("run", help="serve until Ctrl-C (default)")
+    service = actions.add_parser("install", help="write a systemd unit or a launchd agent that restarts it")
+    service.add_argument("--print", dest="print_only", action="store_true", help="show the file, and write nothing")
     users = actions.add_parser("user", help="who may log in").add_subparsers(
         dest="what", metavar="WHAT", required=True, parser_class=Parser
     )

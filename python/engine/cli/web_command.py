@@ -15,6 +15,7 @@ from engine.config.places import config_file, incident_log, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load, plan_for_kill
 from engine.config.web_table import WebTable
+from engine.guard.service import COCKPIT, CannotInstall, install
 from engine.web.access import Role
 from engine.web.cockpit import Place
 from engine.web.doors import TOKEN
@@ -35,6 +36,8 @@ def web(arguments: argparse.Namespace) -> int:
                 return _user(arguments)
             case "token":
                 return _token(arguments)
+            case "install":
+                return _install(arguments)
             case _:
                 return _run(arguments)
     except (BadUser, Unreadable) as error:
@@ -43,6 +46,16 @@ def web(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"qe web: {error.filename or 'the state folder'}: {error.strerror or error}", file=sys.stderr)
         return EXIT_CANNOT
+
+
+def _install(arguments: argparse.Namespace) -> int:
+    config, home = config_file(arguments.config), Path(state_folder())
+    try:
+        print(install(config, home, service=COCKPIT, print_only=arguments.print_only))
+    except CannotInstall as error:
+        print(f"qe web install: {error}", file=sys.stderr)
+        return EXIT_CANNOT
+    return 0
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -33,6 +33,12 @@ class WebTable(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Meta(description="true: whoever may only look may halt and kill all the same: stopping needs no permission."),
     ] = False
+    with_guard: Annotated[
+        bool,
+        Meta(
+            description="true: the guard starts the cockpit, as a process of its own, and starts it again when it ends."
+        ),
+    ] = False
     session_hours: Annotated[
         Annotated[float, Meta(ge=0.1, le=8760)],
         Meta(description="A log-in is good for this long after the last page that was opened."),

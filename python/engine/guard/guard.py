@@ -121,6 +121,7 @@ class Guard:
             "kills begun": self._take_up,
             "ping": self._ping,
             "metrics": self._draw,
+            **({"cockpit": self._cockpit} if self._config.web.with_guard else {}),
             **{f"login {name}": keeper.run for name, keeper in self.keepers.items()},
         }
         tasks = [asyncio.create_task(self._keep(name, part), name=name) for name, part in parts.items()]
@@ -235,6 +236,11 @@ class Guard:
                 await asyncio.sleep(DRAW_EVERY_S)
         finally:
             metrics.close()
+
+    async def _cockpit(self) -> None:
+        from engine.guard.cockpit import Beside  # only where it is wanted
+
+        await Beside(self._config.web, self._home, self._config.source or None, self.alerts, log=self._log).run()
 
     async def _ping(self) -> None:
         url, ping = self._config.alerts.ping_url, self._outside.ping

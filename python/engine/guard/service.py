@@ -1,4 +1,6 @@
-"""The guard as a service that this machine restarts: a systemd unit for the user, or a launchd agent on a Mac."""
+"""The guard, or the cockpit, as a service that this machine restarts: a systemd unit for the user, or a launchd agent
+on a Mac.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 
-LABEL = "quant-engine-guard"
+import msgspec
+
 RESTART_S = 2
 
 
@@ -15,21 +18,46 @@ class CannotInstall(Exception):
     """No service was written; the text says why, and what to do instead."""
 
 
-def install(config: str | None, home: Path, *, print_only: bool = False, platform: str = sys.platform) -> str:
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to run. `words`: what stands behind `qe`; `ends_s`: how long its end may take."""
+
+    label: str
+    title: str
+    words: tuple[str, ...]
+    log: str
+    ends_s: int
+
+
+GUARD = Service(
+    label="quant-engine-guard", title="quant-engine guard", words=("guard", "run"), log="guard.log", ends_s=180
+)
+COCKPIT = Service(label="quant-engine-web", title="quant-engine cockpit", words=("web",), log="web.log", ends_s=10)
+
+
+def install(
+    config: str | None,
+    home: Path,
+    *,
+    service: Service = GUARD,
+    print_only: bool = False,
+    platform: str = sys.platform,
+) -> str:
     """Write the service's file for this user; returns what to type next. Raises CannotInstall."""
-    command = [sys.executable, "-m", "engine.cli", "guard", "run"]
+    command = [sys.executable, "-m", "engine.cli", *service.words]
     if config is not None:
         command += ["--config", config]
     source = str(Path(__file__).resolve().parents[2])
+    path = file_of(service, platform)
+    if path is None:
+        words = " ".join(service.words)
+        raise CannotInstall(f"there is no service for {platform} here: let its own tools restart `qe {words}`")
     if platform == "darwin":
-        path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
-        text, then = agent(command, source, home), f"launchctl load -w {shlex.quote(str(path))}"
-    elif platform.startswith("linux"):
-        path = Path.home() / ".config" / "systemd" / "user" / f"{LABEL}.service"
-        text = unit(command, source, home)
-        then = f"systemctl --user daemon-reload && systemctl --user enable --now {LABEL} && loginctl enable-linger"
+        text, then = agent(command, source, home, service), f"launchctl load -w {shlex.quote(str(path))}"
     else:
-        raise CannotInstall(f"there is no service for {platform} here: let its own tools restart `qe guard run`")
+        text = unit(command, source, home, service)
+        then = (
+            f"systemctl --user daemon-reload && systemctl --user enable --now {service.label} && loginctl enable-linger"
+        )
     if print_only:
         return text
     try:
@@ -40,11 +68,20 @@ def install(config: str | None, home: Path, *, print_only: bool = False, platfor
     return f"wrote {path}\nStart it, now and whenever this machine starts:\n  {then}"
 
 
-def unit(command: list[str], source: str, home: Path) -> str:
+def file_of(service: Service, platform: str = sys.platform) -> Path | None:
+    """Where this user's services stand; None: this platform has none that we know."""
+    if platform == "darwin":
+        return Path.home() / "Library" / "LaunchAgents" / f"{service.label}.plist"
+    if platform.startswith("linux"):
+        return Path.home() / ".config" / "systemd" / "user" / f"{service.label}.service"
+    return None
+
+
+def unit(command: list[str], source: str, home: Path, service: Service = GUARD) -> str:
     """A systemd unit. It is restarted for ever, whatever ends it."""
     return f"""\
 [Unit]
-Description=quant-engine guard
+Description={service.title}
 StartLimitIntervalSec=0
 
 [Service]
@@ -53,25 +90,25 @@ Environment={_systemd_word(f"PYTHONPATH={source}")}
 Environment={_systemd_word(f"QE_HOME={home}")}
 Restart=always
 RestartSec={RESTART_S}
-TimeoutStopSec=180
+TimeoutStopSec={service.ends_s}
 
 [Install]
 WantedBy=default.target
 """
 
 
-def agent(command: list[str], source: str, home: Path) -> str:
+def agent(command: list[str], source: str, home: Path, service: Service = GUARD) -> str:
     """A launchd agent. It is restarted for ever, whatever ends it."""
     return plistlib.dumps(
         {
-            "Label": LABEL,
+            "Label": service.label,
             "ProgramArguments": command,
             "EnvironmentVariables": {"PYTHONPATH": source, "QE_HOME": str(home)},
             "KeepAlive": True,
             "RunAtLoad": True,
             "ThrottleInterval": RESTART_S,
-            "StandardOutPath": str(home / "guard.log"),
-            "StandardErrorPath": str(home / "guard.log"),
+            "StandardOutPath": str(home / service.log),
+            "StandardErrorPath": str(home / service.log),
         }
     ).decode()
 
