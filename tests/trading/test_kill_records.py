@@ -14,9 +14,13 @@ from engine.journal.events import IncidentClosed, IncidentOpened, KillPressed, L
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
-from engine.trading.kill_records import KillRecords, Pressed
+from engine.journal.spool import Spool
+from engine.journal.trouble import Code
+from engine.trading.kill_records import KillRecords
 from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
+from engine.trading.stories import Pressed
+from journal.worlds import forked
 
 PAPER = Scope("paper", "127.0.0.1:7497")
 ACCOUNT = "DU1234567"
@@ -41,7 +45,8 @@ class Program:
     """One that presses, over a journal that it shares with others."""
 
     def __init__(self, folder: Path, memory: Memory, store: MemoryStore | None = None) -> None:
-        self.journal = Journal(store or MemoryStore(memory), actor="test", clock=lambda: 1)
+        spool = Spool(folder / "journal", elsewhere=folder / "elsewhere")
+        self.journal = Journal(store or MemoryStore(memory), actor="test", clock=lambda: 1, spool=spool)
         self.rules = Rules(self.journal, LocalGate(), wall_ns=lambda: 1, actor="test")
         self.records = KillRecords(lambda: self.rules, folder / "log.md")
 
@@ -163,5 +168,49 @@ def test_what_was_lifted_before_the_end_is_not_imposed_anew(tmp_path: Path) -> N
         assert program.shutdowns() == []
         await program.pressed(program.press("g2", 200))
         assert [one.since_ns for one in program.shutdowns()] == [200]
+
+    asyncio.run(test())
+
+
+def test_a_kill_whose_program_died_has_a_section_in_the_log_and_one_that_ended_has_only_its_own(tmp_path: Path) -> None:
+    page = tmp_path / "log.md"
+
+    async def press_only() -> None:
+        one = Program(tmp_path, Memory())
+        await one.pressed(one.press("k1", 100))
+
+    forked(lambda: asyncio.run(press_only()))
+    assert not page.exists()
+
+    async def test() -> None:
+        other = Program(tmp_path, Memory())
+        other.journal.tend(1)
+        assert page.read_text().count("ITS PROGRAM ENDED BEFORE IT COULD REPORT") == 1
+        press = other.press("k2", 200)
+        await other.pressed(press)
+        await other.ended(press)
+        other.journal.tend(2)
+        assert page.read_text().count("\n## ") == 2
+        assert other.records.notes == []
+
+    asyncio.run(test())
+
+
+def test_what_of_a_kill_could_not_be_written_is_told_with_where_it_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        one = Program(tmp_path, memory)
+        (tmp_path / "log.md").mkdir()
+        memory.fails = Code.FULL
+        press = one.press("k1", 100)
+        await one.pressed(press)
+        await one.ended(press)
+        record, section = one.records.notes
+        assert "the record of this kill is not in the journal yet, it waits in" in record
+        assert "log.md cannot be written" in section and "the section waits in" in section
+        memory.fails = None
+        (tmp_path / "log.md").rmdir()
+        one.journal.tend(2)
+        assert "The kill switch was pressed: EMERGENCY" in (tmp_path / "log.md").read_text()
 
     asyncio.run(test())

@@ -120,6 +120,8 @@ class KillRun:
         reassuring.cancel()
         report = with_configuration(report, self._plan)
         self._tell(report)
+        for note in manager.kill_notes:
+            self.warn(note)
         if self._plan.watch_s:
             self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
             await asyncio.sleep(self._plan.watch_s)

@@ -175,4 +175,4 @@ def close(journal: Journal, incident: Incident, page: Path, *, cause: str, actio
         )
     closed = IncidentClosed(incident_id=incident.id, cause=cause.strip(), action=action.strip())
     (record,) = journal.append(closed, actor=actor)
-    return incident_log.append(page, incident_log.closing(incident.id, record.at_ns, actor, cause, action))
+    return journal.add_section(page, incident_log.closing(incident.id, record.at_ns, actor, cause, action))

@@ -105,6 +105,7 @@ class Stops:
                 what=reason,
                 joined=begun.joined,
             ),
+            rules.journal,
         )
 
     def _begin(self, work: Coroutine[object, object, object]) -> None:

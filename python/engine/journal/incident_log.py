@@ -80,7 +80,7 @@ def append(path: Path, text: str) -> str | None:
         start = "" if path.exists() else HEAD
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            _write_all(descriptor, f"{start}\n{text}".encode())
+            _write_whole(descriptor, f"{start}\n{text}".encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -89,9 +89,16 @@ def append(path: Path, text: str) -> str | None:
     return None
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """All of it, or nothing: a half that a full disk has left is taken off again, unless somebody has added to it."""
+    before, written = os.fstat(descriptor).st_size, 0
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        if os.fstat(descriptor).st_size == before + written:
+            os.ftruncate(descriptor, before)
+        raise
 
 
 def _listed(lines: tuple[str, ...] | None) -> str:

@@ -29,11 +29,12 @@ import msgspec
 
 from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
-from engine.journal import chain
+from engine.journal import chain, incident_log, late_sections
 from engine.journal.chain import Break, Draft, Sealed
 from engine.journal.events import AnyEvent, KillPressed, Record, Repaired, Restricted, Snapshot, TakenIn
 from engine.journal.fold import Books, JournalState, apply, halt_for, snapshot, view
 from engine.journal.group import Group
+from engine.journal.late_sections import Held
 from engine.journal.spool import SpoilError, Spool
 from engine.journal.store import Alarm, Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
@@ -193,6 +194,18 @@ class Journal:
             drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
             return Kept(None, self._spool.write(drafts) if self._spool is not None else None, error.trouble)
 
+    def add_section(self, page: Path, text: str) -> str | None:
+        """Add a section to the incident log, or have it added later. None, or why not now, and where it waits."""
+        missed = incident_log.append(page, text)
+        if missed is None or self._spool is None:
+            return missed
+        waits = late_sections.keep(self._spool, page, text, self._clock())
+        return missed if waits is None else f"{missed}; the section waits in {waits} and is added when it can be"
+
+    def hold_section(self, page: Path, text: str) -> Held | None:
+        """Have it added when this program dies before it takes it back. None: that cannot be arranged."""
+        return None if self._spool is None else late_sections.hold(self._spool, page, text, self._clock())
+
     def raise_alarm(self, text: str) -> bool:
         """Halt every login of the machine although it cannot be recorded. False: the others could not be told."""
         return self._store.raise_alarm(_fresh_alarm(self._clock(), text))
@@ -200,6 +213,8 @@ class Journal:
     def tend(self, now_ns: int) -> None:
         """Try again what has failed, and take in what waits. `check` does it; who only watches should, too."""
         self._tended_ns = now_ns
+        if self._spool is not None:
+            late_sections.catch_up(self._spool)
         if self._append_trouble is not None:
             self._try_again(self._append_trouble, now_ns)
         if self._spool is not None and self._append_trouble is None:

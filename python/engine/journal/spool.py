@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -49,33 +49,44 @@ class Spool:
         body = b"".join(
             msgspec.json.encode(Line(one.at_ns, one.actor, msgspec.Raw(one.body))) + b"\n" for one in drafts
         )
-        name = f"{drafts[0].at_ns:020}-{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"
+        return self.put(body, drafts[0].at_ns, _ENDING)
+
+    def put(
+        self, body: bytes, at_ns: int, ending: str, *, before_it_shows: Callable[[int], None] = lambda _: None
+    ) -> Path | None:
+        """Keep a file where it is possible. None: it is possible nowhere. `before_it_shows` gets the descriptor."""
+        name = f"{at_ns:020}-{os.getpid()}-{os.urandom(4).hex()}{ending}"
         for place in self.places:
             with contextlib.suppress(OSError):
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
                 if _ours_alone(place):
-                    return _written(place / name, _seal(body) + body)
+                    return _written(place / name, _seal(body) + body, before_it_shows)
         return None
 
-    def waiting(self) -> tuple[Path, ...]:
+    def waiting(self, ending: str = _ENDING) -> tuple[Path, ...]:
         """The files that wait, the oldest first."""
         found = []
         for place in self.places:
             with contextlib.suppress(OSError):
                 if _ours_alone(place):
-                    found += [path for path in place.iterdir() if path.suffix == _ENDING]
+                    found += [path for path in place.iterdir() if path.suffix == ending]
         return tuple(sorted(found, key=_name)[:FILES_AT_ONCE])
 
     def read(self, path: Path) -> tuple[Draft, ...]:
         """The drafts in a file. Raises SpoilError, or OSError."""
-        seal, _, body = path.read_bytes().partition(b"\n")
-        if seal + b"\n" != _seal(body):
-            raise SpoilError(f"{path} is not what was written")
+        body = self.body(path)
         try:
             lines = [msgspec.json.decode(line, type=Line) for line in body.splitlines()]
         except msgspec.MsgspecError as error:
             raise SpoilError(f"{path}: {error}") from error
         return tuple(Draft(line.at_ns, line.actor, bytes(line.event)) for line in lines)
+
+    def body(self, path: Path) -> bytes:
+        """What is in a file. Raises SpoilError, or OSError."""
+        seal, _, body = path.read_bytes().partition(b"\n")
+        if seal + b"\n" != _seal(body):
+            raise SpoilError(f"{path} is not what was written")
+        return body
 
     def done(self, path: Path) -> None:
         """The records are in the journal. A file that cannot be deleted is known by its name and not taken again."""
@@ -92,12 +103,13 @@ def _seal(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
-def _written(path: Path, data: bytes) -> Path:
+def _written(path: Path, data: bytes, before_it_shows: Callable[[int], None]) -> Path:
     draft = path.with_suffix(".new")
     with draft.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+        before_it_shows(file.fileno())
     draft.rename(path)
     return path
 

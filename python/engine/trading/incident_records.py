@@ -17,6 +17,7 @@ from engine.journal import incident_log
 from engine.journal.events import IncidentJoined, IncidentOpened
 from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
+from engine.journal.journal import Journal
 
 
 class IncidentEvent(msgspec.Struct, frozen=True):
@@ -41,6 +42,6 @@ def begin_or_join(
     return IncidentEvent(name, opened, joined=False)
 
 
-def tell(page: Path, story: Story) -> str | None:
-    """Add the section that a person completes. None, or why it could not be done; the journal has the record."""
-    return incident_log.append(page, incident_log.section(story))
+def tell(page: Path, story: Story, journal: Journal) -> str | None:
+    """Add the section that a person completes. None, or why it could not be done, and where it waits."""
+    return journal.add_section(page, incident_log.section(story))

@@ -18,13 +18,15 @@ from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import Adopted, AnyEvent, IncidentJoined, KillEnded, KillPressed, Restricted
 from engine.journal.fold import JournalState
+from engine.journal.incident_log import section
 from engine.journal.journal import Kept
+from engine.journal.late_sections import Held
 from engine.journal.trouble import Conflict
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import begin_or_join, tell
 from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
-from engine.trading.stories import KILL_TRIGGER, kill_story
+from engine.trading.stories import KILL_TRIGGER, Pressed, kill_story, unfinished_story
 
 BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
 PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
@@ -33,21 +35,14 @@ TRIES_MAX = 20  # of a record that others overtook by appending
 Decide: TypeAlias = Callable[[JournalState | Unknown], tuple[AnyEvent, ...]]
 
 
-class Pressed(msgspec.Struct, frozen=True):
-    """One press, for the records."""
-
-    kill_id: str
-    reason: str
-    scopes: tuple[Scope, ...]
-    at_ns: int
-
-
 class KillRecords:
     """Keeps the records of one manager's kills, one after the other. `rules` is made when it is first needed."""
 
     def __init__(self, rules: Callable[[], Rules], incident_log_file: Path) -> None:
         self._rules = rules
         self._file = incident_log_file
+        self.notes: list[str] = []  # what could not be written where it belongs, for the operator
+        self._held: dict[str, Held] = {}  # by kill: the section for the case that this program dies
         self._incidents: dict[str, tuple[str, bool]] = {}  # by kill: the incident, and whether it was open before
         self._daemons = Daemons()
         self._last: asyncio.Future[None] | None = None
@@ -101,8 +96,24 @@ class KillRecords:
             new = (Restricted(restriction=one) for one in restrictions if not _says_the_same(state, one))
             return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, incident.event
 
-        if self._keep(decide, press.at_ns).records is not None:
+        kept = self._keep(decide, press.at_ns)
+        if kept.records is not None:
             rules.written(*(one.id for one in restrictions))
+        self._note(kept)
+        incident, joined = self._incidents[press.kill_id]
+        text = section(unfinished_story(press, incident_id=incident, joined=joined))
+        held = rules.journal.hold_section(self._file, text)
+        if held is not None:
+            self._held[press.kill_id] = held
+
+    def _note(self, kept: Kept) -> None:
+        """A journal that could not take a record of a kill, once."""
+        if kept.trouble is None:
+            return
+        where = "and is nowhere else" if kept.spooled is None else f"it waits in {kept.spooled.parent}"
+        note = f"the record of this kill is not in the journal yet, {where}: {kept.trouble.short}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _keep(self, decide: Decide, at_ns: int | None = None) -> Kept:
         """Written on the very state that it was decided on, as long as that can be had: the guard and a `qe kill` press
@@ -132,9 +143,14 @@ class KillRecords:
                 IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"),
             )
 
-        self._keep(decide)
+        self._note(self._keep(decide))
         story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
-        tell(self._file, story)
+        missed = tell(self._file, story, self._rules().journal)
+        if missed is not None:
+            self.notes.append(missed)
+        held = self._held.pop(press.kill_id, None)
+        if held is not None:
+            held.take_back()
 
 
 def _says_the_same(state: JournalState | Unknown, wanted: Restriction) -> bool:

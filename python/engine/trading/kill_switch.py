@@ -23,8 +23,9 @@ from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
 from engine.trading.entries import Entry
-from engine.trading.kill_records import KillRecords, Pressed
+from engine.trading.kill_records import KillRecords
 from engine.trading.reports import KillReport
+from engine.trading.stories import Pressed
 
 OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""

@@ -233,8 +233,12 @@ class LossWatch:
             self._answered.update(outcome.kill_for)
             self._begin(self._press(outcome.kill, outcome.everywhere), "kill by a loss limit")
         self._sweep_for(outcome.state.standing)
+        if outcome.stories:
+            self._begin(self._on_thread(partial(self._write, outcome)), "incident log")
+
+    def _write(self, outcome: Outcome) -> None:
         for story in outcome.stories:
-            self._begin(self._on_thread(partial(tell, self._page, story)), "incident log")
+            tell(self._page, story, self._rules().journal)
 
     async def _press(self, reason: str, everywhere: bool) -> object:
         return await self._kill(reason, everywhere)

@@ -204,6 +204,11 @@ class IBKRAccountManager:
             entries, reason, on_step=on_step, handovers=handovers, pressed_ns=pressed_ns
         )
 
+    @property
+    def kill_notes(self) -> tuple[str, ...]:
+        """What of this program's kills could not be written where it belongs, and where it waits."""
+        return tuple(self._records.notes)
+
     async def kill_switch(
         self, name: str, reason: str, *, on_step: OnStep | None = None, pressed_ns: int | None = None
     ) -> KillReport:

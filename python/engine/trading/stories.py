@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, TimelineEntry
+from engine.core.restrictions import Scope
 from engine.journal.incident_log import Story
 from engine.trading.report_text import amount_of, name_of, readable
 from engine.trading.reports import KillReport
@@ -15,6 +18,28 @@ from engine.trading.reports import KillReport
 KILL_TRIGGER = "kill switch"
 _ORDER_STEPS = ("close_sent", "close_repriced", "close_repeated")
 _MS_NS = 1_000_000
+
+
+class Pressed(msgspec.Struct, frozen=True):
+    """One press, for the records."""
+
+    kill_id: str
+    reason: str
+    scopes: tuple[Scope, ...]
+    at_ns: int
+
+
+def unfinished_story(press: Pressed, *, incident_id: str, joined: bool) -> Story:
+    """The section of a kill whose program died before it could report."""
+    return Story(
+        incident_id=incident_id,
+        at_ns=press.at_ns,
+        trigger=KILL_TRIGGER,
+        logins=tuple(scope.login for scope in press.scopes),
+        what=f"The kill switch was pressed: {press.reason}. ITS PROGRAM ENDED BEFORE IT COULD REPORT, so nothing is "
+        f"proven: press again, or verify the positions (kill {press.kill_id})",
+        joined=joined,
+    )
 
 
 def kill_story(report: KillReport, *, incident_id: str, pressed_ns: int, joined: bool = False) -> Story:

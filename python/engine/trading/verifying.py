@@ -220,7 +220,7 @@ class Verifier:
             after=position_lines(self._scope.login, reading.positions),
             report=str(verification),
         )
-        missed = tell(self._page, story)
+        missed = tell(self._page, story, journal)
         return told if missed is None else (*told, missed)
 
     def _expected(self, state: JournalState | Unknown) -> tuple[str, ...] | None:
