@@ -2,7 +2,7 @@
 
 A row has the number and the digest of its last record. One that holds several names no actor: its event is then all of
 them, packed, each with its own digest, so the first that is not what was written is still found. SQLite takes three
-microseconds for a row, whatever is in it; a record in a pack costs a tenth of that.
+microseconds for a row, whatever is in it; a record in a pack costs a seventh of that.
 """
 
 from __future__ import annotations
