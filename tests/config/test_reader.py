@@ -257,3 +257,22 @@ def test_two_tables_of_one_name_are_two_logins(tmp_path: Path) -> None:
 def test_values_nested_without_end_are_a_problem_and_not_a_crash() -> None:
     for key in ("logins.a.port", "tws", "kill.deadline_s"):
         assert interpret("[" + key + ".a" * 3000 + "]", {}, source="x").problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[alerts]\nurls = "mailto://ann:hunter2@example.org"',
+        '[alerts]\nurls = ["mailto://ann:hunter2@example.org", 7]',
+        '[alerts]\nurl = ["mailto://ann:hunter2@example.org"]',
+        '[alerts]\nping_url = ["https://hc.example/hunter2"]',
+        '[alerts]\nurls = ["mailto://ann:hunter2@example.org"',
+        '[gateway]\nsecret = "hunter2"',
+    ],
+)
+def test_what_may_be_a_secret_is_never_quoted_in_a_complaint(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "quant-engine.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as told:
+        load(str(path))
+    assert "hunter2" not in str(told.value) and "hunter2" not in str(plan_for_kill(str(path)).faults)

@@ -116,7 +116,10 @@ def test_a_login_is_verified_from_its_page_and_what_came_of_it_stands_there(tmp_
 
 def test_a_drill_is_named_and_never_a_path(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
-        assert "nothing was started" in fill(here, "/drills", scenario="../../etc/passwd")
+        page = told(here.browser().get("/drills"))
+        assert "no-bid: " in page and "fill-race: " in page
+        for bad in ("../../etc/passwd", "none-of-them", "/tmp/a.toml"):
+            assert "nothing was started" in fill(here, "/drills", scenario=bad)
         assert "has begun" in fill(here, "/drills", scenario="no-bid")
         (line,) = here.started()
         assert "--scenario=no-bid" in line

@@ -271,6 +271,59 @@ def test_no_secret_is_in_a_log_or_on_a_page(tmp_path: Path) -> None:
             assert path.stat().st_mode & 0o077 == 0, path
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[alerts]\nurls = ["mailto://ann:hunter2@example.org"]\nping_url = "https://hc.example/hunter2"',
+        '[alerts]\nurls = "mailto://ann:hunter2@example.org"',
+        '[alerts]\nurl = ["mailto://ann:hunter2@example.org"]',
+        '[alerts]\nurls = ["mailto://ann:hunter2@example.org"',
+    ],
+)
+def test_no_page_and_no_answer_holds_a_secret_of_the_configuration_right_or_wrong(tmp_path: Path, table: str) -> None:
+    with stage(tmp_path) as here:
+        with (tmp_path / "quant-engine.toml").open("a") as config:
+            config.write(f"\n{table}\n")
+        browser = here.browser()
+        for door in all_doors(here):
+            if door.method == "GET" and door.path != "/events":
+                assert "hunter2" not in knock(browser, door).text, door.path
+
+
+@pytest.mark.parametrize("way", ["cookie", "form", "token"])
+def test_what_was_good_once_is_worth_nothing_when_it_is_sent_again_later(tmp_path: Path, way: str) -> None:
+    """Every door, with what an eavesdropper has kept from before the log-out, or the end of a token."""
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann")
+        kept, form = browser.cookies["qe"], {"form_token": form_token(browser)}
+        shown = here.token("operator")
+        (token,) = here.cockpit.tokens.all().values()
+        browser.post("/logout", data=form)
+        here.cockpit.tokens.remove(token.id)
+        replaying = here.logged_in("ann") if way == "form" else here.browser()
+        if way == "cookie":
+            replaying.cookies.set("qe", kept)
+        headers = {"authorization": f"Bearer {shown}"} if way == "token" else {}
+        for door in closed(here):
+            if way == "form" and door.method == "GET":
+                continue  # a form token opens nothing there
+            assert knock(replaying, door, form, **headers).status_code == (403 if way == "form" else 401), door
+        assert nothing_happened(here)
+
+
+def test_a_replay_after_a_restart_of_the_cockpit_is_worth_nothing_either(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        browser = here.logged_in("ann")
+        kept = browser.cookies["qe"]
+        browser.post("/logout", data={"form_token": form_token(browser)})
+    with stage(tmp_path) as again:
+        replaying = again.browser()
+        replaying.cookies.set("qe", kept)
+        assert replaying.get("/").status_code == 401
+
+
 def test_what_somebody_typed_is_shown_as_text(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         browser = here.browser()

@@ -1,4 +1,7 @@
-"""What is wrong with a configuration, said so that it can be put right: where, which line, and what was meant."""
+"""What is wrong with a configuration, said so that it can be put right: where, which line, and what was meant.
+
+It is shown to people and on pages: must never quote what may be a secret.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import msgspec
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+_SECRET_TABLES = ("alerts",)  # addresses in it hold passwords
+_SECRET_WORDS = ("secret", "password", "token")
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -32,6 +37,8 @@ class Problem(msgspec.Struct, frozen=True):
         if choices:
             expected = "expected " + " or ".join(f'"{choice}"' for choice in choices)
         match value:
+            case str() if may_be_secret(where):
+                shown = "a text"
             case str():
                 shown = f'"{value}"'
             case dict() | list():  # of any depth: not to be written out
@@ -61,6 +68,7 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
         self._numbers: dict[str, int] = {}
+        self._secret: set[int] = set()
         table = ""
         for number, line in enumerate(self._lines, 1):
             header, key = _HEADER.match(line), _KEY.match(line)
@@ -69,6 +77,8 @@ class Lines:
                 self._numbers.setdefault(table, number)
             elif key:
                 self._numbers.setdefault(f"{table}.{_plain(key[1])}".lstrip("."), number)
+            if may_be_secret(f"{table}.{_plain(key[1])}".lstrip(".") if key and not header else table):
+                self._secret.add(number)
 
     def locate(self, problems: list[Problem]) -> tuple[Problem, ...]:
         """The problems with their lines, in the file's order."""
@@ -81,7 +91,14 @@ class Lines:
             number, where = self._numbers.get(where), where.rpartition(".")[0]
         if number is None or not 0 < number <= len(self._lines):
             return problem
-        return msgspec.structs.replace(problem, line=number, source_line=self._lines[number - 1])
+        line = "" if number in self._secret or may_be_secret(problem.where) else self._lines[number - 1]
+        return msgspec.structs.replace(problem, line=number, source_line=line)
+
+
+def may_be_secret(where: str) -> bool:
+    """A dotted key whose value is nobody's business."""
+    table, key = where.partition(".")[0], where.rpartition(".")[2].lower()
+    return table in _SECRET_TABLES or any(word in key for word in _SECRET_WORDS)
 
 
 def nearest(word: str, known: tuple[str, ...]) -> str:

@@ -146,6 +146,11 @@ def list_scenarios() -> list[str]:
     return sorted(names, key=lambda name: name != "calm")
 
 
+def title_of(name: str) -> str:
+    """What a ready-made scenario is about, without reading the rest of it."""
+    return str(_parsed(name, _text(name)).get("title", ""))
+
+
 def load_scenario(name_or_path: str | Path) -> Scenario:
     """Read a ready-made scenario by its name, or one from a file. Raises ScenarioError with every complaint."""
     name = str(name_or_path)

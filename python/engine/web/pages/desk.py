@@ -15,6 +15,7 @@ from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.core.known import Unknown
 from engine.desk import drill_record
+from engine.desk.drill_list import drills
 from engine.desk.page_html import html
 from engine.desk.runbook import runbook
 from engine.desk.runbook_facts import of_this_machine
@@ -50,12 +51,12 @@ class Desk:
         cockpit = self._frame.cockpit
         rows = await cockpit.away(lambda: _drills(cockpit.place.home / "drills" / drill_record.LIST_NAME))
         last = await cockpit.away(cockpit.hands.drills.last)
-        return await self._frame.page(asked, "drills.html", "Drills", rows=rows, last=last, error=error)
+        known = await cockpit.away(drills)
+        return await self._frame.page(asked, "drills.html", "Drills", known=known, rows=rows, last=last, error=error)
 
     async def drill(self, asked: Asked) -> Response:
         scenario = asked.form.get("scenario", "") or "calm"
-        plain = scenario.replace("-", "").replace("_", "")
-        if not (plain.isascii() and plain.isalnum()):  # a name, never a path
+        if scenario not in await self._frame.cockpit.away(drills):  # a name, never a path
             return await self.drills_page(asked, f"there is no scenario {scenario!r}; nothing was started")
 
         def work() -> str:
