@@ -26,8 +26,15 @@ UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too la
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
+SATURDAY, AFTERNOON = 5, 14  # from then on some market may be closed
 ROUNDING_PCT = Decimal("0.01")  # P&L comes in cents, and a moment after the price
-LIMIT_OF_PERIOD = {"day": (Limit.DAILY.value, Decimal(2)), "peak": (Limit.BREAKER.value, Decimal(15))}
+LIMITS_PCT = {
+    Limit.DAILY.value: Decimal(2),
+    Limit.WEEKLY.value: Decimal(5),
+    Limit.MONTHLY.value: Decimal(10),
+    Limit.BREAKER.value: Decimal(15),
+}
+LIMIT_OF_PERIOD = {one.basis.value: one.value for one in Limit}
 OLDER_REF = f"{CLOSE_REF_PREFIX}-older"  # an order that a kill of another day has left, working at the start
 
 
@@ -186,17 +193,16 @@ def limits_fire_when_the_money_says_so(found: Evidence) -> Iterator[str]:
     breached = [event for event in _events(found) if isinstance(event, LimitBreached)]
     for event in breached:
         fallen = _worst_fall_pct(found, event.scope.login)
-        if fallen + ROUNDING_PCT < event.limit_pct:
+        if fallen + ROUNDING_PCT < LIMITS_PCT[event.limit]:
             yield f"{event.scope.login}: {event.limit} fired at {event.loss_pct:f} %; the worst fall was {fallen:.4f} %"
     if not found.watched:
         return
     for baseline in _events(found):
         if not isinstance(baseline, BaselineSet) or baseline.period not in LIMIT_OF_PERIOD:
             continue
-        name, limit_pct = LIMIT_OF_PERIOD[baseline.period]
-        login = baseline.scope.login
+        name, login = LIMIT_OF_PERIOD[baseline.period], baseline.scope.login
         lost_pct = max(ZERO, (baseline.equity - _worth_at_end(found, login)) / baseline.equity * 100)
-        if lost_pct < limit_pct + ROUNDING_PCT or _killed(found, login):
+        if lost_pct < LIMITS_PCT[name] + ROUNDING_PCT or _killed(found, login):
             continue
         if not any(event.scope.login == login and event.limit == name for event in breached):
             yield f"{login} has lost {lost_pct:.4f} % and the limit {name} did not fire"
@@ -341,6 +347,13 @@ def _slow_disk(found: Evidence) -> bool:
 
 
 def _all_passes(found: Evidence) -> bool:
-    """Markets are open, and nobody holds the right to close without moving."""
-    ordinary = found.story.scenario.start.weekday() < 5 and found.story.scenario.start.hour < 14
-    return ordinary and not any(isinstance(act, Freeze) for act in found.story.acts)
+    """Markets are open and take what there is in time, and nobody holds the right to close without moving."""
+    scenario = found.story.scenario
+    if scenario.start.weekday() >= SATURDAY or scenario.start.hour >= AFTERNOON:
+        return False
+    held = [abs(one.quantity) for login in scenario.logins for account in login.accounts for one in account.positions]
+    slowest_s = max(
+        (max(held, default=ZERO) / fault.quantity for fault in scenario.faults if isinstance(fault, f.PartialFills)),
+        default=ZERO,
+    )
+    return slowest_s < found.story.deadline_s / 3 and not any(isinstance(act, Freeze) for act in found.story.acts)

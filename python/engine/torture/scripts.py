@@ -16,6 +16,24 @@ Plans = Sequence[LoginPlan]
 ENGINES = ("engine1", "engine2")
 COMMANDS = ("cli1", "cli2")
 CODES = ("full", "failed", "busy", "read_only")
+WORTHS_PCT = tuple(
+    D(text)
+    for text in [
+        "101",
+        "99.5",
+        "98.1",
+        "98.02",
+        "97.98",
+        "97.9",
+        "96",
+        "95.02",
+        "94.98",
+        "90.02",
+        "89.98",
+        "85.2",
+        "84",
+    ]
+)
 CLOCK_JUMPS_S = (-7200.0, -3600.0, -2.0, 30.0, 3600.0, 86400.0)
 
 
@@ -91,7 +109,7 @@ def losses(lot: Lot, plans: Plans, pressed_s: float) -> list[AnyAct]:
         scene.acts.append(acts.Start(who=who, at_s=lot.soon(0.0, 0.5)))
     at_s = 10.0
     for _ in range(lot.number(1, 4)):
-        percent = lot.pick((D(101), D("99.5"), D("98.1"), D("98.02"), D("97.9"), D(96), D(90), D(84)))
+        percent = lot.pick(WORTHS_PCT)
         scene.acts.append(acts.Worth(login=plan.name, contract=LOSES, percent=percent, at_s=at_s))
         if lot.chance(25):
             scene.acts.append(acts.Die(who=lot.pick(guards), steps=lot.number(1, 300), at_s=at_s))

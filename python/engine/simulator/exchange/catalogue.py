@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from engine.core.contracts import Contract
 from engine.simulator.exchange import products
@@ -30,7 +31,7 @@ class Catalogue:
     def standard(cls, today: date) -> Catalogue:
         """The ready-made catalogue as of a day: futures with their next months, stocks, FX, option series."""
         found = cls()
-        for instrument in products.listed(today):
+        for instrument in _listed(today):
             found.add(instrument)
         for symbol, sec_type, series in products.series(today):
             found._unlisted[symbol, sec_type] = series
@@ -129,6 +130,12 @@ class Catalogue:
             if not sec_type or key[1] == sec_type:
                 self._list_series(key)
         return [found for found in self._by_id.values() if found.contract.local_symbol == local_symbol]
+
+
+@cache
+def _listed(today: date) -> tuple[Instrument, ...]:
+    """Made once a day: worlds are made by the thousand, and no instrument ever changes."""
+    return tuple(products.listed(today))
 
 
 def _fits(instrument: Instrument, want: Contract) -> bool:
