@@ -53,6 +53,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "expected_lag_ns": 10 * SECOND,
             "late_feed_ns": 20 * SECOND,
             "gone_order_ns": 6 * SECOND,
+            "stray_ns": 30 * SECOND,
             "cancel_again_ns": SECOND,
             "orders_patience_ns": 8 * SECOND,
             "acknowledge_ns": 3 * SECOND,

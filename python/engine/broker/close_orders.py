@@ -11,6 +11,7 @@ import msgspec
 from engine.broker.link import Link
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.commands import Place
+from engine.core.kill.events import Trouble
 
 
 class Placed(msgspec.Struct, frozen=True, eq=False):
@@ -32,6 +33,7 @@ class CloseOrders:
         self._by_ref: dict[str, int] = {}
         self._by_perm_id: dict[int, int] = {}
         self._perm_id_of: dict[int, int] = {}
+        self._carried: set[int] = set()  # whose connection TWS has ended, as far as that is known
         self._unused: dict[int, int] = {}  # the lowest order id not used yet, by client id
 
     def assign(self, place: Place, link: Link) -> Placed:
@@ -53,6 +55,27 @@ class CloseOrders:
     def on(self, link: Link) -> list[int]:
         """The orders that were sent on this connection."""
         return [key for key, placed in self._placed.items() if placed.link is link]
+
+    def carried_before(self, link: Link) -> list[int]:
+        """The orders that were sent on earlier connections under the client id of this one; each is named once."""
+        keys = [
+            key
+            for key, placed in self._placed.items()
+            if placed.client_id == link.client_id and placed.link is not link and key not in self._carried
+        ]
+        self._carried.update(keys)
+        return keys
+
+    def silent_ids(self) -> list[int]:
+        """The client ids of connections that fell silent and that TWS is not known to have ended."""
+        return sorted(
+            {
+                placed.client_id
+                for key, placed in self._placed.items()
+                if key not in self._carried and placed.link.failure is not None
+                if placed.link.failure.trouble is Trouble.SILENT
+            }
+        )
 
     def by_order_id(self, link: Link, order_id: int) -> int | None:
         """The order an error on this connection names."""

@@ -91,6 +91,16 @@ class FanOut:
                 return way
         raise failures.ids_in_use(self._host, self._port, sorted(self._in_vain))
 
+    async def claim(self, client_id: int) -> None:
+        """Connect under this very id, which makes room for messages, too. Raises LinkFailure where TWS refuses it."""
+        if client_id in self._ids_in_use():
+            return
+        way = await self._open_as(client_id)
+        if self._closed or len(self.extras) >= EXTRA_MAX:
+            way.link.close("not needed")
+        else:
+            self.extras.append(way)
+
     def _candidates(self, preferred_id: int | None) -> list[int]:
         """The ids for one attempt: those tried least in vain, and of these the preferred one first."""
         ids = dict.fromkeys([*([] if preferred_id is None else [preferred_id]), *EMERGENCY_IDS])

@@ -25,12 +25,13 @@ from engine.broker.kill_ears import Ears
 from engine.broker.link import Link, LinkSettings, Listener
 from engine.broker.outbox import Parcel
 from engine.broker.reads import Reads
+from engine.broker.reclaiming import Reclaiming
 from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
 from engine.wire.errors import LocalError
-from engine.wire.events import ClientEvent
+from engine.wire.events import ClientEvent, Ready
 from engine.wire.requests import CancelOrder, ReqGlobalCancel, ReqMarketRule
 
 RESOLVE_TRIES = 3
@@ -78,6 +79,7 @@ class Hands:
         self._orders = CloseOrders()
         self._ears = Ears(self._orders, tell)
         self._ways = FanOut(host, port, settings.link, self._listen)
+        self._reclaiming = Reclaiming(self._orders, self._ways.claim, fault)
         self._listeners: list[tuple[Link, Listener]] = []
         self._connecting: asyncio.Task[Way] | None = None
         self._wanted: dict[int, tuple[cmd.Place, Job]] = {}  # closing orders that wait for a connection
@@ -115,6 +117,7 @@ class Hands:
     def let_go(self, why: str) -> None:
         """The kill is over: close what was opened for it and leave the borrowed connection as it was."""
         self._over = True
+        self._reclaiming.stop()
         if self._connecting is not None:
             self._connecting.cancel()
         for link, listener in self._listeners:
@@ -178,6 +181,8 @@ class Hands:
         link.listen(listener)
 
     def _heard(self, link: Link, event: ClientEvent) -> None:
+        if isinstance(event, Ready):
+            self._let_in(link)
         self._ears.heard(link, event)
         main = self._ways.main
         if main is not None and main.link is link:
@@ -187,11 +192,18 @@ class Hands:
         """What it carried may live or not; what waited for the main connection was decided from facts that are old."""
         main = self._ways.main is not None and self._ways.main.link is link
         self._ways.lost(link)
+        silent = failure.trouble is Trouble.SILENT  # given up here: TWS holds it, and whatever is still under way
         for key in self._orders.on(link):
-            self._tell(ev.CloseOrphaned(key))
+            self._tell(ev.CloseOrphaned(key, may_arrive=silent))
+        self._reclaiming.begin()
         if main:
             self._ways.drop_all(failure.text)
             self._tell(ev.Disconnected(failure.trouble, failure.text))
+
+    def _let_in(self, link: Link) -> None:
+        """TWS has one connection for each client id: it has ended the earlier one."""
+        for key in self._orders.carried_before(link):
+            self._tell(ev.CarrierEnded(key))
 
     # --- reading -----------------------------------------------------------------------------------
     def _read_orders(self, command: cmd.ReadOrders) -> None:

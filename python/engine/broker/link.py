@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -327,6 +329,7 @@ class Link(asyncio.Protocol):
             self._pulse.cancel()
         if self._transport is not None:
             if abort:
+                _drop_unsent(self._transport)
                 self._transport.abort()
             else:
                 self._transport.close()
@@ -337,3 +340,12 @@ class Link(asyncio.Protocol):
         for listener in tuple(self._listeners):
             listener.lost(failure)
         self._listeners.clear()
+
+
+def _drop_unsent(transport: asyncio.Transport) -> None:
+    """What the socket has taken and not delivered would otherwise be sent for minutes after it is closed here: an order
+    that everybody believes lost would arrive when the network is back."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with suppress(OSError):  # it is gone already
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -51,6 +51,8 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.POSITION_UNCONFIRMED: "what is held could not be confirmed",
     ResidueReason.ANOTHER_KILL: "another kill has the right to close it and has not finished",
     ResidueReason.NO_PERMISSION: "the account may not trade it",
+    ResidueReason.STRAY_CLOSE: "a closing order that may yet arrive over a connection that fell silent: watch the "
+    "contract, or restart TWS and run the kill again",
     ResidueReason.LINK_DOWN: "TWS has lost its link to IBKR",
     ResidueReason.OUT_OF_TIME: "the time ran out first",
 }

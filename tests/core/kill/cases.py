@@ -165,6 +165,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
             _feed_in_time(f)
         return f
     f.unresolved = draw(one_in(15))
+    f.stall_ms = draw(sometimes(5, st.tuples(st.integers(0, 3000), st.integers(0, 35_000))))
     f.late_fill_pct = draw(st.sampled_from([0, 0, 0, 50]))
     f.never_fills, f.queued, f.no_bid = (
         frozenset(

@@ -98,6 +98,7 @@ class Faults:
     extra_line: bool = False  # some closing orders go over a second connection …
     extra_lost_at_ms: int | None = None  # … which breaks
     surfaces_ms: int | None = None  # what was on its way when its connection broke arrives this much later
+    stall_ms: Span | None = None  # when the main connection falls silent, and how long TWS holds what is sent on it
     link_down_ms: tuple[Span, ...] = ()
     resubmits_ms: int | None = None  # what arrived while TWS's link was down goes out this much after it is back
     refuse_until_ms: int = 0

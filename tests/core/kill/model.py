@@ -46,6 +46,7 @@ __all__ = ["Fate", "Faults", "Key", "Model", "Resting", "contract"]
 ZERO = Decimal(0)
 STEPS_MAX = 300_000
 READ_TIMEOUT_MS = 3000
+GIVE_UP_MS = 8000  # of silence, by the driver
 
 
 @dataclass(eq=False)
@@ -55,6 +56,7 @@ class Line:
     client_id: int
     up: bool = True
     last_ns: int = 0
+    held_ns: int | None = None  # it has fallen silent: nothing comes back, and what is sent arrives then
 
 
 @dataclass(repr=False)
@@ -76,6 +78,7 @@ class Model:
         self.fates = list(self.faults.fates)
         self.main: Line | None = None
         self.extra: Line | None = None
+        self.under_way: set[int] = set()  # closing orders that will arrive over a connection that fell silent
         self.line_of: dict[int, Line] = {}  # by the key of a closing order
         self.order_of: dict[int, Resting] = {}
         self.wake_ns: int | None = None
@@ -154,6 +157,9 @@ class Model:
                 after(0, lambda: self.tell(ev.LockBusy("pid 1", f.lock_spare)))
         for at in f.disconnect_at_ms:
             after(at, lambda: self._hang_up(self.main))
+        if f.stall_ms is not None:
+            stall_ms, hold_ms = f.stall_ms
+            after(stall_ms, lambda: self._stall(hold_ms))
         if f.extra_lost_at_ms is not None:
             after(f.extra_lost_at_ms, lambda: self._hang_up(self.extra))
         for down, up in f.link_down_ms:
@@ -196,13 +202,13 @@ class Model:
 
     def say(self, line: Line | None, event: ev.Event, ms: int | None = None, *, in_order: bool = True) -> None:
         """An event on its way over a connection; lost when that breaks."""
-        if line is None or not line.up:
+        if line is None or not line.up or line.held_ns is not None:
             return
         delay = self.rng.randint(*self.faults.latency_ms) if ms is None else ms
         at_ns = self.now_ns + delay * MS
         if in_order:
             at_ns = line.last_ns = max(at_ns, line.last_ns)
-        self.clock.at(at_ns, lambda: self.tell(event) if line.up else None)
+        self.clock.at(at_ns, lambda: self.tell(event) if line.up and line.held_ns is None else None)
 
     def _owner(self, order: Resting) -> Line | None:
         """The living connection that TWS tells about this order."""
@@ -269,22 +275,51 @@ class Model:
         if self.now_ns < self.faults.refuse_until_ms * MS:
             self.tell(ev.Disconnected(ev.Trouble.REFUSED, "nothing listens on 127.0.0.1:7497"))
             return
-        self.main = Line(9000)
+        held = any(line.held_ns is not None for line in self.line_of.values())
+        self.main = Line(9002 if held else 9000)
         if self.faults.extra_line and self.extra is None:
             self.extra = Line(9001)
         self._link_told = True
-        self.tell(ev.Connected(("DU1",), 9000))
+        self.tell(ev.Connected(("DU1",), self.main.client_id))
         if not self.market.link_up:
             self.tell(ev.BrokerLink(False, 1100))
 
     def _hang_up(self, line: Line | None) -> None:
-        if line is None or not line.up:
+        if line is None or not line.up or line.held_ns is not None:
             return
         line.up = False
         if line is self.main:
             self.tell(ev.Disconnected(ev.Trouble.CLOSED, "TWS closed the connection"))
-        for key in [key for key, carrier in self.line_of.items() if carrier is line]:
+        for key in self._carried_by(line):
             self.tell(ev.CloseOrphaned(key))
+
+    def _stall(self, hold_ms: int) -> None:
+        """The driver gives the connection up after a while; TWS does when it has read what was sent on it."""
+        line = self.main
+        if line is None or not line.up:
+            return
+        line.held_ns = self.now_ns + hold_ms * MS
+        self.clock.after(GIVE_UP_MS, lambda: self._give_up(line))
+        self.clock.after(max(hold_ms, GIVE_UP_MS) + 50, lambda: self._end_carrier(line))
+
+    def _give_up(self, line: Line) -> None:
+        line.up = False
+        for key in self._carried_by(line):
+            self.tell(ev.CloseOrphaned(key, may_arrive=True))
+        if line is self.main:
+            self.tell(ev.Disconnected(ev.Trouble.SILENT, "TWS has sent nothing"))
+
+    def _end_carrier(self, line: Line) -> None:
+        """The driver is let in under the old client id, when it asks next."""
+        line.held_ns = None
+        self.clock.after(self.rng.randint(0, 1000), lambda: self._tell_carrier_ended(line))
+
+    def _tell_carrier_ended(self, line: Line) -> None:
+        for key in self._carried_by(line):
+            self.tell(ev.CarrierEnded(key))
+
+    def _carried_by(self, line: Line) -> list[int]:
+        return [key for key, carrier in self.line_of.items() if carrier is line]
 
     def _link(self, up: bool) -> None:
         self.market.link(up)
@@ -331,7 +366,9 @@ class Model:
     def _send(self, line: Line | None, arrive: object) -> None:
         """Bytes on their way to TWS."""
         assert callable(arrive)
-        if line is not None and line.up:
+        if line is not None and line.held_ns is not None:
+            self.clock.at(line.held_ns, lambda: arrive() if self.market.link_up else None)
+        elif line is not None and line.up:
             self.clock.after(1, lambda: arrive() if line.up and self.market.link_up else None)
 
     def _look_up(self, command: Command) -> None:
@@ -420,6 +457,10 @@ class Model:
 
     def _on_the_wire(self, place: Place, line: Line) -> None:
         f = self.faults
+        if line.held_ns is not None:
+            self.under_way.add(place.key)
+            self.clock.at(max(line.held_ns, self.now_ns), lambda: self._arrive(place, line))
+            return
         if not line.up and f.surfaces_ms is None:
             return  # lost with its connection
         if not line.up and f.surfaces_ms is not None:
@@ -438,6 +479,7 @@ class Model:
             self.clock.after(10, lambda: self._resubmit_later(place, line, after_ms))
 
     def _arrive(self, place: Place, line: Line) -> None:
+        self.under_way.discard(place.key)
         known = self.order_of.get(place.key)
         if known is not None:
             if known.open:
@@ -501,6 +543,8 @@ class Model:
         if self.machine.report().flat and not self.market.flat and not surprised:
             still = [o for o in self.market.orders if o.open]
             self.violations.append(f"{self.now_ns / MS:.0f} ms: claimed flat with {self.market.positions} and {still}")
+        if self.machine.report().flat and self.under_way:
+            self.violations.append(f"{self.now_ns / MS:.0f} ms: claimed flat with orders under way: {self.under_way}")
 
 
 def _close_key(order_ref: str) -> int | None:

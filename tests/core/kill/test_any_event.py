@@ -108,7 +108,8 @@ about_orders = st.one_of(
     st.builds(ev.CloseStatus, keys, statuses, st.none() | amounts, ids),
     st.builds(ev.CloseFill, keys, executions),
     st.builds(ev.CloseError, keys, codes, words),
-    st.builds(ev.CloseOrphaned, keys),
+    st.builds(ev.CloseOrphaned, keys, st.booleans()),
+    st.builds(ev.CarrierEnded, keys),
 )
 about_contracts = st.one_of(
     st.builds(ev.PositionChanged, positions),

@@ -12,7 +12,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from core.kill.cases import models
-from core.kill.faults import Faults
+from core.kill.faults import SILENCE, Faults
 from core.kill.market import Resting, contract
 from core.kill.model import Model
 from core.kill.profile import examples
@@ -20,7 +20,7 @@ from engine.core.kill import events as ev
 from engine.core.kill.commands import Command, GlobalCancel, ReadOrders, Say, WakeAt
 from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginOutcome, ResidueReason
-from engine.core.kill.settings import SECOND
+from engine.core.kill.settings import MS, SECOND
 
 
 @examples(900)
@@ -106,6 +106,40 @@ def test_a_close_of_ours_whose_fill_shows_late_everywhere_is_not_sent_twice(word
     )
     story = Model({("DU1", 1): Decimal(25)}, {1: contract(1)}, [], faults)
     assert story.run().flat and not story.violations
+
+
+@pytest.mark.parametrize("hold_ms", [9_000, 12_000, 20_000, 29_000])
+def test_an_order_on_a_connection_that_fell_silent_is_not_sent_again_while_it_may_arrive(hold_ms: int) -> None:
+    story = Model({("DU1", 1): Decimal(-10)}, {1: contract(1)}, [], Faults(stall_ms=(9, hold_ms)))
+    report = story.run()
+    assert report.flat and not story.violations
+    assert all(at_ns >= hold_ms * MS for at_ns, place in story.places if place.key > 1)
+    assert "stray_over" in {entry.kind for entry in report.timeline}
+
+
+def test_it_is_sent_again_as_soon_as_tws_has_ended_the_connection_without_it() -> None:
+    story = silent(ends_ms=12_000)
+    assert story.run().flat and not story.violations
+    again_ns = next(at_ns for at_ns, place in story.places if place.key == 2)
+    assert 12 * SECOND <= again_ns <= 15 * SECOND
+
+
+def test_after_half_a_minute_the_position_is_closed_and_yet_nothing_is_called_flat_while_it_may_arrive() -> None:
+    story = silent(ends_ms=200_000)
+    report = story.run()
+    assert not report.flat and not story.violations
+    assert story.market.flat
+    again_ns = next(at_ns for at_ns, place in story.places if place.key == 2)
+    assert again_ns >= 38 * SECOND  # silence is noticed after 8 s
+    (left,) = report.residue
+    assert (left.reason, left.quantity, left.order) == (ResidueReason.STRAY_CLOSE, 10, "BUY 10 MKT")
+    assert report.outcome is LoginOutcome.RESIDUE
+
+
+def silent(*, ends_ms: int) -> Model:
+    """The first order is lost on a connection that falls silent, and that TWS ends after so long."""
+    faults = Faults(stall_ms=(9, ends_ms), fates=(SILENCE,))
+    return Model({("DU1", 1): Decimal(-10)}, {1: contract(1)}, [], faults)
 
 
 def broken_off(action: str, frozen_ms: int) -> Model:

@@ -65,10 +65,17 @@ class Attempt:
     fixed: bool = False  # the broker does not take a change of it
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
     adrift: bool = False  # its connection is gone: only a global cancel reaches it
+    answered: bool = False  # the broker has said something since it was sent last
+    stray_until_ns: int | None = None  # it may still arrive over a connection that TWS holds; so long none is missing
 
     @property
     def live(self) -> bool:
         return self.state is not State.ENDED
+
+    @property
+    def stray(self) -> bool:
+        """Nobody knows whether it has arrived, or will: no read can tell, only the end of what carries it."""
+        return self.stray_until_ns is not None
 
     @property
     def filled(self) -> Decimal:
@@ -101,14 +108,20 @@ class Attempt:
         self.acknowledge_ns = acknowledge_ns
         self.absent_reads = 0
         self.cancel_ns = None
+        self.answered = False
         self.sends += 1
 
     def end(self) -> None:
         self.state = State.ENDED
 
+    def arrived(self) -> None:
+        """The broker has said something of it, be it that it is refused."""
+        self.acknowledged = self.answered = True
+        self.stray_until_ns = None
+
     def heard(self) -> None:
         """The broker knows the order."""
-        self.acknowledged = True
+        self.arrived()
         if self.state in (State.SENT, State.SUSPECT):
             self.state = State.WORKING
 
@@ -117,7 +130,7 @@ class Attempt:
         self.perm_id = perm_id or self.perm_id
         if filled is not None:
             self.filled_said = max(self.filled_said, filled)
-        self.acknowledged = True
+        self.arrived()
         if not self.live:
             return
         if status == "Filled":
@@ -136,7 +149,7 @@ class Attempt:
         """An execution; the same one again or its correction replaces it. It tells of the past: a suspect order is
         not alive for it."""
         self.fills[execution.identity] = (abs(execution.quantity), execution.price)
-        self.acknowledged = True
+        self.arrived()
         if self.state is State.SENT:
             self.state = State.WORKING
         self._end_if_filled()
@@ -168,6 +181,18 @@ class Attempt:
         """The connection it was sent on is gone, or the link behind TWS was: it may live, or surface later."""
         self.adrift = self.adrift or adrift
         self.suspect(Doubt.ORPHANED, serial, surface_ns)
+
+    def may_arrive(self, until_ns: int) -> None:
+        """TWS holds the connection it was sent on, and nobody hears it any more. Without a word of the order it is not
+        missed before `until_ns`, and whether it arrived stays open after that, too."""
+        if self.live and not self.answered:
+            self.stray_until_ns = until_ns
+
+    def carrier_ended(self, serial: int, surface_ns: int) -> None:
+        """What had not arrived never will; what had shows in reads begun after `surface_ns`."""
+        if self.stray:
+            self.stray_until_ns = None
+            self.suspect(Doubt.ORPHANED, serial, surface_ns)
 
     def surveyed(self, survey: Survey) -> None:
         """A complete list of open orders, and what has ended where that was asked for."""
@@ -201,7 +226,7 @@ class Attempt:
             self.heard()
 
     def _absent(self, survey: Survey) -> None:
-        if survey.serial <= self.doubt_serial:
+        if survey.serial <= self.doubt_serial or survey.begun_ns < (self.stray_until_ns or 0):
             return
         self.absent_reads += 1
         reads = READS_TO_END.get(self.doubt)

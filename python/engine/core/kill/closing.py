@@ -63,6 +63,11 @@ class Closing:
         return any(item.attempt is not None and item.attempt.state is State.SUSPECT for item in self.items.values())
 
     @property
+    def strays(self) -> list[Attempt]:
+        """Closing orders that may still arrive, be it that the kill has gone on without them."""
+        return [attempt for _, attempt in self.orders.values() if attempt.stray]
+
+    @property
     def any_live(self) -> bool:
         return any(item.live for item in self.items.values())
 
@@ -74,7 +79,7 @@ class Closing:
         match event:
             case ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key) if key in self.orders:
                 pass
-            case ev.CloseNotSent(key) | ev.CloseOrphaned(key) if key in self.orders:
+            case ev.CloseNotSent(key) | ev.CloseOrphaned(key) | ev.CarrierEnded(key) if key in self.orders:
                 pass
             case _:
                 return False
@@ -89,10 +94,17 @@ class Closing:
                 item.heard_error(key, code, text, now_ns, serial)
             case ev.CloseNotSent():
                 attempt.not_sent(serial, self._surface_ns(now_ns))
+            case ev.CarrierEnded():
+                attempt.carrier_ended(serial, self._surface_ns(now_ns))
             case _:
-                attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
+                self._orphaned(attempt, now_ns, serial, may_arrive=event == ev.CloseOrphaned(key, may_arrive=True))
         news = self._account_for(item, attempt, now_ns, serial, was_live=was_live)
         return news or _doubt(attempt) not in (None, doubt_before)
+
+    def _orphaned(self, attempt: Attempt, now_ns: int, serial: int, *, may_arrive: bool) -> None:
+        if may_arrive:
+            attempt.may_arrive(now_ns + self.settings.stray_ns)
+        attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
 
     def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
         self.ledger.own_execution(execution)

@@ -56,7 +56,7 @@ class Ending:
 
     def judge(self, survey: Survey, now_ns: int) -> None:
         """Is this survey clean, and was everything clean since one begun long enough before it?"""
-        clean = not survey.orders and self.ledger.all_zero() and not self.closing.any_live
+        clean = not survey.orders and self.ledger.all_zero() and not self.closing.any_live and not self.closing.strays
         if clean and not self.looking.counts(survey):
             self.proof.break_half()  # what a dead kill sent last may still surface
             return
@@ -106,7 +106,8 @@ class Ending:
 
     def _shown(self, survey: Survey) -> LoginOutcome:
         """Where nothing is left, and yet it is not proven: doubt is not residue."""
-        something = survey.orders or any(self.ledger.position(key) != ZERO for key in self.ledger.seen())
+        held = any(self.ledger.position(key) != ZERO for key in self.ledger.seen())
+        something = survey.orders or held or self.closing.strays
         return LoginOutcome.RESIDUE if something else LoginOutcome.UNKNOWN
 
     def _nothing_more_to_do(self, now_ns: int) -> bool:
@@ -114,7 +115,7 @@ class Ending:
         survey = self.looking.last
         if survey is None or survey.orders or not self.looking.fresh(now_ns):
             return False
-        if not self.joining.may_close or not self.reach.healthy:
+        if not self.joining.may_close or not self.reach.healthy or self.closing.strays:
             return False
         if any(self.ledger.doubtful(key) for key in self.ledger.seen()):
             return False

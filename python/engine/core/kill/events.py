@@ -205,7 +205,18 @@ class CloseError(Event, frozen=True):
 
 
 class CloseOrphaned(Event, frozen=True):
-    """The connection that carried the order is gone; whether the order lives is for the next reads to show."""
+    """The connection that carried the order is gone; whether the order lives is for the next reads to show.
+
+    `may_arrive`: it was given up here, for silence. TWS has not ended it, so what was sent on it may arrive any time.
+    """
+
+    key: int
+    may_arrive: bool = False
+
+
+class CarrierEnded(Event, frozen=True):
+    """TWS has let a new connection in under the client id of the one that carried the order: it has ended the old one,
+    and what had not arrived by then never will."""
 
     key: int
 

@@ -119,7 +119,7 @@ class Item:
                 pass
 
     def _heard_objection(self, attempt: Attempt, reaction: Reaction, code: int, text: str, serial: int) -> None:
-        attempt.acknowledged = True
+        attempt.arrived()
         if not self._bare_cancel(reaction):
             self.lessons.objection(reaction, code, text)
             self.pending = reaction

@@ -32,7 +32,7 @@ from engine.core.kill.looking import Looking
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, residue
-from engine.core.kill.settings import MS, KillSettings
+from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
 
 __all__ = ["KillMachine", "KillSettings"]
@@ -85,6 +85,7 @@ class KillMachine:
         self._accounts: tuple[str, ...] = ()
         self._notes: list[str] = []
         self._completed_id = 0
+        self._strays = 0
         self._stopped = False
 
     # the button -----------------------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ class KillMachine:
             case _:
                 if self._closing.heard(event, now_ns, self._looking.surveyor.serial):
                     self._looking.soon(now_ns)
-                return self._mind_read_only(event)
+                return self._mind_read_only(event) + self._mind_strays()
         return []
 
     def _on_clock(self, unix_s: int, now_ns: int) -> list[Command]:
@@ -194,6 +195,17 @@ class KillMachine:
             return []
         self._notes.append(note)
         return [Say("clock_differs", note)]
+
+    def _mind_strays(self) -> list[Command]:
+        """Said as it begins, and as it is over."""
+        before, self._strays = self._strays, len(self._closing.strays)
+        if self._strays > before:
+            wait_s = self.settings.stray_ns // SECOND
+            text = f"closing orders may yet arrive over a connection that fell silent ({self._strays})"
+            return [Say("stray", f"{text}: not sent again for {wait_s} s, unless TWS ends that connection")]
+        if before and not self._strays:
+            return [Say("stray_over", "what became of the closing orders on the silent connection is certain now")]
+        return []
 
     def _mind_read_only(self, event: ev.Event) -> list[Command]:
         """Said once, for cancels and orders alike."""

@@ -41,6 +41,7 @@ class ResidueReason(Enum):
     POSITION_UNCONFIRMED = "position_unconfirmed"  # position reads and executions contradict each other
     ANOTHER_KILL = "another_kill"  # another kill holds the right to close and has not finished
     NO_PERMISSION = "no_permission"  # the account may not trade it
+    STRAY_CLOSE = "stray_close"  # a closing order that may still arrive over a connection that was lost
     LINK_DOWN = "link_down"  # TWS has lost IBKR
     OUT_OF_TIME = "out_of_time"  # the deadline came first
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.core.facts import WorkingOrder
+from engine.core.kill.attempt import Attempt
 from engine.core.kill.closing import Closing
 from engine.core.kill.evidence import describe
 from engine.core.kill.item import Item
@@ -75,7 +76,18 @@ def residue(
         )
         for order in orders
     ]
-    return (*positions, *working)
+    return (*positions, *working, *map(_stray, closing.strays))
+
+
+def _stray(attempt: Attempt) -> ResidueItem:
+    place = attempt.place
+    return ResidueItem(
+        account=place.account,
+        contract=place.contract,
+        quantity=place.quantity * attempt.sign,
+        reason=ResidueReason.STRAY_CLOSE,
+        order=f"{place.action} {place.quantity} {place.order_type.value}",
+    )
 
 
 def _reason(item: Item | None, doubtful: bool, *, link_up: bool, may_close: bool, read_only: bool) -> ResidueReason:

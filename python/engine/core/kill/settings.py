@@ -29,6 +29,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     expected_lag_ns: int = 10 * SECOND  # the same where a close that nobody has told the end of may have filled
     late_feed_ns: int = 20 * SECOND  # the same where a position feed that is late would look like it
     gone_order_ns: int = 6 * SECOND  # how long an order that is gone without a word may have filled unseen
+    stray_ns: int = 30 * SECOND  # how long an order may be under way on a connection that TWS has not ended
     cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel; doubles up to 8 s
     cancel_again_joined_ns: int = 4 * SECOND  # so much later where another kill closes, which repeats it itself
     press_look_ns: int = 1 * SECOND  # how long a press may look at the orders before its global cancel
