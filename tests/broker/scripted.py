@@ -35,6 +35,7 @@ class Peer(asyncio.Protocol):
         self.session = ServerSession(max_version=tws.version)
         self.client_id: int | None = None
         self.gone = False
+        self.ended_by: Exception | None = None  # None: closed in good order
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,7 +46,7 @@ class Peer(asyncio.Protocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
+        self.gone, self.ended_by = True, exc
 
     def data_received(self, data: bytes) -> None:
         for event in self.session.receive(data):

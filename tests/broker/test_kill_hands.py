@@ -688,3 +688,60 @@ def test_a_lost_extra_connection_orphans_its_orders_and_no_others() -> None:
         assert not kill.heard(ev.Disconnected)
 
     run_kill(test)
+
+
+# --- connections that fell silent ------------------------------------------------------------------
+
+
+async def fall_silent(tws: ScriptedTws, kill: Kill) -> None:
+    """Two orders are sent on client id 1, then nothing comes any more, and TWS holds the connection."""
+    await kill.connect()
+    kill.do(place_command(1), place_command(2))
+    await settle()
+    answer = tws.answers.pop(requests.ReqCurrentTime)
+    tws.busy_ids = {1}
+    await asyncio.sleep(LinkSettings().dead_after_s + 4)
+    tws.answers[requests.ReqCurrentTime] = answer
+    kill.do(cmd.Connect())
+    await asyncio.sleep(5)
+
+
+def test_orders_on_a_connection_that_fell_silent_may_arrive_until_tws_lets_somebody_in_under_its_id() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await fall_silent(tws, kill)
+        assert kill.heard(ev.CloseOrphaned) == [ev.CloseOrphaned(key, may_arrive=True) for key in (1, 2)]
+        assert [event.client_id for event in kill.heard(ev.Connected)] == [1, 9000]
+        assert not kill.heard(ev.CarrierEnded)
+        tws.busy_ids = set()
+        await asyncio.sleep(2)
+        assert kill.heard(ev.CarrierEnded) == [ev.CarrierEnded(1), ev.CarrierEnded(2)]
+        asked = len(tws.peers)
+        await asyncio.sleep(5)
+        assert len(tws.peers) == asked  # and then it is not asked any more
+        assert not kill.heard(ev.Disconnected)[1:]
+
+    run_kill(test)
+
+
+def test_when_the_kill_is_over_nobody_asks_for_the_id_any_more() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await fall_silent(tws, kill)
+        kill.hands.let_go("over")
+        await settle()
+        asked = len(tws.peers)
+        await asyncio.sleep(5)
+        assert len(tws.peers) == asked
+
+    run_kill(test)
+
+
+def test_a_connection_that_tws_ended_delivers_nothing_more() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(1))
+        await settle()
+        tws.peer.transport.abort()
+        await settle()
+        assert kill.heard(ev.CloseOrphaned) == [ev.CloseOrphaned(1, may_arrive=False)]
+
+    run_kill(test)

@@ -347,3 +347,28 @@ def test_a_socket_that_died_before_it_was_taken_over_is_a_failure_not_a_hang() -
             await link.adopt(ours, session)
 
     asyncio.run(main())
+
+
+# --- over the operating system's own sockets --------------------------------------------------------
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_connection_that_is_given_up_is_reset_so_that_nothing_the_kernel_holds_is_sent_later(given_up: bool) -> None:
+    """The kernel would go on delivering an order for minutes after everybody has taken it for lost."""
+
+    async def main() -> None:
+        with socket.socket() as found:
+            found.bind((HOST, 0))
+            port = found.getsockname()[1]
+        async with ScriptedTws(port=port) as tws:
+            link = Link(HOST, port, 1)
+            await link.connect()
+            if given_up:
+                link.abort("it says nothing")
+            else:
+                link.close("all is done")
+            while not tws.peer.gone:
+                await asyncio.sleep(0.001)
+            assert isinstance(tws.peer.ended_by, ConnectionResetError) is given_up
+
+    asyncio.run(asyncio.wait_for(main(), 10))

@@ -47,6 +47,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "survey_gap_max_ns": 500 * MS,
             "executions_patience_ns": 1500 * MS,
             "proof_gap_ns": 400 * MS,
+            "nothing_seen_ns": 2 * SECOND,
             "settle_ns": SECOND,
             "doubt_ns": 4 * SECOND,
             "reduced_lag_ns": 6 * SECOND,

@@ -158,7 +158,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         lock_lost_at_ms=draw(ms),
         presses_ms=tuple(draw(sometimes(4, st.lists(ms, max_size=3))) or ()),
     )
-    if f.lost_reads_pct or f.disconnect_at_ms:  # the first list of executions may come behind a fill
+    if f.lost_reads_pct or f.disconnect_at_ms or f.refuse_until_ms:  # the first list of executions may come late
         _feed_within_patience(f)
     if hopeful:
         if f.lost_reads_pct or f.disconnect_at_ms:
@@ -166,6 +166,8 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         return f
     f.unresolved = draw(one_in(15))
     f.stall_ms = draw(sometimes(5, st.tuples(st.integers(0, 3000), st.integers(0, 35_000))))
+    if f.stall_ms is not None:
+        _feed_within_patience(f)
     f.late_fill_pct = draw(st.sampled_from([0, 0, 0, 50]))
     f.never_fills, f.queued, f.no_bid = (
         frozenset(

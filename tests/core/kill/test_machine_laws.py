@@ -142,6 +142,14 @@ def silent(*, ends_ms: int) -> Model:
     return Model({("DU1", 1): Decimal(-10)}, {1: contract(1)}, [], faults)
 
 
+@pytest.mark.parametrize(("held", "earliest_s", "latest_s"), [(0, 2, 3), (5, 0, 1)])
+def test_lists_that_were_empty_from_the_first_are_believed_later(held: int, earliest_s: int, latest_s: int) -> None:
+    positions = {("DU1", 1): Decimal(held)} if held else {}
+    story = Model(positions, {1: contract(1)}, [], Faults())
+    assert story.run().flat
+    assert earliest_s * SECOND <= (story.finished_ns or 0) <= latest_s * SECOND
+
+
 def broken_off(action: str, frozen_ms: int) -> Model:
     es = contract(1)
     resting = Resting("DU1", es, action, Decimal(1), fills_on_cancel=True)

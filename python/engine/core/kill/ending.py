@@ -71,8 +71,10 @@ class Ending:
             self.evidence.say(now_ns, "not_flat", "something is open again")
 
     def _proof_gap_ns(self, survey: Survey) -> int:
-        """Where executions cannot be read, only time shows whether a fill is still on its way to the positions."""
-        return self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
+        """Where executions cannot be read, only time shows whether a fill is still on its way to the positions. Lists
+        that were empty from the first may be those of a TWS that has not loaded its positions yet."""
+        gap_ns = self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
+        return gap_ns if self.ledger.seen() else max(gap_ns, self.settings.nothing_seen_ns)
 
     def doubt(self) -> None:
         """Half a proof is none; and a whole one that is not told yet must not be told any more."""

@@ -85,7 +85,7 @@ class KillMachine:
         self._accounts: tuple[str, ...] = ()
         self._notes: list[str] = []
         self._completed_id = 0
-        self._strays = 0
+        self._strays = False
         self._stopped = False
 
     # the button -----------------------------------------------------------------------------------------------------
@@ -198,10 +198,10 @@ class KillMachine:
 
     def _mind_strays(self) -> list[Command]:
         """Said as it begins, and as it is over."""
-        before, self._strays = self._strays, len(self._closing.strays)
-        if self._strays > before:
+        before, self._strays = self._strays, bool(self._closing.strays)
+        if self._strays and not before:
             wait_s = self.settings.stray_ns // SECOND
-            text = f"closing orders may yet arrive over a connection that fell silent ({self._strays})"
+            text = "closing orders may yet arrive over a connection that fell silent"
             return [Say("stray", f"{text}: not sent again for {wait_s} s, unless TWS ends that connection")]
         if before and not self._strays:
             return [Say("stray_over", "what became of the closing orders on the silent connection is certain now")]
