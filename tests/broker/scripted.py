@@ -35,7 +35,7 @@ class Peer(asyncio.Protocol):
         self.session = ServerSession(max_version=tws.version)
         self.client_id: int | None = None
         self.gone = False
-        self.ended_by: Exception | None = None  # None: closed in good order
+        self.end: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()  # None: in good order
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,7 +46,8 @@ class Peer(asyncio.Protocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone, self.ended_by = True, exc
+        self.gone = True
+        self.end.set_result(exc)
 
     def data_received(self, data: bytes) -> None:
         for event in self.session.receive(data):

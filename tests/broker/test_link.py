@@ -367,8 +367,6 @@ def test_a_connection_that_is_given_up_is_reset_so_that_nothing_the_kernel_holds
                 link.abort("it says nothing")
             else:
                 link.close("all is done")
-            while not tws.peer.gone:
-                await asyncio.sleep(0.001)
-            assert isinstance(tws.peer.ended_by, ConnectionResetError) is given_up
+            assert isinstance(await tws.peer.end, ConnectionResetError) is given_up
 
     asyncio.run(asyncio.wait_for(main(), 10))

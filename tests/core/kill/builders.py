@@ -119,7 +119,7 @@ class Stage:
             host="127.0.0.1",
             port=7497,
             kill_id="k",
-            settings=KillSettings(**settings),
+            settings=KillSettings(**{"nothing_seen_ns": 0, **settings}),  # a book that is empty is one that was read
         )
 
     # what happens ----------------------------------------------------------------------------------------------------
