@@ -56,6 +56,8 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "gone_order_ns": 6 * SECOND,
             "stray_ns": 30 * SECOND,
             "cancel_again_ns": SECOND,
+            "cancel_again_joined_ns": 4 * SECOND,
+            "press_look_ns": SECOND,
             "orders_patience_ns": 8 * SECOND,
             "acknowledge_ns": 3 * SECOND,
             "resolve_patience_ns": 500 * MS,
