@@ -56,6 +56,20 @@ def beyond(test: Any, *planned: faults.AnyFault, **world: Any) -> Any:
 
 
 # --- the connection ------------------------------------------------------------------------------------
+def test_what_is_said_after_a_latency_has_ended_does_not_overtake_what_is_still_on_its_way() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        login.server.trouble.add(faults.Latency(seconds=5.0, for_s=1.0))
+        login.server.broadcast(CurrentTime(0))
+        await asyncio.sleep(2)
+        for number in range(1, 40):
+            login.server.broadcast(CurrentTime(number))
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(10)
+        assert [reply.time_s for reply in client.of(CurrentTime)] == list(range(40))
+
+    in_world(test)
+
+
 def test_latency_delays_both_ways_and_keeps_order() -> None:
     async def test(login: Login, client: WireClient) -> None:
         began = login.server.clock.elapsed_s()

@@ -16,23 +16,11 @@ Plans = Sequence[LoginPlan]
 ENGINES = ("engine1", "engine2")
 COMMANDS = ("cli1", "cli2")
 CODES = ("full", "failed", "busy", "read_only")
-WORTHS_PCT = tuple(
-    D(text)
-    for text in [
-        "101",
-        "99.5",
-        "98.1",
-        "98.02",
-        "97.98",
-        "97.9",
-        "96",
-        "95.02",
-        "94.98",
-        "90.02",
-        "89.98",
-        "85.2",
-        "84",
-    ]
+WORTHS_PCT = (
+    *(D(101), D("99.5")),
+    *(D("98.1"), D("98.02"), D("97.98"), D("97.9"), D(96)),  # about the daily limit
+    *(D("95.02"), D("94.98"), D("90.02"), D("89.98")),  # … the weekly, the monthly
+    *(D("85.2"), D(84)),  # … the circuit breaker
 )
 CLOCK_JUMPS_S = (-7200.0, -3600.0, -2.0, 30.0, 3600.0, 86400.0)
 

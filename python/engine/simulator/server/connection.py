@@ -26,6 +26,7 @@ from engine.wire.sessions import ServerSession
 if TYPE_CHECKING:
     from engine.simulator.server.tws import TwsServer
 
+LINE_STEP_S = 1e-6  # timers of one and the same time come in any order
 BURST_TO_AVOID = 4096  # IBKR's Python client loses a burst that is a multiple of this and has no successor
 
 
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
             return
         delay_s = self.server.trouble.latency_s()
         loop = self.server.clock.loop
-        due = max(self._in_line_until, loop.time() + delay_s / self.server.clock.speed)
+        due = max(_behind(self._in_line_until), loop.time() + delay_s / self.server.clock.speed)
         if due <= loop.time():
             self._read(data)
         else:
@@ -171,7 +172,7 @@ class Connection(asyncio.Protocol):
             burst += self.session.send(notices.FILLER)
         delay_s = self.server.trouble.latency_s()
         loop = self.server.clock.loop
-        due = max(self._out_line_until, loop.time() + delay_s / self.server.clock.speed)
+        due = max(_behind(self._out_line_until), loop.time() + delay_s / self.server.clock.speed)
         if due <= loop.time():
             self._write(burst)
         else:
@@ -203,3 +204,8 @@ class Connection(asyncio.Protocol):
 
     def note(self, kind: Kind, text: str) -> None:
         self.server.note(self, kind, text=text)
+
+
+def _behind(line_until: float) -> float:
+    """When the next one in line may go at the earliest."""
+    return line_until + LINE_STEP_S if line_until else 0.0

@@ -51,6 +51,7 @@ from engine.wire.requests import (
 )
 
 HELD_EVENTS_MAX = 100_000
+LINE_STEP_NS = 1_000  # timers of one and the same time come in any order
 
 Handler = Callable[[Connection, Any], None]
 
@@ -264,7 +265,10 @@ class TwsServer:
         """A feed may be late, but an older position never comes after a newer one."""
         key = (event.account, event.con_id)
         now_ns = self.clock.now_ns()
-        due_ns = max(now_ns + round(self.trouble.position_lag_s() * 1e9), self._position_due_ns.get(key, 0))
+        last_ns = self._position_due_ns.get(key)
+        due_ns = now_ns + round(self.trouble.position_lag_s() * 1e9)
+        if last_ns is not None and last_ns > now_ns:
+            due_ns = max(due_ns, last_ns + LINE_STEP_NS)
         self._position_due_ns[key] = due_ns
         if due_ns > now_ns:
             self.clock.call_in((due_ns - now_ns) / 1e9, partial(self._position_changed, event))
