@@ -28,6 +28,7 @@ PAGES_MAX = 200
 STREAM_S_MAX = 1800.0  # then the browser comes again, and its session is renewed
 RETRY_MS = 500
 ANEW_AFTER_S = 1.0
+SECOND_NS = 1_000_000_000
 
 
 class Scene:
@@ -126,7 +127,9 @@ class Live:
         for card in picture.cards:
             if card.pnl is not None and not card.money_stale:
                 samples = self.samples.setdefault(card.name, deque(maxlen=SAMPLES_MAX))
-                samples.append((picture.at_ns // 1_000_000_000, card.pnl))
+                while samples and card.day_ns is not None and samples[0][0] < card.day_ns // SECOND_NS:
+                    samples.popleft()  # of another trading day: its profit was another one
+                samples.append((picture.at_ns // SECOND_NS, card.pnl))
 
     async def _show(self, picture: Picture, run: Run | None) -> None:
         self.picture, self.run_seen = picture, run

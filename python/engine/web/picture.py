@@ -83,6 +83,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     obstacles: tuple[Obstacle, ...]
     may_reset: bool
     killing: bool
+    day_ns: int | None = None  # when the trading day began; None: not known
     records: str = ""  # what the guard found when it held our records against the broker's
 
 
@@ -98,6 +99,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[dict[str, Any], ...]
     last_drill: str
     faults: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        """Over the banner: what is the matter, in a word or two."""
+        if any(card.tone == "stop" for card in self.cards):
+            return "STOPPED"
+        return "NOT WATCHED" if self.guard == "silent" else "NOT NORMAL"
 
     @property
     def tone(self) -> str:
@@ -134,6 +142,7 @@ class LoginRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     incidents: tuple[str, ...]
     obstacles: tuple[Obstacle, ...]
+    day_ns: int | None = None
 
 
 class GuardWord(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +259,7 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         obstacles=record.obstacles,
         may_reset=state.kind is Kind.SHUTDOWN,
         killing=killing,
+        day_ns=record.day_ns,
         records=str((live or {}).get("verified") or ""),
     )
 

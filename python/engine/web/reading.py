@@ -11,14 +11,16 @@ from pathlib import Path
 from engine.broker.lock_names import login_key
 from engine.config.problems import ConfigError
 from engine.core.known import Unknown
+from engine.core.periods import Period
 from engine.core.restrictions import Kind, Scope
 from engine.core.resume import Facts, Obstacle, Verification, plan_reset, plan_resume
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
 from engine.guard.telling import limits_data
 from engine.journal.events import Verified
+from engine.journal.loss_records import changes_of
 from engine.trading import presence
-from engine.trading.limit_source import LimitSource
+from engine.trading.limit_source import LimitSource, in_force
 from engine.trading.loss_watches import limits_on_record
 from engine.trading.rules import VERIFIED_AGE_NS_MAX, Rules
 from engine.web.picture import GuardWord, LoginRecord, Picture, picture
@@ -103,9 +105,12 @@ class Reading:
     def _record(self, name: str, scope: Scope, mode: str, source: LimitSource | None, now_ns: int) -> LoginRecord:
         view = None if source is None else limits_on_record(self.rules, scope, source, now_ns)
         journal = self.rules.journal.state()
+        changes = () if isinstance(journal, Unknown) else changes_of(journal.limit_changes, scope)
+        clock = None if source is None else in_force(source, changes, now_ns).clock
         return LoginRecord(
             name=name,
             mode=mode,
+            day_ns=None if clock is None else clock.span(Period.DAY, now_ns).start_ns,
             state=self.rules.state(scope),
             limits={} if view is None else limits_data(view),
             notes=() if view is None else view.notes,
