@@ -561,6 +561,21 @@ def test_one_failed_look_at_the_market_is_not_the_end() -> None:
     assert stage.place.limit_price == D("99.5")
 
 
+def test_nor_is_one_for_each_of_two_orders() -> None:
+    """Between them a price was found: the market is there."""
+    stage = Stage(held(option(), 3)).begin()
+    stage.reject(stage.place, 163, "price precaution")
+    for _ in range(2):
+        stage.run(2700)
+        stage.tell(ev.NoQuote(11, "the connection was lost"))
+        stage.run(2700)
+        stage.tell(ev.Quoted(11, quote()))
+        stage.run(600)
+        assert stage.place.limit_price == D("99.5")
+        stage.tell(ev.CloseStatus(stage.place.key, "Cancelled", D(0), 901))
+    assert [place.key for place in stage.placed] == [1, 2, 3]
+
+
 def test_less_than_one_is_sold_through_the_bid_too() -> None:
     euros = Contract(con_id=31, symbol="EUR", sec_type="CASH", currency="USD", exchange="IDEALPRO")
     stage = Stage(held(euros, "0.5")).begin()

@@ -234,6 +234,42 @@ def test_no_answer_to_another_question_counts() -> None:
     assert other.result(10 + PATIENCE_NS) is None
 
 
+def test_a_list_of_orders_that_was_not_asked_for_is_not_taken_for_the_one_that_was() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(99, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 10)
+    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_completed(4, ENDED)
+    assert surveyor.result(10) is None
+
+
+def test_orders_of_a_survey_that_was_abandoned_ask_for_nothing() -> None:
+    surveyor = begun(all_at_once=False)
+    surveyor.abandon()
+    assert surveyor.heard_orders(1, ORDERS) == []
+
+
+def test_what_stayed_away_is_a_failure_by_its_name_until_it_comes_after_all() -> None:
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 0)
+    assert surveyor.result(PATIENCE_NS) is not None
+    assert surveyor.failures == {"executions": "no answer in time", "completed orders": "no answer in time"}
+    surveyor.heard_completed(4, ENDED)
+    surveyor.heard_executions(3, EXECUTIONS)
+    assert surveyor.failures == {}
+
+
+def test_what_has_ended_is_asked_for_once_where_something_is_gone_and_not_from_then_on() -> None:
+    surveyor = answered(begun())
+    assert surveyor.result(10) is not None
+    surveyor.begin(0, all_at_once=False)
+    assert ReadCompleted(8) in surveyor.heard_orders(5, ORDERS, completed=True)
+    surveyor.abandon()
+    surveyor.begin(0, all_at_once=False)
+    assert surveyor.heard_orders(9, ORDERS) == [ReadPositions(10), ReadExecutions(11)]
+
+
 def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
     surveyor = answered(begun())
     first = surveyor.result(10)

@@ -80,18 +80,18 @@ class Surveyor:
         self._positions_id = self._executions_id = self._completed_id = 0
         if all_at_once:
             self._completed_tries = COMPLETED_TRIES
-            commands += self._ask_the_rest(completed=True)
+            commands += self._ask_the_rest()
         return commands
 
     def abandon(self) -> None:
         """Whatever was asked will not be used (the connection broke, or the link behind it)."""
         self._active = False
 
-    def _ask_the_rest(self, *, completed: bool) -> list[Command]:
+    def _ask_the_rest(self) -> list[Command]:
         self._positions_id = self.take_read_id()
         self._executions_id = self.take_read_id()
         commands: list[Command] = [ReadPositions(self._positions_id), ReadExecutions(self._executions_id)]
-        if completed or self._completed_tries > 0:
+        if self._completed_tries > 0:
             self._completed_tries -= 1
             self._completed_id = self.take_read_id()
             self._completed_over = False
@@ -107,7 +107,9 @@ class Surveyor:
             return []
         self._orders = orders
         self.failures.pop("open orders", None)
-        return [] if self._positions_id else self._ask_the_rest(completed=completed)
+        if completed:
+            self._completed_tries = max(self._completed_tries, 1)
+        return [] if self._positions_id else self._ask_the_rest()
 
     def heard_positions(self, read_id: int, positions: tuple[PositionFact, ...], now_ns: int) -> None:
         if self._active and read_id == self._positions_id:
@@ -134,12 +136,10 @@ class Surveyor:
         if read_id == self._executions_id:
             self.failures["executions"] = why
             self._executions_over = True
-            return False
-        if read_id == self._completed_id:
+        elif read_id == self._completed_id:
             self.failures["completed orders"] = why
             self._completed_over = True
-            return False
-        if read_id in (self._orders_id, self._positions_id):
+        elif read_id in (self._orders_id, self._positions_id):
             self.failures["open orders" if read_id == self._orders_id else "positions"] = why
             self._active = False
             return True
