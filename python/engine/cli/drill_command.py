@@ -13,8 +13,9 @@ from rich.text import Text
 
 from engine.config.places import config_file, state_folder
 from engine.config.reader import load
-from engine.desk.drill import DrillFailed, Nobody
+from engine.desk.drill import Nobody
 from engine.desk.drill import drill as hold
+from engine.desk.drill_processes import DrillFailed
 from engine.desk.drill_record import leave_paper_record, leave_record
 from engine.desk.drill_result import DrillResult
 from engine.desk.drill_view import MovingView, PlainView

@@ -8,12 +8,9 @@ TWS. It must never reach a real one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -23,21 +20,15 @@ import msgspec
 from engine import __version__
 from engine.broker.closing_right import SIMULATED_WORLD
 from engine.config.places import FILE_NAME
+from engine.desk.drill_processes import SimulatedTws, clean_environment, end, simulated_tws, start
 from engine.desk.drill_result import DrillResult, Told, judge
 from engine.desk.exchange_truth import Truth
 from engine.simulator.scenario import Scenario, load_scenario
 
-START_PATIENCE_S = 30.0
-ANSWER_PATIENCE_S = 10.0
 END_PATIENCE_S = 15.0  # beyond the kill's own deadline
 MARKET_LOOK_S = 0.25
 KILL_LOOK_S = 0.1
-LINE_BYTES_MAX = 1 << 24
 REASON = "DRILL"
-
-
-class DrillFailed(Exception):
-    """The drill itself could not be held; it says nothing about the kill."""
 
 
 class View(Protocol):
@@ -73,7 +64,7 @@ async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
 
     Raises ScenarioError or DrillFailed; whatever the kill does is in the result."""
     scenario = load_scenario(name)
-    async with _world(name) as world:
+    async with simulated_tws(name) as world:
         before = await world.truth()
         view.opened(scenario, before)
         await _watch_market(world, view, scenario.kill_after_s)
@@ -82,7 +73,7 @@ async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
             view.pressed()
             started_at, started = datetime.now(UTC), time.monotonic()
             paint = {"FORCE_COLOR": "1"} if colour else {"NO_COLOR": "1"}
-            environment = _clean_environment() | paint | _a_state_of_its_own(home)
+            environment = clean_environment() | paint | _a_state_of_its_own(home)
             exit_code, printed = await _kill(config, environment, scenario, world, view)
             seconds = time.monotonic() - started
             report = _newest_record(Path(home) / "kills")
@@ -113,48 +104,7 @@ async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
     )
 
 
-# --- the simulated TWS ------------------------------------------------------------------------------------------
-class _World:
-    """The simulator's process, and the one question it answers."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._asking = asyncio.Lock()
-
-    async def truth(self) -> Truth:
-        """What is true on the exchange now."""
-        assert self._process.stdin is not None
-        async with self._asking:
-            with contextlib.suppress(ConnectionError):
-                self._process.stdin.write(b"?\n")
-            return await self.read(ANSWER_PATIENCE_S)
-
-    async def read(self, patience_s: float) -> Truth:
-        assert self._process.stdout is not None
-        try:
-            async with asyncio.timeout(patience_s):
-                line = await self._process.stdout.readline()
-        except TimeoutError:
-            raise DrillFailed("the simulator does not answer") from None
-        if not line:
-            assert self._process.stderr is not None
-            last = (await self._process.stderr.read()).decode(errors="replace").strip().splitlines()[-1:]
-            raise DrillFailed(f"the simulator ended: {last[0] if last else 'without a word'}")
-        return msgspec.json.decode(line, type=Truth)
-
-
-@contextlib.asynccontextmanager
-async def _world(name: str) -> AsyncIterator[_World]:
-    process = await _start([sys.executable, "-m", "engine.desk.drill_world", name], _clean_environment())
-    try:
-        world = _World(process)
-        await world.read(START_PATIENCE_S)
-        yield world
-    finally:
-        await _end(process)
-
-
-async def _watch_market(world: _World, view: View, seconds: float) -> None:
+async def _watch_market(world: SimulatedTws, view: View, seconds: float) -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         view.market(await world.truth(), left)
@@ -163,11 +113,11 @@ async def _watch_market(world: _World, view: View, seconds: float) -> None:
 
 # --- the kill ---------------------------------------------------------------------------------------------------
 async def _kill(
-    config: Path, environment: dict[str, str], scenario: Scenario, world: _World, view: View
+    config: Path, environment: dict[str, str], scenario: Scenario, world: SimulatedTws, view: View
 ) -> tuple[int, str]:
     """Run `qe kill` to its end; its exit code and the report it printed."""
     command = [sys.executable, "-m", "engine.cli", "kill", "--reason", REASON, "--config", str(config)]
-    process = await _start(command, environment)
+    process = await start(command, environment)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
     looking = asyncio.create_task(_keep_looking(world, view))
@@ -184,7 +134,7 @@ async def _kill(
         looking.cancel()
         printed.cancel()
         await asyncio.gather(looking, printed, return_exceptions=True)
-        await _end(process)
+        await end(process)
 
 
 async def _listen(process: asyncio.subprocess.Process, view: View) -> None:
@@ -195,7 +145,7 @@ async def _listen(process: asyncio.subprocess.Process, view: View) -> None:
             view.said(line)
 
 
-async def _keep_looking(world: _World, view: View) -> None:
+async def _keep_looking(world: SimulatedTws, view: View) -> None:
     while True:
         view.look(await world.truth())
         await asyncio.sleep(KILL_LOOK_S)
@@ -222,37 +172,6 @@ def _told(report: bytes | None) -> Told | None:
         return None
 
 
-# --- processes --------------------------------------------------------------------------------------------------
-def _clean_environment() -> dict[str, str]:
-    """Ours without anything that could name a TWS."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("QE_")}
-
-
 def _a_state_of_its_own(home: str) -> dict[str, str]:
     """A drill's kill leaves nothing in the records of real trading: no journal, no incident, no lock."""
     return {"QE_HOME": home, "QE_INCIDENT_LOG": str(Path(home) / "INCIDENT_LOG.md"), SIMULATED_WORLD: home}
-
-
-async def _start(command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        limit=LINE_BYTES_MAX,
-        start_new_session=True,  # a Ctrl-C in the terminal ends the drill, which then ends these
-    )
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the process to end by closing its input; insist after a moment."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(END_PATIENCE_S / 5):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.desk.drill import DrillFailed, Nobody, drill
+from engine.desk.drill import Nobody, drill
+from engine.desk.drill_processes import DrillFailed
 from engine.desk.drill_result import DrillResult
 
 AT_ONCE_PER_CPU = 2
