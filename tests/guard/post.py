@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,13 +19,16 @@ from engine.core.kill.settings import SECOND, KillSettings
 from engine.guard.guard import Guard, Outside, add_logins
 from engine.journal import chain
 from engine.journal.memory_store import Memory
+from engine.simulator.build import build_world
 from engine.simulator.exchange import Holding
+from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World
-from engine.simulator.virtual import VirtualLoop
+from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager
 from engine.trading.manager import ManagerSettings
+from trading.loss_stage import SCENARIO, WEDNESDAY, Market
 from trading.rules_in_memory import rules_in_memory
-from trading.stage import kill_ids, manager, stage
+from trading.stage import PAPER_PORT, kill_ids, manager, stage
 
 SPY = 756733
 
@@ -123,4 +127,45 @@ def post(
             await running
 
     stage(scenario, main)
+    return made[0]
+
+
+class Exactly(NamedTuple):
+    """A guard over one login that is worth exactly 100 000, and the hand that sets what it is worth."""
+
+    post: Post
+    market: Market
+
+
+def exactly(
+    home: Path,
+    test: Callable[[Exactly], Awaitable[None]],
+    *,
+    start: str = WEDNESDAY,
+    limit_s: float = 24 * 3600.0,
+    **guard: object,
+) -> Post:
+    """Run a test beside a guard of the paper login of `trading.loss_stage` alone."""
+    page = home / "exactly.toml"
+    page.write_text(SCENARIO.format(start=start, orders="", faults="[]"))
+    plan, config = load_scenario(page), default_config()
+    config = msgspec.structs.replace(
+        config, logins=config.logins[:1], guard=msgspec.structs.replace(GuardTable(), **guard)
+    )
+    made: list[Post] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        world = build_world(plan, ports={"paper": (PAPER_PORT,)}, loop=loop)
+        async with world:
+            here = Post(world, loop, home, config, Memory())
+            made.append(here)
+            running = asyncio.create_task(here.guard.run(here.ended))
+            try:
+                await asyncio.sleep(20)
+                await test(Exactly(here, Market(world)))
+            finally:
+                here.ended.set()
+                await running
+
+    run(main, limit_s=limit_s, start_ns=plan.start_ns)
     return made[0]

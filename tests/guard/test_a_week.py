@@ -12,24 +12,15 @@ import gc
 import os
 import threading
 import tracemalloc
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
-
-from engine.config.guard_table import GuardTable
-from engine.config.model import default_config
 from engine.core.restrictions import Cause
 from engine.guard.control import Request
-from engine.journal.memory_store import Memory
 from engine.simulator import faults
-from engine.simulator.build import build_world
-from engine.simulator.scenario import load_scenario
-from engine.simulator.virtual import VirtualLoop, run
-from guard.post import Post
-from trading.loss_stage import SCENARIO, Market
-from trading.stage import PAPER_PORT
+from engine.simulator.virtual import VirtualLoop
+from guard.post import Exactly, Post, exactly
+from trading.loss_stage import Market
 
 WHOLE = bool(os.environ.get("QE_WEEK"))
 DAYS, WEEKDAYS = 7, 5
@@ -42,8 +33,8 @@ OURS = ("engine/guard", "engine/trading", "engine/broker", "engine/core", "engin
 class Week:
     """The guard, the market, and what a week does to them."""
 
-    def __init__(self, post: Post, loop: VirtualLoop) -> None:
-        self.post, self.loop, self.market = post, loop, Market(post.world)
+    def __init__(self, post: Post, loop: VirtualLoop, market: Market) -> None:
+        self.post, self.loop, self.market = post, loop, market
         self.paper = post.world.login("paper")
         self.sizes: list[int] = []
 
@@ -120,31 +111,10 @@ class Week:
             self.post.manager.resume_trading("paper", override=True, reason="a new day")
 
 
-def week(home: Path, test: Callable[[Week], Awaitable[None]]) -> None:
-    page = home / "week.toml"
-    page.write_text(SCENARIO.format(start=MONDAY, orders="", faults="[]"))
-    config = default_config()
-    config = msgspec.structs.replace(config, logins=config.logins[:1], guard=GuardTable())
-    plan = load_scenario(page)
-
-    async def main(loop: VirtualLoop) -> None:
-        world = build_world(plan, ports={"paper": (PAPER_PORT,)}, loop=loop)
-        async with world:
-            post = Post(world, loop, home, config, Memory())
-            running = asyncio.create_task(post.guard.run(post.ended))
-            try:
-                await asyncio.sleep(20)
-                await post.manager.verify("paper", adopt=True, reason="a beginning")
-                await test(Week(post, loop))
-            finally:
-                post.ended.set()
-                await running
-
-    run(main, limit_s=(DAYS + 1) * DAY_S, start_ns=plan.start_ns)
-
-
 def test_a_week_leaves_memory_where_it_was(tmp_path: Path) -> None:
-    async def test(here: Week) -> None:
+    async def week(exact: Exactly) -> None:
+        here = Week(exact.post, exact.post.loop, exact.market)
+        await here.post.manager.verify("paper", adopt=True, reason="a beginning")
         tasks, threads = [], []
         for number in range(DAYS):
             await here.day(number)
@@ -159,6 +129,6 @@ def test_a_week_leaves_memory_where_it_was(tmp_path: Path) -> None:
 
     tracemalloc.start()
     try:
-        week(tmp_path, test)
+        exactly(tmp_path, week, start=MONDAY, limit_s=(DAYS + 1) * DAY_S)
     finally:
         tracemalloc.stop()
