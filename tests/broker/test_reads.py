@@ -74,6 +74,19 @@ def test_positions_are_complete_at_their_end_marker() -> None:
     scripted(test)
 
 
+def test_positions_without_a_contract_id_are_told_apart_by_their_contracts() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        es, mes = (Contract(symbol=symbol, sec_type="FUT", local_symbol=f"{symbol}H6") for symbol in ("ES", "MES"))
+        rows = (position(es), position(mes, -5), position(es, 4), position(es, 7, "DU2"))
+        tws.answers[requests.ReqPositions] = tell(*rows, replies.PositionEnd())
+        outcome = await positions(await reading(tws))
+        assert isinstance(outcome, Complete)
+        told = [(fact.account, fact.contract.symbol, fact.quantity) for fact in outcome.value]
+        assert told == [(ACCOUNT, "ES", 4), (ACCOUNT, "MES", -5), ("DU2", "ES", 7)]
+
+    scripted(test)
+
+
 def test_no_positions_and_no_answer_are_two_different_things() -> None:
     async def test(tws: ScriptedTws) -> None:
         reads = await reading(tws)

@@ -216,7 +216,7 @@ def test_a_version_without_this_layout_is_refused(version: int) -> None:
 
 
 def test_a_sentinel_is_unset_and_never_a_price() -> None:
-    for text in (b"2147483647", b"1.7976931348623157e+308", b"9223372036854775807"):
+    for text in (b"2147483647", b"1.7976931348623157e+308", b"9223372036854775807", str(2**127 - 1).encode()):
         fields = encode_request(everyday_orders(Dice(4), 1)[0], 178).split(b"\0")
         fields[17] = fields[19] = text
         facts = parse_order_facts(b"\0".join(fields), 178)

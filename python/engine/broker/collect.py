@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from engine.broker import translate
 from engine.broker.clock import possible_seconds, unix_seconds
+from engine.core.contracts import Contract
 from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
 from engine.core.units import known
 from engine.wire import replies
@@ -106,16 +107,16 @@ class Orders:
 
 
 class Positions:
-    """Positions of every account of the login."""
+    """Positions of every account of the login. Where TWS names no contract id, what it says of the contract does."""
 
     message_ids = frozenset({61, 62})
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, int], replies.Position] = {}
+        self._rows: dict[tuple[str, int | Contract], replies.Position] = {}
 
     def take(self, reply: Reply) -> bool:
         if isinstance(reply, replies.Position):
-            self._rows[reply.account, reply.contract.con_id] = reply
+            self._rows[reply.account, reply.contract.con_id or reply.contract] = reply
             return True
         return False
 

@@ -1,6 +1,6 @@
 """Numbers as the broker sends them, with absence kept apart from zero.
 
-TWS has two ways to say "no number": an empty field, and a sentinel (2147483647, 9223372036854775807,
+TWS has two ways to say "no number": an empty field, and a sentinel (2147483647, 9223372036854775807, 2**127 - 1,
 1.7976931348623157E308). They differ from each other and from zero, and none of the three may pass for another:
 arithmetic on an `Absent` raises instead of answering.
 """

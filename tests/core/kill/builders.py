@@ -312,6 +312,7 @@ __all__ = [
     "ReadOrders",
     "ReadPositions",
     "Resolve",
+    "Say",
     "Stage",
     "Stop",
     "combination",

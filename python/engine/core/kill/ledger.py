@@ -109,6 +109,7 @@ class Ledger:
     _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
     _killed: set[Key] = field(default_factory=set)  # traded then or since by another kill's closing orders …
     _mixed: set[Key] = field(default_factory=set)  # … or by anything else
+    _nameless: dict[Contract, int] = field(default_factory=dict)
     _read: bool = False
     _executions_known: bool = False  # since the last read of positions
 
@@ -210,7 +211,7 @@ class Ledger:
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
-        seen = {(fact.account, fact.contract.con_id): fact for fact in listed}
+        seen = {self._key(fact): fact for fact in listed}
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
         self._maybe = self.traces.maybe(held, now_ns)
         for key, fact in seen.items():
@@ -226,6 +227,12 @@ class Ledger:
                 account.contract, account.first_seen = seen[key].contract, quantity
             self._judge(key, account, quantity, now_ns)
         self._executions_known = False
+
+    def _key(self, fact: PositionFact) -> Key:
+        """A contract without an id gets one of ours, below zero: several of them are several positions."""
+        if fact.contract.con_id > 0:
+            return fact.account, fact.contract.con_id
+        return fact.account, self._nameless.setdefault(fact.contract, -1 - len(self._nameless))
 
     def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
         """What the first complete list did not name was at zero then."""
