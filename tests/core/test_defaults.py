@@ -58,6 +58,8 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "cancel_again_ns": SECOND,
             "cancel_again_joined_ns": 4 * SECOND,
             "press_look_ns": SECOND,
+            "cancel_new_ns": 100 * MS,
+            "survey_gap_alive_ns": 150 * MS,
             "orders_patience_ns": 8 * SECOND,
             "acknowledge_ns": 3 * SECOND,
             "resolve_patience_ns": 500 * MS,

@@ -23,6 +23,7 @@ from engine.core.kill.report import (
     LoginReport,
     ResidueItem,
     ResidueReason,
+    Sender,
     TimelineEntry,
     Timings,
 )
@@ -288,3 +289,26 @@ def test_the_report_as_json_has_the_verdict_first_and_everything_in_it() -> None
 )
 def test_contracts_are_named_as_a_trader_would(contract: Contract, name: str) -> None:
     assert name_of(contract) == name
+
+
+def sender(**fields: Any) -> Sender:
+    return Sender(**({"client_id": 42, "orders": 57, "last_ms": 8042.0, "still": True} | fields))
+
+
+def test_before_anything_else_a_person_stops_the_program_that_keeps_sending() -> None:
+    paper = login("paper", LoginOutcome.RESIDUE, residue=(left(),), senders=(sender(), sender(client_id=43)))
+    live = login("live", LoginOutcome.RESIDUE, residue=(left(),), senders=(sender(client_id=5, still=False),))
+    text = " ".join(render(report(paper, live)).split())
+    assert "1. Stop the program that keeps sending orders: client id 42 at paper, client id 43 at paper. 2. In" in text
+    assert "client 42 sent at least 57 orders after the press and is still at it: stop that program" in text
+    assert "client 5 sent at least 57 orders after the press, the last at 8.0 s: make sure that program" in text
+
+
+def test_where_nobody_keeps_sending_the_first_step_is_the_global_cancel() -> None:
+    paper = login("paper", LoginOutcome.RESIDUE, residue=(left(),), senders=(sender(still=False),))
+    assert "1. In TWS: File > Global Cancel." in render(report(paper))
+
+
+def test_a_combination_is_not_taken_for_an_outright() -> None:
+    assert name_of(Contract(symbol="CL", sec_type="BAG")) == "CL combination"
+    assert name_of(Contract(sec_type="BAG")) == "combination"

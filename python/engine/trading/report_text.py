@@ -22,6 +22,7 @@ from engine.core.kill.report import (
     LoginReport,
     ResidueItem,
     ResidueReason,
+    Sender,
 )
 from engine.core.units import known
 
@@ -37,7 +38,11 @@ BY_HAND = (
 REASONS: dict[ResidueReason, str] = {
     ResidueReason.WORKING_ORDER: "order still open",
     ResidueReason.WAITING_FOR_ORDERS: "not closed: an order in the same contract could not be cancelled",
+    ResidueReason.STILL_SENDING: "not closed for good: a program keeps sending orders in it",
+    ResidueReason.WAITING_TURN: "not closed: another closing order had to come first",
     ResidueReason.CLOSE_WORKING: "the closing order is at the exchange and not filled",
+    ResidueReason.CLOSE_WITHDRAWN: "the closing order did not fill in time and was withdrawn: nothing works for it now",
+    ResidueReason.CLOSE_CANCELLED: "the closing order was cancelled before it filled: nothing works for it now",
     ResidueReason.CLOSE_UNACKNOWLEDGED: "TWS did not acknowledge the closing order: is a dialog open in its window?",
     ResidueReason.REJECTED: "the broker refuses the closing order",
     ResidueReason.READ_ONLY: "TWS's API is read-only: untick it in API settings, then run the kill again",
@@ -45,7 +50,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.NO_QUOTE: "a price was needed and no live quote was to be had",
     ResidueReason.MARKET_CLOSED: "its market is closed",
     ResidueReason.HALTED: "trading in it is halted",
-    ResidueReason.FRACTIONAL: "a fraction of a share cannot be closed by program",
+    ResidueReason.FRACTIONAL: "a fraction cannot be closed by program",
     ResidueReason.EXPIRED: "it no longer trades",
     ResidueReason.UNRESOLVED: "the broker does not say where it trades",
     ResidueReason.POSITION_UNCONFIRMED: "what is held could not be confirmed",
@@ -75,7 +80,7 @@ def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (),
     lines = [_headline(report, unread, colour=colour)]
     if not report.flat:
         lines += ["", _paint("Do by hand, now:", _BOLD, colour)]
-        for number, step in enumerate(BY_HAND, 1):
+        for number, step in enumerate((*_stop_senders(report), *BY_HAND), 1):
             lines += _wrap(f"{number}. {step}", "  ", "     ")
     shared = _shared_advice(report)
     for login in report.logins.values():
@@ -90,6 +95,14 @@ def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (),
         lines += ["", *(line for note in notes for part in note.splitlines() for line in _wrap(_clean(part), "", "  "))]
     lines += ["", *_wrap(f"kill {report.kill_id}, {report.started_at}, reason: {_clean(report.reason)}", "", "  ")]
     return "\n".join(lines)
+
+
+def _stop_senders(report: KillReport) -> list[str]:
+    """What comes before everything else: whatever a person cancels and closes, it would go on."""
+    still = [
+        f"client id {s.client_id} at {login.name}" for login in report.logins.values() for s in login.senders if s.still
+    ]
+    return [f"Stop the program that keeps sending orders: {', '.join(still)}."] if still else []
 
 
 def _headline(report: KillReport, unread: str, *, colour: bool) -> str:
@@ -214,9 +227,17 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
     if login.joined:
         did = "did the closing; this one watched and verified" if login.flat else "may be closing; this one watched"
         lines += _titled("joined", [f"another kill {did}"])
+    lines += _titled("sending", [_sender(sender) for sender in login.senders])
     for note in login.notes:
         lines += _titled("note", [_clean(note)])
     return lines + _timings(login)
+
+
+def _sender(sender: Sender) -> str:
+    sent = f"client {sender.client_id} sent at least {sender.orders} orders after the press"
+    if sender.still:
+        return f"{sent} and is still at it: stop that program"
+    return f"{sent}, the last at {_seconds(sender.last_ms)}: make sure that program is stopped"
 
 
 def _cancelled(login: LoginReport) -> list[str]:
@@ -275,6 +296,8 @@ def name_of(contract: Contract) -> str:
         return f"{contract.symbol} {contract.last_trade_date} {_number(strike)}{contract.right[:1]}"
     if contract.sec_type == "FUT":
         return contract.local_symbol.strip() or f"{contract.symbol} {contract.last_trade_date}"
+    if contract.sec_type == "BAG":
+        return f"{contract.symbol} combination".strip()
     if contract.sec_type == "CASH":
         return f"{contract.symbol}.{contract.currency}"
     return contract.symbol or contract.local_symbol or f"contract {contract.con_id}"

@@ -209,6 +209,20 @@ def test_without_account_or_contract_id_there_is_no_order(position: object) -> N
     assert stage.residue[0].detail == "the broker names no account or no contract id"
 
 
+def test_every_position_without_a_contract_id_is_left_by_name() -> None:
+    def nameless(symbol: str) -> Contract:
+        return Contract(symbol=symbol, sec_type="FUT", local_symbol=f"{symbol}H6")
+
+    stage = Stage(held(nameless("MES"), -5), held(nameless("ES"), 3), held(nameless("ES"), 2, "DU2")).begin()
+    stage.run(1000)
+    assert stage.placed == []
+    assert [(r.account, r.contract.symbol, r.quantity) for r in stage.residue] == [
+        ("DU1", "MES", -5),
+        ("DU1", "ES", 3),
+        ("DU2", "ES", 2),
+    ]
+
+
 # quantity -------------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +232,7 @@ def test_whole_shares_are_closed_and_the_fraction_is_left_to_a_person() -> None:
     stage.fill(stage.place)
     stage.run(1000)
     assert stage.finished and [(r.quantity, r.reason) for r in stage.residue] == [(D("0.5"), ResidueReason.FRACTIONAL)]
-    assert stage.residue[0].detail == "a fraction of a share cannot be closed through the API"
+    assert stage.residue[0].detail == "a fraction cannot be closed through the API"
     assert len(stage.placed) == 1
 
 

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.kill.reactions import CANCELLED, REACTIONS, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
+from engine.core.kill.reactions import (
+    CANCELLED,
+    JUST_ENDED,
+    REACTIONS,
+    UNKNOWN_ORDER,
+    Effect,
+    Reaction,
+    Remedy,
+    react,
+)
 from engine.core.kill.report import ResidueReason
 
 R = ResidueReason
@@ -36,7 +45,7 @@ def test_a_change_that_was_not_made_leaves_the_order_alive_as_it_was(code: int, 
 )
 def test_what_cannot_be_cancelled_is_over_only_when_its_state_says_so(state: str, effect: Effect) -> None:
     text = f"OrderId 7 that needs to be cancelled can not be cancelled, state: {state}"
-    assert react(10148, text) == Reaction(effect)
+    assert react(10148, text) == (JUST_ENDED if effect is Effect.ENDED else Reaction(effect))
 
 
 @pytest.mark.parametrize("code", [2161, 10153])
@@ -84,8 +93,18 @@ def test_only_a_cancel_ends_an_order() -> None:
     assert {code for code in REACTIONS if react(code, "").effect is Effect.ENDED} == {CANCELLED}
 
 
-def test_a_bare_cancel_teaches_nothing() -> None:
-    assert react(202, "Order Canceled - reason:") == Reaction(Effect.ENDED, Remedy.NONE)
+@pytest.mark.parametrize("text", ["Order Canceled - reason:", "Order Canceled - reason: ", ""])
+def test_a_bare_cancel_teaches_nothing_and_is_no_refusal(text: str) -> None:
+    assert react(202, text) == Reaction(Effect.ENDED, Remedy.NONE, R.CLOSE_CANCELLED)
+
+
+def test_a_cancel_that_says_why_is_a_refusal() -> None:
+    assert react(202, "Order Canceled - reason:Order would exceed your buying power") == Reaction(Effect.ENDED)
+
+
+def test_201_for_its_size_asks_for_a_smaller_order() -> None:
+    text = "Order rejected - reason:Order size exceeds the maximum"
+    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.SMALLER)
 
 
 def test_a_cancel_for_its_price_asks_for_another_price() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from core.kill.builders import ES, SECOND, D, Stage, ev, execution, held, option, order
-from engine.core.facts import WorkingOrder
+import pytest
+
+from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, ev, execution, held, option, order
+from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
 CALL = option(11)
@@ -41,3 +43,122 @@ def test_a_position_that_only_executions_tell_of_has_no_words_of_the_broker() ->
     assert [(one.quantity, one.reason, one.detail) for one in unconfirmed] == [
         (2, ResidueReason.POSITION_UNCONFIRMED, "")
     ]
+
+
+# what has become of a closing order that did not fill -----------------------------------------------------------------
+
+
+def unfilled(deadline_s: int = 12) -> Stage:
+    """It rests at the exchange, and nobody takes it."""
+    stage = Stage(held(CALL, 3), deadline_ns=deadline_s * SECOND).begin()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    return stage
+
+
+def withdrawn(stage: Stage, words: str = "Order Canceled - reason:") -> None:
+    """TWS answers the cancel as it does: the status first, then the error."""
+    assert stage.orders is not None
+    stage.orders.clear()
+    stage.tell(ev.CloseStatus(stage.place.key, "Cancelled", D(0), 901), ev.CloseError(stage.place.key, 202, words))
+
+
+def left(stage: Stage) -> tuple[ResidueReason, str]:
+    [one] = [one for one in stage.residue if not one.order]
+    return one.reason, one.detail
+
+
+@pytest.mark.parametrize("deadline_s", [4, 5, 8, 12])
+def test_a_close_that_this_kill_has_withdrawn_is_neither_working_nor_refused(deadline_s: int) -> None:
+    stage = unfilled(deadline_s)
+    stage.run(deadline_s * 1000 - min(deadline_s * 250, 3000) + 50)
+    assert stage.withdrawn == [1]
+    withdrawn(stage)
+    stage.run(3000)
+    assert stage.finished and left(stage) == (ResidueReason.CLOSE_WITHDRAWN, "")
+
+
+def test_a_withdrawal_that_nobody_has_confirmed_is_told_as_that() -> None:
+    stage = unfilled()
+    stage.run(8000)
+    assert left(stage) == (ResidueReason.CLOSE_WORKING, "")
+    stage.run(5000)
+    assert stage.finished
+    assert left(stage) == (ResidueReason.CLOSE_WORKING, "it is withdrawn, and TWS has not confirmed that")
+
+
+def test_what_was_objected_to_an_order_before_it_is_not_why_it_has_not_filled() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=12 * SECOND).begin()
+    stage.reject(stage.place, 201, "margin")
+    second = stage.next_place()
+    assert left(stage) == (ResidueReason.REJECTED, "201: margin")
+    stage.acknowledge(second)
+    assert left(stage) == (ResidueReason.CLOSE_WORKING, "")
+    stage.orders = [stage.listed(second)]
+    stage.run(9500)
+    withdrawn(stage)
+    stage.run(3000)
+    assert stage.finished and left(stage) == (ResidueReason.CLOSE_WITHDRAWN, "")
+
+
+def test_a_close_that_somebody_else_has_cancelled_was_not_refused() -> None:
+    stage = unfilled()
+    withdrawn(stage)
+    assert left(stage) == (ResidueReason.CLOSE_CANCELLED, "")
+
+
+def test_a_cancel_that_the_broker_explains_is_a_refusal() -> None:
+    stage = unfilled()
+    withdrawn(stage, "Order Canceled - reason:Insufficient buying power")
+    assert left(stage) == (ResidueReason.REJECTED, "202: Order Canceled - reason:Insufficient buying power")
+
+
+# a program that goes on -----------------------------------------------------------------------------------------------
+
+
+def besieged(*positions: PositionFact, steps: int = 30, **settings: int) -> Stage:
+    """Client 42 sends an order in the contract four times a second; none of them stays longer than that."""
+    stage = Stage(*positions, orders=[order(CALL, "BUY", 1, perm_id=599, client_id=42)], **settings).begin()
+    stage.run(1000)
+    for step in range(steps):
+        stage.orders = [order(CALL, "BUY", 1, perm_id=600 + step, client_id=42, order_id=step + 1)]
+        stage.run(250)
+    return stage
+
+
+def test_what_a_program_keeps_trading_is_left_for_that_reason_and_names_it() -> None:
+    stage = besieged(held(CALL, 3), deadline_ns=60 * SECOND)
+    assert left(stage) == (ResidueReason.STILL_SENDING, "stop the program with client id 42")
+    assert [(s.client_id, s.still) for s in stage.report.senders] == [(42, True)]
+    assert stage.said.count("still_sending") == 1 and stage.cancels > 25
+
+
+def test_a_contract_that_it_does_not_trade_has_its_own_reason() -> None:
+    stage = besieged(held(ES, 2), deadline_ns=60 * SECOND)
+    assert left(stage)[0] is not ResidueReason.STILL_SENDING
+
+
+def test_around_orders_that_keep_coming_a_contract_is_closed_after_a_second_but_for_options() -> None:
+    """What rests is never the same order twice; a US option is not taken with orders on both sides."""
+    stage = Stage(held(CALL, 3), held(ES, 9), deadline_ns=60 * SECOND)
+    stage.orders = [order(ES, "SELL", 1, perm_id=599, client_id=42), order(CALL, "SELL", 1, perm_id=699, client_id=42)]
+    stage.begin(details_for=(ES,))
+    for step in range(24):
+        stage.run(250)
+        stage.orders = [
+            order(ES, "SELL", 1, perm_id=600 + step, client_id=42, order_id=step + 1),
+            order(CALL, "SELL", 1, perm_id=700 + step, client_id=42, order_id=100 + step),
+        ]
+    assert [(place.contract.con_id, place.quantity) for place in stage.placed] == [(ES.con_id, 8)]
+
+
+def test_while_a_program_keeps_sending_it_looks_more_often() -> None:
+    stage = besieged(deadline_ns=60 * SECOND)
+    stage.orders = [order(CALL, "BUY", 1, perm_id=601, client_id=42)]
+    looks = len(stage.all(ReadOrders))
+    stage.run(3000)
+    assert len(stage.all(ReadOrders)) - looks >= 18  # every 150 ms, and not every 500
+    stage.run(3000)
+    looks = len(stage.all(ReadOrders))
+    stage.run(3000)
+    assert len(stage.all(ReadOrders)) - looks <= 7

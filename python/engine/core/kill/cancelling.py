@@ -1,6 +1,6 @@
 """Global cancels: whether one leaves at once, when the next one is due, and whether all working orders are gone. Pure.
 
-The global cancel skips what is already being cancelled, and others go on sending: it is repeated until all are gone. It
+It is repeated until all are gone (`engine.core.kill.repeating`). It
 takes closing orders with it, and they have to be sent again. So a press that meets a kill at work looks first, and
 cancels if any order is open that is not one of its closing orders. Where it cannot look in time, it cancels.
 """
@@ -12,22 +12,19 @@ from dataclasses import dataclass, field
 
 from engine.core.facts import WorkingOrder
 from engine.core.kill.commands import CLOSE_REF_PREFIX, Command, GlobalCancel, Say
-from engine.core.kill.settings import SECOND, KillSettings
-
-CANCEL_GAP_MAX_NS = 8 * SECOND
-BEING_CANCELLED = "PendingCancel"  # a global cancel would skip it
+from engine.core.kill.repeating import BEING_CANCELLED, Repeating
+from engine.core.kill.settings import KillSettings
 
 
 @dataclass(slots=True)
 class Cancelling:
     settings: KillSettings
-    _next_ns: int = 0
-    _gap_ns: int = field(init=False)
+    repeating: Repeating = field(init=False)
     _pressed_ns: int | None = None  # the first press whose cancel is held back for a look …
     _newest_ns: int = 0  # … and the last one
 
     def __post_init__(self) -> None:
-        self._gap_ns = self.settings.cancel_again_ns
+        self.repeating = Repeating(self.settings)
 
     # a press --------------------------------------------------------------------------------------------------------
 
@@ -83,19 +80,16 @@ class Cancelling:
 
     def sent(self, now_ns: int) -> None:
         """One has just left, or another kill's has: what it takes with it needs a while to go."""
-        self._next_ns = now_ns + self._gap_ns
+        self.repeating.sent(now_ns)
 
-    def again(self, others: list[WorkingOrder], now_ns: int, *, joined: bool, spare: bool) -> list[Command]:
+    def again(
+        self, others: list[WorkingOrder], now_ns: int, *, joined: bool, spare: bool, closes: bool
+    ) -> list[Command]:
         """`others`: listed orders but for this kill's living closes, which a repeat takes too: they are then sent
         again. `joined`: another kill closes, and its closing orders are not to be disturbed. `spare`: it repeats the
-        cancel itself, and only what it does not get rid of is this kill's business."""
-        others = _not_to_spare(others, joined=joined)
-        due_ns = self._next_ns + (self.settings.cancel_again_joined_ns if spare else 0)
-        if now_ns < due_ns or not others:
-            return []
-        self._gap_ns = min(self._gap_ns * 2, CANCEL_GAP_MAX_NS)
-        self._next_ns = now_ns + self._gap_ns
-        return [Say("cancel_again", f"{len(others)} orders still open: global cancel again"), GlobalCancel()]
+        cancel itself, and only what it does not get rid of is this kill's business. `closes`: closing orders are at
+        work."""
+        return self.repeating.looked(_not_to_spare(others, joined=joined), now_ns, spare=spare, closes=closes)
 
 
 def _not_to_spare(others: Iterable[WorkingOrder], *, joined: bool) -> list[WorkingOrder]:

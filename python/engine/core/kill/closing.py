@@ -14,6 +14,7 @@ import msgspec
 from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.attempt import Attempt, Doubt, State
+from engine.core.kill.chatter import Chatter
 from engine.core.kill.commands import CancelClose, Command, Place, Resolve
 from engine.core.kill.item import Item, Moment
 from engine.core.kill.launching import launch
@@ -37,6 +38,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     may_send: bool
     wrapping_up: bool
     wall_s: float  # since the Unix epoch
+    besieged: frozenset[Key] = frozenset()  # contracts in which a program keeps sending orders
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Closing:
     items: dict[Key, Item] = field(default_factory=dict)
     orders: dict[int, tuple[Item, Attempt]] = field(default_factory=dict)
     lookups: Lookups = field(default_factory=Lookups)
+    _chatter: Chatter = field(default_factory=Chatter)
     _unfilled: dict[Key, int] = field(default_factory=dict)  # ended since the last executions: newest survey then
     _listed: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # by the last survey
     _acknowledged: bool = False  # TWS has acknowledged a closing order of this kill
@@ -70,6 +73,12 @@ class Closing:
     @property
     def any_live(self) -> bool:
         return any(item.live for item in self.items.values())
+
+    @property
+    def any_working(self) -> bool:
+        """Is there a closing order that a global cancel would disturb?"""
+        attempts = [item.attempt for item in self.items.values() if item.attempt is not None]
+        return any(attempt.live and attempt.cancel_ns is None and not attempt.adrift for attempt in attempts)
 
     # what was heard -------------------------------------------------------------------------------------------------
 
@@ -259,14 +268,15 @@ class Closing:
         }
         for item in sorted(self.items.values(), key=lambda item: not self._is_short_option(item)):
             if scene.wrapping_up and item.attempt is not None and item.live and item.attempt.cancel_ns is None:
-                item.attempt.cancel_ns = scene.now_ns
+                item.withdraw_in_time(scene.now_ns)
                 commands.append(CancelClose(item.attempt.place.key))
-            closable, in_the_way = self._closable(item, blocking, scene.now_ns)
+            closable, in_the_way = self._closable(item, blocking, scene)
+            item.blocked = in_the_way
             if closable == ZERO and item.attempt is None:
                 continue
             free = not in_the_way and not self._covers_short(item, shorts, scene.now_ns)
             commands += self._step_item(item, closable, free, scene, scene.survey.serial)
-        return commands
+        return self._chatter.brief(commands, scene.now_ns)
 
     def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene, serial_done: int) -> list[Command]:
         free = free and (item.live or self._probed())
@@ -324,7 +334,7 @@ class Closing:
             blocking.setdefault(order.account, []).append(order)
         return blocking
 
-    def _closable(self, item: Item, blocking: dict[str, list[WorkingOrder]], now_ns: int) -> tuple[Decimal, bool]:
+    def _closable(self, item: Item, blocking: dict[str, list[WorkingOrder]], scene: Scene) -> tuple[Decimal, bool]:
         """How much of an item may be closed (signed), and whether resting orders still stand in its way."""
         closable = self.ledger.closable(item.key)
         account, con_id = item.key
@@ -333,7 +343,10 @@ class Closing:
         if not resting:
             return closable, False
         since = item.waiting_since_ns
-        patient = since is None or now_ns - since < self.settings.orders_patience_ns
+        besieged = not scene.besieged.isdisjoint((item.key, ("", con_id)))
+        besieged = besieged and item.contract.sec_type not in OPTIONS  # those refuse two sides
+        patience_ns = self.settings.cancel_again_ns if besieged else self.settings.orders_patience_ns
+        patient = since is None or scene.now_ns - since < patience_ns
         if patient or any(order.contract.sec_type == "BAG" for order in resting):
             return closable, True
         # they will not go: close what stays clear of zero even if every one of them fills

@@ -18,11 +18,21 @@ from engine.core.kill.ledger import Key
 from engine.core.kill.lessons import Lessons
 from engine.core.kill.lookups import Lookups
 from engine.core.kill.quotes import Quotes
-from engine.core.kill.reactions import JUST_ENDED, UNKNOWN_ORDER, Effect, Reaction, Remedy, react
+from engine.core.kill.reactions import UNKNOWN_ORDER, Effect, Reaction, Remedy, react
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import KillSettings
 
 ACKNOWLEDGE_FACTOR_MAX = 16
+
+OVERTAKEN = frozenset(
+    {
+        None,
+        ResidueReason.REJECTED,
+        ResidueReason.CLOSE_UNACKNOWLEDGED,
+        ResidueReason.CLOSE_CANCELLED,
+    }
+)
+"""What explains nothing any more once the broker has taken an order."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +78,9 @@ class Item:
     prices_wanted_ns: int | None = None  # since when its own price steps would be of use
     stays: bool = False  # it has been said why the present order is left as it is
     newest: Place | None = None  # as sent last, also when it has ended …
-    newest_filled: bool = False  # … and whether it was filled whole
+    newest_filled: bool = False  # … and whether it was filled whole …
+    newest_withdrawn: bool = False  # … or this kill asked for its cancel
+    blocked: bool = False  # resting orders in the contract stand in its way, by the last look
     errors: set[int] = field(default_factory=set)  # codes heard about it since it was sent
 
     def __post_init__(self) -> None:
@@ -99,7 +111,7 @@ class Item:
             # it may still lie in front of a dialog: the same order again, under its own id, cannot double
             doubt = Doubt.ERROR if attempt.acknowledged else Doubt.DENIED
             attempt.suspect(doubt, serial, now_ns + self.settings.settle_ns)
-        elif attempt.cancel_ns is not None and reaction == JUST_ENDED:
+        elif attempt.cancel_ns is not None and reaction.bare:
             attempt.suspect(Doubt.ERROR, serial)  # the answer to our own cancel: how much of it filled, the reads say
         elif reaction.effect is Effect.ALIVE:
             self._heard_notice(attempt, reaction.remedy)
@@ -132,7 +144,8 @@ class Item:
         """The status said it has ended, and only now the error says why."""
         if reaction.effect is Effect.ALIVE or self.lessons.given_up or self.newest_filled:
             return
-        if self._bare_cancel(reaction):
+        withdrawn = self.newest_withdrawn if self.attempt is None else self.attempt.cancel_ns is not None
+        if self._bare_cancel(reaction) or (withdrawn and reaction.bare):
             return
         self.lessons.objection(reaction, code, text)
         if self.attempt is not None:
@@ -142,8 +155,7 @@ class Item:
 
     def _bare_cancel(self, reaction: Reaction) -> bool:
         """The bare news that an order is cancelled explains nothing that is explained already."""
-        bare = reaction.effect is Effect.ENDED and reaction.remedy is Remedy.NONE
-        return bare and self.lessons.reason is not None
+        return reaction.bare and self.lessons.reason is not None
 
     def heard_quote(self, quote: Quote | None, now_ns: int, why: str = "") -> None:
         """The answer to `AskQuote`; None: there is none, and `why`."""
@@ -173,10 +185,31 @@ class Item:
         """The attempt's order goes out now, for the first time or again under its own id."""
         attempt.sent(moment.now_ns, moment.serial_begun, self.settings.acknowledge_ns * self.acknowledge_factor)
         self.attempt = attempt
-        self.newest, self.newest_filled = attempt.place, False
+        self.newest, self.newest_filled, self.newest_withdrawn = attempt.place, False, False
         self.errors.clear()
         self.stays = False
         self.orders_sent += 1
+
+    def withdraw_in_time(self, now_ns: int) -> None:
+        """The end is near: the cancel of a living order is asked for. What was objected to orders before one that the
+        broker has taken is not why it is still open."""
+        attempt = self.attempt
+        if attempt is None:
+            return
+        attempt.cancel_ns = now_ns
+        if attempt.state is State.WORKING and self.lessons.reason in OVERTAKEN:
+            self.lessons.reason, self.lessons.detail = ResidueReason.CLOSE_WORKING, ""
+
+    def why_open(self) -> tuple[ResidueReason | None, str]:
+        """What has become of its orders, for the report. None: there is nothing to say of them."""
+        attempt, reason = self.attempt, self.lessons.reason
+        if attempt is not None and attempt.live and attempt.state is State.WORKING and reason in OVERTAKEN:
+            reason = ResidueReason.CLOSE_WORKING
+        if reason is not ResidueReason.CLOSE_WORKING:
+            return reason, self.lessons.detail
+        if attempt is None or not attempt.live:
+            return ResidueReason.CLOSE_WITHDRAWN, ""
+        return reason, "" if attempt.cancel_ns is None else "it is withdrawn, and TWS has not confirmed that"
 
     def conclude(self, moment: Moment) -> list[Command]:
         """If the attempt has ended: remember what it did, and learn from what the broker said."""
@@ -188,6 +221,7 @@ class Item:
         self.quotes.forget()
         reaction, self.pending = self.pending, None
         self.newest_filled = attempt.remaining == ZERO
+        self.newest_withdrawn = attempt.cancel_ns is not None
         if self.newest_filled:
             self.acknowledge_factor = 1
             self.lessons.succeeded()

@@ -33,7 +33,7 @@ def launch(item: Item, moment: Moment) -> list[Command]:
         return []
     quantity = whole_part(item.contract, moment.closable, always=item.lessons.whole)
     if quantity == ZERO:
-        return _leave(item, ResidueReason.FRACTIONAL, "a fraction of a share cannot be closed through the API")
+        return _leave(item, ResidueReason.FRACTIONAL, "a fraction cannot be closed through the API")
     account, con_id = item.key
     if not account or con_id <= 0:
         return _leave(item, ResidueReason.UNRESOLVED, "the broker names no account or no contract id")

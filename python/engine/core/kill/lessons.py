@@ -56,7 +56,7 @@ class Lessons:
 
     def objection(self, reaction: Reaction, code: int, text: str) -> None:
         self.reason = reaction.reason
-        self.detail = f"{code}: {text}"
+        self.detail = "" if reaction.reason is ResidueReason.CLOSE_CANCELLED else f"{code}: {text}"
 
     def learn(self, reaction: Reaction, place: Place, now_ns: int) -> None:
         """Change what the broker objected to in `place`, and wait a little longer each time."""

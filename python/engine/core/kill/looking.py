@@ -50,10 +50,12 @@ class Looking:
         """A complete look, at this moment."""
         self.last, self._done_ns = survey, now_ns
 
-    def again(self, now_ns: int, *, proving: bool) -> None:
-        """The next one. `proving`: the last one was clean, and another has to agree with it."""
-        gap_ns = self.settings.proof_gap_ns if proving else self._gap_ns
-        self._gap_ns = min(self._gap_ns * 2, self.settings.survey_gap_max_ns)
+    def again(self, now_ns: int, *, proving: bool, alive: bool) -> None:
+        """The next one. `proving`: the last one was clean, and another has to agree with it. `alive`: a program keeps
+        sending orders, which only a look shows."""
+        gap_max_ns = self.settings.survey_gap_alive_ns if alive else self.settings.survey_gap_max_ns
+        gap_ns = self.settings.proof_gap_ns if proving else min(self._gap_ns, gap_max_ns)
+        self._gap_ns = min(self._gap_ns * 2, gap_max_ns)
         self._next_ns = now_ns + gap_ns
 
     def forget(self) -> None:

@@ -32,6 +32,7 @@ from engine.core.kill.looking import Looking
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, residue
+from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
 
@@ -79,6 +80,7 @@ class KillMachine:
         self._joining = Joining()
         self._looking = Looking(settings)
         self._cancelling = Cancelling(settings)
+        self._senders = Senders(settings.settle_ns)
         self._ending = Ending(
             settings, self._evidence, self._ledger, self._closing, self._looking, self._joining, self._reach
         )
@@ -86,6 +88,7 @@ class KillMachine:
         self._notes: list[str] = []
         self._completed_id = 0
         self._strays = False
+        self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False
 
     # the button -----------------------------------------------------------------------------------------------------
@@ -104,6 +107,7 @@ class KillMachine:
         """
         if self._stopped:
             return []
+        self._now_ns = now_ns
         commands = self._take(event, now_ns) + self._look(now_ns)
         if not more:
             commands += self._advance(now_ns)
@@ -248,6 +252,7 @@ class KillMachine:
     def _on_connected(self, event: ev.Connected, now_ns: int) -> list[Command]:
         again = "connected again" if self._reach.ever_connected else "connected"
         self._reach.came()
+        self._senders.connected(event.client_id)
         self._accounts = event.accounts or self._accounts
         self._evidence.mark("connected", now_ns)
         commands: list[Command] = []
@@ -332,9 +337,11 @@ class KillMachine:
         commands = self._closing.surveyed(survey, now_ns)
         others = self._closing.others(survey.orders)
         self._evidence.orders_listed([order for order in others if not self._is_ours(order)])
+        commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)
         self._ending.judge(survey, now_ns)
-        self._looking.again(now_ns, proving=self._ending.proof.clean_since_ns is not None)
+        proving = self._ending.proof.clean_since_ns is not None
+        self._looking.again(now_ns, proving=proving, alive=self._senders.any_still(now_ns))
         if self._cancelling.held_back:
             self._looking.at_once(now_ns)
         return commands
@@ -343,10 +350,14 @@ class KillMachine:
         """`others`: listed orders but for this kill's living closes."""
         if others:
             self._evidence.unmark("orders_gone")
-            return self._cancelling.again(others, now_ns, joined=self._joining.busy, spare=self._joining.spare)
+            joined = self._joining.busy
+            closes = joined or self._closing.any_working
+            return self._cancelling.again(others, now_ns, joined=joined, spare=self._joining.spare, closes=closes)
         if self._evidence.has("orders_gone"):
             return []
         self._evidence.mark("orders_gone", now_ns)
+        if self._senders.any_still(now_ns) and not self._cancelling.repeating.gone_is_news(now_ns):
+            return []
         self._completed_id = self._looking.surveyor.take_read_id()
         return [Say("orders_gone", "no working orders are left"), ReadCompleted(self._completed_id)]
 
@@ -381,6 +392,7 @@ class KillMachine:
             may_send=self._joining.may_close and not wrapping_up,
             wrapping_up=wrapping_up,
             wall_s=self._clocks.wall_s(now_ns),
+            besieged=self._senders.besieged(now_ns),
         )
 
     # the end --------------------------------------------------------------------------------------------------------
@@ -417,6 +429,7 @@ class KillMachine:
             cancelled=self._evidence.cancelled({key: self._ledger.first_seen(key) for key in self._ledger.seen()}),
             closed=closed_positions(self._closing, self._ledger),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
+            senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
             notes=(*self._notes, *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ())),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=self._joining.ever_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,
@@ -433,6 +446,8 @@ class KillMachine:
             may_close=self._joining.may_close,
             holder=self._joining.holder,
             read_only=READ_ONLY_NOTE in self._notes,
+            senders=self._senders,
+            now_ns=self._now_ns,
         )
 
     def _why_unknown(self) -> str:

@@ -48,9 +48,14 @@ class Reaction(msgspec.Struct, frozen=True):
     remedy: Remedy = Remedy.NONE
     reason: ResidueReason = ResidueReason.REJECTED
 
+    @property
+    def bare(self) -> bool:
+        """The news that an order is cancelled, and nothing to mend."""
+        return self.effect is Effect.ENDED and self.remedy is Remedy.NONE
 
-JUST_ENDED = Reaction(Effect.ENDED)
-"""Cancelled, and nothing said of why."""
+
+JUST_ENDED = Reaction(Effect.ENDED, reason=ResidueReason.CLOSE_CANCELLED)
+"""Cancelled, and nothing said of why. That is no refusal: a cancel of somebody, maybe our own, has reached it."""
 
 _ALIVE = Reaction(Effect.ALIVE)
 _LATER = Reaction(Effect.SUSPECT, Remedy.LATER)
@@ -116,6 +121,10 @@ def react(code: int, text: str) -> Reaction:
         return JUST_ENDED
     if code == CANCELLED and "too far" in lowered:
         return Reaction(Effect.ENDED, Remedy.NEARER)
+    if code == CANCELLED and lowered.partition("reason:")[2].strip():
+        return Reaction(Effect.ENDED)
+    if code == 201 and "size exceeds" in lowered:
+        return _SMALLER
     found = REACTIONS.get(code)
     if found is not None:
         return found

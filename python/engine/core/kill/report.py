@@ -26,8 +26,12 @@ class ResidueReason(Enum):
     """Why something is left. Closed: every residue item has exactly one."""
 
     WORKING_ORDER = "working_order"  # an order the broker still lists as open
+    STILL_SENDING = "still_sending"  # a program keeps sending orders in the contract
     WAITING_FOR_ORDERS = "waiting_for_orders"  # a resting order in the contract could not be confirmed gone
+    WAITING_TURN = "waiting_turn"  # another closing order had to come first
     CLOSE_WORKING = "close_working"  # the closing order is live but not (wholly) filled
+    CLOSE_WITHDRAWN = "close_withdrawn"  # the closing order has not filled in time, and this kill has withdrawn it
+    CLOSE_CANCELLED = "close_cancelled"  # the closing order was cancelled, and nobody said why
     CLOSE_UNACKNOWLEDGED = "close_unacknowledged"  # sent, and the broker said nothing
     REJECTED = "rejected"  # the broker refuses the closing order
     READ_ONLY = "read_only"  # TWS's API is in read-only mode
@@ -85,6 +89,15 @@ class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     protective: bool = False
 
 
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that went on sending orders after the press. Only ending it stops that: a kill cannot."""
+
+    client_id: int
+    orders: int  # seen since the press, open or executed
+    last_ms: float  # when the last one was seen, from the press
+    still: bool  # at the time of the report
+
+
 class TimelineEntry(msgspec.Struct, frozen=True):
     """One step of the kill. `at_ms` counts from the press of the button."""
 
@@ -117,6 +130,7 @@ class LoginReport(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: tuple[CancelledOrder, ...] = ()
     closed: tuple[ClosedPosition, ...] = ()
     residue: tuple[ResidueItem, ...] = ()
+    senders: tuple[Sender, ...] = ()
     notes: tuple[str, ...] = ()
     trouble: str = ""  # why it is unreachable or unknown, in words
     joined: bool = False  # another kill did the closing; this one watched and verified

@@ -11,6 +11,7 @@ from engine.core.kill.evidence import describe
 from engine.core.kill.item import Item
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.report import ClosedPosition, ResidueItem, ResidueReason
+from engine.core.kill.senders import Senders, stop
 
 ZERO = Decimal(0)
 
@@ -45,6 +46,8 @@ def residue(
     may_close: bool,
     holder: str,
     read_only: bool,
+    senders: Senders,
+    now_ns: int,
 ) -> tuple[ResidueItem, ...]:
     """Everything that the last complete read still shows, or may be hiding, each with its one reason."""
     positions = []
@@ -54,8 +57,15 @@ def residue(
             quantity = ledger.expected(key)  # executions say so, and no list of positions shows it
         if quantity == ZERO:
             continue
-        reason = _reason(item, ledger.doubtful(key), link_up=link_up, may_close=may_close, read_only=read_only)
-        detail = item.lessons.detail if item is not None else ""
+        told = item.lessons.detail if item is not None else ""
+        if not link_up:
+            reason, detail = ResidueReason.LINK_DOWN, told
+        elif not may_close:
+            reason, detail = ResidueReason.ANOTHER_KILL, holder
+        elif read_only:
+            reason, detail = ResidueReason.READ_ONLY, told
+        else:
+            reason, detail = _reason(item, senders.still_in(key, now_ns), doubtful=ledger.doubtful(key))
         positions.append(
             ResidueItem(
                 account=key[0],
@@ -63,7 +73,7 @@ def residue(
                 quantity=quantity,
                 reason=reason,
                 first_seen=ledger.first_seen(key),
-                detail=holder if reason is ResidueReason.ANOTHER_KILL else detail,
+                detail=detail,
             )
         )
     working = [
@@ -90,22 +100,22 @@ def _stray(attempt: Attempt) -> ResidueItem:
     )
 
 
-def _reason(item: Item | None, doubtful: bool, *, link_up: bool, may_close: bool, read_only: bool) -> ResidueReason:
-    """The one reason that explains this best. `item` is None where nothing has ever been shown as open."""
-    if not link_up:
-        return ResidueReason.LINK_DOWN
-    if not may_close:
-        return ResidueReason.ANOTHER_KILL
-    if read_only:
-        return ResidueReason.READ_ONLY
+def _reason(item: Item | None, sending: tuple[int, ...], *, doubtful: bool) -> tuple[ResidueReason, str]:
+    """The one reason that explains this best, and its detail. `item` is None where nothing has ever been shown as
+    open; `sending`: the clients whose orders keep coming in the contract."""
+    if sending and (item is None or not item.lessons.given_up):
+        return ResidueReason.STILL_SENDING, stop(*sending)
     if item is None:
-        return ResidueReason.POSITION_UNCONFIRMED
-    if item.lessons.reason is not None:
-        return item.lessons.reason
+        return ResidueReason.POSITION_UNCONFIRMED, ""
+    said, detail = item.why_open()
+    if said is not None:
+        return said, detail
     if doubtful:
-        return ResidueReason.POSITION_UNCONFIRMED
+        return ResidueReason.POSITION_UNCONFIRMED, ""
     if item.live:
-        return ResidueReason.CLOSE_WORKING
+        return ResidueReason.CLOSE_WORKING, ""
+    if item.blocked:
+        return ResidueReason.WAITING_FOR_ORDERS, ""
     if item.waiting_since_ns is not None:
-        return ResidueReason.WAITING_FOR_ORDERS
-    return ResidueReason.OUT_OF_TIME
+        return ResidueReason.WAITING_TURN, ""
+    return ResidueReason.OUT_OF_TIME, ""

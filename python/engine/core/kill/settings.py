@@ -31,9 +31,11 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     late_feed_ns: int = 20 * SECOND  # the same where a position feed that is late would look like it
     gone_order_ns: int = 6 * SECOND  # how long an order that is gone without a word may have filled unseen
     stray_ns: int = 30 * SECOND  # how long an order may be under way on a connection that TWS has not ended
-    cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel; doubles up to 8 s
+    cancel_again_ns: int = 1 * SECOND  # first repeat of the global cancel for orders that stay; doubles up to 8 s
+    cancel_new_ns: int = 100 * MS  # the same for orders that have come since the last one; never longer
     cancel_again_joined_ns: int = 4 * SECOND  # so much later where another kill closes, which repeats it itself
     press_look_ns: int = 1 * SECOND  # how long a press may look at the orders before its global cancel
+    survey_gap_alive_ns: int = 150 * MS  # longest pause between surveys while a program keeps sending orders
     orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
     acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat
     resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close
