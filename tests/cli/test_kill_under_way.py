@@ -32,10 +32,14 @@ def right(locks: Path, *, struck: bool = True) -> ClosingRight:
 
 
 def found(locks: Path, *places: tuple[str, int]) -> set[tuple[str, int]]:
-    """All that it finds, without its thread."""
-    glance = Glance([], str(locks))
-    glance._look(list(places or [(HOST, PORT)]), str(locks))
-    return glance.found
+    """Those of the places that it contains."""
+    glance = Glance(list(places or [(HOST, PORT)]), str(locks))
+    return {place for place in places or [(HOST, PORT)] if place in glance}
+
+
+@pytest.fixture(autouse=True)
+def a_machine_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kill_under_way, "PATIENCE_S", PATIENCE_S)
 
 
 def test_a_kill_at_work_that_has_cancelled_is_seen_by_every_name_of_its_login(tmp_path: Path) -> None:
@@ -44,16 +48,6 @@ def test_a_kill_at_work_that_has_cancelled_is_seen_by_every_name_of_its_login(tm
     assert found(tmp_path, ("localhost", PORT), (HOST, 7496)) == {("localhost", PORT)}
     held.release()
     assert found(tmp_path) == set()
-
-
-def test_it_is_seen_while_the_strike_goes_on(tmp_path: Path) -> None:
-    held = right(tmp_path)
-    glance = Glance([(HOST, PORT)], str(tmp_path))
-    until = time.monotonic() + PATIENCE_S
-    while not glance.found and time.monotonic() < until:
-        time.sleep(0.001)
-    assert glance.found == {(HOST, PORT)}
-    held.release()
 
 
 def test_one_that_has_not_cancelled_yet_does_not_hold_the_strike_back(tmp_path: Path) -> None:
@@ -119,8 +113,14 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
         return listdir(path)
 
     monkeypatch.setattr(os, "listdir", hangs)
-    glance = Glance([(HOST, PORT)], str(tmp_path))
-    assert seen.wait(PATIENCE_S) and glance.found == set()
+    monkeypatch.setattr(kill_under_way, "PATIENCE_S", 0.005)
+    glance = Glance([(HOST, PORT), (HOST, 7496)], str(tmp_path))
+    assert seen.wait(PATIENCE_S)
+    began = time.monotonic()
+    assert (HOST, PORT) not in glance
+    monkeypatch.setattr(kill_under_way, "PATIENCE_S", PATIENCE_S)
+    assert (HOST, 7496) not in glance, "and it is waited for only once"
+    assert time.monotonic() - began < PATIENCE_S / 2
     answers.set()
     held.release()
 
@@ -131,7 +131,7 @@ def test_without_a_thread_or_a_directory_nobody_is_found(tmp_path: Path, monkeyp
 
     assert found(tmp_path / "nothing") == set()
     monkeypatch.setattr(kill_under_way._thread, "start_new_thread", none_left)
-    assert Glance([(HOST, PORT)], str(tmp_path)).found == set()
+    assert (HOST, PORT) not in Glance([(HOST, PORT)], str(tmp_path))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "192.168.1.7", "10.0.0.1"])

@@ -9,6 +9,7 @@ import asyncio
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,29 @@ def test_an_order_that_came_meanwhile_is_cancelled_by_the_next_press_of_another_
     stage("slow-fills", test)
 
 
+def what_was_closed(report: dict[str, Any]) -> dict[str, set[tuple[int, str, str]]]:
+    return {
+        name: {(c["contract"]["con_id"], c["quantity"], c["avg_price"]) for c in login["closed"]}
+        for name, login in report["logins"].items()
+    }
+
+
+def test_a_later_press_reports_the_same_as_the_first_whatever_it_has_seen_of_it(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        first = asyncio.ensure_future(manager(loop, tmp_path).kill_switch_all("one"))
+        await asyncio.sleep(0.2)  # all is closed, and not yet proven
+        assert world.is_flat()
+        second = (await manager(loop, tmp_path, prefix="other").kill_switch_all("two")).logins
+        for name, login in (await first).logins.items():
+            closed = {(c.contract.con_id, c.quantity, c.avg_price) for c in login.closed}
+            assert {(c.contract.con_id, c.quantity, c.avg_price) for c in second[name].closed} == closed
+            assert second[name].joined and all(c.by_other_kill and c.contract.symbol for c in second[name].closed)
+            stops = {o.perm_id for o in login.cancelled if o.protective}
+            assert stops and {o.perm_id for o in second[name].cancelled if o.protective} == stops
+
+    stage("calm", test)
+
+
 def test_qe_kill_again_and_again_sends_no_more_closing_orders(tmp_path: Path) -> None:
     """Real processes: the second and third strike are held back, and the first kill's orders stay at the exchange."""
     with simulated("slow-fills", tmp_path) as world:
@@ -89,6 +113,8 @@ def test_qe_kill_again_and_again_sends_no_more_closing_orders(tmp_path: Path) ->
         truth = world.truth()
     report = json.loads(printed)
     assert report["flat"] and [process.returncode for process in later] == [0, 0]
+    for out, _ in said:
+        assert what_was_closed(json.loads(out)) == what_was_closed(report), "whoever closed it"
     assert all(login.flat and not login.crossings for login in truth.logins.values())
     assert all("looking before another global cancel" in err.decode() for _, err in said)
     assert not any("global cancel sent (client" in err.decode() for _, err in said)

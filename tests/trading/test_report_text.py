@@ -164,10 +164,14 @@ def test_closed_positions_name_their_price_and_who_closed_them() -> None:
     closed = (
         ClosedPosition(account="DU1", contract=ES, quantity=Decimal(3), orders_sent=1, avg_price=Decimal("5999.250")),
         ClosedPosition(account="DU1", contract=PUT, quantity=Decimal(-10), orders_sent=0),
+        ClosedPosition(account="DU1", contract=AAPL, quantity=Decimal(7), orders_sent=0, by_other_kill=True),
+        ClosedPosition(account="DU1", contract=PUT, quantity=Decimal(-9), orders_sent=1, by_other_kill=True),
     )
     text = str(report(login(closed=closed, joined=True)))
     assert "long 3 ESH6 at 5999.25" in text
     assert "short 10 SPY 20260417 560.5P, not by this kill's orders" in text
+    assert "long 7 AAPL, by another kill" in text
+    assert "short 9 SPY 20260417 560.5P, a part by another kill" in text
     assert "another kill did the closing" in text
 
 

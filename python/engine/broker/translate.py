@@ -111,6 +111,7 @@ def execution(reply: Execution, *, recent: bool = True, age_ns_min: int = 0) -> 
         client_id=reply.client_id,
         order_id=reply.order_id,
         order_ref=reply.order_ref,
+        contract=reply.contract,
         liquidation=isinstance(reply.liquidation, int) and reply.liquidation != 0,
         recent=recent,
         age_ns_min=age_ns_min,

@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
     except BadArgument as error:
         told = f"qe kill: {error}\nNothing was sent.\n"
         leave(f"{told}\n{USAGE}\n{told}", 2, EXIT_USAGE)  # again where the eye is: the usage is long
-    at_work = kill_under_way.Glance([(place.host, place.port) for place in plan.places]).found
+    at_work = kill_under_way.Glance([(place.host, place.port) for place in plan.places])
     strike = first_strike.FirstStrike(
         [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places], at_work
     )

@@ -5,8 +5,8 @@ that it closes this login and that its own global cancel has left, the first str
 it, which asks for the lock and looks at the orders before it cancels.
 
 Whatever is unclear, late or wrong means no: then the cancel leaves at once. What is read here lets nobody send
-anything. It must never import what is not already in the interpreter, wait (a disk may hang, so a thread looks), take a
-lock, write, or raise.
+anything. It must never import what is not already in the interpreter, wait for a disk that hangs (a thread looks, and
+gets a few milliseconds in all), take a lock, write, or raise.
 """
 
 from __future__ import annotations
@@ -17,19 +17,36 @@ import os
 DIRECTORY = "/tmp/quant-engine-locks"  # noqa: S108 as in engine.broker.lock_files (tests/cli/test_kill_under_way.py)
 NOTE_BYTES, STRUCK_AT, STRUCK = 512, 536, b"struck!\n"  # as in engine.broker.life_sign
 GENERATION_DIGITS_MAX = 5
+PATIENCE_S = 0.03  # as a rule the look is over before TWS is ready
 
 
 class Glance:
-    """`found`: places (host, port) of which somebody says so, as far as anybody has looked by now."""
+    """Contains the places (host, port) of which somebody says so."""
 
     def __init__(self, places: list[tuple[str, int]], directory: str = DIRECTORY) -> None:
-        self.found: set[tuple[str, int]] = set()
-        if os.name != "posix":
+        self._found: set[tuple[str, int]] = set()
+        self._looking = _thread.allocate_lock()
+        self._over = os.name != "posix"
+        if self._over:
             return
+        self._looking.acquire()
         try:
-            _thread.start_new_thread(self._look, (places, directory))
+            _thread.start_new_thread(self._run, (places, directory))
         except RuntimeError:
-            return  # no more threads to be had
+            self._over = True  # no more threads to be had
+
+    def __contains__(self, place: object) -> bool:
+        """Asked when TWS is ready. Only the first who asks waits, and not for long."""
+        if not self._over:
+            self._looking.acquire(timeout=PATIENCE_S)
+            self._over = True
+        return place in self._found
+
+    def _run(self, places: list[tuple[str, int]], directory: str) -> None:
+        try:
+            self._look(places, directory)
+        finally:
+            self._looking.release()
 
     def _look(self, places: list[tuple[str, int]], directory: str) -> None:
         try:
@@ -39,7 +56,7 @@ class Glance:
         for place in places:
             key = key_of(*place)
             if key and says_so(directory, newest(key, names)):
-                self.found.add(place)
+                self._found.add(place)
 
 
 def key_of(host: str, port: int) -> str:

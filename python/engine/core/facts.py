@@ -72,6 +72,7 @@ class ExecutionFact(msgspec.Struct, frozen=True, kw_only=True):
     client_id: int
     order_id: int
     order_ref: str = ""
+    contract: Contract = Contract()  # for people: `con_id` decides
     liquidation: bool = False
     recent: bool = True  # False only when it is known to be older than a quarter of a minute
     age_ns_min: int = 0  # it was at least so old when it was read; 0: not known

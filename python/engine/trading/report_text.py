@@ -249,7 +249,10 @@ def _cancelled(login: LoginReport) -> list[str]:
 def _closed(item: ClosedPosition, *, several: bool) -> str:
     price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
     account = f" in {item.account}" if several else ""
-    by = "" if item.orders_sent else ", not by this kill's orders"
+    if item.by_other_kill:
+        by = ", a part by another kill" if item.orders_sent else ", by another kill"
+    else:
+        by = "" if item.orders_sent else ", not by this kill's orders"
     return f"{amount_of(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
 
 

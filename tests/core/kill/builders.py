@@ -80,7 +80,9 @@ def order(contract: Contract, action: str, quantity: int | str, **more: Any) -> 
 def execution(contract: Contract, quantity: int | str, exec_id: str = "0001.01.01", **more: Any) -> ExecutionFact:
     """Signed: bought positive."""
     fields: dict[str, Any] = {"account": ACCOUNT, "price": D(10), "perm_id": 501, "client_id": 7, "order_id": 3}
-    return ExecutionFact(exec_id=exec_id, con_id=contract.con_id, quantity=D(quantity), **(fields | more))
+    return ExecutionFact(
+        exec_id=exec_id, con_id=contract.con_id, contract=contract, quantity=D(quantity), **(fields | more)
+    )
 
 
 def details(contract: Contract, exchange: str = "CME", **more: Any) -> Details:

@@ -127,6 +127,27 @@ def test_with_the_connection_gone_the_next_one_decides_anew() -> None:
     assert cancels(stage.run(900)) == 0
 
 
+@pytest.mark.parametrize(("sent", "more"), [(1, 0), (2, 1)])
+def test_a_close_that_fills_while_the_list_is_on_its_way_is_no_order_to_cancel(sent: int, more: int) -> None:
+    """Its fill was heard before the list that still shows it; another close is at the exchange. Of one that was sent
+    twice under its own id, it may be the second that is listed."""
+    stage = Stage(held(CALL, 3), held(ES, 2)).begin(details_for=(ES,))
+    first = stage.place
+    if sent == 2:
+        stage.orders = []
+        stage.run(12_000)
+        assert [place.key for place in stage.placed].count(first.key) == sent
+    stage.acknowledge(first)
+    stage.orders = [stage.listed(first)]
+    stage.run(3000)
+    stage.orders += [stage.listed(place) for place in stage.placed if place.key != first.key]
+    stage.run(500)
+    before = stage.cancels
+    stage.fill(first)
+    stage.run(300)
+    assert stage.cancels == before + more
+
+
 # a press of another program -------------------------------------------------------------------------------------------
 
 

@@ -87,6 +87,11 @@ class Attempt:
         return max(self.place.quantity - self.filled, ZERO)
 
     @property
+    def used_up(self) -> bool:
+        """Filled whole: nothing of it can trade any more. Sent twice, the second one may live when the first filled."""
+        return self.sends == 1 and self.remaining == ZERO
+
+    @property
     def sign(self) -> int:
         return 1 if self.place.action == "BUY" else -1
 

@@ -246,11 +246,13 @@ class Closing:
                         self.ledger.unsettle(key, self.settings.settle_ns)
 
     def others(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
-        """The listed orders without the living closes of this kill that it can still reach."""
+        """The listed orders without the closes of this kill that live, and that it can still reach, or that have filled
+        while the list was on its way."""
         attempts = [item.attempt for item in self.items.values() if item.attempt is not None]
-        live = [attempt for attempt in attempts if attempt.live and not attempt.adrift]
-        refs = {attempt.place.order_ref for attempt in live}
-        perm_ids = {attempt.perm_id for attempt in live} - {0}
+        known = [attempt for attempt in attempts if attempt.live and not attempt.adrift]
+        known += [attempt for _, attempt in self.orders.values() if attempt.used_up]
+        refs = {attempt.place.order_ref for attempt in known}
+        perm_ids = {attempt.perm_id for attempt in known} - {0}
         return [order for order in orders if order.order_ref not in refs and order.perm_id not in perm_ids]
 
     # the next step --------------------------------------------------------------------------------------------------

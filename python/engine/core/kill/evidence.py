@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.ledger import Key
+from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
 from engine.core.kill.traces import Name, name_of
 
@@ -31,6 +32,7 @@ class Evidence:
     orders: dict[Name, WorkingOrder] = field(default_factory=dict)  # others' orders seen open
     open_now: set[Name] = field(default_factory=set)
     filled: set[Name] = field(default_factory=set)  # gone because they filled
+    others_closes: OthersCloses = field(default_factory=OthersCloses)
 
     def say(self, now_ns: int, kind: str, text: str) -> None:
         if len(self.timeline) < TIMELINE_MAX:
@@ -52,6 +54,7 @@ class Evidence:
 
     def orders_listed(self, foreign: list[WorkingOrder]) -> None:
         """Others' orders that a complete read lists as open."""
+        self.others_closes.orders(foreign)
         self.open_now = set()
         for order in foreign:
             self.orders[name_of(order)] = order
@@ -59,6 +62,7 @@ class Evidence:
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
         """Orders that were executed whole have gone because they filled, not because they were cancelled."""
+        self.others_closes.executions(listed)
         totals: dict[Name, Decimal] = {}
         for e in listed:
             name = name_of(e)

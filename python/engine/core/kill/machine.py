@@ -29,6 +29,7 @@ from engine.core.kill.evidence import Evidence
 from engine.core.kill.joining import NO_LOCK, Joining, taken_over
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
+from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, residue
@@ -66,7 +67,7 @@ class KillMachine:
         self.name, self.mode, self.host, self.port, self.kill_id = name, mode, host, port, kill_id
         self.settings = settings = settings or KillSettings()
         self._clocks = Clocks(settings, wall_offset_ns)
-        self._evidence = Evidence(0)
+        self._evidence = Evidence(0, others_closes=OthersCloses(kill_id))
         self._ledger = Ledger(
             settle_ns=settings.settle_ns,
             doubt_ns=settings.doubt_ns,
@@ -419,6 +420,9 @@ class KillMachine:
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""
         outcome = self._ending.told()
+        theirs = self._evidence.others_closes.closed() if self._joining.ever_busy else {}
+        held = {key: self._ledger.first_seen(key) for key in self._ledger.seen()}
+        held |= {key: closed.quantity for key, closed in theirs.items() if held.get(key, ZERO) == ZERO}
         return LoginReport(
             name=self.name,
             mode=self.mode,
@@ -426,8 +430,8 @@ class KillMachine:
             port=self.port,
             outcome=outcome,
             accounts=self._accounts,
-            cancelled=self._evidence.cancelled({key: self._ledger.first_seen(key) for key in self._ledger.seen()}),
-            closed=closed_positions(self._closing, self._ledger),
+            cancelled=self._evidence.cancelled(held),
+            closed=closed_positions(self._closing, self._ledger, theirs),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
             senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
             notes=(*self._notes, *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ())),

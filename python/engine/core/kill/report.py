@@ -63,13 +63,15 @@ class ResidueItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """A position that was open when first read and that fresh reads show closed."""
+    """A position that was open when first read, or that a kill which this one joined has closed since, and that fresh
+    reads show closed."""
 
     account: str
     contract: Contract
     quantity: Decimal  # as first read, signed
     orders_sent: int
-    avg_price: Decimal | None = None  # of our closing fills; None when the broker named none
+    avg_price: Decimal | None = None  # of our closing fills, or the other kill's; None when the broker named none
+    by_other_kill: bool = False  # by executions of its closing orders
 
 
 class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):

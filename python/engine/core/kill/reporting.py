@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
+
+import msgspec
 
 from engine.core.facts import WorkingOrder
 from engine.core.kill.attempt import Attempt
 from engine.core.kill.closing import Closing
 from engine.core.kill.evidence import describe
 from engine.core.kill.item import Item
-from engine.core.kill.ledger import Ledger
+from engine.core.kill.ledger import Key, Ledger
+from engine.core.kill.others_closes import Closed as OthersClose
 from engine.core.kill.report import ClosedPosition, ResidueItem, ResidueReason
 from engine.core.kill.senders import Senders, stop
 
 ZERO = Decimal(0)
 
 
-def closed_positions(closing: Closing, ledger: Ledger) -> tuple[ClosedPosition, ...]:
-    """Contracts that were open when first seen and that the last read shows at zero."""
-    return tuple(
-        ClosedPosition(
-            account=key[0],
-            contract=item.contract,
-            quantity=ledger.first_seen(key),
-            orders_sent=item.orders_sent,
-            avg_price=_average(closing, item),
-        )
-        for key, item in closing.items.items()
-        if ledger.position(key) == ZERO and ledger.first_seen(key) != ZERO
+def closed_positions(
+    closing: Closing, ledger: Ledger, theirs: Mapping[Key, OthersClose] = MappingProxyType({})
+) -> tuple[ClosedPosition, ...]:
+    """Contracts that were open when first seen, or that another kill has closed (`theirs`), and that the last read
+    shows at zero."""
+    at_zero = [key for key in ledger.seen() if ledger.position(key) == ZERO]
+    closed = [_closed(key, closing, ledger, theirs.get(key)) for key in at_zero]
+    unread = [_closed_unseen(key, by) for key, by in theirs.items() if key not in ledger.seen()]
+    return tuple(item for item in (*closed, *unread) if item.quantity != ZERO)
+
+
+def _closed(key: Key, closing: Closing, ledger: Ledger, by: OthersClose | None) -> ClosedPosition:
+    item = closing.items.get(key)
+    own = ClosedPosition(
+        account=key[0],
+        contract=ledger.contract(key),
+        quantity=ledger.first_seen(key),
+        orders_sent=0 if item is None else item.orders_sent,
+        avg_price=None if item is None else _average(closing, item),
+    )
+    if by is None or own.orders_sent:
+        return msgspec.structs.replace(own, by_other_kill=by is not None)
+    return _closed_unseen(key, by)
+
+
+def _closed_unseen(key: Key, by: OthersClose) -> ClosedPosition:
+    return ClosedPosition(
+        account=key[0],
+        contract=by.contract,
+        quantity=by.quantity,
+        orders_sent=0,
+        avg_price=by.avg_price,
+        by_other_kill=True,
     )
 
 
