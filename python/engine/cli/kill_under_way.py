@@ -6,7 +6,7 @@ it, which asks for the lock and looks at the orders before it cancels.
 
 Whatever is unclear, late or wrong means no: then the cancel leaves at once. What is read here lets nobody send
 anything. It must never import what is not already in the interpreter, wait for a disk that hangs (a thread looks, and
-gets a few milliseconds in all), take a lock, write, or raise.
+gets a tenth of a second in all), take a lock, write, or raise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import os
 DIRECTORY = "/tmp/quant-engine-locks"  # noqa: S108 as in engine.broker.lock_files (tests/cli/test_kill_under_way.py)
 NOTE_BYTES, STRUCK_AT, STRUCK = 512, 536, b"struck!\n"  # as in engine.broker.life_sign
 GENERATION_DIGITS_MAX = 5
-PATIENCE_S = 0.03  # as a rule the look is over before TWS is ready
+PATIENCE_S = 0.1  # as a rule the look is over before TWS is ready; on a machine that is overloaded it is not
 
 
 class Glance:
