@@ -166,6 +166,16 @@ def test_a_kill_that_was_begun_and_never_ended_is_said(elsewhere: Path, capsys: 
     assert "HAS NOT ENDED" not in capsys.readouterr().out
 
 
+def test_a_kill_that_died_is_no_longer_said_once_a_later_one_has_ended_flat(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("dead", "again"):
+        journal().append(KillPressed(kill_id=name, scopes=(PAPER,), reason="EMERGENCY"))
+    journal().append(KillEnded(kill_id="again", scopes=(PAPER,), flat=True, report=msgspec.Raw(b"{}")))
+    main(["status", "paper"])
+    assert "HAS NOT ENDED" not in capsys.readouterr().out
+
+
 def test_a_resume_that_is_refused_says_everything_that_is_in_the_way(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

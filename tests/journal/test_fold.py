@@ -128,6 +128,54 @@ def test_a_kill_is_open_until_it_has_ended() -> None:
     assert set(after.resets) == {"paper"}
 
 
+def pressed(name: str, *scopes: Scope) -> KillPressed:
+    return KillPressed(kill_id=name, scopes=scopes, reason="r")
+
+
+def ended(name: str, *scopes: Scope, flat: bool = True) -> KillEnded:
+    return KillEnded(kill_id=name, scopes=scopes, flat=flat, report=EMPTY)
+
+
+def open_scopes(*events: AnyEvent) -> dict[str, tuple[Scope, ...]]:
+    return {name: record.event.scopes for name, record in state(*events).kills_open.items()}
+
+
+def test_a_kill_that_died_is_answered_for_by_a_later_one_that_ended_flat() -> None:
+    dead = pressed("dead", PAPER, LIVE)
+    both = (pressed("k", PAPER, LIVE), ended("k", PAPER, LIVE))
+    assert open_scopes(dead, *both) == {}
+    assert open_scopes(dead, pressed("k", PAPER), ended("k", PAPER)) == {"dead": (LIVE,)}
+    assert open_scopes(dead, pressed("k", PAPER, LIVE), ended("k", PAPER, LIVE, flat=False)).keys() == {"dead"}
+
+
+def test_a_kill_that_was_pressed_while_the_flat_one_ran_is_not_answered_for() -> None:
+    assert open_scopes(pressed("k", PAPER), pressed("later", PAPER), ended("k", PAPER)) == {"later": (PAPER,)}
+    assert open_scopes(pressed("dead", PAPER), ended("whose press is not known", PAPER)) == {"dead": (PAPER,)}
+
+
+@pytest.mark.parametrize(
+    ("dead", "flat", "answered"),
+    [
+        (Scope("a", "h-1"), Scope("b", "h-1"), True),  # the same TWS by another name
+        (Scope("a", "h-1"), Scope("a", "h-2"), False),  # the name has moved to another TWS
+        (Scope("a", ""), Scope("a", "h-2"), True),
+        (Scope("a", ""), Scope("b", "h-2"), False),
+        (Scope("a", "h-1", ("DU1",)), Scope("a", "h-2", ("DU1", "DU2")), True),
+        (Scope("a", "h-1", ("DU1", "DU2")), Scope("a", "h-2", ("DU1",)), False),
+    ],
+)
+def test_a_kill_is_answered_for_where_it_was_the_same_tws_or_all_of_its_accounts(
+    dead: Scope, flat: Scope, answered: bool
+) -> None:
+    found = open_scopes(pressed("dead", dead), pressed("k", flat), ended("k", flat))
+    assert (found == {}) is answered
+
+
+def test_what_a_person_has_verified_and_reset_owes_no_kill_any_more() -> None:
+    assert open_scopes(pressed("dead", PAPER, LIVE), Reset(scope=PAPER, reason="r")) == {"dead": (LIVE,)}
+    assert open_scopes(Reset(scope=PAPER, reason="r"), pressed("k", PAPER)) == {"k": (PAPER,)}
+
+
 def test_orders_and_incidents_are_open_until_they_are_closed() -> None:
     opening = [
         IncidentOpened(incident_id=name, scope=scope, trigger="t", what="w")

@@ -308,11 +308,36 @@ def _note_stops(books: Books, record: Record, event: Restricted | Lifted | KillP
         case KillPressed():
             books.kills_open[event.kill_id] = record
         case KillEnded():
-            books.kills_open.pop(event.kill_id, None)
+            pressed = books.kills_open.pop(event.kill_id, None)
+            if event.flat and pressed is not None:
+                _answer_for_the_dead(books, event.scopes, pressed.seq)
             for scope in event.scopes:
                 books.kills_ended[scope.login] = record
         case Reset():
             books.resets[event.scope.login] = record
+            _answer_for_the_dead(books, (event.scope,), record.seq)
+
+
+def _answer_for_the_dead(books: Books, scopes: tuple[Scope, ...], before_seq: int) -> None:
+    """A kill that was pressed before and never ended owes nothing any more for logins that one pressed after it has
+    proven flat, or that a person has verified and reset: nobody is told to press again, and no guard takes it up.
+    """
+    for name, record in list(books.kills_open.items()):
+        event = record.event
+        if not isinstance(event, KillPressed) or record.seq >= before_seq:
+            continue
+        left = tuple(one for one in event.scopes if not any(_covers(scope, one) for scope in scopes))
+        if not left:
+            del books.kills_open[name]
+        elif left != event.scopes:
+            rest = msgspec.structs.replace(event, scopes=left)
+            books.kills_open[name] = msgspec.structs.replace(record, event=rest)
+
+
+def _covers(one: Scope, other: Scope) -> bool:
+    """The same TWS, or all accounts of the other. A name alone may have moved to another TWS since."""
+    same = one.place == other.place if one.place and other.place else one.login == other.login
+    return same or (bool(other.accounts) and set(other.accounts) <= set(one.accounts))
 
 
 def _note_positions(
