@@ -52,10 +52,12 @@ class Post:
             limits=config.limits,
         )
         add_logins(self.manager, config)
-        outside = Outside(wall_ns=loop.wall_ns, monotonic_ns=loop.wall_ns, channel=self)
+        outside = Outside(wall_ns=loop.wall_ns, monotonic_ns=loop.wall_ns, channels=(self,))
         page = Path(os.environ["QE_INCIDENT_LOG"])
         self.guard = Guard(config, self.manager, home, page, outside=outside, log=self.lines.append, callable_=False)
         self.ended = asyncio.Event()
+
+    name = "a test's channel"
 
     def send(self, message: Message) -> str | None:
         if self.deaf is None:

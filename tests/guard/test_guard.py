@@ -247,8 +247,8 @@ def test_a_channel_that_takes_nothing_stops_no_guarding_and_is_told(tmp_path: Pa
         here.manager.halt_trading("paper", "a test")
         await asyncio.sleep(120)
         told = await here.guard.answer(Request("status"))
-        assert told["alerts"]["failing"] == "no route"
-        assert any("could not be sent (no route)" in line for line in here.lines)
+        assert told["alerts"]["failing"] == "a test's channel: no route"
+        assert any("could not be sent (a test's channel: no route)" in line for line in here.lines)
         here.deaf = None
         await asyncio.sleep(300)
         assert "Still: paper: halt by manual" in here.titles()

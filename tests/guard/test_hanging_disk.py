@@ -86,8 +86,10 @@ class Post:
         self.manager.add_account("paper", TradingMode.PAPER, port=port, client_id=90)
         config = msgspec.structs.replace(default_config(), guard=GuardTable(verify_every_s=0.5))
         page = Path(os.environ["QE_INCIDENT_LOG"])
-        outside = Outside(wall_ns=clock, channel=self)
+        outside = Outside(wall_ns=clock, channels=(self,))
         self.guard = Guard(config, self.manager, home, page, outside=outside, log=lambda _: None, callable_=False)
+
+    name = "a test's channel"
 
     def send(self, message: Message) -> str | None:
         self.messages.append(message)

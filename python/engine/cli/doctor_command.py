@@ -46,6 +46,8 @@ def doctor(arguments: argparse.Namespace) -> int:
     told(home_doctor.incident_page(Path(incident_log())))
     told(home_doctor.guard(home, config, now_ns))
     told(doctor_web.cockpit(home, config))
+    if config is not None:
+        told(home_doctor.alerts(home, config, time.time()))
     told(home_doctor.drills(home, datetime.now(UTC)))
     told(home_doctor.printed_page(home, path, time.time()))
     if config is not None:

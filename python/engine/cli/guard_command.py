@@ -79,12 +79,12 @@ async def _guard(config: Config, home: Path) -> None:
     from engine.trading.manager import ManagerSettings
 
     lines = LogLines()
-    channel, ping = _ways_out(config)
+    channels, ping = _ways_out(config, home)
     manager = IBKRAccountManager(
         settings=ManagerSettings(heartbeat=False, trades=False), home=home, limits=config.limits
     )
     add_logins(manager, config)
-    outside = Outside(channel=channel, ping=ping)
+    outside = Outside(channels=channels, ping=ping)
     made = Guard(config, manager, home, Path(incident_log()), outside=outside, log=lines.log)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,13 +95,13 @@ async def _guard(config: Config, home: Path) -> None:
     lines.end()
 
 
-def _ways_out(config: Config) -> tuple[Channel | None, Callable[[str], str | None] | None]:
+def _ways_out(config: Config, home: Path) -> tuple[tuple[Channel, ...], Callable[[str], str | None] | None]:
     """Loaded only if somebody is to be called: the library for it is large."""
     if not (config.alerts.urls or config.alerts.ping_url):
-        return None, None
+        return (), None
     from engine.guard.alert_channels import AppriseChannel, ping
 
-    return (AppriseChannel(config.alerts.urls) if config.alerts.urls else None), ping
+    return tuple(AppriseChannel(number, url, home) for number, url in enumerate(config.alerts.urls, start=1)), ping
 
 
 def _install(config_name: str | None, *, print_only: bool) -> int:

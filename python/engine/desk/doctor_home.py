@@ -17,6 +17,7 @@ from engine.config.reader import load
 from engine.core.known import Unknown
 from engine.desk.findings import Finding, fault, warning, well
 from engine.desk.runbook_facts import last_drill
+from engine.guard.alert_stamps import kind_of, taken_s
 from engine.guard.control import PATH_MAX, SOCKET, NoGuard, Request, ask
 from engine.journal.journal import Journal
 from engine.trading import presence
@@ -24,6 +25,7 @@ from engine.trading import presence
 DISK_BYTES_MIN = 200 * 1024 * 1024
 DRILL_DAYS_MAX = 31
 PAGE_DAYS_MAX = 31
+ALERT_DAYS_MAX = 31
 PAGE_STAMP = "runbook.stamp"  # touched when the page is made
 DAY_S = 86_400
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -116,20 +118,28 @@ def guard(home: Path, config: Config | None, now_ns: int) -> Iterable[Finding]:
         yield fault("guard", f"it waits for {'; '.join(waiting)}", "see the logins below")
     else:
         yield well("guard", f"watches {', '.join(told['logins'])}")
-    yield from _alerts(config, told)
+    yield from _failing(told)
 
 
-def _alerts(config: Config | None, told: dict[str, object]) -> Iterable[Finding]:
+def _failing(told: dict[str, object]) -> Iterable[Finding]:
     alerts = told["alerts"]
     failing = alerts.get("failing") if isinstance(alerts, dict) else None
     if failing:
-        mend = "put alerts.urls right, then qe guard test-alert"
-        yield fault("alerts", f"could not be sent: {failing}", mend)
-    elif config is not None and not config.alerts.urls:
-        mend = "set alerts.urls, then qe guard test-alert"
-        yield warning("alerts", "nobody is called: there is no address", mend)
-    else:
-        yield well("alerts", "the last one was taken (qe guard test-alert sends another)")
+        yield fault("alerts", f"could not be sent: {failing}", "put alerts.urls right, then qe guard test-alert")
+
+
+def alerts(home: Path, config: Config, now_s: float) -> Iterable[Finding]:
+    """Every address has taken an alert lately: one that was never tried is not known to work."""
+    if not config.alerts.urls:
+        yield warning("alerts", "nobody is called: there is no address", "set alerts.urls, then qe guard test-alert")
+    for number, url in enumerate(config.alerts.urls, start=1):
+        name, at_s = f"{number}. {kind_of(url)}", taken_s(url, home)
+        if at_s is None:
+            yield warning("alerts", f"{name} has never taken one: it is not known to work", "qe guard test-alert")
+        elif (days := int((now_s - at_s) // DAY_S)) > ALERT_DAYS_MAX:
+            yield warning("alerts", f"{name} took the last one {days} days ago", "qe guard test-alert")
+        else:
+            yield well("alerts", f"{name} took the last one {days} days ago")
 
 
 def drills(home: Path, today: datetime) -> Iterable[Finding]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import apprise
 
 from engine.core.alerting import Message, Severity
+from engine.guard.alert_stamps import kind_of, stamp_of
 
 PING_S_MAX = 10.0
 _KINDS = {
@@ -19,28 +22,27 @@ _KINDS = {
 
 
 class AppriseChannel:
-    """All configured addresses at once. Errors name an address by its kind alone: the rest of it is secret."""
+    """One configured address. It is named by its kind alone: the rest of it is secret. When it has taken a message its
+    stamp in the state folder is touched, so that it is known to have worked.
+    """
 
-    def __init__(self, urls: tuple[str, ...]) -> None:
+    def __init__(self, number: int, url: str, home: Path) -> None:
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would write addresses
-        self._addresses = {f"{number}. {kind_of(url)}": url for number, url in enumerate(urls, start=1)}
+        self.name = f"{number}. {kind_of(url)}"
+        self._url = url
+        self._stamp = stamp_of(url, home)
 
     def send(self, message: Message) -> str | None:
-        failed = []
-        for name, url in self._addresses.items():
-            one = apprise.Apprise()
-            if not one.add(url):
-                failed.append(f"{name}: not an address that Apprise knows")
-            elif not one.notify(
-                title=f"quant-engine: {message.title}", body=message.text, notify_type=_KINDS[message.severity]
-            ):
-                failed.append(f"{name}: it was not taken")
-        return "; ".join(failed) or None
-
-
-def kind_of(url: str) -> str:
-    """What an address is, without what is secret in it."""
-    return urlsplit(url).scheme or "address"
+        one = apprise.Apprise()
+        if not one.add(self._url):
+            return "not an address that Apprise knows"
+        kind = _KINDS[message.severity]
+        if not one.notify(title=f"quant-engine: {message.title}", body=message.text, notify_type=kind):
+            return "it was not taken"
+        with contextlib.suppress(OSError):  # it was taken all the same
+            self._stamp.parent.mkdir(parents=True, exist_ok=True)
+            self._stamp.touch()
+        return None
 
 
 def ping(url: str) -> str | None:

@@ -1,48 +1,118 @@
 """Where the guard's alerts go out: at once, repeated until somebody has seen them, over channels that may hang or fail.
 
-Every message is a thread's business with a time of its own, so no channel holds up the guard or another message. What a
-channel could not take is sent again a few times, and that it could not is told by the guard's own log and status. Must
-never raise into whoever tells something.
+Every message is a thread's business with a time of its own, and every channel has its own, so that none holds up the
+guard, another message or another channel. What a channel could not take is sent to it again a few times, and that it
+could not is told by the guard's own log and status. Must never raise into whoever tells something.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from engine.core.alerting import Alert, Alerting, AlertSettings, Message, Severity
 from engine.trading.daemons import Daemons
 
-LOOK_EVERY_S = 0.25
 SECOND_NS = 1_000_000_000
+LOOK_EVERY_S = 0.25
 SEND_S_MAX = 20.0
 TRIES_MAX = 3
 AGAIN_AFTER_S = 15.0
-UNDER_WAY_MAX = 8
+UNDER_WAY_MAX = 8  # messages of one channel; others wait for it
+WAITING_MAX = 200
+THREADS_MAX = 16  # that wait for one channel: while none comes back it is asked no more
 
 
 class Channel(Protocol):
-    """Takes a message to people. Called on a thread."""
+    """Takes a message to people. Called on a thread. Its name tells nothing that is secret."""
+
+    @property
+    def name(self) -> str: ...
 
     def send(self, message: Message) -> str | None:
         """None: it is gone out; else why not."""
+
+
+class Line:
+    """One channel, and what is on its way over it."""
+
+    def __init__(self, channel: Channel, log: Callable[[str], None]) -> None:
+        self._channel = channel
+        self._log = log
+        self._daemons = Daemons()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._waiting: deque[Message] = deque()
+        self._threads: set[asyncio.Future[str | None]] = set()
+        self.failing: str | None = None  # why the channel took nothing the last time
+
+    def send(self, message: Message) -> None:
+        """As soon as there is room. Of too many that wait the oldest is given up; it is told again if it stands."""
+        if len(self._waiting) >= WAITING_MAX:
+            self._fail(f"{WAITING_MAX} messages wait already", self._waiting.popleft())
+        self._waiting.append(message)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and len(self._under_way) < UNDER_WAY_MAX:
+            self._begin(self._waiting.popleft())
+
+    def _begin(self, message: Message) -> None:
+        task = asyncio.get_running_loop().create_task(self._send(message), name=f"alert by {self._channel.name}")
+        self._under_way.add(task)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            self._go_on()
+
+    async def settled(self) -> None:
+        """Nothing is on its way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _send(self, message: Message) -> None:
+        for attempt in range(TRIES_MAX):
+            if attempt:
+                await asyncio.sleep(AGAIN_AFTER_S)
+            why = await self._try(message)
+            if why is None:
+                self.failing = None
+                return
+            self._fail(why, message)
+
+    async def _try(self, message: Message) -> str | None:
+        if len(self._threads) >= THREADS_MAX:
+            return f"{THREADS_MAX} earlier messages have had no answer"
+        work = asyncio.get_running_loop().run_in_executor(self._daemons, self._channel.send, message)
+        self._threads.add(work)
+        work.add_done_callback(self._threads.discard)
+        await asyncio.wait({work}, timeout=SEND_S_MAX)
+        return work.result() if work.done() else f"no answer in {SEND_S_MAX:g} s"
+
+    def _fail(self, why: str, message: Message) -> None:
+        self.failing = f"{self._channel.name}: {why}"
+        self._log(f"an alert could not be sent ({self.failing}): {message.title}")
 
 
 class AlertDesk:
     """All alerts of a guard. `log` gets every message too, and what the channels could not take."""
 
     def __init__(
-        self, channel: Channel | None, settings: AlertSettings, *, log: Callable[[str], None], now_ns: Callable[[], int]
+        self,
+        channels: tuple[Channel, ...],
+        settings: AlertSettings,
+        *,
+        log: Callable[[str], None],
+        now_ns: Callable[[], int],
     ) -> None:
-        self._channel = channel
+        self._lines = tuple(Line(channel, log) for channel in channels)
         self._settings = settings
         self._log = log
         self._now_ns = now_ns
         self._state = Alerting()
-        self._daemons = Daemons()
-        self._under_way: set[asyncio.Task[None]] = set()
-        self.failing: str | None = None  # why the channel took nothing the last time
 
     # --- telling ------------------------------------------------------------------------------------
     def tell(self, key: str, severity: Severity, title: str, text: str, *, lasting: bool = True) -> None:
@@ -78,29 +148,20 @@ class AlertDesk:
 
     def look(self) -> None:
         """Send what is due now."""
-        if len(self._under_way) >= UNDER_WAY_MAX:
-            return  # what is due waits in the state, the gravest first
         self._state, messages = self._state.due(self._settings, self._now_ns())
         for message in messages:
             self._log(f"{message.severity.name}: {message.title}: {message.text}")
-            if self._channel is not None:
-                task = asyncio.get_running_loop().create_task(self._send(self._channel, message), name="alert")
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+            for line in self._lines:
+                line.send(message)
 
-    async def _send(self, channel: Channel, message: Message) -> None:
-        for attempt in range(TRIES_MAX):
-            if attempt:
-                await asyncio.sleep(AGAIN_AFTER_S)
-            self.failing = await self._try(channel, message)
-            if self.failing is None:
-                return
-            self._log(f"an alert could not be sent ({self.failing}): {message.title}")
+    @property
+    def failing(self) -> str | None:
+        """Why a channel took nothing the last time; None: all did."""
+        return "; ".join(line.failing for line in self._lines if line.failing is not None) or None
 
-    async def _try(self, channel: Channel, message: Message) -> str | None:
-        work = asyncio.get_running_loop().run_in_executor(self._daemons, channel.send, message)
-        await asyncio.wait({work}, timeout=SEND_S_MAX)
-        return work.result() if work.done() else f"no answer in {SEND_S_MAX:g} s"
+    async def settled(self) -> None:
+        """Nothing is on its way."""
+        await asyncio.gather(*(line.settled() for line in self._lines))
 
     def told(self) -> dict[str, object]:
         """For the guard's status."""

@@ -45,7 +45,7 @@ class Outside(msgspec.Struct, frozen=True):
 
     wall_ns: Callable[[], int] = time.time_ns
     monotonic_ns: Callable[[], int] = time.monotonic_ns
-    channel: Channel | None = None
+    channels: tuple[Channel, ...] = ()
     ping: Callable[[str], str | None] | None = None
 
 
@@ -76,7 +76,7 @@ class Guard:
         self._lag_s = 0.0
         table = config.guard
         self.records = Records(manager, monotonic_ns=outside.monotonic_ns)
-        self.alerts = AlertDesk(outside.channel, alert_settings(config.alerts), log=log, now_ns=outside.monotonic_ns)
+        self.alerts = AlertDesk(outside.channels, alert_settings(config.alerts), log=log, now_ns=outside.monotonic_ns)
         self.stops = Stops(manager, self.alerts, page, wall_ns=outside.wall_ns, log=log)
         manager.use_for_limits(self.stops.kill_all)
         self.listening = Listening(
@@ -282,7 +282,7 @@ class Guard:
             case "test_alert":
                 text = f"A test, asked for by {request.who or 'somebody'}. Nothing is the matter."
                 self.alerts.tell(f"test {self._outside.wall_ns()}", Severity.CRITICAL, "a test", text, lasting=False)
-                return {"sent": self._outside.channel is not None}
+                return {"sent": bool(self._outside.channels)}
             case _:
                 return {"error": f"this guard does not know what {request.do!r} is"}
 

@@ -179,6 +179,8 @@ class Machine:
         self.running[who] = made
         return made
 
+    name = "torture"  # as a channel of the guard's alerts
+
     def send(self, message: Message) -> str | None:
         """The guard's way to people."""
         self.messages.append(message)
@@ -209,7 +211,7 @@ class Machine:
         )
         manager = self._manager(who, program, enforces=True)
         add_logins(manager, config)
-        outside = Outside(wall_ns=self.wall_ns, monotonic_ns=self.loop.wall_ns, channel=self)
+        outside = Outside(wall_ns=self.wall_ns, monotonic_ns=self.loop.wall_ns, channels=(self,))
         home, page = self.place / who, self.place / "incidents.md"
         guard = Guard(config, manager, home, page, outside=outside, log=_unheard, callable_=False)
         return Watcher(program, manager, guard)
