@@ -8,12 +8,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cli.simulated import qe, simulated
 from engine.cli.doctor_command import _summary
+from engine.config.guard_table import AlertsTable
+from engine.config.model import default_config
 from engine.desk import doctor_home
 from engine.desk.findings import Grade, exit_code, fault, warning, well
+from engine.guard.alert_stamps import stamp_of
+from engine.guard.service import GUARD, environment_file, file_of, install
 from engine.journal.events import IncidentNoted
 from engine.journal.journal import open_journal
 
@@ -43,7 +48,14 @@ def test_a_machine_where_the_switch_would_work(tmp_path: Path) -> None:
     assert "The switch would work" in told.stdout
     for name in ("paper", "live"):
         texts = " ".join(one["what"] for one in found[name])
-        for part in ("as client 9000", "8 positions", "orders are taken", "live prices are there"):
+        parts = (
+            "as client 9000",
+            "8 positions",
+            "orders are taken",
+            "live prices are there",
+            "completed orders can be",
+        )
+        for part in (*parts, "the markets of 8 positions are open"):
             assert part in texts
     assert truth.logins["paper"].resting == world.before.logins["paper"].resting  # nothing was placed
 
@@ -125,6 +137,53 @@ def test_a_home_that_cannot_be_written_is_no_failure_of_the_switch(tmp_path: Pat
     assert "make the switch fail" not in str(_summary(found))
     both = str(_summary([*found, fault("paper", "x", "y")]))
     assert "one thing would make the switch fail, one thing more" in both
+
+
+@pytest.mark.skipif(file_of(GUARD) is None, reason="this platform has no service that we know")
+def test_a_guard_that_nothing_starts_again_is_told_and_so_is_what_its_service_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "state"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def told() -> str:
+        (one,) = doctor_home.guard_service(home)
+        return f"{one.grade.value}: {one.what}; {one.mend}"
+
+    assert "warning: nothing starts the guard again" in told()
+    install(None, tmp_path / "another state")
+    assert "is for another state folder" in told()
+    install(None, home)
+    assert "starts it again" in told()
+    monkeypatch.setenv("QE_ALERTS__URLS", '["tgram://secret"]')
+    assert "this shell sets QE_ALERTS__URLS, and the service does not have it" in told()
+    assert "secret" not in told()
+    environment_file(home).write_text("QE_ALERTS__URLS='[]'\n")
+    assert "starts it again" in told()
+
+
+def test_an_address_that_never_took_an_alert_is_not_known_to_work(tmp_path: Path) -> None:
+    def told(*urls: str, later_s: float = 0) -> list[str]:
+        config = msgspec.structs.replace(default_config(), alerts=AlertsTable(urls=urls))
+        return [f"{one.grade.value}: {one.what}" for one in doctor_home.alerts(tmp_path, config, time.time() + later_s)]
+
+    assert told() == ["warning: nobody is called: there is no address"]
+    url = "json://127.0.0.1/secret"
+    never = "2. mailto has never taken one: it is not known to work"
+    assert told(url, "mailto://ann")[1] == f"warning: {never}"
+    stamp = stamp_of(url, tmp_path)
+    stamp.parent.mkdir()
+    stamp.touch()
+    assert told(url, "mailto://ann") == ["well: 1. json took the last one 0 days ago", f"warning: {never}"]
+    assert told(url, later_s=40 * 86_400) == ["warning: 1. json took the last one 40 days ago"]
+
+
+def test_positions_in_closed_markets_are_named_and_are_no_fault(tmp_path: Path) -> None:
+    with simulated("weekend", tmp_path) as world:
+        world.config()
+        _, found = findings(tmp_path)
+    assert any("closed now: the markets of" in one["what"] and one["grade"] == "well" for one in found["paper"])
 
 
 def test_a_spoilt_bell_is_a_warning(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import plistlib
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from engine.guard.service import CannotInstall, agent, install, unit
+from engine.guard.service import CannotInstall, agent, environment_file, install, unit
 
 COMMAND = [
     "/opt/my python/bin/python",
@@ -23,23 +24,41 @@ COMMAND = [
 
 
 def test_a_launchd_agent_keeps_it_alive_with_every_word_as_it_is() -> None:
-    found = plistlib.loads(agent(COMMAND, "/src", Path("/state")).encode())
-    assert found["ProgramArguments"] == COMMAND
+    found = plistlib.loads(agent(COMMAND, "/src", Path("/state"), Path("/log.md")).encode())
+    assert found["ProgramArguments"][4:] == COMMAND
     assert found["KeepAlive"] is True
-    assert found["EnvironmentVariables"] == {"PYTHONPATH": "/src", "QE_HOME": "/state"}
+    given = {"PYTHONPATH": "/src", "QE_HOME": "/state", "QE_INCIDENT_LOG": "/log.md"}
+    assert found["EnvironmentVariables"] == given
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="launchd's machines have one")
+@pytest.mark.parametrize("secret", ["", "tgram://1:x y/$HOME"])
+def test_what_a_launchd_agent_starts_has_the_environment_that_its_file_holds(tmp_path: Path, secret: str) -> None:
+    home = tmp_path / "a state" / "folder"
+    home.mkdir(parents=True)
+    if secret:
+        environment_file(home).write_text(f"QE_ALERTS__URLS='[\"{secret}\"]'\n")
+    told = "import os, sys; print(os.environ.get('QE_ALERTS__URLS'), sys.argv[1:])"
+    command = [sys.executable, "-c", told, "two words", "$HOME"]
+    words = plistlib.loads(agent(command, "/src", home, Path("/log.md")).encode())["ProgramArguments"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    expected = f'["{secret}"]' if secret else "None"
+    assert done.stdout == f"{expected} ['two words', '$HOME']\n"
 
 
 def test_a_systemd_unit_restarts_it_for_ever_and_its_words_are_quoted() -> None:
-    text = unit(COMMAND, "/src", Path("/state"))
+    text = unit(COMMAND, "/src", Path("/state"), Path("/log.md"))
     assert "Restart=always" in text
     assert "StartLimitIntervalSec=0" in text
     assert r'"/home/ann/100%% \"risk\"/$$HOME.toml"' in text
+    assert "\nEnvironmentFile=-/state/service.env\n" in text
+    assert '\nEnvironment="QE_INCIDENT_LOG=/log.md"\n' in text
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="only systemd can say what systemd takes")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     path = tmp_path / "quant-engine-guard.service"
-    path.write_text(unit(["/bin/true"], "/src", Path("/state")))
+    path.write_text(unit(["/bin/true"], "/src", Path("/state"), Path("/log.md")))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--user", str(path)], capture_output=True, text=True, check=False
     )
@@ -54,6 +73,7 @@ def test_it_is_written_where_the_user_has_his_services(
     told = install("/c.toml", tmp_path / "state", platform=platform)
     (written,) = (tmp_path / file).iterdir()
     assert str(written) in told
+    assert str(environment_file(tmp_path / "state")) in told
     assert "/c.toml" in written.read_text()
     before = written.read_text()
     assert install("/other.toml", tmp_path / "state", print_only=True, platform=platform) != before

@@ -46,6 +46,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     told(home_doctor.incident_page(Path(incident_log())))
     told(home_doctor.guard(home, config, now_ns))
     told(doctor_web.cockpit(home, config))
+    told(home_doctor.guard_service(home))
     if config is not None:
         told(home_doctor.alerts(home, config, time.time()))
     told(home_doctor.drills(home, datetime.now(UTC)))

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from engine.config.model import Config
 from engine.config.problems import ConfigError
-from engine.config.reader import load
+from engine.config.reader import OVERRIDE_PREFIXES, load
 from engine.core.known import Unknown
 from engine.desk.findings import Finding, fault, warning, well
 from engine.desk.runbook_facts import last_drill
 from engine.guard.alert_stamps import kind_of, taken_s
 from engine.guard.control import PATH_MAX, SOCKET, NoGuard, Request, ask
+from engine.guard.service import GUARD, environment_file, file_of
 from engine.journal.journal import Journal
 from engine.trading import presence
 
@@ -119,6 +120,32 @@ def guard(home: Path, config: Config | None, now_ns: int) -> Iterable[Finding]:
     else:
         yield well("guard", f"watches {', '.join(told['logins'])}")
     yield from _failing(told)
+
+
+def guard_service(home: Path) -> Iterable[Finding]:
+    """This machine starts the guard again, after a crash and when it starts itself."""
+    path = file_of(GUARD)
+    if path is None:
+        return
+    if not path.exists():
+        what = "nothing starts the guard again after a crash, or when this machine starts"
+        yield warning("guard service", what, "qe guard install")
+    elif str(home) not in path.read_text(encoding="utf-8", errors="replace"):
+        yield warning("guard service", f"{path} is for another state folder than {home}", "qe guard install")
+    elif missing := [
+        name for name in sorted(os.environ) if name.startswith(OVERRIDE_PREFIXES) and not _given(name, home)
+    ]:
+        what = f"this shell sets {', '.join(missing)}, and the service does not have it"
+        yield warning("guard service", what, f"write it into {environment_file(home)}, or into the configuration")
+    else:
+        yield well("guard service", f"{path} starts it again")
+
+
+def _given(name: str, home: Path) -> bool:
+    try:
+        return f"{name}=" in environment_file(home).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def _failing(told: dict[str, object]) -> Iterable[Finding]:

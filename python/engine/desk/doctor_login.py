@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from engine.broker.closing_right import SIMULATED_WORLD
+from engine.broker.collect import CompletedOrders
 from engine.broker.failures import LinkFailure
 from engine.broker.inquiry import Complete, Outcome, Then
 from engine.broker.link import Link, LinkSettings
@@ -20,9 +22,11 @@ from engine.broker.reads import Reads, answer
 from engine.config.model import Login
 from engine.core.contracts import Contract
 from engine.core.facts import Details, PositionFact, Quote, QuoteKind, WorkingOrder
+from engine.core.hours import Session, session_at
 from engine.core.known import Known
 from engine.desk.findings import Finding, fault, warning, well
 from engine.trading.modes import TradingMode, misplaced_accounts
+from engine.trading.report_text import name_of
 from engine.wire.order import Order
 
 T = TypeVar("T")
@@ -31,6 +35,8 @@ READ_S = 6.0
 QUOTE_S = 12.0  # a snapshot may take TWS eleven seconds
 CLOCK_S_MAX = 5.0
 IDS_MAX = 8
+COMPLETED_S = 60.0
+SESSIONS_MAX = 20  # positions that are looked at
 PROBE = Contract(symbol="SPY", sec_type="STK", exchange="SMART", currency="USD")
 FAR = Order(action="BUY", total_quantity=Decimal(1), order_type="LMT", lmt_price=Decimal("1.00"), tif="DAY")
 PERMISSIONS = "look at the login's trading and market data permissions"
@@ -80,6 +86,7 @@ async def _examine(login: Login, link: Link) -> AsyncIterator[Finding]:
     positions = await _ask(reads.positions)
     orders = await _ask(reads.open_orders)
     yield _lists(login, positions, orders)
+    yield _completed(login, await _ask(partial(reads.completed_orders, COMPLETED_S)))
     yield _clock(login, link)
     details = await _find(reads)
     if not isinstance(details, Complete):
@@ -87,6 +94,8 @@ async def _examine(login: Login, link: Link) -> AsyncIterator[Finding]:
         return
     yield await _orders_allowed(login, link, details.value.contract)
     yield await _market_data(login, reads, details.value.contract)
+    if isinstance(positions, Complete):
+        yield await _sessions(login, link, reads, positions.value)
 
 
 def _lists(
@@ -102,6 +111,37 @@ def _lists(
     assert isinstance(positions, Complete) and isinstance(orders, Complete)
     held = sum(1 for one in positions.value if one.quantity)
     return well(login.name, f"{held} positions and {len(orders.value)} working orders can be read")
+
+
+def _completed(login: Login, outcome: Outcome[CompletedOrders]) -> Finding:
+    """The kill asks for them when an order has vanished from the list of open ones: filled, or cancelled?"""
+    if isinstance(outcome, Complete):
+        return well(login.name, "completed orders can be read")
+    what = f"completed orders cannot be read: {outcome.why}"
+    mend = "update TWS; until then a kill takes longer to prove what became of an order"
+    return warning(login.name, what, mend)
+
+
+async def _sessions(login: Login, link: Link, reads: Reads, positions: tuple[PositionFact, ...]) -> Finding:
+    """Where the markets of the positions stand now: what a kill could close at once."""
+    held = [one.contract for one in positions if one.quantity][:SESSIONS_MAX]
+    now_s = link.server_now_s()
+    if not held or now_s is None:
+        return well(login.name, "no position is held that a session could keep open")
+    found = await asyncio.gather(*(_ask(partial(reads.contract_details, one.con_id)) for one in held))
+    names: dict[Session, list[str]] = {}
+    for contract, details in zip(held, found, strict=True):
+        session = session_at(details.value, now_s) if isinstance(details, Complete) else Session.UNKNOWN
+        names.setdefault(session, []).append(name_of(contract))
+    if Session.UNKNOWN in names:
+        what = f"the trading hours of {', '.join(names[Session.UNKNOWN])} are not known"
+        return warning(login.name, what, "the kill sends their closing orders at once, and TWS may hold them")
+    if Session.CLOSED in names:
+        closed = ", ".join(names[Session.CLOSED])
+        return well(login.name, f"closed now: the markets of {closed}; a kill closes these when they open")
+    extended = names.get(Session.EXTENDED, [])
+    outside = f", {len(extended)} of them outside regular hours" if extended else ""
+    return well(login.name, f"the markets of {len(held)} positions are open{outside}")
 
 
 def _clock(login: Login, link: Link) -> Finding:

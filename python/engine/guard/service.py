@@ -11,7 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from engine.config.places import incident_log
+
 RESTART_S = 2
+ENVIRONMENT = "service.env"
+# Runs a command with the environment that a file holds, if there is one: launchd has no such thing itself.
+WITH_ENVIRONMENT = 'if [ -r "$0" ]; then set -a; . "$0"; set +a; fi; exec "$@"'
 
 
 class CannotInstall(Exception):
@@ -46,15 +51,15 @@ def install(
     command = [sys.executable, "-m", "engine.cli", *service.words]
     if config is not None:
         command += ["--config", config]
-    source = str(Path(__file__).resolve().parents[2])
+    source, page = str(Path(__file__).resolve().parents[2]), Path(incident_log())
     path = file_of(service, platform)
     if path is None:
         words = " ".join(service.words)
         raise CannotInstall(f"there is no service for {platform} here: let its own tools restart `qe {words}`")
     if platform == "darwin":
-        text, then = agent(command, source, home, service), f"launchctl load -w {shlex.quote(str(path))}"
+        text, then = agent(command, source, home, page, service), f"launchctl load -w {shlex.quote(str(path))}"
     else:
-        text = unit(command, source, home, service)
+        text = unit(command, source, home, page, service)
         then = (
             f"systemctl --user daemon-reload && systemctl --user enable --now {service.label} && loginctl enable-linger"
         )
@@ -65,7 +70,16 @@ def install(
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CannotInstall(f"{path} cannot be written: {error.strerror or error}") from error
-    return f"wrote {path}\nStart it, now and whenever this machine starts:\n  {then}"
+    return (
+        f"wrote {path}\nStart it, now and whenever this machine starts:\n  {then}\n"
+        f"It does not have this shell's environment. What it needs of that, such as QE_ALERTS__URLS='[…]', goes into "
+        f"{environment_file(home)}, one NAME='value' a line, readable by you alone (chmod 600)"
+    )
+
+
+def environment_file(home: Path) -> Path:
+    """Where the services find what a shell would have given them: secrets stay out of the service's own file."""
+    return home / ENVIRONMENT
 
 
 def file_of(service: Service, platform: str = sys.platform) -> Path | None:
@@ -77,7 +91,7 @@ def file_of(service: Service, platform: str = sys.platform) -> Path | None:
     return None
 
 
-def unit(command: list[str], source: str, home: Path, service: Service = GUARD) -> str:
+def unit(command: list[str], source: str, home: Path, page: Path, service: Service = GUARD) -> str:
     """A systemd unit. It is restarted for ever, whatever ends it."""
     return f"""\
 [Unit]
@@ -88,6 +102,8 @@ StartLimitIntervalSec=0
 ExecStart={" ".join(map(_systemd_word, command))}
 Environment={_systemd_word(f"PYTHONPATH={source}")}
 Environment={_systemd_word(f"QE_HOME={home}")}
+Environment={_systemd_word(f"QE_INCIDENT_LOG={page}")}
+EnvironmentFile=-{str(environment_file(home)).replace("%", "%%")}
 Restart=always
 RestartSec={RESTART_S}
 TimeoutStopSec={service.ends_s}
@@ -97,13 +113,13 @@ WantedBy=default.target
 """
 
 
-def agent(command: list[str], source: str, home: Path, service: Service = GUARD) -> str:
+def agent(command: list[str], source: str, home: Path, page: Path, service: Service = GUARD) -> str:
     """A launchd agent. It is restarted for ever, whatever ends it."""
     return plistlib.dumps(
         {
             "Label": service.label,
-            "ProgramArguments": command,
-            "EnvironmentVariables": {"PYTHONPATH": source, "QE_HOME": str(home)},
+            "ProgramArguments": ["/bin/sh", "-c", WITH_ENVIRONMENT, str(environment_file(home)), *command],
+            "EnvironmentVariables": {"PYTHONPATH": source, "QE_HOME": str(home), "QE_INCIDENT_LOG": str(page)},
             "KeepAlive": True,
             "RunAtLoad": True,
             "ThrottleInterval": RESTART_S,
