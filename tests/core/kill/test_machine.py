@@ -173,6 +173,23 @@ def test_another_holder_is_news() -> None:
     assert stage.said.count("lock_busy") == 2
 
 
+def test_a_holder_that_is_met_again_after_this_kill_was_shut_out_is_news() -> None:
+    stage = watching()
+    stage.tell(ev.LockTaken(), ev.LockLost(), ev.LockBusy("pid 7"))
+    assert stage.said.count("lock_busy") == 2
+
+
+@pytest.mark.parametrize(
+    ("taken_from", "words"),
+    [("", "the other kill is gone"), ("pid 7, hung", "the other kill hung (pid 7, hung)")],
+)
+def test_a_take_over_says_what_became_of_the_other(taken_from: str, words: str) -> None:
+    stage = watching()
+    stage.tell(ev.LockTaken(taken_from=taken_from))
+    [text] = [entry.text for entry in stage.report.timeline if entry.kind == "took_over"]
+    assert text == f"{words}: taking over from what the broker shows"
+
+
 def test_a_login_that_another_kill_has_flattened_is_flat_and_joined() -> None:
     stage = watching()
     stage.run(1000)

@@ -97,9 +97,7 @@ class Ending:
         return LoginOutcome.RESIDUE if self._nothing_more_to_do(now_ns) else None
 
     def present(self, now_ns: int) -> LoginOutcome:
-        """What can be said at this moment."""
-        if self.proof.proven:
-            return LoginOutcome.FLAT
+        """What can be said at this moment, short of a proof."""
         if not self.reach.ever_connected:
             return LoginOutcome.UNREACHABLE
         if self.looking.last is None or not self.looking.fresh(now_ns) or not self.reach.healthy:
