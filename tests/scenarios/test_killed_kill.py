@@ -5,6 +5,7 @@ Processes, sockets, files and locks as they are; every await of it, in virtual t
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -71,3 +72,17 @@ def test_ended_by_sigkill_the_next_press_finishes_it_and_the_records_are_whole(t
     pressed, incidents = counted(tmp_path)
     assert pressed == 1 + (before["paper"] is Kind.SHUTDOWN)
     assert incidents == 1, "one story, whoever tells it"
+
+
+def test_what_a_kill_cancelled_that_was_ended_is_in_the_report_of_the_next(tmp_path: Path) -> None:
+    with simulated("slow-fills", tmp_path) as world:
+        world.config()
+        resting = {name: len(login.resting) for name, login in world.before.logins.items()}
+        killed_at(tmp_path, "SELL")
+        done = qe("kill", "--json", home=tmp_path)
+        said = qe("status", home=tmp_path).stdout
+    report = json.loads(done.stdout)
+    assert report["flat"], done.stdout + done.stderr
+    assert {name: len(login["cancelled"]) for name, login in report["logins"].items()} == resting
+    assert sum(order["protective"] for login in report["logins"].values() for order in login["cancelled"]) == 3
+    assert "HAS NOT ENDED" not in said

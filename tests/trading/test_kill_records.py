@@ -16,7 +16,7 @@ from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
 from engine.journal.spool import Spool
 from engine.journal.trouble import Code
-from engine.trading.kill_records import KillRecords
+from engine.trading.kill_records import EARLIER_NS_MAX, Earlier, KillRecords
 from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
 from engine.trading.stories import Pressed
@@ -212,5 +212,23 @@ def test_what_of_a_kill_could_not_be_written_is_told_with_where_it_waits(tmp_pat
         (tmp_path / "log.md").rmdir()
         one.journal.tend(2)
         assert "The kill switch was pressed: EMERGENCY" in (tmp_path / "log.md").read_text()
+
+    asyncio.run(test())
+
+
+def test_a_kill_that_has_not_ended_is_named_to_the_next_one_of_its_logins(tmp_path: Path) -> None:
+    async def test() -> None:
+        program = Program(tmp_path, Memory())
+        named: list[Earlier] = []
+        await program.pressed(program.press("long ago", 1))
+        for kill_id, at_ns in (("dead", EARLIER_NS_MAX + 2), ("next", EARLIER_NS_MAX + 5)):
+            press = program.press(kill_id, at_ns)
+            program.records.pressed(press, lambda: None, named.append)
+            await program.records.settled()
+        await program.ended(press)
+        assert named == [Earlier("paper", "dead", 3)]
+        program.records.pressed(program.press("after", EARLIER_NS_MAX + 6), lambda: None, named.append)
+        await program.records.settled()
+        assert len(named) == 1, "it is answered for"
 
     asyncio.run(test())

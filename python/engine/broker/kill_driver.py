@@ -202,6 +202,10 @@ class KillDriver:
     def press_again(self) -> None:
         self._tell(ev.PressedAgain())
 
+    def earlier_press(self, kill_id: str, ago_ns: int) -> None:
+        """Another kill of this login has not ended by the records: what it cancelled is told by this one too."""
+        self._tell(ev.EarlierPress(kill_id, ago_ns))
+
     def stop_watching(self, why: str = "") -> None:
         """End the watch early. `why` is for a report that is still to come."""
         if self.forsaken:

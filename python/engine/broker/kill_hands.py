@@ -245,7 +245,7 @@ class Hands:
             else:
                 self._read_failed("completed", command.read_id, outcome)
 
-        ago_s = self._loop.time() - self._pressed_at
+        ago_s = self._loop.time() - self._pressed_at + command.before_ns / 1e9
         self._read("completed", command.read_id, lambda reads, timeout: reads.completed_orders(ago_s, then, timeout))
 
     def _read(self, kind: str, read_id: int, ask: Callable[[Reads, float], None]) -> None:

@@ -32,6 +32,17 @@ BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
 PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
 TRIES_MAX = 20  # of a record that others overtook by appending
 
+EARLIER_NS_MAX = 600_000_000_000  # a kill that was pressed longer before than this is history, ended or not
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """A kill that was pressed before this one and has not ended by the journal."""
+
+    login: str  # of this press
+    kill_id: str
+    ago_ns: int
+
+
 Decide: TypeAlias = Callable[[JournalState | Unknown], tuple[AnyEvent, ...]]
 
 
@@ -44,14 +55,27 @@ class KillRecords:
         self.notes: list[str] = []  # what could not be written where it belongs, for the operator
         self._held: dict[str, Held] = {}  # by kill: the section for the case that this program dies
         self._incidents: dict[str, tuple[str, bool]] = {}  # by kill: the incident, and whether it was open before
+        self._earlier: dict[str, tuple[Earlier, ...]] = {}  # by kill: those before it that have not ended
         self._daemons = Daemons()
         self._last: asyncio.Future[None] | None = None
 
-    def pressed(self, press: Pressed, then: Callable[[], None]) -> None:
-        """A press has begun. `then` is called, on the caller's loop, when its shutdown binds through the rules."""
+    def pressed(
+        self, press: Pressed, then: Callable[[], None], earlier: Callable[[Earlier], None] = lambda _one: None
+    ) -> None:
+        """A press has begun. `then` is called, on the caller's loop, when its shutdown binds through the rules, and
+        `earlier` for every kill before it that has not ended.
+        """
         self._queue(lambda: self._write_press(press), after_s=BEHIND_THE_CANCEL_S)
         assert self._last is not None
-        self._last.add_done_callback(lambda done: None if done.cancelled() or done.exception() else then())
+
+        def written(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or done.exception():
+                return
+            then()
+            for one in self._earlier.pop(press.kill_id, ()):
+                earlier(one)
+
+        self._last.add_done_callback(written)
 
     def ended(self, press: Pressed, report: KillReport) -> None:
         """Its report is there."""
@@ -93,6 +117,7 @@ class KillRecords:
                 mark=press.kill_id,
             )
             self._incidents[press.kill_id] = incident.id, incident.joined
+            self._earlier[press.kill_id] = tuple(_unfinished(state, press))
             new = (Restricted(restriction=one) for one in restrictions if not _says_the_same(state, one))
             return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, incident.event
 
@@ -151,6 +176,18 @@ class KillRecords:
         held = self._held.pop(press.kill_id, None)
         if held is not None:
             held.take_back()
+
+
+def _unfinished(state: JournalState | Unknown, press: Pressed) -> Iterable[Earlier]:
+    if isinstance(state, Unknown):
+        return
+    for record in state.kills_open.values():
+        event, ago_ns = record.event, press.at_ns - record.at_ns
+        if not isinstance(event, KillPressed) or event.kill_id == press.kill_id or not 0 <= ago_ns <= EARLIER_NS_MAX:
+            continue
+        for scope in press.scopes:
+            if any(scope.meets(one) for one in event.scopes):
+                yield Earlier(scope.login, event.kill_id, ago_ns)
 
 
 def _says_the_same(state: JournalState | Unknown, wanted: Restriction) -> bool:

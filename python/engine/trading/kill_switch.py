@@ -23,7 +23,7 @@ from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
 from engine.trading.entries import Entry
-from engine.trading.kill_records import KillRecords
+from engine.trading.kill_records import Earlier, KillRecords
 from engine.trading.reports import KillReport
 from engine.trading.stories import Pressed
 
@@ -197,7 +197,7 @@ class KillSwitch:
         press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record)
         if not press.report.done():
             self._waiting.append(press)
-            self._records.pressed(record, lambda: _release(entries))
+            self._records.pressed(record, lambda: _release(entries), partial(_tell_of_earlier, press))
         return press
 
     def _concluded(self, press: _Press) -> None:
@@ -269,6 +269,13 @@ class KillSwitch:
             entry.login.close("disconnected")
         else:
             entry.login.resume()
+
+
+def _tell_of_earlier(press: _Press, earlier: Earlier) -> None:
+    """To the kill of that login: what the earlier one did belongs into its report, as nobody else may tell it."""
+    driver = press.drivers.get(earlier.login)
+    if driver is not None:
+        driver.earlier_press(earlier.kill_id, earlier.ago_ns)
 
 
 def _release(entries: list[Entry]) -> None:

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from core.kill.builders import ACCOUNT, ES, SECOND, GlobalCancel, Place, ReadOrders, Stage, ev, held, option, order
+from core.kill.builders import (
+    ACCOUNT,
+    ES,
+    SECOND,
+    GlobalCancel,
+    Place,
+    ReadOrders,
+    Stage,
+    ev,
+    execution,
+    held,
+    option,
+    order,
+)
 from engine.core.facts import WorkingOrder
-from engine.core.kill.commands import Command
+from engine.core.kill.commands import Command, ReadCompleted
 
 CALL = option(11)
 OTHERS_CLOSE = order(CALL, "SELL", 3, order_ref="QEKILL-other-1", client_id=9001)
@@ -233,3 +246,50 @@ def test_a_press_after_the_joined_one_looks_as_well() -> None:
     assert stage.cancels == 0
     stage.orders = [OTHERS_CLOSE, FOREIGN]
     assert cancels(stage.tell(ev.PressedAgain())) == 1
+
+
+# a kill before this one has died --------------------------------------------------------------------------------------
+
+STOP = order(ES, "SELL", 3, order_type="STP", client_id=-1, status="Cancelled")
+DEAD = ev.EarlierPress("dead", 4 * SECOND)
+
+
+@pytest.mark.parametrize("told_late", [False, True])
+def test_what_a_kill_cancelled_that_died_is_asked_for_and_told_by_the_next(told_late: bool) -> None:
+    stage = Stage()
+    stage.completed = [STOP]
+    if told_late:
+        stage.begin().tell(DEAD)
+    else:
+        stage.press().tell(DEAD, ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    assert stage.all(ReadCompleted)[-1].before_ns == 4 * SECOND
+    assert [one.order_type for one in stage.report.cancelled] == ["STP"]
+    assert [note for note in stage.report.notes if note.startswith("kill dead, pressed 4.0 s before this one")]
+
+
+def test_nothing_is_asked_again_of_a_kill_that_is_known_or_is_this_one_or_without_a_connection() -> None:
+    stage = Stage().begin()
+    stage.tell(DEAD)
+    asked = len(stage.all(ReadCompleted))
+    stage.machine.kill_id = "mine.1"
+    stage.tell(DEAD, ev.EarlierPress("mine", SECOND))
+    assert len(stage.all(ReadCompleted)) == asked
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"), ev.EarlierPress("other", SECOND))
+    assert len(stage.all(ReadCompleted)) == asked
+
+
+@pytest.mark.parametrize(
+    ("ref", "recent", "protective"),
+    [
+        ("QEKILL-dead.1-1", False, True),
+        ("QEKILL-other.1-1", True, True),  # it has just ended
+        ("QEKILL-other.1-1", False, False),  # this morning
+        ("", True, False),
+    ],
+)
+def test_a_stop_protected_what_the_kill_that_died_has_closed(ref: str, recent: bool, protective: bool) -> None:
+    stage = Stage()
+    stage.completed = [STOP]
+    stage.executions = [execution(ES, -3, perm_id=900, order_ref=ref, recent=recent)]
+    stage.press().tell(DEAD, ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    assert [one.protective for one in stage.report.cancelled] == [protective]

@@ -46,9 +46,11 @@ class ReadExecutions(Command, frozen=True):
 
 
 class ReadCompleted(Command, frozen=True):
-    """reqCompletedOrders (api_only false). Answer: `CompletedRead` or `ReadFailed`."""
+    """reqCompletedOrders (api_only false). Answer: `CompletedRead` or `ReadFailed`. `before_ns`: what was cancelled so
+    long before the press is asked for too."""
 
     read_id: int
+    before_ns: int = 0
 
 
 class Resolve(Command, frozen=True):

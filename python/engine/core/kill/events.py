@@ -232,6 +232,14 @@ class PressedAgain(Event, frozen=True):
     """Somebody pressed the button again for this login: at most one more global cancel, nothing else."""
 
 
+class EarlierPress(Event, frozen=True):
+    """Another kill of this login, pressed `ago_ns` before this one, has not ended by the records: it runs, or it died
+    and nobody has told what it did. Evidence for the report, never for a decision."""
+
+    kill_id: str
+    ago_ns: int
+
+
 class Woke(Event, frozen=True):
     """The time asked for by `WakeAt` has come, or simply time has passed."""
 

@@ -32,6 +32,10 @@ class Evidence:
     orders: dict[Name, WorkingOrder] = field(default_factory=dict)  # others' orders seen open
     open_now: set[Name] = field(default_factory=set)
     filled: set[Name] = field(default_factory=set)  # gone because they filled
+    earlier: dict[str, int] = field(
+        default_factory=dict
+    )  # kills that have not ended: how long before they were pressed
+    closes: dict[str, ExecutionFact] = field(default_factory=dict)  # of any kill's closing orders today
     others_closes: OthersCloses = field(default_factory=OthersCloses)
 
     def say(self, now_ns: int, kind: str, text: str) -> None:
@@ -68,6 +72,9 @@ class Evidence:
             name = name_of(e)
             if name in self.orders:
                 totals[name] = totals.get(name, Decimal(0)) + abs(e.quantity)
+        for e in listed:
+            if e.order_ref.startswith(CLOSE_REF_PREFIX) and (e.recent or e.identity not in self.closes):
+                self.closes[e.identity] = e
         self.filled = {name for name, total in totals.items() if total >= self.orders[name].quantity}
 
     def completed(self, orders: tuple[WorkingOrder, ...]) -> None:
@@ -88,9 +95,27 @@ class Evidence:
                 action=o.action,
                 quantity=o.remaining,
                 order_type=o.order_type,
-                protective=_protects(o, positions.get((o.account, o.contract.con_id), Decimal(0))),
+                protective=_protects(o, self._held((o.account, o.contract.con_id), positions)),
             )
             for o in gone
+        )
+
+    def _held(self, key: Key, positions: dict[Key, Decimal]) -> Decimal:
+        """What an order may have protected: the position as first seen, or what another kill had closed just before."""
+        closed = (
+            e.quantity for e in self.closes.values() if (e.account, e.con_id) == key and (e.recent or self._earlier(e))
+        )
+        return positions.get(key, Decimal(0)) or -sum(closed, Decimal(0))
+
+    def _earlier(self, close: ExecutionFact) -> bool:
+        return any(close.order_ref.startswith(f"{CLOSE_REF_PREFIX}-{kill_id}.") for kill_id in self.earlier)
+
+    def earlier_notes(self) -> tuple[str, ...]:
+        """Whose doings are told here too."""
+        return tuple(
+            f"kill {kill_id}, pressed {ago_ns / 1e9:.1f} s before this one, has not ended by the records: "
+            "what was cancelled since then is listed here too"
+            for kill_id, ago_ns in self.earlier.items()
         )
 
     def notes(self) -> tuple[str, ...]:

@@ -159,6 +159,8 @@ class KillMachine:
                 return self._joining.lose()
             case ev.LockBusy(holder, spare):
                 return self._on_lock_busy(holder, spare, now_ns)
+            case ev.EarlierPress(kill_id, ago_ns):
+                return self._on_earlier_press(kill_id, ago_ns)
             case ev.PressedAgain() if self._reach.connected:
                 return self._on_pressed_again(now_ns)
             case _:
@@ -359,8 +361,19 @@ class KillMachine:
         self._evidence.mark("orders_gone", now_ns)
         if self._senders.any_still(now_ns) and not self._cancelling.repeating.gone_is_news(now_ns):
             return []
+        return [Say("orders_gone", "no working orders are left"), self._ask_what_was_cancelled()]
+
+    def _ask_what_was_cancelled(self) -> ReadCompleted:
         self._completed_id = self._looking.surveyor.take_read_id()
-        return [Say("orders_gone", "no working orders are left"), ReadCompleted(self._completed_id)]
+        return ReadCompleted(self._completed_id, max(self._evidence.earlier.values(), default=0))
+
+    def _on_earlier_press(self, kill_id: str, ago_ns: int) -> list[Command]:
+        """What a kill did that died is told by the next one: a stop that went with it protects nothing any more."""
+        if self.kill_id.startswith(f"{kill_id}.") or kill_id in self._evidence.earlier:
+            return []
+        self._evidence.earlier[kill_id] = ago_ns
+        told = self._evidence.has("orders_gone") and self._reach.connected
+        return [self._ask_what_was_cancelled()] if told else []
 
     def _is_ours(self, order: WorkingOrder) -> bool:
         return order.order_ref.startswith(f"{CLOSE_REF_PREFIX}-{self.kill_id}-")
@@ -434,7 +447,11 @@ class KillMachine:
             closed=closed_positions(self._closing, self._ledger, theirs),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
             senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
-            notes=(*self._notes, *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ())),
+            notes=(
+                *self._notes,
+                *self._evidence.earlier_notes(),
+                *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ()),
+            ),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=self._joining.ever_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,
             timings=self._evidence.timings(),
