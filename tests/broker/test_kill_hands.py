@@ -36,6 +36,7 @@ from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
 from engine.simulator.virtual import settle, until
 from engine.wire import replies, requests
+from engine.wire.order import Order, OrderState
 
 
 class OpenRight:
@@ -334,6 +335,29 @@ def test_what_happens_to_a_closing_order_is_told_by_its_key() -> None:
         assert isinstance(fill, ev.CloseFill)
         assert fill.execution.order_ref == "QEKILL-k-7"
         assert notice == ev.CloseError(7, 399, "will be placed at the exchange")
+
+    run_kill(test)
+
+
+@pytest.mark.parametrize(("before_s", "told"), [(0, [8]), (5, [7, 8]), (60, [6, 7, 8])])
+def test_what_was_cancelled_before_the_press_is_told_if_it_is_asked_for(before_s: int, told: list[int]) -> None:
+    def ended(perm_id: int, time: str) -> replies.CompletedOrder:
+        order = Order(action="SELL", order_type="STP", total_quantity=Decimal(1), perm_id=perm_id, account=ACCOUNT)
+        state = OrderState(status="Cancelled", completed_time=f"20260311 {time} US/Eastern")
+        return replies.CompletedOrder(ES, order, state)
+
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        tws.answers[requests.ReqCompletedOrders] = lambda _peer, _request: [
+            ended(6, "10:29:30"),
+            ended(7, "10:29:56"),
+            ended(8, "10:30:00"),
+            replies.CompletedOrdersEnd(),
+        ]
+        kill.do(cmd.ReadCompleted(4, before_s * 10**9))
+        await settle()
+        (read,) = kill.heard(ev.CompletedRead)
+        assert [order.perm_id for order in read.orders] == told
 
     run_kill(test)
 
