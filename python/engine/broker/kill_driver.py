@@ -143,6 +143,10 @@ class KillDriver:
         """It has something to do: no result yet, or the login is open again, or not reached yet."""
         return not self.finished or (self.held and not self.look().flat)
 
+    @property
+    def pressed_ns(self) -> int:
+        return self._pressed_ns
+
     def unseen_since(self, at: float) -> bool:
         """Held, and orders and positions have not been read completely by a survey begun since then, but may yet be."""
         return self.held and not self._seen.blind and self._seen.at < at

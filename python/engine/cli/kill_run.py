@@ -125,7 +125,7 @@ class KillRun:
         if self._plan.watch_s:
             self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
             await asyncio.sleep(self._plan.watch_s)
-            report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show)
+            report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show, after_watch=True)
             report = with_configuration(report, self._plan)
             self._tell(report)
         self._code = report.exit_code

@@ -26,6 +26,7 @@ from engine.trading.entries import Entry
 from engine.trading.kill_records import Earlier, KillRecords
 from engine.trading.reports import KillReport
 from engine.trading.stories import Pressed
+from engine.trading.watched import Watched, with_watched
 
 OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""
@@ -55,6 +56,7 @@ class _Press:
         deadline_at: float,
         then: Callable[[_Press], None],
         record: Pressed,
+        watched: Mapping[str, Watched],
     ) -> None:
         self.kill_id = kill_id
         self.record = record
@@ -64,6 +66,7 @@ class _Press:
         self._started_at = started_at
         self._deadline_at = deadline_at
         self._then = then
+        self._watched = watched
         self._finished_at: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -116,6 +119,8 @@ class _Press:
                     done.stop_watching(f"watched until {waiting[0]}, which shares an account with it, took over")
 
     def _conclude(self, logins: dict[str, LoginReport]) -> None:
+        for name, before in self._watched.items():
+            logins[name] = with_watched(logins[name], before, self.drivers[name].pressed_ns)
         self.report.set_result(
             KillReport(kill_id=self.kill_id, reason=self._reason, started_at=self._started_at, logins=logins)
         )
@@ -165,13 +170,17 @@ class KillSwitch:
         on_step: OnStep | None,
         handovers: Mapping[str, Handover],
         pressed_ns: int | None,
+        after_watch: bool = False,
     ) -> KillReport:
-        """Start or join the kill of every login given, all at once, and wait for all results."""
+        """Start or join the kill of every login given, all at once, and wait for all results. `after_watch`: what the
+        kills of the press before have done since their report belongs into this one's.
+        """
         names = tuple(entry.config.name for entry in entries)
         joining = {name for name in names if name in self._drivers and self._drivers[name].working}
         press = self._press
         if press is None or press.report.done() or press.names != names or joining != set(names):
-            press = self._press = self._begin(names, str(reason), pressed_ns, entries)
+            watched = self._watched(names) if after_watch and not joining else {}
+            press = self._press = self._begin(names, str(reason), pressed_ns, entries, watched)
         for entry in entries:
             name = entry.config.name
             if name in joining:
@@ -186,7 +195,26 @@ class KillSwitch:
         await self._records.settled()
         return report
 
-    def _begin(self, names: tuple[str, ...], reason: str, pressed_ns: int | None, entries: list[Entry]) -> _Press:
+    def _watched(self, names: tuple[str, ...]) -> dict[str, Watched]:
+        """The kills of the press before, as they were reported and as they stand."""
+        before = self._press
+        if before is None or not before.report.done():
+            return {}
+        told = before.report.result().logins
+        return {
+            name: Watched(told[name], driver.look(), driver.pressed_ns)
+            for name, driver in before.drivers.items()
+            if name in names and name in told and driver.finished and not driver.forsaken
+        }
+
+    def _begin(
+        self,
+        names: tuple[str, ...],
+        reason: str,
+        pressed_ns: int | None,
+        entries: list[Entry],
+        watched: Mapping[str, Watched],
+    ) -> _Press:
         wall_ns = self._wall_ns()
         now_s = wall_ns / SECOND_NS
         started_at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds")
@@ -194,7 +222,7 @@ class KillSwitch:
         deadline_at = pressed_at + self._settings.deadline_ns / SECOND_NS
         kill_id = self._new_kill_id()
         record = Pressed(kill_id=kill_id, reason=reason, scopes=tuple(entry.scope for entry in entries), at_ns=wall_ns)
-        press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record)
+        press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record, watched)
         if not press.report.done():
             self._waiting.append(press)
             self._records.pressed(record, lambda: _release(entries), partial(_tell_of_earlier, press))

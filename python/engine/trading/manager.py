@@ -193,15 +193,22 @@ class IBKRAccountManager:
         on_step: OnStep | None = None,
         handovers: Mapping[str, Handover] = _NO_HANDOVERS,
         pressed_ns: int | None = None,
+        after_watch: bool = False,
     ) -> KillReport:
         """Cancel everything and close everything on every login, and report what the broker then shows.
 
         Works connected, half-connected and never connected. Cancelling the caller does not stop it; pressing again
-        joins it. From now on this manager places no orders.
+        joins it. From now on this manager places no orders. `after_watch`: this press ends a watch behind the one
+        before it, and reports what that has closed and cancelled since.
         """
         entries = list(self._entries)
         return await self._kill_switch_here().press(
-            entries, reason, on_step=on_step, handovers=handovers, pressed_ns=pressed_ns
+            entries,
+            reason,
+            on_step=on_step,
+            handovers=handovers,
+            pressed_ns=pressed_ns,
+            after_watch=after_watch,
         )
 
     @property

@@ -1,0 +1,107 @@
+"""What a watch behind a kill has done is in the report that ends it, and in the journal; and makes nothing better."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from engine.core.contracts import Contract
+from engine.core.kill.report import CancelledOrder, ClosedPosition, LoginOutcome, LoginReport, TimelineEntry
+from engine.core.kill.settings import SECOND, KillSettings
+from engine.journal import chain
+from engine.journal.events import KillEnded
+from engine.journal.memory_store import Memory
+from engine.simulator.server import World
+from engine.simulator.virtual import VirtualLoop
+from engine.trading import IBKRAccountManager, TradingMode
+from engine.trading.manager import ManagerSettings
+from engine.trading.watched import NOTE, Watched, with_watched
+from trading.rules_in_memory import rules_in_memory
+from trading.stage import kill_ids, stage
+
+WATCH_S = 30
+SCENARIO = """
+title = "restart"
+story = "TWS restarts as the button is pressed."
+base = "calm"
+
+[[faults]]
+kind = "restart"
+after_s = 0
+down_s = 15
+"""
+
+
+def order(perm_id: int) -> CancelledOrder:
+    return CancelledOrder(
+        account="DU1", contract=Contract(con_id=7), client_id=1, order_id=perm_id, perm_id=perm_id, action="SELL",
+        quantity=Decimal(1), order_type="STP",
+    )  # fmt: skip
+
+
+def closed(con_id: int) -> ClosedPosition:
+    return ClosedPosition(account="DU1", contract=Contract(con_id=con_id), quantity=Decimal(3), orders_sent=1)
+
+
+def login(outcome: LoginOutcome = LoginOutcome.FLAT, **more: object) -> LoginReport:
+    base = LoginReport(name="paper", mode="paper", host="h", port=7497, outcome=outcome)
+    return msgspec.structs.replace(base, **more)
+
+
+FIRST, LATER = TimelineEntry(10.0, "close_sent", "first"), TimelineEntry(9000.0, "close_sent", "later")
+
+
+def test_only_what_is_new_since_the_report_is_told_and_at_the_moment_at_which_it_was() -> None:
+    told = login(closed=(closed(1),), cancelled=(order(1),), timeline=(FIRST,))
+    now = login(closed=(closed(1), closed(2)), cancelled=(order(1), order(2)), timeline=(FIRST, LATER))
+    verified = login(cancelled=(order(2), order(3)), timeline=(TimelineEntry(0.0, "pressed", "again"),))
+    report = with_watched(verified, Watched(told, now, 100 * SECOND), 130 * SECOND)
+    assert report.closed == (closed(2),)
+    assert report.cancelled == (order(2), order(3)), "nothing twice"
+    assert [(one.at_ms, one.text) for one in report.timeline] == [(-21_000.0, "later"), (0.0, "again")]
+    assert report.notes == (NOTE,)
+
+
+def test_a_watch_in_which_nothing_happened_changes_nothing_and_none_makes_a_verification_better() -> None:
+    unknown = login(LoginOutcome.UNKNOWN, trouble="gone")
+    assert with_watched(unknown, Watched(login(), login(), 0), SECOND) is unknown
+    report = with_watched(unknown, Watched(login(), login(closed=(closed(1),)), 0), SECOND)
+    assert report.outcome is LoginOutcome.UNKNOWN and report.trouble == "gone" and report.closed == (closed(1),)
+
+
+def test_what_the_watch_closed_and_cancelled_is_in_the_report_that_ends_it_and_in_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "restart.toml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    memory = Memory()
+
+    async def test(world: World, loop: VirtualLoop) -> None:
+        before = {name: len(world.login(name).positions()) for name in ("paper", "live")}
+        settings = KillSettings(quarantine_ns=WATCH_S * SECOND)
+        mgr = IBKRAccountManager(
+            settings=ManagerSettings(kill=settings),
+            wall_ns=loop.wall_ns,
+            kill_ids=kill_ids(),
+            lock_directory=tmp_path / "locks",
+            rules=rules_in_memory(loop.wall_ns, memory),
+        )
+        mgr.add_account("paper", TradingMode.PAPER)
+        mgr.add_account("live", TradingMode.LIVE)
+        await asyncio.sleep(0.5)
+        first = await mgr.kill_switch_all("EMERGENCY")
+        assert {one.outcome for one in first.logins.values()} == {LoginOutcome.UNREACHABLE}
+        await asyncio.sleep(WATCH_S)
+        assert world.is_flat()
+        report = await mgr.kill_switch_all("EMERGENCY", after_watch=True)
+        assert report.flat
+        for name, one in report.logins.items():
+            assert len(one.closed) == before[name] and one.cancelled
+            assert any(order.protective for order in one.cancelled) and NOTE in one.notes
+            assert any(step.kind == "close_sent" and step.at_ms < 0 for step in one.timeline)
+        events = [chain.opened(record).event for record in memory.records]
+        last = [event for event in events if isinstance(event, KillEnded)][-1]
+        assert bytes(last.report).count(NOTE.encode()) == 2
+
+    stage(str(path), test)
