@@ -43,11 +43,13 @@ def rehearse(
     version: int | None = None,
     deadline_s: float = 120.0,
     clock_off_s: int = 0,
+    begin: Callable[[World], None] | None = None,
     act: Callable[[IBKRAccountManager, World], asyncio.Future[None] | None] | None = None,
 ) -> Judged:
     """Build the scenario's world, wait as it says, pull the switch, and compare the report with the truth.
 
-    `clock_off_s`: how far the clock of the machine that kills is ahead of the broker's.
+    `clock_off_s`: how far the clock of the machine that kills is ahead of the broker's. `begin`: what starts with the
+    world, `act`: what starts with the press.
     """
 
     async def main(loop: VirtualLoop) -> Judged:
@@ -66,6 +68,8 @@ def rehearse(
             )
             for name, login in world.logins.items():
                 manager.add_account(name, MODES[name], port=login.ports[0])
+            if begin is not None:
+                begin(world)
             await asyncio.sleep(scenario.kill_after_s)
             if act is not None:
                 act(manager, world)

@@ -18,14 +18,14 @@ from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World
 from engine.simulator.server.naming import find_contract
 from engine.simulator.server.traders import Trader
-from engine.trading import IBKRAccountManager
 from scenarios.rehearsal import Judged, rehearse
 
 D = Decimal
 EVERY_S = 0.2
 CLIENT = 42
 AT_ONCE = {"FUT ES": D(2), "SPY": D(30), "AAPL": D(30)}  # a market order of this size, each time
-BEGUN_S = 3.0  # what was held before the press is closed by then
+PRESSED_AFTER_S = 4.0
+BEGUN_S = 8.0  # what was held at the press is closed by then: trades just before it need six seconds to show
 
 
 @dataclass
@@ -40,9 +40,10 @@ class Engine:
     _first_seen: dict[int, float] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
 
-    def start(self, _manager: IBKRAccountManager, world: World) -> None:
+    def start(self, world: World) -> None:
+        """It has run for a while when the button is pressed."""
         loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._run(world, loop.time()))
+        self._task = loop.create_task(self._run(world, loop.time() + PRESSED_AFTER_S))
 
     async def _run(self, world: World, pressed_s: float) -> None:
         login = world.login("paper")
@@ -59,6 +60,8 @@ class Engine:
                 self._watch(world, now_s() - pressed_s)
 
     def _watch(self, world: World, at_s: float) -> None:
+        if at_s < 0:
+            return
         login = world.login("paper")
         for view in login.working():
             if view.request.client_id == CLIENT:
@@ -72,8 +75,8 @@ class Engine:
 
 
 def killed(locks: Path, engine: Engine, deadline_s: float, *faults: AnyFault) -> tuple[Judged, LoginReport]:
-    world = replace(load_scenario("calm"), moves=False, faults=faults)
-    judged = rehearse(world, locks, deadline_s=deadline_s, act=engine.start)
+    world = replace(load_scenario("calm"), moves=False, faults=faults, kill_after_s=PRESSED_AFTER_S)
+    judged = rehearse(world, locks, deadline_s=deadline_s, begin=engine.start)
     return judged, judged.report.logins["paper"]
 
 
@@ -96,7 +99,7 @@ def test_an_engine_that_never_stops_is_held_down_and_named(
     reasons = {item.reason for item in report.residue}
     assert reasons <= {ResidueReason.STILL_SENDING, ResidueReason.WORKING_ORDER} and len(reasons) > 0
     told = [entry for entry in report.timeline if entry.kind == "still_sending"]
-    assert told[0].at_ms < 4000 and "stop the program with client id 42" in told[0].text
+    assert told[0].at_ms < 5000 and "stop the program with client id 42" in told[0].text
     text = str(judged.report)
     assert "1. Stop the program that keeps sending orders: client id 42 at paper." in text
     assert "could not be cancelled" not in text and "could not be confirmed" not in text

@@ -304,7 +304,10 @@ def test_before_anything_else_a_person_stops_the_program_that_keeps_sending() ->
     live = login("live", LoginOutcome.RESIDUE, residue=(left(),), senders=(sender(client_id=5, still=False),))
     text = " ".join(render(report(paper, live)).split())
     assert "1. Stop the program that keeps sending orders: client id 42 at paper, client id 43 at paper. 2. In" in text
-    assert "client 42 sent at least 57 orders after the press and is still at it: stop that program" in text
+    assert (
+        "client 42 sent at least 57 orders after the press, the last one just before this report: stop that program"
+        in text
+    )
     assert "client 5 sent at least 57 orders after the press, the last at 8.0 s: make sure that program" in text
 
 

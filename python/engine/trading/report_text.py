@@ -236,7 +236,7 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
 def _sender(sender: Sender) -> str:
     sent = f"client {sender.client_id} sent at least {sender.orders} orders after the press"
     if sender.still:
-        return f"{sent} and is still at it: stop that program"
+        return f"{sent}, the last one just before this report: stop that program"
     return f"{sent}, the last at {_seconds(sender.last_ms)}: make sure that program is stopped"
 
 

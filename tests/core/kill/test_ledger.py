@@ -939,3 +939,42 @@ def test_what_may_be_closed_is_never_more_than_any_view_holds(first: int, steps:
         free, shown, lawful = book.can_close, book.position(KEY), book.expected(KEY)
         assert abs(free) <= min(abs(shown), abs(lawful))
         assert free == 0 or (free > 0) == (shown > 0) == (lawful > 0)
+
+
+# others trade on ------------------------------------------------------------------------------------------------------
+
+
+def trades_on(book: Book, position: int, seconds: int) -> list[bool]:
+    """Somebody trades 10 this way and that every second, so that no two reads are alike: when is one believed?"""
+    seen = []
+    for second in range(1, seconds + 1):
+        signed = 10 if second % 2 else -10
+        position += signed
+        seen.append(book.traded(signed).read(position, second).believed)
+    return seen
+
+
+def test_others_who_trade_on_do_not_make_the_wait_for_recent_trades_longer() -> None:
+    book = Book(-10, 20, first=40, recent=True)
+    assert trades_on(book, 40, 9) == [False] * 5 + [True] * 4
+    assert book.can_close == 50 - 10, "what is there under each view first"
+
+
+def test_what_breaks_the_law_is_not_believed_because_others_trade_on() -> None:
+    book = Book(-10, 20, first=40, recent=True)
+    trades_on(book, 40, 5)
+    assert not book.traded(10).read(50, 6.5).believed  # of 60 by executions
+    assert book.read(60, 6.6).believed
+
+
+def test_a_doubt_that_comes_later_has_its_own_time() -> None:
+    book = Book(first=40)
+    book.unsettle(KEY, EXPECTED)
+    assert trades_on(book, 40, 15) == [False] * 10 + [True] * 5
+    book.unsettle(KEY, SETTLE)
+    assert not book.traded(-10).read(40, 16).believed and book.traded(10).read(50, 17).believed
+
+
+def test_where_nobody_else_trades_a_read_has_to_stand() -> None:
+    book = Book(-10, 20, first=40, recent=True).read(40, 5)
+    assert not book.executed(-10).read(30, 7).believed

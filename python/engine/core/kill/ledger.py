@@ -10,7 +10,8 @@ How long a position must stand, read after read, before it is believed:
 | the read …                                              | believed …                                       |
 | ------------------------------------------------------- | ------------------------------------------------ |
 | obeys the law                                            | at once                                          |
-| obeys it, but a trade may not show in it yet             | after the patience it was unsettled with         |
+| obeys it, but a trade may not show in it yet             | after the patience it was unsettled with; others |
+|                                                          | trading on does not make it longer               |
 | may miss an order that is gone without a word            | like any; closed is what is there in either case |
 | is less than each of another kill's closes, which alone  |                                                  |
 | traded before it                                         | at once                                          |
@@ -77,6 +78,7 @@ class _Account:
     unsure: Flow = NOTHING  # … these
     echo: Flow = NOTHING  # traded lately, and believed: a late feed may still go through it …
     echo_ns: int = 0  # … since then
+    unsettled_ns: int | None = None  # if not settled, the first read since then
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
 
@@ -252,12 +254,14 @@ class Ledger:
         if account is not None:
             account.patience_ns = patience_ns if account.settled else max(patience_ns, account.patience_ns)
             account.settled = account.recent_only = False
-            account.doubted_since_ns = None
+            account.doubted_since_ns = account.unsettled_ns = None
 
     def _judge(self, key: Key, account: _Account, quantity: Decimal, now_ns: int) -> None:
         """Believe the read, or start (or go on) doubting it."""
         agreeing = quantity == account.position and account.doubted_since_ns is not None
         account.position = quantity
+        if not account.settled and account.unsettled_ns is None:
+            account.unsettled_ns = now_ns
         expected = self.expected(key)
         lawful = quantity == expected
         shown = self._caught_up(key, account, expected)
@@ -274,11 +278,21 @@ class Ledger:
             account.doubted_since_ns = now_ns
             account.agreeing_reads = 0
         account.agreeing_reads += 1
+        if lawful and self._traded_on(key, account, now_ns):
+            self._believe(key, account, now_ns)
+            return
         patience_ns = account.patience_ns if lawful else self._patience_ns(key, account, now_ns)
         if patience_ns is None or now_ns - account.doubted_since_ns < patience_ns:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
             self._believe(key, account, now_ns)
+
+    def _traded_on(self, key: Key, account: _Account, now_ns: int) -> bool:
+        """Others trade on, and no two reads are alike: none of them could ever stand for as long as it takes. One that
+        obeys the law when what may have been missed has had its time is as good."""
+        if self._foreign_since(key, account) == NOTHING or account.unsettled_ns is None:
+            return False
+        return now_ns - account.unsettled_ns >= account.patience_ns
 
     def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> set[_Missed]:
         """The base missed what it may have missed; now exactly that shows, and nothing else looks like it: not a part
