@@ -233,3 +233,45 @@ def test_the_same_scenario_and_seed_move_the_same_way() -> None:
             ]
 
     assert run(main) == run(main)
+
+
+THREE = """
+title = "three"
+story = "three logins"
+start = 2026-03-11T10:30:00-04:00
+[expect]
+text = "as it may be"
+a = "flat"
+b = "unreachable"
+"""
+
+
+def three(tmp_path: Path, expect: str = "") -> Path:
+    path = tmp_path / "three.toml"
+    logins = (
+        f'[[logins]]\nname = "{name}"\nmode = "paper"\n[[logins.accounts]]\nid = "DU{name}"\ncash = 1\n'
+        for name in ("a", "b", "c", "text")
+    )
+    path.write_text(THREE + expect + "\n".join(logins), encoding="utf-8")
+    return path
+
+
+def test_what_is_expected_is_said_of_any_login_by_its_name(tmp_path: Path) -> None:
+    expect = load_scenario(three(tmp_path, '[expect.logins]\ntext = "residue"\n')).expect
+    assert [expect.of(name) for name in ("a", "b", "c", "text")] == ["flat", "unreachable", None, "residue"]
+    assert expect.of("reasons") is None and expect.text == "as it may be"
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ('c = "flatt"\n', "line 9: expect.logins.c: 'flatt' is not known (did you mean flat?)"),
+        ('d = "flat"\n', "line 9: expect.d: unknown"),
+        ('[expect.logins]\nd = "flat"\n', "expect.logins.d: is not a login here: a, b, c, text"),
+        ("logins = 3\n", "line 9: expect.logins: expected a table, got 3"),
+    ],
+)
+def test_what_is_wrong_with_it_is_told_with_its_line(tmp_path: Path, written: str, complaint: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        load_scenario(three(tmp_path, written))
+    assert any(complaint in one for one in error.value.complaints), error.value.complaints

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import fields
 
 from engine.simulator import lines
 from engine.simulator.exchange import Catalogue
@@ -106,16 +107,20 @@ class PricePoint(_Table, frozen=True):
 
 
 class Expect(_Table, frozen=True):
-    """How a kill should end, and why something may be left."""
+    """How a kill should end, and why something may be left. `logins`: by name, those that are not called paper or live;
+    in a file they stand beside these two.
+    """
 
     text: str
     paper: Outcome | None = None
     live: Outcome | None = None
+    logins: dict[str, Outcome] = {}
     reasons: tuple[str, ...] = ()  # of residue, any of these
 
     def of(self, login: str) -> str | None:
-        found: str | None = getattr(self, login, None)
-        return found
+        if login in self.logins:
+            return self.logins[login]
+        return {"paper": self.paper, "live": self.live}.get(login)
 
 
 class Scenario(_Table, frozen=True):
@@ -157,7 +162,8 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     text = _text(name)
     own = _parsed(name, text)
     places = lines.places(text) if name.endswith(".toml") else {}
-    data = _merged(name, own, places, 0)
+    data = _with_expected_logins(_merged(name, own, places, 0))
+    places |= {path.replace("expect.", "expect.logins.", 1): line for path, line in places.items()}
     reader = Reader(partial(lines.line_of, {path: line for path, line in places.items() if _top(path) in own}))
     reader.checks = _checks(reader, data)
     scenario = reader.struct(Scenario, data, "")
@@ -190,6 +196,17 @@ def _merged(name: str, data: dict[str, Any], places: dict[str, int], depth: int)
         return {**_merged(base, below, {}, depth + 1), **data}
     except ScenarioError as error:
         raise ScenarioError(name, [f"{where}: {base!r}: {text}" for text in error.complaints]) from error
+
+
+def _with_expected_logins(data: dict[str, Any]) -> dict[str, Any]:
+    """What is expected of logins by other names than paper and live, in a table of its own."""
+    expect = data.get("expect")
+    if not isinstance(expect, dict) or not isinstance(expect.get("logins", {}), dict):
+        return data
+    names = {table.get("name") for table in _tables(data, "logins")} - {field.name for field in fields(Expect)}
+    told = {key: value for key, value in expect.items() if key in names}
+    rest = {key: value for key, value in expect.items() if key not in names}
+    return {**data, "expect": {**rest, "logins": {**expect.get("logins", {}), **told}}} if told else data
 
 
 def _text(name: str) -> str:
@@ -282,6 +299,9 @@ def _check_scenario(scenario: Scenario, reader: Reader) -> None:
     names = [login.name for login in scenario.logins]
     if len(set(names)) != len(names) or not names:
         reader.complain("logins", f"need different names, at least one: {names}")
+    for name in scenario.expect.logins:
+        if name not in names:
+            reader.complain(f"expect.logins.{name}", f"is not a login here: {', '.join(names)}")
     _not_negative(scenario, "", reader)
     if not scenario.deadline_s:
         reader.complain("deadline_s", "must be above zero: a kill needs time")

@@ -86,6 +86,8 @@ class Reader:
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin is tuple:
             return self._items(arguments[0], data, where)
+        if origin is dict:
+            return self._table(arguments[1], data, where)
         if origin in (typing.Union, types.UnionType):
             return self._one_of(arguments, data, where)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -97,6 +99,13 @@ class Reader:
             self._give_up(where, f"expected a list, got {data!r}")
             return ()
         return tuple(self.value(kind, item, f"{where}[{index}]") for index, item in enumerate(data))
+
+    def _table(self, kind: Any, data: Any, where: str) -> dict[str, Any]:
+        """Values of one kind under names of the user's own."""
+        if not isinstance(data, dict):
+            self._give_up(where, f"expected a table, got {data!r}")
+            return {}
+        return {str(key): self.value(kind, item, f"{where}.{key}") for key, item in data.items()}
 
     def _one_of(self, kinds: tuple[Any, ...], data: Any, where: str) -> Any:
         tagged = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
