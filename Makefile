@@ -44,8 +44,9 @@ bench: setup ## run every benchmark, each beside its peers
 envs: setup ## set up the API clients that need environments of their own (conformance tests)
 	@$(BIN)/python scripts/client_envs.py
 
-picture: setup ## run a drill and draw the picture in the README from it
+picture: setup ## draw the pictures in README and docs: a drill, the live status beside a guard, the printed page
 	@$(BIN)/python scripts/picture.py
+	@$(BIN)/python scripts/picture_guard.py
 
 page: setup ## write EMERGENCY_PROCEDURES.md anew
 	@$(BIN)/qe runbook --generic -o EMERGENCY_PROCEDURES.md

@@ -64,6 +64,22 @@ def test_a_login_that_may_trade_shows_its_equity_and_what_is_left_of_each_limit(
     assert "last drill: 2026-03-01" in text
 
 
+def test_positions_orders_and_the_connection_are_shown_as_far_as_there_is_room() -> None:
+    few = login(
+        position_list=[{"name": "ES", "quantity": "3"}, {"name": "MES", "quantity": "-5"}],
+        order_list=[{"name": "ES", "action": "SELL", "remaining": "3", "order_type": "STP"}],
+        connected_s=7_300,
+    )
+    text = drawn({"paper": UNRESTRICTED}, told(paper=few))
+    for part in ("+3 ES, -5 MES", "SELL 3 ES STP", "connected for 2 h"):
+        assert part in text
+    many = login(position_list=[{"name": f"STOCK{number}", "quantity": "100"} for number in range(200)])
+    text = drawn({"paper": UNRESTRICTED}, told(paper=many))
+    lines = [line for line in text.splitlines() if "STOCK" in line or "more" in line]
+    assert len(lines) == 2
+    assert f"and {200 - text.count('STOCK')} more" in " ".join(text.replace("│", " ").replace("┃", " ").split())
+
+
 def test_what_is_not_normal_cannot_be_overlooked() -> None:
     states = {"paper": halted("2 % lost"), "live": UNRESTRICTED}
     text = drawn(states, told(paper=login(killing=True), live=login(waiting_for="TWS: nothing listens")))

@@ -16,7 +16,7 @@ from engine.core.restrictions import Scope
 from engine.desk.page_blocks import Code, Paragraph, Style, Table, inline
 from engine.desk.page_html import html
 from engine.desk.page_markdown import markdown
-from engine.desk.page_pdf import SIZES_PT, CannotSet, pdf
+from engine.desk.page_pdf import SIZES_PT, CannotSet, pdf, png
 from engine.desk.runbook import Facts, Money, program, runbook
 from engine.desk.runbook_facts import generic, last_drill, of_this_machine
 from engine.journal.events import BaselineSet, LimitChanged
@@ -176,6 +176,13 @@ def test_the_pdf_is_one_sheet(made: Facts, paper: str) -> None:
     data = pdf(runbook(made), paper)
     assert data.startswith(b"%PDF-")
     assert (b"595.27" in data) == (paper == "a4")
+
+
+def test_the_picture_is_of_the_same_sheet() -> None:
+    made = png(runbook(facts()))
+    assert made.startswith(b"\x89PNG\r\n")
+    width, height = (int.from_bytes(made[at : at + 4], "big") for at in (16, 20))
+    assert abs(height / width - 297 / 210) < 0.01
 
 
 def test_a_page_that_cannot_be_one_sheet_is_refused_with_what_to_do() -> None:

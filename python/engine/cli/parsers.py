@@ -279,7 +279,7 @@ def _add_runbook(parser: argparse.ArgumentParser) -> None:
     parser.description = "The emergency page, made from the configuration in force. Print it whenever that changes."
     parser.epilog = "Exit: 0 well · 1 the configuration has problems · 2 the page could not be made · 64 usage"
     parser.add_argument("-o", "--output", metavar="FILE", help="page.pdf, page.html or page.md (default: the terminal)")
-    parser.add_argument("--format", choices=["md", "html", "pdf"], help="unless the file's name says it")
+    parser.add_argument("--format", choices=["md", "html", "pdf", "png"], help="unless the file's name says it")
     parser.add_argument("--paper", choices=["a4", "letter"], default="a4", help="of the PDF (default: a4)")
     parser.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
     parser.add_argument("--generic", action="store_true", help="with the defaults, and no path of this machine")

@@ -17,14 +17,16 @@ from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.core.known import Unknown
 from engine.desk.doctor_home import PAGE_STAMP
+from engine.desk.page_blocks import Page
 from engine.desk.page_html import html
 from engine.desk.page_markdown import markdown
-from engine.desk.page_pdf import CannotSet, pdf
+from engine.desk.page_pdf import CannotSet, pdf, png
 from engine.desk.runbook import Facts, runbook
 from engine.desk.runbook_facts import generic, of_this_machine
 from engine.journal.journal import open_journal
 
-_FORMS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".pdf": "pdf"}
+_FORMS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".pdf": "pdf", ".png": "png"}
+_FOR_FILES = ("pdf", "png")
 CLONE = Path(__file__).resolve().parents[3]
 
 
@@ -46,10 +48,10 @@ def make_runbook(arguments: argparse.Namespace) -> int:
             end="",
             file=sys.stderr,
         )
-        print(f"Known are {known}; or say it: --format md|html|pdf", file=sys.stderr)
+        print(f"Known are {known}; or say it: --format md|html|pdf|png", file=sys.stderr)
         return EXIT_USAGE
     try:
-        data = pdf(page, arguments.paper) if form == "pdf" else (html if form == "html" else markdown)(page).encode()
+        data = _made(page, form, arguments.paper)
         code = _put(data, arguments.output, form)
         if code == 0 and not arguments.generic:
             _remember()
@@ -61,6 +63,18 @@ def make_runbook(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"qe runbook: {arguments.output} cannot be written: {error.strerror}", file=sys.stderr)
     return EXIT_CANNOT
+
+
+def _made(page: Page, form: str, paper: str) -> bytes:
+    match form:
+        case "pdf":
+            return pdf(page, paper)
+        case "png":
+            return png(page, paper)
+        case "html":
+            return html(page).encode()
+        case _:
+            return markdown(page).encode()
 
 
 def _form(output: str | None) -> str | None:
@@ -91,8 +105,8 @@ def _facts(config: str | None, today: date) -> Facts:
 
 def _put(data: bytes, output: str | None, form: str) -> int:
     if output is None:
-        if form == "pdf" and sys.stdout.isatty():
-            print("qe runbook: a PDF is not for the terminal; name a file: -o page.pdf", file=sys.stderr)
+        if form in _FOR_FILES and sys.stdout.isatty():
+            print(f"qe runbook: a {form.upper()} is not for the terminal; name a file: -o page.{form}", file=sys.stderr)
             return EXIT_CANNOT
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -83,10 +83,38 @@ def _add_facts(text: Text, told: Mapping[str, Any]) -> None:
     orders = "?" if told["orders"] is None else told["orders"]
     text.append(f"\n{held} positions, {orders} working orders")
     text.append(f"   records: {told['verified'] or 'not verified yet'}", style="dim")
+    _add_things(text, [f"{Decimal(one['quantity']):+f} {one['name']}" for one in told.get("position_list") or ()])
+    _add_things(
+        text,
+        [
+            f"{one['action']} {one['remaining']} {one['name']} {one['order_type']}"
+            for one in told.get("order_list") or ()
+        ],
+    )
+    if told.get("connected_s") is not None:
+        text.append(f"\nconnected for {_span(told['connected_s'])}", style="dim")
     if told["killing"]:
         text.append("\nA KILL IS UNDER WAY", style="bold white on red")
     if told["waiting_for"]:
         text.append(f"\nwaiting for {told['waiting_for']}", style="bold yellow")
+
+
+def _add_things(text: Text, things: list[str]) -> None:
+    """As many as two lines have room for, and how many are not shown."""
+    shown, room = 0, 2 * (WIDTH - 4) - len(" and 000 more")
+    while shown < len(things) and room >= len(things[shown]) + 2:
+        room -= len(things[shown]) + 2
+        shown += 1
+    if things:
+        more = f" and {len(things) - shown} more" if shown < len(things) else ""
+        text.append(f"\n{', '.join(things[:shown])}{more}", style="dim")
+
+
+def _span(seconds: int) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _limit(one: Mapping[str, Any], currency: str) -> Text:

@@ -1,11 +1,11 @@
-"""A page as PDF, one sheet of A4 or Letter, black on white. Typst does the setting; the text reaches it as data."""
+"""A page as PDF or as a picture, one sheet of A4 or Letter, black on white. Typst sets it; the text is data to it."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from engine.desk.page_blocks import (
     Code,
@@ -19,6 +19,7 @@ from engine.desk.page_blocks import (
     inline,
 )
 
+PICTURE_PPI = 130.0
 PAPERS = {"a4": "a4", "letter": "us-letter"}
 SIZES_PT = (9.8, 9.4, 9.0, 8.6, 8.2, 7.8, 7.4, 7.0, 6.6, 6.2, 5.8)  # the largest that fits on one sheet
 COLUMN_PT = 248.0  # what a line of code has, between its frame, on either paper
@@ -79,6 +80,15 @@ class CannotSet(Exception):
 
 def pdf(page: Page, paper: str = "a4") -> bytes:
     """The page as a PDF of one sheet: the type is made smaller until it fits. Raises CannotSet."""
+    return _set(page, paper, "pdf")
+
+
+def png(page: Page, paper: str = "a4") -> bytes:
+    """The same sheet as a picture, for a telephone. Raises CannotSet."""
+    return _set(page, paper, "png")
+
+
+def _set(page: Page, paper: str, form: Literal["pdf", "png"]) -> bytes:
     try:
         import typst
     except ImportError as error:
@@ -92,7 +102,7 @@ def pdf(page: Page, paper: str = "a4") -> bytes:
             inputs = {"size": f"{size}", "code": f"{min(size * 0.9, code_pt):.2f}", "paper": PAPERS[paper]}
             try:
                 if _fits(source, inputs):
-                    return bytes(typst.compile(str(source), format="pdf", sys_inputs=inputs))
+                    return bytes(typst.compile(str(source), format=form, ppi=PICTURE_PPI, sys_inputs=inputs))
             except typst.TypstError as error:
                 raise CannotSet(f"typst could not set the page: {error}") from error
     raise CannotSet("the page does not fit on one sheet: print the HTML page, or configure fewer logins")

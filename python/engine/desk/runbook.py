@@ -209,8 +209,9 @@ def _unresponsive(facts: Facts) -> Iterable[Block]:
     yield Steps(
         (
             "**Pull the kill switch anyway** (Option 1): it is a process of its own and needs nothing of the engine",
-            "**Stop the engine, and only the engine**: `qe engines stop --all`. Or `pgrep -af python` shows its "
-            "number, and `kill -9 NUMBER` ends it. Not `pkill -f python`: that ends the guard and a running kill too",
+            "**Stop the engine, and only the engine**: `.venv/bin/qe engines stop --all`. Or `pgrep -af python` "
+            "shows its number, and `kill -9 NUMBER` ends it. Not `pkill -f python`: that ends the guard and a running "
+            "kill too",
             "**Check TWS connection**: Is TWS running? Connected? Does it show a dialog?",
             "**Use TWS directly**: Close positions in TWS GUI (Option 2)",
             f"**Call IBKR**: {TRADE_DESK}",
@@ -224,9 +225,10 @@ def _afterwards(facts: Facts) -> Iterable[Block]:
         (
             "Record incident in `operator/INCIDENT_LOG.md` (its section is there already: complete it)",
             "Run `python verify_positions.py` to confirm state",
-            "Review what triggered the emergency: `qe incident list`, `qe incident show ID`; then "
+            "Review what triggered the emergency: `.venv/bin/qe incident list`, `qe incident show ID`; then "
             "`qe incident close ID` with its cause and what was done about it",
-            "Do NOT resume trading until fully understood: `qe reset LOGIN --reason TEXT`, then `qe resume LOGIN`",
+            "Do NOT resume trading until fully understood: `.venv/bin/qe reset LOGIN --reason TEXT`, then "
+            "`qe resume LOGIN`",
         )
     )
 

@@ -76,6 +76,11 @@ class Keeper:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
 
+    def connected_s(self) -> int | None:
+        """For how long the connection has held; None: there is none."""
+        since_s = self.connected_since_s
+        return None if since_s is None else int(asyncio.get_running_loop().time() - since_s)
+
     @property
     def _key(self) -> str:
         return f"{self._name}: connection"

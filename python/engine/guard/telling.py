@@ -47,6 +47,7 @@ def _login(guard: Guard, manager: IBKRAccountManager, name: str) -> dict[str, An
     held = [one for one in positions.value if one.quantity] if isinstance(positions, Known) else None
     return {
         "connected": manager.connected(name),
+        "connected_s": keeper.connected_s(),
         "waiting_for": keeper.waiting_for,
         "state": None if state is None or state.kind is None else state.kind.value,
         "killing": manager.killing(name),
