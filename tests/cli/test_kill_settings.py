@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 import msgspec
 import pytest
 
 from engine.broker.closing_right import SIMULATED_WORLD
-from engine.cli.kill_run import settings_of
+from engine.cli import kill_run
+from engine.cli.first_strike import FirstStrike
+from engine.cli.kill_arguments import KillArguments
+from engine.cli.kill_run import KillRun, settings_of
+from engine.cli.presses import Presses
 from engine.config.plan import KillPlan, default_plan
 from engine.config.quick import read_quickly
 from engine.core.kill.settings import SECOND, KillSettings
+from engine.trading import KillReport
 
 
 def test_without_a_configuration_the_machines_own_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +44,35 @@ def test_in_a_simulated_world_clocks_differ_and_nothing_else_does() -> None:
     settings = settings_of(default_plan())
     assert settings.clock_apart_ns > 365 * 86_400 * SECOND
     assert msgspec.structs.replace(settings, clock_apart_ns=KillSettings().clock_apart_ns) == KillSettings()
+
+
+class Recording:
+    """Stands in for the manager, the first strike and the hands: notes what is asked of each press."""
+
+    presses: list[dict[str, Any]]
+    kill_notes = ()
+
+    def __init__(self, **_settings: object) -> None:
+        type(self).presses = []
+
+    def finish(self) -> list[object]:
+        return []
+
+    def speak_through(self, *_voices: object) -> None:
+        pass
+
+    async def kill_switch_all(self, reason: str, **more: Any) -> KillReport:
+        self.presses.append(more)
+        return KillReport(kill_id=f"k{len(self.presses)}", reason=reason, started_at="", logins={})
+
+
+@pytest.mark.parametrize(("watch_s", "expected"), [(0.0, [False]), (0.001, [False, True])])
+def test_the_press_that_ends_a_watch_asks_for_what_the_watch_has_done(
+    monkeypatch: pytest.MonkeyPatch, watch_s: float, expected: list[bool]
+) -> None:
+    monkeypatch.setattr(kill_run, "IBKRAccountManager", Recording)
+    monkeypatch.setattr(kill_run.Voice, "say", lambda *_words: None)
+    other = Recording()
+    plan = KillPlan([], 9000, 1.0, watch_s, 2.5, 1.5)
+    asyncio.run(KillRun(KillArguments(), plan, cast(Presses, other), 0)._kill(cast(FirstStrike, other)))
+    assert [press.get("after_watch", False) for press in Recording.presses] == expected
