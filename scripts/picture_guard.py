@@ -90,7 +90,9 @@ def status(home: Path) -> None:
         rules = open_rules(home)
         states = {one.name: rules.state(one.scope) for one in chosen.logins}
         modes = {one.name: one.mode for one in chosen.logins}
-        picture = view(modes, states, told(home), _guard(time.time_ns()), drill="2026-11-20 calm: passed")
+        picture = view(
+            modes, states, told(home), _guard(time.time_ns()), drill="2026-11-20 calm: passed", columns=COLUMNS
+        )
         console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
         console.print(picture)
         console.save_svg(str(IMAGES / "status.svg"), title="qe status --watch")

@@ -36,11 +36,10 @@ def login(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def drawn(states: dict[str, State], told: dict[str, Any] | None, width: int = 125) -> str:
+def drawn(states: dict[str, State], told: dict[str, Any] | None, width: int = 125, rows: int = 60) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(
-        view(dict.fromkeys(states, "paper"), states, told, Text("guard: x"), drill="2026-03-01 (calm, passed)")
-    )
+    drill, modes = "2026-03-01 (calm, passed)", dict.fromkeys(states, "paper")
+    console.print(view(modes, states, told, Text("guard: x"), drill=drill, columns=width, rows=rows))
     return console.export_text()
 
 
@@ -78,6 +77,22 @@ def test_positions_orders_and_the_connection_are_shown_as_far_as_there_is_room()
     lines = [line for line in text.splitlines() if "STOCK" in line or "more" in line]
     assert len(lines) == 2
     assert f"and {200 - text.count('STOCK')} more" in " ".join(text.replace("│", " ").replace("┃", " ").split())
+
+
+def test_what_is_wrong_is_above_what_a_small_terminal_cuts_off_and_single_positions_are_left_out() -> None:
+    states = {"paper": halted("2 % lost"), "live": UNRESTRICTED}
+    held = login(position_list=[{"name": "ES", "quantity": "3"}], order_list=[], connected_s=5)
+    data = told(paper=held, live=held)
+    data["engines"] = [{"name": "b", "silent_s": 12}]
+    data["alerts"]["standing"] = [{"title": "t1", "acknowledged": ""}]
+    for width, rows in ((80, 24), (125, 24)):
+        small = drawn(states, data, width, rows)
+        seen = small.splitlines()[:rows]
+        for part in ("NOT NORMAL", "guard: x", "engine b: SILENT", "! t1", "HALTED", "daily_loss: 2 % lost"):
+            assert any(part in line for line in seen), part
+        assert "+3 ES" not in small
+    assert "+3 ES" in drawn(states, data, 80, 40)
+    assert "+3 ES" in drawn(states, data, 125, 30)
 
 
 def test_what_is_not_normal_cannot_be_overlooked() -> None:

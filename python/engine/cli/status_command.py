@@ -67,6 +67,7 @@ def status(arguments: argparse.Namespace) -> int:
 def _watch(rules: Rules, chosen: Chosen) -> int:
     """Draw it anew twice a second, until Ctrl-C."""
     home, modes = Path(state_folder()), {one.name: one.mode for one in chosen.logins}
+    console = Console(highlight=False)
 
     def drawn() -> RenderableType:
         try:
@@ -74,10 +75,18 @@ def _watch(rules: Rules, chosen: Chosen) -> int:
         except NoGuard:
             told = None
         states = {one.name: rules.state(one.scope) for one in chosen.logins}
-        return view(modes, states, told, _guard(time.time_ns()), drill=last_drill(home / "drills"))
+        return view(
+            modes,
+            states,
+            told,
+            _guard(time.time_ns()),
+            drill=last_drill(home / "drills"),
+            columns=console.width,
+            rows=console.height,
+        )
 
     try:
-        with Live(drawn(), console=Console(highlight=False), screen=True, auto_refresh=False) as live:
+        with Live(drawn(), console=console, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(WATCH_S)
                 live.update(drawn(), refresh=True)

@@ -22,27 +22,35 @@ from engine.core.restrictions import Kind, State
 from engine.trading.report_text import money_text
 
 WIDTH = 58
+ROWS_OF_A_LOGIN, ROWS_BUT_LOGINS = 15, 10
 LIMITS = {"daily_loss": "day", "weekly_loss": "week", "monthly_loss": "month", "circuit_breaker": "breaker"}
 
 
 def view(
-    logins: Mapping[str, str], states: Mapping[str, State], told: Mapping[str, Any] | None, guard: Text, *, drill: str
+    logins: Mapping[str, str],
+    states: Mapping[str, State],
+    told: Mapping[str, Any] | None,
+    guard: Text,
+    *,
+    drill: str,
+    columns: int = 120,
+    rows: int = 60,
 ) -> RenderableType:
-    """`logins`: the mode of each by name; `told`: what a guard says now, None: none does; `guard`: a line about it."""
+    """`logins`: the mode of each by name; `told`: what a guard says now, None: none does; `guard`: a line about it.
+
+    A terminal cuts off what is below its last row: what is wrong stands above the logins, and where there is little
+    room single positions and orders are left out.
+    """
+    beside = max(1, columns // (WIDTH + 1))
+    roomy = rows >= ROWS_BUT_LOGINS + ROWS_OF_A_LOGIN * -(-len(logins) // beside)
     panels = [
-        _login(name, mode, states[name], None if told is None else told["logins"].get(name))
+        _login(name, mode, states[name], None if told is None else told["logins"].get(name), roomy=roomy)
         for name, mode in logins.items()
     ]
     now = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
-    foot = Text.assemble(
-        ("last drill: ", "dim"), drill or "none on record", ("    Ctrl-C ends this view, and nothing else", "dim")
-    )
-    parts: list[RenderableType] = [
-        Text(f"quant-engine  {now}", style="bold"),
-        _banner(states),
-        Columns(panels, padding=(0, 1)),
-    ]
-    return Group(*parts, guard, *_engines(told), *_alerts(told), foot)
+    head = Text.assemble((f"quant-engine  {now}", "bold"), ("   last drill: ", "dim"), drill or "none on record")
+    foot = Text("Ctrl-C ends this view, and nothing else", style="dim")
+    return Group(head, _banner(states), guard, *_engines(told), *_alerts(told), Columns(panels, padding=(0, 1)), foot)
 
 
 def _banner(states: Mapping[str, State]) -> Text:
@@ -53,7 +61,7 @@ def _banner(states: Mapping[str, State]) -> Text:
     return Text(f" NOT NORMAL: {', '.join(stopped)} ", style="bold white on red")
 
 
-def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None) -> Panel:
+def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None, *, roomy: bool) -> Panel:
     word, style = WORDS[state.kind]
     text = Text()
     text.append(word, style=style)
@@ -67,11 +75,11 @@ def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None) -
     if told is None:
         text.append("\nnobody watches: no equity, no positions are known", style="dim")
     else:
-        _add_facts(text, told)
+        _add_facts(text, told, roomy=roomy)
     return Panel(text, title=f"{name} ({mode})", box=HEAVY if state.kind else ROUNDED, width=WIDTH, border_style=style)
 
 
-def _add_facts(text: Text, told: Mapping[str, Any]) -> None:
+def _add_facts(text: Text, told: Mapping[str, Any], *, roomy: bool) -> None:
     limits = told["limits"]
     if limits["equity"] is None or limits["stale"]:
         text.append("\nequity is not known now", style="yellow")
@@ -83,15 +91,10 @@ def _add_facts(text: Text, told: Mapping[str, Any]) -> None:
     orders = "?" if told["orders"] is None else told["orders"]
     text.append(f"\n{held} positions, {orders} working orders")
     text.append(f"   records: {told['verified'] or 'not verified yet'}", style="dim")
-    _add_things(text, [f"{Decimal(one['quantity']):+f} {one['name']}" for one in told.get("position_list") or ()])
-    _add_things(
-        text,
-        [
-            f"{one['action']} {one['remaining']} {one['name']} {one['order_type']}"
-            for one in told.get("order_list") or ()
-        ],
-    )
-    if told.get("connected_s") is not None:
+    if roomy:
+        _add_things(text, [f"{Decimal(one['quantity']):+f} {one['name']}" for one in told.get("position_list") or ()])
+        _add_things(text, list(map(_order, told.get("order_list") or ())))
+    if roomy and told.get("connected_s") is not None:
         text.append(f"\nconnected for {_span(told['connected_s'])}", style="dim")
     if told["killing"]:
         text.append("\nA KILL IS UNDER WAY", style="bold white on red")
@@ -108,6 +111,10 @@ def _add_things(text: Text, things: list[str]) -> None:
     if things:
         more = f" and {len(things) - shown} more" if shown < len(things) else ""
         text.append(f"\n{', '.join(things[:shown])}{more}", style="dim")
+
+
+def _order(one: Mapping[str, Any]) -> str:
+    return f"{one['action']} {one['remaining']} {one['name']} {one['order_type']}"
 
 
 def _span(seconds: int) -> str:
