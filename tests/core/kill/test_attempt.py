@@ -428,3 +428,9 @@ def test_what_is_listed_as_completed_has_ended_whatever_its_status(status: str) 
     attempt = working()
     attempt.surveyed(replace(survey(2), completed=(listed(status=status),)))
     assert attempt.state is State.ENDED
+
+
+def test_that_tws_ended_a_connection_puts_no_order_in_doubt_that_was_answered() -> None:
+    attempt = working()
+    attempt.carrier_ended(1, SECOND)
+    assert attempt.state is State.WORKING

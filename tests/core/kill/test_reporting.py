@@ -162,3 +162,13 @@ def test_while_a_program_keeps_sending_it_looks_more_often() -> None:
     looks = len(stage.all(ReadOrders))
     stage.run(3000)
     assert len(stage.all(ReadOrders)) - looks <= 7
+
+
+def test_while_a_program_keeps_sending_it_is_not_told_each_time_that_all_orders_are_gone() -> None:
+    stage = besieged(held(CALL, 3), deadline_ns=60 * SECOND)
+    for step in range(20):
+        stage.orders = (
+            [order(CALL, "BUY", 1, perm_id=700 + step, client_id=42, order_id=step + 100)] if step % 2 else []
+        )
+        stage.run(250)
+    assert 1 <= stage.said.count("orders_gone") <= 3

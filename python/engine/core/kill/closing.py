@@ -270,7 +270,7 @@ class Closing:
         }
         for item in sorted(self.items.values(), key=lambda item: not self._is_short_option(item)):
             if scene.wrapping_up and item.attempt is not None and item.live and item.attempt.cancel_ns is None:
-                item.withdraw_in_time(scene.now_ns)
+                item.withdraw_in_time(item.attempt, scene.now_ns)
                 commands.append(CancelClose(item.attempt.place.key))
             closable, in_the_way = self._closable(item, blocking, scene)
             item.blocked = in_the_way

@@ -190,12 +190,9 @@ class Item:
         self.stays = False
         self.orders_sent += 1
 
-    def withdraw_in_time(self, now_ns: int) -> None:
-        """The end is near: the cancel of a living order is asked for. What was objected to orders before one that the
+    def withdraw_in_time(self, attempt: Attempt, now_ns: int) -> None:
+        """The end is near: the cancel of its living order is asked for. What was objected to orders before one that the
         broker has taken is not why it is still open."""
-        attempt = self.attempt
-        if attempt is None:
-            return
         attempt.cancel_ns = now_ns
         if attempt.state is State.WORKING and self.lessons.reason in OVERTAKEN:
             self.lessons.reason, self.lessons.detail = ResidueReason.CLOSE_WORKING, ""
