@@ -107,6 +107,50 @@ def test_a_market_that_never_rests_is_no_reason_to_stay_blind() -> None:
     assert told.profit(last + 1, -500 * last - 200).amount(last + 1) == 99_800
 
 
+# … and what comes right behind it is counted once ---------------------------------------------------------------------
+
+
+def begun_by_the_report(realized: object = 0) -> Told:
+    """The report came behind the profit and loss."""
+    return Told().profit(0, 0, realized).profit(1, 0, realized).worth(2, 90_000)
+
+
+def test_a_crash_that_the_first_report_shows_before_profit_and_loss_does_is_counted_once() -> None:
+    told = begun_by_the_report().profit(3, -10_000)
+    assert told.known(3) == Equity(D(90_000), "USD", False)
+    assert told.profit(4, -10_500).amount(4) == 89_500
+
+
+def test_a_crash_right_behind_the_first_report_is_late_by_one_report_and_never_doubled() -> None:
+    told = begun_by_the_report().profit(3, -10_000).worth(30, 80_000)
+    assert told.amount(34) == 90_000
+    assert told.known(35) == Equity(D(80_000), "USD", True)
+    assert not told.read(35).jumps
+
+
+def test_a_gain_that_the_first_report_shows_already_is_counted_once_too() -> None:
+    assert begun_by_the_report().profit(3, 10_000).amount(3) == 90_000
+    assert begun_by_the_report().profit(3, 10_000).worth(30, 100_000).amount(35) == 100_000
+
+
+def test_only_the_first_step_may_be_in_the_first_report() -> None:
+    assert begun_by_the_report().profit(3, 0).profit(4, -10_000).known(4) == Equity(D(80_000), "USD", True)
+
+
+def test_what_two_agreeing_readings_may_differ_by_moves_it_right_behind_the_first_report() -> None:
+    assert begun_by_the_report().profit(3, -90).known(3) == Equity(D(89_910), "USD", True)
+    assert begun_by_the_report().profit(3, "-90.01").known(3) == Equity(D(90_000), "USD", False)
+
+
+def test_a_reset_right_behind_the_first_report_is_in_doubt_beside_it() -> None:
+    told = begun_by_the_report(realized=-500).profit(3, -10_000, 0)
+    assert told.amount(3) == 90_000
+
+
+def test_a_first_report_before_the_profit_and_loss_that_agrees_is_moved_at_once() -> None:
+    assert running(0, worth=90_000).profit(3, -10_000).amount(3) == 80_000
+
+
 # what moves it --------------------------------------------------------------------------------------------------------
 
 

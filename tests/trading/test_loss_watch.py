@@ -621,3 +621,24 @@ def test_a_breach_is_in_the_journal_with_its_evidence(tmp_path: Path) -> None:
         await mgr.disconnect_all()
 
     on_stage(test, tmp_path)
+
+
+@pytest.mark.parametrize("at_s", [2.05, 2.5, 2.95, 3.05, 3.5, 4.5])
+def test_a_crash_while_equity_becomes_known_is_counted_once_and_soon(tmp_path: Path, at_s: float) -> None:
+    """The first report comes at 3.0 s here, behind two readings of profit and loss and 0.1 s before the third."""
+    memory = Memory()
+
+    async def test(_: World, loop: VirtualLoop, market: Market) -> bool:
+        manager = watching(loop, tmp_path, memory)
+        assert (await manager.connect_all()).all_connected
+        await asyncio.sleep(at_s)
+        market.lose(10_200)
+        await asyncio.sleep(12)
+        told = breaches(memory)
+        await asyncio.sleep(60)
+        await manager.disconnect_all()
+        assert Limit.BREAKER not in breaches(memory), "that is at 15 %"
+        return Limit.DAILY in told
+
+    seen = on_stage(test, tmp_path)
+    assert seen == (at_s > 3), "what was lost before equity was known is no loss of ours"

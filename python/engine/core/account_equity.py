@@ -13,7 +13,9 @@ realized, or a gain. A reset leaves the unrealized part alone, a fill pays the o
 explanations the one with less of a jump is taken, and where that is the reset it stays in doubt until a report
 decides. So a reset is never a loss, and a real loss that looked like one is late by one report at the most.
 
-The first profit and loss updates can be incomplete. Two have to agree before anything is known.
+The first profit and loss updates can be incomplete. Two have to agree before anything is known. Where the report comes
+behind both of them, what the next one brings may have happened before that report and be in it already: it is not
+counted a second time, and stays in doubt until another report decides.
 
 Nothing here may read zero into what is missing, or know anything while something is.
 """
@@ -86,7 +88,8 @@ class _Profit(msgspec.Struct, frozen=True):
 
 
 class _Doubt(msgspec.Struct, frozen=True):
-    """A reset was assumed since `at_ns`. If it was none, equity is lower by `realized`."""
+    """What was assumed at `at_ns`: a reset, or that a move was in the report already. If it was not so, equity is lower
+    by `realized`."""
 
     realized: Decimal
     at_ns: int
@@ -113,6 +116,7 @@ class AccountEquity:
         self._first = True  # no report was held against profit and loss yet
         self._moved = self._lowest = self._highest = ZERO  # profit and loss, and its range since `_range_ns`
         self._range_ns = self._news_ns = 0
+        self._ahead = False  # equity began with a report younger than all profit and loss
         self._unfit: _Report | None = None  # a report that no profit and loss explains so far
         self._doubt: _Doubt | None = None
 
@@ -150,6 +154,7 @@ class AccountEquity:
         self._report, self._news_ns = _Report(amount, currency, now_ns, self._moved), now_ns
         if self._base is None:
             self._begin(now_ns)
+            self._ahead = self._base is not None
             return
         self._review(now_ns)
         anew = amount != self._reviewed_amount or now_ns - self._range_ns >= self._settings.refresh_ns
@@ -173,6 +178,11 @@ class AccountEquity:
             self._begin(now_ns)
             return
         step, reset = _step(before, self._profit)
+        if self._ahead:
+            self._ahead = False
+            if self._much(step):
+                self._base -= step
+                self._doubt = _Doubt(-step, now_ns)
         self._moved += step
         self._lowest, self._highest = min(self._lowest, self._moved), max(self._highest, self._moved)
         if reset:
@@ -183,9 +193,14 @@ class AccountEquity:
         """From here on equity is known, if there is a report and two readings that agree."""
         if self._report is None or self._apart is None:
             return
-        near = self._apart * 100 <= abs(self._report.amount) * self._settings.agree_pct
+        near = not self._much(self._apart)
         if near or self._readings >= self._settings.readings_max:
             self._base, self._range_ns, self._reviewed_amount = self._report.amount, now_ns, self._report.amount
+
+    def _much(self, amount: Decimal) -> bool:
+        """More than what two readings that agree may differ by."""
+        assert self._report is not None
+        return abs(amount) * 100 > abs(self._report.amount) * self._settings.agree_pct
 
     # reports against profit and loss ----------------------------------------------------------------------------------
 

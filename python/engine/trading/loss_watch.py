@@ -155,12 +155,13 @@ class LossWatch:
     def _ask_in_time(self) -> None:
         """TWS says nothing while nothing changes: the summary is asked for anew before it is too old. While equity is
         not known it is asked for often, because one word that says nothing (the first profit and loss is like that)
-        makes an account begin anew, with a report.
+        makes an account begin anew, with a report; and so while it waits for a report to be settled, because a loss may
+        be in doubt.
         """
         limits, now_ns = self._ledger.limits, self._wall_ns()
         age_ns_max = STALE_UNLESS_TOLD_NS if limits is None else limits.settings.equity_age_ns_max
         every_ns = age_ns_max // 2
-        if isinstance(self._equity, Unknown):
+        if isinstance(self._equity, Unknown) or not self._equity.value.settled:
             every_ns = min(every_ns, UNKNOWN_ASK_NS)
         due = not 0 <= now_ns - self._asked_ns < every_ns
         if due and self._login is not None and not self._login.in_use:
