@@ -28,6 +28,7 @@ from engine.broker.fan_out import MAIN_KEEPS, Way
 from engine.broker.kill_hands import RESOLVE_TRIES, Hands, HandsSettings
 from engine.broker.link import Link, LinkSettings
 from engine.broker.pacing import RATE_MAX
+from engine.broker.reaching import BESIDE_ANSWERED_MAX, BESIDE_MAX
 from engine.broker.reads import Reads
 from engine.core.contracts import Contract
 from engine.core.facts import PriceStep
@@ -767,5 +768,94 @@ def test_a_connection_that_tws_ended_delivers_nothing_more() -> None:
         tws.peer.transport.abort()
         await settle()
         assert kill.heard(ev.CloseOrphaned) == [ev.CloseOrphaned(1, may_arrive=False)]
+
+    run_kill(test)
+
+
+# --- a TWS that is slow ----------------------------------------------------------------------------
+
+
+def confirm(tws: ScriptedTws, peer: Any) -> None:
+    """Somebody presses Accept."""
+    tws.silent_on = ""
+    peer.transport.write(peer.session.accept("20260311 10:30:00 US/Eastern"))
+
+
+def test_a_dialog_that_is_confirmed_late_finds_the_connection_it_was_shown_for() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "hello"
+        kill.do(cmd.Connect())
+        await asyncio.sleep(10.5)
+        assert not any(peer.gone for peer in tws.peers)
+        assert 1 < len(tws.peers) <= BESIDE_MAX
+        confirm(tws, tws.peers[0])
+        await settle(100)
+        assert [event.client_id for event in kill.heard(ev.Connected)] == [1]
+        assert [peer.gone for peer in tws.peers] == [False, True, True]  # what was beside it is over
+        assert not kill.heard(ev.Disconnected)
+
+    run_kill(test)
+
+
+def test_where_nobody_answers_it_is_said_what_is_waited_for_and_the_connections_are_bounded() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "hello"
+        kill.do(cmd.Connect())
+        await asyncio.sleep(1.1)
+        [waits] = kill.heard(ev.StillWaiting)
+        assert waits.trouble is Trouble.SILENT and "Accept incoming connection" in waits.text
+        for _ in range(60):
+            await asyncio.sleep(1)
+            assert sum(not peer.gone for peer in tws.peers) <= BESIDE_MAX
+        confirm(tws, next(peer for peer in tws.peers if not peer.gone))
+        await settle(100)
+        assert kill.heard(ev.Connected)
+
+    run_kill(test)
+
+
+def test_a_tws_that_answers_and_is_not_ready_is_stayed_with_and_cancelled_in_advance_twice() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "start"
+        kill.do(cmd.Connect())
+        await asyncio.sleep(0.2)
+        assert kill.heard(ev.Answering) == [ev.Answering(1)]
+        kill.do(cmd.GlobalCancel(early=True))
+        await settle()
+        assert len(tws.requests(requests.ReqGlobalCancel)) == 1
+        tws.peers[0].send(replies.ManagedAccounts((ACCOUNT,)))
+        await settle()
+        assert kill.heard(ev.Answering) == [ev.Answering(1)] * 2  # told again: now it is more likely to listen
+        await asyncio.sleep(60)
+        assert not tws.peers[0].gone
+        assert len(tws.peers) == BESIDE_ANSWERED_MAX
+        tws.peers[0].send(replies.NextValidId(5))
+        await settle(100)
+        assert kill.heard(ev.Connected) == [ev.Connected((ACCOUNT,), 1, cancel_sent=False)]
+        assert [peer.gone for peer in tws.peers] == [False, True]
+
+    run_kill(test)
+
+
+def test_a_second_connection_beside_a_slow_one_is_taken_where_it_is_ready_first() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "start"
+        kill.do(cmd.Connect())
+        await asyncio.sleep(4)
+        tws.silent_on = ""
+        await asyncio.sleep(1.1)
+        await settle(100)
+        assert [event.client_id for event in kill.heard(ev.Connected)] == [9000]
+        assert tws.peers[0].gone
+
+    run_kill(test)
+
+
+def test_a_tws_that_is_quick_hears_of_no_cancel_in_advance() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        await asyncio.sleep(5)
+        assert not kill.heard(ev.Answering) and not kill.heard(ev.StillWaiting)
+        assert len(tws.peers) == 1
 
     run_kill(test)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -370,3 +372,67 @@ def test_a_connection_that_is_given_up_is_reset_so_that_nothing_the_kernel_holds
             assert isinstance(await tws.peer.end, ConnectionResetError) is given_up
 
     asyncio.run(asyncio.wait_for(main(), 10))
+
+
+def test_half_an_answer_is_named_as_such() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.silent_on = "hello"
+        attempt = asyncio.ensure_future(failing())
+        await asyncio.sleep(0.5)
+        tws.peers[0].transport.write(tws.peers[0].session.accept("20260311 10:30:00 US/Eastern")[:9])
+        failure = await attempt
+        assert failure.trouble is Trouble.SILENT
+        assert "the beginning of an answer (9 bytes)" in failure.text
+
+    scripted(test)
+
+
+def test_a_name_server_that_does_not_answer_is_named_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def never(*_: object, **__: object) -> list[object]:
+        asked.set()
+        answered.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+
+    async def main() -> None:
+        link = Link("tws.example.org", PORT, 1, LinkSettings(tcp_s=0.05))
+        with pytest.raises(LinkFailure, match=r"tws\.example\.org .* could not be looked up, no name server answers"):
+            await link.connect()
+
+    began = time.monotonic()
+    try:
+        asyncio.run(main())  # its end would wait for a look-up in the loop's own threads
+        assert asked.is_set() and time.monotonic() - began < 10
+    finally:
+        answered.set()
+
+
+def test_a_name_that_does_not_exist_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+    async def main() -> None:
+        with pytest.raises(LinkFailure, match=r"could not be looked up \(Name or service not known\)") as caught:
+            await Link("tws.exmaple.org", PORT, 1, LinkSettings(tcp_s=5)).connect()
+        assert caught.value.trouble is Trouble.FAILED
+
+    asyncio.run(main())
+
+
+def test_of_several_addresses_the_one_that_takes_the_connection_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(0, 0, 0, "", (address, PORT)) for address in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(LinkFailure, match="says nothing"):  # connected, that is
+            await Link("tws.example.org", port, 1, LinkSettings(tcp_s=5, handshake_s=0.05)).connect()
+        server.close()
+
+    asyncio.run(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from msgspec.structs import replace
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults as f
 from engine.simulator.scenario import Scenario, load_scenario
+from engine.simulator.server import World
+from engine.trading import IBKRAccountManager
 from scenarios.rehearsal import rehearse
 
 
@@ -40,3 +43,45 @@ def test_one_that_never_comes_up_does_not_keep_the_report_of_the_others(tmp_path
     slow = f.SlowFill(login="paper", seconds=30)
     alone = rehearse(world(slow), tmp_path / "a").seconds
     assert rehearse(world(slow, f.NotRunning(login="live")), tmp_path / "b").seconds <= alone + 0.5
+
+
+@pytest.mark.parametrize("seconds", [5, 15, 100])
+def test_a_login_that_is_slow_to_be_ready_is_stayed_with_and_killed(tmp_path: Path, seconds: int) -> None:
+    judged = rehearse(world(f.SlowStart(login="live", seconds=seconds)), tmp_path)
+    assert judged.report.flat, str(judged.report)
+    assert judged.flat == {"paper": True, "live": True}
+    assert judged.seconds <= seconds + 5
+
+
+def test_a_login_that_is_not_ready_by_the_deadline_is_waited_for_until_then(tmp_path: Path) -> None:
+    judged = rehearse(world(f.SlowStart(login="live", seconds=200)), tmp_path, deadline_s=60)
+    assert judged.report.logins["live"].outcome is LoginOutcome.UNREACHABLE
+    assert "not ready for client id" in judged.report.logins["live"].trouble
+    assert 59.9 <= judged.seconds <= 62
+
+
+def test_its_orders_are_cancelled_in_advance_where_tws_hears_that(tmp_path: Path) -> None:
+    cancelled_s: list[float] = []
+
+    def act(_manager: IBKRAccountManager, tws: World) -> None:
+        pressed, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
+
+        def look() -> None:
+            if tws.login("live").working():
+                loop.call_later(0.05, look)
+            else:
+                cancelled_s.append(loop.time() - pressed)
+
+        look()
+
+    judged = rehearse(world(f.SlowStart(login="live", seconds=10, hears=True)), tmp_path, act=act)
+    assert judged.report.flat
+    assert cancelled_s[0] <= 0.5
+
+
+def test_the_report_of_one_that_was_never_let_in_says_what_was_sent_in_advance(tmp_path: Path) -> None:
+    judged = rehearse(world(f.SlowStart(login="live", seconds=200)), tmp_path, deadline_s=20)
+    text = str(judged.report)
+    assert "A global cancel was sent in advance" in text
+    assert "Nothing was cancelled" not in text
+    assert judged.report.logins["live"].timings.first_cancel_ms is None  # TWS may have dropped it

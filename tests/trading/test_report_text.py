@@ -319,3 +319,13 @@ def test_where_nobody_keeps_sending_the_first_step_is_the_global_cancel() -> Non
 def test_a_combination_is_not_taken_for_an_outright() -> None:
     assert name_of(Contract(symbol="CL", sec_type="BAG")) == "CL combination"
     assert name_of(Contract(sec_type="BAG")) == "combination"
+
+
+def test_a_login_that_was_not_reached_says_whether_anything_goes_on_and_how_to_go_on() -> None:
+    text = " ".join(str(report(login(), GONE)).split())
+    assert "live: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS, log in, and kill again." in text
+    assert "'qe kill --watch 600' keeps trying" in text and "a guard that runs" in text
+    on = " ".join(str(msgspec.structs.replace(report(login(), GONE), goes_on_s=600)).split())
+    assert "live: this kill keeps trying for 600 s more" in on and "HAS ENDED" not in on
+    for other in (report(login()), report(login(), BAD), report(login(), VAGUE)):
+        assert "GOES ON" not in str(other)

@@ -46,6 +46,30 @@ def silent_host(host: str, port: int) -> LinkFailure:
     )
 
 
+def silent_names(host: str, port: int) -> LinkFailure:
+    return LinkFailure(
+        Trouble.SILENT,
+        f"the name {host} (port {port}) could not be looked up, no name server answers: put the numeric address of the "
+        "machine TWS runs on into the configuration, or check this computer's network",
+    )
+
+
+def unknown_name(host: str, port: int, reason: str) -> LinkFailure:
+    return LinkFailure(
+        Trouble.FAILED,
+        f"the name {host} (port {port}) could not be looked up ({reason}): check its spelling in the configuration, or "
+        "put the numeric address there",
+    )
+
+
+def half_answer(host: str, port: int, received_bytes: int) -> LinkFailure:
+    return LinkFailure(
+        Trouble.SILENT,
+        f"{host}:{port} has sent the beginning of an answer ({received_bytes} bytes) and then nothing: TWS is frozen, "
+        "or something on the way (a tunnel, a proxy, a firewall) holds the rest back. Look at its window",
+    )
+
+
 def silent_handshake(host: str, port: int) -> LinkFailure:
     return LinkFailure(
         Trouble.SILENT,

@@ -16,6 +16,7 @@ import msgspec
 
 from engine.broker import failures
 from engine.broker.failures import LinkFailure
+from engine.broker.handover import Handover
 from engine.broker.link import Link, LinkSettings
 from engine.broker.reads import Reads
 from engine.core.kill.events import Trouble
@@ -69,8 +70,14 @@ class FanOut:
         self._listen(link)
         return Way(link, Reads(link))
 
-    async def open(self, preferred_id: int | None) -> Way:
+    async def open(
+        self,
+        preferred_id: int | None,
+        settings: LinkSettings | None = None,
+        begun: Callable[[Link], None] = lambda _link: None,
+    ) -> Way:
         """Connect under the preferred client id, or under an emergency id where that is taken. Raises LinkFailure.
+        `begun` is called with every link that is tried.
 
         Some TWS versions answer an id that is in use by hanging up, others hang up on everybody: a few in a row end
         the attempt, and the next one goes on with ids that have not been tried.
@@ -78,7 +85,7 @@ class FanOut:
         hung_up = 0
         for client_id in self._candidates(preferred_id):
             try:
-                way = await self._open_as(client_id)
+                way = await self._open_as(client_id, settings, begun)
             except LinkFailure as failure:
                 if not failure.other_id_may_help:
                     raise
@@ -107,14 +114,31 @@ class FanOut:
         free = [client_id for client_id in ids if client_id not in self._ids_in_use()]
         return sorted(free, key=lambda client_id: self._in_vain.get(client_id, 0))[:IDS_PER_ATTEMPT]
 
-    async def _open_as(self, client_id: int) -> Way:
-        link = Link(self._host, self._port, client_id, self._settings)
+    async def _open_as(
+        self,
+        client_id: int,
+        settings: LinkSettings | None = None,
+        begun: Callable[[Link], None] = lambda _link: None,
+    ) -> Way:
+        link = Link(self._host, self._port, client_id, settings or self._settings)
         way = self.prepare(link)
         self._connecting_ids.add(client_id)
+        begun(link)
         try:
             await link.connect()
         finally:
             self._connecting_ids.discard(client_id)
+        return way
+
+    async def adopt(self, handover: Handover, settings: LinkSettings, begun: Callable[[Link], None]) -> Way:
+        """Go on with a connection that somebody else has begun. Raises LinkFailure."""
+        link = Link(self._host, self._port, handover.session.client_id, settings)
+        way = self.prepare(link)
+        self._connecting_ids.add(link.client_id)
+        try:
+            await link.adopt(handover.sock, handover.session, lambda: begun(link))
+        finally:
+            self._connecting_ids.discard(link.client_id)
         return way
 
     def _ids_in_use(self) -> set[int]:

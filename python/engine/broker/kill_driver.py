@@ -296,7 +296,7 @@ class KillDriver:
                     return
                 case _ if not self._hands.do(command):
                     raise TypeError(f"the machine asks for {command!r}, which this driver does not know")
-                case cmd.GlobalCancel():
+                case cmd.GlobalCancel(early=False):
                     self._keeper.struck()
 
     def _now_ns(self) -> int:

@@ -8,7 +8,7 @@ send one twice under two ids.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from engine.broker.inquiry import Complete, Failed, Outcome
 from engine.broker.kill_ears import Ears
 from engine.broker.link import Link, LinkSettings, Listener
 from engine.broker.outbox import Parcel
+from engine.broker.reaching import Patience, Reaching
 from engine.broker.reads import Reads
 from engine.broker.reclaiming import Reclaiming
 from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
@@ -45,6 +46,7 @@ class HandsSettings(msgspec.Struct, frozen=True, kw_only=True):
     resolve_timeout_s: float = 4.0
     quote_timeout_s: float = 4.0
     link: LinkSettings = LinkSettings()
+    patience: Patience = Patience()  # with the main connection; one more is only for speed, and never waited for
 
 
 class Hands:
@@ -79,6 +81,7 @@ class Hands:
         self._orders = CloseOrders()
         self._ears = Ears(self._orders, tell)
         self._ways = FanOut(host, port, settings.link, self._listen)
+        self._reaching = Reaching(settings.patience, settings.link, tell)
         self._reclaiming = Reclaiming(self._orders, self._ways.claim, fault)
         self._listeners: list[tuple[Link, Listener]] = []
         self._connecting: asyncio.Task[Way] | None = None
@@ -139,13 +142,16 @@ class Hands:
         self._connecting.add_done_callback(lambda task: self._connected(task, cancel_sent=cancel_sent))
 
     async def _open(self) -> Way:
+        """Raises LinkFailure. The handover is a beginning like any other."""
         handover, self._handover = self._handover, None
-        if handover is None:
-            return await self._ways.open(self._client_id)
-        link = Link(self._host, self._port, handover.session.client_id, self._settings.link)
-        way = self._ways.prepare(link)
-        await link.adopt(handover.sock, handover.session)
-        return way
+        settings = self._settings.patience.of(self._settings.link)
+        begun = self._reaching.begun
+
+        def another() -> Coroutine[Any, Any, Way]:
+            return self._ways.open(self._client_id, settings, begun)
+
+        first = another() if handover is None else self._ways.adopt(handover, settings, begun)
+        return await self._reaching.first_of(first, another)
 
     def _connected(self, task: asyncio.Task[Way], *, cancel_sent: bool) -> None:
         self._connecting = None
@@ -181,6 +187,7 @@ class Hands:
         link.listen(listener)
 
     def _heard(self, link: Link, event: ClientEvent) -> None:
+        self._reaching.heard(link, event)
         if isinstance(event, Ready):
             self._let_in(link)
         self._ears.heard(link, event)
@@ -329,8 +336,11 @@ class Hands:
 
     # --- orders ------------------------------------------------------------------------------------
     def _global_cancel(self, _command: cmd.GlobalCancel) -> None:
+        """Where TWS has not let anybody in yet it may be dropped, which costs nothing."""
         if self._ways.main is not None:
             self._ways.main.link.post(ReqGlobalCancel(), urgent=True)
+        else:
+            self._reaching.post_early(lambda link: link.post_early(ReqGlobalCancel()))
 
     def _place(self, place: cmd.Place) -> None:
         placed = self._orders.get(place.key)

@@ -40,7 +40,7 @@ class LastSeen:
             case ev.Connected():
                 self.blind = ""
                 self.accounts = event.accounts
-            case ev.Disconnected():
+            case ev.Disconnected() | ev.StillWaiting():
                 self.blind = event.text or event.trouble.value
             case ev.BrokerLink():
                 self.blind = "" if event.up else f"TWS has lost its link to IBKR ({event.code})"

@@ -18,6 +18,7 @@ import msgspec
 
 from engine.broker import failures
 from engine.broker.failures import LinkFailure
+from engine.broker.names import NameUnknown, look_up
 from engine.broker.outbox import Outbox, Parcel, Permit, Told
 from engine.broker.pacing import Pacer
 from engine.wire.errors import ProtocolError
@@ -73,6 +74,7 @@ class Link(asyncio.Protocol):
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
         self._next_id = 0
         self._heard_at = 0.0
+        self._received_bytes = 0
         self._asked_at: float | None = None  # when the time was asked for, while nothing has come since
         self._pulse: asyncio.TimerHandle | None = None
         self._clock_skew_s: float | None = None
@@ -81,11 +83,15 @@ class Link(asyncio.Protocol):
     async def connect(self) -> None:
         """Open the connection and wait until TWS takes requests."""
         await self._open_socket()
-        await self._wait(self._greeted, self.settings.handshake_s, failures.silent_handshake(self.host, self.port))
+        await self._wait(self._greeted, self.settings.handshake_s)
         await self._become_ready()
 
-    async def adopt(self, sock: socket.socket, session: ClientSession) -> None:
-        """Take over a connected socket whose session has got as far as startApi."""
+    async def adopt(
+        self, sock: socket.socket, session: ClientSession, adopted: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take over a connected socket whose session has got as far as startApi. `adopted` is called once it is ours,
+        and what it has received already is heard.
+        """
         self._session = session
         self.client_id = session.client_id
         self._greeted.set_result(None)
@@ -97,31 +103,45 @@ class Link(asyncio.Protocol):
         self.data_received(b"")  # what the session holds already
         if session.ready:
             self._settle_ready()
+        adopted()
         await self._become_ready()
 
     async def _open_socket(self) -> None:
-        host = "127.0.0.1" if self.host == "localhost" else self.host  # one address to try, and one reason why not
+        addresses: tuple[str, ...] = ()
         try:
             async with asyncio.timeout(self.settings.tcp_s):
-                await self._loop.create_connection(lambda: self, host, self.port)
+                addresses = await look_up(self.host, self.port)
+                await self._connect_to_one_of(addresses)
         except TimeoutError:
-            raise self._fail(failures.silent_host(self.host, self.port)) from None
+            silence = failures.silent_host if addresses else failures.silent_names
+            raise self._fail(silence(self.host, self.port)) from None
+        except NameUnknown as error:
+            raise self._fail(failures.unknown_name(self.host, self.port, str(error))) from None
         except ConnectionRefusedError:
             raise self._fail(failures.refused(self.host, self.port)) from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise self._fail(failures.no_route(self.host, self.port, reason)) from error
 
-    async def _become_ready(self) -> None:
-        silence = failures.silent_start(self.host, self.port, self.client_id)
-        await self._wait(self._settled, self.settings.ready_s, silence)
+    async def _connect_to_one_of(self, addresses: tuple[str, ...]) -> None:
+        """The first that takes the connection. Raises the last one's OSError."""
+        for address in addresses[:-1]:
+            try:
+                await self._loop.create_connection(lambda: self, address, self.port)
+            except OSError:
+                continue
+            return
+        await self._loop.create_connection(lambda: self, addresses[-1], self.port)
 
-    async def _wait(self, milestone: asyncio.Future[None], patience_s: float, silence: LinkFailure) -> None:
+    async def _become_ready(self) -> None:
+        await self._wait(self._settled, self.settings.ready_s)
+
+    async def _wait(self, milestone: asyncio.Future[None], patience_s: float) -> None:
         try:
             async with asyncio.timeout(patience_s):
                 await asyncio.shield(milestone)
         except TimeoutError:
-            self._fail(silence)
+            self._fail(self.awaits)
         except asyncio.CancelledError:
             self.close("given up")
             raise
@@ -133,6 +153,20 @@ class Link(asyncio.Protocol):
     def up(self) -> bool:
         """TWS takes requests here. Never on a loop that was closed under it: nothing would be heard."""
         return self._settled.done() and self.failure is None and not self._loop.is_closed()
+
+    @property
+    def greeted(self) -> bool:
+        """TWS has answered the handshake, and has been told who we are."""
+        return self._greeted.done() and self.failure is None
+
+    @property
+    def awaits(self) -> LinkFailure:
+        """Why it is not ready, if that stays so. What it waits for says what is the matter."""
+        if self._greeted.done():
+            return failures.silent_start(self.host, self.port, self.client_id)
+        if self._received_bytes:
+            return failures.half_answer(self.host, self.port, self._received_bytes)
+        return failures.silent_handshake(self.host, self.port)
 
     @property
     def version(self) -> int:
@@ -171,6 +205,10 @@ class Link(asyncio.Protocol):
     ) -> Parcel:
         """Send a request when the pacing allows. An unsendable one raises the wire's LocalError at once."""
         return self._outbox.post(self._session.send(request), urgent=urgent, told=told, permit=permit)
+
+    def post_early(self, request: Request) -> bool:
+        """Send before TWS is ready. It may drop the request, so this is for what is sent again when it is."""
+        return self.greeted and self._write(self._session.send(request))
 
     def withdraw(self, parcel: Parcel, why: str) -> bool:
         """Take back a request that has not left. False: too late."""
@@ -218,6 +256,7 @@ class Link(asyncio.Protocol):
         if self.failure is not None:
             return
         self._heard_at = self._loop.time()
+        self._received_bytes += len(data)
         self._asked_at = None
         broken: ProtocolError | None = None
         try:
@@ -260,7 +299,6 @@ class Link(asyncio.Protocol):
         match event:
             case ServerHello():
                 self._greet()
-                return
             case Ready():
                 self._settle_ready()
             case NextValidId():

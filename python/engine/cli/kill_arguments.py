@@ -15,12 +15,16 @@ answers: on every configured login at once, without asking.
   --reason TEXT       why; goes into the report
   LOGIN               only this login; --login NAME is the same
   --deadline SECONDS  report what is left after this long (default 120)
-  --watch SECONDS     afterwards go on watching for late fills, and close them
-                      (default 0)
+  --watch SECONDS     afterwards go on: try logins that were not reached, watch
+                      for late fills, and close what is found (default 0)
   --json              the report as JSON on standard output, the timeline on
                       standard error
   --config FILE       read this file (default: QE_CONFIG, ./quant-engine.toml,
                       the state folder's; else paper 7497 and live 7496)
+
+A login that is not reached is given up after 5 s where nothing listens, after
+12 s where nobody answers. Then nothing goes on: start TWS and kill again, or
+use --watch 600, which keeps trying for ten minutes.
 
 Exit: 0 every login verified flat
       1 something is left

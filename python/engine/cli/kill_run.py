@@ -25,6 +25,7 @@ from engine.broker.handover import Handover
 from engine.cli.completing import with_configuration, with_first_cancels
 from engine.cli.first_strike import STRUCK, Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
+from engine.cli.not_reached import NotReached
 from engine.cli.presses import Presses
 from engine.cli.voice import ERR, OUT, Voice
 from engine.config.places import state_folder
@@ -38,7 +39,7 @@ from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
-WITH_ADVICE = ("disconnected", "link_down", "read_only")  # steps whose text goes on to say what to do
+WITH_ADVICE = ("disconnected", "waiting", "link_down", "read_only")  # steps whose text goes on to say what to do
 CLOCKS_OF_A_DRILL_NS = 10**18  # thirty years
 SILENCE_S = 5.0  # after so long without news, say that there is none
 
@@ -76,6 +77,7 @@ class KillRun:
         self._timeline: list[str] = []
         self._first_cancels: dict[str, TimelineEntry] = {}
         self._said_at = time.monotonic()
+        self._not_reached = NotReached()
         self._code = 0
         hands.speak_through(self.warn, self.last_words)
 
@@ -126,7 +128,7 @@ class KillRun:
             self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
             await asyncio.sleep(self._plan.watch_s)
             report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show, after_watch=True)
-            report = with_configuration(report, self._plan)
+            report = with_configuration(msgspec.structs.replace(report, goes_on_s=0.0), self._plan)
             self._tell(report)
         self._code = report.exit_code
 
@@ -150,6 +152,9 @@ class KillRun:
         """Somebody who sees nothing for seconds presses something."""
         while True:
             await asyncio.sleep(SILENCE_S / 10)
+            by_hand = self._not_reached.words((time.monotonic_ns() - self._pressed_ns) / 1e9)
+            if by_hand:
+                self.warn(by_hand)
             if time.monotonic() - self._said_at >= SILENCE_S:
                 at_s = (time.monotonic_ns() - self._pressed_ns) / 1e9
                 self.warn(
@@ -167,6 +172,7 @@ class KillRun:
 
     # --- telling -----------------------------------------------------------------------------------
     def _show(self, name: str, step: TimelineEntry) -> None:
+        self._not_reached.heard(name, step.kind)
         self._timeline.append(timeline_line(name, step, self._name_columns, columns_max=None))
         self.warn(timeline_line(name, step, self._name_columns, columns_max=self._columns))
 

@@ -63,6 +63,14 @@ class SilentAccept(Fault, frozen=True):
     stage: Literal["handshake", "start"] = "handshake"  # "start": version agreed, but no nextValidId and no accounts
 
 
+class SlowStart(Fault, frozen=True):
+    """TWS is logging in: it answers the handshake of each connection at once, and lets it in so much later."""
+
+    seconds: float
+    accounts_s: float = 0.0  # managedAccounts comes this long before nextValidId
+    hears: bool = False  # what is sent meanwhile is done, not dropped
+
+
 class ImmediateEof(Fault, frozen=True):
     """The connection is closed as soon as it is made."""
 
@@ -306,6 +314,7 @@ AnyFault: TypeAlias = (
     | HalfOpen
     | BlackHole
     | SilentAccept
+    | SlowStart
     | ImmediateEof
     | NotRunning
     | Restart

@@ -57,6 +57,7 @@ class _Press:
         then: Callable[[_Press], None],
         record: Pressed,
         watched: Mapping[str, Watched],
+        goes_on_s: float,
     ) -> None:
         self.kill_id = kill_id
         self.record = record
@@ -67,6 +68,7 @@ class _Press:
         self._deadline_at = deadline_at
         self._then = then
         self._watched = watched
+        self._goes_on_s = goes_on_s
         self._finished_at: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -122,7 +124,13 @@ class _Press:
         for name, before in self._watched.items():
             logins[name] = with_watched(logins[name], before, self.drivers[name].pressed_ns)
         self.report.set_result(
-            KillReport(kill_id=self.kill_id, reason=self._reason, started_at=self._started_at, logins=logins)
+            KillReport(
+                kill_id=self.kill_id,
+                reason=self._reason,
+                started_at=self._started_at,
+                logins=logins,
+                goes_on_s=self._goes_on_s,
+            )
         )
         if self._timer is not None:
             self._timer.cancel()
@@ -222,7 +230,8 @@ class KillSwitch:
         deadline_at = pressed_at + self._settings.deadline_ns / SECOND_NS
         kill_id = self._new_kill_id()
         record = Pressed(kill_id=kill_id, reason=reason, scopes=tuple(entry.scope for entry in entries), at_ns=wall_ns)
-        press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record, watched)
+        goes_on_s = self._settings.quarantine_ns / SECOND_NS
+        press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record, watched, goes_on_s)
         if not press.report.done():
             self._waiting.append(press)
             self._records.pressed(record, lambda: _release(entries), partial(_tell_of_earlier, press))

@@ -29,6 +29,7 @@ from engine.core.units import known
 WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
 
+NOTHING_DONE = "Nothing was cancelled, nothing was closed."
 BY_HAND = (
     "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
     "Or IBKR Mobile: Account > Positions, close each of them.",
@@ -72,10 +73,12 @@ def colour_wanted() -> bool:
     return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (), colour: bool = False) -> str:
+def render(
+    report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (), goes_on_s: float = 0.0, colour: bool = False
+) -> str:
     """The whole report: the verdict, what is left and what to do about it, and only then what was done.
 
-    `unread`: why there may be logins that are not in the report.
+    `unread`: why there may be logins that are not in the report. `goes_on_s`: so long the kill goes on behind it.
     """
     lines = [_headline(report, unread, colour=colour)]
     if not report.flat:
@@ -88,6 +91,7 @@ def render(report: KillReport, *, unread: str = "", notes: tuple[str, ...] = (),
             lines += ["", *_trouble(login, shared, colour=colour)]
     for advice, names in shared.items():
         lines += ["", *_wrap(f"{', '.join(names)}: {advice}", "", "  ")]
+    lines += _how_to_go_on(report, goes_on_s)
     for login in report.logins.values():
         if login.outcome is not LoginOutcome.UNREACHABLE and _located(login):
             lines += ["", *_done(login, colour=colour)]
@@ -151,7 +155,7 @@ def _shared_advice(report: KillReport) -> dict[str, list[str]]:
 
 def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> list[str]:
     verdict, words = {
-        LoginOutcome.UNREACHABLE: ("NOT REACHED", "Nothing was cancelled, nothing was closed."),
+        LoginOutcome.UNREACHABLE: ("NOT REACHED", _sent_in_advance(login) or NOTHING_DONE),
         LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, and could not be proven flat."),
         LoginOutcome.RESIDUE: ("NOT FLAT", "This is left:"),
     }[login.outcome]
@@ -170,6 +174,30 @@ def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> li
         lines += _wrap(f"{said}:", "  ", "    ")
         lines += _rows([_left(item, several=len(login.accounts) > 1) for item in items], "      ")
     return lines + _way_out(login)
+
+
+def _sent_in_advance(login: LoginReport) -> str:
+    early = any(entry.kind == "cancel_early" for entry in login.timeline)
+    return "A global cancel was sent in advance; TWS may have dropped it. Nothing was closed." if early else ""
+
+
+def _how_to_go_on(report: KillReport, goes_on_s: float) -> list[str]:
+    """Whoever reads NOT REACHED must not believe that somebody is still trying, nor the reverse."""
+    names = [name for name, login in report.logins.items() if login.outcome is LoginOutcome.UNREACHABLE]
+    if not names:
+        return []
+    who = ", ".join(names)
+    if goes_on_s > 0:
+        said = (
+            f"{who}: this kill keeps trying for {goes_on_s:g} s more, and closes what it finds. Start TWS and log in."
+        )
+        return ["", *_wrap(said, "", "  ")]
+    said = (
+        f"{who}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS, log in, and kill again. "
+        "'qe kill --watch 600' keeps trying for ten minutes; a guard that runs kills by itself what it finds once it "
+        "is connected."
+    )
+    return ["", *_wrap(said, "", "  ")]
 
 
 def _way_out(login: LoginReport) -> list[str]:

@@ -14,10 +14,12 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
     """What happened to every login. `print(report)` says it in words; the fields say it to programs.
 
     `unread`: why there may be logins that are not in it, which is not flat then. `notes`: what else is to be known.
+    `goes_on_s`: how long the kill goes on behind this report, which is from before that; 0: nothing goes on.
     """
 
     unread: str = ""
     notes: tuple[str, ...] = ()
+    goes_on_s: float = 0.0
 
     @property
     def flat(self) -> bool:
@@ -32,7 +34,7 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
 
     def to_text(self, *, colour: bool) -> str:
         """All of it in words, for a narrow terminal."""
-        return render(self, unread=self.unread, notes=self.notes, colour=colour)
+        return render(self, unread=self.unread, notes=self.notes, goes_on_s=self.goes_on_s, colour=colour)
 
     def to_json(self, *, indent: int = 2) -> str:
         """All of it as JSON: numbers of money and quantity as text, the verdict first."""

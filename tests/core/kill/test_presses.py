@@ -293,3 +293,32 @@ def test_a_stop_protected_what_the_kill_that_died_has_closed(ref: str, recent: b
     stage.executions = [execution(ES, -3, perm_id=900, order_ref=ref, recent=recent)]
     stage.press().tell(DEAD, ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
     assert [one.protective for one in stage.report.cancelled] == [protective]
+
+
+# TWS answers, and is not ready ----------------------------------------------------------------------------------------
+
+
+def test_a_login_that_answers_gets_a_cancel_in_advance_and_another_one_when_it_is_ready() -> None:
+    stage = Stage(orders=[FOREIGN]).press()
+    assert [one for one in stage.tell(ev.Answering(9000)) if isinstance(one, GlobalCancel)] == [
+        GlobalCancel(early=True)
+    ]
+    assert stage.report.timings.first_cancel_ms is None  # it may have been dropped
+    stage.run(3000)
+    told = stage.tell(ev.Connected((ACCOUNT,), 9000))
+    assert [one for one in told if isinstance(one, GlobalCancel)] == [GlobalCancel()]
+
+
+def test_a_cancel_in_advance_never_takes_closing_orders_with_it() -> None:
+    stage = Stage(held(CALL, 3)).press()
+    stage.tell(ev.LockBusy("pid 7", spare=True))
+    assert cancels(stage.tell(ev.Answering(9000))) == 0
+    own, _ = closing()
+    own.tell(ev.Disconnected(ev.Trouble.CLOSED, "lost"))
+    assert cancels(own.tell(ev.Answering(9000))) == 0
+
+
+def test_what_is_heard_of_another_connection_while_connected_changes_nothing() -> None:
+    stage, _ = closing()
+    stage.tell(ev.Answering(9001), ev.StillWaiting(ev.Trouble.SILENT, "silent"))
+    assert stage.cancels == 1 and "cancel_early" not in stage.said and "waiting" not in stage.said

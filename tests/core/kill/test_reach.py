@@ -92,3 +92,30 @@ def test_a_login_that_was_reached_once_is_never_given_up() -> None:
     reach.came()
     reach.went(Trouble.REFUSED, "", 0)
     assert not reach.given_up(10**15, 0, SETTINGS)
+
+
+def test_a_login_that_answers_is_not_given_up_while_its_connection_stands() -> None:
+    reach = Reach()
+    reach.answers(SECOND)
+    assert reach.waits("not ready")
+    assert not reach.waits("not ready")  # no news
+    assert reach.trouble == "not ready"
+    assert not reach.given_up(10**15, 0, SETTINGS)
+
+
+def test_patience_begins_anew_when_a_connection_that_stood_is_lost_but_not_where_tws_hangs_up_at_once() -> None:
+    for stood_ns, patience_from_ns in ((SECOND, 50 * SECOND + SECOND), (SECOND - 1, 0)):
+        reach = Reach()
+        reach.answers(50 * SECOND)
+        now = 50 * SECOND + stood_ns
+        reach.went(Trouble.CLOSED, "hung up", now)
+        due = patience_from_ns + SETTINGS.connect_patience_ns
+        assert not reach.given_up(due - 1, 0, SETTINGS)
+        assert reach.given_up(max(due, now), 0, SETTINGS)
+
+
+def test_one_that_is_stayed_on_without_an_answer_is_given_up_by_its_patience() -> None:
+    reach = Reach()
+    reach.waits("no answer to the handshake")
+    assert not reach.given_up(SETTINGS.connect_patience_ns - 1, 0, SETTINGS)
+    assert reach.given_up(SETTINGS.connect_patience_ns, 0, SETTINGS)

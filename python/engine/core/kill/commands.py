@@ -23,7 +23,10 @@ class Connect(Command, frozen=True):
 
 
 class GlobalCancel(Command, frozen=True):
-    """reqGlobalCancel, ahead of anything queued."""
+    """reqGlobalCancel, ahead of anything queued. `early`: on connections that TWS has answered and not let in yet. It
+    may drop it, so nothing is taken to be cancelled by it."""
+
+    early: bool = False
 
 
 class ReadOrders(Command, frozen=True):

@@ -41,8 +41,22 @@ class Connected(Event, frozen=True):
     cancel_sent: bool = False
 
 
+class Answering(Event, frozen=True):
+    """TWS has answered the handshake and does not let this connection in yet: it is logging in, or busy. It is stayed
+    on. Told again when TWS goes on to name the accounts. What is sent now it may drop."""
+
+    client_id: int
+
+
+class StillWaiting(Event, frozen=True):
+    """The login is not reached yet, and connections to it are stayed on: why, if it stays so."""
+
+    trouble: Trouble
+    text: str
+
+
 class Disconnected(Event, frozen=True):
-    """The main connection is gone, or a try to connect failed."""
+    """The main connection is gone, or a try to connect failed and nothing is stayed on."""
 
     trouble: Trouble
     text: str

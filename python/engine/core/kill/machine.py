@@ -135,7 +135,7 @@ class KillMachine:
         match command:
             case Say(kind, text):
                 self._evidence.say(now_ns, kind, text)
-            case GlobalCancel():
+            case GlobalCancel(early=False):
                 self._evidence.mark("first_cancel", now_ns)
             case Place():
                 self._evidence.mark("first_close", now_ns)
@@ -151,6 +151,10 @@ class KillMachine:
                 return self._on_connected(event, now_ns)
             case ev.Disconnected(trouble, text):
                 return self._on_disconnected(trouble, text, now_ns)
+            case ev.Answering(client_id) if not self._reach.connected:
+                return self._on_answering(client_id, now_ns)
+            case ev.StillWaiting(_, text) if not self._reach.connected:
+                return [Say("waiting", text)] if self._reach.waits(text) else []
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
             case ev.LockTaken(shared_nothing, taken_from):
@@ -268,6 +272,15 @@ class KillMachine:
         accounts = ", ".join(self._accounts)
         cancel = "looking before another global cancel" if self._cancelling.held_back else "global cancel sent"
         return [*commands, Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; {cancel}")]
+
+    def _on_answering(self, client_id: int, now_ns: int) -> list[Command]:
+        """A global cancel in advance costs nothing where TWS drops it; not where closing orders would go with it."""
+        self._reach.answers(now_ns)
+        answers = f"TWS answers and is not ready yet for client {client_id}: staying on this connection"
+        if self._joining.spare or self._closing.any_live:
+            return [Say("answering", answers)]
+        text = f"{answers}; global cancel sent in advance, which it may drop"
+        return [GlobalCancel(early=True), Say("cancel_early", text)]
 
     def _on_disconnected(self, trouble: ev.Trouble, text: str, now_ns: int) -> list[Command]:
         news = self._reach.went(trouble, text, now_ns)

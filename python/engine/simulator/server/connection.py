@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: TwsServer, number: int) -> None:
         self.server = server
         self.number = number
+        self.deaf = False  # drops requests: it is not ready yet
         self.client_id: int | None = None
         self.subscriptions = Subscriptions()
         self.session = ServerSession(max_version=server.options.version_max)

@@ -172,6 +172,9 @@ class Trouble:
     def refuses_start(self, _connection: Connection) -> bool:
         return any(fault.stage == "start" for _, fault in self._of(faults.SilentAccept))
 
+    def slow_start(self) -> faults.SlowStart | None:
+        return self._any(faults.SlowStart)
+
     def client_id_busy(self, client_id: int) -> faults.ClientIdBusy | None:
         for _, fault in self._of(faults.ClientIdBusy):
             if client_id in fault.client_ids or (not fault.client_ids and client_id < EMERGENCY_ID_MIN):

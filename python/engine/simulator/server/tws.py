@@ -203,7 +203,24 @@ class TwsServer:
             return
         connection.client_id = client_id
         self.clients[client_id] = connection
-        connection.send(ManagedAccounts(self.exchange.accounts), self._next_valid_id(connection))
+        slow = self.trouble.slow_start()
+        if slow is None:
+            self._let_in(connection, accounts_told=False)
+            return
+        connection.deaf = not slow.hears
+        accounts_told = slow.accounts_s > 0
+        if accounts_told:
+            accounts = ManagedAccounts(self.exchange.accounts)
+            self.clock.call_in(max(slow.seconds - slow.accounts_s, 0), partial(connection.send, accounts))
+        self.clock.call_in(slow.seconds, partial(self._let_in, connection, accounts_told=accounts_told))
+
+    def _let_in(self, connection: Connection, *, accounts_told: bool) -> None:
+        if connection.closed:
+            return
+        connection.deaf = False
+        if not accounts_told:
+            connection.send(ManagedAccounts(self.exchange.accounts))
+        connection.send(self._next_valid_id(connection))
         connection.send(*notices.FARMS)
         if not self.link_up:
             connection.send(notices.LINK_LOST)
@@ -212,7 +229,7 @@ class TwsServer:
     def received(self, connection: Connection, request: Request) -> None:
         """Do what a request asks, unless a fault has it otherwise."""
         self.note(connection, Kind.REQUEST, message=request)
-        if connection.client_id is None:
+        if connection.client_id is None or connection.deaf:
             return  # TWS ignores what comes before startApi has been answered
         names = self.orders.names_of(connection, request)
         self.trouble.seen(names)

@@ -1,0 +1,36 @@
+"""The steps by hand are said while a login is still tried, once, and only where one is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.simulated import qe
+from cli.test_kill_command import unreachable
+from engine.cli.not_reached import EARLY_S, NotReached
+
+
+def test_they_are_said_once_and_not_before_their_time() -> None:
+    missing = NotReached()
+    missing.heard("live", "waiting")
+    assert missing.words(EARLY_S - 0.1) == ""
+    said = missing.words(EARLY_S)
+    assert said.startswith("live NOT REACHED YET") and "Global Cancel" in said and "1-877-442-2757" in said
+    assert missing.words(EARLY_S + 5) == ""
+
+
+def test_a_login_that_was_reached_is_not_missing_though_it_was_lost_later() -> None:
+    missing = NotReached()
+    for kind in ("waiting", "connected", "disconnected"):
+        missing.heard("live", kind)
+    assert missing.words(60) == ""
+
+
+def test_the_command_says_them_before_its_report_and_then_that_nothing_goes_on(tmp_path: Path) -> None:
+    unreachable(tmp_path)
+    done = qe("kill", home=tmp_path)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    early = next(number for number, line in enumerate(lines) if line.startswith("gone NOT REACHED YET"))
+    ended = next(number for number, line in enumerate(lines) if line.endswith("unreachable"))
+    assert early < ended
+    assert "NOTHING GOES ON" in done.stdout
