@@ -2,7 +2,7 @@
 1101 and 1102, fills, foreign orders, halts, silences, alerts that are acknowledged.
 
 Short: seven days of a few minutes, with the machine asleep in between, in which nothing runs and everything grows old.
-`QE_WEEK=1`: seven whole days (about an hour).
+`QE_WEEK=7`: so many whole days (each about a quarter of an hour).
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from engine.simulator.virtual import VirtualLoop
 from guard.post import Exactly, Post, exactly
 from trading.loss_stage import Market
 
-WHOLE = bool(os.environ.get("QE_WEEK"))
-DAYS, WEEKDAYS = 7, 5
+WHOLE = int(os.environ.get("QE_WEEK") or 0)
+DAYS, WEEKDAYS = WHOLE or 7, 5
 DAY_S = 24 * 3600.0
+SESSION_S = 6 * 3600.0  # from the morning on: what is sent later waits for the next session
 MONDAY = "2026-03-09T09:40:00-04:00"
 GROWTH_BYTES_MAX = 150_000  # of a week, beside what the journal keeps; the guard holds more than ten times as much
 OURS = ("engine/guard", "engine/trading", "engine/broker", "engine/core", "engine/wire")
@@ -51,10 +52,11 @@ class Week:
         left_s = DAY_S - (self.loop.time() - began)
         if WHOLE:
             while left_s > 0:
-                if number < WEEKDAYS:
+                if number < WEEKDAYS and self.loop.time() - began < SESSION_S:
                     await self._trade(number)
                 left_s = DAY_S - (self.loop.time() - began)
                 await asyncio.sleep(min(900, max(left_s, 0)))
+            self.sizes.append(self._held_by_us())
         else:
             self.loop.stall(left_s)
 
