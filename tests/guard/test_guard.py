@@ -17,6 +17,7 @@ from engine.guard.control import Request
 from engine.journal.events import IncidentOpened, KillPressed, LimitBreached
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
+from engine.simulator import faults
 from engine.trading.heartbeats import FOLDER
 from engine.trading.risk_sweep import adding_risk
 from guard.post import SPY, Post, post
@@ -311,6 +312,23 @@ def test_a_login_of_the_wrong_mode_is_told_at_once_and_never_acted_on(tmp_path: 
         assert any("which is no" in message.text for message in here.messages)
 
     post(tmp_path, test, scenario="wrong-mode")
+
+
+def test_a_tws_that_hangs_up_again_and_again_is_told_as_not_connected_and_fills_no_log(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper").server
+        paper.trouble.add(faults.Disconnect(after_messages=3, times=None))
+        await asyncio.sleep(300)
+        assert "paper is not connected" in here.titles()
+        assert "Over: paper is not connected" not in here.titles()
+        assert any("end within 5 s" in message.text for message in here.messages)
+        assert len([line for line in here.lines if line.startswith("paper: ")]) < 5
+        paper.trouble.clear()
+        await asyncio.sleep(45)
+        assert here.manager.connected("paper")
+        assert "Over: paper is not connected" in here.titles()
+
+    post(tmp_path, test)
 
 
 def test_a_login_that_was_never_reached_is_told_halted_as_blind_and_free_again_when_it_is_seen(tmp_path: Path) -> None:

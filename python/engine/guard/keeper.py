@@ -17,6 +17,7 @@ from engine.trading.verification import Verdict, Verification
 
 LOOK_EVERY_S = 0.25
 FIRST_PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
+STEADY_S = 5.0  # a connection that does not last so long is none
 TELL_AFTER_S = 30.0  # a restart of TWS is no alarm before that
 VERIFY_S_MAX = 60.0  # a verification that takes longer is told: it waits for a disk
 
@@ -50,6 +51,7 @@ class Keeper:
         self.connected_since_s: float | None = None
         self.verified: Verification | None = None
         self._verified_at_s: float | None = None
+        self._logged: set[str] = set()
         self._verifying: asyncio.Task[None] | None = None
         self._verifying_since_s = 0.0
 
@@ -59,20 +61,20 @@ class Keeper:
         lost_at_s = loop.time()
         while True:
             outcome = await self._manager.connect(self._name)
+            why = outcome.text
             if outcome.connected:
-                self._log(str(outcome))
-                self._alerts.clear(self._key, f"{self._name} is connected again")
-                pause_s = FIRST_PAUSE_S
-                await self._stay()
-                lost_at_s = loop.time()
+                self._log_once(str(outcome))
+                if await self._stay():
+                    pause_s, lost_at_s = FIRST_PAUSE_S, loop.time()
+                why = f"connections are made, and end within {STEADY_S:g} s"
+                self._log_once(f"{self._name}: the connection was lost")
             else:
-                if self.waiting_for != f"TWS: {outcome.text}":  # a TWS that is gone for a day fills no log
-                    self._log(str(outcome))
+                self._log_once(str(outcome))
                 self.waiting_for = f"TWS: {outcome.text}"
                 self._manager.expect(self._name)
-                if outcome.mode_mismatch or loop.time() - lost_at_s >= TELL_AFTER_S:
-                    text = f"{outcome.text}. Until then nobody watches it; the guard goes on trying."
-                    self._alerts.tell(self._key, Severity.CRITICAL, f"{self._name} is not connected", text)
+            if outcome.mode_mismatch or loop.time() - lost_at_s >= TELL_AFTER_S:
+                text = f"{why}. Until then nobody watches it; the guard goes on trying."
+                self._alerts.tell(self._key, Severity.CRITICAL, f"{self._name} is not connected", text)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
 
@@ -85,12 +87,23 @@ class Keeper:
     def _key(self) -> str:
         return f"{self._name}: connection"
 
-    async def _stay(self) -> None:
-        """Until the connection ends."""
+    def _log_once(self, line: str) -> None:
+        """A TWS that is gone for a day, or hangs up every second, fills no log."""
+        if line not in self._logged:
+            self._log(line)
+            self._logged.add(line)
+
+    async def _stay(self) -> bool:
+        """Until the connection ends; whether it was one to speak of."""
         loop = asyncio.get_running_loop()
-        self.connected_since_s = loop.time()
+        self.connected_since_s = since_s = loop.time()
         self._verified_at_s = None
+        steady = False
         while self._manager.connected(self._name):
+            if not steady and loop.time() - since_s >= STEADY_S:
+                steady = True
+                self._logged.clear()
+                self._alerts.clear(self._key, f"{self._name} is connected again")
             self._fail_with_the_verification()
             unread = self._unread()
             self.waiting_for = unread
@@ -99,7 +112,7 @@ class Keeper:
             await asyncio.sleep(LOOK_EVERY_S)
         self.connected_since_s = None
         self.waiting_for = "the connection was lost"
-        self._log(f"{self._name}: the connection was lost")
+        return steady
 
     def _unread(self) -> str:
         """What has not been read yet, or is not known any more."""
