@@ -19,6 +19,7 @@ from engine.wire.replies import (
     CurrentTime,
     Execution,
     ExecutionsEnd,
+    ManagedAccounts,
     NextValidId,
     OpenOrder,
     OpenOrderEnd,
@@ -121,6 +122,24 @@ def test_an_open_dialog_is_silence(stage: Any, version: int) -> None:
         assert not client.lost.done()
 
     beyond(test, faults.SilentAccept(stage=stage))
+
+
+@pytest.mark.parametrize("hears", [False, True])
+def test_a_slow_start_names_the_accounts_first_and_drops_what_comes_before_it_is_over(hears: bool) -> None:
+    async def test(login: Login) -> None:
+        client = await connect(login.ports[0], 1, ready=False)
+        await asyncio.sleep(1)
+        client.send(ReqCurrentTime())
+        await asyncio.sleep(3)
+        assert not client.of(ManagedAccounts)
+        assert bool(client.of(CurrentTime)) is hears
+        await asyncio.sleep(2)
+        assert client.of(ManagedAccounts) and not client.of(NextValidId)
+        await asyncio.sleep(5)
+        assert client.of(NextValidId) and len(client.of(ManagedAccounts)) == 1
+        await client.ask(ReqCurrentTime(), CurrentTime)
+
+    beyond(test, faults.SlowStart(seconds=10, accounts_s=5, hears=hears))
 
 
 def test_immediate_eof_for_the_first_connections() -> None:
