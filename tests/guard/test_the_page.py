@@ -50,7 +50,7 @@ def guard_process(home: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            guard.send_signal(signal.SIGTERM)
+            guard.kill()  # its kill may wait for the TWS on this very loop
             guard.wait(timeout=PATIENCE_S)
 
 
