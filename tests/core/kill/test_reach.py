@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from engine.core.kill import events as ev
+from engine.core.kill.commands import Say
 from engine.core.kill.events import Trouble
+from engine.core.kill.machine import KillMachine
 from engine.core.kill.reach import Reach
 from engine.core.kill.settings import MS, SECOND, KillSettings
 
@@ -119,3 +122,22 @@ def test_one_that_is_stayed_on_without_an_answer_is_given_up_by_its_patience() -
     reach.waits("no answer to the handshake")
     assert not reach.given_up(SETTINGS.connect_patience_ns - 1, 0, SETTINGS)
     assert reach.given_up(SETTINGS.connect_patience_ns, 0, SETTINGS)
+
+
+def test_a_second_answer_does_not_begin_the_standing_anew() -> None:
+    reach = Reach()
+    reach.answers(SECOND)
+    reach.answers(9 * SECOND)
+    assert reach.answering_ns == SECOND
+
+
+def test_that_the_login_is_waited_for_is_told_once() -> None:
+    machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
+    machine.start(0)
+    told = [
+        command
+        for now_ns in (SECOND, 2 * SECOND)
+        for command in machine.handle(ev.StillWaiting(Trouble.SILENT, "TWS is not ready"), now_ns)
+        if isinstance(command, Say)
+    ]
+    assert [say.text for say in told] == ["TWS is not ready"]
