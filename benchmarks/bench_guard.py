@@ -107,11 +107,17 @@ async def guarded(folder: Path) -> AsyncIterator[tuple[World, Path]]:
             *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
         try:
-            await until(folder, lambda login: login["limits"]["limits"][-1]["loss"] is not None)
+            await until(folder, sees)
             yield world, folder
         finally:
             guard.send_signal(signal.SIGTERM)
             await guard.wait()
+
+
+def sees(login: dict[str, Any]) -> bool:
+    """Its losses are known, the circuit breaker's among them."""
+    limits = login["limits"]["limits"]
+    return bool(limits) and limits[-1]["loss"] is not None
 
 
 async def until(folder: Path, holds: Any) -> None:
