@@ -11,6 +11,7 @@ from hypothesis import Phase, settings
 
 from engine.broker.closing_right import SIMULATED_WORLD
 from engine.simulator import virtual
+from engine.trading.slips import ELSEWHERE
 
 # The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -26,6 +27,7 @@ def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("QE_HOME", str(home))
     monkeypatch.setenv("QE_INCIDENT_LOG", str(home / "INCIDENT_LOG.md"))
+    monkeypatch.setenv(ELSEWHERE, str(home / "none"))  # slips stay in the state folder, and go with it
     monkeypatch.setenv(SIMULATED_WORLD, str(home))  # simulated accounts share their names; tests run side by side
 
 

@@ -32,12 +32,19 @@ def _status() -> dict[str, Any]:
     return status
 
 
-def play(client: Client, scripts: Sequence[Script]) -> list[Transcript]:
-    """Play scripts with this client. Without it the test fails: leaving one out takes an explicit word."""
+def command_of(client: Client) -> tuple[list[str], dict[str, str]]:
+    """What starts this client's interpreter, and what its environment needs. One that lives beside us has ours."""
+    if client not in ELSEWHERE:
+        return [sys.executable], {}
     found = _status()[client.name]
     if not found["ready"]:
         if os.environ.get("QE_WITHOUT_CLIENTS") == "1":
             pytest.skip(f"{client.name} is left out: QE_WITHOUT_CLIENTS=1")
         pytest.fail(f"client {client.name} is missing: {found['reason']}", pytrace=False)
-    command = [*found["command"], str(DRIVERS / _DRIVER[client.name])]
-    return run(command, scripts, {"STOQEY_HOME": found["folder"]})
+    return found["command"], {"STOQEY_HOME": found["folder"]}
+
+
+def play(client: Client, scripts: Sequence[Script]) -> list[Transcript]:
+    """Play scripts with this client. Without it the test fails: leaving one out takes an explicit word."""
+    command, environment = command_of(client)
+    return run([*command, str(DRIVERS / _DRIVER[client.name])], scripts, environment)

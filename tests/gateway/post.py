@@ -104,6 +104,7 @@ def post(
     *faults: AnyFault,
     scenario: str = "calm",
     warm: bool = True,
+    limit_s: float = 3600,
     **options: Any,
 ) -> Any:
     """Run a test beside a gateway that knows the account."""
@@ -123,7 +124,7 @@ def post(
                 await made.gateway.close()
                 await _moment()
 
-    return run(main, limit_s=3600)
+    return run(main, limit_s=limit_s)
 
 
 def order(

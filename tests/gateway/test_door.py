@@ -11,7 +11,7 @@ import pytest
 
 from engine.config.gateway_table import GatewayTable
 from engine.gateway.door import CLIENTS_MAX
-from engine.simulator.faults import NotRunning, Restart
+from engine.simulator.faults import DelayRequests, NotRunning, Restart
 from engine.simulator.virtual import VirtualLoop, run
 from engine.wire.frames import frame
 from engine.wire.replies import CurrentTime, ErrorMessage
@@ -286,3 +286,60 @@ def test_the_gateway_waits_for_a_tws_that_is_not_there_yet(tmp_path: Path) -> No
         await (await it.client()).ask(ReqCurrentTime(), CurrentTime)
 
     post(tmp_path, test, NotRunning(for_s=20), warm=False)
+
+
+def test_what_a_client_says_in_parts_is_passed_on_whole(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        await it.client()
+        inside = next(one for one in it.gateway.doors[0]._clients if one.client_id == 21)
+        looks_whole = frame(b"49\x001\0")
+        long = frame(b"1\x00" + looks_whole + b"\0")
+        sent: list[bytes] = []
+        inside._up._transport.write = sent.append
+        inside._straighten()
+        at = long.index(looks_whole)
+        for part in (long[:at], looks_whole, long[at + len(looks_whole) :]):
+            inside.data_received(part)
+        assert sent == [long]
+
+    post(tmp_path, test)
+
+
+def test_what_tws_says_in_parts_is_passed_on_whole(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        await it.client()
+        inside = next(one for one in it.gateway.doors[0]._clients if one.client_id == 21)
+        whole = frame(b"49\x001\0")
+        long = frame(b"6\x00" + whole + b"\0")
+        told_: list[bytes] = []
+        inside._down.write = told_.append
+        inside._up._straight = told_.append
+        at = long.index(whole)
+        for part in (long[:at], long[at : at + len(whole)], long[at + len(whole) :]):
+            inside._up.data_received(part)
+        assert told_ == [long]
+
+    post(tmp_path, test)
+
+
+def test_a_read_keeps_its_place_behind_an_order_that_waits(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        unknown = SPY.__class__(symbol="QQQ", sec_type="STK", exchange="SMART", currency="USD")
+        client.send(order(1, unknown, "BUY", 1, 1))
+        await asyncio.sleep(0.1)
+        client.send(ReqCurrentTime())
+        await client.until(lambda: client.of(CurrentTime) and (statuses(client, 1) or told(client, 1)))
+        kinds = [type(one).__name__ for one in client.replies]
+        assert kinds.index("CurrentTime") > kinds.index("OpenOrder")
+
+    post(tmp_path, test, DelayRequests(requests=("ReqContractDetails",), seconds=1.0))
+
+
+def test_one_that_has_named_itself_may_stay(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        await asyncio.sleep(60)
+        await client.ask(ReqCurrentTime(), CurrentTime)
+
+    post(tmp_path, test)

@@ -39,6 +39,7 @@ class Moment:
 
 
 def counted(it: Post, key: OrderKey) -> list[Decimal]:
+    it.desk.tray.empty()  # whoever decides by the book does so first
     return [one.remaining for one in it.desk.checks.desk.book.order(key)]
 
 
@@ -117,7 +118,10 @@ def test_without_a_journal_nothing_that_adds_risk_passes_and_what_reduces_does(t
         it.login.trader(7).cancel_all()
         await asyncio.sleep(6)
         it.memory.fails = trouble.Code.FAILED
-        for n in (2, 3):  # the first finds out, the second knows
+        client.send(order(2, SPY, "BUY", 2, 1))  # its slip is written, and then the journal is found out
+        await client.until(lambda: statuses(client, 2))
+        await asyncio.sleep(1)
+        for n in (3, 5):
             client.send(order(n, SPY, "BUY", n, 1))
             await client.until(lambda n=n: told(client, n))
             assert "journal" in told(client, n)[0].text
@@ -129,7 +133,21 @@ def test_without_a_journal_nothing_that_adds_risk_passes_and_what_reduces_does(t
     post(tmp_path, test)
 
 
-def test_an_order_is_in_the_journal_before_it_leaves_and_its_end_behind_it(tmp_path: Path) -> None:
+def test_without_a_place_for_slips_not_even_one_order_passes_a_journal_that_fails(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        it.desk.records.slips = None
+        it.memory.fails = trouble.Code.FAILED
+        for n in (2, 3):  # the first finds out, the second knows
+            client.send(order(n, SPY, "BUY", n, 1))
+            await client.until(lambda n=n: told(client, n))
+            assert "journal" in told(client, n)[0].text
+        assert not it.login.exchange.find_order(21, 2)
+
+    post(tmp_path, test)
+
+
+def test_an_order_is_in_the_journal_and_its_end_behind_it(tmp_path: Path) -> None:
     async def test(it: Post) -> None:
         client = await it.client()
         client.send(order(1, SPY, "BUY", 7, 1, order_ref="mine"), order(2, listed(it.login, "FUT ES"), "BUY", 50, 1))
@@ -221,6 +239,7 @@ def test_a_cancel_while_the_order_is_being_written_down_keeps_it_here(
 ) -> None:
     async def test(it: Post) -> None:
         client, written_down = await it.client(), it.desk.records.intent
+        it.desk.records.slips = None  # where there is no place for slips, every order waits for its own record
 
         async def slowly(*about: object) -> object:
             client.send(cancel)

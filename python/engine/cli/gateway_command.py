@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -28,6 +29,7 @@ from engine.trading.rules import open_rules
 EXIT_PROBLEMS = 1
 EXIT_CANNOT = 2
 FRESH_NS = 5_000_000_000
+SWITCH_S = 0.0002
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -65,6 +67,15 @@ def _runner() -> Callable[[Coroutine[None, None, int]], int]:
     return uvloop.run
 
 
+def _settle_process() -> None:
+    """No message is held up for long by a thread that writes into the journal, or for what was made so far and stays to
+    be looked through for garbage.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
+
+
 async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
     logins = {
         LoginConfig(
@@ -97,6 +108,7 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
         _log(f"{door.desk.entry.config.name}: connect programs to {door.address[0]}:{door.address[1]}")
     if config.gateway.shadow:
         _log("shadow mode: what would be refused is told, and everything passes")
+    _settle_process()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -117,6 +117,10 @@ class Book:
         places = sorted(self._of_order.get(key, ()))
         return tuple(self.spots[place].orders[key].order for place in places)
 
+    def holds(self, key: OrderKey) -> bool:
+        """An order of this name counts."""
+        return key in self._of_order
+
     def unacknowledged(self, key: OrderKey) -> bool:
         """It was sent, and the broker has not shown it since."""
         return any(not self.spots[place].orders[key].acknowledged for place in self._of_order.get(key, ()))

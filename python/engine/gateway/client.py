@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from engine.gateway.cutting import Cut, Cutter
-from engine.gateway.ends import House, Phase
+from engine.gateway.ends import Phase
 from engine.gateway.heard import Heard
 from engine.gateway.hearing import Hearing
+from engine.gateway.house import House
 from engine.gateway.opening import Opening
 from engine.gateway.order_line import OrderLine
-from engine.gateway.police import READS, READS_OF_CLIENT_0
+from engine.gateway.police import ORDER, READS, READS_OF_CLIENT_0
 from engine.gateway.policing import Policing
 from engine.gateway.upstream import Upstream, keep_alive
 from engine.wire.errors import ProtocolError
@@ -55,6 +56,7 @@ class Client(asyncio.Protocol):
         self.line = OrderLine(self, host, heard, clock, self._straighten)
         self._policing = Policing(self, host, self.line, heard)
         self._hearing = Hearing(self, host, heard)
+        self.overheard = self._hearing.hear
 
     @property
     def backlog(self) -> int:
@@ -75,9 +77,14 @@ class Client(asyncio.Protocol):
         straight = self._straight
         if straight is not None:
             try:
-                if data[4 : data.index(b"\0", 4)] in self._reads and _whole_number(data[:4], "big") == len(data) - 4:
-                    straight(data)
-                    return
+                number = data[4 : data.index(b"\0", 4)]
+                if _whole_number(data[:4], "big") == len(data) - 4:
+                    if number in self._reads:
+                        straight(data)
+                        return
+                    if number == ORDER:
+                        self._policing.order(data)
+                        return
             except ValueError:
                 pass  # no field has an end
         try:

@@ -46,6 +46,7 @@ class Door:
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
+        self.desk.open()
         self._server = await loop.create_server(self._client, *self.address)
         self.address = (self.address[0], self._server.sockets[0].getsockname()[1])  # port 0: whichever is free
         self._keeping = loop.create_task(self._keeper.run(), name=f"keep {self.desk.entry.config.name}")

@@ -1,11 +1,9 @@
-"""What the parts of one client share: how far it is, its two ends, and the house that it came into. Types only."""
+"""What the parts of one client share: how far it has come, and its two ends. Types only."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import Protocol
-
-from engine.gateway.order_desk import OrderDesk
 
 
 class Phase(Enum):
@@ -39,20 +37,3 @@ class Ends(Protocol):
     @property
     def backlog(self) -> int:
         """Bytes that TWS does not take."""
-
-
-class House(Protocol):
-    """What a client needs to know of the port that it came in by."""
-
-    desk: OrderDesk
-
-    @property
-    def tws(self) -> tuple[str, int]: ...
-
-    def time(self) -> str:
-        """As TWS would say it."""
-
-    def withdraw_all(self, why: str) -> None:
-        """Of every client of this login: what has not left yet stays here."""
-
-    def log(self, text: str) -> None: ...

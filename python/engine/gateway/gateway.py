@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from engine.config.gateway_table import GatewayTable, allowed_networks
+from engine.gateway.announcing import take_up
 from engine.gateway.door import Door
 from engine.gateway.keeper import Keeper
 from engine.gateway.order_desk import OrderDesk
@@ -25,6 +26,7 @@ from engine.trading.rules import Rules
 
 FILE = "gateway.json"
 TEND_EVERY_S = 1.0
+TAKE_UP_S_MAX = 3.0  # for what a dead one has left: a disk that hangs keeps nobody from cancelling
 
 
 class Gateway:
@@ -44,6 +46,8 @@ class Gateway:
     ) -> None:
         """`clock`: for latencies, in seconds."""
         self._table = table
+        self._rules = rules
+        self._log = log
         self._home = home
         self._wall_ns = wall_ns
         self._since_ns = wall_ns()
@@ -78,6 +82,8 @@ class Gateway:
 
     async def open(self) -> None:
         """Listen on every port. Raises OSError, and then listens on none."""
+        work = asyncio.get_running_loop().run_in_executor(self._daemons, take_up, self._home, self._rules, self._log)
+        await asyncio.wait({work}, timeout=TAKE_UP_S_MAX)
         try:
             for door in self.doors:
                 await door.open()

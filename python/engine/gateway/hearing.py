@@ -6,8 +6,9 @@ Must never hold a message of TWS's back, nor take what could not be read for not
 from __future__ import annotations
 
 from engine.gateway.cutting import PREFIX, Cut, number_of
-from engine.gateway.ends import Ends, House
+from engine.gateway.ends import Ends
 from engine.gateway.heard import Heard
+from engine.gateway.house import House
 from engine.wire.codec import decode_reply
 from engine.wire.errors import MalformedMessage
 from engine.wire.replies import ErrorMessage, Execution, OpenOrder, OrderStatus, Reply
@@ -23,6 +24,7 @@ class Hearing:
         self._ends = ends
         self._house = house
         self._desk = house.desk
+        self._tray = house.desk.tray
         self._heard = heard
 
     def hear_all(self, cut: Cut) -> None:
@@ -36,10 +38,14 @@ class Hearing:
             start = stop
 
     def hear(self, number: bytes, message: bytes) -> None:
-        """One that may be of orders, length included."""
+        """One of those, length included."""
         if number == NEXT_VALID_ID:
             self._let_in()
-            return
+        else:
+            self._tray.put(self._hear, message)
+
+    def _hear(self, message: bytes) -> None:
+        """From the tray."""
         try:
             reply: Reply = decode_reply(message[PREFIX:], self._ends.version)
         except MalformedMessage as error:

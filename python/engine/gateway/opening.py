@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Callable
 
 from engine.gateway import answers
-from engine.gateway.ends import Ends, House, Phase
+from engine.gateway.ends import Ends, Phase
 from engine.gateway.handshake import API, FirstWords, Offer, own_answer, read_answer, read_offer
+from engine.gateway.house import House
 from engine.gateway.upstream import Upstream
 from engine.wire.errors import MalformedMessage
 from engine.wire.frames import frame

@@ -16,7 +16,10 @@ from engine.core.exposure import OrderKey, Resting
 from engine.core.known import Known
 from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.verdict import Code, Failure, Verdict
+from engine.gateway.announcing import Announcing
+from engine.gateway.express import Express
 from engine.gateway.tally import Tally
+from engine.gateway.tray import Tray
 from engine.gateway.unanswered import Unanswered
 from engine.gateway.wishes import End, Refusal, Ruling, Wish, parent_refused, warming_up
 from engine.trading.entries import Entry
@@ -32,6 +35,7 @@ from engine.wire.replies import Execution, OrderStatus
 TERMS_PATIENCE_S = 2.0  # for what TWS says of a contract or its price: meanwhile this client's other messages wait
 REFRESH_PATIENCE_S = 0.5  # for positions and orders: an order that comes before they are read is refused
 REDUCING_S = 0.3  # a reducing order waits no longer for its record
+BEHIND_S = 0.25  # records of so long are written together: each write takes time from the loop
 REFUSED_MAX = 10_000
 GONE = "the connection to TWS is gone"
 
@@ -55,7 +59,7 @@ class OrderDesk:
         self.waiting_for = "the first connection to TWS"
         self.tally = Tally()
         self.shadow = shadow
-        self.records = OrderRecords(lambda: rules, lambda: entry.scope, wall_ns)
+        self.records = OrderRecords(lambda: rules, lambda: entry.scope, wall_ns, behind_s=BEHIND_S)
         self.checks = OrderChecks(
             entry,
             found,
@@ -68,9 +72,33 @@ class OrderDesk:
         )
         self._rules = rules
         self._log = log
+        self._home = home
+        self._wall_ns = wall_ns
         self._unanswered = Unanswered(self.checks, lambda: self.login)
         self._refused: dict[OrderKey, None] = {}
+        self._announcing = Announcing(self.records)
+        self.tray = Tray()
+        self.checks.catch_up = self.tray.empty
+        self.express = Express(
+            entry,
+            self.checks,
+            rules,
+            self.records,
+            self._announcing,
+            self._unanswered,
+            self._refused,
+            self.tray,
+            wall_ns=wall_ns,
+        )
         self._recording: set[asyncio.Task[int | None]] = set()
+
+    def open(self) -> None:
+        """The gateway begins."""
+        why = self._announcing.open(self._home, self.entry.scope)
+        if why:
+            self._log(f"{self.entry.config.name}: orders cannot be announced ({why}): each waits for the journal")
+        elif self._announcing.path is not None and self.checks.others.slips is not None:
+            self.checks.others.slips.own.add(self._announcing.path)
 
     # --- the gateway's own view ---------------------------------------------------------------------
     def attach(self, login: Login) -> None:
@@ -78,9 +106,13 @@ class OrderDesk:
         self.checks.book.attach(login)
         self.checks.follow_others()
         self.login, self.waiting_for = login, ""
+        self._announcing.name(self.entry.scope)
+        self.express.forget()
+        self.express.login = None if self.shadow else login
 
     def detach(self, why: str) -> None:
-        self.login, self.waiting_for = None, why
+        self.login = self.express.login = None
+        self.waiting_for = why
 
     @property
     def warming_up(self) -> str:
@@ -94,6 +126,9 @@ class OrderDesk:
         self.checks.book.client_ids.add(client_id)
 
     def dismiss(self, client_id: int) -> None:
+        """It has gone. Of its orders those that TWS has not answered may be live or not."""
+        self.tray.empty()
+        self._unanswered.lost(client_id)
         if self.login is None or client_id != self.login.link.client_id:
             self.checks.book.client_ids.discard(client_id)
 
@@ -106,12 +141,17 @@ class OrderDesk:
 
     def works(self, key: OrderKey) -> bool:
         """An order of this name counts as live."""
+        self.tray.empty()
         return bool(self.checks.desk.book.order(key))
 
     async def settled(self) -> None:
         """The gateway ends: what is to be written is written, within bounds."""
+        self.tray.close()
         self._unanswered.close()
         await self.records.settled()
+        self._announcing.close()
+        if self.checks.others.slips is not None:
+            self.checks.others.slips.close()
 
     # --- an order -----------------------------------------------------------------------------------
     async def place(self, wish: Wish) -> Ruling:
@@ -176,7 +216,9 @@ class OrderDesk:
         passage = Passage(self._rules, self.checks, self.entry, asked, key, before)
         left, why = False, "the client has gone"
         try:
-            passage.recorded = await self._record(wish, asked, before)
+            passage.announced = self._announce(wish, asked)
+            if not passage.announced:
+                passage.recorded = await self._record(wish, asked, before)
             withdrawn = wish.withdrawn()
             why = withdrawn or self._enter(wish, asked, passage, before)
             if not why:
@@ -199,6 +241,15 @@ class OrderDesk:
         verdict = passage.verdict if not passage.verdict.passed else Verdict((Failure(Code.HALTED, why, None),))
         return await self._refuse(wish, asked, Refusal.of(verdict), modifies)
 
+    def _announce(self, wish: Wish, asked: Asked) -> bool:
+        """Tell every program of it; the journal follows."""
+        event = self.records.event(asked.intent, wish.order_ref, wish.key, announced=True)
+        number = self._announcing.tell_of(event, self._wall_ns())
+        if number is None:
+            return False
+        self.records.announced(wish.key, number, lambda: event)
+        return True
+
     async def _record(self, wish: Wish, asked: Asked, before: tuple[Resting, ...]) -> int | None:
         """Have it in the journal before it leaves. What only reduces does not wait long for that."""
         work = asyncio.get_running_loop().create_task(
@@ -220,7 +271,10 @@ class OrderDesk:
     def _has_left(self, wish: Wish, asked: Asked, modifies: bool) -> None:
         self._refused.pop(wish.key, None)
         self.tally.count("orders passed")
-        self._unanswered.add(wish.key, asked.order, wish.order_ref, modifies=modifies)
+        held = asked.order.transmit is False
+        self._unanswered.add_special(wish.key, asked.intent, wish.order_ref, modifies=modifies, held=held)
+        if not modifies:
+            self.express.learn(wish.message, wish.version, wish.request.order, asked)
 
     def _stays(self, wish: Wish, before: tuple[Resting, ...], why: str) -> None:
         """It was counted, and never left."""

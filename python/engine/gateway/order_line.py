@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable
 
 from engine.gateway import answers
-from engine.gateway.ends import Ends, House, Phase
+from engine.gateway.ends import Ends, Phase
 from engine.gateway.heard import Heard
+from engine.gateway.house import House
 from engine.gateway.wishes import End, Ruling, Wish
 from engine.wire.requests import PlaceOrder
 
@@ -59,6 +60,16 @@ class OrderLine:
     def waiting(self) -> int:
         return len(self._queue) + (self._current is not None)
 
+    def express(self, message: bytes) -> bool:
+        """An order that needs no thought: with nothing before it, it may leave at once. False: it has not."""
+        if self._worker is not None or self._ahead or not self._ends.ready:
+            return False
+        arrived_s = self._clock()
+        if not self._desk.express.place(self._ends, self._heard, message):
+            return False
+        self._desk.tally.passed(self._clock() - arrived_s)
+        return True
+
     def read(self, message: bytes) -> None:
         """What changes nothing: behind the orders before it, unless so many wait that order among them is worth less
         than their number.
@@ -70,6 +81,7 @@ class OrderLine:
 
     def order(self, message: bytes, request: PlaceOrder) -> None:
         """In its turn; but what can only reduce goes ahead of others that wait."""
+        self._desk.tray.empty()
         item = Waiting(message, request, self._clock())
         same = any(one.order is not None and one.order.order_id == request.order_id for one in self._all_waiting())
         if (
@@ -95,6 +107,7 @@ class OrderLine:
 
     def tell(self, order_id: int, ruling: Ruling) -> None:
         """The client, in TWS's place, what became of an order."""
+        self._desk.tray.empty()  # what it was told of that order last is to be known
         match ruling.end:
             case End.REFUSED if ruling.modifies:
                 last = self._heard.last(order_id)
@@ -167,6 +180,8 @@ class OrderLine:
         assert self._ends.client_id is not None
         return Wish(
             client_id=self._ends.client_id,
+            version=self._ends.version,
+            message=item.message,
             request=request,
             alive=self._heard.alive(request.order_id),
             write=lambda: self._ends.pass_on(item.message),

@@ -23,7 +23,7 @@ class Kind(Enum):
     UNKNOWN = "unknown"
 
 
-START_API = b"71"
+ORDER = b"3"
 REQ_OPEN_ORDERS = b"5"  # of client 0 it binds manual orders, too
 
 _READS = (

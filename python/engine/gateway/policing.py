@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from engine.gateway import answers
 from engine.gateway.cutting import PREFIX, number_of
-from engine.gateway.ends import Ends, House
+from engine.gateway.ends import Ends
 from engine.gateway.heard import Heard
+from engine.gateway.house import House
 from engine.gateway.order_line import OrderLine
 from engine.gateway.police import KINDS, Kind, binds_manual_orders
 from engine.gateway.wishes import End, Ruling
@@ -40,7 +41,7 @@ class Policing:
             case Kind.READ:
                 self._line.read(message)
             case Kind.ORDER:
-                self._order(message)
+                self.order(message)
             case Kind.CANCEL:
                 self._cancel(message)
             case Kind.CANCEL_ALL:
@@ -57,7 +58,10 @@ class Policing:
                 self._refuse(message, f"message {_shown(number)} does not pass the gateway")
 
     # --- orders ------------------------------------------------------------------------------------
-    def _order(self, message: bytes) -> None:
+    def order(self, message: bytes) -> None:
+        """One that is an order by its number."""
+        if self._line.express(message):
+            return
         payload = message[PREFIX:]
         try:
             request = decode_request(payload, self._ends.version)

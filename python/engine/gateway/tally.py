@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 SAMPLES_MAX = 2_000
+PASSED = "orders passed"
 
 
 class ClientLine(msgspec.Struct, frozen=True):
@@ -56,6 +57,11 @@ class Tally:
     def refuse(self, rules: Iterable[str]) -> None:
         """An order was refused by these rules, or in shadow mode would have been."""
         self.refused.update(rules)
+
+    def passed(self, seconds: float) -> None:
+        """An order has left, as long after it came."""
+        self.counts[PASSED] += 1
+        self._order_s.append(seconds)
 
     def took(self, seconds: float) -> None:
         """From an order's arrival to its bytes' leaving."""

@@ -18,6 +18,9 @@ from engine.broker.reads import answer
 from engine.broker.tickets import HELD_OR_REFUSED
 from engine.core.exposure import OrderKey
 from engine.core.facts import WorkingOrder
+from engine.core.preflight.intent import Intent
+from engine.core.preflight.settings import SECOND_NS
+from engine.gateway.deadlines import Deadlines
 from engine.trading.order_checks import OrderChecks
 from engine.trading.order_records import Outcome as Fate
 from engine.wire.events import ClientEvent
@@ -28,11 +31,14 @@ ANSWER_S = 5.0  # one that TWS has not answered by then is written down as uncon
 ORDER_NOTICE = 399
 
 
-class _Sent(msgspec.Struct, frozen=True, eq=False):
-    order: Order
+class _Sent(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """`held`: TWS is asked to keep it, and not to transmit it."""
+
+    key: OrderKey
+    intent: Intent
     order_ref: str
     modifies: bool
-    timer: asyncio.TimerHandle
+    held: bool
 
 
 class Unanswered:
@@ -43,14 +49,26 @@ class Unanswered:
         self._login = login
         self._sent: dict[OrderKey, _Sent] = {}
         self._asking: set[asyncio.Task[None]] = set()
+        self._silences = Deadlines(ANSWER_S, self._silent)
+        window_s = checks.desk.settings.duplicate_window_ns / SECOND_NS
+        self._windows = Deadlines(window_s, self._unconfirmed)
 
-    def add(self, key: OrderKey, order: Order, order_ref: str, *, modifies: bool) -> None:
-        """It has just left."""
-        self._take(key)
-        timer = asyncio.get_running_loop().call_later(ANSWER_S, self._silent, key)
-        self._sent[key] = _Sent(order, order_ref, modifies, timer)
+    def add(self, key: OrderKey, intent: Intent, order_ref: str) -> None:
+        """An order has just left; until it is answered, no other like it does."""
+        sent = self._add(_Sent(key, intent, order_ref, False, False))
+        self._windows.add(sent)
+
+    def add_special(self, key: OrderKey, intent: Intent, order_ref: str, *, modifies: bool, held: bool) -> None:
+        """One that `OrderChecks.has_left` has been told of."""
+        self._add(_Sent(key, intent, order_ref, modifies, held))
         if modifies:
             self._checks.book.changing.add(key)
+
+    def _add(self, sent: _Sent) -> _Sent:
+        self._take(sent.key)
+        self._sent[sent.key] = sent
+        self._silences.add(sent)
+        return sent
 
     def heard(self, client_id: int, event: ClientEvent) -> None:
         """TWS has told a client something."""
@@ -66,10 +84,17 @@ class Unanswered:
             case ErrorMessage() if self._of(client_id, event.req_id) and event.code != ORDER_NOTICE:
                 self._keep(self._settle((client_id, event.req_id), f"{event.code}: {event.text}"))
 
+    def lost(self, client_id: int) -> None:
+        """The connection that this client's orders left over has ended: nobody can say which of them have arrived."""
+        for key in [key for key in self._sent if key[0] == client_id]:
+            self._end(key, Fate.UNCONFIRMED, "the connection ended before TWS had answered")
+
     def close(self) -> None:
         """The gateway ends."""
+        self._silences.close()
+        self._windows.close()
         for key in tuple(self._sent):
-            self._take(key)
+            self._end(key, Fate.UNCONFIRMED, "the gateway ended before TWS had answered")
         for task in self._asking:
             task.cancel()
 
@@ -79,16 +104,20 @@ class Unanswered:
 
     def _take(self, key: OrderKey) -> _Sent | None:
         sent = self._sent.pop(key, None)
-        if sent is not None:
-            sent.timer.cancel()
+        if sent is not None and sent.modifies:
             self._checks.book.changing.discard(key)
         return sent
 
     def _shown(self, key: OrderKey) -> None:
         self._end(key, Fate.ACKNOWLEDGED, "")
 
-    def _silent(self, key: OrderKey) -> None:
-        self._end(key, Fate.UNCONFIRMED, "TWS has not answered")
+    def _silent(self, sent: _Sent) -> None:
+        if self._sent.get(sent.key) is sent:
+            self._end(sent.key, Fate.UNCONFIRMED, "TWS has not answered")
+
+    def _unconfirmed(self, sent: _Sent) -> None:
+        if self._sent.get(sent.key) is sent:
+            self._checks.desk.unconfirmed(sent.intent, sent.key)
 
     def _end(self, key: OrderKey, fate: Fate, text: str) -> None:
         sent = self._take(key)
@@ -98,7 +127,7 @@ class Unanswered:
     async def _settle(self, key: OrderKey, text: str) -> None:
         """TWS objects to an order. Not listed, and nothing said that it has filled: it is gone."""
         login, sent = self._login(), self._sent.get(key)
-        if login is None or sent is None or sent.order.transmit is False:
+        if login is None or sent is None or sent.held:
             return  # one that TWS is to hold is not listed, dead or not: it goes on counting
         outcome: Outcome[tuple[WorkingOrder, ...]]
         outcome = await answer(lambda then: login.reads.open_orders(then, ANSWER_S))
@@ -120,7 +149,7 @@ class Unanswered:
 
 def _same(sent: _Sent, shown: Order) -> bool:
     """TWS shows what was asked for: of a modify it may still show the original."""
-    return not sent.modifies or _number(shown.total_quantity) == _number(sent.order.total_quantity)
+    return not sent.modifies or _number(shown.total_quantity) == _number(sent.intent.quantity)
 
 
 def _number(value: object) -> Decimal | None:

@@ -1,7 +1,7 @@
 """TWS's end of one client's connection: splits what comes into whole messages, and hands whole messages over.
 
-It decides nothing. What is usual goes straight to the client: one whole message that says nothing of orders; that path
-calls nothing of ours. Must never follow a redirect, nor hold more than one unfinished message.
+It decides nothing. What is usual goes straight to the client: one whole message. That path calls nothing of ours unless
+the message may be of orders. Must never follow a redirect, nor hold more than one unfinished message.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ class Owner(Protocol):
 
     def told(self, cut: Cut) -> None:
         """At least one whole message."""
+
+    def overheard(self, number: bytes, message: bytes) -> None:
+        """One that may be of orders has gone straight to the client."""
 
     def straight_to_client(self) -> Callable[[bytes], object] | None:
         """What takes a message that needs no look; None: nothing does now."""
@@ -85,8 +88,11 @@ class Upstream(asyncio.Protocol):
         straight = self._straight
         if straight is not None:
             try:
-                if data[4 : data.index(b"\0", 4)] not in HEARD and _whole_number(data[:4], "big") == len(data) - 4:
+                number = data[4 : data.index(b"\0", 4)]
+                if _whole_number(data[:4], "big") == len(data) - 4:
                     straight(data)
+                    if number in HEARD and self._owner is not None:
+                        self._owner.overheard(number, data)
                     return
             except ValueError:
                 pass  # no field has an end

@@ -31,12 +31,14 @@ class Ruling(msgspec.Struct, frozen=True):
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """`write` hands the order's bytes, as they came, to the client's own connection to TWS and says whether it took
+    """`message`: as it came. `write` hands it to the client's own connection to TWS and says whether it took
     them; `backlog`: how many bytes that connection still holds; `withdrawn`: why it is not wanted any more; `alive`:
     the client has been told that an order of this id works.
     """
 
     client_id: int
+    version: int
+    message: bytes
     request: PlaceOrder
     alive: bool
     write: Callable[[], bool]

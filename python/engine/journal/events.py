@@ -161,7 +161,9 @@ class LimitsTaken(Event, frozen=True, kw_only=True, tag="limits_taken"):
 
 
 class OrderIntent(Event, frozen=True, kw_only=True, tag="order_intent"):
-    """An order is about to be sent. Durable before a byte of it leaves."""
+    """An order is about to be sent. Durable before a byte of it leaves, or `announced`: told to every program of this
+    machine before that (engine.trading.slips), and written down behind it.
+    """
 
     scope: Scope
     account: str
@@ -175,6 +177,7 @@ class OrderIntent(Event, frozen=True, kw_only=True, tag="order_intent"):
     sec_type: str = ""
     client_id: int = 0  # with the order id what TWS calls it; 0 and 0: not told
     order_id: int = 0
+    announced: bool = False
 
 
 class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):

@@ -63,6 +63,11 @@ class ContractTerms:
             asks = (self._ask(one, RETRY_NS, reads.contract_details, one, self._learned) for one in missing)
             await asyncio.gather(*asks)
 
+    def until_ns(self, con_id: int) -> int:
+        """When a contract's terms have to be asked for again; 0: now."""
+        at_ns = self._known_ns.get(con_id)
+        return 0 if at_ns is None else at_ns + TERMS_AGE_NS_MAX
+
     async def price(self, reads: Reads, contract: Contract) -> None:
         """Have a fresh price of a contract, if one can be had. Delayed and frozen ones are none."""
         con_id = contract.con_id

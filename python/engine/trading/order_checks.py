@@ -41,6 +41,7 @@ from engine.trading.order_settings import OrderSettings
 from engine.trading.other_programs import OtherPrograms
 from engine.trading.presence import is_fresh
 from engine.trading.rules import Rules
+from engine.trading.slips import Reading
 from engine.wire.order import Order
 
 NO_GUARD = "the configuration asks for a guard (guard.required), and none gives signs of life: qe guard run"
@@ -79,7 +80,7 @@ class OrderChecks:
         """`home`: the state folder, where a guard gives its signs of life."""
         self.desk = Preflight(found.settings)
         self.book = LoginBook(self.desk, records.filled, self.hear_others)
-        self.others = OtherPrograms(self.desk, lambda: (entry.scope, self.book.client_ids), wall_ns)
+        self.others = OtherPrograms(self.desk, lambda: (entry.scope, self.book.client_ids), wall_ns, Reading(home))
         self.records = records
         self._entry = entry
         self._faults = found.faults
@@ -96,10 +97,12 @@ class OrderChecks:
         self._tended_ns: int | None = None
         self._looking: asyncio.Future[State] | None = None
         self._daemons = Daemons()
+        self.catch_up: Callable[[], None] = lambda: None  # what has happened and is not in the book yet is put there
 
     # --- what may be done ---------------------------------------------------------------------------
     def state(self) -> State:
         """What the login may do now, with what only this program knows. Looks, and writes nothing: see `tended`."""
+        self.catch_up()
         state = self._rules().glance(self._entry.scope)
         self.others.take_in()
         return self.with_own(state)
@@ -124,6 +127,7 @@ class OrderChecks:
 
     def hear_others(self) -> None:
         """Look at what they have announced: on a thread, for a disk may hang and a kill may need this loop."""
+        self.catch_up()
         self.others.take_in()
         if self._looking is None or self._looking.done():
             loop = asyncio.get_running_loop()
@@ -168,9 +172,7 @@ class OrderChecks:
             raise errors.OrderNotSent(f"The order cannot be judged: {why}", "It was not sent", "Change it")
         order = msgspec.structs.replace(exact(order), account=self._account_for(login, order))
         _, (contract, unresolved) = await asyncio.gather(self._read(login), self._resolve(login, contract))
-        theirs_s = login.link.server_now_s()
-        if theirs_s is not None:
-            self.desk.market_clock(int(theirs_s * SECOND_NS) - self._wall_ns())
+        self.hear_clock(login)
         listing = self.desk.terms.listings.get(contract.con_id)
         owner = login.link.client_id if client_id is None else client_id
         intent = intent_of(contract, order, account=order.account, client_id=owner, listing=listing)
@@ -184,8 +186,23 @@ class OrderChecks:
             await self._terms.price_all(login.reads, self._held_in(order.account))
         return Asked(contract, order, intent, unresolved)
 
+    def hear_clock(self, login: Login) -> None:
+        """What time it is for TWS."""
+        theirs_s = login.link.server_now_s()
+        if theirs_s is not None:
+            self.desk.market_clock(int(theirs_s * SECOND_NS) - self._wall_ns())
+
+    def terms_until_ns(self, con_id: int) -> int:
+        """When the terms of a contract have to be asked for again."""
+        return self._terms.until_ns(con_id)
+
+    def asks_for_prices(self, intent: Intent) -> bool:
+        """The market's price has to be fetched before such an order can be judged."""
+        return self._needs_price(intent) or self.desk.settings.account_notional is not None
+
     def surely_reduces(self, login: Login, contract: Contract, order: Order, *, client_id: int) -> bool:
         """By what is known already, and without waiting for anything: it can only make a position smaller."""
+        self.catch_up()
         listing = self.desk.terms.listings.get(contract.con_id)
         if listing is None or not self._is_read() or unjudgeable(contract, order):
             return False
@@ -309,6 +326,7 @@ class OrderChecks:
     def _facts_without(
         self, asked: Asked, key: OrderKey, state: State, seq: int | None, before: tuple[Resting, ...]
     ) -> Facts:
+        self.catch_up()
         self.others.take_in()
         later = () if seq is None else self.others.later_than(seq)
         book = self.desk.book
@@ -343,6 +361,7 @@ class Passage:
         """`before`: the order that this one modifies, as it stood."""
         self.verdict = PASS  # why it was held back
         self.recorded: int | None = None  # where its intent is durable
+        self.announced = False  # or everybody has been told of it by a slip
         self._rules = rules
         self._checks = checks
         self._scope = entry.scope
@@ -353,7 +372,7 @@ class Passage:
         self._looked = False
 
     def enter(self) -> str | None:
-        if self.recorded is None:
+        if self.recorded is None and not self.announced:
             return self._only_if_it_reduces("the journal cannot be written, or does not answer")
         why = self._rules.enter(self._scope, self._objection)
         self._held = why is None

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
+from functools import partial
+from typing import TypeAlias
 
 from engine.core.exposure import OrderKey
 from engine.core.facts import ExecutionFact
@@ -21,6 +23,10 @@ from engine.core.units import known
 from engine.journal.events import AnyEvent, Filled, OrderEnded, OrderIntent, OrderRefused
 from engine.trading.daemons import Daemons
 from engine.trading.rules import Rules
+from engine.trading.slips import Slips, Standing
+
+Make: TypeAlias = Callable[[], AnyEvent]
+"""What is to be written, made on the thread that writes."""
 
 SAME_REFUSAL_NS = 1_000_000_000  # the very same refusal is written down once in that time
 REFUSALS_MAX = 1_000
@@ -42,12 +48,24 @@ class Outcome(Enum):
 class OrderRecords:
     """Of one login. `scope` and `rules` are asked each time: both become known later than this is made."""
 
-    def __init__(self, rules: Callable[[], Rules], scope: Callable[[], Scope], wall_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        rules: Callable[[], Rules],
+        scope: Callable[[], Scope],
+        wall_ns: Callable[[], int],
+        *,
+        behind_s: float = BEHIND_S,
+    ) -> None:
         self._rules = rules
         self._scope = scope
         self._wall_ns = wall_ns
+        self._behind_s = behind_s
         self._daemons = Daemons()
-        self._later: deque[AnyEvent] = deque(maxlen=LATER_MAX)
+        self.slips: Slips | None = None  # of a program in a hurry
+        self._numbers: dict[OrderKey, list[int]] = {}  # its slips of orders whose end is not told
+        self._later: deque[tuple[Make, tuple[int, ...]]] = deque(maxlen=LATER_MAX)
+        self._since_s: float | None = None
+        self._batch_since_s: float | None = None
         self._writing: asyncio.Task[None] | None = None
         self._refusals: dict[tuple[object, ...], int] = {}
 
@@ -55,7 +73,13 @@ class OrderRecords:
         """Write down that the order is about to be sent, and say under which number. None: it is not durable, or not
         within `INTENT_S_MAX`.
         """
-        event = OrderIntent(
+        event = self.event(intent, order_ref, key)
+        work = asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, (event,))
+        await asyncio.wait({work}, timeout=INTENT_S_MAX)
+        return work.result() if work.done() else None
+
+    def event(self, intent: Intent, order_ref: str, key: OrderKey, *, announced: bool = False) -> OrderIntent:
+        return OrderIntent(
             scope=self._scope(),
             account=intent.account,
             order_ref=order_ref,
@@ -68,15 +92,27 @@ class OrderRecords:
             sec_type=intent.sec_type,
             client_id=key[0],
             order_id=key[1],
+            announced=announced,
         )
-        work = asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, (event,))
-        await asyncio.wait({work}, timeout=INTENT_S_MAX)
-        return work.result() if work.done() else None
+
+    def announced(self, key: OrderKey, number: int, make: Callable[[], OrderIntent]) -> None:
+        """Everybody was told of an order by the slip of that number: its intent is written down behind it."""
+        self._numbers.setdefault(key, []).append(number)
+        self._write(make, (number,))
+
+    @property
+    def behind_s(self) -> float:
+        """How long what is still to be written has been waiting for that."""
+        since_s = self._batch_since_s if self._batch_since_s is not None else self._since_s
+        return 0.0 if since_s is None else asyncio.get_running_loop().time() - since_s
 
     def ended(self, order_ref: str, key: OrderKey, outcome: Outcome, text: str = "") -> None:
         """What became of it."""
+        self._write(partial(self._ended, order_ref, key, outcome, text), tuple(self._numbers.pop(key, ())))
+
+    def _ended(self, order_ref: str, key: OrderKey, outcome: Outcome, text: str) -> OrderEnded:
         client_id, order_id = key
-        event = OrderEnded(
+        return OrderEnded(
             scope=self._scope(),
             order_ref=order_ref,
             outcome=outcome.value,
@@ -84,7 +120,6 @@ class OrderRecords:
             client_id=client_id,
             order_id=order_id,
         )
-        self._write(event)
 
     def refused(self, intent: Intent, verdict: Verdict) -> None:
         """A check refused it. A program that asks the same over and over does not fill the disk."""
@@ -103,7 +138,8 @@ class OrderRecords:
         self._refusals[same] = now_ns
         if len(self._refusals) > REFUSALS_MAX:
             del self._refusals[next(iter(self._refusals))]
-        self._write(OrderRefused(scope=self._scope(), symbol=symbol, action=action, quantity=quantity, codes=codes))
+        event = OrderRefused(scope=self._scope(), symbol=symbol, action=action, quantity=quantity, codes=codes)
+        self._write(lambda: event)
 
     def filled(self, fact: ExecutionFact) -> None:
         """An execution of our own."""
@@ -117,25 +153,48 @@ class OrderRecords:
             price=fact.price,
             order_ref=fact.order_ref,
         )
-        self._write(event)
+        self._write(lambda: event)
 
     async def settled(self) -> None:
         """Wait until everything is written, but not for long."""
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=INTENT_S_MAX)
 
-    def _write(self, event: AnyEvent) -> None:
+    def _write(self, make: Make, numbers: tuple[int, ...] = ()) -> None:
         """Behind what is urgent, in the order in which it came, on a thread: a disk may hang."""
-        self._later.append(event)
+        if self._since_s is None:
+            self._since_s = asyncio.get_running_loop().time()
+        self._later.append((make, numbers))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_later(), name="order records")
 
     async def _write_later(self) -> None:
-        await asyncio.sleep(BEHIND_S)
         while self._later:
-            events = tuple(self._later)
+            await asyncio.sleep(self._behind_s)
+            batch = tuple(self._later)
             self._later.clear()
-            await asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, events)
+            self._batch_since_s, self._since_s = self._since_s, None
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._daemons, self._keep_batch, batch)
+            finally:
+                self._batch_since_s = None
+
+    def _keep_batch(self, batch: tuple[tuple[Make, tuple[int, ...]], ...]) -> None:
+        """A slip is done before the end of its order is in the journal, and stands until its intent is."""
+        events = tuple(make() for make, _ in batch)
+        numbers = [(event, number) for event, (_, of_it) in zip(events, batch, strict=True) for number in of_it]
+        for event, number in numbers:
+            if isinstance(event, OrderEnded):
+                self._mark(number, Standing.DONE)
+        self._keep(events)
+        ended = {number for event, number in numbers if isinstance(event, OrderEnded)}
+        for _, number in numbers:
+            if number not in ended:
+                self._mark(number, Standing.WRITTEN)
+
+    def _mark(self, number: int, standing: Standing) -> None:
+        if self.slips is not None:
+            self.slips.mark(number, standing)
 
     def _keep(self, events: tuple[AnyEvent, ...]) -> int | None:
         """The number of the first record; None: they are not in the journal."""

@@ -2,37 +2,52 @@
 
 TWS tells a client of another's orders only when asked; between two readings the journal is what one program knows of
 another. An order is in it before a byte of it leaves, so of two programs that want the last of a limit at the same time
-the one whose intent comes second sees the first. Must never take a program's own orders for another's, nor wait.
+the one whose intent comes second sees the first. A program in a hurry announces its orders by slips instead
+(`engine.trading.slips`): those are counted by everybody, and give way to nobody.
+Must never take a program's own orders for another's, nor wait.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable
+from typing import NamedTuple
 
 from engine.core.exposure import OrderKey, Resting, Side
 from engine.core.preflight.desk import Preflight
 from engine.core.products import product_of
 from engine.core.restrictions import Scope
 from engine.journal.events import OrderEnded, OrderIntent, Record
+from engine.trading.slips import Reading
 
 UNHEARD_NS_MAX = 120 * 1_000_000_000  # whose end is not told in that time has died, or waits in vain: readings decide
 WAITING_MAX = 10_000
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 GONE = frozenset({"not_sent", "refused"})
+ANNOUNCED = 0  # gives way to nobody: the number of no record
+
+
+class _Intent(NamedTuple):
+    seq: int
+    at_ns: int
 
 
 class OtherPrograms:
     """Of one login. `own`: this program's scope and client ids, as they are known by then."""
 
     def __init__(
-        self, desk: Preflight, own: Callable[[], tuple[Scope, Container[int]]], wall_ns: Callable[[], int]
+        self,
+        desk: Preflight,
+        own: Callable[[], tuple[Scope, Container[int]]],
+        wall_ns: Callable[[], int],
+        slips: Reading | None = None,
     ) -> None:
         self._desk = desk
         self._own = own
         self._wall_ns = wall_ns
         self._waiting: deque[Record] = deque(maxlen=WAITING_MAX)
-        self._open: dict[OrderKey, Record] = {}  # intents whose end is not told
+        self._open: dict[OrderKey, _Intent] = {}  # whose end is not told
+        self.slips = slips
 
     def hear(self, record: Record) -> None:
         """A record was folded. On any thread."""
@@ -40,7 +55,19 @@ class OtherPrograms:
             self._waiting.append(record)
 
     def take_in(self) -> None:
-        """Count what the journal had said until now. On the thread of the event loop."""
+        """Count what the journal and the slips have said until now. On the thread of the event loop."""
+        slips = self.slips.look() if self.slips is not None else ()
+        if slips:  # before the records: an order's end is among those only after its slip is done
+            scope, client_ids = self._own()
+            for slip in slips:
+                if slip.intent.client_id not in client_ids and slip.intent.scope.meets(scope):
+                    self._begin(slip.intent, _Intent(ANNOUNCED, slip.at_ns))
+        if self._waiting:
+            self._take_in_records()
+        if self._open:
+            self._forget()
+
+    def _take_in_records(self) -> None:
         scope, client_ids = self._own()
         while self._waiting:
             record = self._waiting.popleft()
@@ -50,17 +77,17 @@ class OtherPrograms:
                 continue
             key = (event.client_id, event.order_id)
             if isinstance(event, OrderIntent):
-                self._begin(key, event, record)
+                self._begin(event, _Intent(ANNOUNCED if event.announced else record.seq, record.at_ns))
             elif self._open.pop(key, None) is not None:
                 self._end(key, event.outcome)
-        self._forget()
 
     def later_than(self, seq: int) -> tuple[OrderKey, ...]:
         """Orders whose intent came behind this one: they give way to it."""
-        return tuple(key for key, record in self._open.items() if record.seq > seq)
+        return tuple(key for key, intent in self._open.items() if intent.seq > seq)
 
-    def _begin(self, key: OrderKey, event: OrderIntent, record: Record) -> None:
-        fresh = 0 <= self._wall_ns() - record.at_ns < UNHEARD_NS_MAX
+    def _begin(self, event: OrderIntent, intent: _Intent) -> None:
+        key = (event.client_id, event.order_id)
+        fresh = 0 <= self._wall_ns() - intent.at_ns < UNHEARD_NS_MAX
         if not fresh or event.con_id <= 0 or event.order_id <= 0 or event.action not in SIDES:
             return  # an old one is in the readings by now; the legs of a combination are told by them alone
         if not event.quantity.is_finite() or event.quantity <= 0:
@@ -80,7 +107,7 @@ class OtherPrograms:
             order_type=event.order_type,
         )
         book.sent(order)
-        self._open[key] = record
+        self._open[key] = intent
 
     def _end(self, key: OrderKey, outcome: str) -> None:
         """Refused, it is gone. Shown to the other one, the next reading has it, or it has ended meanwhile."""
@@ -96,7 +123,7 @@ class OtherPrograms:
 
     def _forget(self) -> None:
         now_ns = self._wall_ns()
-        old = [key for key, record in self._open.items() if now_ns - record.at_ns >= UNHEARD_NS_MAX]
+        old = [key for key, intent in self._open.items() if now_ns - intent.at_ns >= UNHEARD_NS_MAX]
         for key in old:
             del self._open[key]
             self._show(self._desk.book.order(key))

@@ -13,6 +13,7 @@ from build import build, ibapi_types, plain
 from ibapi.client import EClient
 from ibapi.connection import Connection
 from ibapi.wrapper import EWrapper
+from steps import Waiting
 
 
 def receive_whole(self):
@@ -36,6 +37,7 @@ class Recorder(EWrapper):
         self._session = session
         self._job = job
         self.ready, self.done = threading.Event(), threading.Event()
+        self._waiting = None
 
     def __getattribute__(self, name):
         if name.startswith("_") or name in ("ready", "done") or not hasattr(EWrapper, name):
@@ -47,9 +49,18 @@ class Recorder(EWrapper):
             elif name == "currentTime" and arguments[0] == self._job["done"]:
                 self.done.set()
             else:
-                say(self._session, name, [plain(argument) for argument in arguments])
+                told = [plain(argument) for argument in arguments]
+                say(self._session, name, told)
+                if self._waiting is not None:
+                    self._waiting.hear(name, told)
 
         return record
+
+    def _wait_for(self, events):
+        """Before the calls that cause them."""
+        heard = threading.Event()
+        self._waiting = Waiting(events, heard.set)
+        return heard
 
 
 def run_session(job, session, calls):
@@ -69,8 +80,32 @@ def run_session(job, session, calls):
     return loop
 
 
+def run_steps(job):
+    """A real session: the steps of `job`, one after the other, with the wrapper of a program."""
+    recorder = Recorder(0, {"ready": None, "done": None})
+    client = EClient(recorder)
+    heard = recorder._wait_for(job["steps"][0]["until"])
+    client.connect("127.0.0.1", job["port"], job["client_id"])
+    loop = threading.Thread(target=client.run, daemon=True)
+    loop.start()
+    types = ibapi_types()
+    for number, step in enumerate(job["steps"]):
+        if number:
+            heard = recorder._wait_for(step["until"])
+        for call in step["calls"]:
+            getattr(client, call["method"])(*build(call["args"], types))
+        if not heard.wait(20):
+            raise TimeoutError(f"step {number} did not come to its end: {step['until']}")
+        say(0, "step", [number])
+    client.disconnect()
+    loop.join(20)
+
+
 def main():
     job = json.load(sys.stdin)
+    if "steps" in job:
+        run_steps(job)
+        return
     loops = [run_session(job, session, calls) for session, calls in enumerate(job["sessions"])]
     for loop in loops:  # each looks only every 0.2 s whether its connection is gone
         loop.join(20)

@@ -14,6 +14,7 @@ asyncio.set_event_loop(asyncio.new_event_loop())  # its event library wants one 
 import ib_insync  # noqa: E402
 from build import build, insync_types, plain  # noqa: E402
 from ib_insync.client import Client  # noqa: E402
+from steps import Waiting  # noqa: E402
 
 
 class Recorder:
@@ -25,6 +26,13 @@ class Recorder:
         self._session = session
         self._job = job
         self.ready, self.done = asyncio.Event(), asyncio.Event()
+        self.waiting = None
+
+    def wait_for(self, events):
+        """Before the calls that cause them."""
+        heard = asyncio.Event()
+        self.waiting = Waiting(events, heard.set)
+        return heard
 
     def __getattr__(self, name):
         def record(*arguments):
@@ -33,7 +41,10 @@ class Recorder:
             elif name == "currentTime" and arguments[0] == self._job["done"]:
                 self.done.set()
             else:
-                say(self._session, name, [plain(argument) for argument in arguments])
+                told = [plain(argument) for argument in arguments]
+                say(self._session, name, told)
+                if self.waiting is not None:
+                    self.waiting.hear(name, told)
 
         return record
 
@@ -69,8 +80,29 @@ async def run_session(job, session, calls):
     client.disconnect()
 
 
+async def run_steps(job):
+    """A real session: the steps of `job`, one after the other, with the wrapper of a program."""
+    recorder = Recorder(0, {"ready": None, "done": None})
+    client = Client(recorder)
+    logging.getLogger("ib_insync").addHandler(Complaints(0))
+    heard = recorder.wait_for(job["steps"][0]["until"])
+    await client.connectAsync("127.0.0.1", job["port"], job["client_id"], timeout=20)
+    types = insync_types(ib_insync)
+    for number, step in enumerate(job["steps"]):
+        if number:
+            heard = recorder.wait_for(step["until"])
+        for call in step["calls"]:
+            getattr(client, call["method"])(*build(call["args"], types))
+        await asyncio.wait_for(heard.wait(), 20)
+        say(0, "step", [number])
+    client.disconnect()
+
+
 async def main():
     job = json.load(sys.stdin)
+    if "steps" in job:
+        await run_steps(job)
+        return
     for session, calls in enumerate(job["sessions"]):
         await run_session(job, session, calls)
 

@@ -45,10 +45,51 @@ function runSession(job, session, calls) {
   });
 }
 
+// A real session in steps: calls, then a wait until certain things were heard (see steps.py).
+function runSteps(job) {
+  return new Promise((resolve, reject) => {
+    const ib = new IBApi({ host: "127.0.0.1", port: job.port, clientId: job.client_id, maxReqPerSec: 1e6 });
+    let number = 0;
+    let waiting = [...job.steps[0].until];
+    const timer = setTimeout(() => reject(new Error(`step ${number} waits for ${JSON.stringify(waiting)}`)), TIMEOUT_MS);
+    const matches = (event, name, args) =>
+      event.names.includes(name) && Object.entries(event.args).every(([place, values]) => values.includes(args[place]));
+    function next() {
+      say("step", [number]);
+      number += 1;
+      if (number === job.steps.length) {
+        clearTimeout(timer);
+        ib.disconnect();
+        resolve();
+        return;
+      }
+      waiting = [...job.steps[number].until];
+      for (const call of job.steps[number].calls) ib[call.method](...build(call.args));
+    }
+    function say(name, args) {
+      process.stdout.write(JSON.stringify({ session: 0, name, args }, plain) + "\n");
+    }
+    ib.on(EventName.all, (name, args) => {
+      if (OWN_EVENTS.has(name)) return;
+      const told = Array.from(args);
+      say(name, told);
+      const before = waiting.length;
+      waiting = waiting.filter((event) => !matches(event, name, told));
+      if (before && !waiting.length) next();
+    });
+    ib.on(EventName.error, () => {});
+    ib.connect();
+  });
+}
+
 async function main() {
   let text = "";
   for await (const chunk of process.stdin) text += chunk;
   const job = JSON.parse(text);
+  if (job.steps) {
+    await runSteps(job);
+    process.exit(0);
+  }
   for (let session = 0; session < job.sessions.length; session++) {
     await runSession(job, session, job.sessions[session]);
   }

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.core.book import Book
+from engine.core.book import Book, Total
 from engine.core.exposure import OrderKey, Side
 from engine.core.known import Fact
 from engine.core.preflight.activity import Activity, is_child, is_like
@@ -39,6 +39,7 @@ from engine.core.preflight.listing import Listing
 from engine.core.preflight.numbers import number
 from engine.core.preflight.settings import DEFAULTS, SECOND_NS, Settings
 from engine.core.preflight.verdict import PASS, Verdict
+from engine.core.products import product_of
 from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
 
 SIZE_FACTOR, SELL = Kind.SIZE_FACTOR, Side.SELL  # globals are quicker to reach than attributes
@@ -108,16 +109,26 @@ class Preflight:
         kind = state.kind
         if kind is not None and kind is not SIZE_FACTOR:
             return self._judge_restricted(intent, state, now_ns, margin)
+        if margin is None and self.clears(intent, state, now_ns):
+            return PASS
+        return self.explain(intent, state, now_ns, margin)
+
+    def clears(self, intent: Intent, state: State, now_ns: int) -> bool:
+        """The quick way alone: this order surely passes, whatever it and those before it come to together. False says
+        nothing about it.
+        """
+        kind = state.kind
+        if kind is not None and kind is not SIZE_FACTOR:
+            return False
         factor = state.size_factor
         lane = self._lanes.get(intent.con_id, NO_LANES).get(intent.account)
-        plain = margin is None and not self._unconfirmed
+        plain = not self._unconfirmed
         if lane is not None and plain and lane.clears(intent, factor, now_ns):
-            return PASS
+            return True
         if lane is None or not lane.holds(factor, now_ns):
             lane = self._make_lane(intent, state, now_ns)
-            if plain and lane.clears(intent, factor, now_ns):
-                return PASS
-        return self.explain(intent, state, now_ns, margin)
+            return plain and lane.clears(intent, factor, now_ns)
+        return False
 
     def explain(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:
         """Every failed check."""
@@ -150,8 +161,28 @@ class Preflight:
     def passed(self, intent: Intent, key: OrderKey, now_ns: int) -> None:
         """The order is about to leave under this key. A preview counts as a message and as nothing else."""
         self.activity.passed(intent, now_ns)
-        if intent.special is not None and intent.special.what_if:
-            return
+        if intent.special is None or not intent.special.what_if:
+            self._enter(intent, key, now_ns)
+
+    def pledge(self, intent: Intent, now_ns: int) -> Total:
+        """A plain order that was cleared goes. At once it counts in full in the sum of its product, by which the next
+        is cleared; `redeem` follows within a moment, before anything is judged but by `clears`.
+        """
+        self.activity.passed(intent, now_ns)
+        listing = self.terms.listings.get(intent.con_id)
+        total = self.book.total(intent.account, listing.product if listing else product_of(intent.sec_type))
+        assert isinstance(intent.quantity, Decimal)
+        total.contracts += intent.quantity
+        return total
+
+    def redeem(self, intent: Intent, key: OrderKey | None, total: Total, now_ns: int) -> None:
+        """From here on it has its place in the book. `key` None: it never left."""
+        assert isinstance(intent.quantity, Decimal)
+        total.contracts -= intent.quantity
+        if key is not None:
+            self._enter(intent, key, now_ns)
+
+    def _enter(self, intent: Intent, key: OrderKey, now_ns: int) -> None:
         modifies = intent.special.modifies if intent.special is not None else None
         replaced = self.book.order(modifies) if modifies is not None else ()
         self.book.sent(*resting_orders(intent, key, self.terms, self.settings, replaced, now_ns))
