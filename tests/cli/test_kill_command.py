@@ -167,6 +167,41 @@ def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: 
     assert "cannot be read: No such file" in " ".join(done.stdout.split())
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_configuration_that_never_comes_holds_nothing_up_and_is_told(tmp_path: Path, by: str) -> None:
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    with simulated("calm", tmp_path) as world:
+        ports = {f"QE_LOGINS__{name.upper()}__PORT": str(login.port) for name, login in world.before.logins.items()}
+        words = ("--config", str(pipe)) if by == "option" else ()
+        done = qe("kill", *words, home=tmp_path, **ports, **({} if words else {"QE_CONFIG": str(pipe)}))
+        truth = world.truth()
+    assert all(login.flat for login in truth.logins.values())
+    assert done.returncode == 2
+    assert "pipe.toml: cannot be read: nothing came within 1 s: it is a pipe, or its disk hangs" in done.stderr
+    assert done.stdout.splitlines()[1].startswith(" NOT FLAT  the configuration could not be read")
+
+
+def test_a_configuration_from_windows_notepad_is_read(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        path = tmp_path / "quant-engine.toml"
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        done = qe("kill", home=tmp_path)
+    assert done.returncode == 0
+    assert "FAULTS" not in done.stderr
+
+
+def test_a_mode_that_is_not_one_is_told_as_unclear_and_not_as_live(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        port = world.before.logins["paper"].port
+        (tmp_path / "quant-engine.toml").write_text(f'[logins.paper]\nmode = "papr"\nport = {port}\n', encoding="utf-8")
+        done = qe("kill", home=tmp_path)
+    assert "paper (mode unclear, " in done.stdout
+    assert "paper (live" not in done.stdout
+
+
 UNUSABLE = '[logins.family]\nmode = "live"\nport = "4001"\n[kill]\ndeadline_s = 10\n'
 
 

@@ -221,3 +221,14 @@ def test_what_it_knows_by_itself_is_what_the_model_says() -> None:
 def test_it_is_quick(tmp_path: Path) -> None:
     """A file of a thousand comments is still read, not feared."""
     assert agree("# a\n" * 1000 + '[logins.paper]\nmode = "paper"\n', {})
+
+
+def test_a_byte_order_mark_changes_nothing_for_either_reader() -> None:
+    text = '[logins.mine]\nmode = "live"\nport = 5001\n'
+    quick = read_quickly(b"\xef\xbb\xbf" + text.encode(), {})
+    assert quick is not None
+    assert [(place.name, place.port) for place in quick.places] == [("mine", 5001)]
+    reading = interpret("\ufeff" + text, {}, source="")
+    assert not reading.problems
+    assert [(login.name, login.port) for login in reading.config.logins] == [("mine", 5001)]
+    assert interpret("\ufeff\ufeff" + text, {}, source="").problems  # one is a mark, two are a fault

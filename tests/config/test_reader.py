@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config import places as files
 from engine.config.model import default_config
 from engine.config.plan import KillPlan, default_plan
 from engine.config.problems import ConfigError
@@ -276,3 +278,26 @@ def test_what_may_be_a_secret_is_never_quoted_in_a_complaint(tmp_path: Path, tex
     with pytest.raises(ConfigError) as told:
         load(str(path))
     assert "hunter2" not in str(told.value) and "hunter2" not in str(plan_for_kill(str(path)).faults)
+
+
+def test_a_disk_that_hangs_is_waited_for_a_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, over = saved(tmp_path, SOUND), threading.Event()
+
+    def never(_path: str) -> bytes:
+        over.wait(30)
+        return b""
+
+    monkeypatch.setattr(files, "_contents", never)
+    try:
+        with pytest.raises(OSError, match=r"nothing came within 0\.01 s"):
+            files.read(path, 0.01)
+        with pytest.raises(OSError, match=r"nothing came within 0\.01 s") as late:
+            files.find_and_read(path, 0.01)
+        assert late.value.filename == path
+    finally:
+        over.set()
+
+
+def test_what_is_no_file_name_is_a_file_that_cannot_be_read() -> None:
+    with pytest.raises(OSError, match="not the name of a file"):
+        files.read("a\0b")

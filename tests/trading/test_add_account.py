@@ -81,3 +81,11 @@ def test_every_error_says_what_happened_what_holds_and_what_to_do(kind: type[Tra
     assert str(error) == "The order was refused. It is not working. Correct it."
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_names_differ_by_more_than_capitals() -> None:
+    manager = IBKRAccountManager()
+    manager.add_account("paper", TradingMode.PAPER)
+    with pytest.raises(errors.DuplicateLogin, match=r"'paper' already .* differ by more than capitals"):
+        manager.add_account("Paper", TradingMode.LIVE)
+    assert manager.logins == ("paper",)

@@ -243,8 +243,12 @@ def test_colour_is_decoration_and_only_for_a_terminal(monkeypatch: pytest.Monkey
             return True
 
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stdout", Terminal())
     assert str(full) == coloured
+    monkeypatch.setenv("TERM", "dumb")
+    assert str(full) == plain
+    monkeypatch.delenv("TERM")
     monkeypatch.setenv("NO_COLOR", "1")
     assert str(full) == plain
     monkeypatch.delenv("NO_COLOR")

@@ -12,6 +12,8 @@ from engine.config.plan import KillPlan
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
 from engine.trading import KillReport
 
+MODE_UNCLEAR = "mode unclear"
+
 
 def with_first_cancels(report: KillReport, steps: Mapping[str, TimelineEntry]) -> KillReport:
     """The report, with the global cancels that were sent before the kill's own machine had been loaded."""
@@ -28,6 +30,9 @@ def with_first_cancels(report: KillReport, steps: Mapping[str, TimelineEntry]) -
 def with_configuration(report: KillReport, plan: KillPlan) -> KillReport:
     """The report, with the logins that the configuration names and that could not be used."""
     logins = {name: _unusable(name, why) for name, why in plan.unusable.items()}
+    for place in plan.places:
+        if not place.mode_known and place.name in report.logins:
+            logins[place.name] = msgspec.structs.replace(report.logins[place.name], mode=MODE_UNCLEAR)
     return msgspec.structs.replace(
         report, logins=report.logins | logins, unread=plan.unread, notes=(*report.notes, *plan.faults)
     )

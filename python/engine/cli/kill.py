@@ -89,18 +89,21 @@ def choose(plan: KillPlan, names: list[str]) -> None:
 
 def find_plan(named: str | None) -> KillPlan:
     """The plan that the configuration comes to; the real reader is loaded only where the quick one gives up."""
-    path = places.config_file(named)
     overrides = {name: text for name, text in os.environ.items() if name.startswith(("QE_LOGINS__", "QE_KILL__"))}
+    unreadable = None
+    try:
+        path, written = places.find_and_read(named)
+    except OSError as error:
+        path, written, unreadable = error.filename, b"", error
     if path is None and not overrides:
         return default_plan()
-    written = b"" if path is None else places.read(path)
-    plan = None if written is None else read_quickly(written, overrides)
+    plan = None if unreadable else read_quickly(written, overrides)
     if plan is not None:
         return plan
 
-    from engine.config.reader import plan_for_kill
+    from engine.config.reader import plan_for_kill, plan_without
 
-    return plan_for_kill(path)
+    return plan_for_kill(path) if unreadable is None else plan_without(path, unreadable)
 
 
 def occupy_standard_streams() -> None:

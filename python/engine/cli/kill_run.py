@@ -22,6 +22,7 @@ import msgspec
 
 from engine.broker.closing_right import SIMULATED_WORLD
 from engine.broker.handover import Handover
+from engine.cli import process_start
 from engine.cli.completing import with_configuration, with_first_cancels
 from engine.cli.first_strike import STRUCK, Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
@@ -47,7 +48,7 @@ SILENCE_S = 5.0  # after so long without news, say that there is none
 def begin(arguments: KillArguments, plan: KillPlan, strike: FirstStrike, hands: Presses, pressed_ns: int) -> NoReturn:
     """Go on from the first strike to the end of the process."""
     gc.enable()
-    KillRun(arguments, plan, hands, pressed_ns).run(strike)
+    KillRun(arguments, plan, hands, process_start.pressed_ns(pressed_ns)).run(strike)
 
 
 def settings_of(plan: KillPlan) -> KillSettings:
@@ -260,7 +261,7 @@ def handover(attempt: Attempt) -> Handover:
 
 
 def colour_wanted(environ: Mapping[str, str]) -> bool:
-    """A terminal, unless NO_COLOR says no or FORCE_COLOR yes."""
+    """A terminal that is not dumb, unless NO_COLOR says no or FORCE_COLOR yes."""
     if environ.get("NO_COLOR"):
         return False
-    return bool(environ.get("FORCE_COLOR")) or os.isatty(OUT)
+    return bool(environ.get("FORCE_COLOR")) or (os.isatty(OUT) and environ.get("TERM") != "dumb")

@@ -5,9 +5,16 @@ Used on the kill's way to its first byte: it must import nothing that the interp
 
 from __future__ import annotations
 
+import _thread
+import errno
 import os
 import sys
 
+TYPE_CHECKING = False  # what `typing` has, without loading it
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ_PATIENCE_S = 1.0  # a file that has not come by then may never come
 FILE_NAME = "quant-engine.toml"
 
 
@@ -50,10 +57,59 @@ def incident_log() -> str:
     return os.path.join(desk if os.path.isdir(desk) else state_folder(), "INCIDENT_LOG.md")
 
 
-def read(path: str) -> bytes | None:
-    """What stands in a file; None when it cannot be read, which somebody else then has to tell."""
+def find_and_read(named: str | None, patience_s: float = READ_PATIENCE_S) -> tuple[str | None, bytes]:
+    """The configuration file and what stands in it; empty where there is none. Raises OSError, also when it takes too
+    long: its `filename` is the file, or what is known of it."""
+    look: list[str] = [named or os.environ.get("QE_CONFIG") or FILE_NAME]
+
+    def find() -> bytes:
+        path = config_file(named)
+        look[:] = [] if path is None else [path]
+        return b"" if path is None else _contents(path)
+
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall()
-    except OSError:
-        return None
+        written = _within(patience_s, find)
+    except OSError as error:
+        error.filename = look[0] if look else FILE_NAME
+        raise
+    return (look[0] if look else None), written
+
+
+def read(path: str, patience_s: float = READ_PATIENCE_S) -> bytes:
+    """What stands in a file. Raises OSError, also when it takes too long: a pipe, or a disk that hangs."""
+    return _within(patience_s, lambda: _contents(path))
+
+
+def _contents(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def _within(patience_s: float, do: Callable[[], bytes]) -> bytes:
+    """Do it on a thread, which is left behind where it hangs. Raises its OSError, or one that says that it hangs."""
+    done = _thread.allocate_lock()
+    done.acquire()
+    came: list[bytes] = []
+    failed: list[OSError] = []
+
+    def run() -> None:
+        try:
+            came.append(do())
+        except OSError as error:
+            failed.append(error)
+        except ValueError:
+            return  # a name that no file can have: nothing came
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(run, ())
+    except RuntimeError:  # no more threads to be had
+        run()
+    if not done.acquire(timeout=patience_s):
+        raise OSError(errno.ETIMEDOUT, f"nothing came within {patience_s:g} s: it is a pipe, or its disk hangs")
+    if failed:
+        raise failed[0]
+    if not came:
+        raise OSError(errno.EINVAL, "not the name of a file")
+    return came[0]

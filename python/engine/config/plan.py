@@ -7,12 +7,13 @@ from __future__ import annotations
 
 
 class Place:
-    """A login as a kill needs it."""
+    """A login as a kill needs it. `mode_known`: the configuration says which mode it is; it is only shown."""
 
-    __slots__ = ("host", "mode", "name", "port")
+    __slots__ = ("host", "mode", "mode_known", "name", "port")
 
-    def __init__(self, name: str, mode: str, host: str, port: int) -> None:
+    def __init__(self, name: str, mode: str, host: str, port: int, *, mode_known: bool = True) -> None:
         self.name, self.mode, self.host, self.port = name, mode, host, port
+        self.mode_known = mode_known
 
 
 class KillPlan:

@@ -16,6 +16,7 @@ from engine.config.plan import KillPlan, Place, default_plan
 NAME_LENGTH_MAX = 32
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 PORTS = {("paper", False): 7497, ("live", False): 7496, ("paper", True): 4002, ("live", True): 4001}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Windows Notepad writes one
 SECONDS_MAX, CLIENT_ID_MAX, DIGITS_MAX = 86_400, 2_000_000_000, 12
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ class _NotPlain(Exception):
 def read_quickly(written: bytes, overrides: Mapping[str, str]) -> KillPlan | None:
     """The plan that the file and the environment's overrides come to; None: ask the real reader."""
     try:
-        tables = _tables(written.decode("utf-8"))
+        tables = _tables(written.removeprefix(BYTE_ORDER_MARK).decode("utf-8"))
         if not any(name.startswith("logins.") for name in tables):
             tables |= {"logins.paper": {"mode": "paper"}, "logins.live": {"mode": "live"}}
         for variable, text in overrides.items():

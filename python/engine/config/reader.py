@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -21,6 +20,7 @@ from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limit_settings import period_clock
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, KillTable, Login, LoginTable, login_from
+from engine.config.places import read
 from engine.config.plan import KillPlan, Place, default_plan
 from engine.config.preflight_table import PreflightTable
 from engine.config.problems import ConfigError, Lines, Problem, nearest
@@ -101,12 +101,19 @@ def _not_of_this_machine(config: Config) -> list[Problem]:
 
 def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> KillPlan:
     """The kill's plan as far as the file is certain, with the default logins for what is not. Never raises for it."""
-    unreadable: list[Problem] = []
     try:
         text = _text_of(path)
     except (OSError, UnicodeDecodeError) as error:
-        text, unreadable = "", [_unreadable(error)]
-    reading = interpret(text, environ, source=path or "")
+        return plan_without(path, error, environ)
+    return _plan_of_reading(interpret(text, environ, source=path or ""), path, [])
+
+
+def plan_without(path: str | None, error: Exception, environ: Mapping[str, str] = os.environ) -> KillPlan:
+    """The same where the file cannot be read, and why."""
+    return _plan_of_reading(interpret("", environ, source=path or ""), path, [_unreadable(error)])
+
+
+def _plan_of_reading(reading: Reading, path: str | None, unreadable: list[Problem]) -> KillPlan:
     plan = plan_of(reading.config)
     plan.faults += [problem.render(path or "environment") for problem in (*unreadable, *reading.problems)]
     plan.unread = ALL_UNREAD if unreadable else reading.unread
@@ -143,6 +150,7 @@ def _add_defaults(plan: KillPlan) -> None:
 
 def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     """Read everything in `text` that can be read. Pure but for its arguments."""
+    text = text.removeprefix("\ufeff")  # the byte order mark that Windows Notepad writes
     lines = Lines(text)
     problems: list[Problem] = []
     unusable: dict[str, str] = {}
@@ -175,7 +183,7 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
 
 
 def _text_of(path: str | None) -> str:
-    return "" if path is None else Path(path).read_text(encoding="utf-8")
+    return "" if path is None else read(path).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _unreadable(error: Exception) -> Problem:

@@ -23,7 +23,7 @@ _SPELLED_ALMOST = 0.8  # difflib's ratio from which an unknown key is a known on
 _LOGIN_HEADER = re.compile(r"""\s*\[\s*logins\s*\.\s*(["']?)([A-Za-z0-9_-]+)\1\s*\]""")
 _LOGIN_WORDS = re.compile("login|mode|host|port|gateway", re.IGNORECASE)
 _COMMENT = re.compile(r"#[^\n]*")
-_CAUTIOUS_MODE: Mode = "live"  # shown where the file does not say; the kill itself does the same on both
+_CAUTIOUS_MODE: Mode = "live"  # where the file does not say; the kill itself does the same on both
 
 
 def place_of(name: str, raw: Mapping[str, object], sound: Mapping[str, Any]) -> Place | None:
@@ -41,7 +41,7 @@ def place_of(name: str, raw: Mapping[str, object], sound: Mapping[str, Any]) -> 
         if doubtful & {"port", "gateway", "mode"}:
             return None
         port = (GATEWAY_PORTS if sound.get("gateway") else TWS_PORTS)[mode]
-    return Place(name, mode, sound.get("host", LOCAL), port)
+    return Place(name, mode, sound.get("host", LOCAL), port, mode_known="mode" in sound)
 
 
 def _may_stand_for(key: str, value: object) -> set[str]:

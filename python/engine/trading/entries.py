@@ -92,9 +92,10 @@ class Entries:
         return entry
 
     def _check_against(self, new: LoginConfig, old: LoginConfig) -> None:
-        if new.name == old.name:
+        if new.name.lower() == old.name.lower():  # commands take a name whatever its capitals
             raise DuplicateLogin(
-                f"There is a login {new.name!r} already ({old.mode.value}, {old.host}:{old.port})",
+                f"There is a login {old.name!r} already ({old.mode.value}, {old.host}:{old.port}); names differ by "
+                "more than capitals",
                 then="Choose another name",
             )
         same_place = login_key(new.host, new.port) == login_key(old.host, old.port)

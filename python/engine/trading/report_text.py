@@ -70,7 +70,8 @@ _RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b
 def colour_wanted() -> bool:
     """Only where a person looks at a terminal and has not asked for none."""
     stream = sys.stdout
-    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream is not None and stream.isatty() and not plain
 
 
 def render(

@@ -71,3 +71,15 @@ def test_a_difference_of_some_seconds_is_none(off_s: int) -> None:
     """TWS tells whole seconds."""
     stage = stage_with(ev.ServerClock(DAY_S - 60 + off_s))
     assert "clock_differs" not in stage.said and stage.report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "told"),
+    [(100, "100 s"), (120, "2 minutes"), (7199, "119 minutes"), (7200, "2 hours"), (22_385_198, "259 days")],
+)
+def test_how_far_the_clocks_are_apart_is_told_in_units_that_are_read_at_a_glance(apart_s: int, told: str) -> None:
+    stage = Stage(held(stock(), 3))
+    stage.press()
+    stage.tell(ev.Connected(("DU1",), 9000), ev.ServerClock(apart_s))
+    [note] = [note for note in stage.report.notes if "clock" in note]
+    assert note.startswith(f"this machine's clock is {told} behind TWS's")

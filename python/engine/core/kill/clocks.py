@@ -6,6 +6,14 @@ from dataclasses import dataclass
 
 from engine.core.kill.settings import SECOND, KillSettings
 
+UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+
+
+def _readable(seconds: int) -> str:
+    """In the largest unit of which there are at least two, whole."""
+    unit, size = next(((unit, size) for unit, size in UNITS if seconds >= 2 * size), ("s", 1))
+    return f"{seconds // size} {unit}"
+
 
 @dataclass(slots=True)
 class Clocks:
@@ -25,8 +33,9 @@ class Clocks:
             return ""
         self._doubted = True
         way = "ahead of" if apart_ns > 0 else "behind"
+        apart = _readable(abs(apart_ns) // SECOND)
         return (
-            f"this machine's clock is {abs(apart_ns) // SECOND} s {way} TWS's: trading hours are judged by TWS's. "
+            f"this machine's clock is {apart} {way} TWS's: trading hours are judged by TWS's. "
             "Find out which of them is wrong, and set it."
         )
 

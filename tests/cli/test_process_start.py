@@ -1,0 +1,53 @@
+"""The press is the start of the process where that is known, and never a guess."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from engine.cli.process_start import AGE_MAX_NS, started_ns
+
+MS = 1_000_000
+AT_NS = 50_000 * MS  # when our first line was reached
+
+
+def stat(ticks: int) -> bytes:
+    return b"7 (a) b) c) R " + b" ".join([b"1"] * 18) + b" %d 0 0\n" % ticks
+
+
+def test_it_is_the_end_of_the_tick_that_is_told_by_the_monotonic_clock() -> None:
+    assert started_ns(stat(6494), 100, 15_000 * MS, AT_NS) == 49_950 * MS
+
+
+@pytest.mark.parametrize(
+    ("said", "ticks_per_s"),
+    [
+        (stat(6500), 100),  # it would begin behind its first line
+        (stat(6399), 100),  # a shell that became this process, a second ago and more
+        (stat(1)[:30], 100),
+        (b"", 100),
+        (stat(6494).replace(b"6494", b"-4"), 100),
+        (stat(6494), -1),
+    ],
+)
+def test_what_cannot_be_counts_as_unknown(said: bytes, ticks_per_s: int) -> None:
+    apart_ns = 15_000 * MS if said != stat(6399) else 15_000 * MS - 10 * MS
+    assert started_ns(said, ticks_per_s, apart_ns, AT_NS) == AT_NS
+    assert AGE_MAX_NS == 1_000 * MS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_on_linux_it_lies_before_the_first_line() -> None:
+    code = (
+        "import time; at = time.monotonic_ns(); time.sleep(0.05); now = time.monotonic_ns()\n"
+        "from engine.cli.process_start import pressed_ns\n"
+        "print(now - pressed_ns(now))"
+    )
+    began = time.monotonic_ns()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    took_ns = time.monotonic_ns() - began
+    age_ns = int(done.stdout)
+    assert 50 * MS <= age_ns <= took_ns or took_ns > AGE_MAX_NS  # a very slow machine: then it is not taken
