@@ -497,6 +497,19 @@ def test_a_cancel_that_left_before_the_hand_over_has_left(locks: Path) -> None:
     drive(test)
 
 
+def test_a_cancel_in_advance_may_have_been_dropped_and_is_not_told_to_others_as_one_that_has_left(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.on[ev.Answering] = lambda _event: [cmd.GlobalCancel(early=True)]
+        driver = make(machine, locks)
+        driver.start()
+        driver._tell(ev.Answering(1))
+        await asyncio.sleep(1)
+        assert machine.heard(ev.Answering)
+        assert not ClosingRight(HOST, PORT, "later", locks).take().struck
+
+    drive(test)
+
+
 def test_a_closer_that_moves_and_has_cancelled_is_spared_until_it_moves_no_more(locks: Path) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
         other = ClosingRight(HOST, PORT, "kill other", locks)

@@ -34,3 +34,11 @@ def test_the_command_says_them_before_its_report_and_then_that_nothing_goes_on(t
     ended = next(number for number, line in enumerate(lines) if line.endswith("unreachable"))
     assert early < ended
     assert "NOTHING GOES ON" in done.stdout
+
+
+def test_while_a_watch_goes_on_the_report_says_so_and_the_one_at_its_end_does_not(tmp_path: Path) -> None:
+    unreachable(tmp_path)
+    done = qe("kill", "--deadline", "1", "--watch", "0.3", home=tmp_path)
+    first, _, last = done.stdout.partition("\nkill ")
+    assert "gone: this kill keeps trying for 0.3 s more" in first and "NOTHING GOES ON" not in first
+    assert "NOTHING GOES ON" in last and "keeps trying for 0.3 s" not in last

@@ -5,13 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from typing import cast
 
 import pytest
 
+from engine.cli import kill_run, process_start
+from engine.cli.first_strike import FirstStrike
+from engine.cli.kill_arguments import KillArguments
+from engine.cli.presses import Presses
 from engine.cli.process_start import AGE_MAX_NS, started_ns
+from engine.config.plan import default_plan
 
 MS = 1_000_000
 AT_NS = 50_000 * MS  # when our first line was reached
+
+
+class Mute:
+    def speak_through(self, *_voices: object) -> None:
+        pass
 
 
 def stat(ticks: int) -> bytes:
@@ -50,3 +61,13 @@ def test_on_linux_it_lies_before_the_first_line() -> None:
     took_ns = time.monotonic_ns() - began
     age_ns = int(done.stdout)
     assert 50 * MS <= age_ns <= took_ns or took_ns > AGE_MAX_NS  # a very slow machine: then it is not taken
+
+
+def test_the_kill_counts_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed: list[int] = []
+    monkeypatch.setattr(process_start, "pressed_ns", lambda reached_ns: reached_ns - 40 * MS)
+    monkeypatch.setattr(kill_run.KillRun, "run", lambda run, _strike: pressed.append(run._pressed_ns))
+    monkeypatch.setattr(kill_run.gc, "enable", lambda: None)
+    other = Mute()
+    kill_run.begin(KillArguments(), default_plan(), cast(FirstStrike, other), cast(Presses, other), AT_NS)
+    assert pressed == [AT_NS - 40 * MS]
