@@ -87,6 +87,7 @@ class Resting:
     fills_on_cancel: bool = False
     held: bool = False  # in the TWS window: no cancel reaches it
     listed: bool = True
+    arrived_ns: int = 0
 
     def __repr__(self) -> str:
         c = self.contract
@@ -322,7 +323,7 @@ class Market:
         if after_the_result or not new.knowable:
             self.surprise(new.key)
         order = self._others_order(new.key, new.action, new.quantity)
-        order.order_ref = new.order_ref
+        order.order_ref, order.arrived_ns = new.order_ref, self.clock.now_ns
         self.orders.append(order)
         if new.fills_after_ms is not None:
             self.clock.after(new.fills_after_ms, lambda: self._fill(order, order.remaining) if order.open else None)

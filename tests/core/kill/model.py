@@ -93,6 +93,7 @@ class Model:
         self._survey_ns = 0
         self._answered: set[str] = set()
         self.known_ns = 0  # begin of the newest survey of which everything has been answered
+        self.listed_ns = 0  # … and of which the open orders have been: a list shows what had arrived when it began
         self.machine = KillMachine(
             name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="t", settings=self.settings
         )
@@ -195,6 +196,8 @@ class Model:
     def _heard_read(self, kind: str, read_id: int) -> None:
         if self._begun_ns.get(read_id) == self._survey_ns:
             self._answered.add(kind)
+            if kind == "OrdersRead":
+                self.listed_ns = self._survey_ns
             if self.faults.executions_unread and len(self._answered) == 2:
                 self.known_ns = self._survey_ns - self.faults.position_lag_ms * MS  # nothing else tells of a trade
             elif len(self._answered) == 3:
@@ -538,13 +541,21 @@ class Model:
             self.market.known_at_place[(place.account, place.contract.con_id)] = self.known_ns
 
     def _check_claim(self) -> None:
-        """FLAT must be true, but for what happened after the last look."""
-        surprised = any(at_ns >= self.known_ns for at_ns, _ in self.market.surprises)
-        if self.machine.report().flat and not self.market.flat and not surprised:
-            still = [o for o in self.market.orders if o.open]
-            self.violations.append(f"{self.now_ns / MS:.0f} ms: claimed flat with {self.market.positions} and {still}")
-        if self.machine.report().flat and self.under_way:
+        """FLAT must be true, but for positions that nobody could know of at the last look, and orders that arrived
+        after it."""
+        if not self.machine.report().flat:
+            return
+        news = {key for at_ns, key in self.market.surprises if at_ns >= self.known_ns}
+        held = {key: q for key, q in self.market.positions.items() if q != 0 and key not in news}
+        still = [o for o in self.market.orders if o.open and not self._is_news(o)]
+        if held or still:
+            self.violations.append(f"{self.now_ns / MS:.0f} ms: claimed flat with {held} and {still}")
+        if self.under_way:
             self.violations.append(f"{self.now_ns / MS:.0f} ms: claimed flat with orders under way: {self.under_way}")
+
+    def _is_news(self, order: Resting) -> bool:
+        """It arrived behind the last list; while TWS has lost IBKR, lists are of before."""
+        return order.key is None and order.arrived_ns >= self.listed_ns
 
 
 def _close_key(order_ref: str) -> int | None:

@@ -377,6 +377,21 @@ def test_after_its_result_it_watches_and_closes_what_fills_late() -> None:
     assert stage.stopped and stage.report.flat
 
 
+@pytest.mark.parametrize("positions", [[], None])
+def test_an_order_that_shows_up_in_the_watch_takes_the_claim_back_although_positions_cannot_be_read(
+    positions: list[PositionFact] | None,
+) -> None:
+    stage = Stage(quarantine_ns=3 * SECOND).begin()
+    stage.run(1000)
+    assert stage.report.flat
+    stage.positions, stage.orders = positions, [order(CALL, "BUY", 1)]
+    stage.run(2500)
+    assert outcome(stage) is (LoginOutcome.UNKNOWN if positions is None else LoginOutcome.RESIDUE)
+    assert "not_flat" in [entry.kind for entry in stage.report.timeline]
+    stage.run(1000)
+    assert stage.stopped and not stage.report.flat and (stage.report.trouble or stage.residue)
+
+
 def test_the_end_of_the_watch_tells_what_is_left_then() -> None:
     stage = Stage(quarantine_ns=5 * SECOND).begin()
     stage.run(1000)

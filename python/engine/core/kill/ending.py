@@ -76,6 +76,14 @@ class Ending:
         gap_ns = self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
         return gap_ns if self.ledger.seen() else max(gap_ns, self.settings.nothing_seen_ns)
 
+    def orders_seen(self, now_ns: int) -> None:
+        """A list shows open orders; whether the rest of the look comes or not, nothing is flat."""
+        proven = self.proof.proven
+        self.proof.withdraw()
+        self.evidence.unmark("flat")
+        if proven:
+            self.evidence.say(now_ns, "not_flat", "an order is open again")
+
     def doubt(self) -> None:
         """Half a proof is none; and a whole one that is not told yet must not be told any more."""
         if self.finished_ns is not None:
@@ -127,8 +135,8 @@ class Ending:
         outcome = self.outcome or (LoginOutcome.UNKNOWN if self.reach.ever_connected else LoginOutcome.UNREACHABLE)
         if self.proof.proven:
             return LoginOutcome.FLAT
-        if outcome is LoginOutcome.FLAT:
-            return LoginOutcome.RESIDUE  # a late fill after the result
+        if outcome is LoginOutcome.FLAT:  # a late fill after the result, or an order of which no more could be read
+            return LoginOutcome.UNKNOWN if self.looking.last is None else self._shown(self.looking.last)
         if outcome is LoginOutcome.UNREACHABLE and self.reach.ever_connected:  # it came up after all
             survey = self.looking.last if self.reach.healthy else None
             return LoginOutcome.UNKNOWN if survey is None else self._shown(survey)

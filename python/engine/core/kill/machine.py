@@ -233,6 +233,8 @@ class KillMachine:
                 if not self._looking.surveyor.awaits_orders(read_id):
                     return []
                 self._closing.listed(orders, now_ns)  # also when the survey comes to nothing
+                if orders:
+                    self._ending.orders_seen(now_ns)
                 gone = self._closing.any_suspect or self._ledger.traces.unexplained(now_ns)
                 cancel = self._cancelling.looked(
                     self._closing.others(orders),
