@@ -616,6 +616,46 @@ def test_a_trade_that_the_feed_has_had_time_for_is_not_waited_for() -> None:
     assert not aged((-5, 5.9), first=0).all_zero()
 
 
+def of_both(*trades: tuple[int, str, float], first: int) -> Book:
+    """Trades shortly before the press, by whom, each at least so many seconds old."""
+    book = Book(listed=False)
+    book.executions(
+        tuple(
+            execution(ES, q, f"{n}.01", order_ref=ref, age_ns_min=int(age * SECOND))
+            for n, (q, ref, age) in enumerate(trades)
+        )
+    )
+    return book.read(first)
+
+
+def waited(book: Book, shows: int) -> float:
+    """How many seconds the same must be read until it is believed."""
+    return next(tenths / 10 for tenths in range(200) if book.read(shows, tenths / 10).believed)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(
+    ("trades", "shows", "seconds"),
+    [
+        ([(1, OTHER, 4), (-1, CLOSE, 0)], 0, 2),  # at zero a close is missing only behind what it closed
+        ([(1, OTHER, 6), (-1, CLOSE, 0)], 0, 0),
+        ([(-3, CLOSE, 0), (1, OTHER, 0)], 1, 1),  # more than is shown and was added
+        ([(-3, CLOSE, 0), (2, OTHER, 0)], 1, 10),  # as much: it may have closed all of it
+        ([(-3, CLOSE, 0), (1, OTHER, 0), (1, OTHER, 0)], 1, 10),
+        ([(-3, CLOSE, 4), (2, OTHER, 0)], 1, 6),  # each from when it was made
+        ([(-3, CLOSE, 9.5), (2, OTHER, 0)], 1, 1),
+        ([(-3, CLOSE, 0), (-1, OTHER, 0)], 1, 6),  # what others have sold adds nothing to be closed
+        ([(-3, CLOSE, 0), (2, CLOSE, 0)], 1, 10),  # closes of two sides: something is not told
+        ([(-3, CLOSE, 0)], -1, 10),  # the other side of what it left
+    ],
+)
+def test_another_kills_close_is_waited_for_only_where_it_can_be_missing(
+    trades: list[tuple[int, str, float]], shows: int, seconds: float, side: int
+) -> None:
+    book = of_both(*((side * q, ref, age) for q, ref, age in trades), first=side * shows)
+    assert waited(book, side * shows) == seconds
+
+
 def test_what_only_an_order_tells_has_no_age() -> None:
     book = Book(listed=False)
     book.traces.completed([order(ES, "SELL", 2, filled=D(2), perm_id=502)], 0)

@@ -39,6 +39,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from itertools import combinations
+from typing import NamedTuple
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
@@ -58,6 +59,14 @@ class _Missed(Enum):
     RECENT = "recent"  # executions shortly before the kill
     LATE = "late"  # told by an order then, and by no execution: of the last seconds, or of another day
     UNSURE = "unsure"  # before executions could be read again
+
+
+class _Piece(NamedTuple):
+    """One trade shortly before the kill."""
+
+    signed: Decimal
+    by_kill: bool  # another kill's closing order
+    age_ns: int  # so long ago at least
 
 
 @dataclass(slots=True)
@@ -106,11 +115,9 @@ class Ledger:
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
-    _recent_pieces: dict[Key, list[Decimal]] = field(default_factory=dict)  # … one by one …
-    _recent_age_ns: dict[Key, int] = field(default_factory=dict)  # … the newest of them so long ago at least …
+    _recent_pieces: dict[Key, list[_Piece]] = field(default_factory=dict)  # … one by one …
     _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
-    _killed: set[Key] = field(default_factory=set)  # traded then or since by another kill's closing orders …
-    _mixed: set[Key] = field(default_factory=set)  # … or by anything else
+    _mixed: set[Key] = field(default_factory=set)  # traded then or since by anything but another kill's closing orders
     _nameless: dict[Contract, int] = field(default_factory=dict)
     _read: bool = False
     _executions_known: bool = False  # since the last read of positions
@@ -175,41 +182,45 @@ class Ledger:
 
     def _note_recent(self, key: Key, signed: Decimal, order_ref: str, age_ns: int) -> None:
         self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
-        self._recent_pieces.setdefault(key, []).append(signed)
-        self._recent_age_ns[key] = min(age_ns, self._recent_age_ns.get(key, age_ns))
+        by_kill = order_ref.startswith(CLOSE_REF_PREFIX)
+        self._recent_pieces.setdefault(key, []).append(_Piece(signed, by_kill, age_ns))
         self._note_whose(key, order_ref)
 
+    def _recent_sizes(self, key: Key) -> list[Decimal]:
+        return [piece.signed for piece in self._recent_pieces.get(key, ())]
+
     def _note_whose(self, key: Key, order_ref: str) -> None:
-        (self._killed if order_ref.startswith(CLOSE_REF_PREFIX) else self._mixed).add(key)
+        if not order_ref.startswith(CLOSE_REF_PREFIX):
+            self._mixed.add(key)
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
-        """How long a first read may miss what was traded just before it: counted from the newest of those trades."""
-        return max(self._recent_lag_ns(key, position) - self._recent_age_ns[key], 0)
+        """How long a first read may miss what was traded just before it: each trade as long as its kind, from when it
+        was made."""
+        pieces = self._recent_pieces[key]
+        if key in self._late:  # an order does not tell in how many pieces it has filled
+            return self.expected_lag_ns
+        return max(0, *(self._piece_lag_ns(piece, pieces, position) - piece.age_ns for piece in pieces))
 
-    def _recent_lag_ns(self, key: Key, position: Decimal) -> int:
-        """How long behind a trade a read may miss it.
+    def _piece_lag_ns(self, piece: _Piece, pieces: list[_Piece], position: Decimal) -> int:
+        """How long behind this trade a read may miss it.
 
         A position that recent trades would have reduced, and above all one that another kill has just closed, may be
         gone already: it is given more time than one that they have opened. A kill's closing orders never open anything,
-        and an execution shows whole or not at all: where nothing else traded, and each of them is more than is left,
-        none can have been missed.
+        and an execution shows whole or not at all. So one of them is not missing where it is larger than all that may
+        have been there: what is shown, and what others may have added unseen. And at zero it can only be missing behind
+        a trade of others that is missing too, and that one is given its time.
         """
-        flow = self._recent[key]
-        if key not in self._mixed and ZERO in flow and self._too_large_to_be_missing(key, position):
-            return 0
-        if key in self._killed or key in self._late:
-            return self.expected_lag_ns
-        return self._lag_ns(flow, position)
+        if not piece.by_kill:
+            return self._lag_ns(NOTHING.plus(piece.signed), position)
+        one_sided = all(other.signed * piece.signed > ZERO for other in pieces if other.by_kill)
+        added = sum((o.signed for o in pieces if not o.by_kill and o.signed * piece.signed < ZERO), ZERO)
+        too_large = position * piece.signed < ZERO < piece.signed * (position + added + piece.signed)
+        return 0 if one_sided and (position == ZERO or too_large) else self.expected_lag_ns
 
     def _lag_ns(self, flow: Flow, position: Decimal) -> int:
         """Longer where some of it may have closed the position, or where nothing is left."""
         reduced = position == ZERO or any(position * part < ZERO for part in flow)
         return self.reduced_lag_ns if reduced else self.settle_ns
-
-    def _too_large_to_be_missing(self, key: Key, position: Decimal) -> bool:
-        """Would each of the recent trades, all to one side, bring this position through zero?"""
-        known = key not in self._late  # an order does not tell in how many pieces it has filled
-        return known and all(position * (position + signed) < ZERO for signed in self._recent_pieces[key])
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
@@ -312,7 +323,7 @@ class Ledger:
         flows = self._maybe_missed(key, account)
         if ZERO in (sum(flow.bought for flow in flows.values()), sum(flow.sold for flow in flows.values())):
             return True
-        sums = _sums(self._recent_pieces.get(key, ())) if flows.keys() == {_Missed.RECENT} else None
+        sums = _sums(self._recent_sizes(key)) if flows.keys() == {_Missed.RECENT} else None
         return sums is not None and ZERO not in sums
 
     def _maybe_missed(self, key: Key, account: _Account) -> dict[_Missed, Flow]:
@@ -347,7 +358,7 @@ class Ledger:
         pieces = [signed for owner, signed in self._own_executions.values() if owner == key]
         if key in self._late or sum(pieces, ZERO) != own:
             return False  # how they were executed is not known
-        ours, theirs = _sums(pieces), _sums(self._recent_pieces.get(key, ()))
+        ours, theirs = _sums(pieces), _sums(self._recent_sizes(key))
         return ours is not None and theirs is not None and ours.isdisjoint(theirs)
 
     def _only_closed(self, key: Key, account: _Account) -> bool:
