@@ -76,6 +76,14 @@ def test_a_login_that_never_answers_is_given_up_as_unreachable(trouble: ev.Troub
     assert stage.finished and outcome(stage) is LoginOutcome.UNREACHABLE and stage.report.trouble == "the reason"
 
 
+def test_the_accounts_are_those_that_the_login_has_named_last() -> None:
+    stage = Stage(held(CALL, 3)).press()
+    stage.tell(ev.Connected((ACCOUNT, "DU2"), 9000))
+    assert stage.report.accounts == (ACCOUNT, "DU2")
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"), ev.Connected((), 9000))
+    assert stage.report.accounts == (ACCOUNT, "DU2")
+
+
 def test_a_login_that_is_silent_to_the_deadline_is_unreachable() -> None:
     stage = Stage(deadline_ns=3 * SECOND).press()
     stage.run(3000)
@@ -102,6 +110,11 @@ def test_a_login_that_comes_up_after_it_was_given_up_is_reported_as_it_is_read(
     assert outcome(stage) is expected
     stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"))
     assert outcome(stage) is LoginOutcome.UNKNOWN
+
+
+def test_the_timeline_begins_with_the_press() -> None:
+    entry = Stage().press().report.timeline[0]
+    assert (entry.at_ms, entry.kind, entry.text) == (0, "pressed", "kill switch pressed")
 
 
 def test_before_anything_is_known_the_report_says_so() -> None:
@@ -337,6 +350,32 @@ def test_without_executions_a_proof_takes_longer() -> None:
     assert not stage.finished
     stage.run(1500)
     assert stage.report.flat
+
+
+def sending(client_id: int, looks: int = 6) -> Stage:
+    """Somebody sends an order behind every look, and a closing order of ours rests."""
+    stage = Stage(held(CALL, 3), deadline_ns=60 * SECOND).begin()
+    stage.acknowledge(stage.place)
+    ours = stage.listed(stage.place)
+    for number in range(looks):
+        stage.orders = [ours]
+        stage.run(1000)
+        new = {"perm_id": 600 + number, "order_id": 3 + number, "client_id": client_id}
+        stage.orders = [ours, order(ES, "BUY", 1, **new)]
+        stage.tell(ev.OrderSeen(600 + number, "Submitted"))
+        stage.run(100)
+    return stage
+
+
+def test_a_program_that_goes_on_sending_is_in_the_report_and_whether_it_still_does() -> None:
+    stage = sending(42)
+    assert [(sender.client_id, sender.still) for sender in stage.report.senders] == [(42, True)]
+    stage.run(6000)
+    assert [(sender.client_id, sender.still) for sender in stage.report.senders] == [(42, False)]
+
+
+def test_what_this_kills_own_connection_has_sent_is_no_programs() -> None:
+    assert sending(9000).report.senders == ()
 
 
 # the end, and the watch after it --------------------------------------------------------------------------------------

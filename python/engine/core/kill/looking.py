@@ -18,7 +18,7 @@ class Looking:
     surveyor: Surveyor = field(init=False)
     last: Survey | None = None  # the newest complete one
     _done_ns: int = 0
-    _next_ns: int | None = None
+    _next_ns: int = 0
     _gap_ns: int = field(init=False)
     _size_after_ns: int = 0  # surveys begun earlier may not size a close
 
@@ -34,9 +34,7 @@ class Looking:
     def soon(self, now_ns: int) -> None:
         """Something has happened."""
         self._gap_ns = self.settings.survey_gap_first_ns
-        soon_ns = now_ns + self._gap_ns
-        if self._next_ns is None or self._next_ns > soon_ns:
-            self._next_ns = soon_ns
+        self._next_ns = min(self._next_ns, now_ns + self._gap_ns)
 
     def at_once(self, now_ns: int) -> None:
         """Somebody wants to know how things stand now."""
@@ -61,7 +59,6 @@ class Looking:
     def forget(self) -> None:
         """The view is broken: a survey under way is void."""
         self.surveyor.abandon()
-        self._next_ns = None
 
     def not_before(self, at_ns: int) -> None:
         """Nothing is sized from surveys begun before `at_ns`."""
@@ -76,7 +73,6 @@ class Looking:
         at_ns = self.next_ns()
         if at_ns is None or now_ns < at_ns:
             return []
-        self._next_ns = None
         return self.surveyor.begin(now_ns, all_at_once=False)
 
     def fresh(self, now_ns: int) -> bool:

@@ -1,0 +1,48 @@
+"""When a kill looks, and which looks are void."""
+
+from __future__ import annotations
+
+from core.kill.builders import ACCOUNT, ReadOrders, Stage, ev, held, option
+from engine.core.kill.commands import Command
+
+CALL = option(11)
+
+
+def looks(commands: list[Command]) -> int:
+    return sum(isinstance(command, ReadOrders) for command in commands)
+
+
+def test_who_presses_again_sees_the_next_looks_come_quickly() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(5000)
+    assert looks(stage.run(1000)) == 2
+    assert looks(stage.tell(ev.PressedAgain())) == 1
+    assert looks(stage.run(300)) >= 3
+
+
+def test_news_that_keep_coming_do_not_put_the_next_look_off() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    told = [command for _ in range(10) for command in (*stage.tell(ev.OrderSeen(77, "Submitted")), *stage.run(30))]
+    assert looks(told) >= 3
+
+
+def test_what_was_asked_before_the_link_was_lost_is_answered_from_memory_and_void() -> None:
+    stage = Stage().press()
+    stage.answers = False
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    asked = list(stage.commands)
+    stage.tell(ev.BrokerLink(False, 1100))
+    stage.answers = True
+    for command in asked:
+        stage._answer(command)
+    assert "orders_gone" not in stage.said
+
+
+def test_a_link_that_is_back_is_looked_through_at_once_or_very_soon() -> None:
+    stage = Stage().begin()
+    stage.run(300)
+    stage.tell(ev.BrokerLink(False, 1100))
+    assert looks(stage.run(5000)) == 0
+    assert looks([*stage.tell(ev.BrokerLink(True, 1102)), *stage.run(60)]) == 1
