@@ -7,6 +7,7 @@ import pytest
 
 from core.preflight.world import (
     BY_ID,
+    CALL,
     ES,
     FREE,
     HALTED,
@@ -104,3 +105,50 @@ def test_a_position_that_was_closed_is_opened_by_either_side(intent: Intent) -> 
 @pytest.mark.parametrize(("position", "intent"), [(1, sell(ES, 1)), (-1, order(ES, 1))])
 def test_the_last_contract_of_a_position_can_be_closed_under_a_halt(position: int, intent: Intent) -> None:
     assert desk(positions={ES: position}).judge(intent, HALTED, NOW) == PASS
+
+
+@pytest.mark.parametrize(("con_id", "limit"), [(ES, 10), (CALL, 50)])
+def test_an_order_that_was_pledged_counts_at_once_for_the_quick_way_and_is_free_again_if_it_never_left(
+    con_id: int, limit: int
+) -> None:
+    made, one = desk(), order(con_id, 1, limit="100")
+    price(made, con_id, "100")
+    assert made.clears(one, FREE, NOW)
+    pledged = order(con_id, limit, limit="100")
+    total = made.pledge(pledged, NOW)
+    assert not made.clears(one, FREE, NOW)
+    made.redeem(pledged, None, total, NOW)
+    assert made.clears(one, FREE, NOW)
+    assert not made.book.holds((1, 7))
+
+
+def test_an_order_that_was_redeemed_has_its_place_in_the_book_and_counts_once() -> None:
+    made, sent = desk(), order(ES, 6, limit="6000")
+    price(made, ES, "6000")
+    total = made.pledge(sent, NOW)
+    made.redeem(sent, (1, 7), total, NOW)
+    assert made.book.holds((1, 7))
+    assert made.judge(order(ES, 4, limit="6000"), FREE, NOW) == PASS
+    assert made.judge(order(ES, 5, limit="6000"), FREE, NOW).codes == (Code.MAX_CONTRACTS,)
+
+
+def test_a_pledge_is_counted_as_one_message() -> None:
+    made, sent = desk(), order(ES, 1, limit="6000")
+    made.redeem(sent, (1, 7), made.pledge(sent, NOW), NOW)
+    assert made.facts(sent, FREE, NOW).pace.in_second == 1
+
+
+def test_a_pledge_of_a_contract_that_is_not_listed_counts_by_its_kind() -> None:
+    made, sent = desk(listed=False), order(ES, 10, limit="6000")
+    made.pledge(sent, NOW)
+    made.list_contract(BY_ID[ES])
+    price(made, ES, "6000")
+    assert not made.clears(order(ES, 1, limit="6000"), FREE, NOW)
+
+
+@pytest.mark.parametrize("state", [HALTED, SHUT_DOWN, restricted(Kind.REDUCE_ONLY)])
+def test_the_quick_way_is_closed_by_every_restriction(state: State) -> None:
+    made = desk(positions={ES: 3})
+    price(made, ES, "6000")
+    assert made.clears(sell(ES, 1, limit="6000"), FREE, NOW)
+    assert not made.clears(sell(ES, 1, limit="6000"), state, NOW)
