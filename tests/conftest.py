@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,22 @@ from engine.broker.closing_right import SIMULATED_WORLD
 from engine.simulator import virtual
 from engine.trading.slips import ELSEWHERE
 
+INCIDENT_LOG = Path(__file__).parents[1] / "operator" / "INCIDENT_LOG.md"
+
 # The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.register_profile("mutants", settings.get_profile("repeatable"), phases=[Phase.explicit, Phase.generate])
 MODES = {"QE_RANDOM": "random", "QE_WORLDS": "random", "QE_MUTANTS": "mutants"}  # scripts/mutants.py only asks whether
 settings.load_profile(next((mode for name, mode in MODES.items() if os.environ.get(name)), "repeatable"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_incident_log_of_this_checkout_stays_as_it_is() -> Iterator[None]:
+    """Somebody may keep their own in it, and what tests write there would be taken for what happened."""
+    before = INCIDENT_LOG.read_bytes()
+    yield
+    assert INCIDENT_LOG.read_bytes() == before, f"a test has written into {INCIDENT_LOG}"
 
 
 @pytest.fixture(autouse=True)
