@@ -16,9 +16,10 @@ from engine.broker.link import Link, LinkSettings, Listener
 from engine.broker.pacing import RATE_MAX
 from engine.core.kill.events import Trouble
 from engine.simulator.net import Way
-from engine.simulator.virtual import current_loop, run, settle
+from engine.simulator.virtual import current_loop, run, settle, until
 from engine.wire import replies, requests
 from engine.wire.events import Malformed
+from engine.wire.frames import frame
 from engine.wire.sessions import ClientSession, ServerSession
 
 QUICK = LinkSettings(tcp_s=1, handshake_s=1, ready_s=1)
@@ -208,6 +209,50 @@ def test_a_silent_tws_is_asked_for_the_time_and_then_given_up() -> None:
         await asyncio.sleep(20)
         assert [failure.trouble for failure in lost] == [Trouble.SILENT]
         assert tws.requests(requests.ReqCurrentTime)
+
+    scripted(test)
+
+
+@pytest.mark.parametrize(("sent", "said"), [(3, "3 bytes are there"), (12, "12 of 41 bytes are there")])
+@pytest.mark.parametrize("trickles", [False, True], ids=["stuck", "trickling"])
+def test_a_message_that_never_completes_is_named_and_its_connection_given_up(
+    sent: int, said: str, trickles: bool
+) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        await asyncio.sleep(10)
+        del tws.answers[requests.ReqCurrentTime]  # whatever is answered would come behind it
+        begun_at = asyncio.get_running_loop().time()
+        message = frame(b"49\x001\x00" + b"1" * 32)
+        if trickles:
+            for byte in message[:sent]:
+                tws.peer.transport.write(bytes([byte]))
+                await asyncio.sleep(0.5)
+        else:
+            tws.peer.transport.write(message[:sent])
+        await until(lambda: bool(lost))
+        assert [failure.trouble for failure in lost] == [Trouble.SILENT]
+        assert said in lost[0].text
+        assert f"began a message {asyncio.get_running_loop().time() - begun_at:.0f} s ago" in lost[0].text
+        assert asyncio.get_running_loop().time() - begun_at <= 10.5
+        assert not link.up
+
+    scripted(test)
+
+
+def test_a_large_message_that_comes_slowly_between_others_is_no_silence() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        await asyncio.sleep(1)
+        del tws.answers[requests.ReqCurrentTime]  # what is answered would come into the middle of it
+        for _ in range(10):
+            message = frame(b"49\x001\x00" + b"1773239400\x00")
+            tws.peer.transport.write(message[:5])
+            await asyncio.sleep(4)
+            tws.peer.transport.write(message[5:])
+        await settle()
+        assert link.up and not lost
+        assert len([one for one in heard if isinstance(one, replies.CurrentTime)]) >= 10
 
     scripted(test)
 

@@ -67,3 +67,14 @@ def test_an_unfinished_frame_never_holds_more_than_itself() -> None:
     stream = frame(b"x" * 1000)
     reader.feed(frame(b"y" * 5000) + stream[:500])
     assert reader.pending == stream[:500]
+
+
+def test_of_an_unfinished_frame_it_is_known_how_much_is_there_and_of_how_much() -> None:
+    reader = FrameReader()
+    stream = frame(b"x" * 76)
+    told = []
+    for byte in stream:
+        reader.feed(bytes([byte]))
+        told.append(reader.unfinished)
+    assert told[:5] == [(1, None), (2, None), (3, None), (4, 80), (5, 80)]
+    assert told[-2:] == [(79, 80), (0, None)]

@@ -94,6 +94,16 @@ def fell_silent(host: str, port: int, quiet_s: float) -> LinkFailure:
     )
 
 
+def stuck_message(host: str, port: int, unfinished: tuple[int, int | None], stuck_s: float) -> LinkFailure:
+    held, whole = unfinished
+    part = f"{held} bytes" if whole is None else f"{held} of {whole} bytes"
+    return LinkFailure(
+        Trouble.SILENT,
+        f"{host}:{port} began a message {stuck_s:.0f} s ago and has not completed it ({part} are there): TWS is "
+        "frozen, or something on the way (a tunnel, a proxy, a firewall) holds the rest back. Look at its window",
+    )
+
+
 def closed_at_handshake(host: str, port: int) -> LinkFailure:
     return LinkFailure(
         Trouble.CLOSED,

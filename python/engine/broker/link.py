@@ -73,7 +73,8 @@ class Link(asyncio.Protocol):
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
         self._next_id = 0
-        self._heard_at = 0.0
+        self._heard_at = 0.0  # a whole message, or the beginning of the connection
+        self._stuck_at: float | None = None  # since when a message is there in part
         self._received_bytes = 0
         self._asked_at: float | None = None  # when the time was asked for, while nothing has come since
         self._pulse: asyncio.TimerHandle | None = None
@@ -255,18 +256,27 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.failure is not None:
             return
-        self._heard_at = self._loop.time()
         self._received_bytes += len(data)
-        self._asked_at = None
         broken: ProtocolError | None = None
         try:
             events: tuple[object, ...] = tuple(self._session.receive(data))
         except ProtocolError as error:
             broken, events = error, error.events  # what came whole before the garbage still counts
+        self._note_sign_of_life(whole=bool(events))
         for event in events:
             self._take(event)
         if broken is not None:
             self._lose(failures.not_understood(self.host, self.port, broken))
+
+    def _note_sign_of_life(self, *, whole: bool) -> None:
+        """Only a whole message is one: bytes that trickle in and complete nothing are as good as silence."""
+        now = self._loop.time()
+        if whole:
+            self._heard_at, self._asked_at = now, None
+        if not self._session.unfinished[0]:
+            self._stuck_at = None
+        elif whole or self._stuck_at is None:
+            self._stuck_at = now
 
     def eof_received(self) -> bool:
         return False  # the transport closes and connection_lost follows
@@ -337,11 +347,16 @@ class Link(asyncio.Protocol):
         """Ask a silent TWS for the time; declare the connection dead if it stays silent."""
         now, settings = self._loop.time(), self.settings
         if self._asked_at is not None and now - self._asked_at >= settings.dead_after_s - settings.probe_after_s:
-            self._lose(failures.fell_silent(self.host, self.port, now - self._heard_at))
+            self._lose(self._silence(now))
             return
         if self._clock_skew_s is None or now - self._heard_at >= settings.probe_after_s:
             self._ask_the_time()
         self._pulse = self._loop.call_later(self._pulse_s, self._watch_pulse)
+
+    def _silence(self, now: float) -> LinkFailure:
+        if self._stuck_at is not None:
+            return failures.stuck_message(self.host, self.port, self._session.unfinished, now - self._stuck_at)
+        return failures.fell_silent(self.host, self.port, now - self._heard_at)
 
     @property
     def _pulse_s(self) -> float:

@@ -34,6 +34,12 @@ class FrameReader:
         """The bytes of the unfinished frame, its length included."""
         return bytes(self._buffer)
 
+    @property
+    def unfinished(self) -> tuple[int, int | None]:
+        """How much of the unfinished frame is there, and how long it is: its length counts, and may be unknown yet."""
+        held = len(self._buffer)
+        return held, None if held < _PREFIX else _PREFIX + int.from_bytes(self._buffer[:_PREFIX], "big")
+
     def feed(self, data: bytes) -> list[bytes]:
         """Add received bytes and return the payloads completed by them.
 

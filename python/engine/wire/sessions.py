@@ -91,6 +91,11 @@ class _Session(Generic[Event]):
         self._frames = FrameReader()
         self._failure: ProtocolError | None = None
 
+    @property
+    def unfinished(self) -> tuple[int, int | None]:
+        """Of a message that has begun and is not complete: how many bytes are there, of how many (None: unknown)."""
+        return self._frames.unfinished
+
     def receive(self, data: bytes) -> list[Event]:
         """Take received bytes in and report what they complete."""
         if self._failure is not None:
