@@ -97,6 +97,7 @@ class Gateway:
             for door in self.doors:
                 await door.desk.checks.tended()
                 door.desk.checks.hear_others()
+                door.desk.exercises.tidy()
             self._write_status()
             try:
                 async with asyncio.timeout(TEND_EVERY_S):

@@ -17,6 +17,7 @@ from engine.core.known import Known
 from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.verdict import Code, Failure, Verdict
 from engine.gateway.announcing import Announcing
+from engine.gateway.exercising import Exercises
 from engine.gateway.express import Express
 from engine.gateway.tally import Tally
 from engine.gateway.tray import Tray
@@ -30,7 +31,8 @@ from engine.trading.order_records import Outcome as Fate
 from engine.trading.order_settings import OrderSettings
 from engine.trading.rules import Rules
 from engine.wire.events import ClientEvent
-from engine.wire.replies import Execution, OrderStatus
+from engine.wire.replies import ErrorMessage, Execution, OrderStatus
+from engine.wire.requests import ExerciseOptions
 
 TERMS_PATIENCE_S = 2.0  # for what TWS says of a contract or its price: meanwhile this client's other messages wait
 REFRESH_PATIENCE_S = 0.5  # for positions and orders: an order that comes before they are read is refused
@@ -76,6 +78,7 @@ class OrderDesk:
         self._wall_ns = wall_ns
         self._unanswered = Unanswered(self.checks, lambda: self.login)
         self._refused: dict[OrderKey, None] = {}
+        self.exercises = Exercises(entry, self.checks, rules, wall_ns)
         self._announcing = Announcing(self.records)
         self.tray = Tray()
         self.checks.catch_up = self.tray.empty
@@ -135,6 +138,8 @@ class OrderDesk:
     def heard(self, client_id: int, event: ClientEvent) -> None:
         """TWS has told a client something of orders."""
         self._unanswered.heard(client_id, event)
+        if isinstance(event, ErrorMessage):
+            self.exercises.heard_error(client_id, event.req_id, event.code)
         self.checks.book.heard(event)
         if self.login is not None and isinstance(event, OrderStatus | Execution):
             self.login.look_soon()
@@ -170,6 +175,23 @@ class OrderDesk:
         if asked.order.what_if is True:
             return self._preview(wish, asked)
         return await self._send(wish, asked, modifies)
+
+    async def exercise(self, client_id: int, request: ExerciseOptions, write: Callable[[], bool]) -> str:
+        """Let it leave, or say why not."""
+        about, was = (self.login, self.waiting_for, client_id, request), f"exercise {request.req_id} of {client_id}"
+        if self.shadow:
+            refusal = await self.exercises.judge(*about)
+            write()
+        else:
+            refusal = await self.exercises.place(*about, write)
+        if not refusal.codes:
+            self.tally.count("exercises passed")
+            return ""
+        self.tally.refuse(refusal.codes)
+        would = "would be refused (shadow)" if self.shadow else "refused"
+        self._log(f"{self.entry.config.name}: {was} {would}: {refusal.words}")
+        self.records.not_judged(request.contract.symbol, "EXERCISE", "+".join(refusal.codes))
+        return "" if self.shadow else refusal.words
 
     def goes_ahead(self, wish: Wish) -> bool:
         """It may leave before what its client has sent earlier: it stands alone, and only reduces."""

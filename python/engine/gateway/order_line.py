@@ -15,20 +15,23 @@ from engine.gateway.ends import Ends, Phase
 from engine.gateway.heard import Heard
 from engine.gateway.house import House
 from engine.gateway.wishes import End, Ruling, Wish
-from engine.wire.requests import PlaceOrder
+from engine.wire.requests import ExerciseOptions, PlaceOrder
 
 QUEUE_MAX = 1_000  # messages that wait behind an order
 AHEAD_MAX = 20  # reducing orders at once that do not wait for those
 
 
 class Waiting:
-    """A message in the line. `order`: what it asks for, if it is an order."""
+    """A message in the line. `order`, `exercise`: what it asks for, if it is one of those."""
 
-    __slots__ = ("arrived_s", "message", "order", "withdrawn")
+    __slots__ = ("arrived_s", "exercise", "message", "order", "withdrawn")
 
-    def __init__(self, message: bytes, order: PlaceOrder | None, arrived_s: float) -> None:
+    def __init__(
+        self, message: bytes, order: PlaceOrder | None, arrived_s: float, exercise: ExerciseOptions | None = None
+    ) -> None:
         self.message = message
         self.order = order
+        self.exercise = exercise
         self.arrived_s = arrived_s
         self.withdrawn = ""
 
@@ -99,6 +102,14 @@ class OrderLine:
             self._queue.append(item)
             self._work()
 
+    def exercise(self, message: bytes, request: ExerciseOptions) -> None:
+        """In its turn, as an order."""
+        if len(self._queue) >= QUEUE_MAX:
+            self._refuse_exercise(request, f"too_many_waiting: {QUEUE_MAX} messages wait already, send fewer")
+        else:
+            self._queue.append(Waiting(message, None, self._clock(), request))
+            self._work()
+
     def withdraw(self, why: str, order_id: int | None = None) -> None:
         """Orders that have not left are not wanted any more: one, or all."""
         for each in self._all_waiting():
@@ -151,10 +162,22 @@ class OrderLine:
         """The queue, in the order in which it came."""
         while self._queue and self._ends.phase is Phase.OPEN:
             self._current = item = self._queue.popleft()
-            if item.order is None:
+            if item.order is not None:
+                await self._place(item, item.order)
+            elif item.exercise is not None:
+                await self._exercise(item, item.exercise)
+            else:
                 self._ends.pass_on(item.message)
-                continue
-            await self._place(item, item.order)
+
+    async def _exercise(self, item: Waiting, request: ExerciseOptions) -> None:
+        assert self._ends.client_id is not None
+        why = await self._desk.exercise(self._ends.client_id, request, lambda: self._ends.pass_on(item.message))
+        if why:
+            self._refuse_exercise(request, why)
+
+    def _refuse_exercise(self, request: ExerciseOptions, why: str) -> None:
+        text = f"Not sent to TWS: {why}"
+        self._ends.answer(answers.error(self._ends.version, request.req_id, answers.CANNOT_VALIDATE, text))
 
     async def _place(self, item: Waiting, request: PlaceOrder) -> None:
         ruling = await self._desk.place(self._wish(item, request))

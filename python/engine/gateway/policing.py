@@ -14,9 +14,10 @@ from engine.gateway.house import House
 from engine.gateway.order_line import OrderLine
 from engine.gateway.police import KINDS, Kind, binds_manual_orders
 from engine.gateway.wishes import End, Ruling
-from engine.wire.codec import decode_request
+from engine.wire.codec import decode_request, encode_request
 from engine.wire.errors import LocalError, MalformedMessage
 from engine.wire.requests import CancelOrder, ExerciseOptions, PlaceOrder, StartApi
+from engine.wire.spelling import keep_spelling
 
 CANCELLED_FIRST = "it was cancelled before it was sent"
 
@@ -114,14 +115,20 @@ class Policing:
             self._refuse(message, "while the login is halted, manual orders are not bound")
 
     def _exercise(self, message: bytes) -> None:
-        req_id = answers.NO_ID
+        payload, req_id = message[PREFIX:], answers.NO_ID
         try:
-            request = decode_request(message[PREFIX:], self._ends.version)
-            if isinstance(request, ExerciseOptions):
-                req_id = request.req_id
-        except MalformedMessage:
-            pass
-        self._refuse(message, "exercising through the gateway is not judged yet: do it in TWS", req_id)
+            request = decode_request(payload, self._ends.version)
+            if not isinstance(request, ExerciseOptions):
+                raise MalformedMessage(21, "exercise", 0, "it is none")
+            req_id = request.req_id
+            keep_spelling(21, encode_request(request, self._ends.version), payload)
+        except (MalformedMessage, LocalError) as error:
+            self._refuse(message, f"not_understood: {error}", req_id)
+            return
+        if self._ends.ready:
+            self._line.exercise(message, request)
+        else:
+            self._refuse(message, "TWS has not let this client in yet: wait for nextValidId", req_id)
 
     def _refuse(self, message: bytes, why: str, req_id: int = answers.NO_ID) -> None:
         self._house.log(f"client {self._ends.client_id}: {why}")

@@ -171,7 +171,7 @@ class OrderChecks:
         if why:
             raise errors.OrderNotSent(f"The order cannot be judged: {why}", "It was not sent", "Change it")
         order = msgspec.structs.replace(exact(order), account=self._account_for(login, order))
-        _, (contract, unresolved) = await asyncio.gather(self._read(login), self._resolve(login, contract))
+        contract, unresolved = await self.resolved(login, contract)
         self.hear_clock(login)
         listing = self.desk.terms.listings.get(contract.con_id)
         owner = login.link.client_id if client_id is None else client_id
@@ -210,6 +210,15 @@ class OrderChecks:
             contract, exact(order), account=self._account_for(login, order), client_id=client_id, listing=listing
         )
         return not self.desk.facts(intent, self.state(), self._wall_ns()).adds_risk
+
+    async def resolved(self, login: Login, contract: Contract) -> tuple[Contract, str]:
+        """The contract with its id, or why it has none, as soon as what is to be read is read, if that can be had."""
+        _, found = await asyncio.gather(self._read(login), self._resolve(login, contract))
+        return found
+
+    async def learn(self, login: Login, con_id: int) -> None:
+        """Have the terms of a contract, if they can be had."""
+        await self._terms.learn(login.reads, (con_id,))
 
     async def _resolve(self, login: Login, contract: Contract) -> tuple[Contract, str]:
         """The contract with its id, or why it has none; and have the terms of all that it would trade."""

@@ -24,6 +24,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     multiplier: Decimal | None = None
     strike: Decimal | None = None
+    right: str = ""
+    under_con_id: int = 0
     last_trade_date: str = ""
     min_tick: Decimal | None = None
     size_increment: Decimal | None = None
@@ -45,6 +47,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
             currency=contract.currency,
             multiplier=_positive(contract.multiplier),
             strike=number(contract.strike),
+            right=contract.right,
             last_trade_date=contract.last_trade_date,
         )
 
@@ -52,6 +55,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     def of_details(cls, details: Details) -> Listing:
         return msgspec.structs.replace(
             cls.of_contract(details.contract),
+            under_con_id=details.under_con_id,
             min_tick=_positive(details.min_tick),
             size_increment=_positive(details.size_increment),
             trading_hours=details.trading_hours,
