@@ -18,6 +18,7 @@ CALL = Contract(7, "SPY", "OPT", "20260619", Decimal(600), "C", "100", currency=
 def test_every_term_is_taken_from_the_contract_and_its_details() -> None:
     details = Details(
         contract=CALL,
+        under_con_id=8,
         min_tick=Decimal("0.01"),
         size_increment=Decimal(1),
         trading_hours="a",
@@ -32,6 +33,8 @@ def test_every_term_is_taken_from_the_contract_and_its_details() -> None:
         currency="USD",
         multiplier=Decimal(100),
         strike=Decimal(600),
+        right="C",
+        under_con_id=8,
         last_trade_date="20260619",
         min_tick=Decimal("0.01"),
         size_increment=Decimal(1),
