@@ -130,7 +130,7 @@ def details(reply: ContractDetails) -> Details:
         liquid_hours=reply.liquid_hours,
         time_zone_id=reply.time_zone_id,
         under_symbol=reply.under_symbol,
-        under_con_id=reply.under_con_id,
+        under_con_id=reply.under_con_id or None,
         size_increment=known(reply.size_increment),
         min_size=known(reply.min_size),
     )

@@ -103,7 +103,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     liquid_hours: str = ""
     time_zone_id: str = ""
     under_symbol: str = ""
-    under_con_id: int = 0  # 0: it has none, or the broker did not say
+    under_con_id: int | None = None  # None: it has none, or the broker did not say
     size_increment: Decimal | None = None
     min_size: Decimal | None = None
 

@@ -25,7 +25,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     multiplier: Decimal | None = None
     strike: Decimal | None = None
     right: str = ""
-    under_con_id: int = 0
+    under_con_id: int | None = None
     last_trade_date: str = ""
     min_tick: Decimal | None = None
     size_increment: Decimal | None = None
