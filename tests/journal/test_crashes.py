@@ -39,12 +39,12 @@ def complete(folder: Path, acknowledged: bytes) -> int:
     return len(records)
 
 
-@pytest.mark.parametrize("checkpoint_every", [sqlite_store.CHECKPOINT_EVERY, 1])
+@pytest.mark.parametrize("checkpoint_every", [sqlite_store.CHECKPOINT_LATE, 1])
 def test_killed_at_every_call_of_an_append(
     tmp_path: Path, checkpoint_every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process has looked before. Its next check must agree with the file, whatever the bell says."""
-    monkeypatch.setattr(sqlite_store, "CHECKPOINT_EVERY", checkpoint_every)
+    monkeypatch.setattr(sqlite_store, "CHECKPOINT_LATE", checkpoint_every)
 
     def run(stop: int) -> bool:
         folder = tmp_path / str(stop)

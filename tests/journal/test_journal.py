@@ -8,9 +8,18 @@ import pytest
 
 from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal import chain
 from engine.journal.chain import Draft, opened
 from engine.journal.events import IncidentNoted, Lifted, Repaired, Restricted
-from engine.journal.journal import SCOPES_MAX, SNAPSHOT_EVERY, TEND_EVERY_NS, UNREADABLE, UNWRITABLE, Journal
+from engine.journal.journal import (
+    SCOPES_MAX,
+    SNAPSHOT_EVERY,
+    SNAPSHOT_LATE,
+    TEND_EVERY_NS,
+    UNREADABLE,
+    UNWRITABLE,
+    Journal,
+)
 from engine.journal.memory_store import Memory, MemoryStore
 from engine.journal.trouble import Code, Conflict, JournalError
 
@@ -118,6 +127,7 @@ def test_a_snapshot_stands_for_everything_before_it() -> None:
     mine.append(halt())
     for number in range(SNAPSHOT_EVERY):
         mine.append(IncidentNoted(incident_id="i", text=str(number)))
+    mine.tend(1)
     before = mine.state()
     late = MemoryStore(memory)
     after = Journal(late, actor="late").state()
@@ -127,6 +137,36 @@ def test_a_snapshot_stands_for_everything_before_it() -> None:
     assert 0 < after.snapshot_seq == late.start().seq + 1
     assert after.effective(PAPER, 0).kind is Kind.HALT
     assert after.effective(PAPER, 0).scaled(Decimal(3)) == 3
+
+
+def snapshots(memory: Memory) -> list[int]:
+    return [one.seq for one in memory.records if one.body.startswith(chain.SNAPSHOT)]
+
+
+def test_a_snapshot_is_made_by_who_looks_after_the_journal_and_by_an_append_only_when_nobody_did() -> None:
+    memory = Memory()
+    mine, keeper = journal(memory), journal(memory)
+    mine.state()
+    keeper.state()
+    note = IncidentNoted(incident_id="i", text="n")
+    mine.append(*[note] * SNAPSHOT_EVERY)
+    mine.append(note)
+    assert snapshots(memory) == [], "no append waits for one"
+    keeper.state()
+    keeper.tend(1)
+    assert snapshots(memory) == [SNAPSHOT_EVERY + 2]
+    mine.tend(2)
+    assert snapshots(memory) == [SNAPSHOT_EVERY + 2], "one is enough"
+    mine.append(*[note] * (SNAPSHOT_EVERY + SNAPSHOT_LATE))
+    assert snapshots(memory)[1:] == [len(memory.records)], "nobody looked after it for too long"
+
+
+def test_who_only_appends_makes_the_snapshot_some_day() -> None:
+    memory = Memory()
+    mine = journal(memory)
+    for _ in range(3):
+        mine.append(*[IncidentNoted(incident_id="i", text="n")] * SNAPSHOT_EVERY)
+    assert snapshots(memory) != []
 
 
 # what stops and cannot be recorded ------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ import pytest
 from engine.core.known import Unknown
 from engine.journal import chain
 from engine.journal.bell import WALK_EVERY
+from engine.journal.database import PAGE_BYTES
 from engine.journal.journal import Journal
-from engine.journal.sqlite_store import READ_AT_ONCE, SqliteStore
+from engine.journal.sqlite_store import CHECKPOINT_EVERY, CHECKPOINT_LATE, READ_AT_ONCE, SqliteStore
 from engine.journal.trouble import Code, Conflict, JournalError
 from journal.worlds import PAPER, end, forked, halt, hear, note, on, program, tell
 
@@ -304,6 +305,40 @@ def test_a_folder_that_was_moved_away_is_noticed(tmp_path: Path) -> None:
     assert not all(mine.check(PAPER, 2000).may_add_risk for _ in range(WALK_EVERY))
 
 
+def pages(mine: Journal, count: int) -> None:
+    mine.append(*(note("x" * PAGE_BYTES) for _ in range(count)))
+
+
+def test_the_log_is_copied_by_who_looks_after_it_and_by_an_append_only_when_nobody_did(tmp_path: Path) -> None:
+    mine = on(tmp_path)
+    mine.append(note())
+    file = tmp_path / "journal.db"
+    empty = file.stat().st_size
+    pages(mine, CHECKPOINT_EVERY)
+    assert file.stat().st_size == empty, "no append waits for it"
+    mine.tend(1)
+    tidied = file.stat().st_size
+    assert tidied > CHECKPOINT_EVERY * PAGE_BYTES
+    pages(mine, CHECKPOINT_LATE)
+    assert file.stat().st_size > tidied + CHECKPOINT_LATE * PAGE_BYTES, "nobody looked after it for too long"
+    assert len(seqs(tmp_path)) == 1 + CHECKPOINT_EVERY + CHECKPOINT_LATE + 1  # and a snapshot
+
+
+def test_who_looks_after_the_log_waits_for_nobody_and_is_stopped_by_nothing(tmp_path: Path) -> None:
+    store, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
+    pages(Journal(store, actor="test"), CHECKPOINT_EVERY)
+    file = tmp_path / "journal.db"
+    before = file.stat().st_size
+    with other.writing():
+        store.tidy()
+    assert file.stat().st_size == before, "somebody writes"
+    file.rename(tmp_path / "elsewhere")
+    store.tidy()
+    (tmp_path / "elsewhere").rename(file)
+    store.tidy()
+    assert file.stat().st_size > before
+
+
 def left_behind(folder: Path) -> int:
     """A journal as a killed process leaves it: some in the file, some in the log. How many were acknowledged."""
 
@@ -311,7 +346,7 @@ def left_behind(folder: Path) -> int:
         mine = on(folder)
         for number in range(12):
             mine.append(note("x" * 300), halt(f"h{number}"))
-            if number == 5:
+            if number == 4:  # so that what comes behind it is longer, and ends the file
                 mine._store._writer.connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     forked(work)

@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """What is to be recorded, before it has its place. `body` is the event as JSON."""
 
     at_ns: int
@@ -31,7 +31,7 @@ class Draft(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class Sealed(msgspec.Struct, frozen=True, gc=False):
     """A record as it is kept: its bytes, and the digest over the one before and all of it."""
 
     seq: int
@@ -41,7 +41,7 @@ class Sealed(msgspec.Struct, frozen=True):
     digest: bytes
 
 
-class Tip(msgspec.Struct, frozen=True):
+class Tip(msgspec.Struct, frozen=True, gc=False):
     """Where a chain ends: what the next record has to follow."""
 
     seq: int
@@ -51,7 +51,7 @@ class Tip(msgspec.Struct, frozen=True):
 START = Tip(0, ORIGIN)
 
 
-class Break(msgspec.Struct, frozen=True):
+class Break(msgspec.Struct, frozen=True, gc=False):
     """The first place at which a chain does not hold, in words."""
 
     seq: int
@@ -72,18 +72,20 @@ def drafts(events: Sequence[Event], *, actor: str, at_ns: int) -> list[Draft]:
 
 def seal(tip: Tip, one: Draft) -> Sealed:
     """Give a draft its place behind `tip`."""
-    seq = tip.seq + 1
-    return Sealed(seq, one.at_ns, one.actor, one.body, _digest(tip.digest, seq, one.at_ns, one.actor, one.body))
+    return seal_all(tip, (one,))[0]
 
 
 def seal_all(tip: Tip, drafts: Iterable[Draft]) -> tuple[Sealed, ...]:
     """Give several drafts their places, one behind the other."""
     sealed = []
     seq, digest = tip.seq, tip.digest
+    actor, who = "", b""
     for one in drafts:
-        at_ns, actor, body = one.at_ns, one.actor, one.body
+        if one.actor != actor:  # those of one append have the same
+            actor, who = one.actor, _written(one.actor)
         seq += 1
-        digest = _digest(digest, seq, at_ns, actor, body)
+        at_ns, body = one.at_ns, one.body
+        digest = _sha256(b"".join((_DOMAIN, digest, _pack_head(seq, at_ns, len(who)), who, body))).digest()
         sealed.append(Sealed(seq, at_ns, actor, body, digest))
     return tuple(sealed)
 
@@ -133,5 +135,9 @@ def _kind(body: bytes) -> str:
 
 
 def _digest(before: bytes, seq: int, at_ns: int, actor: str, body: bytes) -> bytes:
-    who = actor.encode("utf-8", "surrogatepass")
+    who = _written(actor)
     return _sha256(b"".join((_DOMAIN, before, _pack_head(seq, at_ns, len(who)), who, body))).digest()
+
+
+def _written(actor: str) -> bytes:
+    return actor.encode("utf-8", "surrogatepass")

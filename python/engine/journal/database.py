@@ -18,7 +18,7 @@ from engine.journal.chain import SNAPSHOT, Sealed, Tip
 from engine.journal.rows import Row, packed, row_of
 from engine.journal.trouble import Code, JournalError, Trouble
 
-PAGE_BYTES = 2048  # a commit writes whole pages: of small ones less, of large ones fewer
+PAGE_BYTES = 4096  # a commit writes whole pages: of small ones less, of large ones fewer
 TOGETHER_MIN = 8  # records of one append that share a row: a row costs more than what is in it
 TOGETHER_MAX = 256
 ENDINGS = ("", "-wal", "-shm", "-journal")  # the files that SQLite keeps for one database

@@ -15,7 +15,7 @@ import msgspec
 from engine.core.restrictions import Restriction, Scope
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True, gc=False):
     """Root of all events."""
 
 
@@ -358,7 +358,7 @@ AnyEvent: TypeAlias = (
 )
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event in its place. `digest` is the SHA-256 over the one before and everything here; 32 bytes."""
 
     seq: int

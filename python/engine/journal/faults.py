@@ -49,6 +49,8 @@ class translated:  # noqa: N801
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        if error is None:
+            return
         match error:
             case sqlite3.Error():
                 raise JournalError(Trouble(_code_of(error, self._path), f"{self._path}: {error}")) from error

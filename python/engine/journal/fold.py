@@ -255,8 +255,11 @@ def _restored(books: Books, event: Snapshot, seq: int) -> Books:
 def _note(books: Books, record: Record) -> None:
     """Each kind of event has its place in one of the functions below; the type checker misses one that has not."""
     event = record.event
+    if type(event) is OrderIntent:  # by far the most frequent one
+        _note_intent(books, record, event)
+        return
     match event:
-        case OrderIntent() | OrderEnded() | Filled() | Verified() | Adopted():  # the most frequent ones first
+        case OrderIntent() | OrderEnded() | Filled() | Verified() | Adopted():
             _note_positions(books, record, event)
         case Restricted() | Lifted() | KillPressed() | KillEnded() | Reset():
             _note_stops(books, record, event)
@@ -345,11 +348,7 @@ def _note_positions(
 ) -> None:
     match event:
         case OrderIntent():
-            books.orders_open[_order_name(event)] = record
-            books.our_refs.pop(event.order_ref, None)
-            books.our_refs[event.order_ref] = record.seq
-            if len(books.our_refs) > REFS_MAX:
-                del books.our_refs[next(iter(books.our_refs))]
+            _note_intent(books, record, event)
         case OrderEnded():
             books.orders_open.pop(_order_name(event), None)
         case Filled():
@@ -361,6 +360,15 @@ def _note_positions(
             _replace(books.adopted, event.scope.login, msgspec.structs.replace(record, event=_without_counted(event)))
             _count(books, event.counted)
             _adopt(books, event)
+
+
+def _note_intent(books: Books, record: Record, event: OrderIntent) -> None:
+    books.orders_open[_order_name(event)] = record
+    refs, ref = books.our_refs, event.order_ref
+    refs.pop(ref, None)
+    refs[ref] = record.seq
+    if len(refs) > REFS_MAX:
+        del refs[next(iter(refs))]
 
 
 def _note_money(

@@ -41,6 +41,11 @@ class Group:
 
     def submit(self, drafts: Sequence[Draft]) -> tuple[Sealed, ...]:
         """Append, alone or together with others. Raises JournalError."""
+        if not self._line and self._turn.acquire(blocking=False):  # nobody to share with
+            try:
+                return self.append(drafts)
+            finally:
+                self._turn.release()
         mine = _Waiting(drafts)
         with self._line_lock:
             self._line.append(mine)

@@ -40,7 +40,8 @@ from engine.journal.store import Alarm, Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
 SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the journal
-LOOK_EVERY = 50  # records after which it is seen again whether a snapshot is due, when that was not known
+SNAPSHOT_LATE = 4000  # records behind that, after which an append makes the snapshot that nobody's `tend` has made
+LOOK_EVERY = 50  # records after which an append sees whether a snapshot is due, when that was not known
 TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
 SCOPES_MAX = 256  # answers of `check` that are kept
 CONFLICTS_MAX = 20  # times that somebody may be faster while the spool is taken in
@@ -88,6 +89,7 @@ class Journal:
         self._ahead: list[Record] = []  # our own records behind those in the books
         self._generation = -1
         self._snapshot_due: int | None = None  # the number of the record behind which it is time for a snapshot
+        self._snapshot_late: int | None = None  # the one behind which an append does not leave it to others any more
         self._mark: bytes | None = None
         self._state: JournalState | Unknown = Unknown("the journal has not been read yet")
         self._trouble: Trouble | None = None
@@ -178,7 +180,7 @@ class Journal:
         with self._lock:
             self._take_up(sealed, records)
         if sealed:
-            self._snapshot_when_due(sealed[-1].seq, now_ns)
+            self._snapshot_when_late(sealed[-1].seq, now_ns)
         return records
 
     def keep(
@@ -211,7 +213,9 @@ class Journal:
         return self._store.raise_alarm(_fresh_alarm(self._clock(), text))
 
     def tend(self, now_ns: int) -> None:
-        """Try again what has failed, and take in what waits. `check` does it; who only watches should, too."""
+        """Try again what has failed, take in what waits, and do the work that no append should wait for. `check` does
+        it; who only watches should, too.
+        """
         self._tended_ns = now_ns
         if self._spool is not None:
             late_sections.catch_up(self._spool)
@@ -220,6 +224,8 @@ class Journal:
         if self._spool is not None and self._append_trouble is None:
             for path in self._spool.waiting():
                 self._take_in(self._spool, path, now_ns)
+        self._snapshot_when_due(now_ns)
+        self._store.tidy()
 
     def snapshot_behind(self, seq: int) -> None:
         """See to it that a snapshot stands behind a record. Raises JournalError."""
@@ -284,24 +290,37 @@ class Journal:
     def _tip(self) -> chain.Tip:
         return chain.Tip(self._books.seq, self._books.digest)
 
-    def _snapshot_when_due(self, seq: int, now_ns: int) -> None:
-        """The append before it stands, whatever becomes of this."""
+    def _snapshot_when_due(self, now_ns: int) -> None:
+        """Off the way of those who append, in whatever process looks after the journal first."""
         with self._lock:
-            due = self._snapshot_due
-            if due is not None and seq < due:
-                return
-            self._snapshot_due = seq + LOOK_EVERY
-            if due is None:
-                return
+            due, known = self._snapshot_due, self._ahead[-1].seq if self._ahead else self._books.seq
+        if due is not None and known >= due:
+            self._make_snapshot(now_ns)
+
+    def _snapshot_when_late(self, seq: int, now_ns: int) -> None:
+        """Nobody looks after the journal. The append before it stands, whatever becomes of this."""
+        late = self._snapshot_late
+        if late is not None and seq < late:
+            return
+        self._snapshot_late = seq + LOOK_EVERY
+        if late is not None:
+            self._make_snapshot(now_ns)
+
+    def _make_snapshot(self, now_ns: int) -> None:
+        with self._lock:
             state = self.state()
             if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
                 return
             event = snapshot(self._books)
-        with contextlib.suppress(JournalError, Conflict):  # the next append tries again
+        with contextlib.suppress(JournalError, Conflict):  # the next one tries again
             sealed = self._put([chain.draft(event, actor="journal", at_ns=now_ns)], state.seq)
             with self._lock:
                 self._take_up(sealed, [_record(sealed[0], event)])
-                self._snapshot_due = sealed[0].seq + SNAPSHOT_EVERY
+                self._snapshot_seen(sealed[0].seq)
+
+    def _snapshot_seen(self, seq: int) -> None:
+        self._snapshot_due = seq + SNAPSHOT_EVERY
+        self._snapshot_late = self._snapshot_due + SNAPSHOT_LATE
 
     def _take_in(self, spool: Spool, path: Path, now_ns: int) -> None:
         """Once: whether it is in already is decided on the very state that the append is made on."""
@@ -339,7 +358,7 @@ class Journal:
         try:
             self._read_on()
             self._state = self._sound(view(self._books, self._store.alarm()))
-            self._snapshot_due = self._books.snapshot_seq + SNAPSHOT_EVERY
+            self._snapshot_seen(self._books.snapshot_seq)
         except JournalError as error:
             self._trouble = error.trouble
             self._state = Unknown(error.trouble.reason)

@@ -90,6 +90,9 @@ class MemoryStore:
     def flaw(self) -> str | None:
         return None
 
+    def tidy(self) -> None:
+        """There is nothing to do."""
+
     def generation(self) -> int:
         return self.memory.generation
 

@@ -28,7 +28,8 @@ from engine.journal.store import Alarm
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
 
-CHECKPOINT_EVERY = 1000  # pages of our own, or about that, that are left in the write-ahead log
+CHECKPOINT_EVERY = 1000  # pages of our own, or about that, in the write-ahead log, after which `tidy` copies it
+CHECKPOINT_LATE = 4000  # after which an append does, because nobody has tidied
 READ_AT_ONCE = 500  # rows
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
 
@@ -55,7 +56,9 @@ class SqliteStore:
                 sealed = self._append_behind(connection, standing, drafts, expected_seq)
                 if sealed is None:
                     sealed = self._append(connection, drafts, expected_seq)
-                self._checkpoint_when_due(connection, sealed)
+                self._uncopied += 1 + sum(len(one.body) for one in sealed) // PAGE_BYTES
+                if self._uncopied >= CHECKPOINT_LATE:
+                    self._checkpoint(connection)
                 return sealed
             finally:
                 self._turn.give_back()
@@ -106,6 +109,21 @@ class SqliteStore:
         except OSError as error:
             return f"{self._folder / 'bell'} cannot be read: {error.strerror or error}"
         return None
+
+    def tidy(self) -> None:
+        """Copy the log when there is enough of it and nobody writes."""
+        if self._uncopied < CHECKPOINT_EVERY or not self._writer.lock.acquire(blocking=False):
+            return
+        try:
+            if self._turn.take_if_free():
+                try:
+                    self._checkpoint(self._writer.connected())
+                finally:
+                    self._turn.give_back()
+        except (OSError, sqlite3.Error, JournalError):
+            return  # whoever appends next is told
+        finally:
+            self._writer.lock.release()
 
     def generation(self) -> int:
         with self._reading():
@@ -235,15 +253,13 @@ class SqliteStore:
         except OSError:
             return
 
-    def _checkpoint_when_due(self, connection: sqlite3.Connection, appended: Sequence[Sealed]) -> None:
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
         """Copy the write-ahead log into the file, so that the next records overwrite it: a disk does that faster than
         letting it grow. What was appended stands, whatever becomes of this.
         """
-        self._uncopied += 1 + sum(len(one.body) for one in appended) // PAGE_BYTES
-        if self._uncopied >= CHECKPOINT_EVERY:
-            self._uncopied = 0
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._uncopied = 0
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _bell_or_new(self, connection: sqlite3.Connection) -> Standing:
         """The bell as it stands; a new one where there is none, or none that can be understood."""

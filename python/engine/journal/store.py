@@ -57,6 +57,9 @@ class Store(Protocol):
     def flaw(self) -> str | None:
         """What is not as it should be without anything being lost or stopped by it; the next append mends it."""
 
+    def tidy(self) -> None:
+        """Work that no append should wait for, if it is time for any. Waits for nobody, and never raises."""
+
     def generation(self) -> int:
         """Another number: the journal was replaced, and what was read before may not be in it."""
 

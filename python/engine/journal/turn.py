@@ -52,6 +52,10 @@ class Turn:
             self._pause(wait_s)
             wait_s = min(wait_s * 2, _POLL_LAST_S)
 
+    def take_if_free(self) -> bool:
+        """Take the lock without waiting; False: somebody has it. Raises OSError when there can be none."""
+        return self._try()
+
     def give_back(self) -> None:
         if self._fd is not None:
             oslock.release(self._fd)
