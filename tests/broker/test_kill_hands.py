@@ -35,7 +35,7 @@ from engine.core.facts import PriceStep
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
-from engine.simulator.virtual import settle, until
+from engine.simulator.virtual import current_loop, settle, until
 from engine.wire import replies, requests
 from engine.wire.order import Order, OrderState
 
@@ -807,9 +807,19 @@ def test_where_nobody_answers_it_is_said_what_is_waited_for_and_the_connections_
         for _ in range(60):
             await asyncio.sleep(1)
             assert sum(not peer.gone for peer in tws.peers) <= BESIDE_MAX
-        confirm(tws, next(peer for peer in tws.peers if not peer.gone))
+        assert not tws.peers[0].gone  # the dialog was shown for this one
+        confirm(tws, tws.peers[0])
         await settle(100)
-        assert kill.heard(ev.Connected)
+        assert [event.client_id for event in kill.heard(ev.Connected)] == [1]
+
+
+def test_a_connection_that_nobody_has_accepted_is_no_one_to_wait_for() -> None:
+    async def test(_tws: ScriptedTws, kill: Kill) -> None:
+        current_loop().network.never_answer(HOST, PORT)
+        kill.do(cmd.Connect())
+        await asyncio.sleep(2)
+        assert not kill.heard(ev.StillWaiting)
+        assert [event.trouble for event in kill.heard(ev.Disconnected)] == [Trouble.SILENT]
 
     run_kill(test)
 

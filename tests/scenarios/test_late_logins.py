@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
 
+from engine.broker.reaching import Patience
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults as f
 from engine.simulator.scenario import Scenario, load_scenario
 from engine.simulator.server import World
 from engine.trading import IBKRAccountManager
 from scenarios.rehearsal import rehearse
+
+BESIDE_S = Patience().beside_s
 
 
 def world(*faults: f.AnyFault) -> Scenario:
@@ -29,7 +33,7 @@ def test_a_login_that_comes_up_while_another_is_still_killed_is_killed_too(tmp_p
 
 @pytest.mark.parametrize(
     ("gone", "seconds"),
-    [(f.NotRunning(login="live"), 5), (f.SilentAccept(login="live"), 12)],
+    [(f.NotRunning(login="live"), 5), (f.SilentAccept(login="live"), 120)],
     ids=["refused", "silent"],
 )
 def test_alone_it_is_given_up_by_the_time_the_decision_says(tmp_path: Path, gone: f.AnyFault, seconds: int) -> None:
@@ -58,6 +62,25 @@ def test_a_login_that_is_not_ready_by_the_deadline_is_waited_for_until_then(tmp_
     assert judged.report.logins["live"].outcome is LoginOutcome.UNREACHABLE
     assert "not ready for client id" in judged.report.logins["live"].trouble
     assert 59.9 <= judged.seconds <= 62
+
+
+@pytest.mark.parametrize("seconds", [12, 45, 115])
+@pytest.mark.parametrize("stage", ["handshake", "start"])
+def test_a_dialog_that_is_confirmed_late_is_waited_for_until_the_deadline(
+    tmp_path: Path, stage: Literal["handshake", "start"], seconds: int
+) -> None:
+    late = f.SilentAccept(login="live", stage=stage, confirmed=True, for_s=seconds)
+    judged = rehearse(world(late), tmp_path)
+    assert judged.report.flat, str(judged.report)
+    assert judged.flat == {"paper": True, "live": True}
+    assert judged.seconds <= seconds + 1  # at once: on the connection that the dialog was shown for
+
+
+@pytest.mark.parametrize("seconds", [13, 47, 104])
+def test_a_tws_that_takes_new_connections_only_is_reached_by_one_of_them(tmp_path: Path, seconds: int) -> None:
+    judged = rehearse(world(f.SilentAccept(login="live", for_s=seconds)), tmp_path)
+    assert judged.flat == {"paper": True, "live": True}
+    assert judged.seconds <= seconds + BESIDE_S + 1
 
 
 def test_its_orders_are_cancelled_in_advance_where_tws_hears_that(tmp_path: Path) -> None:

@@ -144,14 +144,16 @@ class Hands:
     async def _open(self) -> Way:
         """Raises LinkFailure. The handover is a beginning like any other."""
         handover, self._handover = self._handover, None
-        settings = self._settings.patience.of(self._settings.link)
-        begun = self._reaching.begun
+        patience, begun = self._settings.patience, self._reaching.begun
 
-        def another() -> Coroutine[Any, Any, Way]:
-            return self._ways.open(self._client_id, settings, begun)
+        def one_more(*, first: bool = False) -> Coroutine[Any, Any, Way]:
+            return self._ways.open(self._client_id, patience.of(self._settings.link, first=first), begun)
 
-        first = another() if handover is None else self._ways.adopt(handover, settings, begun)
-        return await self._reaching.first_of(first, another)
+        if handover is None:
+            begin = one_more(first=True)
+        else:
+            begin = self._ways.adopt(handover, patience.of(self._settings.link, first=True), begun)
+        return await self._reaching.first_of(begin, one_more)
 
     def _connected(self, task: asyncio.Task[Way], *, cancel_sent: bool) -> None:
         self._connecting = None

@@ -156,6 +156,11 @@ class Link(asyncio.Protocol):
         return self._settled.done() and self.failure is None and not self._loop.is_closed()
 
     @property
+    def stands(self) -> bool:
+        """Somebody has accepted the connection, whether he says anything or not."""
+        return self._transport is not None and self.failure is None
+
+    @property
     def greeted(self) -> bool:
         """TWS has answered the handshake, and has been told who we are."""
         return self._greeted.done() and self.failure is None

@@ -2,8 +2,9 @@
 
 A TWS that is logging in, or that shows a dialog which somebody is about to confirm, goes on with the connection it has.
 Whoever hangs up and begins anew begins its work anew. A connection that leads nowhere shows only in that another one is
-faster, so a second one is tried beside it; the first that is ready is taken. Must never keep more than
-`BESIDE_MAX` connections waiting, nor one of them once it is over.
+faster, so a second one is tried beside it; the first that is ready is taken. The first connection is the one that a
+dialog was shown for: it is stayed on to the end, while those beside it are made anew, since TWS may take new ones only.
+Must never keep more than `BESIDE_MAX` connections waiting, nor one of them once it is over.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ BESIDE_ANSWERED_MAX = 2  # where somebody has: more would only make TWS's work l
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """In seconds."""
 
-    handshake_s: float = 20.0  # for an answer to the handshake, while others are tried beside it
+    first_s: float = 120.0  # for an answer to the handshake of the first connection: as long as a kill
+    handshake_s: float = 15.0  # the same for those beside it: with `beside_s` there is a new one at any time
     ready_s: float = 120.0  # for an answered connection to become ready: as long as a kill
     beside_s: float = 5.0  # then another connection is tried
     early_s: float = 0.1  # an answered connection that is not ready by then is told of
 
-    def of(self, settings: LinkSettings) -> LinkSettings:
-        return msgspec.structs.replace(settings, handshake_s=self.handshake_s, ready_s=self.ready_s)
+    def of(self, settings: LinkSettings, *, first: bool) -> LinkSettings:
+        handshake_s = self.first_s if first else self.handshake_s
+        return msgspec.structs.replace(settings, handshake_s=handshake_s, ready_s=self.ready_s)
 
 
 class Reaching:
@@ -54,17 +57,18 @@ class Reaching:
         self._over = False
         tries = [self._loop.create_task(first, name="kill: a try to connect")]
         failure: BaseException | None = None
+        another_at = self._loop.time() + self._patience.beside_s
         try:
             while tries:
-                patience_s = self._patience.beside_s if len(tries) < self._room else None
+                patience_s = max(another_at - self._loop.time(), 0) if len(tries) < self._room else None
                 await asyncio.wait(tries, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-                done = [one for one in tries if one.done()]
-                for one in done:
+                for one in [one for one in tries if one.done()]:
                     tries.remove(one)
                     failure = asyncio.CancelledError() if one.cancelled() else one.exception()
                     if failure is None:
                         return one.result()
-                if not done and len(tries) < self._room:
+                if tries and len(tries) < self._room and self._loop.time() >= another_at:
+                    another_at = self._loop.time() + self._patience.beside_s
                     tries.append(self._loop.create_task(another(), name="kill: another try to connect"))
             assert failure is not None
             raise failure
@@ -124,7 +128,7 @@ class Reaching:
 
     def _still_waits(self, link: Link) -> None:
         """What is said is what the best of them waits for."""
-        if self._over or link.up or link.failure is not None:
+        if self._over or link.up or not link.stands:
             return
         awaits: LinkFailure = next((one.awaits for one in self._waiting if one.greeted), link.awaits)
         self._tell(ev.StillWaiting(awaits.trouble, awaits.text))

@@ -1,6 +1,6 @@
 """What to do by hand while a login is still being tried: said early, not only in the report.
 
-Twelve seconds, or the whole deadline, are long for somebody who could press Global Cancel on another screen meanwhile.
+Twelve seconds, or the whole deadline, are long for somebody who could press Accept or Global Cancel meanwhile.
 """
 
 from __future__ import annotations

@@ -58,9 +58,10 @@ class BlackHole(Fault, frozen=True):
 
 
 class SilentAccept(Fault, frozen=True):
-    """The "accept incoming connection" dialog: TCP connects, then silence."""
+    """The "accept incoming connection" dialog: TCP connects, then silence. At its end later ones are let in."""
 
     stage: Literal["handshake", "start"] = "handshake"  # "start": version agreed, but no nextValidId and no accounts
+    confirmed: bool = False  # it ends by somebody pressing Accept: the connections that wait are answered, too
 
 
 class SlowStart(Fault, frozen=True):

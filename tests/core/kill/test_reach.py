@@ -99,9 +99,9 @@ def test_a_login_that_was_reached_once_is_never_given_up() -> None:
 
 def test_a_login_that_answers_is_not_given_up_while_its_connection_stands() -> None:
     reach = Reach()
-    reach.answers(SECOND)
-    assert reach.waits("not ready")
-    assert not reach.waits("not ready")  # no news
+    reach.stands(SECOND)
+    assert reach.waits("not ready", SECOND)
+    assert not reach.waits("not ready", SECOND)  # no news
     assert reach.trouble == "not ready"
     assert not reach.given_up(10**15, 0, SETTINGS)
 
@@ -109,7 +109,7 @@ def test_a_login_that_answers_is_not_given_up_while_its_connection_stands() -> N
 def test_patience_begins_anew_when_a_connection_that_stood_is_lost_but_not_where_tws_hangs_up_at_once() -> None:
     for stood_ns, patience_from_ns in ((SECOND, 50 * SECOND + SECOND), (SECOND - 1, 0)):
         reach = Reach()
-        reach.answers(50 * SECOND)
+        reach.stands(50 * SECOND)
         now = 50 * SECOND + stood_ns
         reach.went(Trouble.CLOSED, "hung up", now)
         due = patience_from_ns + SETTINGS.connect_patience_ns
@@ -117,18 +117,27 @@ def test_patience_begins_anew_when_a_connection_that_stood_is_lost_but_not_where
         assert reach.given_up(max(due, now), 0, SETTINGS)
 
 
-def test_one_that_is_stayed_on_without_an_answer_is_given_up_by_its_patience() -> None:
+def test_one_that_has_accepted_a_connection_is_not_given_up_while_that_stands() -> None:
     reach = Reach()
-    reach.waits("no answer to the handshake")
-    assert not reach.given_up(SETTINGS.connect_patience_ns - 1, 0, SETTINGS)
-    assert reach.given_up(SETTINGS.connect_patience_ns, 0, SETTINGS)
+    reach.went(Trouble.REFUSED, "TWS is starting", 3 * SECOND)
+    reach.waits("no answer to the handshake", 4 * SECOND)
+    assert not reach.given_up(10**15, 0, SETTINGS)
+
+
+def test_patience_begins_anew_when_an_unanswered_connection_that_stood_is_gone() -> None:
+    reach = Reach()
+    reach.waits("no answer to the handshake", 4 * SECOND)
+    reach.went(Trouble.CLOSED, "somebody pressed No", 40 * SECOND)
+    assert not reach.given_up(40 * SECOND + SETTINGS.connect_patience_ns - 1, 0, SETTINGS)
+    reach.went(Trouble.CLOSED, "and again", 45 * SECOND)  # hung up at once: TWS is not there for us
+    assert reach.given_up(40 * SECOND + SETTINGS.connect_patience_ns, 0, SETTINGS)
 
 
 def test_a_second_answer_does_not_begin_the_standing_anew() -> None:
     reach = Reach()
-    reach.answers(SECOND)
-    reach.answers(9 * SECOND)
-    assert reach.answering_ns == SECOND
+    reach.stands(SECOND)
+    reach.stands(9 * SECOND)
+    assert reach.standing_ns == SECOND
 
 
 def test_that_the_login_is_waited_for_is_told_once() -> None:

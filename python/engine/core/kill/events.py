@@ -49,7 +49,7 @@ class Answering(Event, frozen=True):
 
 
 class StillWaiting(Event, frozen=True):
-    """The login is not reached yet, and connections to it are stayed on: why, if it stays so."""
+    """The login is not reached yet, and a connection that it has accepted is stayed on: why, if it stays so."""
 
     trouble: Trouble
     text: str

@@ -154,7 +154,7 @@ class KillMachine:
             case ev.Answering(client_id) if not self._reach.connected:
                 return self._on_answering(client_id, now_ns)
             case ev.StillWaiting(_, text) if not self._reach.connected:
-                return [Say("waiting", text)] if self._reach.waits(text) else []
+                return [Say("waiting", text)] if self._reach.waits(text, now_ns) else []
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
             case ev.LockTaken(shared_nothing, taken_from):
@@ -277,7 +277,7 @@ class KillMachine:
 
     def _on_answering(self, client_id: int, now_ns: int) -> list[Command]:
         """A global cancel in advance costs nothing where TWS drops it; not where closing orders would go with it."""
-        self._reach.answers(now_ns)
+        self._reach.stands(now_ns)
         answers = f"TWS answers and is not ready yet for client {client_id}: staying on this connection"
         if self._joining.spare or self._closing.any_live:
             return [Say("answering", answers)]

@@ -20,9 +20,8 @@ class Reach:
     ever_connected: bool = False
     link_up: bool = True  # TWS's link to IBKR, as far as TWS tells
     trouble: str = ""
-    answering_ns: int | None = None  # since when a connection stands that TWS has answered and not let in yet
+    standing_ns: int | None = None  # since when a connection stands that TWS has not let in yet
     _counted_ns: int = 0  # patience counts from here, if that is later than the press
-    _waiting: bool = False  # on connections that are stayed on
     _retry_ns: int | None = None
     _tries: int = 0
     _refused: bool = False  # nothing listens there
@@ -35,30 +34,31 @@ class Reach:
         """Connected. A link that is down is told right behind it."""
         self.connected = self.ever_connected = self.link_up = True
         self.trouble = ""
-        self.answering_ns = None
-        self._waiting = False
+        self.standing_ns = None
         self._retry_ns = None
         self._tries = 0
 
-    def answers(self, now_ns: int) -> None:
-        """TWS has answered the handshake: it is there, and it is waited for as long as that connection stands."""
-        if self.answering_ns is None:
-            self.answering_ns = now_ns
+    def stands(self, now_ns: int) -> None:
+        """TWS has accepted a connection, answered or not: it is waited for as long as that stands. Somebody may be on
+        the way to the dialog that is shown for it."""
+        if self.standing_ns is None:
+            self.standing_ns = now_ns
 
-    def waits(self, text: str) -> bool:
-        """Connections are stayed on. True when the reason is news."""
+    def waits(self, text: str, now_ns: int) -> bool:
+        """Such a connection is stayed on. True when the reason is news."""
+        self.stands(now_ns)
         news = text != self.trouble
-        self.trouble, self._waiting, self._refused = text, True, False
+        self.trouble = text
         return news
 
     def went(self, trouble: Trouble, text: str, now_ns: int) -> bool:
         """Lost, or not reached. True when that is news: the same failure over and over is said once."""
         text = text or trouble.value
         news = self.connected or self._tries == 0 or text != self.trouble
-        self.connected = self._waiting = False
-        if self.answering_ns is not None and now_ns - self.answering_ns >= RETRY_MAX_NS:
+        self.connected = False
+        if self.standing_ns is not None and now_ns - self.standing_ns >= RETRY_MAX_NS:
             self._counted_ns = now_ns  # it stood: TWS was there until now. One that hangs up at once was not
-        self.answering_ns = None
+        self.standing_ns = None
         self.trouble = text
         self._refused = trouble is Trouble.REFUSED
         self._retry_ns = now_ns + min(RETRY_FIRST_NS * 2 ** min(self._tries, RETRY_DOUBLINGS_MAX), RETRY_MAX_NS)
@@ -82,9 +82,7 @@ class Reach:
 
     def given_up(self, now_ns: int, pressed_ns: int, settings: KillSettings) -> bool:
         """Never reached, and tried for long enough since the press; where nothing listens at all that is sooner."""
-        if self.ever_connected or self.answering_ns is not None:
-            return False
-        if self._tries == 0 and not self._waiting:
+        if self.ever_connected or self.standing_ns is not None or self._tries == 0:
             return False
         patience_ns = settings.connect_patience_ns
         if self._refused:

@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         self.requests_seen = 0
         self.half_open = False  # our bytes vanish
         self._pace_mode = False
+        self._unanswered = False  # the handshake
         self._transport: asyncio.Transport | None = None
         self._burst: list[bytes] = []
         self._in_line_until = 0.0
@@ -107,8 +108,20 @@ class Connection(asyncio.Protocol):
         self._pace_mode = "PACEAPI" in hello.options.upper()
         if self.server.trouble.refuses_handshake():
             self.note(Kind.FAULT, "no answer to the handshake")
+            self._unanswered = True
             return
+        self._answer_hello()
+
+    def _answer_hello(self) -> None:
+        self._unanswered = False
         self._write(self.session.accept(self.server.handshake_time()))  # alone, at once: nothing may join it
+
+    def confirmed(self) -> None:
+        """Somebody has pressed Accept: go on where this was left waiting."""
+        if self._unanswered and not self.closed:
+            self._answer_hello()
+        elif self.client_id is None and self.session.client_id is not None:
+            self.server.started(self, self.session.client_id)
 
     def _paced(self, message: Request | Reply) -> None:
         """Let a request, or the error for one that could not be read, pass the message limit."""

@@ -73,10 +73,16 @@ class Havoc:
                 return lambda: self._spawn(self._server.listen())
             case faults.Restart():
                 self._spawn(self._restart(fault))
+            case faults.SilentAccept(confirmed=True):
+                return self._confirm
             case faults.LinkLost(restored=code):
                 self._server.lose_link()
                 return partial(self._server.restore_link, code)
         return None
+
+    def _confirm(self) -> None:
+        for connection in list(self._server.connections.values()):
+            connection.confirmed()
 
     def _heal(self, connections: list[Connection]) -> None:
         for connection in connections:
