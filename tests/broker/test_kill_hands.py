@@ -827,6 +827,7 @@ def test_a_connection_that_nobody_has_accepted_is_no_one_to_wait_for() -> None:
 def test_a_tws_that_answers_and_is_not_ready_is_stayed_with_and_cancelled_in_advance_twice() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         tws.silent_on = "start"
+        del tws.answers[requests.ReqCurrentTime]
         kill.do(cmd.Connect())
         await asyncio.sleep(0.2)
         assert kill.heard(ev.Answering) == [ev.Answering(1)]
@@ -843,6 +844,35 @@ def test_a_tws_that_answers_and_is_not_ready_is_stayed_with_and_cancelled_in_adv
         await settle(100)
         assert kill.heard(ev.Connected) == [ev.Connected((ACCOUNT,), 1, cancel_sent=False)]
         assert [peer.gone for peer in tws.peers] == [False, True]
+
+    run_kill(test)
+
+
+def test_a_tws_that_takes_long_is_asked_again_every_two_seconds_until_it_is_ready() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "start"
+        del tws.answers[requests.ReqCurrentTime]
+        kill.do(cmd.Connect())
+        await asyncio.sleep(5)
+        asked = [round(at) for at, peer, request in tws.asked if isinstance(request, requests.ReqIds)]
+        assert asked == [2, 4]
+        tws.peers[0].send(replies.ManagedAccounts((ACCOUNT,)), replies.NextValidId(5))
+        await asyncio.sleep(5)
+        assert kill.heard(ev.Connected) == [ev.Connected((ACCOUNT,), 1)]
+        assert len(tws.requests(requests.ReqIds)) == 2
+
+    run_kill(test)
+
+
+def test_numbers_that_are_not_those_of_tws_are_told() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "start"
+        kill.do(cmd.Connect())
+        await settle()
+        tws.peers[0].send(replies.ManagedAccounts((ACCOUNT,)))
+        await asyncio.sleep(8.1)
+        await settle()
+        assert kill.heard(ev.Connected) == [ev.Connected((ACCOUNT,), 1, own_numbers=True)]
 
     run_kill(test)
 

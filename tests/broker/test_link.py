@@ -18,7 +18,7 @@ from engine.core.kill.events import Trouble
 from engine.simulator.net import Way
 from engine.simulator.virtual import current_loop, run, settle, until
 from engine.wire import replies, requests
-from engine.wire.events import Malformed
+from engine.wire.events import Malformed, Ready
 from engine.wire.frames import frame
 from engine.wire.sessions import ClientSession, ServerSession
 
@@ -63,6 +63,81 @@ def test_accounts_alone_are_not_ready() -> None:
         failure = await attempt
         assert failure.trouble is Trouble.SILENT
         assert "not ready" in failure.text
+
+    scripted(test)
+
+
+async def asking(tws: ScriptedTws, *, accounts: bool = True, times: int = 4) -> tuple[Link, list[Any], Any]:
+    """A TWS that lets somebody in without an order number, and is asked for it again."""
+    tws.silent_on = "start"
+    link = Link(HOST, PORT, 1, LinkSettings(ready_s=60))
+    heard: list[Any] = []
+    link.listen(Listener(heard.append, lambda _failure: None))
+    task = asyncio.ensure_future(link.connect())
+    await settle()
+    if accounts:
+        tws.peer.send(replies.ManagedAccounts(("DU1",)))
+        await settle()
+    for _ in range(times):
+        assert not link.up
+        link.ask_again()
+        await settle()
+    return link, heard, task
+
+
+def test_a_lost_order_number_comes_when_it_is_asked_for_again() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqIds] = lambda _peer, _request: [replies.NextValidId(77)]
+        tws.answers[requests.ReqManagedAccounts] = lambda _peer, _request: [replies.ManagedAccounts(("DU1",))]
+        link, _, task = await asking(tws, accounts=False, times=1)
+        await task
+        assert link.up and link.accounts == ("DU1",) and link.take_id() == 77
+        assert not link.own_numbers
+
+    scripted(test)
+
+
+def test_a_tws_that_tells_the_time_and_no_order_number_is_ready_with_numbers_from_its_clock() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, task = await asking(tws)
+        await task
+        assert link.up and link.own_numbers
+        assert [one.accounts for one in heard if isinstance(one, Ready)] == [("DU1",)]
+        first = link.take_id()
+        assert 2**29 <= first < 2**30
+        assert not tws.requests(requests.ReqManagedAccounts)  # they are known
+        tws.peer.send(replies.NextValidId(5))
+        await settle()
+        assert link.take_id() == first + 1  # never back
+
+    scripted(test)
+
+
+def test_numbers_from_the_clock_are_above_those_of_a_kill_before_it() -> None:
+    async def first_number(tws: ScriptedTws, time_s: int) -> int:
+        tws.answers[requests.ReqCurrentTime] = lambda _peer, _request: [replies.CurrentTime(time_s)]
+        link, _, task = await asking(tws)
+        await task
+        link.close("the next one comes")
+        return link.take_id()
+
+    async def test(tws: ScriptedTws) -> None:
+        assert await first_number(tws, 1_773_239_460) == await first_number(tws, 1_773_239_400) + 60 * 4
+
+    scripted(test)
+
+
+@pytest.mark.parametrize("hears", [False, True], ids=["deaf", "no accounts"])
+def test_a_tws_that_is_deaf_or_names_no_accounts_is_never_taken_for_ready(hears: bool) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        if not hears:
+            del tws.answers[requests.ReqCurrentTime]
+        link, _, task = await asking(tws, accounts=not hears, times=20)
+        assert not link.up
+        text = link.awaits.text
+        assert ("no account names and no order number, though asked again" in text) is hears
+        assert ("(no order number, though asked again)" in text) is not hears
+        task.cancel()
 
     scripted(test)
 

@@ -83,6 +83,18 @@ def test_a_tws_that_takes_new_connections_only_is_reached_by_one_of_them(tmp_pat
     assert judged.seconds <= seconds + BESIDE_S + 1
 
 
+@pytest.mark.parametrize(("lost", "seconds"), [(1, 3), (None, 9)], ids=["the first", "every one"])
+def test_a_tws_that_names_no_order_number_is_asked_again_and_then_closed_by_numbers_of_ours(
+    tmp_path: Path, lost: int | None, seconds: int
+) -> None:
+    judged = rehearse(world(f.DropReplies(login="live", replies=("NextValidId",), first=lost)), tmp_path)
+    assert judged.report.flat, str(judged.report)
+    assert judged.flat == {"paper": True, "live": True}
+    assert judged.seconds <= seconds
+    told = [note for note in judged.report.logins["live"].notes if "nextValidId" in note]
+    assert len(told) == (lost is None)
+
+
 def test_its_orders_are_cancelled_in_advance_where_tws_hears_that(tmp_path: Path) -> None:
     cancelled_s: list[float] = []
 

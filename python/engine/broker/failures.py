@@ -78,11 +78,13 @@ def silent_handshake(host: str, port: int) -> LinkFailure:
     )
 
 
-def silent_start(host: str, port: int, client_id: int) -> LinkFailure:
+def silent_start(host: str, port: int, client_id: int, missing: Sequence[str], *, asked: bool) -> LinkFailure:
+    """`missing`: what TWS sends when it is ready and has not sent. `asked`: it was asked for it again, in vain."""
+    lacks = f"no {' and no '.join(missing)}{', though asked again' if asked else ''}"
     return LinkFailure(
         Trouble.SILENT,
-        f"{host}:{port} answered the handshake but is not ready for client id {client_id}: TWS may still be logging "
-        "in, show a dialog, or be frozen. Look at its window",
+        f"{host}:{port} answered the handshake but is not ready for client id {client_id} ({lacks}): TWS may "
+        "still be logging in, show a dialog, or be frozen. Look at its window",
     )
 
 

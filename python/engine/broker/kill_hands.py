@@ -173,7 +173,7 @@ class Hands:
     def _announce(self, way: Way, *, cancel_sent: bool) -> None:
         link = way.link
         self._ways.main = way
-        self._tell(ev.Connected(link.accounts, link.client_id, cancel_sent))
+        self._tell(ev.Connected(link.accounts, link.client_id, cancel_sent, link.own_numbers))
         if not link.broker_up:
             self._tell(ev.BrokerLink(up=False, code=link.broker_code))
         server_now_s = link.server_now_s()

@@ -24,7 +24,7 @@ from engine.broker.pacing import Pacer
 from engine.wire.errors import ProtocolError
 from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
 from engine.wire.replies import CurrentTime, ErrorMessage, NextValidId, Reply
-from engine.wire.requests import ReqCurrentTime, Request
+from engine.wire.requests import ReqCurrentTime, ReqIds, ReqManagedAccounts, Request
 from engine.wire.sessions import ClientSession
 
 BROKER_LOST = frozenset({1100, 2110})
@@ -32,6 +32,9 @@ BROKER_BACK = frozenset({1101, 1102})
 _ID_IN_USE = 326
 _TOO_FAST = 100
 _CLOSE_PATIENCE_S = 1.0
+_IN_VAIN = 4  # so often TWS has answered the time, and not the question for an order number before it
+_OWN_NUMBERS = 2**29  # above what TWS counts to, below what an order number can be
+_NUMBERS_A_SECOND = 4
 _FIRST_PULSE_S = 0.1  # the first messages belong to whoever connected in a hurry
 
 
@@ -72,7 +75,10 @@ class Link(asyncio.Protocol):
         self._listeners: list[Listener] = []
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
+        self.own_numbers = False  # TWS hears and named no order number: they are taken from its clock
         self._next_id = 0
+        self._asked_again = False
+        self._in_vain = 0
         self._heard_at = 0.0  # a whole message, or the beginning of the connection
         self._stuck_at: float | None = None  # since when a message is there in part
         self._received_bytes = 0
@@ -169,7 +175,10 @@ class Link(asyncio.Protocol):
     def awaits(self) -> LinkFailure:
         """Why it is not ready, if that stays so. What it waits for says what is the matter."""
         if self._greeted.done():
-            return failures.silent_start(self.host, self.port, self.client_id)
+            missing = [] if self._session.accounts else ["account names"]
+            if self._session.next_order_id is None:
+                missing.append("order number")
+            return failures.silent_start(self.host, self.port, self.client_id, missing, asked=self._asked_again)
         if self._received_bytes:
             return failures.half_answer(self.host, self.port, self._received_bytes)
         return failures.silent_handshake(self.host, self.port)
@@ -215,6 +224,16 @@ class Link(asyncio.Protocol):
     def post_early(self, request: Request) -> bool:
         """Send before TWS is ready. It may drop the request, so this is for what is sent again when it is."""
         return self.greeted and self._write(self._session.send(request))
+
+    def ask_again(self) -> None:
+        """TWS takes long to be ready: what it says then may have been lost. An answer to the last of the questions
+        shows that it has heard the others.
+        """
+        self._asked_again = True
+        if not self._session.accounts:
+            self.post_early(ReqManagedAccounts())
+        self.post_early(ReqIds())
+        self.post_early(ReqCurrentTime())
 
     def withdraw(self, parcel: Parcel, why: str) -> bool:
         """Take back a request that has not left. False: too late."""
@@ -319,7 +338,7 @@ class Link(asyncio.Protocol):
             case NextValidId():
                 self._next_id = max(self._next_id, event.order_id)  # never back: a number is used once
             case CurrentTime():
-                self._clock_skew_s = event.time_s - self._loop.time()
+                self._take_time(event.time_s)
             case ErrorMessage():
                 self._take_error(event)
         for listener in tuple(self._listeners):
@@ -338,6 +357,17 @@ class Link(asyncio.Protocol):
         self._settled.set_result(None)
         self._outbox.open()
         self._pulse = self._loop.call_later(_FIRST_PULSE_S, self._watch_pulse)
+
+    def _take_time(self, time_s: int) -> None:
+        """TWS that tells the time again and again, and no order number, will not do so by being waited for."""
+        self._clock_skew_s = time_s - self._loop.time()
+        if self._settled.done() or not self._session.accounts:
+            return
+        self._in_vain += 1
+        if self._in_vain >= _IN_VAIN:
+            self.own_numbers = True
+            self._next_id = _OWN_NUMBERS + time_s * _NUMBERS_A_SECOND % _OWN_NUMBERS
+            self._take(Ready(self._session.accounts, self._next_id))
 
     def _take_error(self, error: ErrorMessage) -> None:
         if error.code in BROKER_LOST or error.code in BROKER_BACK:

@@ -33,6 +33,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     handshake_s: float = 15.0  # the same for those beside it: with `beside_s` there is a new one at any time
     ready_s: float = 120.0  # for an answered connection to become ready: as long as a kill
     beside_s: float = 5.0  # then another connection is tried
+    ask_again_s: float = 2.0  # an answered connection is asked so often for what it says when it is ready
     early_s: float = 0.1  # an answered connection that is not ready by then is told of
 
     def of(self, settings: LinkSettings, *, first: bool) -> LinkSettings:
@@ -101,6 +102,7 @@ class Reaching:
     def answered(self, link: Link) -> None:
         """Its handshake is behind it."""
         self._later(self._patience.early_s, link, self._answers)
+        self._later(self._patience.ask_again_s, link, self._ask_again)
         self._later(self._impatience.ready_s, link, self._still_waits)
 
     def heard(self, link: Link, event: ClientEvent) -> None:
@@ -125,6 +127,11 @@ class Reaching:
     def _answers(self, link: Link) -> None:
         if not self._over and link.greeted and not link.up:
             self._tell(ev.Answering(link.client_id))
+
+    def _ask_again(self, link: Link) -> None:
+        if not self._over and link.greeted and not link.up:
+            link.ask_again()
+            self._later(self._patience.ask_again_s, link, self._ask_again)
 
     def _still_waits(self, link: Link) -> None:
         """What is said is what the best of them waits for."""

@@ -123,7 +123,7 @@ about_contracts = st.one_of(
     st.builds(ev.Notice, codes, words),
 )
 about_the_login = st.one_of(
-    st.builds(ev.Connected, st.lists(accounts, max_size=2).map(tuple), ids, st.booleans()),
+    st.builds(ev.Connected, st.lists(accounts, max_size=2).map(tuple), ids, st.booleans(), st.booleans()),
     st.builds(ev.Disconnected, st.sampled_from(ev.Trouble), words),
     st.builds(ev.Answering, ids),
     st.builds(ev.StillWaiting, st.sampled_from(ev.Trouble), words),

@@ -8,7 +8,7 @@ from engine.core.contracts import Contract
 from engine.core.facts import PositionFact
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
-from engine.core.kill.machine import KillMachine
+from engine.core.kill.machine import OWN_NUMBERS_NOTE, KillMachine
 from engine.core.kill.settings import MS
 
 HELD = [
@@ -34,6 +34,16 @@ def connected() -> tuple[KillMachine, dict[type, int]]:
 
 def places(commands: list[cmd.Command]) -> list[cmd.Command]:
     return [command for command in commands if isinstance(command, cmd.Place)]
+
+
+def test_that_the_orders_carry_numbers_of_ours_is_noted_once() -> None:
+    for own in (False, True):
+        machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
+        machine.start(0)
+        for at_ns in (MS, 3 * MS):
+            machine.handle(ev.Connected(("DU1",), 9000, own_numbers=own), at_ns)
+            machine.handle(ev.Disconnected(ev.Trouble.CLOSED, "gone"), at_ns + MS)
+        assert machine.report().notes == ((OWN_NUMBERS_NOTE,) if own else ())
 
 
 def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:

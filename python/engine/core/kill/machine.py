@@ -44,6 +44,10 @@ READ_ONLY_NOTE = (
     "TWS refuses orders and cancels: its API is in read-only mode. In TWS: Configure > API > Settings, "
     "untick 'Read-Only API'. This kill goes on trying."
 )
+OWN_NUMBERS_NOTE = (
+    "TWS answers and named no order number (nextValidId), though asked for one: the closing orders of this kill were "
+    "numbered from its clock, above half a billion. Restart TWS before you trade on."
+)
 
 
 class KillMachine:
@@ -271,6 +275,8 @@ class KillMachine:
             commands += self._cancelling.press(now_ns, look_first=self._joining.spare)
         self._view_is_new(now_ns)
         commands += self._looking.surveyor.begin(now_ns, all_at_once=True)
+        if event.own_numbers and OWN_NUMBERS_NOTE not in self._notes:
+            self._notes.append(OWN_NUMBERS_NOTE)
         accounts = ", ".join(self._accounts)
         cancel = "looking before another global cancel" if self._cancelling.held_back else "global cancel sent"
         return [*commands, Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; {cancel}")]
