@@ -19,6 +19,8 @@ import pytest
 from cli.simulated import PATIENCE_S, PYTHON_PATH, environment, qe, simulated, start_qe
 from engine.broker.closing_right import ClosingRight
 from engine.cli import presses
+from engine.cli.kill_run import record_folders
+from engine.config.places import state_folder
 
 
 def records(home: Path) -> list[dict[str, object]]:
@@ -423,6 +425,35 @@ def test_a_record_that_cannot_be_kept_is_told_and_changes_nothing(tmp_path: Path
     (record,) = (tmp_path / "user" / "quant-engine-kills").iterdir()  # … there, but elsewhere it could
     assert f"It is in {record}" in done.stderr
     assert json.loads(record.read_text())["flat"]
+
+
+NO_ROOM = (
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def test_a_disk_that_is_full_everywhere_makes_no_fault_of_a_kill(tmp_path: Path) -> None:
+    """No file of more than no bytes: its records, the incident log and the temporary folder are all on that disk."""
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        full = [sys.executable, "-c", NO_ROOM, sys.executable, "-m", "engine.cli", "kill", "--watch", "1"]
+        done = subprocess.run(full, env=environment(tmp_path), capture_output=True, timeout=PATIENCE_S, check=False)
+    said = done.stderr.decode()
+    assert "Traceback" not in said and "FAULT OF THIS PROGRAM" not in said
+    assert "no record of this kill could be left" in said and "nor anywhere else" in said
+    assert "Watching for late fills" in said and done.returncode == 0
+    assert done.stdout.decode().count("FLAT") >= 2  # before the watch and after it
+
+
+def test_a_user_without_a_home_has_the_state_in_the_temporary_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container that runs under a number that no name belongs to."""
+    monkeypatch.delenv("QE_HOME")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert state_folder() == str(tmp_path / f"quant-engine-{os.geteuid()}")
+    assert record_folders() == (tmp_path / f"quant-engine-{os.geteuid()}" / "kills", tmp_path)
 
 
 # --- twice ------------------------------------------------------------------------------------------------------

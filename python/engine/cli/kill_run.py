@@ -11,7 +11,6 @@ import contextlib
 import gc
 import os
 import socket
-import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -29,10 +28,11 @@ from engine.cli.kill_arguments import KillArguments
 from engine.cli.not_reached import NotReached
 from engine.cli.presses import Presses
 from engine.cli.voice import ERR, OUT, Voice
-from engine.config.places import state_folder
+from engine.config.places import home_folder, state_folder
 from engine.config.plan import KillPlan, Place
 from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
+from engine.temporary import temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
 from engine.trading.report_text import WIDTH, readable, split_advice
@@ -89,8 +89,10 @@ class KillRun:
     def last_words(self, text: str) -> None:
         """Said when the operator stops the kill: the process ends right behind it."""
         self.warn(f"\n{text}")
-        self._keep("stopped", {"stopped": text, "flat": False, "timeline": self._timeline})
-        self._voice.finish(LAST_WORDS_S)
+        try:
+            self._keep("stopped", {"stopped": text, "flat": False, "timeline": self._timeline})
+        finally:
+            self._voice.finish(LAST_WORDS_S)
 
     def run(self, strike: FirstStrike) -> NoReturn:
         """Kill, and end the process with the report's exit code."""
@@ -210,8 +212,9 @@ class KillRun:
 
 def record_folders() -> tuple[Path, ...]:
     """Where a record may be left, the best first: nothing that is said of a kill should be said once only."""
-    places = (Path(state_folder()) / "kills", Path.home() / "quant-engine-kills", Path(tempfile.gettempdir()))
-    return tuple(dict.fromkeys(places))
+    home = home_folder()
+    at_home = () if home is None else (Path(home) / "quant-engine-kills",)
+    return tuple(dict.fromkeys((Path(state_folder()) / "kills", *at_home, Path(temporary_folder()))))
 
 
 def write_whole(path: Path, data: bytes) -> None:

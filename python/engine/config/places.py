@@ -23,12 +23,22 @@ def state_folder() -> str:
     named = os.environ.get("QE_HOME")
     if named:
         return os.path.abspath(os.path.expanduser(named))
-    home = os.path.expanduser("~")
+    home = home_folder()
+    if home is None:
+        from engine.temporary import own_temporary_folder  # a file more to load, for those who have no home
+
+        return own_temporary_folder()
     if sys.platform == "darwin":
         return os.path.join(home, "Library", "Application Support", "quant-engine")
     if sys.platform == "win32":
         return os.path.join(os.environ.get("LOCALAPPDATA", home), "quant-engine")
     return os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state"), "quant-engine")
+
+
+def home_folder() -> str | None:
+    """The user's folder; None: this user has none, as in a container that runs under a number of its own."""
+    home = os.path.expanduser("~")
+    return None if home == "~" else home
 
 
 def config_file(named: str | None = None) -> str | None:

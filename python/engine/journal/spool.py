@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from engine.journal.chain import Draft
+from engine.temporary import own_temporary_folder
 
 _ENDING = ".spool"
 _BROKEN = ".unreadable"
@@ -41,7 +41,7 @@ class Spool:
 
     def __init__(self, folder: Path, *, elsewhere: Path | None = None) -> None:
         key = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
-        apart = elsewhere if elsewhere is not None else Path(tempfile.gettempdir()) / f"quant-engine-{_user()}"
+        apart = elsewhere if elsewhere is not None else Path(own_temporary_folder())
         self.places = (folder / "spool", apart / f"spool-{key}")
 
     def write(self, drafts: Sequence[Draft]) -> Path | None:
@@ -122,10 +122,6 @@ def _ours_alone(place: Path) -> bool:
     if not stat.S_ISDIR(mine.st_mode) or mine.st_uid != os.geteuid() or mine.st_mode & 0o022:
         return False
     return around.st_uid == os.geteuid() and not around.st_mode & 0o002
-
-
-def _user() -> str:
-    return str(os.geteuid()) if os.name != "nt" else os.environ.get("USERNAME", "user")
 
 
 def _name(path: Path) -> str:
