@@ -8,15 +8,19 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.broker.lock_names import login_key
 from engine.cli import status_command
 from engine.cli.commands import main
-from engine.cli.limits_command import BAR_WIDTH, SET_ASIDE, bar
+from engine.cli.limits_command import BAR_WIDTH, bar, crossed
+from engine.core.limit_rules import Action, Limit
+from engine.core.limit_views import LimitView
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import AnyEvent, BaselineSet, CashFlow, Lifted, LimitBreached, Restricted
 from engine.journal.journal import Journal, open_journal
+from engine.journal.telling import moment
 
 PAPER = Scope("paper", login_key("127.0.0.1", 7497))
 
@@ -62,7 +66,7 @@ def test_each_limit_shows_how_much_is_used_and_what_is_left(capsys: pytest.Captu
     assert data["paper"]["stale"]
 
 
-def test_a_crossed_limit_that_was_overridden_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+def crossed_breaker() -> Journal:
     breach = LimitBreached(
         scope=PAPER, limit="circuit_breaker", baseline=Decimal(100_000), net_deposits=Decimal(0),
         equity=Decimal(80_000), currency="USD", loss_pct=Decimal(20), limit_pct=Decimal(15), period_id="first",
@@ -70,13 +74,54 @@ def test_a_crossed_limit_that_was_overridden_is_told_so(capsys: pytest.CaptureFi
     stop = Restriction(
         id="b1", scope=PAPER, kind=Kind.SHUTDOWN, cause=Cause.CIRCUIT_BREAKER, since_ns=1, actor="test", reason="x"
     )
-    made = journal(peak(100_000), breach, Restricted(restriction=stop))
-    main(["limits", "show", "paper"])
-    told = capsys.readouterr().out
-    assert "CROSSED" in told and SET_ASIDE not in told
-    made.append(Lifted(restriction_id="b1", scope=PAPER, reason="a test", override=True))
-    main(["limits", "show", "paper"])
-    assert f"CROSSED: kill, {SET_ASIDE}" in capsys.readouterr().out
+    return journal(peak(100_000), breach, Restricted(restriction=stop))
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["limits", "show", "paper"]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_crossed_limit_that_binds_is_told_with_what_it_imposes(capsys: pytest.CaptureFixture[str]) -> None:
+    crossed_breaker()
+    told = shown(capsys)
+    assert "CROSSED: shutdown until it is lifted" in told
+    assert "OVERRIDDEN" not in told
+
+
+def test_a_crossed_limit_that_was_overridden_is_told_with_who_when_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    made = crossed_breaker()
+    made.append(Lifted(restriction_id="b1", scope=PAPER, reason="a hedge", override=True), actor="qe resume (ann)")
+    told = shown(capsys)
+    assert f"OVERRIDDEN by qe resume (ann), {time.strftime('%Y-%m-%d')}" in told
+    assert ": a hedge" in told
+    assert "what was set aside: shutdown (until it is lifted); not acted on again until a reset" in told
+    assert "CROSSED" not in told
+    main(["limits", "show", "paper", "--json"])
+    (breaker,) = [one for one in json.loads(capsys.readouterr().out)["paper"]["limits"] if one["override"]]
+    assert (breaker["override"]["actor"], breaker["override"]["reason"]) == ("qe resume (ann)", "a hedge")
+
+
+def test_a_crossed_limit_whose_halt_ended_otherwise_is_not_called_overridden(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = crossed_breaker()
+    made.append(Lifted(restriction_id="b1", scope=PAPER, reason="reset"))
+    told = shown(capsys)
+    assert "crossed earlier; what it imposed is over; not acted on again until a reset" in told
+    assert "OVERRIDDEN" not in told
+
+
+def test_a_limit_that_only_alerts_says_so_when_it_is_crossed() -> None:
+    at_ns = 1_773_264_000 * 10**9
+    one = LimitView(limit=Limit.DAILY, action=Action.ALERT, limit_pct=Decimal(2), acted=True, until_ns=at_ns)
+    assert crossed(one) == f"CROSSED: alert only; not acted on again before {moment(at_ns, None)[:16]}"
+    stop = Restriction(
+        id="r", scope=PAPER, kind=Kind.SIZE_FACTOR, cause=Cause.WEEKLY_LOSS, since_ns=1, until_ns=at_ns, actor="a",
+        reason="x", size_factor=Decimal("0.5"),
+    )  # fmt: skip
+    smaller = msgspec.structs.replace(one, action=Action.REDUCE_SIZE, restriction=stop)
+    assert crossed(smaller) == f"CROSSED: size factor × 0.5 until {moment(at_ns, None)[:16]}"
 
 
 @pytest.mark.parametrize(("used", "filled"), [("0", 0), ("0.5", 12), ("0.999", 23), ("1", 24), ("3", 24)])

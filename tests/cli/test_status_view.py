@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.cli.status_view import view
 from engine.core.restrictions import ONE, UNRESTRICTED, Cause, Kind, Restriction, Scope, State
 
-LIMITS = {
+LIMITS: dict[str, Any] = {
     "stale": False,
     "equity": "98000.00",
     "currency": "USD",
@@ -144,3 +144,10 @@ def test_smaller_sizes_are_said() -> None:
     text = drawn({"paper": State(Kind.SIZE_FACTOR, Decimal("0.5"), (one,))}, told(paper=login()))
     assert "size × 0.5" in text
     assert "NOT NORMAL" not in text
+
+
+def test_a_limit_that_a_person_set_aside_is_named_with_that_person() -> None:
+    aside = {"actor": "ann", "at_ns": 1, "reason": "a hedge"}
+    rows = [{**LIMITS["limits"][0], "override": aside}]
+    assert "OVERRIDDEN" not in drawn({"paper": UNRESTRICTED}, told(paper=login()))
+    assert "OVERRIDDEN by ann" in drawn({"paper": UNRESTRICTED}, told(paper=login(limits={**LIMITS, "limits": rows})))

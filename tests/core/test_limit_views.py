@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from core.limit_worlds import CENT, CLOCK, EVENING, NOON, SECOND, SETTINGS, D, books, judged, worth
@@ -10,7 +11,7 @@ from engine.core.known import Unknown
 from engine.core.limit_rules import Action, Limit
 from engine.core.limit_views import LimitsView, LimitView, last_known, limit_views
 from engine.core.periods import DAY_NS, Period
-from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.core.restrictions import Cause, Kind, Override, Restriction, Scope
 
 LATER = NOON + SECOND
 HALT = Restriction(
@@ -25,9 +26,9 @@ HALT = Restriction(
 )
 
 
-def views(equity: str, standing: tuple[Restriction, ...] = ()) -> LimitsView:
+def views(equity: str, standing: tuple[Restriction, ...] = (), overrides: tuple[Override, ...] = ()) -> LimitsView:
     judgement = judged(books(), equity)
-    shown = limit_views(judgement.gauges, judgement.books, CLOCK, LATER, standing)
+    shown = limit_views(judgement.gauges, judgement.books, CLOCK, LATER, standing, overrides)
     return LimitsView(login="paper", at_ns=LATER, limits=shown, equity=worth(equity, LATER))
 
 
@@ -54,6 +55,30 @@ def test_a_limit_that_was_crossed_and_no_longer_restricts_is_set_aside() -> None
     assert not views("98000", (HALT,))[Limit.DAILY].set_aside, "its halt stands"
     assert views("98000")[Limit.DAILY].set_aside, "it was overridden"
     assert not views("98000")[Limit.WEEKLY].set_aside, "it was never crossed"
+
+
+def override(at_ns: int, reason: str = "a hedge", cause: Cause = Cause.DAILY_LOSS) -> Override:
+    return Override(restriction=msgspec.structs.replace(HALT, cause=cause), at_ns=at_ns, actor="ann", reason=reason)
+
+
+def test_who_set_a_crossed_limit_aside_is_shown_with_it_and_with_no_other() -> None:
+    first, last = override(LATER), override(LATER + 1, "another")
+    shown = views("98000", (), (last, first, override(LATER + 2, cause=Cause.WEEKLY_LOSS)))
+    assert shown[Limit.DAILY].override is last, "the last one counts"
+    assert shown[Limit.WEEKLY].override is None, "it was not crossed"
+    assert shown[Limit.MONTHLY].override is None
+
+
+def test_an_override_of_an_earlier_day_or_of_what_stands_again_is_not_shown() -> None:
+    start = CLOCK.span(Period.DAY, LATER).start_ns
+    assert views("98000", (), (override(start - 1),))[Limit.DAILY].override is None
+    assert views("98000", (), (override(start),))[Limit.DAILY].override is not None
+    assert views("98000", (HALT,), (override(LATER),))[Limit.DAILY].override is None
+
+
+def test_an_override_of_the_breaker_belongs_to_no_period() -> None:
+    aside = override(1, cause=Cause.CIRCUIT_BREAKER)
+    assert views("80000", (), (aside,))[Limit.BREAKER].override is aside
 
 
 def test_what_is_not_known_has_a_reason_and_no_numbers() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.core.restrictions import Cause, Kind, Override, Restriction, Scope
 from engine.journal.chain import START, draft, opened, seal_all
 from engine.journal.events import (
     Adopted,
@@ -110,6 +110,24 @@ def test_restrictions_stand_until_they_are_lifted_and_no_clock_ends_them_here() 
 
 def test_lifting_what_does_not_stand_is_nothing() -> None:
     assert state(Lifted(restriction_id="a", scope=PAPER, reason="r")).restrictions == ()
+
+
+def test_what_a_limit_had_imposed_and_a_person_set_aside_is_kept_with_who_did() -> None:
+    by_limit = msgspec.structs.replace(restricted("d").restriction, cause=Cause.DAILY_LOSS)
+    events = (
+        Restricted(restriction=by_limit),
+        restricted("manual"),
+        Restricted(restriction=msgspec.structs.replace(by_limit, id="w", cause=Cause.WEEKLY_LOSS)),
+        Lifted(restriction_id="d", scope=PAPER, reason="a hedge", override=True),
+        Lifted(restriction_id="manual", scope=PAPER, reason="a hedge", override=True),
+        Lifted(restriction_id="w", scope=PAPER, reason="reset"),
+        Lifted(restriction_id="nothing", scope=PAPER, reason="a hedge", override=True),
+    )
+    found = state(*events)
+    assert found.overridden(PAPER) == (Override(restriction=by_limit, at_ns=3, actor="a", reason="a hedge"),)
+    assert found.overridden(LIVE) == ()
+    again = records([*events, snapshot(apply_all(Books(), records(events)))])[-1]
+    assert view(apply(Books(), again)).overrides == found.overrides, "a snapshot knows it"
 
 
 @pytest.mark.parametrize(("now", "expected"), [(0, (None, 5)), (5, (5, 9)), (8, (5, 9)), (9, (9, None))])

@@ -575,6 +575,28 @@ def test_a_program_that_is_not_connected_shows_the_last_that_was_written_down_as
     on_stage(test, tmp_path)
 
 
+def test_a_limit_that_a_person_has_overridden_is_shown_so_by_who_watches_and_by_who_reads(tmp_path: Path) -> None:
+    async def test(_world: World, loop: VirtualLoop, market: Market) -> None:
+        mgr = await seeing(watching(loop, tmp_path, Memory()))
+        market.lose(2_100)
+        await asyncio.sleep(3)
+        assert mgr.limits("paper")[Limit.DAILY].override is None
+        mgr.resume_trading("paper", override=True, reason="a hedge")
+        await asyncio.sleep(3)
+        for shown in (mgr.limits_now("paper"), mgr.limits("paper")):
+            assert shown is not None
+            daily = shown[Limit.DAILY]
+            assert (daily.acted, daily.restriction) == (True, None)
+            assert daily.override is not None
+            assert daily.override.reason == "a hedge"
+        await mgr.disconnect_all()
+        last = mgr.limits("paper")[Limit.DAILY].override
+        assert last is not None
+        assert last.reason == "a hedge"
+
+    on_stage(test, tmp_path)
+
+
 def test_without_a_journal_the_limits_are_shown_with_a_reason_and_no_numbers(tmp_path: Path) -> None:
     async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
         memory = Memory()

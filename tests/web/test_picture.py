@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from engine.core.restrictions import Cause, Kind, Restriction, Scope, effective
+from engine.journal.telling import moment
 from engine.web.drawing import Drawing
 from engine.web.picture import GuardWord, LoginRecord, Picture, picture
 
@@ -150,6 +151,15 @@ def test_a_guard_that_does_not_answer_is_worse_than_none(word: GuardWord, text: 
 def test_a_bar_warns_before_its_limit_is_used_up(loss: str, tone: str) -> None:
     (card,) = shown(record(), guard(limits=limits(loss, str(1000 - int(loss))))).cards
     assert card.bars[0].tone == tone
+
+
+def test_a_crossed_limit_that_a_person_set_aside_is_another_thing_than_one_that_binds() -> None:
+    crossed = limits("1100", "-100", acted=True)
+    (card,) = shown(record(), guard(limits=crossed)).cards
+    assert (card.bars[0].tone, card.bars[0].crossed, card.bars[0].overridden) == ("stop", True, "")
+    row = {**crossed["limits"][0], "override": {"actor": "ann", "at_ns": 10**18, "reason": "a hedge"}}
+    (card,) = shown(record(), guard(limits={**crossed, "limits": [row]})).cards
+    assert (card.bars[0].tone, card.bars[0].overridden) == ("warn", f"by ann, {moment(10**18, None)[:16]}: a hedge")
 
 
 def test_an_alert_says_since_when_it_stands_by_the_clock_on_the_wall() -> None:

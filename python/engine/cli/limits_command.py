@@ -20,7 +20,9 @@ from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.core.alerting import MINUTE_NS
 from engine.core.known import Known, Unknown
+from engine.core.limit_rules import Action
 from engine.core.limit_views import LimitsView, LimitView
+from engine.core.restrictions import Restriction
 from engine.guard.control import NoGuard, Request, ask
 from engine.journal.loss_records import changes_of
 from engine.journal.telling import moment
@@ -32,7 +34,7 @@ from engine.trading.report_text import money_text
 from engine.trading.rules import Rules, open_rules
 
 BAR_WIDTH = 24
-SET_ASIDE = "no longer in force (overridden, or its time is over)"
+INDENT = 28  # of what is said under a bar: where the bar begins
 NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is shown as a warning
 
 
@@ -107,15 +109,42 @@ def _line(row: dict[str, object], one: LimitView) -> Text:
     text = Text(f"  {one.limit.value.replace('_', ' '):<16} {f'{one.limit_pct:f}':>5} %  ")
     used, left = _number(row["used"]), _number(row["left"])
     if used is None or left is None:
-        text.append(f"{'':{BAR_WIDTH}}  not known: {row['unknown'] or one.unknown}\n", style="dim")
-        return text
-    style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
-    text.append(bar(used), style=style)
-    text.append(f"  {min(used, Decimal(9)):4.0%} used, {money_text(left, one.currency)} left")
-    if row["acted"]:
-        aside = f", {SET_ASIDE}" if row.get("set_aside") else ""
-        text.append(f"  CROSSED: {one.action.value.replace('_', ' ')}{aside}", style="bold red")
+        text.append(f"{'':{BAR_WIDTH}}  not known: {row['unknown'] or one.unknown}", style="dim")
+    else:
+        style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
+        text.append(bar(used), style=style)
+        text.append(f"  {min(used, Decimal(9)):4.0%} used, {money_text(left, one.currency)} left")
+    if row["acted"] or one.acted:
+        text.append("\n" + " " * INDENT)
+        text.append(crossed(one), style="bold yellow" if one.override else "bold red" if one.restriction else "yellow")
     return text.append("\n")
+
+
+def crossed(one: LimitView) -> str:
+    """What became of a limit that was crossed: it binds, a person has set it aside, or its time is over."""
+    again = "not acted on again " + ("until a reset" if one.until_ns is None else f"before {_minute(one.until_ns)}")
+    if one.override is not None:
+        aside = one.override
+        what = f"{_kind(aside.restriction)} ({_until(aside.restriction)})"
+        by = f"OVERRIDDEN by {aside.actor}, {_minute(aside.at_ns)}: {aside.reason}"
+        return f"{by}\n{'':{INDENT}}what was set aside: {what}; {again}"
+    if one.restriction is not None:
+        return f"CROSSED: {_kind(one.restriction)} {_until(one.restriction)}"
+    if one.action is Action.ALERT:
+        return f"CROSSED: alert only; {again}"
+    return f"crossed earlier; what it imposed is over; {again}"
+
+
+def _kind(one: Restriction) -> str:
+    return one.kind.value.replace("_", " ") + (f" × {one.size_factor}" if one.size_factor != 1 else "")
+
+
+def _until(one: Restriction) -> str:
+    return "until it is lifted" if one.until_ns is None else f"until {_minute(one.until_ns)}"
+
+
+def _minute(at_ns: int) -> str:
+    return moment(at_ns, None)[:16]
 
 
 def bar(used: Decimal) -> str:
@@ -129,7 +158,6 @@ def _row(one: LimitView) -> dict[str, object]:
         "used": one.used,
         "left": one.left,
         "acted": one.acted,
-        "set_aside": one.set_aside,
         "unknown": one.unknown,
     }
 

@@ -131,7 +131,10 @@ def _limit(one: Mapping[str, Any], currency: str) -> Text:
     used = Decimal(one["used"])
     style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
     text.append(bar(used), style=style)
-    return text.append(f" {money_text(Decimal(one['left']), currency)} left")
+    text.append(f" {money_text(Decimal(one['left']), currency)} left")
+    if one.get("override"):
+        text.append(f"  OVERRIDDEN by {one['override']['actor']}", style="bold yellow")
+    return text
 
 
 def _engines(told: Mapping[str, Any] | None) -> list[Text]:

@@ -17,7 +17,7 @@ from engine.core.known import Fact
 from engine.core.limit_rules import Action, Limit, LimitSettings
 from engine.core.limits import judge
 from engine.core.periods import PeriodClock
-from engine.core.restrictions import Restriction
+from engine.core.restrictions import Override, Restriction
 
 _EVER_NS = 2**63
 
@@ -27,7 +27,8 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
 
     `used` is the part of the limit that is lost (1: crossed), `left` what may still be lost before it is. `since_ns`:
     when the equity was taken that losses count from; `until_ns`: when they count anew (None: never by themselves).
-    `acted`: it was crossed and is not acted on again before that; `restriction` is what stands of it.
+    `acted`: it was crossed and is not acted on again before that; `restriction` is what stands of it, `override` who
+    has set that aside.
     """
 
     limit: Limit
@@ -44,12 +45,13 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     since_ns: int | None = None
     until_ns: int | None = None
     restriction: Restriction | None = None
+    override: Override | None = None
     unknown: str = ""
 
     @property
     def set_aside(self) -> bool:
-        """It was crossed, and what it imposed no longer stands: a person has overridden it, or its time is over. It is
-        not acted on again before `until_ns`.
+        """It was crossed, and what it imposed no longer stands: a person has set it aside (`override`), or its time is
+        over. It is not acted on again before `until_ns`.
         """
         return self.acted and self.restriction is None
 
@@ -77,10 +79,11 @@ def limit_views(
     clock: PeriodClock,
     now_ns: int,
     standing: Iterable[Restriction] = (),
+    overrides: Iterable[Override] = (),
 ) -> tuple[LimitView, ...]:
     """The gauges of a judgement with what belongs to them."""
-    held = tuple(standing)
-    return tuple(_view(gauge, books, clock, now_ns, held) for gauge in gauges)
+    held, aside = tuple(standing), tuple(overrides)
+    return tuple(_view(gauge, books, clock, now_ns, held, aside) for gauge in gauges)
 
 
 def last_known(
@@ -91,8 +94,16 @@ def last_known(
     return judge(ageless, clock, books, equity, now_ns).gauges
 
 
-def _view(gauge: Gauge, books: Books, clock: PeriodClock, now_ns: int, standing: tuple[Restriction, ...]) -> LimitView:
+def _view(
+    gauge: Gauge,
+    books: Books,
+    clock: PeriodClock,
+    now_ns: int,
+    standing: tuple[Restriction, ...],
+    overrides: tuple[Override, ...],
+) -> LimitView:
     baseline, period = books.baseline(gauge.limit.basis), gauge.limit.basis.period
+    span = None if period is None else clock.span(period, now_ns)
     of_it = next((one for one in standing if one.cause is gauge.limit.cause), None)
     known = baseline is not None and not gauge.unknown
     return LimitView(
@@ -108,7 +119,14 @@ def _view(gauge: Gauge, books: Books, clock: PeriodClock, now_ns: int, standing:
         left=gauge.left,
         used=gauge.used,
         since_ns=baseline.at_ns if baseline is not None and known else None,
-        until_ns=None if period is None else clock.span(period, now_ns).end_ns,
+        until_ns=None if span is None else span.end_ns,
         restriction=of_it,
+        override=_override(gauge, overrides, 0 if span is None else span.start_ns) if of_it is None else None,
         unknown=gauge.unknown,
     )
+
+
+def _override(gauge: Gauge, overrides: tuple[Override, ...], since_ns: int) -> Override | None:
+    """The last one of this limit, if it was crossed in the period that began at `since_ns`, and set aside in it."""
+    of_it = [one for one in overrides if one.restriction.cause is gauge.limit.cause and one.at_ns >= since_ns]
+    return max(of_it, key=lambda one: one.at_ns, default=None) if gauge.acted else None

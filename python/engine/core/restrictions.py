@@ -89,6 +89,15 @@ class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.until_ns is None or now_ns < self.until_ns
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person has set aside what a loss limit had imposed: who, when, and why."""
+
+    restriction: Restriction
+    at_ns: int
+    actor: str
+    reason: str
+
+
 class State(msgspec.Struct, frozen=True):
     """What a login may do. `kind` None: everything within its limits. `standing`: why, the severest first."""
 

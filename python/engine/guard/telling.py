@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.known import Known
 from engine.core.limit_views import LimitsView
+from engine.core.restrictions import Override
 from engine.trading import IBKRAccountManager
 from engine.trading.report_text import name_of
 
@@ -107,11 +108,18 @@ def limits_data(view: LimitsView | None) -> dict[str, Any]:
                 "used": _text(one.used),
                 "acted": one.acted,
                 "set_aside": one.set_aside,
+                "override": _override(one.override),
+                "until_ns": one.until_ns,
                 "unknown": one.unknown,
             }
             for one in view.limits
         ],
     }
+
+
+def _override(one: Override | None) -> dict[str, Any] | None:
+    """Who has set aside what the limit had imposed, when, and why."""
+    return None if one is None else {"actor": one.actor, "at_ns": one.at_ns, "reason": one.reason}
 
 
 def _text(value: Decimal | None) -> str | None:

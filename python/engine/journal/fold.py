@@ -13,7 +13,8 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from engine.core.restrictions import Cause, Kind, Restriction, Scope, State, effective
+from engine.core.limit_rules import Limit
+from engine.core.restrictions import Cause, Kind, Override, Restriction, Scope, State, effective
 from engine.journal.events import (
     Adopted,
     BaselineSet,
@@ -47,7 +48,7 @@ from engine.journal.events import (
 )
 from engine.journal.store import Alarm
 
-RULES = 2  # the version of this fold; a snapshot made by a later one is not understood
+RULES = 3  # the version of this fold; a snapshot made by a later one is not understood
 FORMAT = 1  # the version of the file; see JournalOpened
 FILLS_MAX = 20_000  # executions that are remembered so that none is counted twice
 REFS_MAX = 20_000  # orders of ours that are remembered, so that a working one is known for ours
@@ -55,6 +56,7 @@ TAKEN_IN_MAX = 1000  # files of the spool that are remembered; they are deleted 
 NOT_UNDERSTOOD_MAX = 20  # that are named; one is enough to stop
 ZERO = Decimal(0)
 _ALARM = "alarm-"
+_LIMIT_CAUSES = frozenset(limit.cause for limit in Limit)
 
 
 class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +67,7 @@ class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     at_ns: int = 0  # of the last record
     at_ns_max: int = 0  # of all records: a clock that shows less has gone back
     restrictions: dict[str, Restriction] = {}
+    overrides: dict[str, Override] = {}  # the last one of each limit and login
     alarms_lifted: dict[str, list[Scope]] = {}
     kills_open: dict[str, Record] = {}
     kills_ended: dict[str, Record] = {}  # the last one of each login
@@ -95,6 +98,7 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     at_ns_max: int
     restrictions: tuple[Restriction, ...]
+    overrides: tuple[Override, ...]
     kills_open: Mapping[str, Record]
     kills_ended: Mapping[str, Record]
     resets: Mapping[str, Record]
@@ -124,6 +128,10 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
         if alarm is None or any(lifted.meets(scope) for lifted in self.alarm_lifted):
             return ()
         return (halt_for(scope, alarm.id, alarm.at_ns, alarm.text),)
+
+    def overridden(self, scope: Scope) -> tuple[Override, ...]:
+        """What limits had imposed on a login, and a person has set aside: the last time for each limit."""
+        return tuple(one for one in self.overrides if one.restriction.scope.meets(scope))
 
     def next_change_ns(self, now_ns: int) -> tuple[int | None, int | None]:
         """From when and until when the clock alone changes nothing: the last end that is past, the next to come."""
@@ -192,6 +200,7 @@ def view(books: Books, alarm: Alarm | None = None) -> JournalState:
         at_ns=books.at_ns,
         at_ns_max=books.at_ns_max,
         restrictions=tuple(books.restrictions.values()),
+        overrides=tuple(books.overrides.values()),
         kills_open=dict(books.kills_open),
         kills_ended=dict(books.kills_ended),
         resets=dict(books.resets),
@@ -307,7 +316,7 @@ def _note_stops(books: Books, record: Record, event: Restricted | Lifted | KillP
         case Restricted():
             books.restrictions[event.restriction.id] = event.restriction
         case Lifted():
-            _lift(books, event)
+            _lift(books, record, event)
         case KillPressed():
             books.kills_open[event.kill_id] = record
         case KillEnded():
@@ -410,12 +419,15 @@ def _not_understood(books: Books, what: str) -> None:
         books.not_understood.append(what)
 
 
-def _lift(books: Books, event: Lifted) -> None:
+def _lift(books: Books, record: Record, event: Lifted) -> None:
     """A restriction ends for all; the alarm, which is no one login's, ends for those who lift it."""
     if event.restriction_id.startswith(_ALARM):
         books.alarms_lifted.setdefault(event.restriction_id, []).append(event.scope)
     else:
-        books.restrictions.pop(event.restriction_id, None)
+        lifted = books.restrictions.pop(event.restriction_id, None)
+        if event.override and lifted is not None and lifted.cause in _LIMIT_CAUSES:
+            one = Override(restriction=lifted, at_ns=record.at_ns, actor=record.actor, reason=event.reason)
+            books.overrides[f"{lifted.cause.value}:{lifted.scope.login}"] = one
 
 
 def _fill(books: Books, event: Filled) -> None:

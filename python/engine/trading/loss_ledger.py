@@ -24,7 +24,7 @@ from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_rules import Action, Basis
 from engine.core.limits import judge
 from engine.core.peaks import Peak, to_record
-from engine.core.restrictions import UNRESTRICTED, Cause, Restriction, Scope, State, effective
+from engine.core.restrictions import UNRESTRICTED, Cause, Override, Restriction, Scope, State, effective
 from engine.core.watching import Sight, unseen
 from engine.journal import loss_records
 from engine.journal.events import AnyEvent, IncidentJoined, Lifted, Record, Restricted
@@ -74,6 +74,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     everywhere: bool = False
     kill_for: tuple[str, ...] = ()
     imposed: tuple[Restriction, ...] = ()
+    overrides: tuple[Override, ...] = ()
     stories: tuple[Story, ...] = ()
     durable: bool = True
 
@@ -114,6 +115,7 @@ class LossLedger:
         self._owed_baselines: dict[Basis, Baseline] = {}
         self._spooled = ""
         self._state = UNRESTRICTED
+        self._overrides: tuple[Override, ...] = ()
 
     @property
     def limits(self) -> InForce | None:
@@ -187,7 +189,7 @@ class LossLedger:
         self._peak.judged(self._books, peaks[0] if peaks else _peak_seq(state, scope))
         if decided.restrictions and not decided.judgement.kill:
             rules.drain()
-        self._state = rules.state(scope)
+        self._state, self._overrides = rules.state(scope), state.overridden(scope)
         return self._outcome(limits, decided, state, seen, durable=True)
 
     def _decide(
@@ -332,6 +334,7 @@ class LossLedger:
             everywhere=everywhere,
             kill_for=kill_for if kill else (),
             imposed=decided.restrictions,
+            overrides=self._overrides,
             stories=_stories(decided, seen),
             durable=durable,
         )

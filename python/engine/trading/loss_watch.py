@@ -287,7 +287,9 @@ class LossWatch:
         return LimitsView(
             login=self._scope().login,
             at_ns=now_ns,
-            limits=limit_views(last.judgement.gauges, last.books, last.limits.clock, now_ns, last.state.standing),
+            limits=limit_views(
+                last.judgement.gauges, last.books, last.limits.clock, now_ns, last.state.standing, last.overrides
+            ),
             equity=equity,
             stale=not isinstance(equity, Known),
             unknown=last.judgement.unknown,

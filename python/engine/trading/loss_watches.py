@@ -162,7 +162,7 @@ def limits_on_record(rules: Rules, scope: Scope, source: LimitSource, now_ns: in
     return LimitsView(
         login=scope.login,
         at_ns=now_ns,
-        limits=limit_views(gauges, books, held.clock, now_ns, rules.state(scope).standing),
+        limits=limit_views(gauges, books, held.clock, now_ns, rules.state(scope).standing, state.overridden(scope)),
         equity=equity,
         stale=True,
         unknown=(held.unreadable,) if held.unreadable else (),

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.core.restrictions import Kind, State
 from engine.core.resume import Obstacle
+from engine.journal.telling import moment
 from engine.trading.report_text import money_text
 
 NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is a warning
@@ -33,7 +34,9 @@ _WORDS = {
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """One limit. `used_pct` None: not known, and `unknown` says why. `level`: today's P&L at which it is crossed."""
+    """One limit. `used_pct` None: not known, and `unknown` says why. `level`: today's P&L at which it is crossed.
+    `overridden`: it was crossed, and a person has set that aside.
+    """
 
     name: str
     limit_pct: str
@@ -43,6 +46,7 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     crossed: bool
     unknown: str
+    overridden: str = ""  # by whom, when and why
     level: float | None = None
 
 
@@ -318,12 +322,17 @@ def _bar(one: Mapping[str, Any], currency: str, pnl: Decimal | None) -> Bar:
         limit_pct=one["limit_pct"],
         used_pct=pct,
         left=text,
-        tone="stop" if one.get("acted") else tone,
+        tone="warn" if one.get("override") else "stop" if one.get("acted") else tone,
         action=str(one["action"]).replace("_", " "),
         crossed=bool(one.get("acted")),
+        overridden=_overridden(one.get("override")),
         unknown=one.get("unknown") or "",
         level=level,
     )
+
+
+def _overridden(one: Mapping[str, Any] | None) -> str:
+    return "" if one is None else f"by {one['actor']}, {moment(one['at_ns'], None)[:16]}: {one['reason']}"
 
 
 def _alert(one: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
