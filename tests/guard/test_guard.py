@@ -217,6 +217,18 @@ def test_a_position_that_appears_after_a_kill_is_closed_until_the_login_is_reset
     post(tmp_path, test)
 
 
+def test_a_kill_of_two_logins_is_one_incident_about_both(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("kill", reason="a test"))
+        (incident,) = here.events(IncidentOpened)
+        assert isinstance(incident, IncidentOpened)
+        for name in ("paper", "live"):
+            assert here.world.login(name).is_flat()
+            assert incident.concerns(here.manager.scope(name))
+
+    post(tmp_path, test)
+
+
 def test_what_appears_after_a_kill_is_only_told_where_that_is_configured(tmp_path: Path) -> None:
     async def test(here: Post) -> None:
         await here.guard.answer(Request("kill", reason="a test", logins=("paper",)))

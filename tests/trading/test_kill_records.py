@@ -8,9 +8,18 @@ from pathlib import Path
 
 from engine.core.kill.report import LoginOutcome, LoginReport
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.desk.incidents import incidents
 from engine.journal import chain
 from engine.journal.chain import Draft, Sealed
-from engine.journal.events import IncidentClosed, IncidentOpened, KillPressed, Lifted, Restricted, Verified
+from engine.journal.events import (
+    IncidentClosed,
+    IncidentNoted,
+    IncidentOpened,
+    KillPressed,
+    Lifted,
+    Restricted,
+    Verified,
+)
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
@@ -23,6 +32,7 @@ from engine.trading.stories import Pressed
 from journal.worlds import forked
 
 PAPER = Scope("paper", "127.0.0.1:7497")
+LIVE = Scope("live", "127.0.0.1:7496")
 ACCOUNT = "DU1234567"
 
 
@@ -91,6 +101,43 @@ def test_two_presses_of_one_emergency_are_one_shutdown_one_incident_and_two_pres
             assert shutdown.kind is Kind.SHUTDOWN and shutdown.scope.accounts == (ACCOUNT,)
         assert len(written(memory, KillPressed)) == 2
         assert len(written(memory, IncidentOpened)) == 1
+
+    asyncio.run(test())
+
+
+def test_presses_beside_each_other_are_one_incident_about_all_their_logins(tmp_path: Path) -> None:
+    async def test() -> None:
+        memory = Memory()
+        program = Program(tmp_path, memory)
+        for kill_id, mine, other in (("g1", PAPER, LIVE), ("g2", LIVE, PAPER)):
+            press = Pressed(kill_id=kill_id, reason="EMERGENCY", scopes=(mine,), at_ns=100, beside=(other,))
+            await program.pressed(press)
+        (incident,) = written(memory, IncidentOpened)
+        for scope in (PAPER, LIVE):
+            assert program.rules.journal.state().incidents(scope) == (incident.incident_id,)
+
+    asyncio.run(test())
+
+
+def test_a_press_that_joins_the_incident_of_one_login_makes_it_one_about_the_others_too(tmp_path: Path) -> None:
+    """Else those could go on with nothing understood."""
+
+    async def test() -> None:
+        memory = Memory()
+        program = Program(tmp_path, memory)
+        await program.pressed(program.press("g1", 100))
+        (first,) = written(memory, IncidentOpened)
+        (of_paper,) = incidents(map(chain.opened, memory.records)).values()
+        program.journal.append(IncidentNoted(incident_id=first.incident_id, text="a note"))
+        await program.pressed(Pressed(kill_id="c1", reason="EMERGENCY", scopes=(PAPER, LIVE), at_ns=200))
+        state = program.rules.journal.state()
+        assert state.incidents(PAPER) == state.incidents(LIVE) == (first.incident_id,)
+        (found,) = incidents(map(chain.opened, memory.records)).values()
+        assert found.logins == ("paper", "live")
+        assert (found.opened_ns, found.opened_seq) == (of_paper.opened_ns, of_paper.opened_seq)
+        assert [text for _, _, text in found.notes] == ["a note"]
+        await program.pressed(Pressed(kill_id="c2", reason="EMERGENCY", scopes=(PAPER, LIVE), at_ns=300))
+        assert len(written(memory, IncidentOpened)) == 2, "nothing is left to add"
 
     asyncio.run(test())
 

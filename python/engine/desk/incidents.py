@@ -75,6 +75,8 @@ def incidents(records: Iterable[Record]) -> dict[str, Incident]:
     for record in records:
         event = record.event
         match event:
+            case IncidentOpened() if event.incident_id in found:
+                found[event.incident_id].scopes = (event.scope, *event.also)  # it is about more logins by now
             case IncidentOpened():
                 found[event.incident_id] = Incident(
                     id=event.incident_id,

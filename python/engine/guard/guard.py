@@ -260,10 +260,11 @@ class Guard:
                 continue
             self._taken_up = True
             for event, at_ns in pressed_kills(picture.kills_open):
-                for name in self._manager.logins:
-                    ours = any(scope.meets(self._manager.scope(name)) for scope in event.scopes)
-                    if ours and at_ns <= self._since_ns:  # one that was pressed later has a process that sees to it
-                        self.stops.kill_soon(name, f"taken up: {event.reason}")
+                if at_ns > self._since_ns:
+                    continue  # it has a process that sees to it
+                scopes = {name: self._manager.scope(name) for name in self._manager.logins}
+                names = tuple(name for name, ours in scopes.items() if any(one.meets(ours) for one in event.scopes))
+                self.stops.kill_soon(names, f"taken up: {event.reason}")
         await asyncio.Event().wait()
 
     # --- what is asked --------------------------------------------------------------------------------

@@ -105,13 +105,12 @@ class Listening:
         then = {Step.TOLD: "", Step.HALTED: ": its logins are halted", Step.KILLED: ": the kill switch is pressed"}
         self._log(what + then[one.step])
         self._alerts.tell(_key(engine), Severity.CRITICAL, f"{engine.name} is silent", what + then[one.step])
-        for name in self._manager.logins:
-            if engine.concerns(name):
-                if one.step is Step.HALTED:
-                    self._stops.halt(name, what, Cause.DEAD_MAN)
-                elif one.step is Step.KILLED:
-                    self._stops.halt(name, what, Cause.DEAD_MAN)
-                    self._stops.kill_soon(name, what)
+        names = tuple(name for name in self._manager.logins if engine.concerns(name))
+        if one.step in (Step.HALTED, Step.KILLED):
+            for name in names:
+                self._stops.halt(name, what, Cause.DEAD_MAN)
+        if one.step is Step.KILLED:
+            self._stops.kill_soon(names, what)
 
     async def _listen(self) -> tuple[Beat, ...] | None:
         """None: the disk does not answer. One thread at most hangs for it."""

@@ -117,7 +117,7 @@ class Quarantine:
         self._log(what)
         self._alerts.tell(key, Severity.CRITICAL, f"{name}: somebody else trades where nobody may", what)
         if found.answer is Answer.KILL:
-            self._stops.kill_soon(name, f"quarantine: {what}")
+            self._stops.kill_soon((name,), f"quarantine: {what}")
         elif found.answer is Answer.CANCEL_ALL:
             try:
                 await self._manager.cancel_all_orders(name)

@@ -46,23 +46,25 @@ class Stops:
             self._halting.add((name, cause))
             self._begin(self._halt(name, reason, cause))
 
-    async def kill(self, name: str, reason: str) -> KillReport:
-        """Pull the switch on a login; a kill of ours that runs already is joined."""
+    async def kill(self, name: str, reason: str, *, beside: tuple[str, ...] = ()) -> KillReport:
+        """Pull the switch on a login; a kill of ours that runs already is joined. `beside`: the other logins that it is
+        pulled on for the same reason at the same time, which makes it one incident.
+        """
         running = self._kills.get(name)
         if running is None or running.done():
             self._log(f"{name}: KILL: {reason}")
-            running = asyncio.get_running_loop().create_task(self._kill(name, reason), name=f"kill {name}")
+            running = asyncio.get_running_loop().create_task(self._kill(name, reason, beside), name=f"kill {name}")
             self._kills[name] = running
         return await asyncio.shield(running)
 
     async def kill_all(self, names: tuple[str, ...], reason: str) -> dict[str, KillReport]:
         """The same on several logins at the same time."""
-        reports = await asyncio.gather(*(self.kill(name, reason) for name in names))
+        reports = await asyncio.gather(*(self.kill(name, reason, beside=names) for name in names))
         return dict(zip(names, reports, strict=True))
 
-    def kill_soon(self, name: str, reason: str) -> None:
+    def kill_soon(self, names: tuple[str, ...], reason: str) -> None:
         """The same, without waiting for its end."""
-        self._begin(self.kill(name, reason))
+        self._begin(self.kill_all(names, reason))
 
     async def settled(self) -> None:
         """Everything that was begun has come to its end."""
@@ -70,10 +72,10 @@ class Stops:
             await asyncio.wait(pending)
 
     # --- inside -------------------------------------------------------------------------------------
-    async def _kill(self, name: str, reason: str) -> KillReport:
+    async def _kill(self, name: str, reason: str, beside: tuple[str, ...]) -> KillReport:
         key = f"{name}: kill"
         self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}", reason)
-        report = await self._manager.kill_switch(name, reason)
+        report = await self._manager.kill_switch(name, reason, beside=beside)
         verdict = "FLAT" if report.flat else "NOT FLAT"
         self._log(f"{name}: kill ended: {verdict}")
         self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}: {verdict}", str(report.to_text(colour=False)))
@@ -94,7 +96,7 @@ class Stops:
         begun = begin_or_join(
             rules.journal.state(), (scope,), trigger=cause.value, what=reason, at_ns=now_ns, mark=halted.restriction.id
         )
-        rules.journal.keep(begun.event)
+        rules.journal.keep(*begun.events)
         tell(
             self._page,
             Story(

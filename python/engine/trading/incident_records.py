@@ -1,7 +1,8 @@
 """An incident begins, or goes on: which of the two it is, its record, and its section in the log.
 
-One open incident of a login takes up everything that happens to it until a person closes it. Where the journal cannot
-be read, a new one begins: two incidents about one thing are better than none.
+One open incident of a login takes up everything that happens to it until a person closes it. What happens to several
+logins at once is one incident: if one of them has an open one already, that is from now on about all of them. Where the
+journal cannot be read, a new one begins: two incidents about one thing are better than none.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class IncidentEvent(msgspec.Struct, frozen=True):
     """What to write down, and the incident it belongs to. `joined`: that was open already."""
 
     id: str
-    event: IncidentOpened | IncidentJoined
+    events: tuple[IncidentOpened | IncidentJoined, ...]
     joined: bool
 
 
@@ -35,11 +36,23 @@ def begin_or_join(
     if not isinstance(state, Unknown):
         found = [one for scope in scopes for one in state.incidents(scope)]
         if found:
-            return IncidentEvent(found[0], IncidentJoined(incident_id=found[0], what=what), joined=True)
+            joined = IncidentJoined(incident_id=found[0], what=what)
+            return IncidentEvent(found[0], (*_widened(state, found[0], scopes), joined), joined=True)
     name = f"{strftime('%y%m%d-%H%M%S', gmtime(at_ns // 1_000_000_000))}-{mark[-4:]}"
     first, *others = scopes
     opened = IncidentOpened(incident_id=name, scope=first, trigger=trigger, what=what, also=tuple(others))
-    return IncidentEvent(name, opened, joined=False)
+    return IncidentEvent(name, (opened,), joined=False)
+
+
+def _widened(state: JournalState, incident_id: str, scopes: tuple[Scope, ...]) -> tuple[IncidentOpened, ...]:
+    """The incident once more, under its id, about the logins too that have none open: else nobody would have to
+    understand anything before those go on.
+    """
+    new = tuple(scope for scope in scopes if not state.incidents(scope))
+    opened = state.incidents_open[incident_id].event
+    if not new or not isinstance(opened, IncidentOpened):
+        return ()
+    return (msgspec.structs.replace(opened, also=(*opened.also, *new)),)
 
 
 def tell(page: Path, story: Story, journal: Journal) -> str | None:

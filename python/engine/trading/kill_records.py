@@ -110,7 +110,7 @@ class KillRecords:
         def decide(state: JournalState | Unknown) -> tuple[AnyEvent, ...]:
             incident = begin_or_join(
                 state,
-                press.scopes,
+                (*press.scopes, *press.beside),
                 trigger=KILL_TRIGGER,
                 what=f"the kill switch was pressed: {press.reason}",
                 at_ns=press.at_ns,
@@ -119,7 +119,7 @@ class KillRecords:
             self._incidents[press.kill_id] = incident.id, incident.joined
             self._earlier[press.kill_id] = tuple(_unfinished(state, press))
             new = (Restricted(restriction=one) for one in restrictions if not _says_the_same(state, one))
-            return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, incident.event
+            return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, *incident.events
 
         kept = self._keep(decide, press.at_ns)
         if kept.records is not None:

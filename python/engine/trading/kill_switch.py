@@ -22,6 +22,7 @@ from engine.broker.kill_hands import HandsSettings
 from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
+from engine.core.restrictions import Scope
 from engine.trading.entries import Entry
 from engine.trading.kill_records import Earlier, KillRecords
 from engine.trading.reports import KillReport
@@ -179,16 +180,18 @@ class KillSwitch:
         handovers: Mapping[str, Handover],
         pressed_ns: int | None,
         after_watch: bool = False,
+        beside: tuple[Scope, ...] = (),
     ) -> KillReport:
         """Start or join the kill of every login given, all at once, and wait for all results. `after_watch`: what the
-        kills of the press before have done since their report belongs into this one's.
+        kills of the press before have done since their report belongs into this one's. `beside`: logins with a press of
+        their own that belongs to the same incident.
         """
         names = tuple(entry.config.name for entry in entries)
         joining = {name for name in names if name in self._drivers and self._drivers[name].working}
         press = self._press
         if press is None or press.report.done() or press.names != names or joining != set(names):
             watched = self._watched(names) if after_watch and not joining else {}
-            press = self._press = self._begin(names, str(reason), pressed_ns, entries, watched)
+            press = self._press = self._begin(names, str(reason), pressed_ns, entries, watched, beside)
         for entry in entries:
             name = entry.config.name
             if name in joining:
@@ -222,6 +225,7 @@ class KillSwitch:
         pressed_ns: int | None,
         entries: list[Entry],
         watched: Mapping[str, Watched],
+        beside: tuple[Scope, ...],
     ) -> _Press:
         wall_ns = self._wall_ns()
         now_s = wall_ns / SECOND_NS
@@ -229,7 +233,8 @@ class KillSwitch:
         pressed_at = asyncio.get_running_loop().time() if pressed_ns is None else pressed_ns / SECOND_NS
         deadline_at = pressed_at + self._settings.deadline_ns / SECOND_NS
         kill_id = self._new_kill_id()
-        record = Pressed(kill_id=kill_id, reason=reason, scopes=tuple(entry.scope for entry in entries), at_ns=wall_ns)
+        scopes = tuple(entry.scope for entry in entries)
+        record = Pressed(kill_id=kill_id, reason=reason, scopes=scopes, at_ns=wall_ns, beside=beside)
         goes_on_s = self._settings.quarantine_ns / SECOND_NS
         press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record, watched, goes_on_s)
         if not press.report.done():

@@ -219,7 +219,7 @@ class LossLedger:
         events = (
             *(limit_breached(scope, one) for one in judgement.breaches),
             *(Restricted(restriction=one) for one in restrictions),
-            *((incident.event,) if incident is not None else ()),
+            *(incident.events if incident is not None else ()),
             *lifted,
             *(_joined(state, scope, LIFTED_BECAUSE) if lifted else ()),
         )

@@ -217,12 +217,21 @@ class IBKRAccountManager:
         return tuple(self._records.notes)
 
     async def kill_switch(
-        self, name: str, reason: str, *, on_step: OnStep | None = None, pressed_ns: int | None = None
+        self,
+        name: str,
+        reason: str,
+        *,
+        on_step: OnStep | None = None,
+        pressed_ns: int | None = None,
+        beside: tuple[str, ...] = (),
     ) -> KillReport:
-        """The same for one login. Raises UnknownLogin, and nothing else."""
+        """The same for one login. `beside`: logins that are killed for the same reason in the same moment, each by a
+        call of its own: they have one incident together. Raises UnknownLogin, and nothing else.
+        """
         entry = self._entries.get(name)
+        others = tuple(self._entries.get(other).scope for other in beside if other != name)
         return await self._kill_switch_here().press(
-            [entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns
+            [entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns, beside=others
         )
 
     # --- halt and resume ---------------------------------------------------------------------------

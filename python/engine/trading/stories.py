@@ -21,12 +21,13 @@ _MS_NS = 1_000_000
 
 
 class Pressed(msgspec.Struct, frozen=True):
-    """One press, for the records."""
+    """One press, for the records. `beside`: logins with a press of their own for the same reason in the same moment."""
 
     kill_id: str
     reason: str
     scopes: tuple[Scope, ...]
     at_ns: int
+    beside: tuple[Scope, ...] = ()
 
 
 def unfinished_story(press: Pressed, *, incident_id: str, joined: bool) -> Story:

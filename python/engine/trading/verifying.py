@@ -208,7 +208,7 @@ class Verifier:
             at_ns=verification.at_ns,
             mark=halted.restriction.id,
         )
-        journal.keep(begun.event)
+        journal.keep(*begun.events)
         story = Story(
             incident_id=begun.id,
             at_ns=verification.at_ns,
