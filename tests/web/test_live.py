@@ -81,15 +81,6 @@ def test_a_page_whose_session_is_over_is_told_and_hears_no_more() -> None:
     asyncio.run(test())
 
 
-def test_the_line_of_today_begins_with_the_trading_day() -> None:
-    here, _ = live(dict)
-    of_day = shown(record(), guard())
-    for at_s, day_s in ((90, 0), (99, 0), (101, 100), (110, 100)):
-        cards = tuple(msgspec.structs.replace(one, day_ns=day_s * 10**9) for one in of_day.cards)
-        here._sample(msgspec.structs.replace(of_day, at_ns=at_s * 10**9, cards=cards))
-    assert [at_s for at_s, _ in here.samples["paper"]] == [101, 110]
-
-
 def test_there_is_an_end_to_how_many_pages_may_be_open() -> None:
     async def test() -> None:
         here, _ = live(lambda: {"cards": "a"})

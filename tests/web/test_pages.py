@@ -15,6 +15,7 @@ import pytest
 
 from engine.config.web_table import WebTable
 from engine.core.restrictions import Cause, Kind, Scope
+from engine.guard.day_line import FOLDER, Line, keep
 from engine.journal.events import IncidentOpened, KillPressed, LimitChanged
 from engine.trading.rules import Rules
 from engine.web.access_log import WAITING_MAX, AccessLog
@@ -112,6 +113,22 @@ def test_a_login_is_verified_from_its_page_and_what_came_of_it_stands_there(tmp_
         assert "FLAT" in told(here.browser().get("/logins/paper"))  # what the stage's program has said
         assert "there is no login 'papre'" in fill(here, "/logins/papre/verify")
         assert len(here.started()) == 1
+
+
+def test_the_line_of_today_is_there_after_a_restart_and_begins_with_the_trading_day(tmp_path: Path) -> None:
+    with stage(tmp_path) as first:
+        first.browser().get("/")
+        picture = first.cockpit.live.picture
+    assert picture is not None and picture.cards[0].day_ns is not None
+    day_s = picture.cards[0].day_ns // 10**9
+    for at_s, value in ((day_s - 10, 9.0), (day_s + 10, -5.0), (day_s + 20, -7.0)):
+        keep(tmp_path / FOLDER, Line(at_s, {"paper": value}))
+    with stage(tmp_path) as here:
+        browser = here.browser()
+        browser.get("/")
+        found = browser.get("/api/v1/pnl/paper").json()
+        assert found["samples"] == [[day_s + 10, -5.0], [day_s + 20, -7.0]]
+        assert found["at_s"] == here.now_ns // 10**9
 
 
 def test_a_drill_is_named_and_never_a_path(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from engine.config.guard_settings import alert_settings, dead_man_settings
 from engine.config.model import Config
 from engine.core.alerting import Severity
 from engine.core.foreign import ForeignSettings
+from engine.core.limit_views import LimitsView
 from engine.core.restrictions import Cause, Restriction
 from engine.guard.alert_desk import AlertDesk, Channel
 from engine.guard.control import Answer, Control, Request
+from engine.guard.day_line import DayLines
 from engine.guard.keeper import Keeper
 from engine.guard.listening import Listening
 from engine.guard.quarantine import Quarantine
@@ -121,6 +123,7 @@ class Guard:
             "kills begun": self._take_up,
             "ping": self._ping,
             "metrics": self._draw,
+            "day line": DayLines(self._home, self._limits_now, self._outside.wall_ns).run,
             **({"cockpit": self._cockpit} if self._config.web.with_guard else {}),
             **{f"login {name}": keeper.run for name, keeper in self.keepers.items()},
         }
@@ -236,6 +239,9 @@ class Guard:
                 await asyncio.sleep(DRAW_EVERY_S)
         finally:
             metrics.close()
+
+    def _limits_now(self) -> dict[str, LimitsView | None]:
+        return {name: self._manager.limits_now(name) for name in self._manager.logins}
 
     async def _cockpit(self) -> None:
         from engine.guard.cockpit import Beside  # only where it is wanted

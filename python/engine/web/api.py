@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from engine.desk import incidents
+from engine.guard.day_line import SECOND_NS, drawn
 from engine.journal.trouble import JournalError
 from engine.trading.errors import ResumeRefused
 from engine.web.access import Need, Refused, Who
@@ -59,14 +60,19 @@ class Api:
         return _json(await self._cockpit.live.look())
 
     async def pnl(self, asked: Asked) -> Response:
-        """Today's P&L as it was sampled, and the levels at which each limit is crossed."""
+        """Today's P&L as the guard has written it down, and the levels at which each limit is crossed."""
         name, picture = asked.request.path_params["login"], self._cockpit.live.picture
         card = next((one for one in picture.cards if one.name == name), None) if picture is not None else None
-        if card is None:
+        if picture is None or card is None:
             return _json({"error": f"there is no login {name!r}", "code": "NoSuchLogin"}, 404)
-        samples = self._cockpit.live.samples.get(name, ())
+        at_s = picture.at_ns // SECOND_NS
+        day_s = 0 if card.day_ns is None else card.day_ns // SECOND_NS  # before it the profit was another day's
+        samples = self._cockpit.reading.day_lines.of(name, day_s)
+        if card.pnl is not None and not card.money_stale and (not samples or samples[-1][0] < at_s):
+            samples.append((at_s, card.pnl))
+        points = drawn(samples)
         levels = [{"name": one.name, "level": one.level} for one in card.bars]
-        return _json({"samples": list(samples), "levels": [one for one in levels if one["level"] is not None]})
+        return _json({"at_s": at_s, "samples": points, "levels": [one for one in levels if one["level"] is not None]})
 
     async def killed(self, _: Asked) -> Response:
         run = await self._cockpit.away(self._cockpit.hands.kills.last)

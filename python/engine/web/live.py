@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from engine.trading.daemons import Daemons
@@ -20,15 +19,12 @@ from engine.web.runs import Run
 LOOK_EVERY_S = 0.1
 LOOK_ALONE_S = 1.0  # while no page is open
 PULSE_EVERY_S = 1.0
-SAMPLE_EVERY_S = 10.0
-SAMPLES_MAX = 8640  # a day
 LOOKS_MAX = 8  # at a time: what hangs is not asked without end
 FRESH_S_MAX = 1.5
 PAGES_MAX = 200
 STREAM_S_MAX = 1800.0  # then the browser comes again, and its session is renewed
 RETRY_MS = 500
 ANEW_AFTER_S = 1.0
-SECOND_NS = 1_000_000_000
 
 
 class Scene:
@@ -69,7 +65,6 @@ class Live:
         self._looks: set[asyncio.Task[Picture]] = set()
         self.picture: Picture | None = None
         self.run_seen: Run | None = None
-        self.samples: dict[str, deque[tuple[int, float]]] = {}
 
     async def run(self) -> None:
         """Until it is cancelled. A fault of ours is told, and it is begun anew."""
@@ -111,25 +106,13 @@ class Live:
         return picture
 
     async def _watch(self) -> None:
-        sampled = -SAMPLE_EVERY_S
         while True:
             began = time.monotonic()
             self._opened.clear()
-            picture = await self.look()
-            if began - sampled >= SAMPLE_EVERY_S:
-                sampled = began
-                self._sample(picture)
+            await self.look()
             every_s = LOOK_EVERY_S if self._pages else LOOK_ALONE_S
             with contextlib.suppress(TimeoutError):  # each look begins in its turn, however long the last one took
                 await asyncio.wait_for(self._opened.wait(), max(0.0, began + every_s - time.monotonic()))
-
-    def _sample(self, picture: Picture) -> None:
-        for card in picture.cards:
-            if card.pnl is not None and not card.money_stale:
-                samples = self.samples.setdefault(card.name, deque(maxlen=SAMPLES_MAX))
-                while samples and card.day_ns is not None and samples[0][0] < card.day_ns // SECOND_NS:
-                    samples.popleft()  # of another trading day: its profit was another one
-                samples.append((picture.at_ns // SECOND_NS, card.pnl))
 
     async def _show(self, picture: Picture, run: Run | None) -> None:
         self.picture, self.run_seen = picture, run

@@ -19,6 +19,7 @@ Schema = dict[str, Any]
 BASE = "/api/v1"
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
+_WHOLE: Schema = {"type": "integer"}
 _FLAG: Schema = {"type": "boolean"}
 _REASON: Schema = {"reason": {**_TEXT, "description": "Why; it is recorded, up to 500 characters of it."}}
 _REFERENCES, _COMPONENTS = msgspec.json.schema_components(
@@ -45,7 +46,9 @@ def openapi() -> dict[str, Any]:
             f"{BASE}/state": {"get": _read("Every login as of now", _PICTURE)},
             f"{BASE}/pnl/{{login}}": {
                 "get": _read(
-                    "Today's P&L, and where each limit is crossed", _object(samples=_PAIRS, levels=_LEVELS), _LOGIN
+                    "Today's P&L, and where each limit is crossed",
+                    _object(at_s=_WHOLE, samples=_PAIRS, levels=_LEVELS),
+                    _LOGIN,
                 )
             },
             f"{BASE}/kill": {
@@ -112,7 +115,7 @@ def _or_null(of: Schema) -> Schema:
     return {"anyOf": [of, {"type": "null"}]}
 
 
-_PAIRS = _list({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "number"}], "minItems": 2})
+_PAIRS = _list({"type": "array", "prefixItems": [{"type": "integer"}, {"type": ["number", "null"]}], "minItems": 2})
 _LEVELS = _list(_object(name=_TEXT, level={"type": "number"}))
 _HALTED = _object(halted=_TEXT, durable=_FLAG, drained=_FLAG, notes=_TEXTS)
 _ERROR: Schema = {

@@ -16,6 +16,7 @@ from engine.core.restrictions import Kind, Scope
 from engine.core.resume import Facts, Obstacle, Verification, plan_reset, plan_resume
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
+from engine.guard.day_line import Kept
 from engine.guard.telling import limits_data
 from engine.journal.events import Verified
 from engine.journal.loss_records import changes_of
@@ -42,6 +43,7 @@ class Reading:
         self.config = config
         self._settings = Settings(config)
         self._wall_ns = wall_ns
+        self.day_lines = Kept(home)
 
     def scopes(self) -> dict[str, tuple[Scope, str]]:
         """Every login with its mode, as far as the configuration can be read."""
@@ -75,6 +77,7 @@ class Reading:
     def picture(self) -> Picture:
         """Everything as of now."""
         now_ns = self._wall_ns()
+        self.day_lines.refresh()
         plan = self._settings.found().plan
         faults = (*plan.faults, *(f"{name} was left out: {why}" for name, why in plan.unusable.items()))
         try:

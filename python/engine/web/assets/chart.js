@@ -1,7 +1,7 @@
 // Today's P&L of each login as a line, with the levels at which its limits are crossed.
 "use strict";
 (() => {
-  const EVERY_MS = 5000;
+  const EVERY_MS = 5000, OLD_S = 60;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const money = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 0 });
 
@@ -14,8 +14,10 @@
       found = await answer.json();
     } catch { note.textContent = "not known: the cockpit did not answer"; return; }
     if (!found.samples.length) { note.textContent = "not known yet: nobody tells what it is"; return; }
-    note.textContent = "";
+    const ends = found.samples[found.samples.length - 1][0];
+    note.textContent = found.at_s - ends <= OLD_S ? "" : `ends at ${new Date(ends * 1000).toLocaleTimeString()}: nothing newer is known`;
     const times = found.samples.map((one) => one[0]), values = found.samples.map((one) => one[1]);
+    const known = values.filter((one) => one !== null);
     const levels = found.levels.slice().sort((a, b) => b.level - a.level);
     const data = [times, values, ...levels.map((one) => times.map(() => one.level))];
     const nearest = levels.length ? levels[0].level : 0;
@@ -27,7 +29,7 @@
       width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: true },
       axes: [axis, { ...axis, size: 70, values: (_, all) => all.map(money) }],
       scales: { x: { range: () => [times[0], Math.max(times[times.length - 1], times[0] + 300)] }, y: { range: () => {
-        const low = Math.min(0, nearest, ...values), high = Math.max(0, ...values), room = (high - low || 1) * 0.08;
+        const low = Math.min(0, nearest, ...known), high = Math.max(0, ...known), room = (high - low || 1) * 0.08;
         return [low - room, high + room];
       } } },
     };
