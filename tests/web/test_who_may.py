@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -251,6 +252,14 @@ def test_no_page_loads_anything_from_elsewhere_or_holds_a_script_of_its_own(tmp_
             for bad in ("http://", "https://", " style=", "<style", "onclick", "javascript:"):
                 assert bad not in text, (path, bad)
             assert text.count("<script") == text.count('<script src="/assets/')
+
+
+def test_before_a_page_is_painted_it_loads_one_style_and_the_script_of_the_switch(tmp_path: Path) -> None:
+    """What keeps it up to date and draws comes behind that: an old phone must not wait for it."""
+    with stage(tmp_path) as here:
+        for path in ("/", "/kill", "/logins/paper"):
+            head = here.browser().get(path).text.partition("</head>")[0]
+            assert re.findall(r'(?:src|href)="/assets/([^"?]+)', head) == ["icon.svg", "cockpit.css", "cockpit.js"]
 
 
 def test_no_secret_is_in_a_log_or_on_a_page(tmp_path: Path) -> None:

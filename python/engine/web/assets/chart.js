@@ -1,7 +1,7 @@
 // Today's P&L of each login as a line, with the levels at which its limits are crossed.
 "use strict";
 (() => {
-  const EVERY_MS = 5000, OLD_S = 60;
+  const EVERY_MS = 5000, OLD_S = 60, SHORT_S = 300;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const money = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 0 });
 
@@ -17,6 +17,7 @@
     const ends = found.samples[found.samples.length - 1][0];
     note.textContent = found.at_s - ends <= OLD_S ? "" : `ends at ${new Date(ends * 1000).toLocaleTimeString()}: nothing newer is known`;
     const times = found.samples.map((one) => one[0]), values = found.samples.map((one) => one[1]);
+    if (ends - times[0] < SHORT_S) { times.push(times[0] + SHORT_S); values.push(null); } // the limits go right across
     const known = values.filter((one) => one !== null);
     const levels = found.levels.slice().sort((a, b) => b.level - a.level);
     const data = [times, values, ...levels.map((one) => times.map(() => one.level))];
@@ -28,7 +29,7 @@
     const options = {
       width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: true },
       axes: [axis, { ...axis, size: 70, values: (_, all) => all.map(money) }],
-      scales: { x: { range: () => [times[0], Math.max(times[times.length - 1], times[0] + 300)] }, y: { range: () => {
+      scales: { x: { range: () => [times[0], times[times.length - 1]] }, y: { range: () => {
         const low = Math.min(0, nearest, ...known), high = Math.max(0, ...known), room = (high - low || 1) * 0.08;
         return [low - room, high + room];
       } } },
@@ -36,6 +37,10 @@
     place.replaceChildren();
     new uPlot(options, data, place);
   }
+  const style = document.createElement("link");
+  style.rel = "stylesheet";
+  style.href = document.querySelector(".charts").dataset.style;
+  document.head.append(style);
   const all = () => { if (!document.hidden) document.querySelectorAll(".chart").forEach(draw); };
   all();
   setInterval(all, EVERY_MS);

@@ -80,6 +80,25 @@
     });
   }
 
+  // --- what keeps the page up to date, and draws, comes behind the first paint: what is to be read and pressed is there
+  const then = document.currentScript.dataset.then.split(" ");
+  const more = () => {
+    for (const address of then.splice(0)) {
+      const script = document.createElement("script");
+      script.async = false; // in this order
+      script.src = address;
+      if (address.includes("/htmx-sse-")) script.onload = listen;
+      document.head.append(script);
+    }
+  };
+  const listen = () => { // htmx has been through the page before it knew of server-sent events
+    document.body.setAttribute("sse-connect", document.body.dataset.events);
+    htmx.process(document.body);
+  };
+  if (document.hidden || !window.PerformanceObserver) more(); // it paints nothing yet, or cannot tell
+  else new PerformanceObserver(more).observe({ type: "paint", buffered: true });
+  setTimeout(more, 1000);
+
   // --- stale looks stale ----------------------------------------------------------------------------------------
   const stale = document.getElementById("stale");
   if (stale) {
