@@ -48,6 +48,16 @@ def exposure(made: Book) -> Exposure:
     return made.spot(ES).exposure
 
 
+def test_the_orders_that_count_can_be_named() -> None:
+    made = book(held(3))
+    assert made.order_keys == ()
+    made.sent(resting(1, BUY, 2), resting(1, SELL, 2, con_id=2))
+    made.sent(resting(2, BUY, 1))
+    assert made.order_keys == ((1, 1), (1, 2))
+    made.ended((1, 1), filled=False)
+    assert made.order_keys == ((1, 2),)
+
+
 def test_nothing_is_known_before_the_first_reading_and_after_the_link_is_lost() -> None:
     made = Book()
     assert (made.positions, made.orders) == (NOT_READ, NOT_READ)

@@ -121,6 +121,11 @@ class Book:
         """An order of this name counts."""
         return key in self._of_order
 
+    @property
+    def order_keys(self) -> tuple[OrderKey, ...]:
+        """Of all orders that count."""
+        return tuple(self._of_order)
+
     def unacknowledged(self, key: OrderKey) -> bool:
         """It was sent, and the broker has not shown it since."""
         return any(not self.spots[place].orders[key].acknowledged for place in self._of_order.get(key, ()))

@@ -11,10 +11,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from engine.config.gateway_table import Network
+from engine.core.restrictions import Scope
 from engine.gateway.client import Client
 from engine.gateway.keeper import Keeper
 from engine.gateway.order_desk import OrderDesk
 from engine.gateway.tally import ClientLine, LoginLine
+from engine.wire.codec import encode_request
+from engine.wire.frames import frame
+from engine.wire.requests import CancelOrder
 
 CLIENTS_MAX = 64  # connections at once; TWS itself takes 32 clients
 
@@ -61,6 +65,25 @@ class Door:
             self._keeping.cancel()
             await asyncio.wait({self._keeping})
         await self.desk.settled()
+
+    def scope(self) -> Scope:
+        return self.desk.entry.scope
+
+    def killed(self, why: str) -> None:
+        """A kill of this login has begun somewhere: what waits stays here, and each client's own orders are cancelled
+        over its own connection. No global cancel: it would take the kill's closing orders with it.
+        """
+        self.withdraw_all(f"the kill switch was pressed: {why}")
+        cancelled = sum(self._cancel_all_of(client) for client in tuple(self._clients))
+        self.desk.tally.count("cancelled in a kill", cancelled)
+        self.log(f"a kill has begun ({why}): {cancelled} orders of clients were cancelled, and no other passes")
+
+    def _cancel_all_of(self, client: Client) -> int:
+        if client.client_id is None or not client.ready:
+            return 0
+        found = self.desk.working(client.client_id)
+        cancels = b"".join(frame(encode_request(CancelOrder(one), client.version)) for one in found)
+        return len(found) if cancels and client.pass_on(cancels) else 0
 
     def line(self) -> LoginLine:
         """For the status."""

@@ -17,6 +17,7 @@ from engine.config.gateway_table import GatewayTable, allowed_networks
 from engine.gateway.announcing import take_up
 from engine.gateway.door import Door
 from engine.gateway.keeper import Keeper
+from engine.gateway.kills import Kills
 from engine.gateway.order_desk import OrderDesk
 from engine.gateway.tally import Status
 from engine.trading.daemons import Daemons
@@ -56,6 +57,10 @@ class Gateway:
         self.doors = tuple(
             self._door(config, port, found, rules, clock=clock, log=log) for config, port in logins.items()
         )
+        self._kills = Kills(rules.journal, wall_ns)
+        self._watching: asyncio.Task[None] | None = None
+        for door in self.doors:
+            self._kills.tell(door.scope, door.killed)
 
     def _door(
         self,
@@ -90,6 +95,7 @@ class Gateway:
         except OSError:
             await self.close()
             raise
+        self._watching = asyncio.get_running_loop().create_task(self._kills.watch(), name="watch for kills")
 
     async def run(self, ended: asyncio.Event) -> None:
         """Until it is told to end."""
@@ -107,6 +113,8 @@ class Gateway:
         await self.close()
 
     async def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
         await asyncio.gather(*(door.close() for door in self.doors))
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=TEND_EVERY_S)

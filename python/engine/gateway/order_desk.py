@@ -149,6 +149,11 @@ class OrderDesk:
         self.tray.empty()
         return bool(self.checks.desk.book.order(key))
 
+    def working(self, client_id: int) -> list[int]:
+        """The ids of a client's orders that count as live."""
+        self.tray.empty()
+        return sorted(n for owner, n in self.checks.desk.book.order_keys if owner == client_id and n >= 0)
+
     async def settled(self) -> None:
         """The gateway ends: what is to be written is written, within bounds."""
         self.tray.close()

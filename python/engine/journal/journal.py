@@ -126,6 +126,11 @@ class Journal:
             self._look(mark)
             return self._answer(scope, now_ns)
 
+    def stirred(self) -> bool:
+        """Something may have been written that nobody here has looked at. Takes microseconds."""
+        mark = self._store.mark()
+        return mark is None or mark != self._mark
+
     def trouble(self) -> Trouble | None:
         """What is wrong, as far as is known. Looks, and does not write."""
         self.state()
