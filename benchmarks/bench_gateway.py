@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from pathlib import Path
 from _processes import choose_cores, go_first, move_to
 from _table import Row, show
 from engine.core.contracts import Contract
+from engine.trading.presence import FILE
 from engine.wire import replies, requests
 from engine.wire.codec import encode_request
 from engine.wire.events import ClientHello, Started
@@ -116,6 +118,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def guard_that_lives(home: Path) -> Iterator[None]:
+    """Its signs of life, which the gateway looks for at each order."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(1.0):
+            (home / FILE).touch()
+
+    (home / FILE).touch()
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
+
+
 def contenders(stack: ExitStack, tws: int, home: Path) -> dict[str, int]:
     """Their ports by name. A peer that is not installed is left out."""
     found = {"direct": tws}
@@ -135,6 +156,7 @@ def contenders(stack: ExitStack, tws: int, home: Path) -> dict[str, int]:
         f'[logins.paper]\nmode = "paper"\nport = {tws}\n[gateway]\nports = ["paper:{port}"]\n[preflight]\n{UNLIMITED}'
     )
     command = [sys.executable, "-m", "engine.cli", "gateway", "run", "--config", str(config)]
+    stack.enter_context(guard_that_lives(home))
     found["gateway"] = stack.enter_context(process(command, port, QE_HOME=str(home)))
     return found
 

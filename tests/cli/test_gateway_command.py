@@ -17,10 +17,15 @@ def test_it_runs_beside_tws_says_so_and_ends_when_told(tmp_path: Path) -> None:
         running = start_qe("gateway", "run", home=tmp_path)
         try:
             give_up_at = time.monotonic() + PATIENCE_S
-            while (shown := qe("gateway", "status", home=tmp_path)).returncode != 0 and time.monotonic() < give_up_at:
-                pass
-            assert shown.returncode == 0, shown.stdout + shown.stderr
-            assert shown.stdout.count(", ready") == 2
+            while time.monotonic() < give_up_at:
+                shown = qe("gateway", "status", home=tmp_path)
+                if shown.stdout.count(", ready") == 2 and "no guard" in shown.stdout:
+                    break
+            assert shown.stdout.count(", ready") == 2, shown.stdout + shown.stderr
+            assert (
+                shown.returncode == 1
+                and "orders that add risk are refused; start one with qe guard run" in shown.stdout
+            )
             second = qe("gateway", "run", home=tmp_path)
             assert second.returncode == 2 and "cannot listen" in second.stderr
         finally:

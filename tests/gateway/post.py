@@ -13,6 +13,7 @@ from msgspec import structs
 from engine.config.gateway_table import GatewayTable
 from engine.core.contracts import Contract
 from engine.core.preflight.settings import DEFAULTS, Settings
+from engine.gateway.absences import Telling
 from engine.gateway.gateway import Gateway
 from engine.journal.gate import LocalGate
 from engine.journal.memory_store import Memory
@@ -52,6 +53,8 @@ class Post:
         settings: Settings = DEFAULTS,
         gate: Passage | None = None,
         port: int = PAPER_PORT,
+        found: OrderSettings | None = None,
+        tell: Telling | None = None,
     ) -> None:
         self.world, self.loop, self.memory = world, loop, Memory()
         self.lines: list[str] = []
@@ -61,12 +64,13 @@ class Post:
         self.gateway = Gateway(
             {login: DOOR},
             table,
-            OrderSettings(settings),
+            found or OrderSettings(settings),
             self.rules,
             home=home,
             wall_ns=loop.wall_ns,
             clock=loop.time,
             log=self.lines.append,
+            tell=tell,
         )
 
     @property

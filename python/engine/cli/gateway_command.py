@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,12 +20,16 @@ from engine.config.model import Config
 from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
+from engine.gateway.absences import held_against
 from engine.gateway.gateway import Gateway, read_status
 from engine.gateway.tally import LoginLine, Status
 from engine.trading.entries import LoginConfig
 from engine.trading.modes import TradingMode
 from engine.trading.order_settings import find_settings
 from engine.trading.rules import open_rules
+
+if TYPE_CHECKING:
+    from engine.guard.alert_desk import AlertDesk
 
 EXIT_PROBLEMS = 1
 EXIT_CANNOT = 2
@@ -83,15 +88,17 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
         ): ports[one.name]
         for one in config.logins
     }
+    alerts = _alerts(config, home)
     made = Gateway(
         logins,
         config.gateway,
-        find_settings(),
+        held_against(config.gateway, find_settings()),
         open_rules(home),
         home=home,
         wall_ns=time.time_ns,
         clock=time.perf_counter,
         log=_log,
+        tell=alerts,
     )
     try:
         await made.open()
@@ -112,9 +119,24 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    telling = asyncio.get_running_loop().create_task(alerts.run(), name="alerts") if alerts is not None else None
     await made.run(ended)
+    if telling is not None:
+        telling.cancel()
     _log("the gateway has ended, as it was told to")
     return 0
+
+
+def _alerts(config: Config, home: Path) -> AlertDesk | None:
+    """Loaded only if somebody is to be called: the library for it is large."""
+    if not config.alerts.urls:
+        return None
+    from engine.config.guard_settings import alert_settings
+    from engine.guard.alert_channels import AppriseChannel
+    from engine.guard.alert_desk import AlertDesk
+
+    channels = tuple(AppriseChannel(number, url, home) for number, url in enumerate(config.alerts.urls, start=1))
+    return AlertDesk(channels, alert_settings(config.alerts), log=_log, now_ns=time.monotonic_ns)
 
 
 def _log(text: str) -> None:
@@ -133,12 +155,13 @@ def _status(*, as_json: bool) -> int:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
         print("\n".join(_lines(found)))
-    return EXIT_PROBLEMS if any(login.waiting_for for login in found.logins) else 0
+    return EXIT_PROBLEMS if found.missing or any(login.waiting_for for login in found.logins) else 0
 
 
 def _lines(status: Status) -> list[str]:
     hours = (status.at_ns - status.since_ns) / 3.6e12
     lines = [f"gateway, process {status.pid}, for {hours:.1f} h" + (", shadow mode" if status.shadow else "")]
+    lines += status.missing.values()
     for login in status.logins:
         lines += _login_lines(login)
     return lines
@@ -147,6 +170,8 @@ def _lines(status: Status) -> list[str]:
 def _login_lines(login: LoginLine) -> list[str]:
     ready = f"waiting: {login.waiting_for}; nothing that adds risk passes" if login.waiting_for else "ready"
     lines = [f"{login.name}: port {login.port} for {login.tws}, {ready}"]
+    if login.state:
+        lines.append(f"  restricted: {login.state}")
     for one in login.clients:
         name = "not named yet" if one.client_id is None else f"client {one.client_id}"
         lines.append(f"  {name} from {one.peer}" + (f", {one.waiting} waiting" if one.waiting else ""))

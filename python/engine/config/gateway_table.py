@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -40,6 +40,24 @@ class GatewayTable(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Who may connect: addresses, or networks as 192.168.1.0/24."),
     ] = ("127.0.0.1", "::1")
+    without_guard: Annotated[
+        Literal["refuse", "alert"],
+        Meta(
+            description='While no guard gives signs of life. "refuse": nothing that adds risk passes. "alert": '
+            "orders pass the checks as ever, and people are called ([alerts])."
+        ),
+    ] = "refuse"
+    without_journal: Annotated[
+        Literal["refuse", "alert"],
+        Meta(
+            description='While the journal cannot be written. "refuse": nothing that adds risk passes. "alert": '
+            "orders pass the checks, and people are called. One that cannot be read lets nothing pass that adds risk."
+        ),
+    ] = "refuse"
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)],
+        Meta(description="Prometheus metrics on this port of this machine alone. 0: none."),
+    ] = 0
     shadow: Annotated[
         bool,
         Meta(description="true: orders are judged and what would be refused is told, and everything passes."),

@@ -16,6 +16,7 @@ from engine.gateway.client import Client
 from engine.gateway.keeper import Keeper
 from engine.gateway.order_desk import OrderDesk
 from engine.gateway.tally import ClientLine, LoginLine
+from engine.trading.rules import described
 from engine.wire.codec import encode_request
 from engine.wire.frames import frame
 from engine.wire.requests import CancelOrder
@@ -96,6 +97,7 @@ class Door:
             port=self.address[1],
             tws=f"{config.host}:{config.port}",
             waiting_for=desk.warming_up,
+            state=described(desk.checks.state()),
             clients=clients,
             counts=dict(desk.tally.counts),
             refused=dict(desk.tally.refused),

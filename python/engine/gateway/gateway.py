@@ -10,10 +10,12 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.config.gateway_table import GatewayTable, allowed_networks
+from engine.gateway.absences import Absences, Telling
 from engine.gateway.announcing import take_up
 from engine.gateway.door import Door
 from engine.gateway.keeper import Keeper
@@ -24,6 +26,9 @@ from engine.trading.daemons import Daemons
 from engine.trading.entries import Entry, LoginConfig
 from engine.trading.order_settings import OrderSettings
 from engine.trading.rules import Rules
+
+if TYPE_CHECKING:
+    from engine.gateway.metrics import Metrics
 
 FILE = "gateway.json"
 TEND_EVERY_S = 1.0
@@ -44,8 +49,9 @@ class Gateway:
         wall_ns: Callable[[], int],
         clock: Callable[[], float],
         log: Callable[[str], None],
+        tell: Telling | None = None,
     ) -> None:
-        """`clock`: for latencies, in seconds."""
+        """`clock`: for latencies, in seconds. `tell`: where alerts go, beside the log."""
         self._table = table
         self._rules = rules
         self._log = log
@@ -57,6 +63,8 @@ class Gateway:
         self.doors = tuple(
             self._door(config, port, found, rules, clock=clock, log=log) for config, port in logins.items()
         )
+        self._absences = Absences(found, rules.journal, home, tell=tell, log=log, wall_ns=wall_ns)
+        self._metrics: Metrics | None = None
         self._kills = Kills(rules.journal, wall_ns)
         self._watching: asyncio.Task[None] | None = None
         for door in self.doors:
@@ -95,6 +103,7 @@ class Gateway:
         except OSError:
             await self.close()
             raise
+        self._serve_metrics()
         self._watching = asyncio.get_running_loop().create_task(self._kills.watch(), name="watch for kills")
 
     async def run(self, ended: asyncio.Event) -> None:
@@ -104,6 +113,7 @@ class Gateway:
                 await door.desk.checks.tended()
                 door.desk.checks.hear_others()
                 door.desk.exercises.tidy()
+            self._absences.look()
             self._write_status()
             try:
                 async with asyncio.timeout(TEND_EVERY_S):
@@ -115,6 +125,9 @@ class Gateway:
     async def close(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
         await asyncio.gather(*(door.close() for door in self.doors))
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=TEND_EVERY_S)
@@ -125,13 +138,27 @@ class Gateway:
             at_ns=self._wall_ns(),
             since_ns=self._since_ns,
             shadow=self._table.shadow,
+            missing=dict(self._absences.missing),
             logins=tuple(door.line() for door in self.doors),
         )
 
+    def _serve_metrics(self) -> None:
+        """Orders do without, so nothing ends for a port that is taken."""
+        if self._table.metrics_port:
+            from engine.gateway.metrics import Metrics  # its library takes time to load
+
+            try:
+                self._metrics = Metrics(self._table.metrics_port)
+            except OSError as error:
+                self._log(f"no metrics are served on port {self._table.metrics_port}: {error.strerror or error}")
+
     def _write_status(self) -> None:
         if self._writing is None or self._writing.done():
-            status = msgspec.json.encode(self.status())
-            self._writing = asyncio.get_running_loop().run_in_executor(self._daemons, self._write, status)
+            status = self.status()
+            if self._metrics is not None:
+                self._metrics.draw(status)
+            told = msgspec.json.encode(status)
+            self._writing = asyncio.get_running_loop().run_in_executor(self._daemons, self._write, told)
 
     def _write(self, status: bytes) -> None:
         """On a thread. One that cannot be written is seen to be old."""

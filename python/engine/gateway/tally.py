@@ -27,6 +27,7 @@ class LoginLine(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     tws: str
     waiting_for: str
+    state: str  # what restricts the login, in words; empty: nothing does
     clients: tuple[ClientLine, ...]
     counts: dict[str, int]
     refused: dict[str, int]
@@ -40,6 +41,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     since_ns: int
     shadow: bool
+    missing: dict[str, str]  # a guard, a journal: and what that means
     logins: tuple[LoginLine, ...]
 
 

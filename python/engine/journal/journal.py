@@ -126,6 +126,11 @@ class Journal:
             self._look(mark)
             return self._answer(scope, now_ns)
 
+    @property
+    def readable(self) -> bool:
+        """When it was last looked at, it could be read."""
+        return not isinstance(self._state, Unknown)
+
     def stirred(self) -> bool:
         """Something may have been written that nobody here has looked at. Takes microseconds."""
         mark = self._store.mark()

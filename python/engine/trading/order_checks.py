@@ -44,7 +44,10 @@ from engine.trading.rules import Rules
 from engine.trading.slips import Reading
 from engine.wire.order import Order
 
-NO_GUARD = "the configuration asks for a guard (guard.required), and none gives signs of life: qe guard run"
+NO_GUARD = (
+    "no guard gives signs of life, and the configuration asks for one (guard.required, or gateway.without_guard): "
+    "start it with qe guard run"
+)
 REFRESH_PATIENCE_S = 12.0  # for positions and orders that are unknown; each read has a limit of its own below that
 FORM_CODES = frozenset({
     Code.SHUT_DOWN, Code.CONTRACT_UNKNOWN, Code.LEGS_UNKNOWN, Code.ACCOUNT_NOT_IN_LOGIN, Code.ALLOCATION,
@@ -85,6 +88,7 @@ class OrderChecks:
         self._entry = entry
         self._faults = found.faults
         self._guard_home = home if found.guard_required else None
+        self._tolerated = found.tolerated
         self._rules = rules
         self._patience_s = patience_s
         self._refresh_patience_s = refresh_patience_s
@@ -144,7 +148,12 @@ class OrderChecks:
             own.append(self._restriction(Kind.HALT, Cause.ORDER_RATE, self._too_fast))
         if self._guard_home is not None and not is_fresh(self._guard_home, self._wall_ns()):
             own.append(self._restriction(Kind.HALT, Cause.DEAD_MAN, NO_GUARD))
-        return effective((*state.standing, *own), self._entry.scope, self._wall_ns()) if own else state
+        standing = state.standing
+        if standing and self._tolerated:
+            standing = tuple(one for one in standing if one.id not in self._tolerated)
+        if not own and standing is state.standing:
+            return state
+        return effective((*standing, *own), self._entry.scope, self._wall_ns())
 
     def _restriction(self, kind: Kind, cause: Cause, reason: str) -> Restriction:
         name = f"{cause.value} of this program"

@@ -18,6 +18,7 @@ class OrderSettings(msgspec.Struct, frozen=True):
     settings: Settings
     faults: str = ""
     guard_required: bool = False  # nothing that adds risk without a guard that lives
+    tolerated: frozenset[str] = frozenset()  # ids of restrictions that do not hold this program's orders
 
 
 def find_settings() -> OrderSettings:
