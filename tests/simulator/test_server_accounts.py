@@ -251,3 +251,12 @@ def test_two_clients_subscriptions_do_not_mix() -> None:
         assert not other.of(PnL)
 
     in_world(test, holdings=HELD)
+
+
+def test_a_world_in_haste_tells_few_account_values_and_the_net_liquidation_among_them() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        *told, _ = await client.ask(ReqAccountUpdates(True, ""), AccountDownloadEnd)
+        keys = [value.key for value in told if isinstance(value, AccountValue)]
+        assert keys == ["AccountReady", "NetLiquidation", "TotalCashValue", "RealizedPnL", "UnrealizedPnL"]
+
+    in_world(test, options=ServerOptions(few_values=True))

@@ -102,6 +102,7 @@ class KillDriver:
         self._events: deque[ev.Event] = deque()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_ns = 0
         self._seen = LastSeen()
         self._keeper = RightKeeper(
             right,
@@ -306,7 +307,10 @@ class KillDriver:
 
     def _set_alarm(self, at_ns: int) -> None:
         if self._alarm is not None:
+            if self._alarm_ns == at_ns:
+                return
             self._alarm.cancel()
+        self._alarm_ns = at_ns
         self._alarm = self._loop.call_at(at_ns / SECOND_NS, self._ring, at_ns)
 
     def _ring(self, at_ns: int) -> None:

@@ -13,7 +13,10 @@ from engine.cli.exits import EXIT_USAGE
 from engine.torture.campaign import Result, Wanted, campaign, shrunk
 from engine.torture.generator import story_of
 from engine.torture.one import Outcome, run_story, scratch_folder
+from engine.torture.record import Record, commit, today
 from engine.torture.story import Story, from_json, to_json, told
+from engine.torture.triples import COUNT as TRIPLES
+from engine.torture.triples import FIRST_TRIPLE
 
 TELL_EVERY_S = 2.0
 KILLS = 1000  # unless something else is wanted
@@ -52,16 +55,26 @@ def _replay(story: Story, arguments: argparse.Namespace) -> int:
 
 
 def _campaign(arguments: argparse.Namespace) -> int:
-    limited = arguments.kills or arguments.minutes or arguments.runs
+    first = FIRST_TRIPLE if arguments.triples else arguments.first
+    record = None if arguments.record is None else Record(Path(arguments.record))
+    if record is None:
+        result = Result(first_seed=first)
+    else:
+        result = record.entry(triples=arguments.triples, first_seed=first, commit=commit())
+    limited = arguments.kills or arguments.minutes or arguments.runs or arguments.triples
+    runs = arguments.runs
+    if arguments.triples:
+        left = FIRST_TRIPLE + TRIPLES - result.next_seed
+        runs = left if runs is None else min(runs, left)
     wanted = Wanted(
-        first_seed=arguments.first,
-        runs=arguments.runs,
+        first_seed=result.next_seed,
+        runs=runs,
         kills=arguments.kills if limited else KILLS,
         minutes=arguments.minutes,
         jobs=arguments.jobs,
     )
-    progress = _Progress()
-    result = campaign(wanted, progress.told)
+    progress = _Progress(record)
+    campaign(wanted, progress.told, result)
     progress.end(result)
     if arguments.json is not None:
         _write(arguments.json, msgspec.json.format(msgspec.json.encode(_data(result)), indent=1))
@@ -74,7 +87,8 @@ def _campaign(arguments: argparse.Namespace) -> int:
 class _Progress:
     """A line that changes on a terminal, and a few lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, record: Record | None) -> None:
+        self._record = record
         self._live = sys.stderr.isatty()
         self._told_at = 0.0
 
@@ -85,12 +99,19 @@ class _Progress:
         now = time.monotonic()
         if now - self._told_at >= (TELL_EVERY_S if self._live else 5 * TELL_EVERY_S):
             self._told_at = now
+            self._keep(result)
             end = "" if self._live else "\n"
             print(f"{chr(13) if self._live else ''}{_summary(result)}", end=end, file=sys.stderr, flush=True)
 
     def end(self, result: Result) -> None:
+        self._keep(result)
         self._clear()
         print(_summary(result))
+
+    def _keep(self, result: Result) -> None:
+        if self._record is not None:
+            result.ended = today()
+            self._record.keep()
 
     def _clear(self) -> None:
         if self._live:
@@ -99,9 +120,11 @@ class _Progress:
 
 def _summary(result: Result) -> str:
     failures = f"{len(result.failures)} failed" if result.failures else "none failed"
+    triples = f" ({result.runs} of {TRIPLES} triples)" if result.first_seed >= FIRST_TRIPLE else ""
     return (
-        f"{result.runs} worlds, {result.kills} kills, {failures}; {result.simulated_s / 3600:.1f} simulated hours, "
-        f"{result.messages} messages; {result.kills_per_s:.0f} kills a second and core"
+        f"{result.runs} worlds{triples}, {result.kills} kills, {failures}; "
+        f"{result.simulated_s / 3600:.1f} simulated hours, {result.messages} messages; "
+        f"{result.kills_per_s:.0f} kills a second and core"
     )
 
 

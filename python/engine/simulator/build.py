@@ -58,7 +58,9 @@ def build_world(
 
 
 def _options(plan: LoginPlan) -> ServerOptions:
-    return ServerOptions(pacing=PacingRule(plan.messages_per_s or None), market_data=plan.market_data)
+    return ServerOptions(
+        pacing=PacingRule(plan.messages_per_s or None), market_data=plan.market_data, few_values=plan.few_values
+    )
 
 
 class _Builder:

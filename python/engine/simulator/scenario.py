@@ -83,6 +83,7 @@ class LoginPlan(_Table, frozen=True):
     ports: tuple[int, ...] = ()  # default: TWS's and IB Gateway's for the mode
     market_data: Literal["live", "delayed", "none"] = "live"
     messages_per_s: int | None = 50  # 0: no limit
+    few_values: bool = False  # of the account, to spare time: only those that a program cannot do without
 
 
 class MarketPlan(_Table, frozen=True):

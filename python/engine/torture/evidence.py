@@ -43,6 +43,7 @@ class PressSeen:
     report: KillReport | None = None
     reported_s: float = 0.0
     truth: dict[str, Truth] = field(default_factory=dict)  # when the report was there
+    open: frozenset[str] = frozenset()  # the logins that held or worked anything when it was pressed
     excused: bool = False  # it died, was frozen, or stopped waiting: it owes nothing any more
 
 
@@ -121,9 +122,21 @@ class Evidence:
     watched: bool = False  # a guard ran at the end, and had for so long that it must have seen what there is
     seconds: float = 0.0  # of virtual time
     messages: int = 0  # between TWS and its clients
-    kills: int = 0  # logins killed: a report is there
     mark: int = 0  # of every message, when and between whom: another run of the story has the same
     start_ns: int = 0
+
+    @property
+    def kills(self) -> int:
+        """Logins killed that had something to cancel or close; presses that joined a kill are one with it."""
+        return len(
+            {
+                (press.report.kill_id, login)
+                for press in self.presses
+                if press.report is not None
+                for login in press.report.logins
+                if login in press.open
+            }
+        )
 
     def at(self, movement: Movement) -> float:
         return (movement.at_ns - self.start_ns) / 1e9

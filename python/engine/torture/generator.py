@@ -11,9 +11,9 @@ from engine.simulator.scenario import Expect, Scenario
 from engine.torture import scripts, worlds
 from engine.torture.draw import Lot
 from engine.torture.story import Story
+from engine.torture.triples import FIRST_TRIPLE, triple
 from engine.torture.troubles import troubles
 
-ORDINARY = datetime.fromisoformat("2026-03-11T10:30:00-04:00")
 OTHER_TIMES = tuple(
     datetime.fromisoformat(text)
     for text in (
@@ -30,11 +30,13 @@ SUBJECTS = (*[KILLS] * 7, *[TRADES] * 2, LOSSES)
 
 def story_of(seed: int) -> Story:
     """The story with that number."""
+    if seed >= FIRST_TRIPLE:
+        return triple(seed - FIRST_TRIPLE)
     lot = Lot(f"torture/{seed}")
     subject = lot.pick(SUBJECTS)
     names = ("paper", "live") if subject == KILLS and lot.chance(35) else ("paper",)
     plans = tuple(worlds.losing(name) if subject == LOSSES else worlds.login(lot, name) for name in names)
-    start = lot.pick(OTHER_TIMES) if subject == KILLS and lot.chance(4) else ORDINARY
+    start = lot.pick(OTHER_TIMES) if subject == KILLS and lot.chance(4) else worlds.ORDINARY
     pressed_s = lot.seconds(0.5, 3.0) if subject == KILLS else lot.seconds(3.0, 8.0)
     script = {KILLS: scripts.kills, TRADES: scripts.trades, LOSSES: scripts.losses}[subject](lot, plans, pressed_s)
     scenario = Scenario(

@@ -196,7 +196,7 @@ class ProgramLoop(VirtualLoop):
     def _owned(self, callback: Any, context: Context | None) -> tuple[Any, Context]:
         """The callback as its owner's step, in a context that says whose it is."""
         plain = callback
-        while isinstance(plain, partial):
+        while type(plain) is partial:
             plain = plain.func
         module = getattr(plain, "__module__", None)
         worldly = self._worldly.get(module)

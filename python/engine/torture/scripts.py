@@ -247,13 +247,7 @@ def _again(scene: Scene) -> None:
     _press(scene, scene.somebody(), at_s + 9.0)
 
 
-AROUND_A_KILL: tuple[Callable[[Scene], None], ...] = (
-    _press_again,
-    _press_again,
-    _press_again,
-    _die,
-    _die,
-    _freeze,
+HAPPENS: tuple[Callable[[Scene], None], ...] = (
     _halt,
     _resume,
     _trade_now,
@@ -261,8 +255,9 @@ AROUND_A_KILL: tuple[Callable[[Scene], None], ...] = (
     _liquidate,
     _assign,
     _price,
-    _price,
     _clock,
     _disk_fails,
     _disk_slow,
 )
+"""Each does exactly one thing."""
+AROUND_A_KILL = (*[_press_again] * 3, *[_die] * 2, _freeze, *HAPPENS, _price)

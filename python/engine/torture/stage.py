@@ -175,7 +175,8 @@ class Stage:
             self._press_one(one, act, group)
 
     def _press_one(self, one: Engine, act: acts.Press, logins: tuple[str, ...]) -> None:
-        seen = PressSeen(act.who, logins, self.loop.time(), excused=one.program.stopped)
+        something = frozenset(name for name in logins if not self.witness.as_it_stands(name).flat)
+        seen = PressSeen(act.who, logins, self.loop.time(), open=something, excused=one.program.stopped)
         self.evidence.presses.append(seen)
         self._presses.setdefault(one.program, []).append(seen)
         reason = f"pressed by {act.who}"
@@ -189,7 +190,6 @@ class Stage:
                 report = await one.manager.kill_switch_all(reason)
             seen.report, seen.reported_s = report, self.loop.time()
             seen.truth = {name: self.witness.truth(name) for name in logins}
-            self.evidence.kills += len(report.logins)
 
         task = self._run(one, press(), f"the kill switch of {act.who}")
         if act.gives_up_s is not None:

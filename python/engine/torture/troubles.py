@@ -29,7 +29,11 @@ class When(msgspec.Struct, frozen=True):
 
 def troubles(lot: Lot, logins: Sequence[str], pressed_s: float) -> tuple[f.AnyFault, ...]:
     """The faults of one story, around the moment of its first press."""
-    drawn = [_one(lot, logins, pressed_s) for _ in range(lot.few(FAULTS_MAX))]
+    return consistent([_one(lot, logins, pressed_s) for _ in range(lot.few(FAULTS_MAX))])
+
+
+def consistent(drawn: Sequence[f.AnyFault]) -> tuple[f.AnyFault, ...]:
+    """Those of them that can be in one real world, and that a kill can get over."""
     # a dead socket that comes back has lost what was said meanwhile, which TCP does not do: if that was the word that
     # IBKR is linked again, nobody can know it
     if any(isinstance(fault, f.LinkLost) for fault in drawn):

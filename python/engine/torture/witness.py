@@ -43,7 +43,14 @@ class Witness:
     def truth(self, name: str) -> Truth:
         """A login as it is now."""
         self._world.login(name).server.catch_up()
-        return self._truth_as_it_stands(name)
+        return self.as_it_stands(name)
+
+    def as_it_stands(self, name: str) -> Truth:
+        """A login as its exchange has it now; nothing is moved on."""
+        exchange = self._world.login(name).server.exchange
+        positions = {(held.account, held.con_id): held.quantity for held in exchange.positions()}
+        working = {one.perm_id: (one.request.account, one.request.con_id) for one in exchange.open_orders()}
+        return Truth(positions, working)
 
     def outside(self, name: str) -> None:
         """Somebody is about to trade whom nobody can know of."""
@@ -81,7 +88,7 @@ class Witness:
         working = sum((view.remaining for view in beside), ZERO)
         if not order.order_ref.startswith(CLOSE_REF_PREFIX):
             now = self._loop.time()
-            self._evidence.outside.append(Outside(entry.login, now, self._truth_as_it_stands(entry.login)))
+            self._evidence.outside.append(Outside(entry.login, now, self.as_it_stands(entry.login)))
         self._evidence.arrived.append(
             Arrived(
                 login=entry.login,
@@ -96,12 +103,6 @@ class Witness:
         )
 
     # --- the exchange -----------------------------------------------------------------------------------
-    def _truth_as_it_stands(self, name: str) -> Truth:
-        exchange = self._world.login(name).server.exchange
-        positions = {(held.account, held.con_id): held.quantity for held in exchange.positions()}
-        working = {one.perm_id: (one.request.account, one.request.con_id) for one in exchange.open_orders()}
-        return Truth(positions, working)
-
     def _worth_of(self, name: str) -> Decimal:
         exchange = self._world.login(name).exchange
         return sum((exchange.account_values(account).net_liquidation for account in exchange.accounts), ZERO)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from engine.simulator.scenario import AccountSetup, LoginPlan, OrderSetup, PositionSetup
 from engine.torture.draw import Lot
 
 D = Decimal
+ORDINARY = datetime.fromisoformat("2026-03-11T10:30:00-04:00")
 CONTRACTS = (
     "AAPL",
     "MSFT",
@@ -42,6 +45,20 @@ def login(lot: Lot, name: str) -> LoginPlan:
     return _plan(name, D(10_000_000), held, tuple(orders.values()))
 
 
+def small(name: str) -> LoginPlan:
+    """A stock, a future and a short option; an order that adds, and one that protects."""
+    held = (
+        PositionSetup(contract="AAPL", quantity=D(7)),
+        PositionSetup(contract="FUT MES", quantity=D(-2)),
+        PositionSetup(contract="OPT SPY 20260417 580 P", quantity=D(-3)),
+    )
+    orders = (
+        OrderSetup(contract="AAPL", action="BUY", quantity=D(5), type="LMT", limit_pct=D(96), client_id=1),
+        OrderSetup(contract="FUT MES", action="BUY", quantity=D(2), type="STP", stop_pct=D(104), client_id=0),
+    )
+    return _plan(name, D(10_000_000), held, orders)
+
+
 def losing(name: str) -> LoginPlan:
     """A login worth a hundred thousand, nearly all of it in one stock."""
     held = PositionSetup(contract=LOSES, quantity=SHARES, price=PRICE)
@@ -50,7 +67,8 @@ def losing(name: str) -> LoginPlan:
 
 def _plan(name: str, cash: Decimal, held: tuple[PositionSetup, ...], orders: tuple[OrderSetup, ...]) -> LoginPlan:
     account = AccountSetup(id=ACCOUNTS[name], cash=cash, positions=held)
-    return LoginPlan(name=name, mode="paper" if name == "paper" else "live", accounts=(account,), orders=orders)
+    mode: Literal["paper", "live"] = "paper" if name == "paper" else "live"
+    return LoginPlan(name=name, mode=mode, accounts=(account,), orders=orders, few_values=True)
 
 
 def _resting(lot: Lot, contract: str) -> OrderSetup:

@@ -447,15 +447,22 @@ class Ledger:
         account = self._accounts[key]
         if not account.settled and not account.recent_only:
             return ZERO
-        # trades that no execution tells of, and a feed that does not show our own fills yet
         expected = self.expected(key)
-        views = [account.position, expected, account.position + self._own_since(key, account)]
+        own = self._own_since(key, account)
+        if not own and account.position == expected and account.unsure == NOTHING and self._undisputed(key):
+            return expected  # every view is the same one: in a large book, of nearly every contract and every time
+        # trades that no execution tells of, and a feed that does not show our own fills yet
+        views = [account.position, expected, account.position + own]
         flows = self._maybe_missed(key, account).values()
         hidden = _hull(part for flow in (*flows, self._maybe.get(key, NOTHING)) for part in flow)
         safe = _nearest_to_zero([view + part for view in views for part in (ZERO, *hidden)])
         if safe == ZERO and not self.doubtful(key) and account.position == expected:
             return account.position  # it has been believed in time: the view without the recent trades was right
         return safe
+
+    def _undisputed(self, key: Key) -> bool:
+        """Nothing has traded that a read may show or not."""
+        return key not in self._recent and key not in self._maybe
 
     def all_zero(self) -> bool:
         """True when every contract read so far is at zero and none is in doubt."""

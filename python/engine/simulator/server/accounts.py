@@ -84,7 +84,8 @@ class AccountDesk:
 
     def _send_account(self, connection: Connection, account: str) -> None:
         values = self._server.books.values(account)
-        for key, value, currency in books.account_rows(values, self._server.options.base_currency):
+        rows = books.few_rows if self._server.options.few_values else books.account_rows
+        for key, value, currency in rows(values, self._server.options.base_currency):
             connection.send(AccountValue(key, value, currency, account))
         for held in self._server.books.positions(account):
             connection.send(

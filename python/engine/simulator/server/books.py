@@ -71,6 +71,17 @@ def account_rows(values: AccountValues, base: str) -> list[tuple[str, str, str]]
     return rows
 
 
+def few_rows(values: AccountValues, base: str) -> list[tuple[str, str, str]]:
+    """The part of it that programs cannot do without: for worlds by the thousand."""
+    return [
+        ("AccountReady", "true", ""),
+        ("NetLiquidation", money(values.net_liquidation), base),
+        ("TotalCashValue", money(values.total_cash), base),
+        ("RealizedPnL", money(values.realized_pnl), base),
+        ("UnrealizedPnL", money(values.unrealized_pnl), base),
+    ]
+
+
 def ledger_rows(values: AccountValues, base: str) -> list[tuple[str, str, str]]:
     """The part of it that `ledgerAndNLV` asks for."""
     wanted = {

@@ -65,6 +65,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     master_client_id: int | None = None  # this client hears of every client's orders
     market_data: Literal["live", "delayed", "none"] = "live"
     base_currency: str = "USD"
+    few_values: bool = False  # account updates leave out what nobody asks for
     account_push_s: float = 180.0
     snapshot_s: float = 0.05  # until tickSnapshotEnd; TWS takes up to 11 s
     first_pnl_incomplete: bool = True
