@@ -15,6 +15,7 @@ SETTINGS = KillSettings()
 def test_a_new_login_is_neither_healthy_nor_given_up() -> None:
     reach = Reach()
     assert not reach.healthy
+    assert not reach.trouble
     assert reach.link_up  # until TWS tells otherwise
     assert not reach.retry_due(0)
     assert not reach.given_up(10**15, 0, SETTINGS)
@@ -84,10 +85,11 @@ def test_a_refused_port_is_given_up_sooner_than_a_silent_one_and_neither_before_
         (Trouble.REFUSED, SETTINGS.refused_patience_ns),
         (Trouble.SILENT, SETTINGS.connect_patience_ns),
     ):
-        reach = Reach()
-        reach.went(trouble, "", 4 * SECOND)  # a silent port is known to be one only after seconds …
-        assert not reach.given_up(7 + patience_ns - 1, 7, SETTINGS)
-        assert reach.given_up(7 + patience_ns, 7, SETTINGS)  # … but the patience counts from the press
+        for pressed_ns in (0, 7):
+            reach = Reach()
+            reach.went(trouble, "", 4 * SECOND)  # a silent port is known to be one only after seconds …
+            assert not reach.given_up(pressed_ns + patience_ns - 1, pressed_ns, SETTINGS)
+            assert reach.given_up(pressed_ns + patience_ns, pressed_ns, SETTINGS)  # … but it counts from the press
 
 
 def test_a_login_that_was_reached_once_is_never_given_up() -> None:

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from engine.core.kill.events import Trouble
 from engine.core.kill.settings import MS, SECOND, KillSettings
 
-RETRY_FIRST_NS = 100 * MS
-RETRY_MAX_NS = SECOND
-RETRY_DOUBLINGS_MAX = 5
+RETRIES_NS = (
+    100 * MS,
+    200 * MS,
+    400 * MS,
+    800 * MS,
+    SECOND,
+)  # after the first loss, the second …; the last for all more
+STOOD_NS = SECOND  # a connection that was there for so long
 
 
 @dataclass(slots=True)
@@ -34,7 +39,6 @@ class Reach:
         """Connected. A link that is down is told right behind it."""
         self.connected = self.ever_connected = self.link_up = True
         self.trouble = ""
-        self.standing_ns = None
         self._retry_ns = None
         self._tries = 0
 
@@ -56,12 +60,12 @@ class Reach:
         text = text or trouble.value
         news = self.connected or self._tries == 0 or text != self.trouble
         self.connected = False
-        if self.standing_ns is not None and now_ns - self.standing_ns >= RETRY_MAX_NS:
+        if self.standing_ns is not None and now_ns - self.standing_ns >= STOOD_NS:
             self._counted_ns = now_ns  # it stood: TWS was there until now. One that hangs up at once was not
         self.standing_ns = None
         self.trouble = text
         self._refused = trouble is Trouble.REFUSED
-        self._retry_ns = now_ns + min(RETRY_FIRST_NS * 2 ** min(self._tries, RETRY_DOUBLINGS_MAX), RETRY_MAX_NS)
+        self._retry_ns = now_ns + RETRIES_NS[min(self._tries, len(RETRIES_NS) - 1)]
         self._tries += 1
         return news
 
