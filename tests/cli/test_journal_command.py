@@ -89,7 +89,7 @@ def test_tail_shows_one_record_a_line_and_lets_nothing_command_the_terminal(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert "kill ended       paper: NOT flat" in lines[0]
-    assert "lifted           paper, restriction_id h1, seen" in lines[1]
+    assert "lifted           paper: h1: seen" in lines[1]
     assert qe("tail") == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out

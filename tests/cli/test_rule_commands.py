@@ -237,6 +237,19 @@ def test_status_says_why_since_when_by_whom_and_what_else_is_open(
     assert "live" not in told
 
 
+def test_an_account_without_records_is_not_called_different(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verified = Verified(
+        scope=PAPER, matches=False, positions=(), orders=0, differences=("DU1: there are no records",), unbegun=("DU1",)
+    )
+    journal().append(verified)
+    main(["status", "paper"])
+    told = capsys.readouterr().out
+    assert "no records of DU1 yet; to begin them: qe verify paper --adopt --reason TEXT" in told
+    assert "DIFFERED" not in told
+
+
 def test_a_journal_that_cannot_be_read_is_no_absence_of_halts(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import io
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from rich.console import Console
 from rich.text import Text
 
@@ -144,6 +145,15 @@ def test_smaller_sizes_are_said() -> None:
     text = drawn({"paper": State(Kind.SIZE_FACTOR, Decimal("0.5"), (one,))}, told(paper=login()))
     assert "size × 0.5" in text
     assert "NOT NORMAL" not in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [(None, "not verified yet"), ("match", "match"), ("different", "DIFFERENT"), ("unbegun", "not begun yet")],
+)
+def test_what_the_last_verification_found_is_told_in_words(verdict: str | None, words: str) -> None:
+    text = drawn({"paper": UNRESTRICTED}, told(paper=login(verified=verdict)))
+    assert f"records: {words}" in " ".join(text.replace("│", " ").split())
 
 
 def test_a_limit_that_a_person_set_aside_is_named_with_that_person() -> None:

@@ -25,7 +25,7 @@ def test_the_emergency_pages_check_and_the_whole_way_back_after_a_kill_by_comman
         config = str(world.config())
         first = page(tmp_path, "--config", config)
         assert first.returncode == 1
-        assert "paper (DU1234567): DIFFERENT" in first.stdout
+        assert "paper (DU1234567): NO RECORDS YET" in first.stdout
         assert "there are no records of it yet" in first.stdout
         assert qe("verify", "--adopt", "--reason", "we begin", home=tmp_path).returncode == 64  # not all at once
         begun = qe("verify", "paper", "live", "--adopt", "--reason", "we begin", home=tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
@@ -12,12 +12,18 @@ from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import (
     Adopted,
     AnyEvent,
+    BaselineSet,
+    CashFlow,
     Filled,
     IncidentNoted,
+    JumpSettled,
+    JumpSuspected,
     KillEnded,
     KillPressed,
     Lifted,
     LimitBreached,
+    LimitChanged,
+    LimitsTaken,
     NotUnderstood,
     OrderEnded,
     OrderIntent,
@@ -25,7 +31,7 @@ from engine.journal.events import (
     Restricted,
     Verified,
 )
-from engine.journal.telling import TEXT_MAX, Tone, moment, told
+from engine.journal.telling import MINUTE_NS, TEXT_MAX, Tone, moment, told
 
 PAPER = Scope("paper", "", ("DU1",))
 D = Decimal
@@ -41,6 +47,21 @@ FACTOR = Restriction(
 )
 
 
+NOON, NOON_TEXT = 1_773_230_400 * 10**9, "2026-03-11 12:00"
+
+
+def baseline(period: str, period_id: str, as_of_ns: int | None = None, late_ns: int = 0) -> BaselineSet:
+    return BaselineSet(
+        scope=PAPER,
+        period=period,
+        period_id=period_id,
+        equity=D("1000.5"),
+        currency="USD",
+        as_of_ns=as_of_ns,
+        late_ns=late_ns,
+    )
+
+
 def tell(event: AnyEvent) -> tuple[str, Tone]:
     found = told(Record(seq=1, at_ns=0, actor="a", event=event, digest=b""), UTC)
     return f"{found.what}: {found.about}", found.tone
@@ -51,7 +72,12 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
     [
         (Restricted(restriction=FACTOR), "restricted: paper: size_factor 0.5 by weekly_loss: 5 % lost", Tone.STOPS),
         (Adopted(scope=PAPER, positions=(), reason="flat"), "adopted: paper, positions 0, flat", Tone.PLAIN),
-        (Lifted(restriction_id="f", scope=PAPER, reason="r"), "lifted: paper, restriction_id f, r", Tone.FREES),
+        (Lifted(restriction_id="f", scope=PAPER, reason="r"), "lifted: paper: f: r", Tone.FREES),
+        (
+            Lifted(restriction_id="f", scope=PAPER, reason="r", override=True),
+            "lifted: paper: f (a limit was overridden): r",
+            Tone.FREES,
+        ),
         (
             KillPressed(kill_id="k", scopes=(PAPER, Scope("live")), reason="r"),
             "kill pressed: paper, live, kill_id k, r",
@@ -74,8 +100,18 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
         ),
         (
             Verified(scope=PAPER, matches=False, positions=(), orders=0, differences=("x",)),
-            "verified: paper: 1 differences, 0 positions, 0 orders",
+            "verified: paper: 1 difference, 0 positions, 0 orders",
             Tone.STOPS,
+        ),
+        (
+            Verified(scope=PAPER, matches=False, positions=(), orders=0, differences=("x", "y")),
+            "verified: paper: 2 differences, 0 positions, 0 orders",
+            Tone.STOPS,
+        ),
+        (
+            Verified(scope=PAPER, matches=False, positions=(), orders=0, differences=("x",), unbegun=("DU1",)),
+            "verified: paper: no records of DU1 yet, 0 positions, 0 orders",
+            Tone.PLAIN,
         ),
         (
             OrderIntent(
@@ -114,8 +150,90 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
                 limit_pct=D(2),
                 period_id="p",
             ),
-            "limit breached: paper: daily: 3 % lost of 100 USD, limit 2 %",
+            "limit breached: paper: daily: 3 % lost of $100.00, limit 2 %",
             Tone.STOPS,
+        ),
+        (
+            LimitBreached(
+                scope=PAPER,
+                limit="daily",
+                baseline=D(10000),
+                net_deposits=D(0),
+                equity=D("9789.9"),
+                currency="EUR",
+                loss_pct=D("2.1010000000001"),
+                limit_pct=D("2.50"),
+                period_id="p",
+                loss=D("210.1"),
+            ),
+            "limit breached: paper: daily: 2.1 % lost (210.10 EUR) of 10,000.00 EUR, limit 2.5 %",
+            Tone.STOPS,
+        ),
+        (
+            baseline("day", "2026-03-11"),
+            "baseline set: paper: losses of the day 2026-03-11 count from $1,000.50",
+            Tone.PLAIN,
+        ),
+        (
+            baseline("week", "2026-03-09", as_of_ns=NOON, late_ns=150 * MINUTE_NS),
+            "baseline set: paper: losses of the week 2026-03-09 count from $1,000.50, "
+            f"equity of {NOON_TEXT}, 2 h after it began",
+            Tone.PLAIN,
+        ),
+        (
+            baseline("month", "2026-03", late_ns=119 * MINUTE_NS),
+            "baseline set: paper: losses of the month 2026-03 count from $1,000.50, 119 min after it began",
+            Tone.PLAIN,
+        ),
+        (
+            baseline("month", "2026-03", late_ns=49 * 60 * MINUTE_NS),
+            "baseline set: paper: losses of the month 2026-03 count from $1,000.50, 2 days after it began",
+            Tone.PLAIN,
+        ),
+        (
+            baseline("peak", "reset-7", late_ns=MINUTE_NS - 1),
+            "baseline set: paper: losses since the highest equity count from $1,000.50",
+            Tone.PLAIN,
+        ),
+        (
+            CashFlow(scope=PAPER, amount=D(-5000), currency="USD", effective_ns=NOON, note="rent"),
+            f"cash flow: paper: $5,000.00 out, {NOON_TEXT}: rent",
+            Tone.PLAIN,
+        ),
+        (
+            CashFlow(scope=PAPER, amount=D(1), currency="USD", effective_ns=NOON, note="x", announced=True),
+            f"cash flow: paper: $1.00 in, {NOON_TEXT}, announced: x",
+            Tone.PLAIN,
+        ),
+        (
+            JumpSuspected(scope=PAPER, before=D(10), after=D("12.5"), currency="USD"),
+            "jump suspected: paper: equity went from $10.00 to $12.50 and nothing explains it",
+            Tone.PLAIN,
+        ),
+        (
+            JumpSuspected(scope=PAPER, before=D(10), after=D(9), currency="USD", seen_ns=NOON),
+            f"jump suspected: paper: equity went from $10.00 to $9.00 and nothing explains it, seen {NOON_TEXT}",
+            Tone.PLAIN,
+        ),
+        (
+            JumpSettled(scope=PAPER, seen_ns=NOON, reason="a dividend"),
+            f"jump settled: paper: the jump of {NOON_TEXT} was profit or loss: a dividend",
+            Tone.PLAIN,
+        ),
+        (
+            LimitChanged(scope=PAPER, limit="daily_loss_pct", old="2", new="3", reason="r", effective_ns=NOON),
+            f"limit changed: paper: daily_loss_pct 2 → 3 from {NOON_TEXT}: r",
+            Tone.PLAIN,
+        ),
+        (
+            LimitChanged(scope=PAPER, limit="daily_loss_pct", old="", new="3", reason="r", effective_ns=0),
+            "limit changed: paper: daily_loss_pct (none) → 3: r",
+            Tone.PLAIN,
+        ),
+        (
+            LimitsTaken(scope=PAPER, values=(("a", "1"), ("b", "2"))),
+            "limits taken: paper: first used with a 1, b 2",
+            Tone.PLAIN,
         ),
         (NotUnderstood(kind="new_thing", why="w"), "new thing: kind new_thing, w", Tone.STOPS),
     ],
@@ -138,3 +256,11 @@ def test_a_line_is_one_line_and_has_an_end() -> None:
 )
 def test_a_time_is_to_the_millisecond_and_never_an_error(at_ns: int, text: str) -> None:
     assert moment(at_ns, UTC) == text
+
+
+def test_a_record_shows_no_raw_nanoseconds_and_its_times_in_the_zone_asked_for() -> None:
+    until = msgspec.structs.replace(FACTOR, until_ns=NOON)
+    assert f"until {NOON_TEXT}" in tell(Restricted(restriction=until))[0]
+    plus_one = timezone(timedelta(hours=1))
+    record = Record(seq=1, at_ns=NOON, actor="a", event=Restricted(restriction=until), digest=b"")
+    assert "until 2026-03-11 13:00" in told(record, plus_one).about

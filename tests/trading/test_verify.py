@@ -81,7 +81,9 @@ def test_records_that_were_adopted_match_as_long_as_nothing_happens(tmp_path: Pa
 def test_an_account_without_records_does_not_match_and_halts_nobody(tmp_path: Path) -> None:
     async def test(here: Desk) -> None:
         found = await here.mgr.verify("paper")
-        assert found.verdict is Verdict.DIFFERENT
+        assert (found.verdict, found.exit_code) == (Verdict.UNBEGUN, 1)
+        assert "NO RECORDS YET" in str(found)
+        assert here.events(Verified)[-1].unbegun == ("DU1234567",)
         assert found.unbegun == ("DU1234567",)
         assert "qe verify paper --adopt --reason TEXT" in str(found)
         assert "The broker shows:\n    DU1234567 long 3 ESH6" in str(found)

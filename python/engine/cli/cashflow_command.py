@@ -12,9 +12,9 @@ from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
 from engine.cli.login_names import choose_or_tell
 from engine.cli.who import actor
 from engine.config.places import state_folder
+from engine.core.amounts import money_text
 from engine.trading.cash_flows import record_cash_flow
 from engine.trading.errors import CashFlowRefused, RulesUnreadable
-from engine.trading.report_text import money_text
 from engine.trading.rules import open_rules
 
 

@@ -19,6 +19,7 @@ from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.core.alerting import MINUTE_NS
+from engine.core.amounts import money_text
 from engine.core.known import Known, Unknown
 from engine.core.limit_rules import Action
 from engine.core.limit_views import LimitsView, LimitView
@@ -30,7 +31,6 @@ from engine.trading.errors import LimitRefused, RulesUnreadable
 from engine.trading.limit_setting import set_limit
 from engine.trading.limit_source import LimitSource
 from engine.trading.loss_watches import limits_on_record
-from engine.trading.report_text import money_text
 from engine.trading.rules import Rules, open_rules
 
 BAR_WIDTH = 24

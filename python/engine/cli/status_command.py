@@ -155,13 +155,20 @@ def _memories(login: Named, journal: JournalState, now_ns: int) -> list[str]:
     lines += _unfinished(journal, login, now_ns)
     verified = journal.last_verified(login.scope)
     if verified is not None and isinstance(verified.event, Verified):
-        found = "matched" if verified.event.matches else "DIFFERED"
-        lines.append(f"last verified {_ago(now_ns - verified.at_ns)}: {found}")
+        lines.append(f"last verified {_ago(now_ns - verified.at_ns)}: {_found(verified.event, login.name)}")
     kill = _last_kill(journal, login)
     if kill is not None and isinstance(kill.event, KillEnded):
         ended = "flat" if kill.event.flat else "NOT flat"
         lines.append(f"last kill {_ago(now_ns - kill.at_ns)}: {ended}")
     return lines
+
+
+def _found(verified: Verified, login: str) -> str:
+    if verified.matches:
+        return "matched"
+    if not verified.unbegun:
+        return "DIFFERED"
+    return f"no records of {', '.join(verified.unbegun)} yet; to begin them: qe verify {login} --adopt --reason TEXT"
 
 
 def _unfinished(journal: JournalState, login: Named, now_ns: int) -> list[str]:

@@ -18,11 +18,18 @@ from rich.text import Text
 
 from engine.cli.limits_command import NEARLY, bar
 from engine.cli.status_words import WORDS
+from engine.core.amounts import money_text
 from engine.core.restrictions import Kind, State
-from engine.trading.report_text import money_text
 
 WIDTH = 58
 ROWS_OF_A_LOGIN, ROWS_BUT_LOGINS = 15, 10
+VERIFIED = {
+    None: "not verified yet",
+    "match": "match",
+    "different": "DIFFERENT",
+    "unbegun": "not begun yet",
+    "not_read": "could not be read",
+}
 LIMITS = {"daily_loss": "day", "weekly_loss": "week", "monthly_loss": "month", "circuit_breaker": "breaker"}
 
 
@@ -90,7 +97,7 @@ def _add_facts(text: Text, told: Mapping[str, Any], *, roomy: bool) -> None:
     held = "?" if told["positions"] is None else told["positions"]
     orders = "?" if told["orders"] is None else told["orders"]
     text.append(f"\n{held} positions, {orders} working orders")
-    text.append(f"   records: {told['verified'] or 'not verified yet'}", style="dim")
+    text.append(f"   records: {VERIFIED.get(told['verified'], told['verified'])}", style="dim")
     if roomy:
         _add_things(text, [f"{Decimal(one['quantity']):+f} {one['name']}" for one in told.get("position_list") or ()])
         _add_things(text, list(map(_order, told.get("order_list") or ())))

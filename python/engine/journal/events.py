@@ -220,7 +220,8 @@ class OrderRefused(Event, frozen=True, kw_only=True, tag="order_refused"):
 class Verified(Event, frozen=True, kw_only=True, tag="verified"):
     """Our records were held against fresh reads of the broker. `positions` is what the broker showed, by account and
     contract id; `orders` how many working orders it listed. `counted`: executions, by identity, that the records which
-    matched contain already.
+    matched contain already. `unbegun`: accounts that there are no records of yet, if nothing else
+    is wrong.
     """
 
     scope: Scope
@@ -229,6 +230,7 @@ class Verified(Event, frozen=True, kw_only=True, tag="verified"):
     orders: int
     differences: tuple[str, ...] = ()
     counted: tuple[tuple[str, Decimal], ...] = ()
+    unbegun: tuple[str, ...] = ()
 
 
 class Adopted(Event, frozen=True, kw_only=True, tag="adopted"):

@@ -7,14 +7,20 @@ from enum import Enum
 
 import msgspec
 
+from engine.core.amounts import money_text, percent_text
 from engine.core.restrictions import Kind, Scope
 from engine.journal.events import (
     AnyEvent,
+    BaselineSet,
+    CashFlow,
     Filled,
+    JumpSettled,
+    JumpSuspected,
     KillEnded,
     KillPressed,
     Lifted,
     LimitBreached,
+    LimitChanged,
     LimitsTaken,
     NotUnderstood,
     OrderIntent,
@@ -26,6 +32,14 @@ from engine.journal.events import (
 
 TEXT_MAX = 200
 WHAT_WIDTH = 15  # of the longest name of an event, or nearly
+MINUTE_NS = 60_000_000_000
+PEAK = "peak"
+_PERIODS = {
+    "day": "losses of the day",
+    "week": "losses of the week",
+    "month": "losses of the month",
+    PEAK: "losses since the highest equity",
+}
 
 
 class Tone(Enum):
@@ -56,7 +70,9 @@ def told(record: Record, zone: tzinfo | None) -> Told:
     what = str(event.__struct_config__.tag).replace("_", " ")
     if isinstance(event, NotUnderstood):
         what = event.kind.replace("_", " ") or what
-    return Told(record.seq, moment(record.at_ns, zone), _plain(record.actor), what, _about(event), _tone(event))
+    return Told(
+        record.seq, moment(record.at_ns, zone), _plain(record.actor), what, _plain(_about(event, zone)), _tone(event)
+    )
 
 
 def moment(at_ns: int, zone: tzinfo | None) -> str:
@@ -68,36 +84,80 @@ def moment(at_ns: int, zone: tzinfo | None) -> str:
         return f"{at_ns} ns"
 
 
-def _about(event: AnyEvent) -> str:
+def minute(at_ns: int, zone: tzinfo | None) -> str:
+    """A time to the minute, where more would only be in the way."""
+    text = moment(at_ns, zone)
+    return text if text.endswith("ns") else text[:16]
+
+
+def _about(event: AnyEvent, zone: tzinfo | None) -> str:
     match event:
         case Restricted():
             one = event.restriction
-            until = "" if one.until_ns is None else f" until {moment(one.until_ns, None)}"
+            until = "" if one.until_ns is None else f" until {minute(one.until_ns, zone)}"
             factor = f" {one.size_factor}" if one.kind is Kind.SIZE_FACTOR else ""
-            return _plain(f"{one.scope.login}: {one.kind.value}{factor} by {one.cause.value}{until}: {one.reason}")
+            return f"{one.scope.login}: {one.kind.value}{factor} by {one.cause.value}{until}: {one.reason}"
+        case Lifted():
+            aside = " (a limit was overridden)" if event.override else ""
+            return f"{event.scope.login}: {event.restriction_id}{aside}: {event.reason}"
         case KillEnded():
             flat = "flat" if event.flat else "NOT flat"
-            return _plain(f"{_logins(event.scopes)}: {flat} (kill {event.kill_id})")
+            return f"{_logins(event.scopes)}: {flat} (kill {event.kill_id})"
         case OrderIntent():
             price = "" if event.limit_price is None else f" {event.limit_price}"
             order = f"{event.action} {event.quantity} {event.symbol} {event.order_type}{price}"
-            return _plain(f"{event.scope.login}: {order} ({event.order_ref})")
+            return f"{event.scope.login}: {order} ({event.order_ref})"
         case Filled():
-            return _plain(f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}")
-        case LimitBreached():
-            lost = f"{event.loss_pct} % lost of {event.baseline} {event.currency}"
-            return _plain(f"{event.scope.login}: {event.limit}: {lost}, limit {event.limit_pct} %")
+            return f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}"
+        case Verified():
+            return f"{event.scope.login}: {_compared(event)}, {len(event.positions)} positions, {event.orders} orders"
+        case BaselineSet() | LimitBreached() | CashFlow() | JumpSuspected() | JumpSettled():
+            return f"{event.scope.login}: {_money(event, zone)}"
+        case LimitChanged():
+            since = "" if not event.effective_ns else f" from {minute(event.effective_ns, zone)}"
+            return f"{event.scope.login}: {event.limit} {event.old or '(none)'} → {event.new}{since}: {event.reason}"
         case LimitsTaken():
             values = ", ".join(f"{key} {value}" for key, value in event.values)
-            return _plain(f"{event.scope.login}: first used with {values}")
-        case Verified():
-            found = "matches" if event.matches else f"{len(event.differences)} differences"
-            return _plain(f"{event.scope.login}: {found}, {len(event.positions)} positions, {event.orders} orders")
+            return f"{event.scope.login}: first used with {values}"
         case _:
-            return _plain(", ".join(_fields(event)))
+            return ", ".join(_fields(event, zone))
 
 
-def _fields(event: AnyEvent) -> list[str]:
+def _money(event: BaselineSet | LimitBreached | CashFlow | JumpSuspected | JumpSettled, zone: tzinfo | None) -> str:
+    match event:
+        case BaselineSet():
+            counted = _PERIODS.get(event.period, event.period)
+            name = "" if event.period == PEAK else f" {event.period_id}"
+            as_of = "" if event.as_of_ns is None else f", equity of {minute(event.as_of_ns, zone)}"
+            late = "" if event.late_ns < MINUTE_NS else f", {_span(event.late_ns)} after it began"
+            return f"{counted}{name} count from {money_text(event.equity, event.currency)}{as_of}{late}"
+        case LimitBreached():
+            loss = "" if event.loss is None else f" ({money_text(event.loss, event.currency)})"
+            lost = f"{percent_text(event.loss_pct)} lost{loss} of {money_text(event.baseline, event.currency)}"
+            return f"{event.limit}: {lost}, limit {percent_text(event.limit_pct)}"
+        case CashFlow():
+            came = "out" if event.amount < 0 else "in"
+            shows = ", announced" if event.announced else ""
+            amount = money_text(abs(event.amount), event.currency)
+            return f"{amount} {came}, {minute(event.effective_ns, zone)}{shows}: {event.note}"
+        case JumpSuspected():
+            seen = "" if event.seen_ns is None else f", seen {minute(event.seen_ns, zone)}"
+            before, after = (money_text(one, event.currency) for one in (event.before, event.after))
+            return f"equity went from {before} to {after} and nothing explains it{seen}"
+        case JumpSettled():
+            return f"the jump of {minute(event.seen_ns, zone)} was profit or loss: {event.reason}"
+
+
+def _compared(event: Verified) -> str:
+    if event.matches:
+        return "matches"
+    if event.unbegun:
+        return f"no records of {', '.join(event.unbegun)} yet"
+    count = len(event.differences)
+    return f"{count} difference{'' if count == 1 else 's'}"
+
+
+def _fields(event: AnyEvent, zone: tzinfo | None) -> list[str]:
     """Every field that says something; what is data for programs is left out."""
     parts: list[str] = []
     for field in msgspec.structs.fields(event):
@@ -113,10 +173,20 @@ def _fields(event: AnyEvent) -> list[str]:
                 parts.insert(0, _logins(value))
             case tuple():
                 parts.append(f"{field.name} {len(value)}")
+            case int() if field.name.endswith("_ns"):
+                parts.append(f"{field.name.removesuffix('_ns')} {minute(value, zone)}")
             case _:
                 named = field.name not in ("reason", "text", "what", "note", "why")
                 parts.append(f"{field.name} {value}" if named else str(value))
     return parts
+
+
+def _span(ns: int) -> str:
+    """How long, in the largest unit of which there are two."""
+    for unit_ns, unit in ((1440 * MINUTE_NS, "days"), (60 * MINUTE_NS, "h")):
+        if ns >= 2 * unit_ns:
+            return f"{ns // unit_ns} {unit}"
+    return f"{ns // MINUTE_NS} min"
 
 
 def _logins(scopes: tuple[Scope, ...]) -> str:
@@ -128,7 +198,7 @@ def _tone(event: AnyEvent) -> Tone:
         case Restricted() | KillPressed() | LimitBreached() | NotUnderstood() | KillEnded(flat=False):
             return Tone.STOPS
         case Verified():
-            return Tone.PLAIN if event.matches else Tone.STOPS
+            return Tone.PLAIN if event.matches or event.unbegun else Tone.STOPS
         case Lifted() | Reset() | KillEnded(flat=True):
             return Tone.FREES
         case _:

@@ -350,13 +350,6 @@ def amount_of(quantity: Decimal) -> str:
     return f"{'long' if quantity > 0 else 'short'} {_number(abs(quantity))}"
 
 
-def money_text(amount: Decimal, currency: str) -> str:
-    """An amount to the cent, in words that a trader reads at a glance: "$1,234.50", "-1,234.50 EUR"."""
-    text = f"{abs(amount):,.2f}"
-    sign = "-" if amount < 0 else ""
-    return f"{sign}${text}" if currency == "USD" else f"{sign}{text} {currency}".rstrip()
-
-
 def quantity_text(quantity: Decimal, *, sign: bool = False) -> str:
     """A quantity without needless digits; `sign`: a plus before what is above zero."""
     return f"{'+' if sign and quantity > 0 else ''}{_number(quantity)}"

@@ -22,6 +22,7 @@ EXECUTIONS_SHOWN = 5
 class Verdict(Enum):
     MATCH = "match"
     DIFFERENT = "different"
+    UNBEGUN = "unbegun"  # there is nothing to compare with: no records were begun yet, and nothing else is wrong
     NOT_READ = "not_read"  # the broker could not be read, or our own records could not
 
 
@@ -53,8 +54,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0 match, 1 different, 2 could not be read."""
-        return {Verdict.MATCH: 0, Verdict.DIFFERENT: 1, Verdict.NOT_READ: 2}[self.verdict]
+        """0 match, 1 different or not begun, 2 could not be read."""
+        return {Verdict.MATCH: 0, Verdict.DIFFERENT: 1, Verdict.UNBEGUN: 1, Verdict.NOT_READ: 2}[self.verdict]
 
     def name_of(self, difference: Difference) -> str:
         if difference.contract is not None:
@@ -76,7 +77,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(self._lines())
 
     def _lines(self) -> list[str]:
-        head = {Verdict.MATCH: "MATCH", Verdict.DIFFERENT: "DIFFERENT", Verdict.NOT_READ: "COULD NOT BE READ"}
+        head = {
+            Verdict.MATCH: "MATCH",
+            Verdict.DIFFERENT: "DIFFERENT",
+            Verdict.UNBEGUN: "NO RECORDS YET",
+            Verdict.NOT_READ: "COULD NOT BE READ",
+        }
         accounts = f" ({', '.join(self.accounts)})" if self.accounts else ""
         lines = [f"{self.login}{accounts}: {head[self.verdict]}"]
         if self.verdict is Verdict.NOT_READ:

@@ -145,7 +145,7 @@ class Verifier:
         """Into the journal: executions that were missed, the verification, and a halt if there has to be one."""
         verification = Verification(
             login=self._scope.login,
-            verdict=Verdict.MATCH if result.matches else Verdict.DIFFERENT,
+            verdict=_verdict(result),
             at_ns=self._wall_ns(),
             accounts=self._scope.accounts,
             positions=sum(1 for one in reading.positions if one.quantity),
@@ -164,6 +164,7 @@ class Verifier:
             orders=len(reading.orders),
             differences=verification.sentences(),
             counted=result.counted,
+            unbegun=result.unbegun if verification.verdict is Verdict.UNBEGUN else (),
         )
         kept = self._rules.journal.keep(*(self._filled(one) for one in result.missed), verified)
         notes: tuple[str, ...] = ()
@@ -231,6 +232,14 @@ class Verifier:
             for account in self._scope.accounts
             for con_id, quantity in state.positions.get(account, {}).items()
         )
+
+
+def _verdict(result: Reconciliation) -> Verdict:
+    """An order of an account without records is nobody's only because there are none."""
+    if result.matches:
+        return Verdict.MATCH
+    strange = [one for one in result.comparison.foreign_orders if one.account not in result.unbegun]
+    return Verdict.DIFFERENT if result.comparison.differences or strange else Verdict.UNBEGUN
 
 
 def _positions(reading: Reading) -> tuple[tuple[str, int, Decimal], ...]:

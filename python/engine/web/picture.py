@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from engine.core.amounts import money_text
 from engine.core.restrictions import Kind, State
 from engine.core.resume import Obstacle
 from engine.journal.telling import moment
-from engine.trading.report_text import money_text
 
 NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is a warning
 SECOND_NS = 1_000_000_000
