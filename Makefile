@@ -8,7 +8,7 @@ SETUP := scripts/setup
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage mutants check bench envs picture page clean
+.PHONY: help drill setup test coverage mutants planted check bench envs picture page clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ coverage: setup ## every branch of engine.core is taken by the tests of tests/co
 
 mutants: setup ## change engine.core in every small way: which changes does no test notice? ARGS="python/engine/core/limits.py"
 	@$(BIN)/python scripts/mutants.py $(ARGS)
+
+planted: setup ## take every safeguard away in a copy, one by one: is each missed by a test? ARGS="journal" for one subject
+	@$(BIN)/python scripts/planted.py $(ARGS)
 
 check: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/python -m ruff check .

@@ -96,6 +96,24 @@ def test_after_a_take_over_two_looks_of_the_time_behind_it_are_wanted() -> None:
     assert looks(stage) - before == 2
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        (ev.BrokerLink(False, 1100), ev.BrokerLink(True, 1102)),
+        (ev.Disconnected(ev.Trouble.CLOSED, "lost"), ev.Connected(("DU1",), 9000)),
+    ],
+)
+def test_half_a_proof_from_before_a_break_is_none(again: tuple[ev.Event, ...]) -> None:
+    """What was opened and filled meanwhile, one look behind it need not show."""
+    stage = Stage().begin()
+    stage.run(390)
+    stage.tell(*again)
+    stage.run(300)
+    assert not stage.finished  # one look behind the break, 400 ms after the one before it
+    stage.run(300)
+    assert stage.report.flat
+
+
 def test_half_a_proof_from_before_a_take_over_is_none() -> None:
     stage = Stage(takeover_settle_ns=2 * SECOND).press()
     stage.tell(ev.LockBusy("pid 7"), ev.Connected((ACCOUNT,), 9000))
