@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from core.kill.builders import ACCOUNT, ES, MS, SECOND, GlobalCancel, Stage, ev, held, option, order
+from engine.core.kill.cancelling import Cancelling
 from engine.core.kill.commands import Command
+from engine.core.kill.settings import KillSettings
 
 CALL = option(11)
 FOREIGN = order(ES, "BUY", 1, perm_id=777)
@@ -54,6 +56,14 @@ def test_who_goes_on_pressing_is_not_held_back_longer() -> None:
         stage.tell(ev.PressedAgain())
         assert cancels(stage.run(310)) == 0
     assert cancels(stage.run(130)) == 1
+
+
+def test_a_press_may_look_for_a_second_and_then_cancels_unseen() -> None:
+    held_back = Cancelling(KillSettings(press_look_ns=SECOND))
+    assert held_back.press(5, look_first=True) == []
+    assert held_back.overdue(5 + SECOND - 1) == []
+    assert cancels(held_back.overdue(5 + SECOND)) == 1
+    assert held_back.overdue(5 + 2 * SECOND) == []
 
 
 def test_the_look_that_follows_the_one_under_way_answers_a_press() -> None:

@@ -29,10 +29,16 @@ class Clocks:
         apart, once; empty: nothing."""
         self._server_offset_ns = unix_s * SECOND - now_ns
         apart_ns = self.wall_offset_ns - self._server_offset_ns
-        if abs(apart_ns) <= self.settings.clock_apart_ns + SECOND or self._doubted:  # told in whole seconds
+        limit_ns = self.settings.clock_apart_ns + SECOND  # the time is told in whole seconds
+        if apart_ns > limit_ns:
+            way = "ahead of"
+        elif apart_ns < -limit_ns:
+            way = "behind"
+        else:
+            return ""
+        if self._doubted:
             return ""
         self._doubted = True
-        way = "ahead of" if apart_ns > 0 else "behind"
         apart = _readable(abs(apart_ns) // SECOND)
         return (
             f"this machine's clock is {apart} {way} TWS's: trading hours are judged by TWS's. "
