@@ -35,6 +35,25 @@ def test_it_runs_beside_tws_says_so_and_ends_when_told(tmp_path: Path) -> None:
         assert b"paper: connect programs to 127.0.0.1:" in said and b"as it was told to" in said
 
 
+def test_beyond_this_machine_it_does_not_run_without_tls_and_a_secret(tmp_path: Path) -> None:
+    config = tmp_path / "quant-engine.toml"
+    config.write_text('[gateway]\nlisten = "0.0.0.0"\n', encoding="utf-8")
+    shown = qe("gateway", "run", "--config", str(config), home=tmp_path)
+    assert shown.returncode == 1 and "tls_certificate, tls_key, secret" in shown.stderr
+    assert "No gateway runs" in shown.stderr
+
+
+def test_a_tunnel_needs_an_address_a_certificate_and_the_secret(tmp_path: Path) -> None:
+    certificate = Path(__file__).parents[1] / "gateway" / "fence_certificate.pem"
+    for words, why in (
+        (("nowhere", "--certificate", str(certificate)), "no HOST:PORT"),
+        (("there:7597", "--certificate", str(tmp_path / "none.pem")), "no certificate"),
+        (("there:7597", "--certificate", str(certificate)), "QE_GATEWAY__SECRET"),
+    ):
+        shown = qe("gateway", "connect", *words, home=tmp_path)
+        assert shown.returncode in (1, 2) and why in shown.stderr
+
+
 def test_without_a_gateway_the_status_says_how_to_start_one(tmp_path: Path) -> None:
     shown = qe("gateway", "status", home=tmp_path)
     assert shown.returncode == 2 and "qe gateway run" in shown.stderr

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -21,6 +23,7 @@ from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.gateway.absences import held_against
+from engine.gateway.fence import SECRET_MIN, FenceError, fence_of
 from engine.gateway.gateway import Gateway, read_status
 from engine.gateway.tally import LoginLine, Status
 from engine.trading.entries import LoginConfig
@@ -35,12 +38,17 @@ EXIT_PROBLEMS = 1
 EXIT_CANNOT = 2
 FRESH_NS = 5_000_000_000
 SWITCH_S = 0.0002
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def gateway(arguments: argparse.Namespace) -> int:
     """The exit codes stand in the help."""
-    return _run(arguments) if arguments.action == "run" else _status(as_json=arguments.json)
+    match arguments.action:
+        case "run":
+            return _run(arguments)
+        case "connect":
+            return _connect(arguments)
+        case _:
+            return _status(as_json=arguments.json)
 
 
 # --- run ---------------------------------------------------------------------------------------------------------
@@ -48,7 +56,8 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         config = load(config_file(arguments.config))
         ports = listening_ports(config.gateway, [(one.name, one.port) for one in config.logins])
-    except (ConfigError, ValueError) as error:
+        fence_of(config.gateway)
+    except (ConfigError, ValueError, FenceError) as error:
         print(error, file=sys.stderr)
         print("No gateway runs. Put this right in [gateway], then: qe gateway run", file=sys.stderr)
         return EXIT_PROBLEMS
@@ -109,8 +118,8 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
             file=sys.stderr,
         )
         return EXIT_CANNOT
-    if not config.gateway.listen.startswith(LOOPBACK):
-        _log(f"listening on {config.gateway.listen}: what is said there can be read and changed on its way")
+    if config.gateway.tls_certificate:
+        _log(f"listening on {config.gateway.listen} behind TLS and a secret: programs come by qe gateway connect")
     for door in made.doors:
         _log(f"{door.desk.entry.config.name}: connect programs to {door.address[0]}:{door.address[1]}")
     if config.gateway.shadow:
@@ -142,6 +151,48 @@ def _alerts(config: Config, home: Path) -> AlertDesk | None:
 def _log(text: str) -> None:
     stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     print(f"{stamp}  {text}", flush=True)
+
+
+# --- connect -----------------------------------------------------------------------------------------------------
+def _connect(arguments: argparse.Namespace) -> int:
+    from engine.gateway.tunnel import trusting
+
+    host, _, port = arguments.to.rpartition(":")
+    if not host or not port.isdecimal():
+        print(f"qe gateway connect: {arguments.to!r} is no HOST:PORT", file=sys.stderr)
+        return EXIT_CANNOT
+    try:
+        secret = os.environ.get("QE_GATEWAY__SECRET") or load(config_file(arguments.config)).gateway.secret
+        context = trusting(Path(arguments.certificate))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_PROBLEMS
+    except (OSError, ssl.SSLError) as error:
+        print(f"qe gateway connect: {arguments.certificate} is no certificate to be used: {error}", file=sys.stderr)
+        return EXIT_CANNOT
+    if len(secret) < SECRET_MIN:
+        print("qe gateway connect: the gateway's secret is needed, in QE_GATEWAY__SECRET", file=sys.stderr)
+        return EXIT_PROBLEMS
+    here = int(port) if arguments.port is None else arguments.port
+    return asyncio.run(_tunnel(host, int(port), here, context, secret))
+
+
+async def _tunnel(host: str, port: int, here: int, context: ssl.SSLContext, secret: str) -> int:
+    from engine.gateway.tunnel import Tunnel
+
+    tunnel = Tunnel(host, port, context, secret.encode(), log=_log)
+    try:
+        await tunnel.open(here)
+    except OSError as error:
+        print(f"qe gateway connect: port {here} cannot be used: {error.strerror or error}. Another: --port")
+        return EXIT_CANNOT
+    _log(f"connect programs to 127.0.0.1:{tunnel.port}: it leads to {host}:{port}")
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await ended.wait()
+    await tunnel.close()
+    return 0
 
 
 # --- status ------------------------------------------------------------------------------------------------------

@@ -215,6 +215,13 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     run = actions.add_parser("run", help="let programs in until Ctrl-C")
     run.add_argument("--shadow", action="store_true", help="judge and tell, and refuse nothing")
     run.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
+    connect = actions.add_parser("connect", help="on a program's machine: a port that leads to a gateway elsewhere")
+    connect.add_argument("to", metavar="HOST:PORT", help="the gateway's")
+    connect.add_argument("--certificate", required=True, metavar="FILE", help="the gateway's, as it was handed over")
+    connect.add_argument("--port", type=int, metavar="PORT", help="on this machine (default: the gateway's)")
+    connect.add_argument(
+        "--config", metavar="FILE", help="the file that has the secret, unless QE_GATEWAY__SECRET does"
+    )
     status = actions.add_parser("status", help="clients, orders passed and refused, latencies")
     status.add_argument("--json", action="store_true", help="the same as JSON")
 

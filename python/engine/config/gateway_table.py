@@ -26,8 +26,23 @@ class GatewayTable(msgspec.Struct, frozen=True, kw_only=True):
     ] = 95
     listen: Annotated[
         str,
-        Meta(min_length=1, description="The address it listens on. Beyond this machine nothing protects what is said."),
+        Meta(
+            min_length=1,
+            description="The address it listens on. Beyond this machine only with the three keys that follow.",
+        ),
     ] = "127.0.0.1"
+    tls_certificate: Annotated[
+        str,
+        Meta(description="Its certificate, a PEM file: programs elsewhere come by `qe gateway connect`, over TLS."),
+    ] = ""
+    tls_key: Annotated[str, Meta(description="The certificate's key, a PEM file.")] = ""
+    secret: Annotated[
+        str,
+        Meta(
+            description="What `qe gateway connect` has to say: 16 characters or more. QE_GATEWAY__SECRET keeps it out "
+            "of the file."
+        ),
+    ] = ""
     port_offset: Annotated[
         Annotated[int, Meta(ge=-65_000, le=65_000)],
         Meta(description="A login is offered on its own port plus this: 7497 on 7597, IB Gateway's 4001 on 4101."),

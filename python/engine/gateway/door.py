@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from engine.config.gateway_table import Network
 from engine.core.restrictions import Scope
 from engine.gateway.client import Client
+from engine.gateway.fence import Fence
 from engine.gateway.keeper import Keeper
 from engine.gateway.order_desk import OrderDesk
 from engine.gateway.tally import ClientLine, LoginLine
@@ -34,6 +36,7 @@ class Door:
         *,
         address: tuple[str, int],
         allowed: tuple[Network, ...],
+        fence: tuple[ssl.SSLContext, bytes] | None = None,
         wall_ns: Callable[[], int],
         clock: Callable[[], float],
         log: Callable[[str], None],
@@ -42,6 +45,8 @@ class Door:
         self.address = address
         self._keeper = keeper
         self._allowed = allowed
+        self._fence = fence
+        self._strangers: set[Fence] = set()
         self._wall_ns = wall_ns
         self._clock = clock
         self._log = log
@@ -52,7 +57,7 @@ class Door:
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         self.desk.open()
-        self._server = await loop.create_server(self._client, *self.address)
+        self._server = await loop.create_server(self._at_the_door(), *self.address)
         self.address = (self.address[0], self._server.sockets[0].getsockname()[1])  # port 0: whichever is free
         self._keeping = loop.create_task(self._keeper.run(), name=f"keep {self.desk.entry.config.name}")
 
@@ -142,3 +147,17 @@ class Door:
 
     def _client(self) -> Client:
         return Client(self, self._clock)
+
+    def _at_the_door(self) -> Callable[[], asyncio.Protocol]:
+        """What meets one who comes."""
+        if self._fence is None:
+            return self._client
+        context, secret = self._fence
+        return lambda: Fence(
+            context,
+            secret,
+            self._strangers,
+            turned_away=self.turns_away,
+            then=self._client,
+            log=self.log,
+        )

@@ -18,6 +18,7 @@ from engine.config.gateway_table import GatewayTable, allowed_networks
 from engine.gateway.absences import Absences, Telling
 from engine.gateway.announcing import take_up
 from engine.gateway.door import Door
+from engine.gateway.fence import fence_of
 from engine.gateway.keeper import Keeper
 from engine.gateway.kills import Kills
 from engine.gateway.order_desk import OrderDesk
@@ -51,8 +52,11 @@ class Gateway:
         log: Callable[[str], None],
         tell: Telling | None = None,
     ) -> None:
-        """`clock`: for latencies, in seconds. `tell`: where alerts go, beside the log."""
+        """`clock`: for latencies, in seconds. `tell`: where alerts go, beside the log. Raises FenceError for a port
+        that must not be opened.
+        """
         self._table = table
+        self._fence = fence_of(table)
         self._rules = rules
         self._log = log
         self._home = home
@@ -88,6 +92,7 @@ class Gateway:
             Keeper(desk, self._table.client_id, wall_ns=self._wall_ns, log=log),
             address=(self._table.listen, port),
             allowed=allowed_networks(self._table),
+            fence=self._fence,
             wall_ns=self._wall_ns,
             clock=clock,
             log=log,

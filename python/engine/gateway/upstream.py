@@ -17,6 +17,7 @@ from engine.gateway.handshake import FirstWords
 from engine.gateway.hearing import HEARD
 from engine.wire.errors import ProtocolError
 
+PROBES = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # a silent end that is gone is seen in 30 s
 _whole_number = int.from_bytes
 
 
@@ -144,3 +145,6 @@ def keep_alive(transport: asyncio.Transport) -> None:
     if found is not None:
         with contextlib.suppress(OSError):  # it has gone already
             found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in PROBES.items():
+                if hasattr(socket, name):  # not every system has each
+                    found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
