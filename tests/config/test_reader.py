@@ -269,7 +269,8 @@ def test_values_nested_without_end_are_a_problem_and_not_a_crash() -> None:
         '[alerts]\nurl = ["mailto://ann:hunter2@example.org"]',
         '[alerts]\nping_url = ["https://hc.example/hunter2"]',
         '[alerts]\nurls = ["mailto://ann:hunter2@example.org"',
-        '[gateway]\nsecret = "hunter2"',
+        '[gateway]\nsecret = ["hunter2"]',
+        '[gateway]\nsecrets = "hunter2"',
     ],
 )
 def test_what_may_be_a_secret_is_never_quoted_in_a_complaint(tmp_path: Path, text: str) -> None:

@@ -121,7 +121,9 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
     if config.gateway.tls_certificate:
         _log(f"listening on {config.gateway.listen} behind TLS and a secret: programs come by qe gateway connect")
     for door in made.doors:
-        _log(f"{door.desk.entry.config.name}: connect programs to {door.address[0]}:{door.address[1]}")
+        name, (host, port) = door.desk.entry.config.name, door.address
+        where = f"on port {port}" if config.gateway.tls_certificate else f"to {host}:{port}"
+        _log(f"{name}: connect programs {where}")
     if config.gateway.shadow:
         _log("shadow mode: what would be refused is told, and everything passes")
     _settle_process()

@@ -45,8 +45,8 @@ from engine.trading.slips import Reading
 from engine.wire.order import Order
 
 NO_GUARD = (
-    "no guard gives signs of life, and the configuration asks for one (guard.required, or gateway.without_guard): "
-    "start it with qe guard run"
+    "no guard gives signs of life, which is asked for by guard.required or gateway.without_guard: start it with "
+    "qe guard run"
 )
 REFRESH_PATIENCE_S = 12.0  # for positions and orders that are unknown; each read has a limit of its own below that
 FORM_CODES = frozenset({
