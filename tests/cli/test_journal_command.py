@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.cli import commands, journal_command
 from engine.cli.commands import main
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal import database
 from engine.journal.events import IncidentNoted, KillEnded, Lifted, Restricted
 from engine.journal.journal import open_journal
+from engine.journal.trouble import Code, JournalError, Trouble
 
 DAY = 86_400 * 10**9
 
@@ -110,7 +116,7 @@ def test_export_is_json_a_line_and_can_begin_anywhere(home: Path) -> None:
 def test_archive_and_everything_after_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(home)
     assert qe("archive", "--before", "1970-01-02") == 0
-    assert "1 records are in" in capsys.readouterr().out
+    assert "1 record is in" in capsys.readouterr().out
     assert qe("archive", "--before", "1970-01-02") == 0
     assert "no record is older" in capsys.readouterr().out
     assert qe("verify") == 0
@@ -136,6 +142,134 @@ def test_repair_begins_anew_and_says_what_it_means(home: Path, capsys: pytest.Ca
     assert qe("repair", "--reason", "the disk died") == 0
     assert "Every login is halted" in capsys.readouterr().out
     assert qe("verify") == 0
+
+
+def archived(home: Path) -> Path:
+    """A journal of which two days are archived; the second archive."""
+    fill(home)
+    for day in ("1970-01-02", "1970-01-03"):
+        assert qe("archive", "--before", day) == 0
+    return sorted((home / "archive").iterdir())[1]
+
+
+def test_a_damaged_archive_is_named_and_everything_else_is_shown(
+    home: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    archived(home).write_bytes(b"rubbish")
+    capfdbinary.readouterr()
+    assert qe("verify") == 1
+    out, err = capfdbinary.readouterr()
+    assert b"sound: 3 records (1 archived), 2 in the live file" in out
+    assert b"000000000002.jsonl.gz is damaged" in err
+    assert b"orders go on: what is in force stands in the live file" in err
+    assert qe("tail") == 1
+    out, err = capfdbinary.readouterr()
+    assert len(out.splitlines()) == 3
+    assert b"NOT ALL" in err
+    assert qe("export") == 1
+    out, err = capfdbinary.readouterr()
+    assert [json.loads(line)["seq"] for line in out.splitlines()] == [1, 4, 5]
+    assert b"NOT ALL: records 2 to 3 are not here" in err
+    main(["incident", "list"])
+    assert b"NOT ALL" in capfdbinary.readouterr().err
+
+
+def test_a_damaged_archive_is_no_reason_to_begin_anew(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archived(home).write_bytes(b"rubbish")
+    before = (home / "journal.db").read_bytes()
+    assert qe("repair", "--reason", "fear") == 1
+    told = capsys.readouterr()
+    assert "the live journal is sound: nothing was done" in told.out
+    assert "To do: restore that file from a copy, or move it elsewhere" in told.err
+    assert (home / "journal.db").read_bytes() == before
+    assert main(["status"]) == 0, "nobody was halted"
+
+
+def test_old_damage_that_no_reader_meets_is_told_with_what_to_do(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(home)
+    journal = open_journal(home, actor="ann")
+    journal.snapshot_behind(4)
+    journal.close()
+    data = bytearray((home / "journal.db").read_bytes())
+    place = data.index(b'"seen"')
+    data[place + 1] ^= 1
+    (home / "journal.db").write_bytes(data)
+    assert qe("verify") == 1
+    told = capsys.readouterr().err
+    assert "it is sound up to record 2. Now orders go on" in told
+    assert "qe journal repair" in told
+
+
+def test_a_journal_that_is_gone_is_begun_anew_in_words(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    for one in home.glob("journal.db*"):
+        one.unlink()
+    assert qe("verify") == 1
+    assert "was there and is gone" in capsys.readouterr().err
+    assert qe("repair", "--reason", "it is gone") == 0
+    assert "no record could be kept" in capsys.readouterr().out
+
+
+def test_an_output_that_cannot_be_written_is_told_and_is_no_success(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    fill(home)
+    monkeypatch.setattr(commands, "_give_up_output", lambda: None)
+    monkeypatch.setattr(journal_command, "_show", full)
+    assert qe("tail") == 2
+    assert "the output could not be written: No space left on device" in capsys.readouterr().err
+    refused(Code.FULL, monkeypatch, home)
+    assert qe("tail") == 2
+    assert "the output could not be written" in capsys.readouterr().err, "nor is what was read from a copy"
+
+
+def refused(code: Code, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """A disk on which SQLite cannot even read: its folder alone, so a copy of it elsewhere can be read."""
+    honest = database.Database.connected
+
+    def connected(self: database.Database) -> sqlite3.Connection:
+        if self.path.parent == home:
+            raise JournalError(Trouble(code, "the disk refuses"))
+        return honest(self)
+
+    monkeypatch.setattr(database.Database, "connected", connected)
+
+
+@pytest.mark.parametrize("code", [Code.FULL, Code.READ_ONLY])
+def test_a_journal_on_a_full_or_read_only_disk_is_read_from_a_copy(
+    home: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, code: Code
+) -> None:
+    fill(home)
+    before = {one.name: one.read_bytes() for one in home.iterdir() if one.is_file() and one.name != "journal.db-shm"}
+    refused(code, monkeypatch, home)
+    for words, expected in ((["verify"], b"sound: 4 records"), (["tail"], b"kill ended"), (["export"], b'"seq":4')):
+        assert qe(*words) == 2, "the disk is not as it should be"
+        out, err = capfdbinary.readouterr()
+        assert expected in out
+        assert b"the disk refuses. Now no order that adds risk is sent" in err
+        assert b"What follows is read from a copy" in err
+    assert qe("archive", "--before", "1970-01-02") == 2
+    assert b"copy" not in capfdbinary.readouterr().err
+    after = {one.name: one.read_bytes() for one in home.iterdir() if one.is_file() and one.name != "journal.db-shm"}
+    assert after == before
+
+
+def test_where_there_is_no_room_for_a_copy_either_it_says_how_to_have_one(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+
+    fill(home)
+    refused(Code.FULL, monkeypatch, home)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert qe("verify") == 2
+    assert "Set TMPDIR to a folder on a disk with room" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["tail", "-n", "x"], ["archive", "--before", "soon"], ["repair"]])

@@ -96,7 +96,9 @@ def test_a_damaged_archive_is_told_and_stops_nobody(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for place in range(10, len(whole), 17):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-        assert walk(tmp_path, store).wrong is not None
+        found = walk(tmp_path, store)
+        assert (found.wrong_archive is None, found.wrong_live) == (False, None)
+        assert found.tip == store.last(), "the live file is looked at all the same"
     assert on(tmp_path).trouble() is None
 
 

@@ -28,7 +28,9 @@ from engine.journal.events import (
     OrderEnded,
     OrderIntent,
     Record,
+    Repaired,
     Restricted,
+    Snapshot,
     Verified,
 )
 from engine.journal.telling import MINUTE_NS, TEXT_MAX, Tone, moment, told
@@ -235,6 +237,13 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
             "limits taken: paper: first used with a 1, b 2",
             Tone.PLAIN,
         ),
+        (
+            Snapshot(fold=3, books=msgspec.Raw(b"{}")),
+            "snapshot: what everything before comes to, in one record",
+            Tone.PLAIN,
+        ),
+        (Repaired(what="mended"), "repaired: mended", Tone.PLAIN),
+        (Repaired(what="mended", alarm=7), "repaired: mended; every login was halted", Tone.PLAIN),
         (NotUnderstood(kind="new_thing", why="w"), "new thing: kind new_thing, w", Tone.STOPS),
     ],
 )

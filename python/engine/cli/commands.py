@@ -6,12 +6,14 @@ Each command is imported when it is called for, so that `qe version` does not lo
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
 
 from engine import __version__
+from engine.cli.exits import EXIT_CANNOT
 from engine.cli.parsers import build_parser
 
 COMMANDS = {  # the module in engine.cli, and the function that runs it
@@ -59,6 +61,21 @@ def _piped(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespa
         code = run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end would tell it
+        _give_up_output()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
+            raise
+        _give_up_output()
+        print(
+            f"qe: the output could not be written: {error.strerror}. What is there is not all of it; what was asked "
+            "for may be done all the same. Make room, and look with: qe status",
+            file=sys.stderr,
+        )
+        return EXIT_CANNOT
     return code
+
+
+def _give_up_output() -> None:
+    """Or the interpreter's end would tell it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

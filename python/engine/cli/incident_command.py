@@ -46,9 +46,12 @@ def _read(folder: Path) -> list[Record]:
         if isinstance(state, Unknown):
             raise JournalError(Trouble(Code.FAILED, state.why))
         return []
-    store = SqliteStore(folder)
+    store, damaged = SqliteStore(folder), list[Trouble]()
     try:
-        return [chain.opened(one) for one in records(folder, store, 0)]
+        found = [chain.opened(one) for one in records(folder, store, 0, damaged=damaged)]
+        for one in damaged:
+            print(f"NOT ALL: {one}", file=sys.stderr)
+        return found
     finally:
         store.close()
 

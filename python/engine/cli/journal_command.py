@@ -18,13 +18,14 @@ from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.journal import chain
 from engine.journal.archive import archive
-from engine.journal.history import line, records, walk
+from engine.journal.elsewhere import MAY_BE_COPIED, read_elsewhere
+from engine.journal.history import Walk, line, records, walk
 from engine.journal.journal import Journal
 from engine.journal.repair import repair
 from engine.journal.spool import Spool
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.telling import WHAT_WIDTH, Told, Tone, moment, told
-from engine.journal.trouble import Code, JournalError
+from engine.journal.trouble import Code, JournalError, Trouble
 
 EXIT_WRONG = 1
 FOLLOW_EVERY_S = 0.2
@@ -43,14 +44,33 @@ def journal(arguments: argparse.Namespace) -> int:
         return _ACTIONS[arguments.action](folder, store, arguments)
     except JournalError as error:
         print(error, file=sys.stderr)
+        if arguments.action in _READS and error.trouble.code in MAY_BE_COPIED:
+            return _from_copy(folder, arguments)
         return EXIT_CANNOT if error.trouble.code in _CANNOT else EXIT_WRONG
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:  # whoever read the lines has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     finally:
         store.close()
+
+
+def _from_copy(folder: Path, arguments: argparse.Namespace) -> int:
+    """What only reads can be done all the same. The exit code says that something is wrong."""
+    try:
+        with read_elsewhere(folder) as store:
+            print("What follows is read from a copy, taken just now:", file=sys.stderr)
+            arguments.follow = False
+            _READS[arguments.action](folder, store, arguments)
+    except JournalError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        if error.filename is None:
+            raise  # it is our output that cannot be written
+        why = f"{error.filename}: {error.strerror or error}"
+        print(
+            f"It could not be read from a copy either ({why}). Set TMPDIR to a folder on a disk with room",
+            file=sys.stderr,
+        )
+    return EXIT_CANNOT
 
 
 def _verify(folder: Path, store: SqliteStore, _: argparse.Namespace) -> int:
@@ -59,15 +79,17 @@ def _verify(folder: Path, store: SqliteStore, _: argparse.Namespace) -> int:
     trouble = mine.trouble()
     if found.not_here:
         print(f"records up to {found.not_here} were archived, and not all of those archives are here")
-    if found.wrong is not None:
-        print(f"WRONG: {found.wrong}. Sound up to record {found.tip.seq}.", file=sys.stderr)
-    elif trouble is not None:
+    if trouble is not None:
         print(f"WRONG: {trouble}", file=sys.stderr)
+    elif found.wrong_live is not None:
+        print(f"WRONG: {_old_damage(found)}", file=sys.stderr)
     else:
         print(
-            f"sound: {found.archived + found.live} records ({found.archived} archived), {found.live} in the live file"
+            f"sound: {_counted(found.archived + found.live)} ({found.archived} archived), {found.live} in the live file"
         )
         print(f"last: record {found.tip.seq}, digest {found.tip.digest.hex()}")
+    if found.wrong_archive is not None:
+        print(f"WRONG: {Trouble(Code.ARCHIVE, found.wrong_archive)}", file=sys.stderr)
     flaw = mine.flaw()
     if flaw is not None:
         print(f"FLAW: {flaw}", file=sys.stderr)
@@ -77,10 +99,24 @@ def _verify(folder: Path, store: SqliteStore, _: argparse.Namespace) -> int:
     return EXIT_WRONG if found.wrong is not None or trouble is not None or flaw is not None else 0
 
 
+def _old_damage(found: Walk) -> str:
+    """Damage that no reader has met, because it begins at a snapshot behind it."""
+    return (
+        f"the journal: {found.wrong_live}; it is sound up to record {found.tip.seq}. Now orders go on: what is in "
+        "force is read from a later snapshot, which is sound. To do: restore the file from a copy, or keep what is "
+        "sound with: qe journal repair --reason TEXT"
+    )
+
+
+def _counted(count: int) -> str:
+    return f"{count} record{'' if count == 1 else 's'}"
+
+
 def _tail(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
+    damaged: list[Trouble] = []
     first = last = max(0, store.last().seq - arguments.count)
-    for one in records(folder, store, first) if first < store.base().seq else store.read(first):
+    for one in records(folder, store, first, damaged=damaged) if first < store.base().seq else store.read(first):
         _show(console, told(chain.opened(one), None))
         last = one.seq
     mark = store.mark()
@@ -92,7 +128,14 @@ def _tail(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> in
         while mark is not None and store.mark() == mark:
             time.sleep(FOLLOW_EVERY_S)
         mark = store.mark()
-    return 0
+    return _told_damage(damaged)
+
+
+def _told_damage(damaged: list[Trouble]) -> int:
+    """Archives that were left out, on the channel for errors."""
+    for one in damaged:
+        print(f"NOT ALL: {one}", file=sys.stderr)
+    return EXIT_WRONG if damaged else 0
 
 
 def _show(console: Console, one: Told) -> None:
@@ -106,10 +149,16 @@ def _show(console: Console, one: Told) -> None:
 
 
 def _export(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:
-    for one in records(folder, store, arguments.after):
+    damaged: list[Trouble] = []
+    last = arguments.after
+    for one in records(folder, store, arguments.after, damaged=damaged):
+        if one.seq > last + 1:
+            absent = f"record {last + 1} is" if one.seq == last + 2 else f"records {last + 1} to {one.seq - 1} are"
+            print(f"NOT ALL: {absent} not here", file=sys.stderr)
         sys.stdout.buffer.write(line(one) + b"\n")
+        last = one.seq
     sys.stdout.flush()
-    return 0
+    return _told_damage(damaged)
 
 
 def _archive(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:
@@ -121,29 +170,33 @@ def _archive(folder: Path, store: SqliteStore, arguments: argparse.Namespace) ->
     if done.path is None:
         print(f"no record is older than {moment(before_ns, UTC)} UTC")
     else:
-        print(f"{done.records} records are in {done.path} now; the chain goes on behind them")
+        verb = "is" if done.records == 1 else "are"
+        print(f"{_counted(done.records)} {verb} in {done.path} now; the chain goes on behind")
     return 0
 
 
 def _repair(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:
     trouble = Journal(store, actor=actor("journal")).trouble()
-    if trouble is None and walk(folder, store).wrong is None:
-        print("the journal is sound: nothing was done")
-        return 0
+    found = walk(folder, store) if trouble is None else None
+    if found is not None and found.wrong_live is None:
+        print("the live journal is sound: nothing was done")
+        if found.wrong_archive is not None:
+            print(f"WRONG: {Trouble(Code.ARCHIVE, found.wrong_archive)}", file=sys.stderr)
+        return EXIT_WRONG if found.wrong_archive is not None else 0
     store.close()
     number = int.from_bytes(os.urandom(8), "big") or 1
     done = repair(folder, reason=arguments.reason, actor=actor("journal"), at_ns=time.time_ns(), alarm_number=number)
-    print(f"{done.kept} records were kept, up to record {done.last_seq}; the damaged files are in {done.aside}")
+    kept = f"{_counted(done.kept)} kept, up to record {done.last_seq}" if done.kept else "no record could be kept"
+    print(f"{kept}; the damaged files are in {done.aside}")
     print(
         "Every login is halted, for what was lost may have been a halt. Verify the positions, then resume each login."
     )
     return 0
 
 
-_ACTIONS: dict[str, Callable[[Path, SqliteStore, argparse.Namespace], int]] = {
+_READS: dict[str, Callable[[Path, SqliteStore, argparse.Namespace], int]] = {
     "verify": _verify,
     "tail": _tail,
     "export": _export,
-    "archive": _archive,
-    "repair": _repair,
 }
+_ACTIONS = {**_READS, "archive": _archive, "repair": _repair}

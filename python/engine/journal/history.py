@@ -41,7 +41,8 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Walk(msgspec.Struct, frozen=True, kw_only=True):
-    """What a walk along the chain found. `tip`: the last record that is sound. `wrong` None: all are.
+    """What a walk along the chain found: the first thing that is wrong in the archives, which hold up nothing, and in
+    the live file. `tip`: the last record of that which is sound.
 
     `not_here`: the records up to this one were archived in files that are not in their place; 0: all are here.
     """
@@ -50,7 +51,12 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
     archived: int
     live: int
     not_here: int
-    wrong: str | None
+    wrong_archive: str | None
+    wrong_live: str | None
+
+    @property
+    def wrong(self) -> str | None:
+        return self.wrong_archive or self.wrong_live
 
 
 def line(one: Sealed) -> bytes:
@@ -79,14 +85,25 @@ def read_archive(path: Path) -> tuple[Tip, tuple[Sealed, ...]]:
             Sealed(one.seq, one.at_ns, one.actor, bytes(one.event), bytes.fromhex(one.digest)) for one in lines
         )
     except (OSError, EOFError, zlib.error, ValueError) as error:  # what msgspec raises is a ValueError
-        raise JournalError(Trouble(Code.CORRUPT, f"the archive {path} cannot be read: {error}")) from error
+        raise JournalError(Trouble(Code.ARCHIVE, f"the archive {path} is damaged: {error}")) from error
 
 
-def records(folder: Path, store: SqliteStore, after_seq: int = 0) -> Iterator[Sealed]:
-    """All records that are here, in order, each once."""
+def records(
+    folder: Path, store: SqliteStore, after_seq: int = 0, *, damaged: list[Trouble] | None = None
+) -> Iterator[Sealed]:
+    """All records that are here, in order, each once. With `damaged` an archive that is goes in there, and the rest is
+    read all the same; without it that is a JournalError.
+    """
     last = after_seq
     for path in archives(folder):
-        for one in read_archive(path)[1]:
+        try:
+            held = read_archive(path)[1]
+        except JournalError as error:
+            if damaged is None:
+                raise
+            damaged.append(error.trouble)
+            continue
+        for one in held:
             if one.seq > last:
                 last = one.seq
                 yield one
@@ -96,16 +113,25 @@ def records(folder: Path, store: SqliteStore, after_seq: int = 0) -> Iterator[Se
 def walk(folder: Path, store: SqliteStore) -> Walk:
     """Verify everything. Raises JournalError when the live file cannot be read."""
     base = store.base()
-    tip, archived, not_here, wrong = _walk_archives(folder, base)
-    if wrong is None and tip.seq < base.seq:
+    tip, archived, not_here, wrong_archive = _walk_archives(folder, base)
+    if wrong_archive is None and tip.seq < base.seq:
         not_here, tip = base.seq, base
-    if wrong is None and tip.seq == base.seq and tip != base:
-        wrong = f"the live file does not go on where the archive ends (record {tip.seq})"
-    before = tip.seq
-    if wrong is None:
-        tip, bad = chain.verify(store.read(tip.seq), tip)
-        wrong = bad.what if bad is not None else None
-    return Walk(tip=tip, archived=archived, live=tip.seq - before, not_here=not_here, wrong=wrong)
+    wrong_live = None
+    if wrong_archive is None and tip.seq == base.seq and tip != base:
+        wrong_live = f"the live file does not go on where the archive ends (record {tip.seq})"
+    live = 0
+    if wrong_live is None:
+        before = base if wrong_archive is not None else tip
+        tip, bad = chain.verify(store.read(before.seq), before)
+        wrong_live, live = bad.what if bad is not None else None, tip.seq - before.seq
+    return Walk(
+        tip=tip,
+        archived=archived,
+        live=live,
+        not_here=not_here,
+        wrong_archive=wrong_archive,
+        wrong_live=wrong_live,
+    )
 
 
 def _walk_archives(folder: Path, base: Tip) -> tuple[Tip, int, int, str | None]:

@@ -25,8 +25,10 @@ from engine.journal.events import (
     NotUnderstood,
     OrderIntent,
     Record,
+    Repaired,
     Reset,
     Restricted,
+    Snapshot,
     Verified,
 )
 
@@ -119,6 +121,10 @@ def _about(event: AnyEvent, zone: tzinfo | None) -> str:
         case LimitsTaken():
             values = ", ".join(f"{key} {value}" for key, value in event.values)
             return f"{event.scope.login}: first used with {values}"
+        case Snapshot():
+            return "what everything before comes to, in one record"
+        case Repaired():
+            return f"{event.what}{'; every login was halted' if event.alarm else ''}"
         case _:
             return ", ".join(_fields(event, zone))
 

@@ -1,6 +1,6 @@
 """What can be wrong with the journal, in words: what happened, what state that leaves things in, what to do next.
 
-Whatever it is, entries stop, and cancels, reducing orders and the kill go on.
+Whatever it is, entries stop, and cancels, reducing orders and the kill go on; only a damaged archive stops nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import msgspec
 
 ALARMED = "Every login on this machine is halted until it is resumed"
 CONSEQUENCE = "no order that adds risk is sent; cancels, reducing orders and the kill go on"
+
+NO_CONSEQUENCE = "orders go on: what is in force stands in the live file, which is another one"
 
 
 class Code(Enum):
@@ -25,6 +27,7 @@ class Code(Enum):
     SHORTENED = "shortened"  # it ends before a record that was acknowledged
     NEWER = "newer"  # written by a newer version, in words that this one does not know
     BUSY = "busy"  # another process holds it and does not let go
+    ARCHIVE = "archive"  # an archived day is damaged; what is in force is in the live file
     FAILED = "failed"  # the disk or the system refused for another reason
 
 
@@ -38,6 +41,7 @@ _NEXT = {
     Code.SHORTENED: "restore the file, or go on from what is left with: qe journal repair --reason TEXT",
     Code.NEWER: "use the newer version of quant-engine on this machine for everything",
     Code.BUSY: "look at that process; end it if it hangs",
+    Code.ARCHIVE: "restore that file from a copy, or move it elsewhere: the live file goes on without it",
     Code.FAILED: "look at the disk and the system's log",
 }
 
@@ -63,7 +67,8 @@ class Trouble(msgspec.Struct, frozen=True):
         return f"{self.short}. To do: {self.next_step}"
 
     def __str__(self) -> str:
-        return f"{self.short}. Now {CONSEQUENCE}. To do: {self.next_step}"
+        now = NO_CONSEQUENCE if self.code is Code.ARCHIVE else CONSEQUENCE
+        return f"{self.short}. Now {now}. To do: {self.next_step}"
 
 
 class JournalError(Exception):
