@@ -34,7 +34,8 @@ from engine.journal.loss_records import changes_of
 from engine.journal.memory_store import Memory
 from engine.journal.trouble import Code
 from engine.trading.limit_source import LimitSource
-from engine.trading.loss_ledger import OWED_AFTER_NS, LossLedger, Outcome, Seen
+from engine.trading.loss_consequences import Seen
+from engine.trading.loss_ledger import OWED_AFTER_NS, LossLedger, Outcome
 from engine.trading.rules import Rules
 from trading.rules_in_memory import rules_in_memory
 

@@ -30,7 +30,8 @@ from engine.journal.trouble import Code
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, errors
-from engine.trading.loss_ledger import Outcome, Seen
+from engine.trading.loss_consequences import Seen
+from engine.trading.loss_ledger import Outcome
 from engine.wire.order import Order
 from trading.loss_stage import Market, breaches, events, on_stage, restrictions, watching
 

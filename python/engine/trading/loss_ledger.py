@@ -18,47 +18,27 @@ import msgspec
 
 from engine.core.books import Baseline, Books, Jump
 from engine.core.equity import Equity
-from engine.core.facts import PositionFact
 from engine.core.judgements import Judgement
 from engine.core.known import Fact, Known, Unknown
-from engine.core.limit_rules import Action, Basis
+from engine.core.limit_rules import Basis
 from engine.core.limits import judge
 from engine.core.peaks import Peak, to_record
-from engine.core.restrictions import UNRESTRICTED, Cause, Override, Restriction, Scope, State, effective
+from engine.core.restrictions import UNRESTRICTED, Override, Restriction, Scope, State, effective
 from engine.core.watching import Sight, unseen
 from engine.journal import loss_records
-from engine.journal.events import AnyEvent, IncidentJoined, Lifted, Record, Restricted
+from engine.journal.events import AnyEvent, Record, Restricted
 from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
-from engine.journal.loss_records import baseline_set, books_of, changes_of, jump_suspected, limit_breached
+from engine.journal.loss_records import baseline_set, books_of, changes_of
 from engine.journal.trouble import Conflict, JournalError
-from engine.trading.incident_records import IncidentEvent, begin_or_join
 from engine.trading.limit_source import InForce, LimitSource, adopted, in_force
+from engine.trading.loss_consequences import Decided, Seen, decided_on, killing, stories_of, with_after
 from engine.trading.rules import TRIES_MAX, Rules
 from engine.trading.seen_jumps import SeenJumps
-from engine.trading.stories import position_lines
 
-ACTOR = "loss limits"
 NO_JOURNAL = Unknown("the journal does not answer")
 OWED_AFTER_NS = 5_000_000_000  # by then the program that recorded a breach has pressed, or will never
 DEBT_MAX = 1_000  # events that could not be written; then only what binds is kept
-BLIND_TRIGGER = "blind"
-LIFTED_BECAUSE = "equity and positions are known again"
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a login at one moment. `others`: every login of this program, its own among them. `rested`:
-    nothing was looked at before, on purpose, as while a kill used the connection.
-    """
-
-    scope: Scope
-    others: tuple[Scope, ...]
-    equity: Fact[Equity]
-    jumps: tuple[Jump, ...]
-    positions: Fact[tuple[PositionFact, ...]]
-    now_ns: int
-    rested: bool = False
-    reached: bool = True  # False: never in this program's life
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,15 +57,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
     stories: tuple[Story, ...] = ()
     durable: bool = True
-
-
-class _Decided(msgspec.Struct, frozen=True):
-    """A judgement and everything that follows from it beside its baselines, before it is written."""
-
-    judgement: Judgement
-    restrictions: tuple[Restriction, ...]
-    incident: IncidentEvent | None
-    events: tuple[AnyEvent, ...]
 
 
 class LossLedger:
@@ -168,7 +139,7 @@ class LossLedger:
         decided = self._decide(limits, sight.put_into(books), sight, fresh, state, seen)
         events: tuple[AnyEvent, ...] = (
             *loss_records.limits_changed(scope, new_changes),
-            *(_with_after(scope, jump, seen.equity) for jump in fresh),
+            *(with_after(scope, jump, seen.equity) for jump in fresh),
             *(baseline_set(scope, one) for one in decided.judgement.baselines if to_record(one, recorded)),
             *decided.events,
         )
@@ -200,30 +171,16 @@ class LossLedger:
         jumps: Iterable[Jump],
         state: JournalState | Unknown,
         seen: Seen,
-    ) -> _Decided:
+    ) -> Decided:
         """Judge, and say what follows: in the order in which it is written down."""
-        scope, now_ns = seen.scope, seen.now_ns
+        now_ns = seen.now_ns
         for jump in jumps:
             books = books.with_jump(jump)
         unknown = unseen(seen.positions, now_ns, limits.settings.equity_age_ns_max)
         if limits.unreadable:
             unknown = (*unknown, limits.unreadable)
         judgement = judge(sight.grace(limits.settings), limits.clock, books, seen.equity, now_ns, unknown=unknown)
-        restrictions = tuple(
-            one.restriction(id_=self._new_id(), scope=where, since_ns=now_ns, actor=ACTOR)
-            for one in judgement.impositions
-            for where in (seen.others if one.everywhere else (scope,))
-        )
-        incident = _incident(judgement, state, seen, self._new_id)
-        lifted = _lifted(judgement, state, scope)
-        events = (
-            *(limit_breached(scope, one) for one in judgement.breaches),
-            *(Restricted(restriction=one) for one in restrictions),
-            *(incident.events if incident is not None else ()),
-            *lifted,
-            *(_joined(state, scope, LIFTED_BECAUSE) if lifted else ()),
-        )
-        return _Decided(judgement, restrictions, incident, events)
+        return decided_on(judgement, state, seen, self._new_id)
 
     # --- without one --------------------------------------------------------------------------------
     def _unwritten(self, seen: Seen, *, on_thread: bool) -> Outcome:
@@ -239,7 +196,7 @@ class LossLedger:
         self._books, self._apart = judgement.books, True
         self._acted.update((one.limit.basis, one.period_id) for one in judgement.breaches)
         self._owed_baselines.update((one.basis, one) for one in judgement.baselines)
-        urgent = tuple(_with_after(seen.scope, jump, seen.equity) for jump in jumps)
+        urgent = tuple(with_after(seen.scope, jump, seen.equity) for jump in jumps)
         urgent += decided.events
         if rules is not None:
             for one in decided.restrictions:
@@ -310,7 +267,7 @@ class LossLedger:
     def _outcome(
         self,
         limits: InForce,
-        decided: _Decided,
+        decided: Decided,
         state: JournalState | Unknown,
         seen: Seen,
         *,
@@ -320,7 +277,7 @@ class LossLedger:
         kill, kill_for = "", tuple(one.id for one in decided.restrictions)
         everywhere = limits.settings.everywhere
         if judgement.kill:
-            kill = next(one.reason for one in judgement.impositions if one.cause in _killing(judgement))
+            kill = next(one.reason for one in judgement.impositions if one.cause in killing(judgement))
         elif not isinstance(state, Unknown):
             owed = loss_records.owed_kill(state, seen.scope, seen.now_ns)
             if owed is not None and seen.now_ns - owed.since_ns >= OWED_AFTER_NS:
@@ -335,7 +292,7 @@ class LossLedger:
             kill_for=kill_for if kill else (),
             imposed=decided.restrictions,
             overrides=self._overrides,
-            stories=_stories(decided, seen),
+            stories=stories_of(decided, seen),
             durable=durable,
         )
 
@@ -346,21 +303,12 @@ def _peak_seq(state: JournalState, scope: Scope) -> int:
     return 0 if record is None else record.seq
 
 
-def _killing(judgement: Judgement) -> frozenset[Cause]:
-    return frozenset(one.limit.cause for one in judgement.breaches if one.action is Action.KILL)
-
-
 def _still_owed(owed: Baseline, known: Books) -> bool:
     """Nobody else has set it meanwhile; of the peak: it is higher than what anybody has."""
     there = known.baseline(owed.basis)
     if owed.basis is Basis.PEAK:
         return owed.id == known.arming and (there is None or there.equity < owed.equity)
     return there is None or (there.at_ns < owed.at_ns and there.id != owed.id)
-
-
-def _with_after(scope: Scope, jump: Jump, equity: Fact[Equity]) -> AnyEvent:
-    after = equity.value.amount if isinstance(equity, Known) else max(jump.amount, -jump.amount)
-    return jump_suspected(scope, jump, after)
 
 
 def _unsettled(equity: Fact[Equity]) -> Fact[Equity]:
@@ -376,71 +324,3 @@ def _restrictions(events: Iterable[AnyEvent]) -> tuple[str, ...]:
 
 def _jumps_among(records: Iterable[Record]) -> tuple[int, ...]:
     return tuple(one.seq for one in records if loss_records.is_jump(one))
-
-
-# incidents ------------------------------------------------------------------------------------------------------------
-
-
-def _what(judgement: Judgement) -> tuple[str, str]:
-    """What begins an incident, and the story in a sentence; empty: nothing does."""
-    if judgement.breaches:
-        by_cause = {one.cause: one.reason for one in judgement.impositions}
-        told = (
-            by_cause.get(one.limit.cause, f"lost {one.loss:,.2f} {one.currency} of {one.allowed:,.2f}")
-            for one in judgement.breaches
-        )
-        return judgement.breaches[0].limit.cause.value, "; ".join(told)
-    if judgement.blind_since_ns is not None:
-        return BLIND_TRIGGER, f"cannot see: {'; '.join(judgement.unknown)}"
-    return "", ""
-
-
-def _incident(
-    judgement: Judgement, state: JournalState | Unknown, seen: Seen, new_id: Callable[[], str]
-) -> IncidentEvent | None:
-    trigger, what = _what(judgement)
-    if not trigger or not seen.reached:  # nothing has happened on a login that nobody has seen yet
-        return None
-    everywhere = any(one.everywhere for one in judgement.impositions)
-    first = (seen.scope, *(one for one in seen.others if one.login != seen.scope.login)) if everywhere else None
-    return begin_or_join(state, first or (seen.scope,), trigger=trigger, what=what, at_ns=seen.now_ns, mark=new_id())
-
-
-def _lifted(judgement: Judgement, state: JournalState | Unknown, scope: Scope) -> tuple[Lifted, ...]:
-    if not judgement.sees_again or isinstance(state, Unknown):
-        return ()
-    return tuple(
-        Lifted(restriction_id=one.id, scope=scope, reason=LIFTED_BECAUSE)
-        for one in state.restrictions
-        if one.cause is Cause.BLIND and one.scope.meets(scope)
-    )
-
-
-def _joined(state: JournalState | Unknown, scope: Scope, what: str) -> tuple[IncidentJoined, ...]:
-    if isinstance(state, Unknown):
-        return ()
-    return tuple(IncidentJoined(incident_id=one, what=what) for one in state.incidents(scope)[:1])
-
-
-def _stories(decided: _Decided, seen: Seen) -> tuple[Story, ...]:
-    if decided.incident is None:
-        return ()
-    trigger, what = _what(decided.judgement)
-    positions = seen.positions
-    held = position_lines(seen.scope.login, positions.value) if isinstance(positions, Known) else None
-    return (
-        Story(
-            incident_id=decided.incident.id,
-            at_ns=seen.now_ns,
-            trigger=trigger.replace("_", " "),
-            logins=(seen.scope.login,),
-            what=what,
-            joined=decided.incident.joined,
-            timeline=tuple(
-                (seen.now_ns, f"{one.scope.login}: {one.kind.value} ({one.cause.value})")
-                for one in decided.restrictions
-            ),
-            before=held,
-            after=None if decided.judgement.kill else held,
-        ),
-    )

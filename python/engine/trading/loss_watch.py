@@ -24,7 +24,8 @@ from engine.core.watching import to_sweep
 from engine.journal.events import IncidentJoined
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import tell
-from engine.trading.loss_ledger import LossLedger, Outcome, Seen
+from engine.trading.loss_consequences import Seen
+from engine.trading.loss_ledger import LossLedger, Outcome
 from engine.trading.risk_sweep import Swept, sweep
 from engine.trading.rules import Rules
 
