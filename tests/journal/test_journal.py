@@ -9,10 +9,10 @@ import pytest
 from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal import chain
+from engine.journal.answers import SCOPES_MAX
 from engine.journal.chain import Draft, opened
 from engine.journal.events import IncidentNoted, Lifted, Repaired, Restricted
 from engine.journal.journal import (
-    SCOPES_MAX,
     SNAPSHOT_EVERY,
     SNAPSHOT_LATE,
     TEND_EVERY_NS,

@@ -17,11 +17,9 @@ the way of a kill's first messages.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,20 +28,22 @@ import msgspec
 from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain, incident_log, late_sections
-from engine.journal.chain import Break, Draft, Sealed
-from engine.journal.events import AnyEvent, KillPressed, Record, Repaired, Restricted, Snapshot, TakenIn
-from engine.journal.fold import Books, JournalState, apply, halt_for, snapshot, view
+from engine.journal.answers import Answers
+from engine.journal.chain import Draft, Sealed
+from engine.journal.events import AnyEvent, Record, Repaired, TakenIn
+from engine.journal.fold import JournalState, halt_for, snapshot, view
 from engine.journal.group import Group
 from engine.journal.late_sections import Held
+from engine.journal.reader import Reader
 from engine.journal.spool import SpoilError, Spool
-from engine.journal.store import Alarm, Store
+from engine.journal.stops import alarm_for, fresh_alarm
+from engine.journal.store import Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
 SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the journal
 SNAPSHOT_LATE = 4000  # records behind that, after which an append makes the snapshot that nobody's `tend` has made
 LOOK_EVERY = 50  # records after which an append sees whether a snapshot is due, when that was not known
 TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
-SCOPES_MAX = 256  # answers of `check` that are kept
 CONFLICTS_MAX = 20  # times that somebody may be faster while the spool is taken in
 FLAWED = (
     "Checks are slower until the next record is written, which makes a new one; if an alarm stood in it, it is lost: "
@@ -61,18 +61,6 @@ class Kept(msgspec.Struct, frozen=True):
     trouble: Trouble | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What `check` said, and from when until when the clock changes nothing about it."""
-
-    state: State
-    from_ns: int | None
-    until_ns: int | None
-
-    def holds(self, now_ns: int) -> bool:
-        return (self.from_ns is None or self.from_ns <= now_ns) and (self.until_ns is None or now_ns < self.until_ns)
-
-
 class Journal:
     """One store, its books as far as they have been read, and the answers that follow from them."""
 
@@ -85,9 +73,7 @@ class Journal:
         self._spool = spool
         self._group = Group(store.append)
         self._lock = threading.RLock()
-        self._books = Books()
-        self._ahead: list[Record] = []  # our own records behind those in the books
-        self._generation = -1
+        self._reader = Reader(store)
         self._snapshot_due: int | None = None  # the number of the record behind which it is time for a snapshot
         self._snapshot_late: int | None = None  # the one behind which an append does not leave it to others any more
         self._mark: bytes | None = None
@@ -95,8 +81,7 @@ class Journal:
         self._trouble: Trouble | None = None
         self._append_trouble: Trouble | None = None
         self._tended_ns: int | None = None
-        self._answers: dict[Scope, _Answer] = {}
-        self._followers: list[Callable[[Record], None]] = []
+        self._answers = Answers()
 
     # asking -----------------------------------------------------------------------------------------------------------
 
@@ -119,9 +104,9 @@ class Journal:
         """As `check`, and waits for nobody who writes: for the last look before an order leaves."""
         mark = self._store.mark()
         if mark is not None and mark == self._mark:
-            answer = self._answers.get(scope)
-            if answer is not None and answer.holds(now_ns):
-                return answer.state
+            answer = self._answers.get(scope, now_ns)
+            if answer is not None:
+                return answer
         with self._lock:
             self._look(mark)
             return self._answer(scope, now_ns)
@@ -150,14 +135,14 @@ class Journal:
         """Those of these executions that our records contain, with the quantity they contain of each."""
         with self._lock:
             self._look(self._store.mark())
-            fills = self._books.fills
+            fills = self._reader.books.fills
             return {one: fills[one] for one in identities if one in fills}
 
     def ours(self, order_refs: Iterable[str]) -> frozenset[str]:
         """Those of these orderRefs that an intent of ours had."""
         with self._lock:
             self._look(self._store.mark())
-            return frozenset(one for one in order_refs if one in self._books.our_refs)
+            return frozenset(one for one in order_refs if one in self._reader.books.our_refs)
 
     def follow(self, follower: Callable[[Record], None]) -> None:
         """Have it called with each record that is folded from now on, in order, whoever wrote it; perhaps twice, after
@@ -165,9 +150,7 @@ class Journal:
         end is not written down.
         """
         with self._lock:
-            for record in self._books.orders_open.values():
-                follower(record)
-            self._followers.append(follower)
+            self._reader.follow(follower)
 
     # recording --------------------------------------------------------------------------------------------------------
 
@@ -183,12 +166,13 @@ class Journal:
         try:
             sealed = self._put(drafts, expected_seq)
         except JournalError as error:
-            if any(map(_stops, events)):
-                raise JournalError(error.trouble, alarmed=self._alarm(events, error.trouble, now_ns)) from error
-            raise
+            alarm = alarm_for(events, error.trouble, now_ns)
+            if alarm is None:
+                raise
+            raise JournalError(error.trouble, alarmed=self._store.raise_alarm(alarm)) from error
         records = tuple(map(_record, sealed, events))
         with self._lock:
-            self._take_up(sealed, records)
+            self._reader.take_up(sealed, records)
         if sealed:
             self._snapshot_when_late(sealed[-1].seq, now_ns)
         return records
@@ -220,7 +204,7 @@ class Journal:
 
     def raise_alarm(self, text: str) -> bool:
         """Halt every login of the machine although it cannot be recorded. False: the others could not be told."""
-        return self._store.raise_alarm(_fresh_alarm(self._clock(), text))
+        return self._store.raise_alarm(fresh_alarm(self._clock(), text))
 
     def tend(self, now_ns: int) -> None:
         """Try again what has failed, take in what waits, and do the work that no append should wait for. `check` does
@@ -246,7 +230,7 @@ class Journal:
                     raise JournalError(self._trouble or Trouble(Code.FAILED, state.why))
                 if state.snapshot_seq > seq:
                     return
-                one = chain.draft(snapshot(self._books), actor="journal", at_ns=self._clock())
+                one = chain.draft(snapshot(self._reader.books), actor="journal", at_ns=self._clock())
             with contextlib.suppress(Conflict):
                 self._put([one], state.seq)
         raise JournalError(Trouble(Code.BUSY, "others append without a pause"))
@@ -279,11 +263,6 @@ class Journal:
             self._mark = None
             self._answers.clear()
 
-    def _alarm(self, events: Sequence[AnyEvent], trouble: Trouble, now_ns: int) -> bool:
-        logins = sorted({scope.login for event in events for scope in _stopped(event)})
-        text = f"a stop of {', '.join(logins)} could not be recorded: {trouble.what}"
-        return self._store.raise_alarm(_fresh_alarm(now_ns, text))
-
     def _try_again(self, trouble: Trouble, now_ns: int) -> None:
         event = Repaired(what=f"it can be written again, after: {trouble.what}")
         try:
@@ -291,19 +270,10 @@ class Journal:
         except JournalError:
             return  # still so; `_put` has noted it
 
-    def _take_up(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
-        """Keep our own records for the next look, which then need not read them again."""
-        tip = chain.Tip(self._ahead[-1].seq, self._ahead[-1].digest) if self._ahead else self._tip()
-        if sealed and self._generation >= 0 and chain.fault(tip, sealed[0]) is None:
-            self._ahead += records
-
-    def _tip(self) -> chain.Tip:
-        return chain.Tip(self._books.seq, self._books.digest)
-
     def _snapshot_when_due(self, now_ns: int) -> None:
         """Off the way of those who append, in whatever process looks after the journal first."""
         with self._lock:
-            due, known = self._snapshot_due, self._ahead[-1].seq if self._ahead else self._books.seq
+            due, known = self._snapshot_due, self._reader.known_seq
         if due is not None and known >= due:
             self._make_snapshot(now_ns)
 
@@ -321,11 +291,11 @@ class Journal:
             state = self.state()
             if isinstance(state, Unknown) or state.seq - state.snapshot_seq < SNAPSHOT_EVERY:
                 return
-            event = snapshot(self._books)
+            event = snapshot(self._reader.books)
         with contextlib.suppress(JournalError, Conflict):  # the next one tries again
             sealed = self._put([chain.draft(event, actor="journal", at_ns=now_ns)], state.seq)
             with self._lock:
-                self._take_up(sealed, [_record(sealed[0], event)])
+                self._reader.take_up(sealed, [_record(sealed[0], event)])
                 self._snapshot_seen(sealed[0].seq)
 
     def _snapshot_seen(self, seq: int) -> None:
@@ -366,51 +336,13 @@ class Journal:
             return
         self._answers.clear()
         try:
-            self._read_on()
-            self._state = self._sound(view(self._books, self._store.alarm()))
-            self._snapshot_seen(self._books.snapshot_seq)
+            books = self._reader.read_on()
+            self._state = self._sound(view(books, self._store.alarm()))
+            self._snapshot_seen(books.snapshot_seq)
         except JournalError as error:
             self._trouble = error.trouble
             self._state = Unknown(error.trouble.reason)
         self._mark = mark
-
-    def _read_on(self) -> None:
-        """Fold what comes behind the last record known, or begin anew if that is not in the file any more."""
-        generation = self._store.generation()
-        if self._generation != generation:
-            self._books, self._generation, self._ahead = Books(), generation, []
-        ahead, self._ahead = self._ahead, []
-        for record in ahead:
-            self._fold(record)
-        bad = self._fold_on()
-        if bad is not None and 0 < self._books.seq < self._store.start().seq:
-            self._books = Books()  # what comes next was archived meanwhile; the snapshot knows it
-            bad = self._fold_on()
-        if bad is not None:
-            raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
-
-    def _fold_on(self) -> Break | None:
-        books = self._books
-        tip = self._tip() if books.seq else self._store.start()
-        for one in self._store.read(tip.seq):
-            bad = chain.fault(tip, one)
-            if bad is not None:
-                return bad
-            record = chain.opened(one)
-            if books.seq == 0 and tip.seq > 0 and not isinstance(record.event, Snapshot):
-                raise JournalError(Trouble(Code.CORRUPT, f"record {one.seq} should be a snapshot, and is none"))
-            tip = chain.tip_of(one)
-            books = self._fold(record)
-        return None
-
-    def _fold(self, record: Record) -> Books:
-        beginning = self._books.seq == 0
-        self._books = apply(self._books, record)
-        restored = self._books.orders_open.values() if beginning and isinstance(record.event, Snapshot) else ()
-        for follower in self._followers:
-            for one in (*restored, record):
-                follower(one)
-        return self._books
 
     def _sound(self, state: JournalState) -> JournalState | Unknown:
         self._trouble = None
@@ -427,9 +359,7 @@ class Journal:
         if self._append_trouble is not None:
             mine = (halt_for(scope, UNWRITABLE, now_ns, self._append_trouble.reason),)
         found = effective((*state.restrictions, *state.alarms(scope), *mine), scope, now_ns)
-        if len(self._answers) >= SCOPES_MAX:
-            self._answers.clear()
-        self._answers[scope] = _Answer(found, *state.next_change_ns(now_ns))
+        self._answers.keep(scope, found, *state.next_change_ns(now_ns))
         return found
 
 
@@ -440,26 +370,6 @@ def open_journal(folder: Path, *, actor: str, clock: Callable[[], int] = time.ti
     return Journal(SqliteStore(folder), actor=actor, clock=clock, spool=Spool(folder))
 
 
-def _fresh_alarm(at_ns: int, text: str) -> Alarm:
-    return Alarm(int.from_bytes(os.urandom(8), "big") or 1, at_ns, text)
-
-
 def _record(one: Sealed, event: AnyEvent) -> Record:
     """The record of an event that was just written: the same that everybody else will read."""
     return Record(seq=one.seq, at_ns=one.at_ns, actor=one.actor, event=event, digest=one.digest)
-
-
-def _stops(event: AnyEvent) -> bool:
-    return bool(_stopped(event))
-
-
-def _stopped(event: AnyEvent) -> tuple[Scope, ...]:
-    """Whom an event stops from adding risk."""
-    match event:
-        case Restricted():
-            only_smaller = event.restriction.kind is Kind.SIZE_FACTOR
-            return () if only_smaller else (event.restriction.scope,)
-        case KillPressed():
-            return event.scopes
-        case _:
-            return ()

@@ -1,0 +1,86 @@
+"""The records as far as one process has read them: its books, and what was appended behind those. Not for two threads
+at once. Nothing here writes, and what does not follow what was read before is never folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.journal import chain
+from engine.journal.chain import Break, Sealed
+from engine.journal.events import Record, Snapshot
+from engine.journal.fold import Books, apply
+from engine.journal.store import Store
+from engine.journal.trouble import Code, JournalError, Trouble
+
+
+class Reader:
+    """Of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.books = Books()
+        self._store = store
+        self._ahead: list[Record] = []  # our own records behind those in the books
+        self._generation = -1
+        self._followers: list[Callable[[Record], None]] = []
+
+    @property
+    def known_seq(self) -> int:
+        """The last record that is known of here, folded or not."""
+        return self._ahead[-1].seq if self._ahead else self.books.seq
+
+    def follow(self, follower: Callable[[Record], None]) -> None:
+        """Call it with each record that is folded from now on, and at once with the orders that have no end yet."""
+        for record in self.books.orders_open.values():
+            follower(record)
+        self._followers.append(follower)
+
+    def take_up(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
+        """Keep this process's own records for the next look, which then need not read them again."""
+        tip = chain.Tip(self._ahead[-1].seq, self._ahead[-1].digest) if self._ahead else self._tip()
+        if sealed and self._generation >= 0 and chain.fault(tip, sealed[0]) is None:
+            self._ahead += records
+
+    def _tip(self) -> chain.Tip:
+        return chain.Tip(self.books.seq, self.books.digest)
+
+    def read_on(self) -> Books:
+        """Fold what comes behind the last record known, or begin anew if that is not in the file any more. Raises
+        JournalError.
+        """
+        generation = self._store.generation()
+        if self._generation != generation:
+            self.books, self._generation, self._ahead = Books(), generation, []
+        ahead, self._ahead = self._ahead, []
+        for record in ahead:
+            self._fold(record)
+        bad = self._fold_on()
+        if bad is not None and 0 < self.books.seq < self._store.start().seq:
+            self.books = Books()  # what comes next was archived meanwhile; the snapshot knows it
+            bad = self._fold_on()
+        if bad is not None:
+            raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
+        return self.books
+
+    def _fold_on(self) -> Break | None:
+        books = self.books
+        tip = self._tip() if books.seq else self._store.start()
+        for one in self._store.read(tip.seq):
+            bad = chain.fault(tip, one)
+            if bad is not None:
+                return bad
+            record = chain.opened(one)
+            if books.seq == 0 and tip.seq > 0 and not isinstance(record.event, Snapshot):
+                raise JournalError(Trouble(Code.CORRUPT, f"record {one.seq} should be a snapshot, and is none"))
+            tip = chain.tip_of(one)
+            books = self._fold(record)
+        return None
+
+    def _fold(self, record: Record) -> Books:
+        beginning = self.books.seq == 0
+        self.books = apply(self.books, record)
+        restored = self.books.orders_open.values() if beginning and isinstance(record.event, Snapshot) else ()
+        for follower in self._followers:
+            for one in (*restored, record):
+                follower(one)
+        return self.books
