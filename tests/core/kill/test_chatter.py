@@ -21,6 +21,13 @@ def test_the_first_lines_are_told_and_the_rest_is_counted_when_its_time_is_over(
     assert chatter.brief([], 60 * SECOND) == []
 
 
+def test_the_lines_of_a_late_hour_are_counted_from_their_own_beginning() -> None:
+    chatter, begin_ns = Chatter(), 60 * SECOND
+    told = [c for n in range(600) for c in chatter.brief(silent(n), begin_ns + n * MS)]
+    assert len([c for c in told if isinstance(c, Say)]) == LINES_MAX
+    assert len(chatter.brief([], begin_ns + WINDOW_NS)) == 1
+
+
 def test_few_lines_are_all_told_and_so_are_those_of_a_later_time() -> None:
     chatter = Chatter()
     for second in range(100):

@@ -48,6 +48,34 @@ def test_what_is_open_again_is_told_once_and_the_time_is_that_of_the_newest_proo
     assert stage.report.timings.flat_ms is not None and stage.report.timings.flat_ms > 1000
 
 
+def test_an_open_order_takes_the_time_of_the_proof_back_although_positions_cannot_be_read() -> None:
+    stage = Stage(quarantine_ns=20 * SECOND).begin()
+    stage.run(1000)
+    assert stage.report.timings.flat_ms is not None
+    stage.orders, stage.positions = [order(ES, "BUY", 1)], None
+    stage.run(2000)
+    assert not stage.report.flat and stage.report.timings.flat_ms is None
+
+
+def test_an_order_that_is_listed_before_any_proof_is_no_news_of_not_flat() -> None:
+    stage = Stage(orders=[order(ES, "BUY", 1)]).begin()
+    stage.run(1000)
+    assert told(stage, "not_flat") == []
+
+
+def test_behind_the_result_too_a_sign_of_an_order_breaks_half_a_proof() -> None:
+    stage = Stage(quarantine_ns=20 * SECOND).begin()
+    stage.run(1000)
+    stage.positions, stage.executions = [held(CALL, 2)], [execution(CALL, 2)]
+    stage.fill(stage.next_place())
+    stage.run(300)
+    stage.tell(ev.OrderSeen(77, "Submitted"))
+    stage.run(200)
+    assert not stage.report.flat
+    stage.run(400)
+    assert stage.report.flat
+
+
 def proven_and_not_told() -> Stage:
     """The second clean look is there, and so is the next event."""
     stage = Stage().begin()

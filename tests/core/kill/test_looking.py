@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from core.kill.builders import ACCOUNT, ReadOrders, Stage, ev, held, option
 from engine.core.kill.commands import Command
+from engine.core.kill.looking import Looking
+from engine.core.kill.settings import KillSettings
+from engine.core.kill.survey import Survey
 
 CALL = option(11)
 
@@ -46,3 +49,10 @@ def test_a_link_that_is_back_is_looked_through_at_once_or_very_soon() -> None:
     stage.tell(ev.BrokerLink(False, 1100))
     assert looks(stage.run(5000)) == 0
     assert looks([*stage.tell(ev.BrokerLink(True, 1102)), *stage.run(60)]) == 1
+
+
+def test_a_look_is_fresh_for_as_long_as_a_read_may_be_old() -> None:
+    looking = Looking(KillSettings(read_age_max_ns=10))
+    assert not looking.fresh(0)
+    looking.done(Survey(serial=1, begun_ns=3, positions=(), orders=(), executions=()), 5)
+    assert looking.fresh(15) and not looking.fresh(16)

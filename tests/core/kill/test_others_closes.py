@@ -39,8 +39,12 @@ def test_a_kill_whose_order_is_open_or_is_executed_now_is_under_way() -> None:
     assert others.closed()[ACCOUNT, 11].quantity == 3
     others = OthersCloses("k1.1")
     others.executions(old)
-    others.executions([*old, close(-1, 2, kill="slow-1.1", recent=False)])
-    assert others.closed()[ACCOUNT, 11].quantity == 4
+    others.executions(old)
+    assert others.closed() == {}  # the same again is none of now
+    others.executions([*old, close(-1, 2, kill="late-2.1", recent=False)])
+    assert others.closed()[ACCOUNT, 11].quantity == 1
+    others.executions([*old, close(-1, 2, kill="slow-1.1", recent=False, exec_id="other.3.01")])
+    assert others.closed()[ACCOUNT, 11].quantity == 5
 
 
 def test_a_correction_replaces_and_the_same_again_adds_nothing() -> None:

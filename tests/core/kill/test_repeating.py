@@ -111,3 +111,13 @@ def test_it_is_told_how_many_have_come_but_not_each_time() -> None:
 def test_while_orders_keep_coming_it_is_told_now_and_then_that_all_are_gone() -> None:
     made = repeating()
     assert [ms for ms in range(0, 11_000, 500) if made.gone_is_news(ms * MS)] == [0, 5000, 10_000]
+
+
+def test_what_came_behind_a_cancel_is_told_with_its_number() -> None:
+    made = repeating()
+    made.looked([], 10 * MS, spare=False, closes=False)
+    said = made.looked([new(1), new(2)], 200 * MS, spare=False, closes=False)
+    assert said == [
+        Say("cancel_new", "2 orders came behind the global cancel: another one, whenever some come"),
+        GlobalCancel(),
+    ]

@@ -45,6 +45,42 @@ def test_a_position_that_only_executions_tell_of_has_no_words_of_the_broker() ->
     ]
 
 
+def test_while_the_link_is_down_such_a_position_has_none_either() -> None:
+    stage = Stage(deadline_ns=5 * SECOND).begin()
+    assert stage.executions is not None
+    stage.executions.append(execution(ES, 2, "late.01"))
+    stage.run(1000)
+    stage.tell(ev.BrokerLink(False, 1100))
+    assert [(one.reason, one.detail) for one in stage.residue if not one.order] == [(ResidueReason.LINK_DOWN, "")]
+
+
+def test_who_keeps_sending_is_the_reason_where_only_executions_tell_of_the_position() -> None:
+    stage = Stage(orders=[order(ES, "BUY", 1)], deadline_ns=9 * SECOND).begin()
+    assert stage.executions is not None
+    stage.run(1500)
+    for number in (1, 2):
+        stage.executions.append(execution(ES, 2, f"late.{number}.01", perm_id=70 + number, client_id=42))
+        stage.run(600)
+    [one] = [one for one in stage.residue if not one.order]
+    assert (one.reason, one.detail) == (ResidueReason.STILL_SENDING, "stop the program with client id 42")
+
+
+def test_what_only_a_person_can_close_keeps_its_reason_although_somebody_keeps_sending_there() -> None:
+    stays = order(ES, "BUY", 1)
+    stage = Stage(held(CALL, 3), orders=[stays], deadline_ns=20 * SECOND, orders_patience_ns=0).begin()
+    stage.reject(stage.place, 10243, "fractional")
+    stage.run(1500)
+    for number in (1, 2):
+        stage.orders = [stays, order(CALL, "BUY", 1, perm_id=70 + number, client_id=42)]
+        stage.run(600)
+    assert stage.report.senders
+    assert left(stage)[0] is ResidueReason.FRACTIONAL
+
+
+def test_a_close_that_is_under_way_needs_no_words() -> None:
+    assert left(unfilled()) == (ResidueReason.CLOSE_WORKING, "")
+
+
 # what has become of a closing order that did not fill -----------------------------------------------------------------
 
 
@@ -99,6 +135,23 @@ def test_what_was_objected_to_an_order_before_it_is_not_why_it_has_not_filled() 
     withdrawn(stage)
     stage.run(3000)
     assert stage.finished and left(stage) == (ResidueReason.CLOSE_WITHDRAWN, "")
+
+
+def test_while_the_link_is_down_what_the_broker_last_said_is_still_told() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=12 * SECOND).begin()
+    stage.reject(stage.place, 201, "margin")
+    stage.tell(ev.BrokerLink(False, 1100))
+    assert left(stage) == (ResidueReason.LINK_DOWN, "201: margin")
+
+
+def test_a_kill_that_has_lost_its_right_names_nobody_before_it_knows_who_has_it() -> None:
+    stage = Stage(held(CALL, 3))
+    stage.press()
+    stage.tell(ev.LockBusy("pid 7", True), ev.Connected(("DU1",), 9000))
+    stage.run(1000)
+    assert left(stage) == (ResidueReason.ANOTHER_KILL, "pid 7")
+    stage.tell(ev.LockTaken(), ev.LockLost())
+    assert left(stage) == (ResidueReason.ANOTHER_KILL, "")
 
 
 def test_a_close_that_somebody_else_has_cancelled_was_not_refused() -> None:

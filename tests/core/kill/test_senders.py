@@ -64,6 +64,16 @@ def test_the_first_list_of_executions_is_of_the_whole_day_however_late_it_comes(
     made.looked([], tuple(executed(number) for number in range(9)), 5 * SECOND)
     made.looked([], tuple(executed(number) for number in range(9)), 6 * SECOND)
     assert made.told(6 * SECOND, 0) == ()
+    assert made.looked([sent(77)], (), 7 * SECOND) == []  # nor does anything of it count towards "again and again"
+
+
+def test_what_may_be_from_before_the_press_counts_from_the_first_look() -> None:
+    for late_ns, named in ((SECOND - 1, 0), (SECOND, 1)):
+        made = Senders(settle_ns=SECOND)
+        made.looked([], (), 5 * SECOND)
+        made.looked([sent(1)], (), 5 * SECOND + late_ns)
+        made.looked([sent(2)], (), 7 * SECOND)
+        assert len(made.told(7 * SECOND, 0)) == named
 
 
 def test_orders_that_never_rest_are_known_by_their_executions() -> None:

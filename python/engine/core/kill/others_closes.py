@@ -34,12 +34,12 @@ class OthersCloses:
 
     own_id: str = ""
     _known: dict[str, ExecutionFact] = field(default_factory=dict)  # by identity: corrections replace
-    _under_way: set[str] = field(default_factory=set)
+    _under_way: set[str] = field(default_factory=set)  # "", of orders that are no kill's, is that of no execution
     _read: bool = False
 
     def orders(self, listed: Iterable[WorkingOrder]) -> None:
         """A complete list of open orders."""
-        self._under_way |= {self._kill_of(order.order_ref) for order in listed} - {""}
+        self._under_way |= {self._kill_of(order.order_ref) for order in listed}
 
     def executions(self, listed: Iterable[ExecutionFact]) -> None:
         """A complete list of executions."""
@@ -58,8 +58,7 @@ class OthersCloses:
         for execution in self._known.values():
             if self._kill_of(execution.order_ref) in self._under_way:
                 found.setdefault((execution.account, execution.con_id), []).append(execution)
-        totals = {key: _total(executions) for key, executions in found.items()}
-        return {key: total for key, total in totals.items() if total.quantity != ZERO}
+        return {key: _total(some) for key, some in found.items() if _traded(some) != ZERO}
 
     def _kill_of(self, order_ref: str) -> str:
         """Whose closing order this is; empty: ours, or none of a kill's."""
@@ -67,11 +66,16 @@ class OthersCloses:
         return marked if order_ref.startswith(f"{CLOSE_REF_PREFIX}-") and marked != self.own_id else ""
 
 
+def _traded(executions: list[ExecutionFact]) -> Decimal:
+    return sum((e.quantity for e in executions), ZERO)
+
+
 def _total(executions: list[ExecutionFact]) -> Closed:
+    """Of executions that do not come to nothing."""
     traded = sum((abs(e.quantity) for e in executions), ZERO)
     worth = sum((abs(e.quantity) * e.price for e in executions), ZERO)
     return Closed(
         contract=executions[-1].contract,
-        quantity=-sum((e.quantity for e in executions), ZERO),
-        avg_price=worth / traded if traded else ZERO,
+        quantity=-_traded(executions),
+        avg_price=worth / traded,
     )

@@ -39,7 +39,7 @@ def _closed(key: Key, closing: Closing, ledger: Ledger, by: OthersClose | None) 
         contract=ledger.contract(key),
         quantity=ledger.first_seen(key),
         orders_sent=0 if item is None else item.orders_sent,
-        avg_price=None if item is None else _average(closing, item),
+        avg_price=_average(closing, item),
     )
     if by is None or own.orders_sent:
         return msgspec.structs.replace(own, by_other_kill=by is not None)
@@ -57,7 +57,8 @@ def _closed_unseen(key: Key, by: OthersClose) -> ClosedPosition:
     )
 
 
-def _average(closing: Closing, item: Item) -> Decimal | None:
+def _average(closing: Closing, item: Item | None) -> Decimal | None:
+    """Over what its orders have filled; None where that is nothing, or nothing was ever sent."""
     fills = [fill for owner, attempt in closing.orders.values() if owner is item for fill in attempt.fills.values()]
     total = sum((quantity for quantity, _ in fills), ZERO)
     return None if total == ZERO else sum((quantity * price for quantity, price in fills), ZERO) / total
@@ -134,14 +135,17 @@ def _reason(item: Item | None, sending: tuple[int, ...], *, doubtful: bool) -> t
     if item is None:
         return ResidueReason.POSITION_UNCONFIRMED, ""
     said, detail = item.why_open()
-    if said is not None:
-        return said, detail
+    return (said, detail) if said is not None else (_under_way(item, doubtful=doubtful), "")
+
+
+def _under_way(item: Item, *, doubtful: bool) -> ResidueReason:
+    """What the kill was about to do with it."""
     if doubtful:
-        return ResidueReason.POSITION_UNCONFIRMED, ""
+        return ResidueReason.POSITION_UNCONFIRMED
     if item.live:
-        return ResidueReason.CLOSE_WORKING, ""
+        return ResidueReason.CLOSE_WORKING
     if item.blocked:
-        return ResidueReason.WAITING_FOR_ORDERS, ""
+        return ResidueReason.WAITING_FOR_ORDERS
     if item.waiting_since_ns is not None:
-        return ResidueReason.WAITING_TURN, ""
-    return ResidueReason.OUT_OF_TIME, ""
+        return ResidueReason.WAITING_TURN
+    return ResidueReason.OUT_OF_TIME
