@@ -16,7 +16,7 @@ import pytest
 from engine.config.web_table import WebTable
 from engine.core.restrictions import Cause, Kind, Scope
 from engine.guard.day_line import FOLDER, Line, keep
-from engine.journal.events import IncidentOpened, KillPressed, LimitChanged
+from engine.journal.events import IncidentOpened, KillPressed, LimitChanged, LimitsTaken
 from engine.trading.rules import Rules
 from engine.web.access_log import WAITING_MAX, AccessLog
 from engine.web.cockpit import Place
@@ -60,6 +60,17 @@ def test_a_resume_shows_what_is_in_the_way_before_and_after_it_is_tried(tmp_path
         assert rules(here).state(PAPER).kind is None
 
 
+def test_with_a_journal_that_cannot_be_read_nobody_says_that_nothing_is_in_the_way(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        fill(here, "/logins/paper/halt", reason="news")
+    for path in (tmp_path / "journal").glob("journal.db*"):
+        path.write_bytes(b"rubbish" * 1000)
+    with stage(tmp_path) as here:
+        page = told(here.browser().get("/logins/paper"))
+        assert "HALTED" in page and "what else is in the way is not known" in page
+        assert "Nothing is in the way" not in page
+
+
 def test_after_a_kill_there_is_a_reset_and_no_resume(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         rules(here).halt(PAPER, "killed", cause=Cause.KILL_SWITCH, kind=Kind.SHUTDOWN)
@@ -76,6 +87,8 @@ def test_a_login_that_is_not_there_is_told_and_nothing_is_halted(tmp_path: Path)
 
 def test_a_limit_is_changed_with_a_reason_and_its_history_is_shown(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
+        rules(here).journal.append(LimitsTaken(scope=PAPER, values=(("daily_loss_pct", "2"),)))
+        assert "History: 0 changes, on record since" in told(here.browser().get("/limits"))
         asked = {"login": "paper", "key": "daily_loss_pct"}
         assert "no reason was given" in fill(here, "/limits", value="3", **asked)
         assert "at once" in fill(here, "/limits", value="1.5", reason="thin market", **asked)
@@ -256,6 +269,24 @@ def test_where_the_state_folder_takes_no_file_it_is_started_all_the_same(tmp_pat
     assert runs._processes[name].wait(30) == 0
     found = runs.last()
     assert found is not None and (found.id, found.code, found.result) == (name, 0, "FLAT\n")
+    shutil.rmtree(runs._spare)
+
+
+def test_on_a_full_disk_a_report_is_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file can be made there, and takes nothing: the page would say that there is no report."""
+    write, full = os.write, [True]
+
+    def short(descriptor: int, data: bytes) -> int:
+        return write(descriptor, data[:10] if full and full.pop() else data)
+
+    monkeypatch.setattr("engine.web.runs.os.write", short)
+    runs = Runs(tmp_path / "kills", (), command=(sys.executable, "-c", "print('FLAT')"))
+    name = runs.start([])
+    assert runs._processes[name].wait(30) == 0
+    found = runs.last()
+    assert found is not None and (found.id, found.result) == (name, "FLAT\n")
+    assert list((tmp_path / "kills").glob("*.out")) == []
+    assert runs._spare is not None
     shutil.rmtree(runs._spare)
 
 

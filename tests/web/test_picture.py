@@ -88,6 +88,27 @@ def test_without_a_guard_the_record_is_shown_as_old_and_positions_as_not_known()
     assert page.count("not known") >= 2 and page.count("last on record") == 2 and " old" in page
 
 
+def test_a_login_behind_a_silent_guard_may_not_look_well() -> None:
+    made = shown(record(), GuardWord(told=None, age_s=66.0, fresh=False))
+    (card,) = made.cards
+    assert (card.word, card.tone) == ("NOT SEEN", "unknown")
+    assert made.banner == ("The guard has been SILENT for 66 s: it hangs or has died",)
+    halted = shown(record(Kind.HALT), GuardWord(told=None, age_s=66.0, fresh=False))
+    assert halted.cards[0].word == "HALTED"
+
+
+@pytest.mark.parametrize(
+    ("at_s", "text", "at_ns"), [(90, "-$700.00", 90 * 10**9), (20, "-$150.00", 50 * 10**9)], ids=["newer", "older"]
+)
+def test_of_what_is_old_the_newest_is_shown_with_its_time(at_s: int, text: str, at_ns: int) -> None:
+    old = {**limits(stale=True), "equity_at_ns": 50 * 10**9}
+    one = msgspec.structs.replace(record(limits=old), last_pnl=(at_s, -700.0))
+    (card,) = shown(one, NOTHING).cards
+    assert (card.pnl_text, card.pnl_at_ns, card.equity_at_ns) == (text, at_ns, 50 * 10**9)
+    (live,) = shown(one, guard()).cards
+    assert live.pnl_text == "-$150.00", "the guard's own word, while it has one"
+
+
 def test_what_nobody_knows_is_never_a_number() -> None:
     made = shown(
         record(limits=limits(None, None)), guard(limits=limits(None, None), position_list=None, order_list=None)

@@ -120,6 +120,11 @@ class Kept:
         """A login's samples from then on, the oldest first, in the order of their times."""
         return [one for one in self._samples.get(name, NOTHING).copy() if one[0] >= since_s]
 
+    def last(self, name: str, since_s: int) -> Sample | None:
+        """A login's newest sample from then on."""
+        samples = self._samples.get(name)
+        return samples[-1] if samples and samples[-1][0] >= since_s else None
+
     def _take(self, path: Path) -> None:
         begun = self._read.get(path.name, 0)
         if path.stat().st_size <= begun:
@@ -133,8 +138,10 @@ class Kept:
             with contextlib.suppress(msgspec.DecodeError):
                 line = msgspec.json.decode(one, type=Line)
                 for name, value in line.values.items():
-                    samples = self._samples.setdefault(name, deque(maxlen=SAMPLES_MAX))
-                    if not samples or line.at_s > samples[-1][0]:  # a clock that was set back tells nothing twice
+                    samples = self._samples.get(name)
+                    if samples is None:
+                        self._samples[name] = deque([(line.at_s, value)], maxlen=SAMPLES_MAX)
+                    elif line.at_s > samples[-1][0]:  # a clock that was set back tells nothing twice
                         samples.append((line.at_s, value))
 
 

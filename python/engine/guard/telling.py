@@ -86,6 +86,7 @@ def limits_data(view: LimitsView | None) -> dict[str, Any]:
         return {
             "stale": True,
             "equity": None,
+            "equity_at_ns": None,
             "currency": "",
             "unknown": ["the records were not read yet"],
             "limits": [],
@@ -95,6 +96,7 @@ def limits_data(view: LimitsView | None) -> dict[str, Any]:
     return {
         "stale": view.stale,
         "equity": str(equity.value.amount) if isinstance(equity, Known) else None,
+        "equity_at_ns": equity.at_ns if isinstance(equity, Known) else None,
         "currency": equity.value.currency if isinstance(equity, Known) else "",
         "unknown": list(view.unknown) if known else [*view.unknown, getattr(equity, "why", "")],
         "limits": [

@@ -76,6 +76,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     pnl: float | None
     pnl_text: str | None
     bars: tuple[Bar, ...]
+    equity_at_ns: int | None  # when it was so; None: not known
+    pnl_at_ns: int | None
     positions: tuple[dict[str, Any], ...] | None
     orders: tuple[dict[str, Any], ...] | None
     link: str
@@ -84,7 +86,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     money_stale: bool
     notes: tuple[str, ...]
     incidents: tuple[str, ...]
-    obstacles: tuple[Obstacle, ...]
+    obstacles: tuple[Obstacle, ...] | None  # in the way of going on; None: not known
     may_reset: bool
     killing: bool
     day_ns: int | None = None  # when the trading day began; None: not known
@@ -145,8 +147,9 @@ class LoginRecord(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Any]  # as engine.guard.telling.limits_data has them, marked as stale
     notes: tuple[str, ...]
     incidents: tuple[str, ...]
-    obstacles: tuple[Obstacle, ...]
+    obstacles: tuple[Obstacle, ...] | None
     day_ns: int | None = None
+    last_pnl: tuple[int, float] | None = None  # the last of today's that the guard has kept: in Unix seconds, how much
 
 
 class GuardWord(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,8 +173,8 @@ def picture(
     """Put together what there is."""
     told = guard.told
     logins = {} if told is None else told.get("logins", {})
-    cards = tuple(_card(one, logins.get(one.name)) for one in records)
     word, text = _guard(guard)
+    cards = tuple(_card(one, logins.get(one.name), guard=word) for one in records)
     alerts = () if told is None else tuple(_alert(one, now_ns) for one in told.get("alerts", {}).get("standing", ()))
     engines = () if told is None else tuple(_engine(one) for one in told.get("engines", ()))
     banner = _banner(cards, word, text, alerts, journal_trouble, faults)
@@ -214,7 +217,7 @@ def _banner(
         if card.tone in ("stop", "warn") and card.why:
             first = card.why[0]
             lines.append(f"{card.name}: {card.word} ({first.cause.replace('_', ' ')}): {first.reason}")
-        elif card.tone == "unknown":
+        elif card.tone == "unknown" and guard == "live":  # else it is said of the guard
             lines.append(f"{card.name}: {card.link}")
         if card.incidents:
             lines.append(f"{card.name}: incident {', '.join(card.incidents)} is open")
@@ -228,19 +231,21 @@ def _banner(
     return tuple(lines)
 
 
-def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
+def _card(record: LoginRecord, live: Mapping[str, Any] | None, *, guard: str) -> Card:
     state = record.state
     word, tone = _WORDS[state.kind]
     limits = record.limits if live is None else live.get("limits", record.limits)
     stale = live is None or not live.get("connected")
     killing = bool(live and live.get("killing"))
     link, link_tone = _link(live)
-    if tone == "ok" and live is not None and link_tone != "ok":
+    if tone == "ok" and (guard == "silent" or (live is not None and link_tone != "ok")):
         word, tone = "NOT SEEN", "unknown"
     if killing:
         word, tone = "KILLING", "stop"
     currency = str(limits.get("currency", ""))
-    pnl = _pnl(limits)
+    money_stale = stale or bool(limits.get("stale"))
+    pnl, at_ns = _pnl(limits), limits.get("equity_at_ns")
+    shown, shown_at_ns = _newest(pnl, at_ns, record.last_pnl if money_stale else None)
     return Card(
         name=record.name,
         mode=record.mode,
@@ -249,15 +254,17 @@ def _card(record: LoginRecord, live: Mapping[str, Any] | None) -> Card:
         why=_why(state),
         equity=None if limits.get("equity") is None else money_text(Decimal(limits["equity"]), currency),
         equity_why="; ".join(dict.fromkeys(filter(None, limits.get("unknown", ())))),
-        pnl=None if pnl is None else float(pnl),
-        pnl_text=None if pnl is None else money_text(pnl, currency),
+        pnl=None if shown is None else float(shown),
+        pnl_text=None if shown is None else money_text(shown, currency),
+        equity_at_ns=at_ns,
+        pnl_at_ns=shown_at_ns,
         bars=tuple(_bar(one, currency, pnl) for one in limits.get("limits", ())),
         positions=_list(live, "position_list"),
         orders=_list(live, "order_list"),
         link=link,
         link_tone=link_tone,
         stale=stale,
-        money_stale=stale or bool(limits.get("stale")),
+        money_stale=money_stale,
         notes=record.notes,
         incidents=record.incidents,
         obstacles=record.obstacles,
@@ -304,6 +311,15 @@ def _pnl(limits: Mapping[str, Any]) -> Decimal | None:
         if one["limit"] == "daily_loss" and one["loss"] is not None:
             return -Decimal(one["loss"])
     return None
+
+
+def _newest(
+    pnl: Decimal | None, at_ns: int | None, kept: tuple[int, float] | None
+) -> tuple[Decimal | None, int | None]:
+    """What is on record is from the day's first minute, perhaps; the guard has kept a line of the day since."""
+    if kept is not None and (pnl is None or at_ns is None or kept[0] * SECOND_NS > at_ns):
+        return Decimal(str(kept[1])), kept[0] * SECOND_NS
+    return pnl, at_ns
 
 
 def _bar(one: Mapping[str, Any], currency: str, pnl: Decimal | None) -> Bar:

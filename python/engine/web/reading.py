@@ -16,7 +16,7 @@ from engine.core.restrictions import Kind, Scope
 from engine.core.resume import Facts, Obstacle, Verification, plan_reset, plan_resume
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
-from engine.guard.day_line import Kept
+from engine.guard.day_line import SECOND_NS, Kept
 from engine.guard.telling import limits_data
 from engine.journal.events import Verified
 from engine.journal.loss_records import changes_of
@@ -110,10 +110,12 @@ class Reading:
         journal = self.rules.journal.state()
         changes = () if isinstance(journal, Unknown) else changes_of(journal.limit_changes, scope)
         clock = None if source is None else in_force(source, changes, now_ns).clock
+        day_ns = None if clock is None else clock.span(Period.DAY, now_ns).start_ns
         return LoginRecord(
             name=name,
             mode=mode,
-            day_ns=None if clock is None else clock.span(Period.DAY, now_ns).start_ns,
+            day_ns=day_ns,
+            last_pnl=None if day_ns is None else self.day_lines.last(name, day_ns // SECOND_NS),
             state=self.rules.state(scope),
             limits={} if view is None else limits_data(view),
             notes=() if view is None else view.notes,
@@ -121,11 +123,13 @@ class Reading:
             obstacles=self.obstacles(scope, now_ns),
         )
 
-    def obstacles(self, scope: Scope, now_ns: int) -> tuple[Obstacle, ...]:
-        """What stands in the way of going on. Only shown: the rules look again when somebody tries."""
+    def obstacles(self, scope: Scope, now_ns: int) -> tuple[Obstacle, ...] | None:
+        """What stands in the way of going on; None: the journal cannot be used, so nothing goes on. Only shown: the
+        rules look again when somebody tries.
+        """
         journal = self.rules.journal.state()
-        if isinstance(journal, Unknown):
-            return ()
+        if isinstance(journal, Unknown) or self.rules.journal.trouble() is not None:
+            return None
         state = self.rules.state(scope)
         verified = journal.last_verified(scope)
         found = None

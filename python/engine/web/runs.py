@@ -8,6 +8,7 @@ Must never wait for one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 TEXT_BYTES_MAX = 200_000
+ROOM_BYTES = 65_536  # for what a run says
 AT_WORK_MAX = 4  # of one kind: a second press joins the first, and a hundredth does not help
 KEPT_MAX = 200
 
@@ -76,7 +78,9 @@ class Runs:
         return name
 
     def _outputs(self, name: str) -> tuple[int, int]:
-        """Where it says what: files in the state folder; else in a folder for a while; else nowhere."""
+        """Where it says what: files in the state folder; else in a folder for a while; else nowhere. On a full disk a
+        file can be made, and takes nothing.
+        """
         made: list[int] = []
         for folder in (self._usual, self._elsewhere):
             try:
@@ -84,7 +88,11 @@ class Runs:
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
                 for suffix in ("out", "err"):
                     made.append(os.open(place / f"{name}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                    _has_room(made[-1])
             except OSError:
+                for suffix in ("out", "err"):
+                    with contextlib.suppress(OSError):
+                        (place / f"{name}.{suffix}").unlink(missing_ok=True)
                 while made:
                     os.close(made.pop())
                 continue
@@ -141,3 +149,11 @@ class Runs:
             for suffix in ("out", "err", "pid"):
                 with contextlib.suppress(OSError):
                     path.with_suffix(f".{suffix}").unlink(missing_ok=True)
+
+
+def _has_room(descriptor: int) -> None:
+    """Raises OSError: a report would not fit."""
+    if os.write(descriptor, bytes(ROOM_BYTES)) != ROOM_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.ftruncate(descriptor, 0)

@@ -1,7 +1,7 @@
 // Today's P&L of each login as a line, with the levels at which its limits are crossed.
 "use strict";
 (() => {
-  const EVERY_MS = 5000, OLD_S = 60, SHORT_S = 300;
+  const EVERY_MS = 5000, OLD_S = 30, SHORT_S = 300;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const money = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 0 });
 
@@ -27,7 +27,7 @@
         value: (_, v) => (v == null ? "–" : money(v)) }))];
     const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
     const options = {
-      width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: true },
+      width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: matchMedia("(hover: hover)").matches },
       axes: [axis, { ...axis, size: 70, values: (_, all) => all.map(money) }],
       scales: { x: { range: () => [times[0], times[times.length - 1]] }, y: { range: () => {
         const low = Math.min(0, nearest, ...known), high = Math.max(0, ...known), room = (high - low || 1) * 0.08;

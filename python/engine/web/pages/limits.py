@@ -9,6 +9,7 @@ from starlette.responses import Response
 from engine.config.limit_settings import limit_values
 from engine.config.problems import ConfigError
 from engine.core.known import Unknown
+from engine.core.limit_changes import FIRST_REASON
 from engine.journal.loss_records import changes_of
 from engine.trading.limit_source import in_force
 from engine.web.access import Need
@@ -43,8 +44,8 @@ class Limits:
                 {
                     "login": name,
                     "values": limit_values(held.table),
-                    "changes": list(reversed(changes)),
-                    "now_ns": now_ns,
+                    "changes": [one for one in reversed(changes) if one.reason != FIRST_REASON],
+                    "first_ns": min((one.told_ns for one in changes), default=None),
                     "trouble": held.unreadable or (state.why if isinstance(state, Unknown) else ""),
                 }
             )
