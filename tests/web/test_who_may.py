@@ -430,6 +430,19 @@ def test_a_webhook_stops_whatever_else_stands_in_the_message(tmp_path: Path) -> 
         assert here.cockpit.reading.rules.state(Scope("paper")).kind is Kind.HALT
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/plain; charset=utf-8", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("body", ['{"token": "TOKEN"}', '{"token": "TOKEN", "reason": "the "big" one"}', "stop! TOKEN"])
+def test_a_webhook_stops_whatever_the_message_is_called_and_whether_or_not_it_is_json(
+    tmp_path: Path, kind: str, body: str
+) -> None:
+    with stage(tmp_path) as here:
+        text = body.replace("TOKEN", here.token("halt", "paper"))
+        answer = here.browser().post("/hook", content=text, headers={"content-type": kind})
+        assert answer.status_code == 200, answer.text
+        assert here.cockpit.reading.rules.state(Scope("paper")).kind is Kind.HALT
+        assert "no token in the message" in here.browser().post("/hook", content="stop!").text
+
+
 def test_a_webhook_takes_no_token_of_a_role_and_no_session(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         here.user("ann", Role.OPERATOR)

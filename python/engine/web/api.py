@@ -6,6 +6,7 @@ message again, can stop too, and nothing else. The answer to a stop comes when i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from engine.web.openapi import BASE, openapi
 from engine.web.pages.desk import search
 from engine.web.pages.frame import EXPECTED
 from engine.web.reading import NoSuchLogin
+
+TOKEN_IN_TEXT = re.compile(rb"[0-9a-f]{40,2000}\.[0-9A-Za-z_-]{43}")
 
 
 class Api:
@@ -139,18 +142,22 @@ class Api:
         return await self._do(work, no_login=404)
 
     async def hook(self, asked: Asked) -> Response:
-        """A stop by a token that is good for this stop alone. What else stands in the message is of no account: it is
-        the sender's, and a stop is not lost over it.
+        """A stop by a token that is good for this stop alone. What else stands in the message, and whether it is JSON,
+        is of no account: one quotation mark in somebody's alert makes it none, and a stop is not lost over it.
         """
         cockpit, form = self._cockpit, asked.form
         shown = form.get("token") or asked.request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not shown:
+            found = TOKEN_IN_TEXT.search(asked.request.state.body)
+            shown = "" if found is None else found[0].decode()
         keys, now_ns = (f"hook from {asked.who.address}",), cockpit.place.wall_ns()
         token = await cockpit.at_once(lambda: cockpit.keeper.token(shown))
         if token is None or token.may not in ("halt", "kill"):
             wait_ns = cockpit.throttle.wait_ns(keys, now_ns)
             cockpit.throttle.failed(keys, now_ns)
             cockpit.access_log.note("hook refused", "", asked.who.address)
-            error = {"error": "this token is not good for that; nothing was done", "code": Refused.NOT_KNOWN.value}
+            why = "this token is not good for that" if shown else "there is no token in the message"
+            error = {"error": f"{why}; nothing was done", "code": Refused.NOT_KNOWN.value}
             return _json(error, 429 if wait_ns else 401)
         who = msgspec.structs.replace(asked.who, name=f"webhook {token.name}", way="webhook")
         if token.may == "kill":

@@ -228,15 +228,17 @@ def _renew(keeper: Gatekeeper, session: Session, response: Response) -> None:
 
 
 async def filled_in(request: Request) -> dict[str, str]:
-    """The fields of a form, or of a JSON object (lists joined with commas). Raises TooLong. Where something is none of
-    that there is the field "", which says what.
+    """The fields of a form, or of a JSON object (lists joined with commas), whatever it is said to be: `curl -d` and
+    alerts of others call JSON a form, or a text. Raises TooLong. Where something is none of that there is the field "",
+    which says what. What came is in `request.state.body`.
     """
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > BODY_BYTES_MAX:
             raise TooLong
-    if request.headers.get("content-type", "").startswith("application/json"):
+    request.state.body = body
+    if request.headers.get("content-type", "").startswith("application/json") or body.lstrip()[:1] == b"{":
         try:
             found = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError):
