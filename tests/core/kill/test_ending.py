@@ -55,6 +55,7 @@ def test_an_open_order_takes_the_time_of_the_proof_back_although_positions_canno
     stage.orders, stage.positions = [order(ES, "BUY", 1)], None
     stage.run(2000)
     assert not stage.report.flat and stage.report.timings.flat_ms is None
+    assert told(stage, "flat", "not_flat") == [("flat", PROOF), ("not_flat", "an order is open again")]
 
 
 def test_an_order_that_is_listed_before_any_proof_is_no_news_of_not_flat() -> None:
@@ -66,14 +67,21 @@ def test_an_order_that_is_listed_before_any_proof_is_no_news_of_not_flat() -> No
 def test_behind_the_result_too_a_sign_of_an_order_breaks_half_a_proof() -> None:
     stage = Stage(quarantine_ns=20 * SECOND).begin()
     stage.run(1000)
-    stage.positions, stage.executions = [held(CALL, 2)], [execution(CALL, 2)]
-    stage.fill(stage.next_place())
-    stage.run(300)
+    stage.orders = [order(ES, "BUY", 1)]
+    stage.run(1000)
+    assert not stage.report.flat
+    stage.orders = []
+    stage.run(400)
     stage.tell(ev.OrderSeen(77, "Submitted"))
-    stage.run(200)
+    stage.run(400)
     assert not stage.report.flat
     stage.run(400)
     assert stage.report.flat
+
+
+def test_the_end_is_wrapped_up_from_three_seconds_before_the_deadline_on() -> None:
+    ending = Stage(deadline_ns=20 * SECOND, wrap_up_ns=3 * SECOND).begin().machine._ending
+    assert not ending.wrapping_up(17 * SECOND - 1) and ending.wrapping_up(17 * SECOND)
 
 
 def proven_and_not_told() -> Stage:

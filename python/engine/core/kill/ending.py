@@ -108,12 +108,12 @@ class Ending:
         """What can be said at this moment, short of a proof."""
         if not self.reach.ever_connected:
             return LoginOutcome.UNREACHABLE
-        if self.looking.last is None or not self.looking.fresh(now_ns) or not self.reach.healthy:
-            return LoginOutcome.UNKNOWN
-        return self._shown(self.looking.last)
+        return self._shown(self.looking.last if self.looking.fresh(now_ns) and self.reach.healthy else None)
 
-    def _shown(self, survey: Survey) -> LoginOutcome:
+    def _shown(self, survey: Survey | None) -> LoginOutcome:
         """Where nothing is left, and yet it is not proven: doubt is not residue."""
+        if survey is None:
+            return LoginOutcome.UNKNOWN
         held = any(self.ledger.position(key) != ZERO for key in self.ledger.seen())
         something = survey.orders or held or self.closing.strays
         return LoginOutcome.RESIDUE if something else LoginOutcome.UNKNOWN
@@ -136,8 +136,7 @@ class Ending:
         if self.proof.proven:
             return LoginOutcome.FLAT
         if outcome is LoginOutcome.FLAT:  # a late fill after the result, or an order of which no more could be read
-            return LoginOutcome.UNKNOWN if self.looking.last is None else self._shown(self.looking.last)
+            return self._shown(self.looking.last)
         if outcome is LoginOutcome.UNREACHABLE and self.reach.ever_connected:  # it came up after all
-            survey = self.looking.last if self.reach.healthy else None
-            return LoginOutcome.UNKNOWN if survey is None else self._shown(survey)
+            return self._shown(self.looking.last if self.reach.healthy else None)
         return outcome
