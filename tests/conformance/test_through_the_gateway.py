@@ -223,6 +223,44 @@ def test_a_client_is_told_of_a_refusal_and_goes_on(client: Client, tmp_path: Pat
     assert ("step", [2]) in heard and not login.exchange.find_order(CLIENT_ID, 1)
 
 
+@every_client
+def test_a_refused_change_leaves_the_order_alive_and_a_refused_leg_leaves_no_bracket(
+    client: Client, tmp_path: Path
+) -> None:
+    version = min(client.version_max, 178)
+
+    def step(*asked: r.Request, until: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"calls": [call(one, client, version) for one in asked], "until": until}
+
+    steps = [
+        session(client)[0],
+        step(order(1, "LMT", 5, 400), until=[status(1, "Submitted")]),
+        step(order(1, "LMT", 20_000, 400), until=[event("error"), event("openOrder"), status(1, "Submitted")]),
+        step(order(1, "LMT", 4, 401), until=[status(1, "Submitted")]),
+        step(r.CancelOrder(1), until=[status(1, "Cancelled")]),
+        step(
+            order(3, "LMT", 10, 425, transmit=False),
+            order(4, "LMT", 10, 480, action="SELL", parent_id=3, transmit=False),
+            order(5, "STP", 20_000, action="SELL", aux_price=Decimal(390), parent_id=3),
+            until=[event("error")],
+        ),
+        step(
+            order(6, "STP", 10, action="SELL", aux_price=Decimal(390), parent_id=3),
+            until=[status(3, "Submitted"), status(4, "Submitted", "PreSubmitted"), status(6, "PreSubmitted")],
+        ),
+        step(r.ReqGlobalCancel(), until=[status(3, "Cancelled"), status(4, "Cancelled"), status(6, "Cancelled")]),
+    ]
+    heard, _, login = through_the_gateway(client, steps, tmp_path)
+    assert [args for name, args in heard if name == "step"] == [[n] for n in range(len(steps))]
+    errors = [args for name, args in heard if name == "error" and (399 in args or 201 in args)]
+    assert len(errors) == 2
+    for (order_id, code), args in zip(((1, 399), (5, 201)), errors, strict=True):
+        assert order_id in args and code in args
+    shown = [json.dumps(args) for name, args in heard if name == "openOrder"]
+    assert shown and not [one for one in shown if "20000" in one]
+    assert not login.exchange.find_order(CLIENT_ID, 5)
+
+
 def test_a_session_that_differs_is_noticed() -> None:
     one: list[Event] = [("orderStatus", [1, "Filled", "20260311 10:30:00 EST"])]
     assert said(one) == said([("orderStatus", [1, "Filled", "20270311 11:30:00 UTC"])])

@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from engine.core.contracts import Contract
@@ -124,6 +125,37 @@ def test_the_children_of_a_refused_order_are_refused_with_it(tmp_path: Path) -> 
         assert not it.login.exchange.find_order(21, 2)
 
     post(tmp_path, test)
+
+
+@pytest.mark.parametrize("then", ["sent anew", "parent cancelled"])
+def test_of_a_bracket_whose_last_leg_is_refused_nothing_works_until_it_is_sent_anew(tmp_path: Path, then: str) -> None:
+    async def test(it: Post) -> None:
+        client, es = await it.client(), listed(it.login, "FUT ES")
+        stop = order(3, es, "SELL", 50, order_type="STP", aux_price=Decimal(900), parent_id=1)
+        client.send(
+            order(1, es, "BUY", 5, 1000, transmit=False),
+            order(2, es, "SELL", 5, 9000, parent_id=1, transmit=False),
+            stop,
+        )
+        await client.until(lambda: told(client, 3))
+        (error,) = told(client, 3)
+        assert error.code == 201 and "its parent order 1 stays at TWS without it" in error.text
+        await asyncio.sleep(10)
+
+        def works() -> list[int]:
+            return sorted(one.request.order_id for one in it.login.working() if one.request.client_id == 21)
+
+        assert not works() and not told(client, 1) and not told(client, 2)
+        if then == "sent anew":
+            client.send(replace(stop, order_id=4, order=replace(stop.order, total_quantity=Decimal(5))))
+            await client.until(lambda: statuses(client, 4) or told(client, 4))
+            assert not told(client, 4) and works() == [1, 2, 4]
+        else:
+            client.send(CancelOrder(1), CancelOrder(2))
+            await client.until(lambda: "Cancelled" in statuses(client, 1) and "Cancelled" in statuses(client, 2))
+            assert not works() and not it.desk.works((21, 1))
+
+    post(tmp_path, test, settings=ROOM)
 
 
 def test_after_a_shutdown_nothing_but_cancels_passes(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from engine.broker.login import Login
 from engine.broker.outbox import NOT_TAKING
 from engine.core.exposure import OrderKey, Resting
@@ -22,7 +24,7 @@ from engine.gateway.express import Express
 from engine.gateway.tally import Tally
 from engine.gateway.tray import Tray
 from engine.gateway.unanswered import Unanswered
-from engine.gateway.wishes import End, Refusal, Ruling, Wish, parent_refused, warming_up
+from engine.gateway.wishes import End, Refusal, Ruling, Wish, parent_refused, parent_stays, warming_up
 from engine.trading.entries import Entry
 from engine.trading.errors import OrderNotSent
 from engine.trading.order_checks import Asked, OrderChecks, Passage
@@ -329,6 +331,8 @@ class OrderDesk:
         order = wish.request.order
         if not modifies and order.what_if is not True:
             self._remember(wish.key)
+        if wish.parent is not None and not modifies and self.works(wish.parent):
+            refusal = msgspec.structs.replace(refusal, words=f"{refusal.words}; {parent_stays(wish.parent)}")
         self._tell(wish.key, refusal.codes, refusal.words)
         if asked is not None and refusal.verdict is not None:
             await self.checks.deny(asked.intent, refusal.verdict)

@@ -79,3 +79,8 @@ def warming_up(why: str) -> Refusal:
 def parent_refused(parent: OrderKey) -> Refusal:
     """It belongs to an order that never left: alone it would open what it was to close."""
     return Refusal(("parent_refused",), f"parent_refused: its parent order {parent[1]} was refused; send both anew")
+
+
+def parent_stays(parent: OrderKey) -> str:
+    """What is left of a bracket whose leg was refused. It is not for us to cancel what a program has sent."""
+    return f"its parent order {parent[1]} stays at TWS without it: send this one anew, or cancel the parent"
