@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.kill.commands import CLOSE_REF_PREFIX
-from engine.core.kill.report import LoginOutcome, LoginReport
+from engine.core.kill.report import LoginOutcome, LoginReport, ResidueReason
 from engine.core.limit_rules import Limit
 from engine.core.restrictions import Kind
 from engine.journal import chain
@@ -180,8 +180,12 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
         return
     for press, login, report, _ in _reports(found):
         ends_s = press.at_s + found.story.deadline_s
-        if any(one.login == login and one.at_s > ends_s - 30 for one in found.outside):
+        outside = [one.at_s for one in found.outside if one.login == login]
+        if any(at_s > ends_s - 30 for at_s in outside):
             continue
+        unsure = {item.reason for item in report.residue} == {ResidueReason.POSITION_UNCONFIRMED}
+        if unsure and any(abs(at_s - press.at_s) <= UNKNOWABLE_S for at_s in outside):
+            continue  # it looks like a feed that is late, and may be one
         if report.outcome not in (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE):
             left = ", ".join(sorted({item.reason.value for item in report.residue}))
             yield f"{press.who}: {login} ended {report.outcome.value} ({left or report.trouble}); it could be flat"

@@ -315,6 +315,37 @@ def test_zero_that_may_be_a_late_view_is_believed_after_a_long_time() -> None:
 # something moved it ---------------------------------------------------------------------------------------------------
 
 
+def stood(book: Book, quantity: int, for_s: int) -> Book:
+    for at_s in range(1, for_s + 2):
+        book.read(quantity, at_s)
+    return book
+
+
+def test_what_no_whole_executions_come_to_is_no_late_view_of_our_own_fills() -> None:
+    """2 bought just before, of 10 short or 12; we buy the 8 that are safe; 1 is assigned: 1 short is news."""
+    book = Book(2, first=-10, recent=True).executed(8)
+    assert not stood(book, -1, 19).believed
+    assert stood(book, -1, 20).believed and book.can_close == -1
+
+
+@pytest.mark.parametrize(("pieces", "shown"), [((7, 1), -3), ((5, 2, 1), -5), ((8, 1), -9), ((7, 1), -1)])
+def test_what_some_of_the_executions_come_to_is_never_believed(pieces: tuple[int, ...], shown: int) -> None:
+    book = Book(2, first=-10, recent=True).executed(*pieces)
+    assert not stood(book, shown, 60).believed
+
+
+def test_fills_that_are_not_known_one_by_one_may_look_like_anything() -> None:
+    assert not stood(Book(2, first=-10, recent=True).filled(8), -1, 60).believed
+
+
+def test_an_order_that_tells_of_more_than_its_executions_may_look_like_anything() -> None:
+    book = Book(2, first=-10, recent=True).executed(8)
+    book.traces.listed((order(ES, "BUY", 3, perm_id=5),), 0)
+    book.traces.listed((order(ES, "BUY", 3, perm_id=5, filled=1),), 0)
+    book.orders_told()
+    assert not stood(book, -4, 60).believed
+
+
 def test_a_position_that_no_late_feed_explains_is_believed_after_a_while() -> None:
     """An assignment, a transfer: no execution tells of it."""
     book = Book(first=5)

@@ -22,9 +22,10 @@ How long a position must stand, read after read, before it is believed:
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
 | goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
-| looks like a late view that misses our own fills         | never: a second close could cross zero; but for  |
-|                                                          | exactly what may be included or excluded: like    |
-|                                                          | others'                                           |
+| looks like a late view that misses our own fills         | never: a second close could cross zero; but like  |
+|                                                          | others' for exactly what may be included or       |
+|                                                          | excluded, and for what no executions, each whole  |
+|                                                          | or not at all, come to                            |
 
 What was traded just before the kill (`_recent`) may be in the first read or not, and what was traded while executions
 could not be read (`unsure`) in the position that was believed meanwhile or not. What was traded just before leaves a
@@ -381,7 +382,19 @@ class Ledger:
             return None if low - echo.bought <= moved <= high - echo.sold else self.doubt_ns
         if own == ZERO or account.position == ZERO or self._shown(key, account, self.expected(key)):
             return self.late_feed_ns  # for zero at least nothing is sent
-        return None  # a feed that misses some of our own fills would look like this
+        if self._in_pieces(key, account, now_ns):
+            return None  # a feed that misses some of our own fills would look like this
+        return self.late_feed_ns
+
+    def _in_pieces(self, key: Key, account: _Account, now_ns: int) -> bool:
+        """A feed shows each execution whole or not at all: could some of them together have moved the position so?
+        Where not all are known one by one, anything could."""
+        own = [signed for owner, signed in self._own_executions.values() if owner == key]
+        vague = key in self._maybe or any(owner == key for _, owner, _ in self.traces.hidden())
+        if vague or sum(own, ZERO) != self._own.get(key, ZERO) or self._echo(account, now_ns) != NOTHING:
+            return True
+        sums = _sums([*own, *(signed for _, owner, signed in self._foreign.values() if owner == key)])
+        return sums is None or account.position - account.base in sums
 
     def _echo(self, account: _Account, now_ns: int) -> Flow:
         """What a late feed may still go through."""
