@@ -20,6 +20,7 @@ from engine.torture.generator import story_of
 from engine.torture.invariants import INVARIANTS, violations
 from engine.torture.stage import play
 from engine.torture.story import Press, Story
+from engine.torture.worlds import ORDINARY
 
 D = Decimal
 KEY = ("DU1", 265598)
@@ -30,7 +31,7 @@ def plain() -> Story:
     """Two people press, and nothing goes wrong."""
     story = next(one for one in map(story_of, range(100)) if len(one.scenario.logins) == 1 and one.lasts_s == 1)
     paper = replace(story.scenario.logins[0], orders=())
-    scenario = replace(story.scenario, logins=(paper,), faults=(), moves=False)
+    scenario = replace(story.scenario, logins=(paper,), faults=(), moves=False, start=ORDINARY)
     return replace(story, scenario=scenario, acts=(Press(who="cli1", at_s=1.0), Press(who="cli2", at_s=30.0)))
 
 

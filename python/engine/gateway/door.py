@@ -50,7 +50,7 @@ class Door:
         self._wall_ns = wall_ns
         self._clock = clock
         self._log = log
-        self._clients: set[Client] = set()
+        self._clients: dict[Client, None] = {}  # in the order they came, so that what is done to all is always the same
         self._server: asyncio.AbstractServer | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -136,11 +136,11 @@ class Door:
     def came(self, client: Client) -> str:
         why = self.turns_away(client.peer)
         if not why:
-            self._clients.add(client)
+            self._clients[client] = None
         return why
 
     def gone(self, client: Client) -> None:
-        self._clients.discard(client)
+        self._clients.pop(client, None)
 
     def log(self, text: str) -> None:
         self._log(f"{self.desk.entry.config.name}: {text}")

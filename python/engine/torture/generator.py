@@ -24,6 +24,15 @@ OTHER_TIMES = tuple(
         "2026-04-16T15:58:00-04:00",  # the last day but one of the options
     )
 )
+DAYS_END = tuple(
+    datetime.fromisoformat(text)
+    for text in (
+        "2026-03-11T16:59:35-05:00",  # a trading day ends within the story
+        "2026-03-06T16:59:20-06:00",  # … and with it a week
+        "2026-03-31T16:59:30-05:00",  # … and a month
+        "2026-03-09T16:59:40-05:00",  # the first day's end after the clocks changed
+    )
+)
 KILLS, TRADES, LOSSES = "kills", "trades", "losses"
 SUBJECTS = (*[KILLS] * 7, *[TRADES] * 2, LOSSES)
 
@@ -36,7 +45,11 @@ def story_of(seed: int) -> Story:
     subject = lot.pick(SUBJECTS)
     names = ("paper", "live") if subject == KILLS and lot.chance(35) else ("paper",)
     plans = tuple(worlds.losing(name) if subject == LOSSES else worlds.login(lot, name) for name in names)
-    start = lot.pick(OTHER_TIMES) if subject == KILLS and lot.chance(4) else worlds.ORDINARY
+    start = worlds.ORDINARY
+    if subject == KILLS and lot.chance(4):
+        start = lot.pick(OTHER_TIMES)
+    elif subject == LOSSES and lot.chance(25):
+        start = lot.pick(DAYS_END)
     pressed_s = lot.seconds(0.5, 3.0) if subject == KILLS else lot.seconds(3.0, 8.0)
     script = {KILLS: scripts.kills, TRADES: scripts.trades, LOSSES: scripts.losses}[subject](lot, plans, pressed_s)
     scenario = Scenario(
@@ -54,5 +67,6 @@ def story_of(seed: int) -> Story:
         scenario=scenario,
         acts=tuple(sorted(script, key=lambda act: act.at_s)),
         deadline_s=lot.pick((60.0, 60.0, 120.0)),
+        file=lot.chance(12),
         lasts_s=90.0 if subject == LOSSES else 1.0,
     )

@@ -19,13 +19,14 @@ from engine.journal import chain
 from engine.journal.events import BaselineSet, KillEnded, KillPressed, Lifted, LimitBreached, Restricted
 from engine.simulator import faults as f
 from engine.torture.evidence import Arrived, Evidence, Key, PressSeen, Truth
-from engine.torture.story import DiskFails, DiskSlow, Freeze
+from engine.torture.story import Assign, DiskFails, DiskSlow, Freeze
 
 ZERO = Decimal(0)
 UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too late for its reads
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
+SHARES_OF_AN_OPTION = 100  # an assignment leaves so many to close
 SATURDAY, AFTERNOON = 5, 14  # from then on some market may be closed
 ROUNDING_PCT = Decimal("0.01")  # P&L comes in cents, and a moment after the price
 LIMITS_PCT = {
@@ -201,15 +202,25 @@ def limits_fire_when_the_money_says_so(found: Evidence) -> Iterator[str]:
             yield f"{event.scope.login}: {event.limit} fired at {event.loss_pct:f} %; the worst fall was {fallen:.4f} %"
     if not found.watched:
         return
-    for baseline in _events(found):
-        if not isinstance(baseline, BaselineSet) or baseline.period not in LIMIT_OF_PERIOD:
-            continue
+    for number, baseline in _newest_baselines(found):
         name, login = LIMIT_OF_PERIOD[baseline.period], baseline.scope.login
         lost_pct = max(ZERO, (baseline.equity - _worth_at_end(found, login)) / baseline.equity * 100)
         if lost_pct < LIMITS_PCT[name] + ROUNDING_PCT or _killed(found, login):
             continue
-        if not any(event.scope.login == login and event.limit == name for event in breached):
+        since = [event for event in _events(found)[number:] if isinstance(event, LimitBreached)]
+        if not any(event.scope.login == login and event.limit == name for event in since):
             yield f"{login} has lost {lost_pct:.4f} % and the limit {name} did not fire"
+
+
+def _newest_baselines(found: Evidence) -> Iterator[tuple[int, BaselineSet]]:
+    """Of each period the one that counts in the end, and the number of the first record of that same period."""
+    newest: dict[tuple[str, str], tuple[int, BaselineSet]] = {}
+    for number, event in enumerate(_events(found)):
+        if isinstance(event, BaselineSet) and event.period in LIMIT_OF_PERIOD:
+            key = (event.scope.login, event.period)
+            first, before = newest.get(key, (number, event))
+            newest[key] = (first if before.period_id == event.period_id else number, event)
+    yield from newest.values()
 
 
 def _worst_fall_pct(found: Evidence, login: str) -> Decimal:
@@ -356,6 +367,7 @@ def _all_passes(found: Evidence) -> bool:
     if scenario.start.weekday() >= SATURDAY or scenario.start.hour >= AFTERNOON:
         return False
     held = [abs(one.quantity) for login in scenario.logins for account in login.accounts for one in account.positions]
+    held += [SHARES_OF_AN_OPTION * act.quantity for act in found.story.acts if isinstance(act, Assign)]
     slowest_s = max(
         (max(held, default=ZERO) / fault.quantity for fault in scenario.faults if isinstance(fault, f.PartialFills)),
         default=ZERO,

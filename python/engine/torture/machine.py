@@ -27,8 +27,7 @@ from engine.guard.guard import Guard, Outside, add_logins
 from engine.journal.chain import Sealed
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
-from engine.journal.memory_store import Memory
-from engine.torture.disk import WatchedStore
+from engine.torture.disk import Disk
 from engine.torture.programs import Program, ProgramLoop
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.entries import LoginConfig
@@ -142,11 +141,12 @@ class Machine:
         logins: tuple[str, ...],
         *,
         deadline_s: float,
+        file: bool,
         told: Callable[[str, tuple[Sealed, ...]], None],
     ) -> None:
         self.loop = loop
         self.place = place
-        self.memory = Memory()
+        self.disk = Disk(place / "journal" if file else None)
         self.clock_off_ns = 0
         self.running: dict[str, Running] = {}
         self.messages: list[Message] = []
@@ -255,7 +255,7 @@ class Machine:
 
     def _rules(self, who: str) -> Rules:
         number, ids = next(self._numbers), count(1)
-        journal = Journal(WatchedStore(self.memory, partial(self._told, who)), actor=who, clock=self.wall_ns)
+        journal = Journal(self.disk.store(partial(self._told, who)), actor=who, clock=self.wall_ns)
         return Rules(
             journal, LocalGate(), wall_ns=self.wall_ns, actor=who, new_id=lambda: f"{who}-{number}-{next(ids)}"
         )

@@ -44,6 +44,8 @@ def _smaller(story: Story) -> Iterator[Story]:
         for smaller in _smaller_login(login):
             logins = (*scenario.logins[:number], smaller, *scenario.logins[number + 1 :])
             yield _in(story, replace(scenario, logins=logins))
+    if story.file:
+        yield replace(story, file=False)
     if scenario.moves:
         yield _in(story, replace(scenario, moves=False))
 

@@ -52,7 +52,9 @@ class Stage:
         self.story, self.loop, self.world = story, loop, world
         self.evidence = Evidence(story, start_ns=loop.start_ns)
         self.witness = Witness(self.evidence, loop, world)
-        self.machine = Machine(loop, place, tuple(world.logins), deadline_s=story.deadline_s, told=self._acknowledged)
+        self.machine = Machine(
+            loop, place, tuple(world.logins), deadline_s=story.deadline_s, file=story.file, told=self._acknowledged
+        )
         self._page = place / "incidents.md"
         self._presses: dict[Program, list[PressSeen]] = {}
         self._do: dict[type[acts.Act], Callable[[Any], None]] = {
@@ -123,9 +125,9 @@ class Stage:
         """What is there at the end."""
         found = self.evidence
         self.witness.end()
-        memory = self.machine.memory
-        memory.fails = memory.fails_then = memory.unreadable = None
-        found.records = list(memory.records)
+        disk = self.machine.disk
+        disk.state.fails = None
+        found.records = disk.records()
         after = self.machine.engine("after").manager
         for name in self.world.logins:
             state = after.state(name)
@@ -264,7 +266,7 @@ class Stage:
         self._run(self._running(act.who), go_on(), f"the way back of {act.who}")
 
     def _close_incidents(self, manager: IBKRAccountManager, login: str) -> None:
-        records = [chain.opened(record) for record in self.machine.memory.records]
+        records = [chain.opened(record) for record in self.machine.disk.records()]
         for incident in incidents.incidents(records).values():
             if incident.open and login in incident.logins:
                 incidents.close(
@@ -374,7 +376,7 @@ class Stage:
         self.machine.clock_off_ns += round(act.seconds * 1e9)
 
     def _disk_fails(self, act: acts.DiskFails) -> None:
-        memory = self.machine.memory
+        memory = self.machine.disk.state
         memory.fails, memory.torn = CODES[act.code], act.torn
 
         def well() -> None:
@@ -407,6 +409,7 @@ def play(story: Story, place: Path) -> Evidence:
             stage = Stage(story, loop, world, place)
             playing = loop.create_task(stage.play())
             await asyncio.wait({playing})
+            stage.machine.disk.close()
             if (error := playing.exception()) is not None:
                 stage.evidence.raised.append(f"the run itself: {error!r}")
             return stage.evidence

@@ -170,6 +170,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     scenario: Scenario
     acts: tuple[AnyAct, ...]
     deadline_s: float = 60.0
+    file: bool = False  # the journal is the product's own file, and not in memory
     lasts_s: float = 1.0  # how long it goes on behind the last act and report
 
     @property
@@ -190,7 +191,8 @@ def from_json(data: bytes) -> Story:
 def told(story: Story) -> str:
     """The story as a person reads it."""
     scenario = story.scenario
-    lines = [f"seed {story.seed}, it begins on {scenario.start:%A %Y-%m-%d %H:%M %Z}"]
+    journal = ", the journal is a file" if story.file else ""
+    lines = [f"seed {story.seed}, it begins on {scenario.start:%A %Y-%m-%d %H:%M %Z}{journal}"]
     for login in scenario.logins:
         for account in login.accounts:
             held = ", ".join(f"{one.quantity:+f} {one.contract}" for one in account.positions) or "nothing"

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from msgspec.structs import replace
+
 from engine.simulator.scenario import AccountSetup, LoginPlan, OrderSetup, PositionSetup
 from engine.torture.draw import Lot
 
@@ -27,7 +29,7 @@ WORTH_NOTHING = ("OPT AAPL 20260417 250 C",)  # on its last days: no limit order
 QUANTITIES = (-12, -5, -2, -1, 1, 2, 3, 7, 20)
 LOSES = "AAPL"
 SHARES, PRICE = D(400), D(230)
-ACCOUNTS = {"paper": "DU1", "live": "U1"}
+ACCOUNTS = {"paper": ("DU1", "DU2"), "live": ("U1", "U2")}
 
 
 def login(lot: Lot, name: str) -> LoginPlan:
@@ -42,7 +44,18 @@ def login(lot: Lot, name: str) -> LoginPlan:
         order = _resting(lot, lot.pick(worth[:4]))
         # TWS refuses two sides of one US option: one order in each
         orders[order.contract if order.contract.startswith("OPT") else f"{number}"] = order
-    return _plan(name, D(10_000_000), held, tuple(orders.values()))
+    plan = _plan(name, D(10_000_000), held, tuple(orders.values()))
+    return _with_another_account(lot, plan) if lot.chance(20) else plan
+
+
+def _with_another_account(lot: Lot, plan: LoginPlan) -> LoginPlan:
+    """A second account in the login, with some of the same contracts and others."""
+    contracts = lot.rng.sample(CONTRACTS, lot.number(1, 4))
+    held = tuple(PositionSetup(contract=one, quantity=D(lot.pick(QUANTITIES))) for one in contracts)
+    name = ACCOUNTS[plan.name][1]
+    other = AccountSetup(id=name, cash=D(10_000_000), positions=held)
+    resting = (replace(_resting(lot, held[0].contract), account=name),) if held[0].contract not in WORTH_NOTHING else ()
+    return replace(plan, accounts=(*plan.accounts, other), orders=(*plan.orders, *resting))
 
 
 def small(name: str) -> LoginPlan:
@@ -66,7 +79,7 @@ def losing(name: str) -> LoginPlan:
 
 
 def _plan(name: str, cash: Decimal, held: tuple[PositionSetup, ...], orders: tuple[OrderSetup, ...]) -> LoginPlan:
-    account = AccountSetup(id=ACCOUNTS[name], cash=cash, positions=held)
+    account = AccountSetup(id=ACCOUNTS[name][0], cash=cash, positions=held)
     mode: Literal["paper", "live"] = "paper" if name == "paper" else "live"
     return LoginPlan(name=name, mode=mode, accounts=(account,), orders=orders, few_values=True)
 
