@@ -12,9 +12,12 @@ import msgspec
 import pytest
 
 from broker.scripted import ES, HOST, PORT, ScriptedTws, open_order, order_status, position, scripted
-from engine.broker.closer_lock import LockState
+from engine.broker.closer_lock import LockAnswer, LockState
 from engine.broker.closing_right import ClosingRight
+from engine.broker.fan_out import Way
 from engine.broker.kill_driver import DriverSettings, KillDriver
+from engine.broker.link import Link, LinkSettings
+from engine.broker.reads import Reads
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
@@ -105,7 +108,7 @@ def test_events_come_in_order_with_a_clock_that_never_goes_back_and_the_result_i
     drive(test)
 
 
-def test_the_first_cancel_leaves_before_the_lock_is_asked_for(locks: Path) -> None:
+def test_the_lock_is_asked_for_behind_the_connection(locks: Path) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
         machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel()]
         machine.on[ev.LockTaken] = finish
@@ -113,6 +116,37 @@ def test_the_first_cancel_leaves_before_the_lock_is_asked_for(locks: Path) -> No
         driver.start()
         await over(driver)
         assert machine.heard(ev.LockTaken) == [ev.LockTaken(shared_nothing=False)]
+
+    drive(test)
+
+
+def test_over_a_connection_that_is_there_the_first_cancel_leaves_before_the_lock_is_asked_for(locks: Path) -> None:
+    """A lock lies on a disk, and a disk may hang."""
+    done: list[str] = []
+
+    class Noted(ClosingRight):
+        def take_from_silent(self, now_s: float, silence_s_max: float) -> LockAnswer:
+            done.append("asked for the lock")
+            return super().take_from_silent(now_s, silence_s_max)
+
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        link = Link(HOST, PORT, 1, LinkSettings())
+        await link.connect()
+        post = link.post
+
+        def noted(request: requests.Request, **more: Any) -> Any:
+            done.append(type(request).__name__)
+            return post(request, **more)
+
+        link.post = noted  # type: ignore[method-assign]
+        machine.on[ev.Connected] = lambda _event: [cmd.GlobalCancel()]
+        machine.on[ev.LockTaken] = finish
+        right = Noted(HOST, PORT, "kill k1", locks)
+        driver = KillDriver(machine, right, DriverSettings(), client_id=1, borrowed=Way(link, Reads(link)))
+        driver.start()
+        await over(driver)
+        assert done[:2] == ["ReqGlobalCancel", "asked for the lock"]
+        link.close("the test is over")
 
     drive(test)
 

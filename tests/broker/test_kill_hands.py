@@ -596,6 +596,23 @@ def test_a_cancel_goes_to_the_connection_that_placed_the_order_ahead_of_everythi
     run_kill(test)
 
 
+def test_both_kinds_of_cancel_leave_at_once_though_much_waits_on_their_connection() -> None:
+    """As where the kill was lent the connection of a program that asks for a lot."""
+
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(1))
+        await settle()
+        assert kill.hands._ways.main is not None
+        for _ in range(200):
+            kill.hands._ways.main.link.post(requests.ReqCurrentTime())
+        kill.do(cmd.CancelClose(1), cmd.GlobalCancel())
+        await asyncio.sleep(10)
+        assert tws.times(requests.CancelOrder) == tws.times(requests.ReqGlobalCancel) == [0]
+
+    run_kill(test)
+
+
 def test_an_order_withdrawn_before_it_was_sent_is_never_sent() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         tws.busy_ids = set(range(9000, 9100))  # no more connections than one
