@@ -336,6 +336,30 @@ def test_a_read_keeps_its_place_behind_an_order_that_waits(tmp_path: Path) -> No
     post(tmp_path, test, DelayRequests(requests=("ReqContractDetails",), seconds=1.0))
 
 
+def test_a_thousand_orders_of_one_client_do_not_hold_up_the_read_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(it: Post) -> None:
+        one, other = await it.client(21), await it.client(22)
+        taken, line = 0, next(each for each in it.gateway.doors[0]._clients if each.client_id == 21)._policing
+
+        def order_came(message: bytes, then: Callable[[bytes], None] = line.order) -> None:
+            nonlocal taken
+            taken += 1
+            then(message)
+
+        monkeypatch.setattr(line, "order", order_came)
+        stream = b"".join(one.session.send(order(n, SPY, "BUY", n, 1)) for n in range(1, 901))
+        one.transport.write(stream)
+        await other.ask(ReqCurrentTime(), CurrentTime)
+        assert taken < 450
+        await one.until(lambda: told(one, 900))
+        assert taken == 900
+        await one.ask(ReqCurrentTime(), CurrentTime)
+
+    post(tmp_path, test)
+
+
 def test_one_that_has_named_itself_may_stay(tmp_path: Path) -> None:
     async def test(it: Post) -> None:
         client = await it.client()

@@ -8,6 +8,7 @@ Must never write half a message, nor keep an end open whose other end is gone.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -24,6 +25,7 @@ from engine.gateway.upstream import Upstream, keep_alive
 from engine.wire.errors import ProtocolError
 
 ANSWERS_BYTES_MAX = 8_000_000  # of what a client does not read
+AT_ONCE = 30  # messages of one client, before the others have their turn
 _whole_number = int.from_bytes
 
 
@@ -44,6 +46,7 @@ class Client(asyncio.Protocol):
         self.version = 0
         self.client_id: int | None = None
         self.ready = False
+        self.backlog_paused = False  # TWS takes no more
         self.phase = Phase.GREETING
         self._straight: Callable[[bytes], object] | None = None  # to TWS, while nothing stands in between
         self._reads = READS
@@ -51,6 +54,7 @@ class Client(asyncio.Protocol):
         self._down: asyncio.Transport | None = None
         self._up: Upstream | None = None
         self._cutter = Cutter()
+        self._rest: deque[bytes] = deque()  # whole messages whose turn comes
         heard = Heard()
         self._opening = Opening(self, host, self._make_upstream)
         self.line = OrderLine(self, host, heard, clock, self._straighten)
@@ -107,7 +111,7 @@ class Client(asyncio.Protocol):
     # --- from the client ---------------------------------------------------------------------------
     def _straighten(self) -> None:
         """May a read go straight? Asked anew whenever something has changed that it depends on."""
-        clear = self.phase is Phase.OPEN and not self._cutter.holds and not self.line.busy
+        clear = self.phase is Phase.OPEN and not (self._cutter.holds or self._rest or self.line.busy)
         self._reads = READS_OF_CLIENT_0 if self.client_id == 0 else READS
         self._straight = self._up.straight_to_tws() if clear and self._up is not None else None
 
@@ -116,13 +120,42 @@ class Client(asyncio.Protocol):
             self._opening.receive(data)
             return
         data, ends = self._cutter.feed(data)
-        start = 0
+        start, waiting, turn = 0, bool(self._rest), 0
         for stop in ends:
-            if self.phase is Phase.OPEN:
+            if waiting or turn >= AT_ONCE:
+                self._rest.append(data[start:stop])
+            elif self.phase is Phase.OPEN:
                 self._take(data[start:stop])
+                turn += 1
             start = stop
-        if self._cutter.fault is not None:
+        if self._rest and not waiting:
+            self._pause()
+        elif not self._rest and self._cutter.fault is not None:
             raise self._cutter.fault
+
+    def _pause(self) -> None:
+        """Others have their turn, and no more is taken from this one meanwhile."""
+        if self._down is not None:
+            self._down.pause_reading()
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        try:
+            for _ in range(min(AT_ONCE, len(self._rest))):
+                message = self._rest.popleft()
+                if self.phase is Phase.OPEN:
+                    self._take(message)
+            if not self._rest and self._cutter.fault is not None:
+                raise self._cutter.fault
+        except ProtocolError as error:
+            self.close(str(error))
+        if self.phase is Phase.CLOSED:
+            self._rest.clear()
+        elif self._rest:
+            self._pause()
+        elif self._down is not None and not self.backlog_paused:
+            self._down.resume_reading()
+        self._straighten()
 
     def _take(self, message: bytes) -> None:
         unnamed = self.client_id is None
@@ -154,10 +187,11 @@ class Client(asyncio.Protocol):
 
     def clogged(self, paused: bool) -> None:
         """TWS takes no more, or does again: neither does the gateway."""
+        self.backlog_paused = paused
         if self._down is not None and self.phase is Phase.OPEN:
             if paused:
                 self._down.pause_reading()
-            else:
+            elif not self._rest:
                 self._down.resume_reading()
 
     # --- engine.gateway.ends.Ends --------------------------------------------------------------------
