@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from engine.core.preflight.settings import DEFAULTS
@@ -16,6 +16,7 @@ from engine.wire.codec import encode_request
 from engine.wire.frames import frame
 from engine.wire.replies import CurrentTime
 from engine.wire.requests import ReqCurrentTime
+from gateway.fuzzing import fuzz
 from gateway.post import AAPL, SPY, Post, order, post
 
 WORDS = [b"", b"0", b"1", b"-1", b"1e9", b"nan", b"BUY", b"BAG", b"\xff", b"2147483647"]
@@ -85,3 +86,11 @@ def test_noise_ends_no_one_but_its_sender(tmp_path: Path, seed: int) -> None:
         assert it.desk.tally.counts["orders passed"] == 0
 
     post(tmp_path, test)
+
+
+@settings(max_examples=2, phases=(Phase.generate,))
+@given(st.integers(0, 10**9))
+def test_mutated_messages_of_both_ends_break_nothing(seed: int) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        done = fuzz(seed, 600, Path(home))
+    assert done["to TWS"] and done["to the client"]
