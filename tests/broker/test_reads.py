@@ -60,6 +60,49 @@ def numbered(*makers: Callable[[int], replies.Reply]) -> Callable[[Peer, Any], l
     return lambda _peer, request: [make(request.req_id) for make in makers]
 
 
+# --- what was asked for before the connection was ours -----------------------------------------------
+
+
+async def expecting(tws: ScriptedTws, heard: list[Outcome[Any]]) -> Reads:
+    link = Link(HOST, PORT, 1)
+    reads = Reads(link)
+    reads.expect_open_orders(heard.append, 1.0)
+    await link.connect()
+    tws.peer.send(replies.CurrentTime(1_773_239_400))
+    return reads
+
+
+def test_the_first_end_marker_ends_what_was_asked_before_and_the_second_what_is_asked_now() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        heard: list[Outcome[Any]] = []
+        tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd())
+        reads = await expecting(tws, heard)
+        now = asyncio.ensure_future(orders(reads))
+        await settle()
+        tws.peer.send(open_order(), order_status(), replies.OpenOrderEnd())
+        assert await now == Complete(())
+        [earlier] = heard
+        assert isinstance(earlier, Complete) and len(earlier.value) == 1
+
+    scripted(test)
+
+
+def test_an_answer_that_was_asked_for_before_and_comes_too_late_is_not_taken_for_that_of_a_later_question() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        heard: list[Outcome[Any]] = []
+        reads = await expecting(tws, heard)
+        now = asyncio.ensure_future(orders(reads))
+        await asyncio.sleep(1.1)
+        assert isinstance(heard[0], Failed)
+        tws.peer.send(open_order(), order_status(), replies.OpenOrderEnd())
+        await settle()
+        assert not now.done()
+        tws.peer.send(replies.OpenOrderEnd())
+        assert await now == Complete(())
+
+    scripted(test)
+
+
 # --- positions -------------------------------------------------------------------------------------
 
 

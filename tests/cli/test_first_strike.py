@@ -45,6 +45,17 @@ def test_every_login_gets_its_global_cancel(by_bytes: bool) -> None:
         closed(made)
 
 
+def test_what_is_open_is_asked_for_right_behind_the_cancel() -> None:
+    with running(OpeningServer()) as server:
+        made = strike(server)
+        wait_for(server)
+        until = time.monotonic() + PATIENCE_S
+        while len(server.after_cancel) < 2 and time.monotonic() < until:
+            time.sleep(0.001)
+        assert server.after_cancel == [b"49\x001\0", b"16\x001\0"]
+        closed(made)
+
+
 def test_two_logins_are_struck_within_five_milliseconds() -> None:
     gaps_ms = []
     for _ in range(5):

@@ -21,6 +21,7 @@ from engine.core.kill.report import (
     ClosedPosition,
     LoginOutcome,
     LoginReport,
+    PartlyClosed,
     ResidueItem,
     ResidueReason,
     Sender,
@@ -158,6 +159,20 @@ def test_protective_stops_that_were_cancelled_are_named_as_such() -> None:
     assert "cancelled SELL 3 ESH6 LMT (TWS)" in text
     nobody = str(report(login(cancelled=(cancelled(client_id=-1, order_id=0),))))
     assert "cancelled SELL 3 ESH6 STP\n" in nobody  # TWS did not tell whose it was, and neither do we
+    sizeless = str(report(login(cancelled=(cancelled(client_id=-1, order_id=0, quantity=None),))))
+    assert "cancelled SELL ESH6 STP, size not told by TWS\n" in sizeless
+
+
+def test_that_no_order_was_seen_is_not_that_none_was_cancelled() -> None:
+    assert "cancelled nothing: no open order was seen" in str(report(login()))
+
+
+def test_what_was_closed_in_part_is_told_as_such() -> None:
+    part = PartlyClosed(account="DU1", contract=ES, quantity=Decimal(10), filled=Decimal(7), avg_price=Decimal("5.50"))
+    bare = PartlyClosed(account="DU2", contract=PUT, quantity=Decimal(-9), filled=Decimal(2))
+    text = str(report(login(outcome=LoginOutcome.RESIDUE, residue=(left(),), partly_closed=(part, bare))))
+    assert "7 of long 10 ESH6 at 5.5" in text and "2 of short 9 SPY 20260417 560.5P" in text
+    assert "closed    nothing" not in text
 
 
 def test_closed_positions_name_their_price_and_who_closed_them() -> None:

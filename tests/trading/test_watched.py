@@ -9,7 +9,14 @@ from pathlib import Path
 import msgspec
 
 from engine.core.contracts import Contract
-from engine.core.kill.report import CancelledOrder, ClosedPosition, LoginOutcome, LoginReport, TimelineEntry
+from engine.core.kill.report import (
+    CancelledOrder,
+    ClosedPosition,
+    LoginOutcome,
+    LoginReport,
+    PartlyClosed,
+    TimelineEntry,
+)
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.journal import chain
 from engine.journal.events import KillEnded
@@ -63,6 +70,12 @@ def test_only_what_is_new_since_the_report_is_told_and_at_the_moment_at_which_it
     assert report.cancelled == (order(2), order(3)), "nothing twice"
     assert [(one.at_ms, one.text) for one in report.timeline] == [(-21_000.0, "later"), (0.0, "again")]
     assert report.notes == (NOTE,)
+
+
+def test_what_the_watch_closed_in_part_is_told_too() -> None:
+    part = PartlyClosed(account="DU1", contract=Contract(con_id=1), quantity=Decimal(3), filled=Decimal(1))
+    report = with_watched(login(), Watched(login(), login(partly_closed=(part,)), 0), SECOND)
+    assert report.partly_closed == (part,) and report.notes == (NOTE,)
 
 
 def test_a_watch_in_which_nothing_happened_changes_nothing_and_none_makes_a_verification_better() -> None:

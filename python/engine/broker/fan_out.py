@@ -17,8 +17,10 @@ import msgspec
 from engine.broker import failures
 from engine.broker.failures import LinkFailure
 from engine.broker.handover import Handover
+from engine.broker.inquiry import Then
 from engine.broker.link import Link, LinkSettings
 from engine.broker.reads import Reads
+from engine.core.facts import WorkingOrder
 from engine.core.kill.events import Trouble
 
 EXTRA_MAX = 3
@@ -27,6 +29,7 @@ MAIN_KEEPS = 15  # room on the main connection that is left for reads: three or 
 EMERGENCY_IDS = range(9000, 9032)  # as many as TWS takes clients
 IDS_PER_ATTEMPT = 8
 HANG_UPS_PER_ATTEMPT = 3  # so many ids treated alike: it is hardly the id
+FIRST_LOOK_S = 1.0  # for an answer that was asked for before the rest of the program was loaded
 _LOOK_AGAIN_S = 0.02
 _GROW_AGAIN_S = 5.0
 
@@ -130,11 +133,20 @@ class FanOut:
             self._connecting_ids.discard(client_id)
         return way
 
-    async def adopt(self, handover: Handover, settings: LinkSettings, begun: Callable[[Link], None]) -> Way:
-        """Go on with a connection that somebody else has begun. Raises LinkFailure."""
+    async def adopt(
+        self,
+        handover: Handover,
+        settings: LinkSettings,
+        begun: Callable[[Link], None],
+        first_look: Then[tuple[WorkingOrder, ...]],
+    ) -> Way:
+        """Go on with a connection that somebody else has begun. Raises LinkFailure. `first_look` gets the open orders
+        that were asked for on it, if they were."""
         link = Link(self._host, self._port, handover.session.client_id, settings)
         way = self.prepare(link)
         self._connecting_ids.add(link.client_id)
+        if handover.struck:
+            way.reads.expect_open_orders(first_look, FIRST_LOOK_S)
         try:
             await link.adopt(handover.sock, handover.session, lambda: begun(link))
         finally:

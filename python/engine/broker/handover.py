@@ -14,4 +14,5 @@ class Handover(msgspec.Struct, frozen=True, eq=False):
 
     sock: socket.socket
     session: ClientSession
-    cancel_sent: bool = False  # a global cancel has been written on it already
+    struck: bool = False
+    """A global cancel has been written on it, and right behind it the questions for TWS's clock and all open orders."""

@@ -82,6 +82,11 @@ class _Read(Generic[T]):
         except LocalError as error:  # this TWS is too old to be asked
             give_up(str(error))
 
+    def await_answer(self, give_up: Callable[[str], None]) -> None:
+        """It has been sent already, by somebody else."""
+        self._give_up = give_up
+        self._told(None)
+
     def finish(self, collector: Collector[T]) -> None:
         """The answer is complete."""
         try:
@@ -176,6 +181,12 @@ class Lists(Generic[T]):
             self._line.append(read)
             if len(self._line) == 1:
                 self._begin(read)
+
+    def expect(self, make: Callable[[], Collector[T]], then: Then[T], timeout_s: float) -> None:
+        """The answer to a question that was asked before this connection was ours."""
+        read = _ListRead(self._link, self._name, then, timeout_s, make, lambda: ())
+        self._line.append(read)
+        read.await_answer(lambda why: self._give_up(read, why))
 
     def heard(self, reply: Reply) -> None:
         read = self._line[0] if self._line else None

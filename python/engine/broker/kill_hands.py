@@ -137,7 +137,7 @@ class Hands:
             self._listen(self._borrowed.link)
             self._announce(self._borrowed, cancel_sent=False)
             return
-        cancel_sent = self._handover is not None and self._handover.cancel_sent
+        cancel_sent = self._handover is not None and self._handover.struck
         self._connecting = self._loop.create_task(self._open(), name=f"kill: connect {self._host}:{self._port}")
         self._connecting.add_done_callback(lambda task: self._connected(task, cancel_sent=cancel_sent))
 
@@ -152,7 +152,7 @@ class Hands:
         if handover is None:
             begin = one_more(first=True)
         else:
-            begin = self._ways.adopt(handover, patience.of(self._settings.link, first=True), begun)
+            begin = self._ways.adopt(handover, patience.of(self._settings.link, first=True), begun, self._first_look)
         return await self._reaching.first_of(begin, one_more)
 
     def _connected(self, task: asyncio.Task[Way], *, cancel_sent: bool) -> None:
@@ -213,6 +213,11 @@ class Hands:
         """TWS has one connection for each client id: it has ended the earlier one."""
         for key in self._orders.carried_before(link):
             self._tell(ev.CarrierEnded(key))
+
+    def _first_look(self, outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
+        """The orders that were open when the first strike's cancel was on its way."""
+        if isinstance(outcome, Complete) and not self._over:
+            self._tell(ev.FirstLook(tuple(self._orders.with_ref(order) for order in outcome.value)))
 
     # --- reading -----------------------------------------------------------------------------------
     def _read_orders(self, command: cmd.ReadOrders) -> None:

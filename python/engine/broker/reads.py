@@ -74,6 +74,10 @@ class Reads:
         self._ask_the_time()
         self._orders.ask(lambda: Orders(self._link.client_id), lambda: (ReqAllOpenOrders(),), then, timeout_s)
 
+    def expect_open_orders(self, then: Then[tuple[WorkingOrder, ...]], timeout_s: float) -> None:
+        """Open orders that whoever began this connection has asked for. Call it before anything is read."""
+        self._orders.expect(lambda: Orders(self._link.client_id), then, timeout_s)
+
     def positions(self, then: Then[tuple[PositionFact, ...]], timeout_s: float) -> None:
         """Positions of all accounts. TWS subscribes who asks; we end that, so that no late update can slip into the
         next answer."""

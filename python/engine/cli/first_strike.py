@@ -1,10 +1,11 @@
 """The opening of an emergency: one global cancel on every login, before the rest of the program is even loaded.
 
 All logins are tried at once over raw non-blocking sockets: connect, hello, startApi, and as soon as TWS is ready
-reqGlobalCancel. What got as far as startApi is handed over with its socket to the kill, which goes on from there; what
-did not is closed and left to the kill, which tries again with more patience. So nothing here decides anything: it only
-makes the first second faster. A login of which another kill says that it is at work gets no cancel here: the kill looks
-at its orders first (`kill_under_way`).
+reqGlobalCancel, with the question for the open orders right behind it: a moment later TWS would not tell any more what
+the cancel has taken away. What got as far as startApi is handed over with its socket to the kill, which goes on from
+there; what did not is closed and left to the kill, which tries again with more patience. So nothing here decides
+anything: it only makes the first second faster. A login of which another kill says that it is at work gets no cancel
+here: the kill looks at its orders first (`kill_under_way`).
 
 It must never import what is not already in the interpreter (tests/cli/test_import_budget.py), wait for one login on
 behalf of another, look up a host name (a dead DNS server takes seconds), or send any order.
@@ -157,7 +158,9 @@ class Attempt:
 
     def _strike(self) -> None:
         assert self.opening.version is not None
-        self._send(wire.global_cancel(self.opening.version))
+        version = self.opening.version
+        look = wire.req_current_time(version) + wire.req_all_open_orders(version)  # what the cancel takes away
+        self._send(wire.global_cancel(version) + look)
         if self._unsent:
             self.give_up("the connection takes no more data")
             return

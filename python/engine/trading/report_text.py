@@ -20,6 +20,7 @@ from engine.core.kill.report import (
     KillReport,
     LoginOutcome,
     LoginReport,
+    PartlyClosed,
     ResidueItem,
     ResidueReason,
     Sender,
@@ -29,6 +30,7 @@ from engine.core.units import known
 WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
 
+NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
 NOTHING_DONE = "Nothing was cancelled, nothing was closed."
 BY_HAND = (
     "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
@@ -251,7 +253,9 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
     lines = _wrap(f"{login.name} ({login.mode}, {accounts}): {verdict}{took}", "", "  ")
     lines[0] = _paint(lines[0], _BOLD, colour)
     several = len(login.accounts) > 1
-    lines += _titled("closed", [_closed(item, several=several) for item in login.closed]) or ["  closed    nothing"]
+    closed = [_closed(item, several=several) for item in login.closed]
+    partly = [_partly(item, several=several) for item in login.partly_closed]
+    lines += _titled("closed", closed + partly) or ["  closed    nothing"]
     lines += _cancelled(login)
     if login.joined:
         did = "did the closing; this one watched and verified" if login.flat else "may be closing; this one watched"
@@ -272,7 +276,9 @@ def _sender(sender: Sender) -> str:
 def _cancelled(login: LoginReport) -> list[str]:
     plain = [_order(order) for order in login.cancelled if not order.protective]
     stops = [f"{_order(order)}: no longer protects" for order in login.cancelled if order.protective]
-    return [*_titled("cancelled", plain), *_titled("stops off", stops)] or ["  cancelled nothing"]
+    return [*_titled("cancelled", plain), *_titled("stops off", stops)] or [
+        "  cancelled nothing: no open order was seen"
+    ]
 
 
 def _closed(item: ClosedPosition, *, several: bool) -> str:
@@ -285,8 +291,17 @@ def _closed(item: ClosedPosition, *, several: bool) -> str:
     return f"{amount_of(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
 
 
+def _partly(item: PartlyClosed, *, several: bool) -> str:
+    price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
+    account = f" in {item.account}" if several else ""
+    return f"{_number(item.filled)} of {amount_of(item.quantity)} {name_of(item.contract)}{price}{account}"
+
+
 def _order(order: CancelledOrder) -> str:
-    text = f"{order.action} {_number(order.quantity)} {name_of(order.contract)} {order.order_type}"
+    size = "" if order.quantity is None else f" {_number(order.quantity)}"
+    text = f"{order.action}{size} {name_of(order.contract)} {order.order_type}"
+    if order.quantity is None:
+        text += ", size not told by TWS"
     if order.client_id < 0:  # TWS does not tell whose an ended order was
         return text
     return f"{text} ({'TWS' if order.client_id == 0 and order.order_id <= 0 else f'client {order.client_id}'})"

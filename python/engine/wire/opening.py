@@ -30,6 +30,11 @@ def req_all_open_orders(version: int) -> bytes:
     return _frame(b"16\x001\0")
 
 
+def req_current_time(version: int) -> bytes:
+    """Ask for TWS's clock, framed."""
+    return _frame(b"49\x001\0")
+
+
 def req_positions(version: int) -> bytes:
     """Ask for the positions of all accounts, framed."""
     return _frame(b"61\x001\0")

@@ -111,6 +111,25 @@ def test_orders_that_were_cancelled_before_they_could_be_seen_are_told_by_the_br
     assert [(c.client_id, c.perm_id) for c in evidence.cancelled({})] == [(7, 501), (7, 502)]  # what was seen is kept
 
 
+def test_what_was_open_as_the_first_cancel_left_was_cancelled_once_a_list_shows_that_it_has_gone() -> None:
+    evidence = Evidence(0)
+    evidence.first_look([order(ES, "SELL", 3, order_type="STP"), order(future(2), "BUY", 1, perm_id=502)])
+    evidence.completed((order(ES, "SELL", 0, client_id=-1),))
+    assert [one.perm_id for one in evidence.cancelled({})] == [501], "nobody has told that the other one is gone"
+    evidence.orders_listed([order(future(2), "BUY", 1, perm_id=502)])
+    assert [one.perm_id for one in evidence.cancelled({})] == [501]
+    evidence.orders_listed([])
+    assert [one.perm_id for one in evidence.cancelled({})] == [501, 502]
+
+
+def test_an_order_of_which_tws_tells_no_size_has_none_and_no_execution_fills_it_whole() -> None:
+    evidence = Evidence(0)
+    evidence.completed((order(ES, "SELL", 0, client_id=-1),))
+    evidence.executions((execution(ES, -1),))
+    [one] = evidence.cancelled({})
+    assert one.quantity is None
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_a_closing_order_of_a_kill_is_no_order_of_the_users(listed: bool) -> None:
     """One press cancels what another has sent: that is said, but it is nothing that a person has lost."""

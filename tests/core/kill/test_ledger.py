@@ -647,6 +647,22 @@ def test_a_trade_that_the_feed_has_had_time_for_is_not_waited_for() -> None:
     assert not aged((-5, 5.9), first=0).all_zero()
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_trade_that_has_had_its_time_may_yet_be_what_shows_in_the_place_of_ours(side: int) -> None:
+    """50 shown, 25 of them sold four seconds before. We sold 25, and 25 are shown: ours, or those before and ours still
+    to come. Two seconds behind it the trade before must have come; ours may take six."""
+    book = aged((-25 * side, 4), first=50 * side).executed(-25 * side).read(50 * side, 0.1).read(25 * side, 1.5)
+    for at_s in (3.5, 4, 6):
+        assert (book.read(25 * side, at_s).believed, book.can_close) == (False, 0)
+    assert (book.read(25 * side, 6.1).believed, book.can_close) == (True, 25 * side)
+
+
+def test_each_fill_of_ours_has_its_own_time_to_show() -> None:
+    book = aged((-25, 4), first=60).executed(-25).read(60, 0.1).executed(-10).read(25, 3)
+    assert not book.read(25, 8.9).believed
+    assert book.read(25, 9).believed
+
+
 def of_both(*trades: tuple[int, str, float], first: int) -> Book:
     """Trades shortly before the press, by whom, each at least so many seconds old."""
     book = Book(listed=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, ev, execution, held, option, order
+from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, details, ev, execution, held, option, order
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
@@ -22,6 +22,36 @@ def test_one_of_two_positions_is_closed_and_the_other_is_left() -> None:
         ("DU1", CALL, 3, 1)
     ]
     assert [(one.account, one.contract.con_id, one.quantity) for one in report.residue] == [("DU2", ES.con_id, 2)]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_position_of_which_a_part_was_closed_says_how_much(side: int) -> None:
+    stage = Stage(held(ES, 10 * side), deadline_ns=20 * SECOND).begin(details_for=(ES,))
+    stage.fill(stage.next_place(), 7)
+    stage.run(21_000)
+    report = stage.report
+    assert report.closed == ()
+    told = [(one.account, one.contract, one.quantity, one.filled, one.avg_price) for one in report.partly_closed]
+    assert told == [("DU1", ES, 10 * side, 7, 10)]
+    assert [one.quantity for one in report.residue if one.contract == ES] == [3 * side]
+
+
+def test_a_position_that_was_closed_whole_was_not_closed_in_part() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.fill(stage.next_place())
+    stage.run(21_000)
+    assert stage.report.closed and not stage.report.partly_closed
+
+
+def test_what_the_first_strike_has_cancelled_is_told_with_its_size_and_its_owner() -> None:
+    stage = Stage(held(ES, 3))
+    stage.press()
+    stage.tell(ev.FirstLook((order(ES, "SELL", 3, order_type="STP"), order(ES, "BUY", 1, order_ref="QEKILL-k-1"))))
+    stage.tell(ev.LockTaken(), ev.Connected(("DU1",), 9000, cancel_sent=True), ev.Resolved(ES.con_id, details(ES)))
+    stage.fill(stage.next_place())
+    stage.run(21_000)
+    [gone] = stage.report.cancelled
+    assert (gone.client_id, gone.quantity, gone.protective) == (7, 3, True)
 
 
 def test_a_working_order_that_is_left_has_the_sign_of_its_side() -> None:

@@ -105,6 +105,13 @@ class OrdersRead(Event, frozen=True):
     orders: tuple[WorkingOrder, ...]
 
 
+class FirstLook(Event, frozen=True):
+    """Open orders as TWS listed them right behind the global cancel of the first strike, before this kill had begun:
+    evidence for the report of what the cancel took away, never for a decision."""
+
+    orders: tuple[WorkingOrder, ...]
+
+
 class PositionsRead(Event, frozen=True):
     """A complete list of positions, answered to `read_id` up to its end marker."""
 

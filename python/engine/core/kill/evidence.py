@@ -30,6 +30,7 @@ class Evidence:
     timeline: list[TimelineEntry] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
     orders: dict[Name, WorkingOrder] = field(default_factory=dict)  # others' orders seen open
+    seen_first: list[WorkingOrder] = field(default_factory=list)  # … before this kill had begun, until a list is read
     open_now: set[Name] = field(default_factory=set)
     filled: set[Name] = field(default_factory=set)  # gone because they filled
     earlier: dict[str, int] = field(
@@ -56,10 +57,18 @@ class Evidence:
     def mark_last(self, name: str, now_ns: int) -> None:
         self.times[name] = now_ns
 
+    def first_look(self, foreign: list[WorkingOrder]) -> None:
+        """Others' orders that were open when the first cancel was on its way. Only a list that follows can tell that
+        they have gone."""
+        self.seen_first += foreign
+
     def orders_listed(self, foreign: list[WorkingOrder]) -> None:
         """Others' orders that a complete read lists as open."""
         self.others_closes.orders(foreign)
         self.open_now = set()
+        for order in self.seen_first:
+            self.orders.setdefault(name_of(order), order)
+        self.seen_first.clear()
         for order in foreign:
             self.orders[name_of(order)] = order
             self.open_now.add(name_of(order))
@@ -75,7 +84,7 @@ class Evidence:
         for e in listed:
             if e.order_ref.startswith(CLOSE_REF_PREFIX) and (e.recent or e.identity not in self.closes):
                 self.closes[e.identity] = e
-        self.filled = {name for name, total in totals.items() if total >= self.orders[name].quantity}
+        self.filled = {name for name, total in totals.items() if 0 < self.orders[name].quantity <= total}
 
     def completed(self, orders: tuple[WorkingOrder, ...]) -> None:
         """Orders the broker says were cancelled since the press; some may never have been seen open."""
@@ -93,7 +102,7 @@ class Evidence:
                 order_id=o.order_id,
                 perm_id=o.perm_id,
                 action=o.action,
-                quantity=o.remaining,
+                quantity=o.remaining if o.quantity else None,
                 order_type=o.order_type,
                 protective=_protects(o, self._held((o.account, o.contract.con_id), positions)),
             )

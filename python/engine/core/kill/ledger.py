@@ -12,6 +12,8 @@ How long a position must stand, read after read, before it is believed:
 | obeys the law                                            | at once                                          |
 | obeys it, but a trade may not show in it yet             | after the patience it was unsettled with; others |
 |                                                          | trading on does not make it longer               |
+| obeys it, with fills of our own which may as well be     | … and not before `reduced_lag_ns` since those    |
+| what may not have shown yet                              | fills                                            |
 | may miss an order that is gone without a word            | like any; closed is what is there in either case |
 | is less than each of another kill's closes, which alone  |                                                  |
 | traded before it                                         | at once                                          |
@@ -89,6 +91,7 @@ class _Account:
     echo: Flow = NOTHING  # traded lately, and believed: a late feed may still go through it …
     echo_ns: int = 0  # … since then
     unsettled_ns: int | None = None  # if not settled, the first read since then
+    own_seen_ns: int | None = None  # the first read behind the last of our own fills
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
 
@@ -131,6 +134,7 @@ class Ledger:
         self._own[key] = self._own.get(key, ZERO) + signed
         if key in self._accounts:
             self._accounts[key].doubted_since_ns = None  # the reads until now need not show it
+            self._accounts[key].own_seen_ns = None
 
     def orders_told(self) -> None:
         """Others' orders have said how much of them is filled, and executions are not read this time."""
@@ -274,6 +278,8 @@ class Ledger:
         account.position = quantity
         if not account.settled and account.unsettled_ns is None:
             account.unsettled_ns = now_ns
+        if account.own_seen_ns is None:
+            account.own_seen_ns = now_ns
         expected = self.expected(key)
         lawful = quantity == expected
         shown = self._caught_up(key, account, expected)
@@ -290,6 +296,8 @@ class Ledger:
             account.doubted_since_ns = now_ns
             account.agreeing_reads = 0
         account.agreeing_reads += 1
+        if lawful and self._may_miss_own(key, account, now_ns):
+            return
         if lawful and self._traded_on(key, account, now_ns):
             self._believe(key, account, now_ns)
             return
@@ -298,6 +306,14 @@ class Ledger:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
             self._believe(key, account, now_ns)
+
+    def _may_miss_own(self, key: Key, account: _Account, now_ns: int) -> bool:
+        """What shows may be a trade just before ours, and ours still to come: as long as a feed may be late by them."""
+        own = self._own_since(key, account)
+        missed = (part for flow in self._maybe_missed(key, account).values() for part in flow)
+        alike = any(own * part > ZERO for part in missed)
+        assert account.own_seen_ns is not None
+        return not account.settled and alike and now_ns - account.own_seen_ns < self.reduced_lag_ns
 
     def _traded_on(self, key: Key, account: _Account, now_ns: int) -> bool:
         """Others trade on, and no two reads are alike: none of them could ever stand for as long as it takes. One that

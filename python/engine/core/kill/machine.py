@@ -32,7 +32,7 @@ from engine.core.kill.looking import Looking
 from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
-from engine.core.kill.reporting import closed_positions, residue
+from engine.core.kill.reporting import closed_positions, partly_closed, residue
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
@@ -176,7 +176,14 @@ class KillMachine:
 
     def _take_answer(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
-            case ev.OrdersRead() | ev.PositionsRead() | ev.ExecutionsRead() | ev.CompletedRead() | ev.ReadFailed():
+            case (
+                ev.FirstLook()
+                | ev.OrdersRead()
+                | ev.PositionsRead()
+                | ev.ExecutionsRead()
+                | ev.CompletedRead()
+                | ev.ReadFailed()
+            ):
                 return self._on_read(event, now_ns)
             case ev.Resolved(con_id, details):
                 self._closing.heard_details(con_id, details)
@@ -247,6 +254,8 @@ class KillMachine:
                     joined=self._joining.busy,
                 )
                 return [*cancel, *self._looking.surveyor.heard_orders(read_id, orders, completed=gone)]
+            case ev.FirstLook(orders):
+                self._evidence.first_look([order for order in orders if not self._is_ours(order)])
             case ev.PositionsRead(read_id, positions):
                 self._looking.surveyor.heard_positions(read_id, positions, now_ns)
             case ev.ExecutionsRead(read_id, executions):
@@ -466,6 +475,7 @@ class KillMachine:
             accounts=self._accounts,
             cancelled=self._evidence.cancelled(held),
             closed=closed_positions(self._closing, self._ledger, theirs),
+            partly_closed=partly_closed(self._closing, self._ledger),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
             senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
             notes=(

@@ -74,9 +74,20 @@ class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
     by_other_kill: bool = False  # by executions of its closing orders
 
 
+class PartlyClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """A position of which this kill's orders have closed `filled` contracts, and that the last read shows still."""
+
+    account: str
+    contract: Contract
+    quantity: Decimal  # as first read, signed
+    filled: Decimal
+    avg_price: Decimal | None = None  # of our closing fills; None where the broker named none
+
+
 class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that was open or completed as cancelled during the kill and that fresh reads no longer list.
 
+    `quantity`: what was left of it; None: TWS tells no size of an order that it lists as completed only.
     `protective`: a stop that reduced a position: its protection is gone with it.
     """
 
@@ -86,7 +97,7 @@ class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int
     perm_id: int
     action: str
-    quantity: Decimal
+    quantity: Decimal | None
     order_type: str
     protective: bool = False
 
@@ -131,6 +142,7 @@ class LoginReport(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = ()
     cancelled: tuple[CancelledOrder, ...] = ()
     closed: tuple[ClosedPosition, ...] = ()
+    partly_closed: tuple[PartlyClosed, ...] = ()  # what is left of them is in `residue`
     residue: tuple[ResidueItem, ...] = ()
     senders: tuple[Sender, ...] = ()
     notes: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from engine.core.kill.evidence import describe
 from engine.core.kill.item import Item
 from engine.core.kill.ledger import Key, Ledger
 from engine.core.kill.others_closes import Closed as OthersClose
-from engine.core.kill.report import ClosedPosition, ResidueItem, ResidueReason
+from engine.core.kill.report import ClosedPosition, PartlyClosed, ResidueItem, ResidueReason
 from engine.core.kill.senders import Senders, stop
 
 ZERO = Decimal(0)
@@ -30,6 +30,25 @@ def closed_positions(
     closed = [_closed(key, closing, ledger, theirs.get(key)) for key in at_zero]
     unread = [_closed_unseen(key, by) for key, by in theirs.items() if key not in ledger.seen()]
     return tuple(item for item in (*closed, *unread) if item.quantity != ZERO)
+
+
+def partly_closed(closing: Closing, ledger: Ledger) -> tuple[PartlyClosed, ...]:
+    """Contracts of which our orders have closed something, and that the last read shows open."""
+    parts = []
+    for key in ledger.seen():
+        item = closing.items.get(key)
+        filled = sum((attempt.filled for owner, attempt in closing.orders.values() if owner is item), ZERO)
+        if item is not None and filled != ZERO and ledger.position(key) != ZERO:
+            parts.append(
+                PartlyClosed(
+                    account=key[0],
+                    contract=ledger.contract(key),
+                    quantity=ledger.first_seen(key),
+                    filled=filled,
+                    avg_price=_average(closing, item),
+                )
+            )
+    return tuple(parts)
 
 
 def _closed(key: Key, closing: Closing, ledger: Ledger, by: OthersClose | None) -> ClosedPosition:
