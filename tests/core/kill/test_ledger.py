@@ -328,7 +328,7 @@ def test_what_no_whole_executions_come_to_is_no_late_view_of_our_own_fills() -> 
     assert stood(book, -1, 20).believed and book.can_close == -1
 
 
-@pytest.mark.parametrize(("pieces", "shown"), [((7, 1), -3), ((5, 2, 1), -5), ((8, 1), -9), ((7, 1), -1)])
+@pytest.mark.parametrize(("pieces", "shown"), [((7, 1), -3), ((5, 2, 1), -5), ((8, 1), -9), ((7, 1), -1), ((8,), -10)])
 def test_what_some_of_the_executions_come_to_is_never_believed(pieces: tuple[int, ...], shown: int) -> None:
     book = Book(2, first=-10, recent=True).executed(*pieces)
     assert not stood(book, shown, 60).believed
@@ -657,10 +657,16 @@ def test_a_trade_that_has_had_its_time_may_yet_be_what_shows_in_the_place_of_our
     assert (book.read(25 * side, 6.1).believed, book.can_close) == (True, 25 * side)
 
 
+def test_what_begins_to_show_when_the_trade_before_has_had_its_time_is_ours() -> None:
+    book = aged((-25, 4), first=50).executed(-25).read(50, 0.1).read(50, 1.9).read(25, 2)
+    assert not book.read(25, 3.9).believed
+    assert (book.read(25, 4).believed, book.can_close) == (True, 25)
+
+
 def test_each_fill_of_ours_has_its_own_time_to_show() -> None:
-    book = aged((-25, 4), first=60).executed(-25).read(60, 0.1).executed(-10).read(25, 3)
-    assert not book.read(25, 8.9).believed
-    assert book.read(25, 9).believed
+    book = aged((-25, 4), first=60).executed(-25).read(60, 0.1).executed(-10).read(25, 1.5)
+    assert not book.read(25, 7.4).believed
+    assert book.read(25, 7.5).believed
 
 
 def of_both(*trades: tuple[int, str, float], first: int) -> Book:

@@ -308,12 +308,15 @@ class Ledger:
             self._believe(key, account, now_ns)
 
     def _may_miss_own(self, key: Key, account: _Account, now_ns: int) -> bool:
-        """What shows may be a trade just before ours, and ours still to come: as long as a feed may be late by them."""
-        own = self._own_since(key, account)
+        """What shows may be a trade just before ours, and ours still to come: as long as a feed may be late by them.
+        Not where it began to show when that trade had had its time."""
+        own, since_ns = self._own_since(key, account), account.doubted_since_ns
         missed = (part for flow in self._maybe_missed(key, account).values() for part in flow)
-        alike = any(own * part > ZERO for part in missed)
-        assert account.own_seen_ns is not None
-        return not account.settled and alike and now_ns - account.own_seen_ns < self.reduced_lag_ns
+        if account.settled or not any(own * part > ZERO for part in missed):
+            return False
+        assert since_ns is not None and account.unsettled_ns is not None and account.own_seen_ns is not None
+        in_time = since_ns - account.unsettled_ns < account.patience_ns
+        return in_time and now_ns - account.own_seen_ns < self.reduced_lag_ns
 
     def _traded_on(self, key: Key, account: _Account, now_ns: int) -> bool:
         """Others trade on, and no two reads are alike: none of them could ever stand for as long as it takes. One that
@@ -410,7 +413,8 @@ class Ledger:
         if vague or sum(own, ZERO) != self._own.get(key, ZERO) or self._echo(account, now_ns) != NOTHING:
             return True
         sums = _sums([*own, *(signed for _, owner, signed in self._foreign.values() if owner == key)])
-        return sums is None or account.position - account.base in sums
+        moved = account.position - account.base
+        return sums is None or moved == ZERO or moved in sums  # none of them is a choice too: the feed stands still
 
     def _echo(self, account: _Account, now_ns: int) -> Flow:
         """What a late feed may still go through."""
