@@ -101,6 +101,8 @@ def test_the_kill_asks_nothing_about_paper_or_live(tmp_path: Path) -> None:
         assert report.flat
         assert world.login("live").is_flat()
         assert not world.login("paper").is_flat()
+        [note] = report.logins["said to be paper"].notes
+        assert note.startswith("this login is set up as paper, and U") and note.endswith("looks live")
 
     stage("calm", test)
 

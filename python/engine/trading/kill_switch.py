@@ -25,6 +25,7 @@ from engine.core.kill.settings import KillSettings
 from engine.core.restrictions import Scope
 from engine.trading.entries import Entry
 from engine.trading.kill_records import Earlier, KillRecords
+from engine.trading.modes import TradingMode, misplaced_note
 from engine.trading.reports import KillReport
 from engine.trading.stories import Pressed
 from engine.trading.watched import Watched, with_watched
@@ -124,6 +125,7 @@ class _Press:
     def _conclude(self, logins: dict[str, LoginReport]) -> None:
         for name, before in self._watched.items():
             logins[name] = with_watched(logins[name], before, self.drivers[name].pressed_ns)
+        logins = {name: _with_mode_noted(login) for name, login in logins.items()}
         self.report.set_result(
             KillReport(
                 kill_id=self.kill_id,
@@ -136,6 +138,11 @@ class _Press:
         if self._timer is not None:
             self._timer.cancel()
         self._then(self)
+
+
+def _with_mode_noted(login: LoginReport) -> LoginReport:
+    note = misplaced_note(TradingMode(login.mode), login.accounts)
+    return msgspec.structs.replace(login, notes=(*login.notes, note)) if note else login
 
 
 class KillSwitch:

@@ -1,7 +1,7 @@
 """Paper or live: what a login is meant to be, and what its account ids say it is.
 
 IBKR's paper account ids begin with D and live ones with U or F. That is custom, not a statement of IBKR's, so it is
-only ever used to refuse: the kill asks nothing of the kind.
+only ever used to refuse, and to tell: the kill goes ahead all the same.
 """
 
 from __future__ import annotations
@@ -34,3 +34,10 @@ def misplaced_accounts(mode: TradingMode, accounts: tuple[str, ...]) -> tuple[st
     if mode is TradingMode.LIVE:
         return tuple(paper)
     return tuple(account for account in accounts if account not in paper)
+
+
+def misplaced_note(mode: TradingMode, accounts: tuple[str, ...]) -> str:
+    """What a kill says of them, which goes ahead all the same; empty: each of them belongs there."""
+    wrong = misplaced_accounts(mode, accounts)
+    is_what = "live" if mode is TradingMode.PAPER else "paper"
+    return f"this login is set up as {mode.value}, and {', '.join(wrong)} looks {is_what}" if wrong else ""

@@ -185,14 +185,24 @@ def _sent_in_advance(login: LoginReport) -> str:
 
 
 def _how_to_go_on(report: KillReport, goes_on_s: float) -> list[str]:
-    """Whoever reads NOT REACHED must not believe that somebody is still trying, nor the reverse."""
-    names = [name for name, login in report.logins.items() if login.outcome is LoginOutcome.UNREACHABLE]
+    """Whoever reads NOT REACHED or NOT FLAT must not believe that somebody is still trying, nor the reverse."""
+    names = [name for name, login in report.logins.items() if not login.flat]
+    gone = [name for name, login in report.logins.items() if login.outcome is LoginOutcome.UNREACHABLE]
     if not names:
         return []
     who = ", ".join(names)
+    if goes_on_s > 0 and names != gone:
+        said = f"{who}: this kill keeps trying for {goes_on_s:g} s more, and closes what it can."
+        return ["", *_wrap(said, "", "  ")]
     if goes_on_s > 0:
         said = (
             f"{who}: this kill keeps trying for {goes_on_s:g} s more, and closes what it finds. Start TWS and log in."
+        )
+        return ["", *_wrap(said, "", "  ")]
+    if names != gone:
+        said = (
+            f"{who}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Close what is left in TWS, or kill again: "
+            "'qe kill --watch 600' keeps trying for ten minutes."
         )
         return ["", *_wrap(said, "", "  ")]
     said = (

@@ -42,7 +42,7 @@ __all__ = ["KillMachine", "KillSettings"]
 TICK_NS = 50 * MS  # the machine asks to be woken at least this often
 READ_ONLY_NOTE = (
     "TWS refuses orders and cancels: its API is in read-only mode. In TWS: Configure > API > Settings, "
-    "untick 'Read-Only API'. This kill goes on trying."
+    "untick 'Read-Only API'."
 )
 OWN_NUMBERS_NOTE = (
     "TWS answers and named no order number (nextValidId), though asked for one: the closing orders of this kill were "
