@@ -8,7 +8,7 @@ SETUP := scripts/setup
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage mutants planted check bench envs picture page clean
+.PHONY: help drill setup test coverage mutants planted check bench envs picture page evidence clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ picture: setup ## draw the pictures in README and docs: a drill, the live status
 
 page: setup ## write EMERGENCY_PROCEDURES.md anew
 	@$(BIN)/qe runbook --generic -o EMERGENCY_PROCEDURES.md
+
+evidence: setup ## write docs/evidence.md anew from docs/evidence.json, which `qe torture --record` keeps
+	@$(BIN)/python scripts/evidence.py
 
 clean: ## remove everything the targets above made
 	rm -rf $(VENV) .envs .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

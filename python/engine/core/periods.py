@@ -54,7 +54,7 @@ class PeriodClock(msgspec.Struct, frozen=True, kw_only=True):
     def span(self, period: Period, at_ns: int) -> Span:
         """The period that this moment belongs to."""
         day = _EPOCH + at_ns // DAY_NS - _BEFORE
-        while not self._is_trading(day) or self._end_ns(day) <= at_ns:
+        while (end_ns := _end_of(self, day)) is None or end_ns <= at_ns:
             day += 1
         return _span(self, period, day)
 
@@ -67,9 +67,9 @@ class PeriodClock(msgspec.Struct, frozen=True, kw_only=True):
 
     def _last_end_ns(self, day: int) -> int:
         """The end of the last trading day up to and including this date."""
-        while not self._is_trading(day):
+        while (end_ns := _end_of(self, day)) is None:
             day -= 1
-        return self._end_ns(day)
+        return end_ns
 
     def _end_ns(self, day: int) -> int:
         """When the trading day of this date ends. Of a time that the wall clock shows twice the first is meant; one
@@ -81,6 +81,12 @@ class PeriodClock(msgspec.Struct, frozen=True, kw_only=True):
         assert offset is not None  # every zone of the database has one for every moment
         microseconds = (behind - offset) // timedelta(microseconds=1)
         return (closing - _EPOCH) * DAY_NS + microseconds * 1_000
+
+
+@lru_cache(maxsize=64)
+def _end_of(clock: PeriodClock, day: int) -> int | None:
+    """When the trading day of this date ends; None: it is none. Whoever watches asks for the same few all day."""
+    return clock._end_ns(day) if clock._is_trading(day) else None
 
 
 @lru_cache(maxsize=64)

@@ -34,7 +34,7 @@ DAYS_END = tuple(
     )
 )
 KILLS, TRADES, LOSSES = "kills", "trades", "losses"
-SUBJECTS = (*[KILLS] * 7, *[TRADES] * 2, LOSSES)
+SUBJECTS = (*[KILLS] * 15, *[TRADES] * 4, LOSSES)  # a guard costs twenty times what a kill does
 
 
 def story_of(seed: int) -> Story:

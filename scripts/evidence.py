@@ -1,0 +1,94 @@
+"""Write docs/evidence.md: what `qe torture --record docs/evidence.json` has done so far, in figures, and the words.
+
+make evidence
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from engine.torture.campaign import Result
+from engine.torture.record import Record
+from engine.torture.triples import COUNT, FIRST_TRIPLE, TROUBLES
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "docs" / "evidence.json"
+PAGE = ROOT / "docs" / "evidence.md"
+WORDS = Path(__file__).with_name("evidence_words.md")
+HEAD = "| commit | until | seeds | worlds | kills | messages | simulated | processor | kills a core-second | broken |"
+RULE = "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+
+
+def page(entries: list[Result], words: str) -> str:
+    """The words with the figures in them."""
+    done = [one for one in entries if one.runs]
+    kills = sum(one.kills for one in done)
+    figures = {
+        "runs": "\n".join([HEAD, RULE, *map(_row, done)]),
+        "totals": _totals(done),
+        "failures": _failures(done),
+        "kills": grouped(kills),
+        "rule_of_three": grouped(max(1, kills // 3)),
+        "troubles": str(len(TROUBLES)),
+        "triples": grouped(COUNT),
+    }
+    for name, text in figures.items():
+        words = words.replace("{{" + name + "}}", text)
+    return words
+
+
+def _row(one: Result) -> str:
+    cells = (
+        one.commit or one.version,
+        one.ended,
+        _seeds(one),
+        grouped(one.runs),
+        grouped(one.kills),
+        grouped(one.messages),
+        f"{one.simulated_s / 3600:,.1f} h".replace(",", " "),
+        f"{one.cpu_s / 60:.0f} min",
+        f"{one.kills_per_s:.0f}",
+        str(len(one.failures)),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _seeds(one: Result) -> str:
+    if one.first_seed >= FIRST_TRIPLE:
+        return "all triples" if one.runs >= COUNT else f"triples 0 to {grouped(one.runs - 1)}"
+    return f"{grouped(one.first_seed)} to {grouped(one.next_seed - 1)}"
+
+
+def _totals(done: list[Result]) -> str:
+    machines = sorted({f"{one.machine}, Python {one.python}" for one in done})
+    return (
+        f"In all {grouped(sum(one.kills for one in done))} kills in {grouped(sum(one.runs for one in done))} worlds. "
+        f"Machine: {'; '.join(machines)}; one process, beside other work."
+    )
+
+
+def _failures(done: list[Result]) -> str:
+    failures = [(one, outcome) for one in done for outcome in one.failures]
+    if not failures:
+        return "No invariant broke in these runs."
+    lines = [
+        f"- {one.commit}, `qe torture --seed {outcome.seed}`: {found.name}, {found.text}"
+        for one, outcome in failures
+        for found in outcome.violations[:1]
+    ]
+    return "\n".join(["What broke in these runs:", "", *lines])
+
+
+def grouped(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def main() -> int:
+    PAGE.write_text(page(Record(RECORD).entries, WORDS.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The evidence page says what the record says, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from engine.torture.campaign import Result
+from engine.torture.invariants import Violation
+from engine.torture.one import Outcome
+from engine.torture.record import Record
+from engine.torture.triples import FIRST_TRIPLE
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def evidence() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("evidence", ROOT / "scripts" / "evidence.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def entry(**more: object) -> Result:
+    fields = {"commit": "abc", "ended": "2026-03-11", "first_seed": 1, "runs": 1000, "kills": 1500, "cpu_s": 60.0}
+    return Result(**(fields | more))
+
+
+def test_the_page_in_the_repository_is_what_the_record_makes(evidence: ModuleType) -> None:
+    made = evidence.page(Record(evidence.RECORD).entries, evidence.WORDS.read_text(encoding="utf-8"))
+    assert evidence.PAGE.read_text(encoding="utf-8") == made
+    assert "{{" not in made
+
+
+def test_every_run_is_a_row_and_the_kills_are_added_up(evidence: ModuleType) -> None:
+    triples = entry(commit="def", first_seed=FIRST_TRIPLE, runs=10, kills=12)
+    made = evidence.page([entry(), triples], "{{runs}} {{totals}}")
+    assert "| abc | 2026-03-11 | 1 to 1 000 | 1 000 | 1 500 |" in made
+    assert "| def | 2026-03-11 | triples 0 to 9 | 10 | 12 |" in made
+    assert "1 512 kills in 1 010 worlds" in made
+
+
+def test_what_broke_is_on_the_page(evidence: ModuleType) -> None:
+    broke = Outcome(seed=7, violations=(Violation("I1", "it was not flat"),), kills=1, messages=1, seconds=1.0)
+    made = evidence.page([entry(failures=[broke])], "{{failures}}")
+    assert "`qe torture --seed 7`: I1, it was not flat" in made
+    assert evidence.page([entry()], "{{failures}}") == "No invariant broke in these runs."
