@@ -214,10 +214,9 @@ class Guard:
     def _halt_if_nobody_looks(self, picture: Picture) -> None:
         after_s = self._config.alerts.unseen_halt_s
         if after_s and self.alerts.unseen_ns() >= after_s * SECOND_NS:
-            for name in self._manager.logins:
-                reason = f"a critical alert has stood for {after_s:g} s and nobody has acknowledged it"
-                if picture.states[name].may_add_risk:
-                    self.stops.halt(name, reason, Cause.DEAD_MAN)
+            reason = f"a critical alert has stood for {after_s:g} s and nobody has acknowledged it"
+            names = tuple(name for name in self._manager.logins if picture.states[name].may_add_risk)
+            self.stops.halt(names, reason, Cause.DEAD_MAN)
 
     async def _draw(self) -> None:
         """The picture that metrics are made of."""

@@ -107,8 +107,7 @@ class Listening:
         self._alerts.tell(_key(engine), Severity.CRITICAL, f"{engine.name} is silent", what + then[one.step])
         names = tuple(name for name in self._manager.logins if engine.concerns(name))
         if one.step in (Step.HALTED, Step.KILLED):
-            for name in names:
-                self._stops.halt(name, what, Cause.DEAD_MAN)
+            self._stops.halt(names, what, Cause.DEAD_MAN)
         if one.step is Step.KILLED:
             self._stops.kill_soon(names, what)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from engine.core.alerting import Severity
-from engine.core.restrictions import Cause
+from engine.core.restrictions import Cause, Restriction
 from engine.guard.keeper import Telling
 from engine.journal.incident_log import Story
 from engine.trading import IBKRAccountManager, KillReport
@@ -40,11 +40,14 @@ class Stops:
         self._halting: set[tuple[str, Cause]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
 
-    def halt(self, name: str, reason: str, cause: Cause) -> None:
-        """Nothing that adds risk leaves any program; on a thread, because a disk may hang."""
-        if (name, cause) not in self._halting:  # one that waits for the disk is enough
-            self._halting.add((name, cause))
-            self._begin(self._halt(name, reason, cause))
+    def halt(self, names: tuple[str, ...], reason: str, cause: Cause) -> None:
+        """Nothing that adds risk leaves any program; on a thread for each login, because a disk may hang. It is one
+        incident of all of them.
+        """
+        new = tuple(name for name in names if (name, cause) not in self._halting)  # one that waits is enough
+        if new:
+            self._halting |= {(name, cause) for name in new}
+            self._begin(self._halt(new, reason, cause))
 
     async def kill(self, name: str, reason: str, *, beside: tuple[str, ...] = ()) -> KillReport:
         """Pull the switch on a login; a kill of ours that runs already is joined. `beside`: the other logins that it is
@@ -81,34 +84,37 @@ class Stops:
         self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}: {verdict}", str(report.to_text(colour=False)))
         return report
 
-    async def _halt(self, name: str, reason: str, cause: Cause) -> None:
+    async def _halt(self, names: tuple[str, ...], reason: str, cause: Cause) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._daemons, self._write_halt, name, reason, cause)
+            imposing = [loop.run_in_executor(self._daemons, self._impose, name, reason, cause) for name in names]
+            imposed = {name: one for name, one in zip(names, await asyncio.gather(*imposing), strict=True) if one}
+            if imposed:
+                await loop.run_in_executor(self._daemons, self._tell, imposed, reason, cause)
         finally:
-            self._halting.discard((name, cause))
+            self._halting -= {(name, cause) for name in names}
 
-    def _write_halt(self, name: str, reason: str, cause: Cause) -> None:
+    def _impose(self, name: str, reason: str, cause: Cause) -> Restriction | None:
+        """None: it stands already."""
         rules, scope = self._manager.rules, self._manager.scope(name)
         if any(one.cause is cause for one in rules.state(scope).standing):
-            return
-        halted = rules.halt(scope, reason, cause=cause, actor="guard")
-        now_ns = self._wall_ns()
-        begun = begin_or_join(
-            rules.journal.state(), (scope,), trigger=cause.value, what=reason, at_ns=now_ns, mark=halted.restriction.id
+            return None
+        return rules.halt(scope, reason, cause=cause, actor="guard").restriction
+
+    def _tell(self, imposed: dict[str, Restriction], reason: str, cause: Cause) -> None:
+        journal, now_ns = self._manager.rules.journal, self._wall_ns()
+        scopes, last = tuple(self._manager.scope(name) for name in imposed), tuple(imposed.values())[-1]
+        begun = begin_or_join(journal.state(), scopes, trigger=cause.value, what=reason, at_ns=now_ns, mark=last.id)
+        journal.keep(*begun.events)
+        story = Story(
+            incident_id=begun.id,
+            at_ns=now_ns,
+            trigger=cause.value,
+            logins=tuple(imposed),
+            what=reason,
+            joined=begun.joined,
         )
-        rules.journal.keep(*begun.events)
-        tell(
-            self._page,
-            Story(
-                incident_id=begun.id,
-                at_ns=now_ns,
-                trigger=cause.value,
-                logins=(name,),
-                what=reason,
-                joined=begun.joined,
-            ),
-            rules.journal,
-        )
+        tell(self._page, story, journal)
 
     def _begin(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
