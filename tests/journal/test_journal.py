@@ -56,6 +56,17 @@ def test_a_halt_appended_by_one_binds_the_next_check_of_another() -> None:
     assert other.check(PAPER, 1000).may_add_risk
 
 
+def test_a_halt_binds_although_another_login_was_asked_about_first() -> None:
+    """What was answered for a login before its halt is forgotten, whoever makes the journal look again."""
+    memory = Memory()
+    one, other = journal(memory), journal(memory)
+    assert other.check(PAPER, 1000).may_add_risk and other.check(LIVE, 1000).may_add_risk
+    one.append(halt())
+    assert other.check(LIVE, 1000).may_add_risk
+    assert not other.check(PAPER, 1000).may_add_risk
+    assert not other.glance(PAPER, 1000).may_add_risk
+
+
 def test_nothing_is_read_again_while_nothing_was_appended() -> None:
     store = MemoryStore()
     mine = Journal(store, actor="test", clock=lambda: 1000)

@@ -43,6 +43,15 @@ def test_a_halt_of_another_process_binds_the_very_next_check(tmp_path: Path) -> 
     end(child)
 
 
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """No test can cut the power; that SQLite is told to wait for the disk can be asked."""
+    store = SqliteStore(tmp_path)
+    with store.writing() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    store.close()
+
+
 def test_records_outlive_everybody(tmp_path: Path) -> None:
     mine = on(tmp_path)
     mine.append(halt())
