@@ -127,7 +127,7 @@ def test_a_week_leaves_memory_where_it_was(tmp_path: Path) -> None:
             assert len(here.post.guard.alerts.told()["standing"]) < 5  # type: ignore[arg-type]
         assert max(tasks) == tasks[0]
         assert max(threads) == threads[0]
-        assert here.sizes[-1] - here.sizes[0] < GROWTH_BYTES_MAX, here.sizes
+        assert here.sizes[-1] - here.sizes[1] < GROWTH_BYTES_MAX, here.sizes  # the first day fills what is bounded
 
     tracemalloc.start()
     try:
