@@ -12,7 +12,8 @@ import sys
 
 def temporary_folder() -> str:
     """This user's folder for temporary files, as the platform names it."""
-    return os.environ.get("TMPDIR") or os.environ.get("TEMP") or os.environ.get("TMP") or "/tmp"  # noqa: S108 – what it holds has 0700
+    named = os.environ.get("TMPDIR") or os.environ.get("TEMP") or os.environ.get("TMP")
+    return os.path.abspath(named or "/tmp")  # noqa: S108 – what it holds has 0700
 
 
 def own_temporary_folder() -> str:

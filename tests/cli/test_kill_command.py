@@ -20,7 +20,7 @@ from cli.simulated import PATIENCE_S, PYTHON_PATH, environment, qe, simulated, s
 from engine.broker.closing_right import ClosingRight
 from engine.cli import presses
 from engine.cli.kill_run import record_folders
-from engine.config.places import state_folder
+from engine.config.places import FILE_NAME, config_file, state_folder
 
 
 def records(home: Path) -> list[dict[str, object]]:
@@ -202,6 +202,7 @@ def test_a_mode_that_is_not_one_is_told_as_unclear_and_not_as_live(tmp_path: Pat
         done = qe("kill", home=tmp_path)
     assert "paper (mode unclear, " in done.stdout
     assert "paper (live" not in done.stdout
+    assert "is set up as" not in done.stdout  # nobody has said as what
 
 
 UNUSABLE = '[logins.family]\nmode = "live"\nport = "4001"\n[kill]\ndeadline_s = 10\n'
@@ -454,6 +455,10 @@ def test_a_user_without_a_home_has_the_state_in_the_temporary_folder(
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     assert state_folder() == str(tmp_path / f"quant-engine-{os.geteuid()}")
     assert record_folders() == (tmp_path / f"quant-engine-{os.geteuid()}" / "kills", tmp_path)
+    Path(state_folder()).mkdir()
+    (Path(state_folder()) / FILE_NAME).write_text("[[[")  # where anybody may have put it
+    monkeypatch.chdir(tmp_path)
+    assert config_file() is None
 
 
 # --- twice ------------------------------------------------------------------------------------------------------

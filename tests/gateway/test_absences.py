@@ -107,6 +107,23 @@ def test_or_it_passes_and_people_are_called_until_there_is_one(tmp_path: Path) -
     post(tmp_path, test, found=found(ALERTS), tell=people)
 
 
+def test_a_look_that_fails_is_told_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(it: Post) -> None:
+        await looked(it)
+        before = dict(it.gateway.status().missing)
+        monkeypatch.setattr("engine.trading.presence.is_fresh", raising)
+        await looked(it)
+        assert it.gateway.status().missing == before
+        assert any("could not be seen whether" in line and "a fault of ours" in line for line in it.lines)
+        monkeypatch.undo()
+
+    post(tmp_path, test, found=found(GatewayTable()))
+
+
+def raising(*_: object) -> bool:
+    raise RuntimeError("a fault of ours")
+
+
 def test_a_journal_that_cannot_be_written_stops_nothing_where_that_is_asked_for(tmp_path: Path) -> None:
     people = Told()
 

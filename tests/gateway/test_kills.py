@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.gateway import kills
+from engine.gateway import door, kills
 from engine.journal.events import AnyEvent, KillPressed, Restricted
 from engine.journal.trouble import Code
 from engine.simulator.faults import DelayRequests, SlowAck
@@ -66,6 +66,24 @@ def test_every_clients_orders_are_cancelled_by_itself_and_within_a_moment(tmp_pa
         clients[0].send(order(2, SPY, "BUY", 1, 1))
         await clients[0].until(lambda: told(clients[0], 2))
         assert "enough" in told(clients[0], 2)[0].text
+
+    post(tmp_path, test)
+
+
+def test_no_client_says_more_at_once_than_tws_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "CANCELS_A_SECOND", 2)
+
+    async def test(it: Post) -> None:
+        client = await it.client()
+        for number in range(1, 6):
+            client.send(order(number, SPY, "BUY", 10 + number, 1))
+            await client.until(lambda number=number: "Submitted" in statuses(client, number))
+        press(it)
+        for count in (2, 4, 5):
+            await asyncio.sleep(0.5)
+            over = [number for number in range(1, 6) if statuses(client, number)[-1] == "Cancelled"]
+            assert len(over) == count == cancelled(it)
+            await asyncio.sleep(0.5)
 
     post(tmp_path, test)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -296,6 +298,31 @@ def test_a_critical_alert_that_nobody_sees_halts_every_login_where_that_is_confi
         assert here.manager.state("live").standing[0].cause is Cause.DEAD_MAN
 
     post(tmp_path, test, alerts=AlertsTable(unseen_halt_s=60.0))
+
+
+def test_a_halt_of_one_login_that_fails_keeps_the_incident_of_the_other_from_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(here: Post) -> None:
+        faults: list[object] = []
+        here.loop.set_exception_handler(lambda _loop, context: faults.append(context.get("exception")))
+        halt = here.manager.rules.halt
+
+        def fails_for_live(scope: Scope, *about: Any, **more: Any) -> Any:
+            if scope.login == "live":
+                raise RuntimeError("a fault of ours")
+            return halt(scope, *about, **more)
+
+        monkeypatch.setattr(here.manager.rules, "halt", fails_for_live)
+        here.guard.stops.halt(("paper", "live"), "nobody looks", Cause.DEAD_MAN)
+        await asyncio.sleep(5)
+        assert here.manager.state("paper").standing[0].cause is Cause.DEAD_MAN
+        state = here.manager.rules.journal.state()
+        assert state.incidents(here.manager.scope("paper")) and not state.incidents(here.manager.scope("live"))
+        gc.collect()
+        assert [str(one) for one in faults] == ["a fault of ours"]
+
+    post(tmp_path, test)
 
 
 def test_a_part_that_fails_by_a_fault_of_ours_is_told_and_started_anew(

@@ -349,6 +349,15 @@ def test_a_login_that_was_not_reached_says_whether_anything_goes_on_and_how_to_g
     assert "GOES ON" not in str(report(login()))
 
 
+def test_one_that_was_not_reached_and_one_with_something_left_have_their_own_ways_on() -> None:
+    other = msgspec.structs.replace(BAD, name="other")
+    text = " ".join(str(report(login(), other, GONE)).split())
+    assert f"{GONE.name}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS, log in, and kill again." in text
+    assert "other: THIS KILL HAS ENDED, AND NOTHING GOES ON. Close what is left in TWS" in text
+    on = " ".join(str(msgspec.structs.replace(report(login(), other, GONE), goes_on_s=60)).split())
+    assert "finds. Start TWS and log in." in on and "other: this kill keeps trying for 60 s more" in on
+
+
 @pytest.mark.parametrize("other", [BAD, VAGUE])
 def test_nor_does_one_with_something_left_leave_open_whether_anything_goes_on(other: LoginReport) -> None:
     text = " ".join(str(report(login(), other)).split())

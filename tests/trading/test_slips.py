@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -63,6 +64,26 @@ def test_one_that_is_done_before_it_was_looked_at_is_not_told(tmp_path: Path) ->
     writer.mark(number or 0, Standing.DONE)
     writer.write(body_of(intent(6), 1))
     assert told(reading.look()) == [6]
+
+
+def test_slips_that_cannot_be_opened_at_this_moment_are_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of descriptors, say: nobody may take that for a program that announces nothing."""
+    reading, writer = Reading(tmp_path), Slips(tmp_path, SCOPE)
+    writer.write(body_of(intent(), 77))
+    opened = os.open
+
+    def no_slips(path: Path, flags: int, *mode: int) -> int:
+        if str(path).endswith(slips.ENDING):
+            raise OSError(errno.EMFILE, "too many open files")
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr("os.open", no_slips)
+    assert reading.look() == []
+    monkeypatch.undo()
+    monkeypatch.setenv(slips.ELSEWHERE, str(place_of(tmp_path).parent))
+    assert told(reading.look()) == [5]
 
 
 def test_half_a_slip_is_none_until_it_is_whole(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import msgspec
 
 from engine.config.plan import KillPlan
 from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
-from engine.trading import KillReport
+from engine.trading import KillReport, TradingMode
+from engine.trading.modes import misplaced_note
 
 MODE_UNCLEAR = "mode unclear"
 
@@ -32,7 +33,10 @@ def with_configuration(report: KillReport, plan: KillPlan) -> KillReport:
     logins = {name: _unusable(name, why) for name, why in plan.unusable.items()}
     for place in plan.places:
         if not place.mode_known and place.name in report.logins:
-            logins[place.name] = msgspec.structs.replace(report.logins[place.name], mode=MODE_UNCLEAR)
+            login = report.logins[place.name]
+            guessed = misplaced_note(TradingMode(login.mode), login.accounts)  # by a mode that nobody has said
+            notes = tuple(note for note in login.notes if note != guessed)
+            logins[place.name] = msgspec.structs.replace(login, mode=MODE_UNCLEAR, notes=notes)
     return msgspec.structs.replace(
         report, logins=report.logins | logins, unread=plan.unread, notes=(*report.notes, *plan.faults)
     )

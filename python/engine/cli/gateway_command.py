@@ -186,7 +186,10 @@ async def _tunnel(host: str, port: int, here: int, context: ssl.SSLContext, secr
     try:
         await tunnel.open(here)
     except OSError as error:
-        print(f"qe gateway connect: port {here} cannot be used: {error.strerror or error}. Another: --port")
+        print(
+            f"qe gateway connect: port {here} cannot be used: {error.strerror or error}. Another: --port",
+            file=sys.stderr,
+        )
         return EXIT_CANNOT
     _log(f"connect programs to 127.0.0.1:{tunnel.port}: it leads to {host}:{port}")
     ended = asyncio.Event()

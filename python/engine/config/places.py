@@ -50,7 +50,8 @@ def config_file(named: str | None = None) -> str | None:
     named = named or os.environ.get("QE_CONFIG")
     if named:
         return os.path.abspath(os.path.expanduser(named))
-    for folder in (os.curdir, state_folder()):
+    anybodys = home_folder() is None and not os.environ.get("QE_HOME")  # it is where temporary files go
+    for folder in (os.curdir,) if anybodys else (os.curdir, state_folder()):
         candidate = os.path.join(folder, FILE_NAME)
         if os.path.lexists(candidate):
             return os.path.abspath(candidate)

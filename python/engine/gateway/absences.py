@@ -85,7 +85,10 @@ class Absences:
         return found
 
     def _looked(self, looking: asyncio.Future[dict[str, str]]) -> None:
-        if looking.cancelled() or looking.exception() is not None:
+        if looking.cancelled():
+            return
+        if looking.exception() is not None:
+            self._log(f"it could not be seen whether a guard and a journal are there: {looking.exception()!r}")
             return
         before, self.missing = self.missing, looking.result()
         for name, text in self.missing.items():

@@ -88,9 +88,13 @@ class Stops:
         loop = asyncio.get_running_loop()
         try:
             imposing = [loop.run_in_executor(self._daemons, self._impose, name, reason, cause) for name in names]
-            imposed = {name: one for name, one in zip(names, await asyncio.gather(*imposing), strict=True) if one}
+            done = await asyncio.gather(*imposing, return_exceptions=True)
+            imposed = {name: one for name, one in zip(names, done, strict=True) if isinstance(one, Restriction)}
             if imposed:
                 await loop.run_in_executor(self._daemons, self._tell, imposed, reason, cause)
+            for one in done:
+                if isinstance(one, BaseException):
+                    raise one  # told as every fault of a task is, behind what could be done
         finally:
             self._halting -= {(name, cause) for name in names}
 

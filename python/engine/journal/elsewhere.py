@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.trouble import Code
 from engine.journal.turn import Turn, TurnTaken
+from engine.temporary import temporary_folder
 
 MAY_BE_COPIED = frozenset({Code.FULL, Code.READ_ONLY})
 _FILES = ("journal.db", "journal.db-wal", "bell")
@@ -21,7 +22,7 @@ _FILES = ("journal.db", "journal.db-wal", "bell")
 @contextlib.contextmanager
 def read_elsewhere(folder: Path) -> Iterator[SqliteStore]:
     """A store over a copy, which is gone afterwards. Raises OSError when there is no room for it either."""
-    with tempfile.TemporaryDirectory(prefix="qe-journal-") as place:
+    with tempfile.TemporaryDirectory(prefix="qe-journal-", dir=temporary_folder()) as place:
         with _nobody_writes(folder):
             for name in _FILES:
                 with contextlib.suppress(FileNotFoundError):

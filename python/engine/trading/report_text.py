@@ -31,6 +31,11 @@ WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
 
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
+GONE_ENDED = (
+    "Start TWS, log in, and kill again. 'qe kill --watch 600' keeps trying for ten minutes; a guard that runs kills by "
+    "itself what it finds once it is connected."
+)
+LEFT_ENDED = "Close what is left in TWS, or kill again: 'qe kill --watch 600' keeps trying for ten minutes."
 NOTHING_DONE = "Nothing was cancelled, nothing was closed."
 BY_HAND = (
     "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
@@ -186,31 +191,18 @@ def _sent_in_advance(login: LoginReport) -> str:
 
 def _how_to_go_on(report: KillReport, goes_on_s: float) -> list[str]:
     """Whoever reads NOT REACHED or NOT FLAT must not believe that somebody is still trying, nor the reverse."""
-    names = [name for name, login in report.logins.items() if not login.flat]
-    gone = [name for name, login in report.logins.items() if login.outcome is LoginOutcome.UNREACHABLE]
-    if not names:
-        return []
-    who = ", ".join(names)
-    if goes_on_s > 0 and names != gone:
-        said = f"{who}: this kill keeps trying for {goes_on_s:g} s more, and closes what it can."
-        return ["", *_wrap(said, "", "  ")]
-    if goes_on_s > 0:
-        said = (
-            f"{who}: this kill keeps trying for {goes_on_s:g} s more, and closes what it finds. Start TWS and log in."
-        )
-        return ["", *_wrap(said, "", "  ")]
-    if names != gone:
-        said = (
-            f"{who}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Close what is left in TWS, or kill again: "
-            "'qe kill --watch 600' keeps trying for ten minutes."
-        )
-        return ["", *_wrap(said, "", "  ")]
-    said = (
-        f"{who}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS, log in, and kill again. "
-        "'qe kill --watch 600' keeps trying for ten minutes; a guard that runs kills by itself what it finds once it "
-        "is connected."
-    )
-    return ["", *_wrap(said, "", "  ")]
+    unflat = [login for login in report.logins.values() if not login.flat]
+    lines: list[str] = []
+    for gone, going_on, ended in (
+        (True, "closes what it finds. Start TWS and log in.", GONE_ENDED),
+        (False, "closes what it can.", LEFT_ENDED),
+    ):
+        who = ", ".join(login.name for login in unflat if (login.outcome is LoginOutcome.UNREACHABLE) is gone)
+        if who and goes_on_s > 0:
+            lines += ["", *_wrap(f"{who}: this kill keeps trying for {goes_on_s:g} s more, and {going_on}", "", "  ")]
+        elif who:
+            lines += ["", *_wrap(f"{who}: THIS KILL HAS ENDED, AND NOTHING GOES ON. {ended}", "", "  ")]
+    return lines
 
 
 def _way_out(login: LoginReport) -> list[str]:

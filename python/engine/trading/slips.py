@@ -181,20 +181,28 @@ class Reading:
             if self._register is None:
                 self._register = os.open(self._folder / REGISTER, os.O_RDONLY | os.O_CLOEXEC)
             count = os.pread(self._register, _COUNT.size, 0)
-            if count != self._count:
-                self._find(self._folder)
+            if count != self._count and self._find(self._folder):
                 self._count = count
-        except OSError:
+        except FileNotFoundError:
             return False  # nobody has ever written one
+        except OSError:  # out of descriptors, say: looked for again the next time, and what is known is read
+            return bool(self._files)
         return bool(self._files)
 
-    def _find(self, folder: Path) -> None:
+    def _find(self, folder: Path) -> bool:
+        """False: there are some that could not be opened, and have to be looked for again."""
         there = {path for path in folder.iterdir() if path.suffix == ENDING} - self.own
         for path in self._files.keys() - there:
             self._files.pop(path).close()
+        whole = True
         for path in there - self._files.keys():
-            with contextlib.suppress(OSError):
+            try:
                 self._files[path] = _File(path)
+            except FileNotFoundError:
+                continue  # its program has ended meanwhile
+            except OSError:
+                whole = False
+        return whole
 
 
 class _File:

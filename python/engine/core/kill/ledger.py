@@ -406,15 +406,17 @@ class Ledger:
         return self.late_feed_ns
 
     def _in_pieces(self, key: Key, account: _Account, now_ns: int) -> bool:
-        """A feed shows each execution whole or not at all: could some of them together have moved the position so?
-        Where not all are known one by one, anything could."""
+        """A feed shows each execution whole or not at all: could some of them together, or none, have moved the
+        position so? Where not all are known one by one, anything could."""
+        moved = account.position - account.base
+        if moved == ZERO:
+            return True
         own = [signed for owner, signed in self._own_executions.values() if owner == key]
         vague = key in self._maybe or any(owner == key for _, owner, _ in self.traces.hidden())
         if vague or sum(own, ZERO) != self._own.get(key, ZERO) or self._echo(account, now_ns) != NOTHING:
             return True
         sums = _sums([*own, *(signed for _, owner, signed in self._foreign.values() if owner == key)])
-        moved = account.position - account.base
-        return sums is None or moved == ZERO or moved in sums  # none of them is a choice too: the feed stands still
+        return sums is None or moved in sums
 
     def _echo(self, account: _Account, now_ns: int) -> Flow:
         """What a late feed may still go through."""

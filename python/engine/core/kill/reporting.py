@@ -34,21 +34,20 @@ def closed_positions(
 
 def partly_closed(closing: Closing, ledger: Ledger) -> tuple[PartlyClosed, ...]:
     """Contracts of which our orders have closed something, and that the last read shows open."""
-    parts = []
-    for key in ledger.seen():
-        item = closing.items.get(key)
-        filled = sum((attempt.filled for owner, attempt in closing.orders.values() if owner is item), ZERO)
-        if item is not None and filled != ZERO and ledger.position(key) != ZERO:
-            parts.append(
-                PartlyClosed(
-                    account=key[0],
-                    contract=ledger.contract(key),
-                    quantity=ledger.first_seen(key),
-                    filled=filled,
-                    avg_price=_average(closing, item),
-                )
-            )
-    return tuple(parts)
+    filled: dict[Key, Decimal] = {}
+    for item, attempt in closing.orders.values():  # once: a large book is reported on again and again
+        filled[item.key] = filled.get(item.key, ZERO) + attempt.filled
+    return tuple(
+        PartlyClosed(
+            account=key[0],
+            contract=ledger.contract(key),
+            quantity=ledger.first_seen(key),
+            filled=quantity,
+            avg_price=_average(closing, closing.items.get(key)),
+        )
+        for key, quantity in filled.items()
+        if quantity != ZERO and ledger.position(key) != ZERO
+    )
 
 
 def _closed(key: Key, closing: Closing, ledger: Ledger, by: OthersClose | None) -> ClosedPosition:
