@@ -88,6 +88,29 @@ def test_everything_is_reached_by_tab_in_order_and_is_seen_to_have_the_focus(
         assert reached == list(range(count))
 
 
+KEEPS_FOCUS = """
+    () => {
+      const section = document.querySelector("[sse-swap]:has(a[href])");
+      const link = section.querySelector("a[href]");
+      link.focus();
+      htmx.swap(section, section.innerHTML, {swapStyle: "innerHTML"});
+      return !link.isConnected && document.activeElement.id === link.id && link.id !== "";
+    }
+"""
+
+
+def test_a_page_that_brings_itself_up_to_date_takes_the_focus_from_nobody(chromium: Any, watched: Here) -> None:
+    with opened(chromium, viewport=WALL, bypass_csp=True) as page:
+        for path in PAGES:
+            page.goto(watched.url + path)
+            lost = page.evaluate(f"{REACHABLE}.filter((one) => one.closest('[sse-swap]') && !one.id)"
+                                 ".map((one) => one.outerHTML)")  # fmt: skip
+            assert lost == [], path
+        page.goto(watched.url)
+        page.wait_for_function("window.htmx !== undefined")
+        assert page.evaluate(KEEPS_FOCUS)
+
+
 def test_without_javascript_everything_can_be_done_on_a_phone(chromium: Any) -> None:
     """From a halt to going on after a kill: every form is a plain form."""
     with cockpit(guard=False) as here, opened(chromium, viewport=PHONE, java_script_enabled=False) as page:
