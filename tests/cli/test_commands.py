@@ -12,6 +12,7 @@ import pytest
 
 from cli.simulated import PATIENCE_S, environment, qe
 from engine import __version__
+from engine.cli.commands import KNOWN
 from engine.config.template import template
 
 
@@ -20,10 +21,23 @@ def test_version_and_help(tmp_path: Path) -> None:
     for words in ([], ["help"], ["--help"]):
         done = qe(*words, home=tmp_path)
         assert done.returncode == 0
-        assert all(f"qe {command} " in done.stdout for command in ("kill", "drill", "sim", "config"))
+        for command in KNOWN:
+            assert done.stdout.count(f"  qe {command} ") == (command != "help"), "each is told once"
 
 
-@pytest.mark.parametrize("words", [["kil"], ["drill", "--scenario"], ["config"], ["config", "mend"]])
+@pytest.mark.parametrize(
+    ("word", "next_step"),
+    [("kil", "Did you mean: qe kill"), ("KILL", "Did you mean: qe kill"), ("xyzzy", "Every command: qe help")],
+)
+def test_a_slip_of_the_finger_is_told_what_did_not_happen_and_what_was_probably_meant(
+    tmp_path: Path, word: str, next_step: str
+) -> None:
+    done = qe(word, home=tmp_path)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr == f"qe: there is no command '{word}'; nothing was done, nothing was sent. {next_step}\n"
+
+
+@pytest.mark.parametrize("words", [["--kill"], ["drill", "--scenario"], ["config"], ["config", "mend"]])
 def test_wrong_arguments_exit_with_64_and_show_the_usage(tmp_path: Path, words: list[str]) -> None:
     done = qe(*words, home=tmp_path)
     assert done.returncode == 64

@@ -10,10 +10,11 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 
 from engine import __version__
-from engine.cli.exits import EXIT_CANNOT
+from engine.cli.exits import EXIT_CANNOT, EXIT_USAGE
 from engine.cli.parsers import build_parser
 
 COMMANDS = {  # the module in engine.cli, and the function that runs it
@@ -38,10 +39,14 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
     "config": ("config_command", "config"),
     "journal": ("journal_command", "journal"),
 }
+KNOWN = ("kill", *COMMANDS, "version", "help")  # a slip near two of them most likely meant the first
 
 
 def main(words: list[str]) -> int:
     """Run one command and return the process's exit code."""
+    if words and not words[0].startswith("-") and words[0] not in KNOWN:
+        print(_no_such_command(words[0]), file=sys.stderr)
+        return EXIT_USAGE
     parser = build_parser()
     arguments = parser.parse_args(words or ["help"])
     if arguments.command == "version":
@@ -53,6 +58,13 @@ def main(words: list[str]) -> int:
     else:
         parser.print_help()
     return 0
+
+
+def _no_such_command(word: str) -> str:
+    """A slip of the finger on the worst day: what did not happen, and what was probably meant."""
+    alike = get_close_matches(word.lower(), KNOWN, n=1)
+    meant = f"Did you mean: qe {alike[0]}" if alike else "Every command: qe help"
+    return f"qe: there is no command '{word}'; nothing was done, nothing was sent. {meant}"
 
 
 def _piped(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:

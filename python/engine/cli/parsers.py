@@ -11,32 +11,46 @@ from engine.cli.exits import EXIT_USAGE
 
 SPEED_MIN, SPEED_MAX = 0.1, 1000.0
 
-DESCRIPTION = """\
-The emergency brake for programs that trade on Interactive Brokers.
+GROUPS = {  # what a person is about to do: the commands for it, each with what it does
+    "On the worst day": {
+        "kill": "cancel every order, close every position, prove it: on every login, at once, without asking",
+        "status": "what each login may do now, and why; --watch for a live view",
+        "halt": "stop everything that adds risk, and close nothing",
+        "engines": "which engines give signs of life; end one, and nothing else",
+        "ack": "say that you have seen what the guard has called you for",
+    },
+    "The way back": {
+        "verify": "our records of the positions against the broker's",
+        "incident": "list, show, note or close what a person has to understand",
+        "reset": "after a kill: end the shutdown, once it is verified and understood",
+        "resume": "go on after a halt",
+    },
+    "What stands watch": {
+        "guard": "run the guard: it watches while no engine does, and pulls the switch",
+        "gateway": "run the gateway: programs connect to it in place of TWS, and their orders pass the checks",
+        "web": "the cockpit: see every login in a browser, and stop it from a phone",
+        "limits": "what may still be lost; another value for a limit; who has changed what",
+        "cashflow": "record money that came in or went out: neither gain nor loss",
+        "journal": "verify, show, export, archive or repair what was recorded",
+    },
+    "Before the worst day": {
+        "doctor": "everything that would make the switch fail, found beforehand",
+        "drill": "practise the kill against a simulated TWS, and leave a dated record",
+        "runbook": "the emergency page, to be printed: Markdown, HTML or PDF",
+        "config": "show, check or write quant-engine.toml",
+        "sim": "run the simulated TWS, to trade against",
+        "torture": "worlds by the thousand in which everything goes wrong, until something breaks that never may",
+        "version": "print the version",
+    },
+}
 
-  qe kill      cancel every order, close every position, prove it: on every login, at once, without asking
-  qe status    what each login may do now, and why
-  qe verify    our records of the positions against the broker's
-  qe halt      stop everything that adds risk, and close nothing
-  qe resume    go on after a halt
-  qe reset     after a kill: end the shutdown, once it is verified and understood
-  qe incident  list, show, note or close what a person has to understand
-  qe limits    what may still be lost; another value for a limit; who has changed what
-  qe cashflow  record money that came in or went out: neither gain nor loss
-  qe guard     run the guard: it watches while no engine does, and pulls the switch
-  qe gateway   run the gateway: programs connect to it in place of TWS, and their orders pass the checks
-  qe ack       say that you have seen what the guard has called you for
-  qe engines   which engines give signs of life; end one, and nothing else
-  qe web       the cockpit: see every login in a browser, and stop it from a phone
-  qe doctor    everything that would make the switch fail, found beforehand
-  qe runbook   the emergency page, to be printed: Markdown, HTML or PDF
-  qe drill     practise that against a simulated TWS, and leave a dated record
-  qe sim       run the simulated TWS, to trade against
-  qe torture   worlds by the thousand in which everything goes wrong, until something breaks that never may
-  qe config    show, check or write quant-engine.toml
-  qe journal   verify, show, export, archive or repair what was recorded
-  qe version   print the version
-"""
+
+def description() -> str:
+    """What `qe` alone says: every command once, by what a person is about to do."""
+    parts = ["The emergency brake for programs that trade on Interactive Brokers."]
+    for group, commands in GROUPS.items():
+        parts.append("\n".join([f"{group}:", *(f"  qe {command:<8}  {does}" for command, does in commands.items())]))
+    return "\n\n".join(parts)
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,32 +63,38 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """All commands and their options. `kill` stands here for its help alone: it is parsed elsewhere."""
-    parser = Parser(prog="qe", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    commands.add_parser("kill", help="the kill switch (see: qe kill --help)", add_help=False)
-    commands.add_parser("help", help="this text")
-    commands.add_parser("version", help="print the version")
-    _add_status(commands.add_parser("status", help="what each login may do now, and why"))
-    _add_verify(commands.add_parser("verify", help="our records of the positions against the broker's"))
-    _add_halt(commands.add_parser("halt", help="stop everything that adds risk, and close nothing"))
-    _add_resume(commands.add_parser("resume", help="go on after a halt"))
-    _add_reset(commands.add_parser("reset", help="end the shutdown that a kill has left"))
-    _add_incident(commands.add_parser("incident", help="list, show, note or close incidents"))
-    _add_limits(commands.add_parser("limits", help="what may still be lost, and another value for a limit"))
-    _add_cash_flow(commands.add_parser("cashflow", help="record money that came in or went out"))
-    _add_guard(commands.add_parser("guard", help="run the guard, or install it as a service"))
-    _add_gateway(commands.add_parser("gateway", help="run the gateway, or show what passes through it"))
-    acknowledging = commands.add_parser("ack", help="say that you have seen the guard's alerts")
+    parser = Parser(
+        prog="qe",
+        usage="qe COMMAND [OPTION ...]",
+        description=description(),
+        epilog="More about one: qe COMMAND --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=Parser)
+    commands.add_parser("kill", add_help=False)
+    commands.add_parser("help")
+    commands.add_parser("version")
+    _add_status(commands.add_parser("status"))
+    _add_verify(commands.add_parser("verify"))
+    _add_halt(commands.add_parser("halt"))
+    _add_resume(commands.add_parser("resume"))
+    _add_reset(commands.add_parser("reset"))
+    _add_incident(commands.add_parser("incident"))
+    _add_limits(commands.add_parser("limits"))
+    _add_cash_flow(commands.add_parser("cashflow"))
+    _add_guard(commands.add_parser("guard"))
+    _add_gateway(commands.add_parser("gateway"))
+    acknowledging = commands.add_parser("ack")
     acknowledging.add_argument("key", nargs="?", metavar="ALERT", help="only this one (default: all)")
-    _add_engines(commands.add_parser("engines", help="which engines give signs of life; end one, and nothing else"))
-    _add_web(commands.add_parser("web", help="run the cockpit, and say who may use it"))
-    _add_doctor(commands.add_parser("doctor", help="everything that would make the switch fail, found beforehand"))
-    _add_runbook(commands.add_parser("runbook", help="the emergency page, to be printed"))
-    _add_drill(commands.add_parser("drill", help="practise the kill against a simulated TWS"))
-    _add_sim(commands.add_parser("sim", help="run the simulated TWS"))
-    _add_torture(commands.add_parser("torture", help="simulated worlds by the thousand, until something breaks"))
-    _add_config(commands.add_parser("config", help="show, check or write quant-engine.toml"))
-    _add_journal(commands.add_parser("journal", help="verify, show, export, archive or repair the journal"))
+    _add_engines(commands.add_parser("engines"))
+    _add_web(commands.add_parser("web"))
+    _add_doctor(commands.add_parser("doctor"))
+    _add_runbook(commands.add_parser("runbook"))
+    _add_drill(commands.add_parser("drill"))
+    _add_sim(commands.add_parser("sim"))
+    _add_torture(commands.add_parser("torture"))
+    _add_config(commands.add_parser("config"))
+    _add_journal(commands.add_parser("journal"))
     return parser
 
 
