@@ -91,6 +91,18 @@ def test_a_silent_engine_is_told_halted_and_killed_at_the_configured_times(tmp_p
     post(tmp_path, test, heartbeat_kill_s=60.0)
 
 
+def test_a_silent_engine_that_is_killed_and_never_halted_is_one_incident_of_all_its_logins(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        here.beat()
+        await asyncio.sleep(60 + 12)
+        assert here.world.is_flat()
+        (incident,) = here.events(IncidentOpened)
+        assert isinstance(incident, IncidentOpened)
+        assert all(incident.concerns(here.manager.scope(name)) for name in ("paper", "live"))
+
+    post(tmp_path, test, heartbeat_halt_s=0.0, heartbeat_kill_s=60.0)
+
+
 def test_an_engine_that_beats_or_has_said_good_bye_is_left_alone(tmp_path: Path) -> None:
     async def test(here: Post) -> None:
         for _ in range(40):

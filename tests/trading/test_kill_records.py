@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.kill.report import LoginOutcome, LoginReport
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.desk.incidents import incidents
 from engine.journal import chain
-from engine.journal.chain import Draft, Sealed
 from engine.journal.events import (
     IncidentClosed,
     IncidentNoted,
@@ -30,25 +28,11 @@ from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
 from engine.trading.stories import Pressed
 from journal.worlds import forked
+from trading.overtaken import Overtaken
 
 PAPER = Scope("paper", "127.0.0.1:7497")
 LIVE = Scope("live", "127.0.0.1:7496")
 ACCOUNT = "DU1234567"
-
-
-class Overtaken(MemoryStore):
-    """Between the look and the first record that depends on it somebody else appends."""
-
-    def __init__(self, memory: Memory, other: Journal, *events: object) -> None:
-        super().__init__(memory)
-        self._other = other
-        self._events = events
-
-    def append(self, drafts: Sequence[Draft], *, expected_seq: int | None = None) -> tuple[Sealed, ...]:
-        if expected_seq is not None and self._events:
-            events, self._events = self._events, ()
-            self._other.append(*events)
-        return super().append(drafts, expected_seq=expected_seq)
 
 
 class Program:

@@ -15,7 +15,7 @@ from engine.guard.keeper import Telling
 from engine.journal.incident_log import Story
 from engine.trading import IBKRAccountManager, KillReport
 from engine.trading.daemons import Daemons
-from engine.trading.incident_records import begin_or_join, tell
+from engine.trading.incident_records import keep_incident, tell
 
 
 class Stops:
@@ -108,8 +108,7 @@ class Stops:
     def _tell(self, imposed: dict[str, Restriction], reason: str, cause: Cause) -> None:
         journal, now_ns = self._manager.rules.journal, self._wall_ns()
         scopes, last = tuple(self._manager.scope(name) for name in imposed), tuple(imposed.values())[-1]
-        begun = begin_or_join(journal.state(), scopes, trigger=cause.value, what=reason, at_ns=now_ns, mark=last.id)
-        journal.keep(*begun.events)
+        begun = keep_incident(journal, scopes, trigger=cause.value, what=reason, at_ns=now_ns, mark=last.id)
         story = Story(
             incident_id=begun.id,
             at_ns=now_ns,

@@ -44,7 +44,7 @@ SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the jou
 SNAPSHOT_LATE = 4000  # records behind that, after which an append makes the snapshot that nobody's `tend` has made
 LOOK_EVERY = 50  # records after which an append sees whether a snapshot is due, when that was not known
 TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
-CONFLICTS_MAX = 20  # times that somebody may be faster while the spool is taken in
+CONFLICTS_MAX = 20  # times that somebody may be faster while a record is decided on, or the spool taken in
 FLAWED = (
     "Checks are slower until the next record is written, which makes a new one; if an alarm stood in it, it is lost: "
     "see that every login that should be halted is"
@@ -189,6 +189,23 @@ class Journal:
         except JournalError as error:
             drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
             return Kept(None, self._spool.write(drafts) if self._spool is not None else None, error.trouble)
+
+    def keep_decided(
+        self, decide: Callable[[JournalState | Unknown], tuple[AnyEvent, ...]], *, at_ns: int | None = None
+    ) -> Kept:
+        """Keep what `decide` makes of the state, on that very state as long as it can be had: of two who decide in the
+        same moment, one sees what the other has written. `decide` may be called more than once, and only the events of
+        its last call are kept. Never raises for what fails.
+        """
+        for _ in range(CONFLICTS_MAX):
+            state = self.state()
+            if isinstance(state, Unknown):
+                break
+            try:
+                return self.keep(*decide(state), at_ns=at_ns, expected_seq=state.seq)
+            except Conflict:
+                continue
+        return self.keep(*decide(self.state()), at_ns=at_ns)
 
     def add_section(self, page: Path, text: str) -> str | None:
         """Add a section to the incident log, or have it added later. None, or why not now, and where it waits."""

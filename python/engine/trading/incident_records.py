@@ -44,6 +44,20 @@ def begin_or_join(
     return IncidentEvent(name, (opened,), joined=False)
 
 
+def keep_incident(
+    journal: Journal, scopes: tuple[Scope, ...], *, trigger: str, what: str, at_ns: int, mark: str
+) -> IncidentEvent:
+    """The same, written down: a halt and the kill behind it, or two programs, come to one incident."""
+    begun: list[IncidentEvent] = []
+
+    def decide(state: JournalState | Unknown) -> tuple[IncidentOpened | IncidentJoined, ...]:
+        begun.append(begin_or_join(state, scopes, trigger=trigger, what=what, at_ns=at_ns, mark=mark))
+        return begun[-1].events
+
+    journal.keep_decided(decide)
+    return begun[-1]
+
+
 def _widened(state: JournalState, incident_id: str, scopes: tuple[Scope, ...]) -> tuple[IncidentOpened, ...]:
     """The incident once more, under its id, about the logins too that have none open: else nobody would have to
     understand anything before those go on.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias
 
 import msgspec
 
@@ -21,7 +20,6 @@ from engine.journal.fold import JournalState
 from engine.journal.incident_log import section
 from engine.journal.journal import Kept
 from engine.journal.late_sections import Held
-from engine.journal.trouble import Conflict
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import begin_or_join, tell
 from engine.trading.reports import KillReport
@@ -30,7 +28,6 @@ from engine.trading.stories import KILL_TRIGGER, Pressed, kill_story, unfinished
 
 BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
 PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
-TRIES_MAX = 20  # of a record that others overtook by appending
 
 EARLIER_NS_MAX = 600_000_000_000  # a kill that was pressed longer before than this is history, ended or not
 
@@ -41,9 +38,6 @@ class Earlier(msgspec.Struct, frozen=True):
     login: str  # of this press
     kill_id: str
     ago_ns: int
-
-
-Decide: TypeAlias = Callable[[JournalState | Unknown], tuple[AnyEvent, ...]]
 
 
 class KillRecords:
@@ -121,7 +115,7 @@ class KillRecords:
             new = (Restricted(restriction=one) for one in restrictions if not _says_the_same(state, one))
             return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, *incident.events
 
-        kept = self._keep(decide, press.at_ns)
+        kept = rules.journal.keep_decided(decide, at_ns=press.at_ns)
         if kept.records is not None:
             rules.written(*(one.id for one in restrictions))
         self._note(kept)
@@ -140,21 +134,6 @@ class KillRecords:
         if note not in self.notes:
             self.notes.append(note)
 
-    def _keep(self, decide: Decide, at_ns: int | None = None) -> Kept:
-        """Written on the very state that it was decided on, as long as that can be had: the guard and a `qe kill` press
-        in the same moment, and one of them must see what the other has written.
-        """
-        journal = self._rules().journal
-        for _ in range(TRIES_MAX):
-            state = journal.state()
-            if isinstance(state, Unknown):
-                break
-            try:
-                return journal.keep(*decide(state), at_ns=at_ns, expected_seq=state.seq)
-            except Conflict:
-                continue
-        return journal.keep(*decide(journal.state()), at_ns=at_ns)
-
     def _write_end(self, press: Pressed, report: KillReport) -> None:
         incident, joined = self._incidents.pop(press.kill_id, (press.kill_id, False))
         data = msgspec.Raw(msgspec.json.encode(report.to_dict()))
@@ -168,7 +147,7 @@ class KillRecords:
                 IncidentJoined(incident_id=incident, what=f"kill {press.kill_id} ended: {verdict}"),
             )
 
-        self._note(self._keep(decide))
+        self._note(self._rules().journal.keep_decided(decide))
         story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
         missed = tell(self._file, story, self._rules().journal)
         if missed is not None:

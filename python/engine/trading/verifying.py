@@ -28,7 +28,7 @@ from engine.journal.trouble import JournalError
 from engine.trading.broker_reading import BETWEEN_S, Reader, Reading
 from engine.trading.daemons import Daemons
 from engine.trading.errors import AdoptionRefused
-from engine.trading.incident_records import begin_or_join, tell
+from engine.trading.incident_records import keep_incident, tell
 from engine.trading.rules import Rules
 from engine.trading.stories import position_lines
 from engine.trading.verification import Verdict, Verification
@@ -201,15 +201,14 @@ class Verifier:
         if standing:
             return told
         journal = self._rules.journal
-        begun = begin_or_join(
-            journal.state(),
+        begun = keep_incident(
+            journal,
             (self._scope,),
             trigger=TRIGGER,
             what=what,
             at_ns=verification.at_ns,
             mark=halted.restriction.id,
         )
-        journal.keep(*begun.events)
         story = Story(
             incident_id=begun.id,
             at_ns=verification.at_ns,
