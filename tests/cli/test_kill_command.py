@@ -444,6 +444,9 @@ def test_a_disk_that_is_full_everywhere_makes_no_fault_of_a_kill(tmp_path: Path)
     assert "no record of this kill could be left" in said and "nor anywhere else" in said
     assert "Watching for late fills" in said and done.returncode == 0
     assert done.stdout.decode().count("FLAT") >= 2  # before the watch and after it
+    last = said[said.index("WRITTEN DOWN NOWHERE") :]  # with the process ends what it holds: on the screen it is kept
+    assert all(f'"event":"{one}"' in last for one in ("kill_pressed", "restricted", "incident_opened", "kill_ended"))
+    assert "INCIDENT_LOG.md:\n## " in last
 
 
 def test_a_user_without_a_home_has_the_state_in_the_temporary_folder(

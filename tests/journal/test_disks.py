@@ -88,6 +88,32 @@ say([one.cause.value for one in mine.check(PAPER, 5).standing if one.id.startswi
 
 
 @needs_a_disk
+def test_a_halt_that_no_disk_can_take_is_written_down_without_anybody_asking_when_there_is_room(tmp_path: Path) -> None:
+    said = spoken(
+        """
+import threading
+from engine.journal import overdue
+from engine.journal.journal import open_journal
+overdue.AGAIN_S = 0.01
+os.environ["TMPDIR"] = str(folder / "temporary")
+held = open_journal(inside, actor="test")
+fill()
+refused(note("x" * 2000))
+kept = held.keep(halt())
+say(kept.spooled)
+say(kept.name != "")
+say(sorted(path.name for path in folder.rglob("*.new")))
+(folder / "filler").unlink()
+for thread in threading.enumerate():
+    if thread.name == "overdue": thread.join(20)
+say([one.id for one in on(inside).state().restrictions])
+""",
+        tmp_path,
+    )
+    assert said == ["None", "True", "[]", "['h1']"]
+
+
+@needs_a_disk
 def test_everything_acknowledged_before_a_disk_was_full_is_there(tmp_path: Path) -> None:
     said = spoken(
         """

@@ -32,6 +32,7 @@ from engine.config.places import home_folder, state_folder
 from engine.config.plan import KillPlan, Place
 from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
+from engine.journal import overdue
 from engine.temporary import temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
@@ -91,6 +92,7 @@ class KillRun:
         self.warn(f"\n{text}")
         try:
             self._keep("stopped", {"stopped": text, "flat": False, "timeline": self._timeline})
+            self._tell_unwritten()
         finally:
             self._voice.finish(LAST_WORDS_S)
 
@@ -103,6 +105,7 @@ class KillRun:
             self.warn(traceback.format_exc())
             self.warn("THE KILL FAILED BY A FAULT OF THIS PROGRAM. NOT VERIFIED FLAT: look in TWS now.")
             self._code = EXIT_UNKNOWN
+        self._tell_unwritten()
         self._voice.finish(LAST_WORDS_S)
         os._exit(self._code)  # not by way of the interpreter's end, which would wait for a terminal that is stopped
 
@@ -205,6 +208,11 @@ class KillRun:
                 self.warn(f"{why}. It is in {path}: copy it to where it is kept" if why else f"record: {path}")
                 return
         self.warn(f"{why}, nor anywhere else: keep what stands above")
+
+    def _tell_unwritten(self) -> None:
+        """What this process holds and could write down nowhere ends with it."""
+        for text in overdue.last_words():
+            self.warn(text)
 
     def _loop_fault(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
         self.warn(f"a fault of this program: {context.get('message')} {context.get('exception') or ''}")

@@ -5,7 +5,7 @@
     journal.check(scope, now_ns)                              # may this login add risk? microseconds; never raises
     journal.glance(scope, now_ns)                             # the same inside the gate: it never writes
     journal.state()                                           # JournalState, or Unknown with the reason
-    journal.keep(KillEnded(...))                              # in the journal, or beside it until it can; never raises
+    journal.keep(KillEnded(...))                              # in the journal, or beside it until it can, or in memory
     journal.trouble()                                         # what is wrong, in words; None: nothing
 
 A journal that cannot be read is never "no restrictions": `state` is then Unknown and `check` a halt. While the last
@@ -30,10 +30,11 @@ from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effec
 from engine.journal import chain, incident_log, late_sections
 from engine.journal.answers import Answers
 from engine.journal.chain import Draft, Sealed
-from engine.journal.events import AnyEvent, Record, Repaired, TakenIn
+from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted, TakenIn
 from engine.journal.fold import JournalState, halt_for, snapshot, view
 from engine.journal.group import Group
 from engine.journal.late_sections import Held
+from engine.journal.overdue import HELD, Overdue
 from engine.journal.reader import Reader
 from engine.journal.spool import SpoilError, Spool
 from engine.journal.stops import alarm_for, fresh_alarm
@@ -49,16 +50,30 @@ FLAWED = (
     "Checks are slower until the next record is written, which makes a new one; if an alarm stood in it, it is lost: "
     "see that every login that should be halted is"
 )
+GAP = (
+    "{} records of orders, fills and refusals are missing: nothing could take them, and the program that held them had "
+    "no more room. Hold the records against the broker: qe verify"
+)
 UNREADABLE = "journal-unreadable"  # the ids of the halts that `check` answers with
 UNWRITABLE = "journal-unwritable"
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """Where the records are: in the journal, in a file that is taken in later, or (both None) nowhere."""
+    """Where the records are: in the journal, in a file that is taken in later, or (both None) in this program's memory.
+    `name`: by which they are known to have been taken in; empty where they are nowhere, not even in memory.
+    """
 
     records: tuple[Record, ...] | None
     spooled: Path | None = None
     trouble: Trouble | None = None
+    name: str = ""
+
+    @property
+    def whereabouts(self) -> str:
+        """Where what is not in the journal waits, for a person."""
+        if self.spooled is not None:
+            return f"it waits in {self.spooled} and is taken in then"
+        return HELD if self.name else "it is nowhere: this program holds all that it has room for"
 
 
 class Journal:
@@ -82,6 +97,11 @@ class Journal:
         self._append_trouble: Trouble | None = None
         self._tended_ns: int | None = None
         self._answers = Answers()
+        self._overdue = Overdue()
+
+    def retry_on_a_thread(self) -> None:
+        """What can be kept nowhere but in memory is tried again even if nobody tends this journal."""
+        self._overdue.try_with(lambda: self.tend(self._clock()))
 
     # asking -----------------------------------------------------------------------------------------------------------
 
@@ -188,7 +208,11 @@ class Journal:
             return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq))
         except JournalError as error:
             drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
-            return Kept(None, self._spool.write(drafts) if self._spool is not None else None, error.trouble)
+            spooled = self._spool.write(drafts) if self._spool is not None else None
+            if spooled is not None:
+                return Kept(None, spooled, error.trouble, spooled.name)
+            stops = any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
+            return Kept(None, None, error.trouble, self._overdue.hold(drafts, stops=stops))
 
     def keep_decided(
         self, decide: Callable[[JournalState | Unknown], tuple[AnyEvent, ...]], *, at_ns: int | None = None
@@ -210,10 +234,18 @@ class Journal:
     def add_section(self, page: Path, text: str) -> str | None:
         """Add a section to the incident log, or have it added later. None, or why not now, and where it waits."""
         missed = incident_log.append(page, text)
-        if missed is None or self._spool is None:
+        if missed is None:
             return missed
-        waits = late_sections.keep(self._spool, page, text, self._clock())
-        return missed if waits is None else f"{missed}; the section waits in {waits} and is added when it can be"
+        waits = self._section_beside(page, text)
+        if waits is not None:
+            return f"{missed}; the section waits in {waits} and is added when it can be"
+        return f"{missed}; the section: {HELD}" if self._overdue.hold_section(page, text) else missed
+
+    def _section_beside(self, page: Path, text: str) -> Path | None:
+        return None if self._spool is None else late_sections.keep(self._spool, page, text, self._clock())
+
+    def _section_kept(self, page: Path, text: str) -> bool:
+        return incident_log.append(page, text) is None or self._section_beside(page, text) is not None
 
     def hold_section(self, page: Path, text: str) -> Held | None:
         """Have it added when this program dies before it takes it back. None: that cannot be arranged."""
@@ -229,12 +261,15 @@ class Journal:
         """
         self._tended_ns = now_ns
         if self._spool is not None:
+            self._spool.sweep(now_ns)
             late_sections.catch_up(self._spool)
         if self._append_trouble is not None:
             self._try_again(self._append_trouble, now_ns)
         if self._spool is not None and self._append_trouble is None:
             for path in self._spool.waiting():
                 self._take_in(self._spool, path, now_ns)
+        if self._overdue:
+            self._catch_up(now_ns)
         self._snapshot_when_due(now_ns)
         self._store.tidy()
 
@@ -345,6 +380,32 @@ class Journal:
                 continue
             return
 
+    def _catch_up(self, now_ns: int) -> None:
+        """Write down what this program holds. What still cannot be written it goes on holding."""
+        self._overdue.tell(self._section_kept)
+        for _ in range(CONFLICTS_MAX):
+            if self._append_trouble is not None:
+                if self._spool is not None:
+                    self._overdue.put_beside(self._spool)
+                return
+            parcels, lost, state = self._overdue.first(), self._overdue.lost, self.state()
+            if isinstance(state, Unknown) or not (parcels or lost):
+                return
+            drafts: list[Draft] = []
+            for parcel in parcels:
+                if parcel.name not in state.taken_in:
+                    head = TakenIn(spool=parcel.name, records=len(parcel.drafts))
+                    drafts += (chain.draft(head, actor=self._actor, at_ns=now_ns), *parcel.drafts)
+            if lost:
+                drafts.append(chain.draft(Repaired(what=GAP.format(lost)), actor=self._actor, at_ns=now_ns))
+            try:
+                if drafts:
+                    self._put(drafts, state.seq)
+            except (JournalError, Conflict):
+                continue
+            self._overdue.done(parcels)
+            self._overdue.lost_told(lost)
+
     # reading ----------------------------------------------------------------------------------------------------------
 
     def _look(self, mark: bytes | None) -> None:
@@ -384,7 +445,9 @@ def open_journal(folder: Path, *, actor: str, clock: Callable[[], int] = time.ti
     """The journal in a folder, usually `journal` in the state folder. Nothing is opened before it is used."""
     from engine.journal.sqlite_store import SqliteStore
 
-    return Journal(SqliteStore(folder), actor=actor, clock=clock, spool=Spool(folder))
+    journal = Journal(SqliteStore(folder), actor=actor, clock=clock, spool=Spool(folder))
+    journal.retry_on_a_thread()
+    return journal
 
 
 def _record(one: Sealed, event: AnyEvent) -> Record:

@@ -21,7 +21,9 @@ from engine.temporary import own_temporary_folder
 
 _ENDING = ".spool"
 _BROKEN = ".unreadable"
+_DRAFT = ".new"
 FILES_AT_ONCE = 100
+DRAFT_NS_MAX = 3600 * 1_000_000_000  # how long a file may be in the making: longer, and its writer has died
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,18 +46,17 @@ class Spool:
         apart = elsewhere if elsewhere is not None else Path(own_temporary_folder())
         self.places = (folder / "spool", apart / f"spool-{key}")
 
-    def write(self, drafts: Sequence[Draft]) -> Path | None:
+    def write(self, drafts: Sequence[Draft], name: str = "") -> Path | None:
         """Keep drafts where it is possible. None: it is possible nowhere."""
-        body = b"".join(
-            msgspec.json.encode(Line(one.at_ns, one.actor, msgspec.Raw(one.body))) + b"\n" for one in drafts
-        )
-        return self.put(body, drafts[0].at_ns, _ENDING)
+        return self._put(b"".join(line(one) + b"\n" for one in drafts), name or named(drafts[0].at_ns), _nothing)
 
     def put(
         self, body: bytes, at_ns: int, ending: str, *, before_it_shows: Callable[[int], None] = lambda _: None
     ) -> Path | None:
         """Keep a file where it is possible. None: it is possible nowhere. `before_it_shows` gets the descriptor."""
-        name = f"{at_ns:020}-{os.getpid()}-{os.urandom(4).hex()}{ending}"
+        return self._put(body, named(at_ns, ending), before_it_shows)
+
+    def _put(self, body: bytes, name: str, before_it_shows: Callable[[int], None]) -> Path | None:
         for place in self.places:
             with contextlib.suppress(OSError):
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,6 +89,15 @@ class Spool:
             raise SpoilError(f"{path} is not what was written")
         return body
 
+    def sweep(self, now_ns: int) -> None:
+        """Delete what writers have left unfinished that died: nobody was told that it is kept."""
+        for place in self.places:
+            with contextlib.suppress(OSError):
+                if _ours_alone(place):
+                    for path in place.iterdir():
+                        if path.suffix == _DRAFT and now_ns - path.stat().st_mtime_ns > DRAFT_NS_MAX:
+                            path.unlink()
+
     def done(self, path: Path) -> None:
         """The records are in the journal. A file that cannot be deleted is known by its name and not taken again."""
         with contextlib.suppress(OSError):
@@ -99,18 +109,37 @@ class Spool:
             path.rename(path.with_suffix(_BROKEN))
 
 
+def named(at_ns: int, ending: str = _ENDING) -> str:
+    """A name that no other file of a spool has."""
+    return f"{at_ns:020}-{os.getpid()}-{os.urandom(4).hex()}{ending}"
+
+
+def line(one: Draft) -> bytes:
+    """A draft as it waits."""
+    return msgspec.json.encode(Line(one.at_ns, one.actor, msgspec.Raw(one.body)))
+
+
+def _nothing(_fd: int) -> None:
+    """Nothing is to be done with the file."""
+
+
 def _seal(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
 def _written(path: Path, data: bytes, before_it_shows: Callable[[int], None]) -> Path:
-    draft = path.with_suffix(".new")
-    with draft.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        before_it_shows(file.fileno())
-    draft.rename(path)
+    draft = path.with_suffix(_DRAFT)
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            before_it_shows(file.fileno())
+        draft.rename(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
     return path
 
 

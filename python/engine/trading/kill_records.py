@@ -129,7 +129,7 @@ class KillRecords:
         """A journal that could not take a record of a kill, once."""
         if kept.trouble is None:
             return
-        where = "and is nowhere else" if kept.spooled is None else f"it waits in {kept.spooled.parent}"
+        where = kept.whereabouts if kept.spooled is None else f"it waits in {kept.spooled.parent}"
         note = f"the record of this kill is not in the journal yet, {where}: {kept.trouble.short}"
         if note not in self.notes:
             self.notes.append(note)

@@ -218,8 +218,8 @@ class LossLedger:
         kept = rules.journal.keep(*events, at_ns=now_ns)
         if kept.records is not None:
             rules.written(*_restrictions(events))
-        elif kept.spooled is not None:
-            self._spooled = kept.spooled.name
+        elif kept.name:
+            self._spooled = kept.name
         else:
             self._owe(events)
 

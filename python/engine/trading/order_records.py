@@ -21,6 +21,7 @@ from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import Scope
 from engine.core.units import known
 from engine.journal.events import AnyEvent, Filled, OrderEnded, OrderIntent, OrderRefused
+from engine.journal.journal import Kept
 from engine.trading.daemons import Daemons
 from engine.trading.rules import Rules
 from engine.trading.slips import Slips, Standing
@@ -76,7 +77,8 @@ class OrderRecords:
         event = self.event(intent, order_ref, key)
         work = asyncio.get_running_loop().run_in_executor(self._daemons, self._keep, (event,))
         await asyncio.wait({work}, timeout=INTENT_S_MAX)
-        return work.result() if work.done() else None
+        kept = work.result().records if work.done() else None
+        return kept[0].seq if kept else None
 
     def event(self, intent: Intent, order_ref: str, key: OrderKey, *, announced: bool = False) -> OrderIntent:
         return OrderIntent(
@@ -186,7 +188,9 @@ class OrderRecords:
         for event, number in numbers:
             if isinstance(event, OrderEnded):
                 self._mark(number, Standing.DONE)
-        self._keep(events)
+        kept = self._keep(events)
+        if kept.records is None and kept.spooled is None:
+            return  # they end with this program; from its slips another one sees then what may have left
         ended = {number for event, number in numbers if isinstance(event, OrderEnded)}
         for _, number in numbers:
             if number not in ended:
@@ -196,10 +200,8 @@ class OrderRecords:
         if self.slips is not None:
             self.slips.mark(number, standing)
 
-    def _keep(self, events: tuple[AnyEvent, ...]) -> int | None:
-        """The number of the first record; None: they are not in the journal."""
-        records = self._rules().journal.keep(*events).records
-        return records[0].seq if records else None
+    def _keep(self, events: tuple[AnyEvent, ...]) -> Kept:
+        return self._rules().journal.keep(*events)
 
 
 def _quantity(intent: Intent) -> Decimal:

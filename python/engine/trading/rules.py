@@ -129,6 +129,9 @@ class Rules:
         if not self._latched:
             return state
         told = {one.id for one in state.standing}
+        self.written(
+            *(one for one in told if one in self._latched)
+        )  # taken in, by whoever was first: others may lift it from now on
         more = [one for one in tuple(self._latched.values()) if one.id not in told]  # a thread may be latching
         return effective((*state.standing, *more), scope, self._wall_ns()) if more else state
 
@@ -256,7 +259,9 @@ class Rules:
 
     def _facts(self, scope: Scope) -> tuple[int, State, Facts]:
         """The journal's word at one moment, and the number that a decision on it has to name."""
-        journal, now_ns = self.journal.state(), self._wall_ns()
+        now_ns = self._wall_ns()
+        self.journal.tend(now_ns)  # a halt that still waits to be written must not come back behind its own lifting
+        journal = self.journal.state()
         if isinstance(journal, Unknown):
             raise _unreadable(scope, self.journal.trouble() or journal.why)
         facts = Facts(
@@ -319,10 +324,9 @@ def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
 def _unwritten(kept: Kept) -> tuple[str, ...]:
     """What is not as it should be about a halt that could not be written down."""
     assert kept.trouble is not None
-    waits = "" if kept.spooled is None else f"; it waits in {kept.spooled} and is taken in then"
     return (
         f"it binds every program here, but is not written down yet: {kept.trouble.short}",
-        f"to do: {kept.trouble.next_step}{waits}",
+        f"to do: {kept.trouble.next_step}; {kept.whereabouts}",
     )
 
 
