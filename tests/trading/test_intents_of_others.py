@@ -13,6 +13,7 @@ from engine.core.exposure import Resting, Side
 from engine.core.products import Product
 from engine.core.restrictions import Scope
 from engine.journal.events import AnyEvent, IncidentNoted, OrderEnded, OrderIntent, Record
+from engine.trading import other_programs
 from engine.trading.other_programs import UNHEARD_NS_MAX, OtherPrograms
 
 OWN = Scope("paper", "tws:7497", ("DU1",))
@@ -145,3 +146,28 @@ def test_later_ones_are_named_to_give_way() -> None:
     assert hear.others.later_than(1) == ((7, 6), (7, 7))
     hear(replace(ENDED, order_id=6))
     assert hear.others.later_than(1) == ((7, 7),)
+
+
+def test_orders_that_come_too_fast_to_be_counted_stop_entries_until_the_readings_have_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(other_programs, "WAITING_MAX", 2)
+    hearing = Hearing()
+    assert hearing(*(replace(INTENT, order_id=n) for n in (1, 2))) == 6
+    assert hearing.others.unheard() == ""
+    assert hearing(*(replace(INTENT, order_id=n) for n in (3, 4, 5)), age_ns=5) == 12, "one found no room"
+    assert hearing.others.unheard().startswith("1 orders announced")
+    hearing.now_ns += UNHEARD_NS_MAX - 6
+    assert hearing.others.unheard() != ""
+    hearing.now_ns += 1
+    assert hearing.others.unheard() == ""
+    hearing.now_ns -= 1
+    assert hearing.others.unheard() == "", "it is over"
+
+
+def test_an_end_that_is_not_heard_leaves_its_order_counted_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hearing = Hearing()
+    assert hearing(INTENT) == 3
+    monkeypatch.setattr(other_programs, "WAITING_MAX", 1)
+    assert hearing(ENDED, replace(INTENT, order_id=6)) == 6
+    assert hearing.others.unheard() == ""

@@ -23,6 +23,8 @@ from engine.journal.memory_store import Memory
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, errors
+from engine.trading.order_records import OrderRecords
+from engine.trading.other_programs import OtherPrograms
 from engine.wire.order import Order
 from trading.rules_in_memory import rules_in_memory
 from trading.stage import manager, stage
@@ -160,7 +162,7 @@ def test_an_order_that_no_check_could_judge_is_not_sent(tmp_path: Path, field: s
 
 def test_a_contract_named_by_symbol_is_resolved_and_judged_by_its_own_terms(tmp_path: Path) -> None:
     async def test(world: World, mgr: IBKRAccountManager, memory: Memory) -> None:
-        await mgr.place_order("paper", AAPL, limit("BUY", 1))  # a whole number is exact
+        await mgr.place_order("paper", AAPL, limit("BUY", "1"))  # a whole number is exact
         [intent] = written(memory, OrderIntent)
         assert intent.con_id == 265598  # type: ignore[attr-defined]
         assert (await mgr.preflight("paper", Contract(con_id=265598, exchange="SMART"), limit("BUY", "1"))).passed
@@ -271,6 +273,23 @@ def test_a_journal_that_cannot_be_written_stops_what_adds_risk_and_lets_go_what_
         await mgr.place_order("paper", AAPL, market("SELL", "300"))
         await asyncio.sleep(1)
         assert (ACCOUNT, 265598) not in world.login("paper").positions()
+
+    beside(test, tmp_path)
+
+
+@pytest.mark.parametrize("of", [(OrderRecords, "crowded"), (OtherPrograms, "unheard")], ids=lambda one: one[1])
+def test_what_is_not_counted_or_cannot_be_written_down_any_more_stops_what_adds_risk(
+    tmp_path: Path, of: tuple[type, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(world: World, mgr: IBKRAccountManager, _memory: Memory) -> None:
+        before = len(world.login("paper").working())
+        with monkeypatch.context() as busy:
+            crowded = of[1] == "crowded"
+            busy.setattr(*of, property(lambda _: "too many") if crowded else lambda _: "too many")
+            with pytest.raises(errors.TradingHalted, match="too many"):
+                await mgr.place_order("paper", SPY, limit("BUY", "1"))
+            assert unchanged(world, before)
+        assert (await mgr.place_order("paper", SPY, limit("BUY", "1"))).left
 
     beside(test, tmp_path)
 

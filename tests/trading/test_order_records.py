@@ -1,4 +1,4 @@
-"""What an order leaves behind when nothing can be written: it is not marked as written down."""
+"""What orders leave behind when nothing can be written: it is not marked as written down, bounded, and told."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from engine.core.restrictions import Scope
-from engine.journal.events import OrderIntent
+from engine.journal import chain
+from engine.journal.events import OrderEnded, OrderIntent, OrderRefused, Repaired
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
 from engine.journal.spool import Spool
 from engine.journal.trouble import Code
-from engine.trading import slips
-from engine.trading.order_records import OrderRecords
+from engine.trading import order_records, slips
+from engine.trading.order_records import OrderRecords, Outcome
 from engine.trading.rules import Rules
 from engine.trading.slips import Slips, Standing, body_of
 
@@ -65,3 +66,31 @@ def test_a_slip_counts_as_written_down_only_if_its_record_outlives_the_program(
 
     asyncio.run(test())
     assert marks == ([] if full else [Standing.WRITTEN])
+
+
+def test_what_waits_too_long_for_a_disk_stops_entries_and_then_is_counted_and_never_dropped_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(order_records, "CROWDED", 2)
+    monkeypatch.setattr(order_records, "LATER_MAX", 3)
+    memory = Memory()
+
+    async def test() -> list[str]:
+        journal = Journal(MemoryStore(memory), actor="test", clock=lambda: 1)
+        rules = Rules(journal, LocalGate(), wall_ns=lambda: 1, actor="test")
+        records = OrderRecords(lambda: rules, lambda: SCOPE, lambda: 1, behind_s=0)
+        said = [records.crowded]
+        for number in range(5):  # all of them before the loop comes to write the first
+            records.not_judged(f"S{number}", "BUY", "busy")  # has less room than an end
+            records.ended("mine", (21, number), Outcome.REFUSED)
+            said.append(records.crowded)
+        while records.crowded:
+            await records.settled()
+        return said
+
+    said = asyncio.run(test())
+    assert said[:2] == ["", "2 records of orders wait for the journal's disk"]
+    assert said[-1] == "3 records of orders wait for the journal's disk, and 7 more found no room"
+    events = [chain.opened(one).event for one in memory.records]
+    assert [type(one) for one in events] == [OrderRefused, OrderEnded, OrderEnded, Repaired]
+    assert isinstance(events[-1], Repaired) and events[-1].what.startswith("7 records of orders, fills and refusals")

@@ -148,6 +148,9 @@ class OrderChecks:
             own.append(self._restriction(Kind.HALT, Cause.ORDER_RATE, self._too_fast))
         if self._guard_home is not None and not is_fresh(self._guard_home, self._wall_ns()):
             own.append(self._restriction(Kind.HALT, Cause.DEAD_MAN, NO_GUARD))
+        for why in (self.records.crowded, self.others.unheard()):
+            if why:
+                own.append(self._restriction(Kind.HALT, Cause.JOURNAL, why))
         standing = state.standing
         if standing and self._tolerated:
             standing = tuple(one for one in standing if one.id not in self._tolerated)

@@ -20,7 +20,7 @@ from engine.core.preflight.intent import Intent
 from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import Scope
 from engine.core.units import known
-from engine.journal.events import AnyEvent, Filled, OrderEnded, OrderIntent, OrderRefused
+from engine.journal.events import AnyEvent, Filled, OrderEnded, OrderIntent, OrderRefused, Repaired
 from engine.journal.journal import Kept
 from engine.trading.daemons import Daemons
 from engine.trading.rules import Rules
@@ -33,7 +33,9 @@ SAME_REFUSAL_NS = 1_000_000_000  # the very same refusal is written down once in
 REFUSALS_MAX = 1_000
 INTENT_S_MAX = 3.0  # how long an order waits for its own record: longer, and it is as if there were no journal
 BEHIND_S = 0.05  # what has happened already is written behind the wire, and behind a kill's own first record
-LATER_MAX = 100_000
+CROWDED = 20_000  # records that wait: from here on nothing that adds risk leaves, and no refusal is written down
+LATER_MAX = 100_000  # beyond, what comes is counted, and the journal told how much is missing
+GAP = "{} records of orders, fills and refusals of {} are missing: the disk took nothing for too long (qe verify)"
 NOT_A_NUMBER = Decimal("NaN")
 
 
@@ -64,7 +66,8 @@ class OrderRecords:
         self._daemons = Daemons()
         self.slips: Slips | None = None  # of a program in a hurry
         self._numbers: dict[OrderKey, list[int]] = {}  # its slips of orders whose end is not told
-        self._later: deque[tuple[Make, tuple[int, ...]]] = deque(maxlen=LATER_MAX)
+        self._later: deque[tuple[Make, tuple[int, ...]]] = deque()
+        self._missing = 0  # records for which there was no room, and of which the journal does not know yet
         self._since_s: float | None = None
         self._batch_since_s: float | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -108,6 +111,15 @@ class OrderRecords:
         since_s = self._batch_since_s if self._batch_since_s is not None else self._since_s
         return 0.0 if since_s is None else asyncio.get_running_loop().time() - since_s
 
+    @property
+    def crowded(self) -> str:
+        """Why nothing that adds risk may leave; empty: it may. What leaves has to be written down after all."""
+        waiting = len(self._later)
+        if waiting < CROWDED:
+            return ""
+        more = f", and {self._missing} more found no room" if self._missing else ""
+        return f"{waiting} records of orders wait for the journal's disk{more}"
+
     def ended(self, order_ref: str, key: OrderKey, outcome: Outcome, text: str = "") -> None:
         """What became of it."""
         self._write(partial(self._ended, order_ref, key, outcome, text), tuple(self._numbers.pop(key, ())))
@@ -141,7 +153,7 @@ class OrderRecords:
         if len(self._refusals) > REFUSALS_MAX:
             del self._refusals[next(iter(self._refusals))]
         event = OrderRefused(scope=self._scope(), symbol=symbol, action=action, quantity=quantity, codes=codes)
-        self._write(lambda: event)
+        self._write(lambda: event, room=CROWDED)
 
     def filled(self, fact: ExecutionFact) -> None:
         """An execution of our own."""
@@ -162,11 +174,14 @@ class OrderRecords:
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=INTENT_S_MAX)
 
-    def _write(self, make: Make, numbers: tuple[int, ...] = ()) -> None:
+    def _write(self, make: Make, numbers: tuple[int, ...] = (), *, room: int | None = None) -> None:
         """Behind what is urgent, in the order in which it came, on a thread: a disk may hang."""
         if self._since_s is None:
             self._since_s = asyncio.get_running_loop().time()
-        self._later.append((make, numbers))
+        if len(self._later) < (LATER_MAX if room is None else room):
+            self._later.append((make, numbers))
+        else:
+            self._missing += 1  # its slips stand
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_later(), name="order records")
 
@@ -175,6 +190,9 @@ class OrderRecords:
             await asyncio.sleep(self._behind_s)
             batch = tuple(self._later)
             self._later.clear()
+            if self._missing:
+                what = GAP.format(self._missing, self._scope().login)
+                batch, self._missing = (*batch, (partial(Repaired, what=what), ())), 0
             self._batch_since_s, self._since_s = self._since_s, None
             try:
                 await asyncio.get_running_loop().run_in_executor(self._daemons, self._keep_batch, batch)

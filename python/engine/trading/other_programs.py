@@ -21,7 +21,7 @@ from engine.journal.events import OrderEnded, OrderIntent, Record
 from engine.trading.slips import Reading
 
 UNHEARD_NS_MAX = 120 * 1_000_000_000  # whose end is not told in that time has died, or waits in vain: readings decide
-WAITING_MAX = 10_000
+WAITING_MAX = 10_000  # beyond, nothing that adds risk leaves until the readings have what was not heard
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 GONE = frozenset({"not_sent", "refused"})
 ANNOUNCED = 0  # gives way to nobody: the number of no record
@@ -45,14 +45,36 @@ class OtherPrograms:
         self._desk = desk
         self._own = own
         self._wall_ns = wall_ns
-        self._waiting: deque[Record] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[Record] = deque()
+        self._unheard = 0  # orders that were announced and found no room
+        self._unheard_ns = 0  # when the last of them was
         self._open: dict[OrderKey, _Intent] = {}  # whose end is not told
         self.slips = slips
 
     def hear(self, record: Record) -> None:
         """A record was folded. On any thread."""
-        if isinstance(record.event, OrderIntent | OrderEnded):
-            self._waiting.append(record)
+        if not isinstance(record.event, OrderIntent | OrderEnded):
+            return
+        self._waiting.append(record)
+        if len(self._waiting) > WAITING_MAX:
+            self._give_up(self._waiting.popleft())
+
+    def _give_up(self, record: Record) -> None:
+        """An end that is not heard of leaves its order counted. An order counts nowhere until the readings show it."""
+        if isinstance(record.event, OrderIntent):
+            self._unheard += 1
+            self._unheard_ns = max(self._unheard_ns, record.at_ns)
+
+    def unheard(self) -> str:
+        """Why nothing that adds risk may leave: orders of others that count nowhere. Empty: the readings have them."""
+        if not self._unheard:
+            return ""
+        if not 0 <= self._wall_ns() - self._unheard_ns < UNHEARD_NS_MAX:
+            self._unheard = 0
+            return ""
+        return (
+            f"{self._unheard} orders announced on this machine came too fast to be counted; the next readings have them"
+        )
 
     def take_in(self) -> None:
         """Count what the journal and the slips have said until now. On the thread of the event loop."""
