@@ -77,6 +77,36 @@ def test_a_limits_halt_needs_an_override_and_the_override_a_reason(cause: Cause)
     assert plan.lifts == halt.standing
 
 
+@pytest.mark.parametrize("kind", [Kind.HALT, Kind.REDUCE_ONLY])
+def test_a_breaker_that_halts_asks_for_all_that_a_kill_does_but_the_reset_and_for_the_override(kind: Kind) -> None:
+    standing = state(one(kind, Cause.CIRCUIT_BREAKER))
+    everything = [Code.LIMIT_STANDS, Code.NOT_VERIFIED, Code.INCIDENT_OPEN]
+    assert codes_to_resume(standing, facts(None, "i1"), reason="why") == everything
+    assert codes_to_resume(standing) == [Code.LIMIT_STANDS]
+    assert codes_to_resume(standing, facts(None), override=True, reason="why") == [Code.NOT_VERIFIED]
+    assert codes_to_resume(standing, facts(MATCHING, "i1"), override=True, reason="why") == [Code.INCIDENT_OPEN]
+    assert codes_to_resume(standing, override=True) == [Code.REASON_MISSING]
+    plan = plan_resume("paper", standing, facts(), override=True, reason="why")
+    assert plan.lifts == standing.standing
+
+
+def test_what_is_in_the_way_of_two_restrictions_is_told_once() -> None:
+    both = state(
+        one(Kind.HALT, Cause.CIRCUIT_BREAKER), one(Kind.HALT, Cause.RESET), one(Kind.HALT, Cause.RECONCILIATION)
+    )
+    everything = {Code.NOT_VERIFIED, Code.INCIDENT_OPEN}
+    codes = codes_to_resume(both, facts(None, "i1"), override=True, reason="why")
+    assert len(codes) == 2 and set(codes) == everything
+
+
+def test_a_breaker_that_only_makes_orders_smaller_goes_on_or_is_overridden_as_any_limit() -> None:
+    smaller = one(Kind.SIZE_FACTOR, Cause.CIRCUIT_BREAKER)
+    plan = plan_resume("paper", state(MANUAL, smaller), facts(None, "i1"), override=False, reason="")
+    assert plan.lifts == (MANUAL,)
+    overridden = plan_resume("paper", state(smaller), facts(None, "i1"), override=True, reason="why")
+    assert overridden.lifts == (smaller,)
+
+
 def test_a_size_factor_does_not_hold_up_a_resume_and_survives_it() -> None:
     standing = state(MANUAL, WEEKLY)
     plan = plan_resume("paper", standing, facts(), override=False, reason="")

@@ -2,7 +2,8 @@
 
 Stopping needs nobody's permission; starting does. A shutdown (kill switch, circuit breaker) ends in two steps: a reset,
 which needs a fresh matching verification and every incident closed, and leaves the login halted; then a resume, which
-arms it. Nothing is lifted while anything stands in the way.
+arms it. A circuit breaker that was told to halt and not to kill asks for no reset, but for all else that a kill
+does, and for the override of a limit. Nothing is lifted while anything stands in the way.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from engine.core.restrictions import Cause, Kind, Restriction, State
 
-LIMIT_CAUSES = frozenset({Cause.DAILY_LOSS, Cause.WEEKLY_LOSS, Cause.MONTHLY_LOSS})
+LIMIT_CAUSES = frozenset({Cause.DAILY_LOSS, Cause.WEEKLY_LOSS, Cause.MONTHLY_LOSS, Cause.CIRCUIT_BREAKER})
 
 
 class Code(Enum):
@@ -77,6 +78,8 @@ def plan_resume(login: str, state: State, facts: Facts, *, override: bool, reaso
                 lifts.append(one)
             elif one.kind is not Kind.SIZE_FACTOR:
                 obstacles.append(_limit_stands(login, one))
+            if one.cause is Cause.CIRCUIT_BREAKER and one.kind is not Kind.SIZE_FACTOR:
+                obstacles += _unverified(login, one.since_ns, facts) + _incidents(facts)
         elif one.cause is Cause.RECONCILIATION:
             obstacles += _unverified(login, one.since_ns, facts)
             lifts.append(one)
@@ -87,7 +90,7 @@ def plan_resume(login: str, state: State, facts: Facts, *, override: bool, reaso
             lifts.append(one)
     if any(one.cause in LIMIT_CAUSES for one in lifts) and not reason.strip():
         obstacles.append(_no_reason("a limit is set aside"))
-    return Plan(tuple(obstacles), () if obstacles else tuple(lifts))
+    return Plan(tuple(dict.fromkeys(obstacles)), () if obstacles else tuple(lifts))
 
 
 def plan_reset(login: str, state: State, facts: Facts, *, reason: str) -> Plan:
