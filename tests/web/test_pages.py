@@ -110,6 +110,34 @@ def test_an_incident_is_noted_closed_and_shown(tmp_path: Path) -> None:
         )
 
 
+def test_incidents_beside_a_damaged_archive_are_shown_and_closed_and_what_is_missing_is_told(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        rules(here).journal.append(IncidentOpened(incident_id="260311-1", scope=PAPER, trigger="blind", what="fog"))
+        folder = here.cockpit.reading.home / "journal" / "archive"
+        folder.mkdir()
+        (folder / "00000000000000000001.jsonl.gz").write_bytes(b"no archive at all")
+        for page in ("/incidents", "/incidents/260311-1"):
+            answer = here.browser().get(page)
+            assert answer.status_code == 200
+            assert "fog" in answer.text and "NOT ALL IS HERE" in answer.text and "is damaged" in answer.text
+        answer = here.browser().get("/incidents/other")
+        assert answer.status_code == 503 and "is damaged" in told(answer), "it may be in what cannot be read"
+        fill(here, "/incidents/260311-1/note", text="a gull")
+        assert "CLOSED" in fill(here, "/incidents/260311-1/close", cause="weather", action="waited")
+        found = here.browser().get("/api/v1/incidents").json()
+        assert [one["id"] for one in found["incidents"]] == ["260311-1"] and "is damaged" in found["missing"][0]
+
+
+def test_a_journal_of_which_nothing_can_be_read_is_not_one_without_incidents(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        folder = here.cockpit.reading.home / "journal" / "archive"
+        folder.mkdir(parents=True)
+        (folder / "00000000000000000001.jsonl.gz").write_bytes(b"no archive at all")
+        answer = here.browser().get("/incidents")
+        assert answer.status_code == 503 and "There was none" not in answer.text
+        assert here.browser().get("/api/v1/incidents").status_code == 503
+
+
 def test_the_journal_is_searched_by_all_words_and_shown_newest_first(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         for reason in ("alpha one", "beta", "alpha two"):

@@ -82,11 +82,11 @@ class Api:
         return _json({"kill": run})
 
     async def incidents(self, _: Asked) -> Response:
-        try:
-            records = await self._cockpit.away(self._cockpit.hands.records)
-        except JournalError as error:
-            return _json({"error": str(error), "code": "unreadable"}, 503)
-        return _json({"incidents": list(incidents.incidents(records).values())})
+        missing: list[str] = []
+        records = await self._cockpit.away(lambda: self._cockpit.hands.records(missing=missing))
+        if missing and not records:  # that there is none is not known
+            return _json({"error": "; ".join(missing), "code": "unreadable"}, 503)
+        return _json({"incidents": list(incidents.incidents(records).values()), "missing": missing})
 
     async def journal(self, asked: Asked) -> Response:
         query = asked.request.query_params.get("q", "")[:200]

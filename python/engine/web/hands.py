@@ -18,6 +18,7 @@ from engine.journal.events import Record
 from engine.journal.history import records
 from engine.journal.journal import Journal, open_journal
 from engine.journal.sqlite_store import SqliteStore
+from engine.journal.trouble import JournalError, Trouble
 from engine.trading.limit_setting import set_limit
 from engine.trading.rules import Halted, Resumed, Rules
 from engine.web.access import Who
@@ -101,12 +102,12 @@ class Hands:
     # --- incidents, drills, the record ------------------------------------------------------------------------------
     def note(self, who: Who, incident: str, text: str) -> None:
         """Raises IncidentError, JournalError."""
-        one = incidents.pick(incidents.incidents(self.records()), incident)
+        one = incidents.pick(incidents.incidents(self.records(missing=[])), incident)
         incidents.note(self._journal(who), one, text, actor=who.actor)
 
     def close(self, who: Who, incident: str, cause: str, action: str) -> str | None:
         """What could not be added to the page. Raises IncidentError, JournalError."""
-        one = incidents.pick(incidents.incidents(self.records()), incident)
+        one = incidents.pick(incidents.incidents(self.records(missing=[])), incident)
         return incidents.close(self._journal(who), one, self._page, cause=cause, action=action, actor=who.actor)
 
     def drill(self, scenario: str) -> str:
@@ -119,17 +120,30 @@ class Hands:
         words = [login] if self._reading.config is None else [login, f"--config={self._reading.config}"]
         return self.verifications.start(words, {**os.environ, "QE_HOME": str(self._reading.home)})
 
-    def records(self, wanted: Callable[[Record], bool] = lambda _: True) -> list[Record]:
-        """Everything the journal has, archives first. Raises JournalError."""
+    def records(
+        self, wanted: Callable[[Record], bool] = lambda _: True, missing: list[str] | None = None
+    ) -> list[Record]:
+        """Everything the journal has, archives first. With `missing`, what cannot be read is told there, and the rest
+        is read all the same; without it that is a JournalError.
+        """
         folder = self._reading.home / "journal"
         if not (folder / "journal.db").exists() and not (folder / "archive").exists():
             return []
-        store = SqliteStore(folder)
+        store, found, damaged = SqliteStore(folder), list[Record](), list[Trouble]()
         try:
-            opened = (chain.opened(one) for one in records(folder, store, 0))
-            return [one for one in opened if wanted(one)]
+            for one in records(folder, store, 0, damaged=None if missing is None else damaged):
+                record = chain.opened(one)
+                if wanted(record):
+                    found.append(record)
+        except JournalError as error:
+            if missing is None:
+                raise
+            damaged.append(error.trouble)
         finally:
             store.close()
+        if missing is not None:
+            missing += map(str, damaged)
+        return found
 
     def _journal(self, who: Who) -> Journal:
         return open_journal(self._reading.home / "journal", actor=who.actor)

@@ -77,7 +77,13 @@ def openapi() -> dict[str, Any]:
                     refused="Refused, with everything in the way",
                 )
             },
-            f"{BASE}/incidents": {"get": _read("Every incident", _object(incidents=_list(_INCIDENT)), unreadable=True)},
+            f"{BASE}/incidents": {
+                "get": _read(
+                    "Every incident that can be read. `missing`: what cannot be, in words",
+                    _object(incidents=_list(_INCIDENT), missing=_TEXTS),
+                    unreadable=True,
+                )
+            },
             f"{BASE}/journal": {
                 "get": _read(
                     "Search the journal, the newest first", _object(records=_list(_TOLD)), _QUERY, unreadable=True

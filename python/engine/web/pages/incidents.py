@@ -9,8 +9,8 @@ from starlette.responses import Response
 from engine.desk import incidents
 from engine.desk.incidents import IncidentError
 from engine.desk.kill_positions import position_rows
+from engine.journal.events import Record
 from engine.journal.telling import told
-from engine.journal.trouble import JournalError
 from engine.web.access import Need
 from engine.web.doors import Asked, Door
 from engine.web.pages.frame import Frame
@@ -32,19 +32,24 @@ class Incidents:
         ]
 
     async def incidents_page(self, asked: Asked) -> Response:
-        try:
-            records = await self._frame.cockpit.away(self._frame.cockpit.hands.records)
-        except JournalError as error:
-            return await self._frame.page(asked, "missing.html", "Incidents", status=503, error=str(error))
+        records, missing = await self._read()
         found = sorted(incidents.incidents(records).values(), key=lambda one: (one.open, one.opened_ns), reverse=True)
-        return await self._frame.page(asked, "incidents.html", "Incidents", found=found)
+        status = 503 if missing and not records else 200
+        return await self._frame.page(asked, "incidents.html", "Incidents", status=status, found=found, missing=missing)
+
+    async def _read(self) -> tuple[list[Record], list[str]]:
+        """What can be read, and what cannot: a damaged archive of last year must not hide what happens today."""
+        missing: list[str] = []
+        hands = self._frame.cockpit.hands
+        return await self._frame.cockpit.away(lambda: hands.records(missing=missing)), missing
 
     async def incident_page(self, asked: Asked, error: str = "") -> Response:
+        records, missing = await self._read()
         try:
-            records = await self._frame.cockpit.away(self._frame.cockpit.hands.records)
             one = incidents.pick(incidents.incidents(records), asked.request.path_params["incident"])
-        except (JournalError, IncidentError) as problem:
-            return await self._frame.page(asked, "missing.html", "Incident", status=404, error=str(problem))
+        except IncidentError as problem:
+            status, why = (503, "; ".join(missing)) if missing else (404, str(problem))
+            return await self._frame.page(asked, "missing.html", "Incident", status=status, error=why)
         belonging = incidents.timeline(records, one)
         return await self._frame.page(
             asked,
@@ -54,6 +59,7 @@ class Incidents:
             lines=[told(record, None) for record in belonging],
             rows=position_rows(belonging, one.logins),
             error=error,
+            missing=missing,
         )
 
     async def note(self, asked: Asked) -> Response:
