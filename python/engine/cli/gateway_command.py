@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
         fence_of(config.gateway)
     except (ConfigError, ValueError, FenceError) as error:
         print(error, file=sys.stderr)
-        print("No gateway runs. Put this right in [gateway], then: qe gateway run", file=sys.stderr)
+        print("No gateway runs. Put this right, then: qe gateway run", file=sys.stderr)
         return EXIT_PROBLEMS
     if arguments.shadow:
         config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, shadow=True))
