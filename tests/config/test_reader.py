@@ -85,6 +85,27 @@ def test_all_errors_are_told_at_once_with_line_and_nearest_match(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("[logins.a]\nmode = 'paper'\nport = '19100'", 'is "19100": expected a whole number, without quotes'),
+        ("[logins.a]\nmode = 'paper'\nport = 'x'", 'is "x": expected a whole number\n'),
+        ("[logins.a]\nmode = 'paper'\nport = 70000", "is 70000: expected a whole number of at most 65535"),
+        ("[logins.a]\nmode = 'paper'\nport = -1", "is -1: expected a whole number of at least 1"),
+        ("[logins.a]\nmode = 'paper'\ngateway = 'yes'", 'is "yes": expected true or false'),
+        ("[logins.a]\nmode = 'paper'\nhost = 3", "is 3: expected a text in quotes"),
+        ("[kill]\ndeadline_s = -1", "is -1: expected a number"),
+        ("[kill]\ndeadline_s = 'soon'", 'is "soon": expected a number'),
+    ],
+)
+def test_what_is_expected_is_said_in_words_and_not_in_the_names_of_types(
+    tmp_path: Path, table: str, words: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(saved(tmp_path, table), {})
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("second", "words"),
     [
         ("[logins.PAPER]\nmode = 'paper'\nport = 9", "differ by more than capitals"),

@@ -12,6 +12,16 @@ import msgspec
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+_NUMBER = re.compile(r"\s*[+-]?[0-9]+([.][0-9]+)?\s*")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text in quotes",
+    "array": "a list",
+    "object": "a table",
+}
+_BOUNDS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}
 _SECRET_TABLES = ("alerts",)  # addresses in it hold passwords
 _SECRET_WORDS = ("secret", "password", "token")
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
@@ -33,7 +43,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_value(cls, where: str, value: object, error: str, choices: tuple[str, ...] = ()) -> Problem:
-        expected = error.replace("`", "").replace("Expected", "expected").split(" - at ")[0]
+        expected = _in_words(error)
         if choices:
             expected = "expected " + " or ".join(f'"{choice}"' for choice in choices)
         match value:
@@ -45,13 +55,26 @@ class Problem(msgspec.Struct, frozen=True):
                 shown = "a table" if isinstance(value, dict) else "a list"
             case _:
                 shown = str(value)
-        return cls(where=where, text=f"is {shown}: {expected}")
+        quoted = isinstance(value, str) and "number" in expected and _NUMBER.fullmatch(value) is not None
+        return cls(where=where, text=f"is {shown}: {expected}{', without quotes' if quoted else ''}")
 
     def render(self, source: str) -> str:
         """One line, and the line of the file it is about."""
         place = f"{source}:{self.line}" if self.line else source
         said = f"{place}: {self.where}: {self.text}" if self.where else f"{place}: {self.text}"
         return f"{said}\n    {self.source_line.strip()}" if self.source_line.strip() else said
+
+
+def _in_words(error: str) -> str:
+    """What the library expected, as one says it: no names of types, and no signs."""
+    said = error.split(" - at ")[0].split(", got ")[0].replace("Expected ", "expected ")
+    said = re.sub(r"`([a-z |]+)`", lambda found: " or ".join(_kinds(found[1])), said)
+    said = re.sub(r"(>=|<=|>|<) ", lambda found: f"{_BOUNDS[found[1]]} ", said)
+    return re.sub(r"(\d)\.0\b", r"\1", said).replace("of length of", "with a length of").replace("`", "")
+
+
+def _kinds(union: str) -> list[str]:
+    return [_KINDS.get(name, name) for name in union.split(" | ")]
 
 
 class ConfigError(Exception):
