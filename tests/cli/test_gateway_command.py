@@ -26,6 +26,7 @@ def test_it_runs_beside_tws_says_so_and_ends_when_told(tmp_path: Path) -> None:
                 shown.returncode == 1
                 and "orders that add risk are refused; start one with qe guard run" in shown.stdout
             )
+            assert shown.stdout.count("no guard") == 1  # once for all logins, and not at each of them again
             second = qe("gateway", "run", home=tmp_path)
             assert second.returncode == 2 and "cannot listen" in second.stderr
         finally:

@@ -79,6 +79,9 @@ def test_without_a_guard_what_adds_risk_is_refused_in_words_and_the_rest_passes(
         assert "qe guard run" in told(client, 1)[0].text
         assert "no guard" in it.gateway.status().logins[0].state
         await exits_cancelled(it)
+        client.send(order(4, AAPL, "SELL", 5_000))  # it reduces, and then opens: another refusal, with the same reason
+        await client.until(lambda: told(client, 4))
+        assert "would_cross_zero" in told(client, 4)[0].text and "qe guard run" in told(client, 4)[0].text
         client.send(order(2, AAPL, "SELL", 5))
         await asyncio.sleep(5)
         assert "Filled" in statuses(client, 2), told(client, 2)

@@ -28,6 +28,7 @@ from engine.gateway.gateway import Gateway, read_status
 from engine.gateway.tally import LoginLine, Status
 from engine.trading.entries import LoginConfig
 from engine.trading.modes import TradingMode
+from engine.trading.order_checks import NO_GUARD
 from engine.trading.order_settings import find_settings
 from engine.trading.rules import open_rules
 
@@ -226,8 +227,9 @@ def _lines(status: Status) -> list[str]:
 def _login_lines(login: LoginLine) -> list[str]:
     ready = f"waiting: {login.waiting_for}; nothing that adds risk passes" if login.waiting_for else "ready"
     lines = [f"{login.name}: port {login.port} for {login.tws}, {ready}"]
-    if login.state:
-        lines.append(f"  restricted: {login.state}")
+    restricted = "; ".join(part for part in login.state.split("; ") if NO_GUARD not in part)  # that is told above
+    if restricted:
+        lines.append(f"  restricted: {restricted}")
     for one in login.clients:
         name = "not named yet" if one.client_id is None else f"client {one.client_id}"
         lines.append(f"  {name} from {one.peer}" + (f", {one.waiting} waiting" if one.waiting else ""))

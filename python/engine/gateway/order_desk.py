@@ -31,7 +31,7 @@ from engine.trading.order_checks import Asked, OrderChecks, Passage
 from engine.trading.order_records import INTENT_S_MAX, OrderRecords
 from engine.trading.order_records import Outcome as Fate
 from engine.trading.order_settings import OrderSettings
-from engine.trading.rules import Rules
+from engine.trading.rules import Rules, described
 from engine.wire.events import ClientEvent
 from engine.wire.replies import ErrorMessage, Execution, OrderStatus
 from engine.wire.requests import ExerciseOptions
@@ -176,9 +176,10 @@ class OrderDesk:
             return self._watch(wish, asked, modifies)
         if isinstance(asked, Refusal):
             return await self._refuse(wish, None, asked, modifies)
-        verdict = self.checks.judge(asked, self.checks.state())
+        state = self.checks.state()
+        verdict = self.checks.judge(asked, state)
         if not verdict.passed:
-            return await self._refuse(wish, asked, Refusal.of(verdict), modifies)
+            return await self._refuse(wish, asked, Refusal.of(verdict, described(state)), modifies)
         if asked.order.what_if is True:
             return self._preview(wish, asked)
         return await self._send(wish, asked, modifies)

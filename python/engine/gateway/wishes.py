@@ -67,8 +67,12 @@ class Refusal(msgspec.Struct, frozen=True):
     verdict: Verdict | None = None
 
     @classmethod
-    def of(cls, verdict: Verdict) -> Refusal:
-        return cls(tuple(code.value for code in verdict.codes), in_words(verdict), verdict)
+    def of(cls, verdict: Verdict, restricted: str = "") -> Refusal:
+        """`restricted`: what halts the login, for an order that is told only what is left to close."""
+        words = in_words(verdict)
+        if restricted and Code.WOULD_CROSS_ZERO in verdict.codes:
+            words = f"{words}; why trading is halted: {restricted}"
+        return cls(tuple(code.value for code in verdict.codes), words, verdict)
 
 
 def warming_up(why: str) -> Refusal:
