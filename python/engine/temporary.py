@@ -7,6 +7,7 @@ Used on the kill's way to its first byte: it imports nothing that the interprete
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 
@@ -20,3 +21,42 @@ def own_temporary_folder() -> str:
     """A folder of ours in it, which other users do not share."""
     user = str(os.geteuid()) if sys.platform != "win32" else os.environ.get("USERNAME", "user")
     return os.path.join(temporary_folder(), f"quant-engine-{user}")
+
+
+def make_private(folder: str | os.PathLike[str]) -> None:
+    """Make a folder, and those above it that are missing, for this user alone. Raises OSError."""
+    path = os.path.abspath(folder)
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        make_private(os.path.dirname(path))
+        make_private(path)
+    except OSError:
+        if not os.path.isdir(path):
+            raise
+
+
+def perhaps_anothers(folder: str | os.PathLike[str]) -> str | None:
+    """The folder on the way to this one that another user may have put there, or put things into: it lies where
+    everybody may write, and is not this user's (or root's) alone. None: there is none.
+    """
+    if sys.platform == "win32":
+        return None  # each user has a folder for temporary files there
+    path = os.path.abspath(folder)
+    while path != os.path.dirname(path):
+        above = os.path.dirname(path)
+        try:
+            if os.stat(above).st_mode & stat.S_IWOTH and not _ours_or_roots(os.lstat(path)):
+                return path
+        except OSError:
+            pass  # it is not there yet, or whoever wants to use it is told
+        path = above
+    return None
+
+
+def _ours_or_roots(found: os.stat_result) -> bool:
+    if not stat.S_ISDIR(found.st_mode):
+        return False
+    as_temporary = found.st_uid == 0 and bool(found.st_mode & stat.S_ISVTX)  # what is in it is looked at by itself
+    closed = not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return as_temporary or (closed and found.st_uid in (0, os.geteuid()))

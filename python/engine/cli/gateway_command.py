@@ -26,6 +26,7 @@ from engine.gateway.absences import held_against
 from engine.gateway.fence import SECRET_MIN, FenceError, fence_of
 from engine.gateway.gateway import Gateway, read_status
 from engine.gateway.tally import LoginLine, Status
+from engine.temporary import make_private
 from engine.trading.entries import LoginConfig
 from engine.trading.modes import TradingMode
 from engine.trading.order_checks import NO_GUARD
@@ -66,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, shadow=True))
     home = Path(state_folder())
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
     except OSError as error:
         print(f"qe gateway: the state folder {home} cannot be written: {error.strerror or error}", file=sys.stderr)
         return EXIT_CANNOT

@@ -33,7 +33,7 @@ from engine.config.plan import KillPlan, Place
 from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.journal import overdue
-from engine.temporary import temporary_folder
+from engine.temporary import make_private, temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
 from engine.trading.report_text import WIDTH, readable, split_advice
@@ -227,7 +227,7 @@ def record_folders() -> tuple[Path, ...]:
 
 def write_whole(path: Path, data: bytes) -> None:
     """All of it under its name, or nothing. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     draft = path.with_suffix(".new")
     try:
         draft.write_bytes(data)

@@ -24,6 +24,7 @@ from engine.desk.page_pdf import CannotSet, pdf, png
 from engine.desk.runbook import Facts, runbook
 from engine.desk.runbook_facts import generic, of_this_machine
 from engine.journal.journal import open_journal
+from engine.temporary import make_private
 
 _FORMS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".pdf": "pdf", ".png": "png"}
 _FOR_FILES = ("pdf", "png")
@@ -85,7 +86,7 @@ def _form(output: str | None) -> str | None:
 def _remember() -> None:
     """When the page was made last, for `qe doctor`. That it cannot be kept stops no page."""
     with contextlib.suppress(OSError):
-        Path(state_folder()).mkdir(parents=True, exist_ok=True)
+        make_private(state_folder())
         (Path(state_folder()) / PAGE_STAMP).touch()
 
 

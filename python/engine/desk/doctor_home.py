@@ -21,6 +21,7 @@ from engine.guard.alert_stamps import kind_of, taken_s
 from engine.guard.control import PATH_MAX, SOCKET, NoGuard, Request, ask
 from engine.guard.service import GUARD, environment_file, file_of
 from engine.journal.journal import Journal
+from engine.temporary import make_private
 from engine.trading import presence
 
 DISK_BYTES_MIN = 200 * 1024 * 1024
@@ -46,7 +47,7 @@ def configuration(path: str | None) -> tuple[Config | None, list[Finding]]:
 def state_folder(home: Path) -> Iterable[Finding]:
     """It can be written, and there is room."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
         with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-") as probe:
             probe.write(b"x" * 4096)
             probe.flush()

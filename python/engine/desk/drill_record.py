@@ -13,6 +13,7 @@ import msgspec
 
 from engine.desk.drill_result import DrillResult, ToldLogin
 from engine.desk.paper_drill import PaperDrill
+from engine.temporary import make_private
 
 LIST_NAME = "DRILLS.md"
 LIST_HEAD = """\
@@ -28,7 +29,7 @@ and how long it took from the press to the first global cancel and to the proof.
 
 def leave_record(result: DrillResult, folder: Path) -> Path:
     """Write the record and its line; returns the JSON file. Raises OSError when it cannot be kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     path = _unused(folder, f"{_stamp(result.started_at)}-{Path(result.scenario).stem}")
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     _list(folder, line_of(result, path.name))
@@ -46,7 +47,7 @@ def _list(folder: Path, line: str) -> None:
 
 def leave_paper_record(result: PaperDrill, folder: Path) -> Path:
     """The same for a drill on a paper TWS. Raises OSError when it cannot be kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     path = _unused(folder, f"{_stamp(result.started_at)}-paper-{result.login}")
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     verdict = "passed" if result.passed else "**FAILED**"

@@ -12,6 +12,7 @@ import apprise
 
 from engine.core.alerting import Message, Severity
 from engine.guard.alert_stamps import kind_of, stamp_of
+from engine.temporary import make_private
 
 PING_S_MAX = 10.0
 _KINDS = {
@@ -40,7 +41,7 @@ class AppriseChannel:
         if not one.notify(title=f"quant-engine: {message.title}", body=message.text, notify_type=kind):
             return "it was not taken"
         with contextlib.suppress(OSError):  # it was taken all the same
-            self._stamp.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._stamp.parent)
             self._stamp.touch()
         return None
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from engine.temporary import make_private
 from engine.trading import presence
 
 SOCKET = "guard.sock"
@@ -70,7 +71,7 @@ class Control:
             return
         if len(os.fsencode(self._path)) > PATH_MAX:
             raise OSError(0, f"its path is longer than {PATH_MAX} bytes; choose a shorter QE_HOME")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)  # nobody else may open it, from its first moment
         try:

@@ -20,6 +20,7 @@ import msgspec
 
 from engine.core.limit_rules import Limit
 from engine.core.limit_views import LimitsView
+from engine.temporary import make_private
 from engine.trading.daemons import Daemons
 
 FOLDER = "day-lines"
@@ -82,7 +83,7 @@ def keep(folder: Path, line: Line) -> None:
     with contextlib.suppress(OSError):
         new = not path.exists()
         if new:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(folder)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             if file.tell() < FILE_BYTES_MAX:

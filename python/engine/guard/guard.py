@@ -29,6 +29,7 @@ from engine.guard.listening import Listening
 from engine.guard.quarantine import Quarantine
 from engine.guard.records import Picture, Records, pressed_kills
 from engine.guard.stops import Stops
+from engine.temporary import make_private
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.daemons import Daemons
 from engine.trading.heartbeats import FOLDER
@@ -110,7 +111,7 @@ class Guard:
     async def run(self, ended: asyncio.Event) -> None:
         """Guard until `ended` is set. Then connections are closed; what is halted stays halted."""
         with contextlib.suppress(OSError):  # what cannot be made cannot be touched either, and is told by listening
-            (self._home / FOLDER).mkdir(parents=True, exist_ok=True)
+            make_private(self._home / FOLDER)
         presence = Presence(os.getpid(), self._since_ns, self._manager.logins, *await self._open_control())
         sign = Sign(self._home, presence)
         parts: dict[str, Callable[[], Coroutine[None, None, None]]] = {

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from engine.journal.oslock import exclude
+from engine.temporary import make_private
 
 FILE = "guard.lock"
 
@@ -17,7 +18,7 @@ class OnlyOne:
     """Held as long as this object is. Raises OSError where the folder cannot be written."""
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
         self._descriptor = os.open(home / FILE, os.O_RDWR | os.O_CREAT, 0o600)
         self.held = exclude(self._descriptor)
 

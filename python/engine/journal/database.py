@@ -17,6 +17,7 @@ from engine.journal.bell import Bell, BellSpoilt, Standing
 from engine.journal.chain import SNAPSHOT, Sealed, Tip
 from engine.journal.rows import Row, packed, row_of
 from engine.journal.trouble import Code, JournalError, Trouble
+from engine.temporary import perhaps_anothers
 
 PAGE_BYTES = 4096  # a commit writes whole pages: of small ones less, of large ones fewer
 TOGETHER_MIN = 8  # records of one append that share a row: a row costs more than what is in it
@@ -67,6 +68,8 @@ class Database:
         """A connection of this process to the file that has the name now. Raises FileNotFoundError if none has."""
         if self._connection is not None and self._pid != os.getpid():
             self.disconnect()
+        if self._connection is None:
+            _believed(self.path.parent)
         found = os.stat(self._name)  # noqa: PTH116
         if self._connection is None or (found.st_ino, found.st_dev) != self._id:
             self.disconnect()
@@ -221,3 +224,13 @@ def _tip(row: tuple[object, ...] | None) -> Tip:
 
 def _not_acknowledged(seq: int) -> JournalError:
     return JournalError(Trouble(Code.CHAIN_BROKEN, f"record {seq} is not the one that was acknowledged"))
+
+
+def _believed(folder: Path) -> None:
+    """Raises JournalError for a folder among temporary files that another user may have made: what stands in it may say
+    that nothing is halted.
+    """
+    path = perhaps_anothers(folder)
+    if path is not None:
+        what = f"{path} lies where everybody may write and may be another user's, so nothing in it is believed"
+        raise JournalError(Trouble(Code.NOT_ALLOWED, f"{what} (if it is yours: chmod 700 {path})"))

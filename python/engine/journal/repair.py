@@ -26,6 +26,7 @@ from engine.journal.sqlite_store import sync_folder
 from engine.journal.store import Alarm
 from engine.journal.trouble import Code, JournalError, Trouble
 from engine.journal.turn import Turn, TurnTaken
+from engine.temporary import make_private
 
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records ORDER BY seq"
 
@@ -42,7 +43,7 @@ def repair(folder: Path, *, reason: str, actor: str, at_ns: int, alarm_number: i
     """Do it. Raises JournalError; then the files are where they were, or aside and named in the error."""
     path, turn, bell = folder / "journal.db", Turn(folder / "writer.lock"), Bell(folder / "bell")
     with translated(path):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         try:
             turn.take()
         except TurnTaken:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from engine.journal.chain import Draft
-from engine.temporary import own_temporary_folder
+from engine.temporary import make_private, own_temporary_folder
 
 _ENDING = ".spool"
 _BROKEN = ".unreadable"
@@ -59,7 +59,7 @@ class Spool:
     def _put(self, body: bytes, name: str, before_it_shows: Callable[[int], None]) -> Path | None:
         for place in self.places:
             with contextlib.suppress(OSError):
-                place.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(place)
                 if _ours_alone(place):
                     return _written(place / name, _seal(body) + body, before_it_shows)
         return None

@@ -27,6 +27,7 @@ from engine.journal.rows import records_of
 from engine.journal.store import Alarm
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
+from engine.temporary import make_private
 
 CHECKPOINT_EVERY = 1000  # pages of our own, or about that, in the write-ahead log, after which `tidy` copies it
 CHECKPOINT_LATE = 4000  # after which an append does, because nobody has tidied
@@ -164,7 +165,7 @@ class SqliteStore:
             try:
                 self._turn.take()
             except FileNotFoundError:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(self._folder)
                 self._turn.take()
         except TurnTaken:
             raise JournalError(self._busy()) from None

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.temporary import make_private
 from engine.trading.daemons import Daemons
 from engine.trading.process_identity import identity
 
@@ -83,7 +84,7 @@ class Heart:
             if self._written and self._path.exists():
                 os.utime(self._path)
                 return
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             fresh = self._path.with_suffix(".new")
             words = msgspec.structs.replace(self._words, began=identity(self._words.pid))
             fresh.write_bytes(msgspec.json.encode(words))

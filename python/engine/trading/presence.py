@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.temporary import make_private
 from engine.trading.daemons import Daemons
 
 FILE = "guard.json"
@@ -52,7 +53,7 @@ class Sign:
     def _touch(self) -> None:
         with contextlib.suppress(OSError):
             if not self._path.exists():
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                make_private(self._path.parent)
                 fresh = self._path.with_suffix(".new")
                 descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
