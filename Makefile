@@ -8,7 +8,7 @@ SETUP := scripts/setup
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage mutants planted check bench envs picture page evidence clean
+.PHONY: help drill setup test coverage mutants planted check bench performance envs picture page evidence clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -40,9 +40,14 @@ check: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## run every benchmark, each beside its peers
+bench: setup ## run every benchmark, each beside its peers, and one table at the end; ARGS="kill codec" for some
 	-@$(BIN)/python scripts/client_envs.py --peers # a peer that cannot be had fails its own benchmark, not all of them
-	@missed=0; for bench in benchmarks/bench_*.py; do $(BIN)/python "$$bench" || missed=1; echo; done; exit $$missed
+	@$(BIN)/python benchmarks/run_all.py $(ARGS)
+
+performance: setup ## the same, and write docs/performance.md anew; ARGS="kill codec" for some of them
+	-@$(BIN)/python scripts/client_envs.py --peers
+	-@$(BIN)/python benchmarks/run_all.py $(ARGS) --record docs/performance.json
+	@$(BIN)/python scripts/performance.py
 
 envs: setup ## set up the API clients that need environments of their own (conformance tests)
 	@$(BIN)/python scripts/client_envs.py

@@ -1,9 +1,17 @@
-"""The table at the end of a benchmark: what is required beside what was measured, and the exit code that follows."""
+"""The table at the end of a benchmark: what is required beside what was measured, and the exit code that follows.
+
+Where QE_BENCH_ROWS names a file, the table is added to it as a line of JSON: run_all.py puts them together.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROWS_FILE = "QE_BENCH_ROWS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,11 @@ class Row:
         return self.at_most is not None and not self.measured <= self.at_most
 
 
+def verdict(row: Row) -> str:
+    """In a word; empty where nothing is required."""
+    return "" if row.at_most is None else "MISSED" if row.missed else "ok"
+
+
 def show(title: str, rows: Sequence[Row]) -> int:
     """Print the table; 1 when a requirement is missed, else 0."""
     width = max(len(row.what) for row in rows)
@@ -27,6 +40,8 @@ def show(title: str, rows: Sequence[Row]) -> int:
     print(f"{'':<{width}}  required  measured       ")
     for row in rows:
         required = "" if row.at_most is None else f"≤ {row.at_most:.3g}"
-        verdict = "" if row.at_most is None else "MISSED" if row.missed else "ok"
-        print(f"{row.what:<{width}}  {required:>8}  {row.measured:>8.3g}  {verdict:<6} {row.of}")
+        print(f"{row.what:<{width}}  {required:>8}  {row.measured:>8.3g}  {verdict(row):<6} {row.of}")
+    if place := os.environ.get(ROWS_FILE):
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"title": title, "rows": [asdict(row) for row in rows]}) + "\n")
     return int(any(row.missed for row in rows))

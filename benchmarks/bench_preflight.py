@@ -1,9 +1,10 @@
-"""What does a pre-flight cost, beside NautilusTrader's RiskEngine over the same kind of orders in the same run?
+"""What does a pre-flight cost, beside NautilusTrader's RiskEngine and VeighNa's risk manager in the same run?
 
     python benchmarks/bench_preflight.py [--quick]
 
-Both judge buys and sells of eight shares, at a limit and at the market, all accepted; README.md says what is counted.
-Ends with 1 when a requirement is missed and with 2 when the peer cannot be had.
+All judge the same kind of orders: buys and sells of eight shares, at a limit and at the market, all accepted;
+README.md says what is counted.
+Ends with 1 when a requirement is missed and with 2 when a peer cannot be had.
 """
 
 from __future__ import annotations
@@ -42,26 +43,28 @@ WORKING = 200  # orders in the book meanwhile: the check must not depend on them
 HOURS = ";".join(f"202605{day:02}:0000-202605{day}:2400" for day in range(1, 32))
 TEN = Decimal(10)
 
-CHECKS = (  # what is looked at for an accepted order, ours and the peer's with a cash account
-    ("the state of trading", "yes", "yes"),
-    ("positions and working orders are known", "yes", "no"),
-    ("the account is one of the login's", "yes", "no"),
-    ("the contract is known", "yes", "yes"),
-    ("symbols allowed and blocked", "yes", "no"),
-    ("the contract has not expired", "yes", "no"),
-    ("the market is open", "yes", "no"),
-    ("quantity: a number, on the grid", "yes", "yes"),
-    ("price: a number, on the grid", "yes", "precision"),
-    ("largest quantity of an order", "yes", "yes"),
-    ("largest worth of an order", "yes", "yes"),
-    ("worst case of the account, in contracts", "yes", "no"),
-    ("worst case of the account, in money", "yes", "no"),
-    ("the account's free balance", "whatIf", "yes"),
-    ("price collar around a fresh price", "yes", "no"),
-    ("duplicate of a late order", "yes", "no"),
-    ("the same child over and over", "yes", "no"),
-    ("orders in a second", "yes", "yes"),
-    ("orders in a minute", "yes", "no"),
+CHECKS = (  # what is looked at for an accepted order: ours, NautilusTrader's with a cash account, VeighNa's
+    ("the state of trading", "yes", "yes", "no"),
+    ("positions and working orders are known", "yes", "no", "no"),
+    ("the account is one of the login's", "yes", "no", "no"),
+    ("the contract is known", "yes", "yes", "yes"),
+    ("symbols allowed and blocked", "yes", "no", "no"),
+    ("the contract has not expired", "yes", "no", "no"),
+    ("the market is open", "yes", "no", "no"),
+    ("quantity: a number, on the grid", "yes", "yes", "bounds"),
+    ("price: a number, on the grid", "yes", "precision", "yes"),
+    ("largest quantity of an order", "yes", "yes", "yes"),
+    ("largest worth of an order", "yes", "yes", "at a limit"),
+    ("worst case of the account, in contracts", "yes", "no", "no"),
+    ("worst case of the account, in money", "yes", "no", "no"),
+    ("the account's free balance", "whatIf", "yes", "no"),
+    ("price collar around a fresh price", "yes", "no", "no"),
+    ("duplicate of a late order", "yes", "no", "count"),
+    ("the same child over and over", "yes", "no", "count"),
+    ("orders in a second", "yes", "yes", "no"),
+    ("orders in a minute", "yes", "no", "no"),
+    ("orders in a day, cancels and trades in a day", "no", "no", "yes"),
+    ("orders that work at the same time", "no", "no", "yes"),
 )
 
 
@@ -70,19 +73,19 @@ class PeerMissing(Exception):
 
 
 class Peer:
-    """The peer's process: idle unless asked for a round."""
+    """A peer's process: idle unless asked for a round."""
 
-    def __init__(self, orders: int) -> None:
+    def __init__(self, name: str, program: str, orders: int) -> None:
         status = subprocess.run(
             [sys.executable, str(ENVS), "--peers", "--status"], capture_output=True, text=True, check=True
         )
-        found = json.loads(status.stdout)["nautilus_trader"]
+        found = json.loads(status.stdout)[name]
         if not found["ready"]:
             raise PeerMissing(str(found["reason"]).replace("make envs", "scripts/client_envs.py --peers"))
-        command = [*found["command"], str(HERE / "peer_nautilus_risk.py"), str(orders)]
+        command = [*found["command"], str(HERE / program), str(orders)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self._answer() != "ready":
-            raise PeerMissing(f"the peer ended with {self._process.wait()}")
+            raise PeerMissing(f"{name} ended with {self._process.wait()}")
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
@@ -247,18 +250,21 @@ def main() -> int:
     rounds = 20 if parser.parse_args().quick else 80
     move_to(choose_cores().measured)
     try:
-        peer = Peer(ORDERS)
+        nautilus = Peer("nautilus_trader", "peer_nautilus_risk.py", ORDERS)
+        vnpy = Peer("vnpy", "peer_vnpy_risk.py", ORDERS)
     except PeerMissing as missing:
         print(f"bench_preflight: not measured. {missing}")
         return 2
     ours = Ours()
-    taken: dict[str, list[float]] = {name: [] for name in ("cash", "margin", *ours.rounds)}
+    peers = {"cash": nautilus, "margin": nautilus, "vnpy": vnpy}
+    taken: dict[str, list[float]] = {name: [] for name in (*peers, *ours.rounds)}
     for number in range(rounds + 3):
         for name, values in taken.items():
-            value = peer.round(name) if name in ("cash", "margin") else ours.round(name)
+            value = peers[name].round(name) if name in peers else ours.round(name)
             if number >= 3:  # the first ones warm up
                 values.append(value)
-    peer.close()
+    nautilus.close()
+    vnpy.close()
     return report(taken)
 
 
@@ -268,7 +274,7 @@ def report(taken: dict[str, list[float]]) -> int:
     def share(one: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(taken[one], taken[other], strict=True))
 
-    print(columns(("looked at for an accepted order", "ours", "RiskEngine"), CHECKS))
+    print(columns(("looked at for an accepted order", "ours", "RiskEngine", "VeighNa"), CHECKS))
     print()
     names = {
         "accepted": "ours, accepted",
@@ -278,6 +284,7 @@ def report(taken: dict[str, list[float]]) -> int:
         "halted": "ours, refused by a halt",
         "cash": "RiskEngine, cash account",
         "margin": "RiskEngine, margin account (no check of money)",
+        "vnpy": "VeighNa's risk manager",
     }
     print(
         columns(
@@ -288,10 +295,16 @@ def report(taken: dict[str, list[float]]) -> int:
     print()
     of = f"{median['accepted'] / 1000:.2f} of {median['cash'] / 1000:.2f} µs"
     return show(
-        "Pre-flight of an order, beside NautilusTrader's RiskEngine (1.221.0)",
+        "Pre-flight of an order, beside NautilusTrader's RiskEngine (1.221.0) and VeighNa's risk manager (2.0.0)",
         [
             Row("accepted ÷ RiskEngine, cash account", share("accepted", "cash"), ACCEPTED_SHARE_MAX, of),
             Row("accepted ÷ RiskEngine, margin account", share("accepted", "margin"), None),
+            Row(
+                "accepted ÷ VeighNa's risk manager",
+                share("accepted", "vnpy"),
+                None,
+                f"{median['accepted'] / 1000:.2f} of {median['vnpy'] / 1000:.2f} µs",
+            ),
             Row("refused by a halt ÷ accepted", share("halted", "accepted"), HALTED_SHARE_MAX),
         ],
     )

@@ -157,6 +157,7 @@ ENVIRONMENTS = (
 PEERS = (
     # 1.221.0 is the newest with a wheel for Python 3.11, the oldest Python that this project runs on
     ClientEnvironment(name="nautilus_trader", pins=("nautilus_trader==1.221.0",), build=build_python),
+    ClientEnvironment(name="vnpy", pins=("vnpy==4.5.0", "vnpy_riskmanager==2.0.0"), build=build_python),
 )
 
 
