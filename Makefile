@@ -11,7 +11,7 @@ SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.
 .PHONY: help drill setup test coverage mutants planted check bench performance envs picture page evidence clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
 drill: ## set up what is missing, then run the main job: the kill switch against a simulated TWS
 	@$(SETUP) run

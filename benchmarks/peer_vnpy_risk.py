@@ -3,9 +3,9 @@
     python benchmarks/peer_vnpy_risk.py ORDERS
 
 Reads a line, runs all orders once through the engine's `send_order` with every rule on, and answers with the
-nanoseconds of processor time for one. Behind the engine stands an endpoint that only counts. The engine tells its window
-of every order by events; their thread has caught up before the clock is stopped, as that is work which an order causes.
-Its limits cannot be reached. An order that is refused ends the program.
+nanoseconds of processor time for one. Behind the engine stands an endpoint that only counts. The engine tells its
+window of every order by events; their thread has caught up before the clock is stopped: it is work that an order
+causes. Its limits cannot be reached. An order that is refused ends the program.
 """
 
 from __future__ import annotations

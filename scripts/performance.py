@@ -32,7 +32,7 @@ NAMES = {  # in the order in which a reader wants them
     "web": "The cockpit",
 }
 
-ROW_PX, LEFT_PX, BAR_PX, RIGHT_PX, HEAD_PX = 19, 470, 300, 140, 40
+ROW_PX, LEFT_PX, BAR_PX, RIGHT_PX, HEAD_PX = 19, 440, 280, 190, 40
 DECADES = 2  # of a requirement that the bars show below it; what needs less of it is as long as that
 
 
@@ -89,43 +89,42 @@ def _missed(recorded: dict[str, Any], names: list[str]) -> list[str]:
 
 def picture(recorded: dict[str, Any]) -> str:
     """How much of each requirement is used: a bar on a logarithmic scale that ends at the requirement."""
-    bars = [
-        (name, row)
-        for name in NAMES
-        if name in recorded and name != "codec"  # its forty kinds of message are a table's matter
-        for row in rows(recorded[name])
-        if row["at_most"] is not None
-    ]
-    height, width = HEAD_PX + ROW_PX * len(bars) + 16, LEFT_PX + BAR_PX + RIGHT_PX
-    limit_px = LEFT_PX + BAR_PX
-    drawn = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'font-family="system-ui, sans-serif" font-size="12">',
-        "<title>How much of each requirement is used</title>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="{LEFT_PX}" y="16" fill="#57606a">how much of what is allowed is used (logarithmic)</text>',
-    ]
-    for part in (0.01, 0.1, 1.0):
+    width, limit_px, y = LEFT_PX + BAR_PX + RIGHT_PX, LEFT_PX + BAR_PX, HEAD_PX
+    drawn: list[str] = []
+    for name, title in NAMES.items():
+        required = [row for row in rows(recorded.get(name, {"tables": []})) if row["at_most"] is not None]
+        if not required or name == "codec":  # its forty kinds of message are a table's matter
+            continue
+        drawn.append(f'<text x="12" y="{y + 16}" font-weight="600" fill="#1f2328">{escape(title)}</text>')
+        y += ROW_PX
+        for row in required:
+            drawn += _bar(row, y)
+            y += ROW_PX
+        y += 6
+    scale = [f'<text x="{LEFT_PX}" y="14" fill="#57606a">of what is allowed, so much is used (logarithmic)</text>']
+    for part, colour in ((0.01, "#d0d7de"), (0.1, "#d0d7de"), (1.0, "#1f2328")):
         x = LEFT_PX + BAR_PX * _length(part)
-        drawn.append(f'<line x1="{x}" x2="{x}" y1="{HEAD_PX - 6}" y2="{height - 10}" stroke="#d0d7de"/>')
-        drawn.append(f'<text x="{x}" y="{HEAD_PX - 9}" text-anchor="middle" fill="#57606a">{part:.0%}</text>')
-    for place, (_, row) in enumerate(bars):
-        y = HEAD_PX + ROW_PX * place
-        what, used = escape(row["what"].strip()), row["measured"] / row["at_most"]
-        good = met(row)
-        colour = "#1a7f37" if good else "#cf222e"
-        wide = max(2.0, BAR_PX * _length(used))
-        drawn += [
-            f'<text x="{LEFT_PX - 8}" y="{y + 13}" text-anchor="end" fill="#1f2328">{what}</text>',
-            f'<rect x="{LEFT_PX}" y="{y + 3}" width="{wide:.1f}" height="{ROW_PX - 6}" fill="{colour}"/>',
-            f'<text x="{LEFT_PX + wide + 6:.1f}" y="{y + 13}" fill="{colour}">{row["measured"]:.3g}'
-            f" of {row['at_most']:.3g}{'' if good else ': missed'}</text>",
-        ]
-    drawn += [
-        f'<line x1="{limit_px}" x2="{limit_px}" y1="{HEAD_PX - 6}" y2="{height - 10}" stroke="#1f2328"/>',
-        "</svg>",
+        scale.append(f'<line x1="{x:g}" x2="{x:g}" y1="{HEAD_PX - 4}" y2="{y}" stroke="{colour}"/>')
+        scale.append(f'<text x="{x:g}" y="{HEAD_PX - 9}" text-anchor="middle" fill="#57606a">{part:.0%}</text>')
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y + 8}" viewBox="0 0 {width} {y + 8}" '
+        'font-family="system-ui, sans-serif" font-size="12">'
+    )
+    ground = f'<rect width="{width}" height="{y + 8}" fill="#ffffff"/>'
+    over = f'<line x1="{limit_px}" x2="{limit_px}" y1="{HEAD_PX - 4}" y2="{y}" stroke="#1f2328"/>'
+    title = "<title>How much of each requirement is used</title>"
+    return "\n".join([head, title, ground, *scale, *drawn, over, "</svg>"]) + "\n"
+
+
+def _bar(row: dict[str, Any], y: int) -> list[str]:
+    what, good = escape(row["what"].strip()), met(row)
+    colour, wide = ("#1a7f37" if good else "#cf222e"), max(2.0, BAR_PX * _length(row["measured"] / row["at_most"]))
+    value = f"{row['measured']:.3g} of {row['at_most']:.3g}{'' if good else ', missed'}"
+    return [
+        f'<text x="{LEFT_PX - 8}" y="{y + 14}" text-anchor="end" fill="#1f2328">{what}</text>',
+        f'<rect x="{LEFT_PX}" y="{y + 4}" width="{wide:.1f}" height="{ROW_PX - 7}" fill="{colour}"/>',
+        f'<text x="{LEFT_PX + 1.14 * BAR_PX:g}" y="{y + 14}" fill="{colour}">{value}</text>',
     ]
-    return "\n".join(drawn) + "\n"
 
 
 def _length(used: float) -> float:

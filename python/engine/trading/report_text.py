@@ -31,6 +31,7 @@ WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
 
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
+NO_ORDER_WENT = "  cancelled nothing: the orders above are still open"
 GONE_ENDED = (
     "Start TWS, log in, and kill again. 'qe kill --watch 600' keeps trying for ten minutes; a guard that runs kills by "
     "itself what it finds once it is connected."
@@ -45,7 +46,7 @@ BY_HAND = (
 
 REASONS: dict[ResidueReason, str] = {
     ResidueReason.WORKING_ORDER: "order still open",
-    ResidueReason.WAITING_FOR_ORDERS: "not closed: an order in the same contract could not be cancelled",
+    ResidueReason.WAITING_FOR_ORDERS: "not closed: an order in it could not be cancelled, and may fill",
     ResidueReason.STILL_SENDING: "not closed for good: a program keeps sending orders in it",
     ResidueReason.WAITING_TURN: "not closed: another closing order had to come first",
     ResidueReason.CLOSE_WORKING: "the closing order is at the exchange and not filled",
@@ -278,9 +279,9 @@ def _sender(sender: Sender) -> str:
 def _cancelled(login: LoginReport) -> list[str]:
     plain = [_order(order) for order in login.cancelled if not order.protective]
     stops = [f"{_order(order)}: no longer protects" for order in login.cancelled if order.protective]
-    return [*_titled("cancelled", plain), *_titled("stops off", stops)] or [
-        "  cancelled nothing: no open order was seen"
-    ]
+    if plain or stops:
+        return [*_titled("cancelled", plain), *_titled("stops off", stops)]
+    return [NO_ORDER_WENT if any(item.order for item in login.residue) else NO_ORDER_SEEN]
 
 
 def _closed(item: ClosedPosition, *, several: bool) -> str:

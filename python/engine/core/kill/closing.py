@@ -273,7 +273,7 @@ class Closing:
                 item.withdraw_in_time(item.attempt, scene.now_ns)
                 commands.append(CancelClose(item.attempt.place.key))
             closable, in_the_way = self._closable(item, blocking, scene)
-            item.blocked = in_the_way
+            item.blocked = in_the_way or (closable == ZERO and self.ledger.closable(item.key) != ZERO)
             if closable == ZERO and item.attempt is None:
                 continue
             free = not in_the_way and not self._covers_short(item, shorts, scene.now_ns)
