@@ -6,10 +6,12 @@ import pytest
 
 from core.kill.builders import ACCOUNT, ES, D, ReadOrders, Stage, ev, execution, future, held, option, order
 from engine.core.facts import WorkingOrder
+from engine.core.kill.commands import Finish, ReadCompleted, ReadExecutions, ReadPositions, Stop
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.settings import SECOND
 
 CALL = option(11)
+READS = (ReadOrders, ReadPositions, ReadExecutions, ReadCompleted)
 PROOF = "two agreeing reads: no position, no working order"
 
 
@@ -274,3 +276,43 @@ def test_a_short_watch_is_not_over_before_it_has_begun() -> None:
     stage.positions = [held(future(2, "NQ"), 2), held(CALL, 2)]
     stage.executions = [execution(CALL, 2, "c.01"), execution(future(2), 2, "f.01")]
     assert stage.next_place(within_ms=700).quantity == 2
+
+
+def test_without_a_watch_the_kill_stops_with_its_result() -> None:
+    stage = Stage().begin()
+    stage.run(1000)
+    finish = next(n for n, command in enumerate(stage.commands) if isinstance(command, Finish))
+    assert stage.commands[finish + 1 :] == [Stop()]
+
+
+def test_what_the_watch_has_shown_is_the_result_in_the_end() -> None:
+    stage = Stage(deadline_ns=5 * SECOND, quarantine_ns=10 * SECOND).press()
+    stage.positions = None
+    stage.tell(ev.LockBusy("pid 7", False), ev.Connected((ACCOUNT,), 9000))  # who may not close can only look
+    stage.run(6000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+    stage.positions = [held(CALL, 2)]
+    stage.run(12_000)
+    assert stage.all(Stop) and stage.report.outcome is LoginOutcome.RESIDUE
+
+
+def test_no_two_questions_have_the_same_number() -> None:
+    stage = Stage(held(CALL, 3), orders=[order(ES, "BUY", 1)]).begin()
+    stage.orders = []
+    stage.run(500)
+    numbers = [one.read_id for one in stage.commands if isinstance(one, READS)]
+    assert stage.all(ReadCompleted) and len(numbers) == len(set(numbers))
+
+
+def test_a_close_that_this_kill_withdrew_and_a_late_list_still_shows_did_not_go_with_a_global_cancel() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    place = stage.place
+    stage.acknowledge(place)
+    stage.orders = [stage.listed(place)]
+    stage.run(300)
+    stage.tell(ev.CloseStatus(place.key, "Cancelled", D(0), 901))
+    stage.run(100)  # the list is late
+    stage.orders = []
+    stage.fill(stage.next_place())
+    stage.run(3000)
+    assert stage.report.flat and stage.report.notes == ()

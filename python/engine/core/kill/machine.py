@@ -319,8 +319,7 @@ class KillMachine:
         return [*cancel, Say("link_up", f"TWS is linked to IBKR again ({code}); reading everything anew")]
 
     def _view_is_new(self, now_ns: int) -> None:
-        """What was shown before is history: nothing is sized from it, and no proof stands on it."""
-        self._forget_view()
+        """What was shown before is history, and was forgotten when it broke: nothing is sized from it either."""
         self._looking.not_before(now_ns)
         self._cancelling.sent(now_ns)
 
