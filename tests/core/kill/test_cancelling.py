@@ -26,7 +26,7 @@ def closing() -> Stage:
 
 
 def test_repeats_come_after_one_second_two_four_and_then_every_eight() -> None:
-    stage = Stage(orders=[FOREIGN], cancel_again_ns=SECOND, survey_gap_first_ns=10 * MS, survey_gap_max_ns=10 * MS)
+    stage = Stage(orders=[FOREIGN], cancel_again_ns=SECOND, survey_gap_first_ns=50 * MS, survey_gap_max_ns=50 * MS)
     stage.begin().run(500)
     seconds = [second for second in range(1, 34) for _ in range(cancels(stage.run(1000)))]
     assert seconds == [1, 3, 7, 15, 23, 31]

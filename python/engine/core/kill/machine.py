@@ -91,7 +91,7 @@ class KillMachine:
         )
         self._accounts: tuple[str, ...] = ()
         self._notes: list[str] = []
-        self._completed_id = 0
+        self._completed_id: int | None = None
         self._strays = False
         self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False
@@ -332,8 +332,7 @@ class KillMachine:
         """What is being closed is not to be begun anew for it, and what else may be open is to go."""
         closes_live = self._joining.spare or self._closing.any_live
         cancel = self._cancelling.press(now_ns, look_first=closes_live and self._reach.healthy)
-        if not cancel:
-            self._looking.at_once(now_ns)
+        self._looking.at_once(now_ns)
         what = "one more global cancel" if cancel else "looking for orders beside the closing orders"
         return [*cancel, Say("pressed_again", f"pressed again: joined, {what}")]
 
@@ -418,8 +417,7 @@ class KillMachine:
         commands: list[Command] = []
         if self._reach.retry_due(now_ns):
             commands.append(Connect())
-        if self._reach.connected:
-            commands += self._cancelling.overdue(now_ns)
+        commands += self._cancelling.overdue(now_ns)  # a press that is held back has a connection
         if self._reach.healthy:
             commands += self._looking.due(now_ns)
             commands += self._closing.step(self._scene(now_ns))
@@ -455,7 +453,7 @@ class KillMachine:
         self._ending.finished_ns = now_ns
         self._ending.outcome = outcome
         self._evidence.mark("finished", now_ns)
-        self._stopped = self.settings.quarantine_ns <= 0
+        self._stopped = not self.settings.quarantine_ns
         stop: list[Command] = [Stop()] if self._stopped else []
         return [Say("finished", outcome.value), Finish(), *stop]
 
