@@ -90,14 +90,15 @@ def test_that_no_lock_could_be_had_is_told() -> None:
     assert told(stage, "no_lock") == list(stage.report.notes) != []
 
 
-def test_a_position_that_has_moved_brings_a_look_very_soon() -> None:
+@pytest.mark.parametrize("news", [ev.PositionChanged(held(CALL, 2)), ev.OrderSeen(777, "Submitted")])
+def test_a_position_that_has_moved_and_an_order_that_shows_bring_a_look_very_soon(news: ev.Event) -> None:
     stage = Stage(held(CALL, 3)).begin()
     stage.acknowledge(stage.place)
     stage.orders = [stage.listed(stage.place)]
     stage.run(5000)  # the looks are half a second apart by now
     while not any(isinstance(one, ReadOrders) for one in stage.run(10)):
         pass
-    heard = [*stage.tell(ev.PositionChanged(held(CALL, 2))), *stage.run(60)]
+    heard = [*stage.tell(news), *stage.run(60)]
     assert any(isinstance(one, ReadOrders) for one in heard)
 
 

@@ -82,6 +82,16 @@ def test_so_does_the_end_of_what_carried_it() -> None:
     assert len(stage.placed) == 2
 
 
+def test_what_had_arrived_before_that_end_gets_time_to_surface() -> None:
+    stage = silent(settle_ns=SECOND)
+    stage.run(10_000)
+    stage.tell(ev.CarrierEnded(1))
+    stage.run(950)
+    assert len(stage.placed) == 1
+    stage.run(2000)
+    assert [place.key for place in stage.placed] == [1, 2]
+
+
 def attempt() -> Attempt:
     made = Attempt(PLACE)
     made.sent(0, 1, SECOND)

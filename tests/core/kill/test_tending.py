@@ -6,7 +6,21 @@ from itertools import pairwise
 
 import pytest
 
-from core.kill.builders import ES, AskQuote, D, OrderType, Stage, details, ev, execution, held, option, quote, stock
+from core.kill.builders import (
+    ES,
+    AskQuote,
+    D,
+    OrderType,
+    ReadOrders,
+    Stage,
+    details,
+    ev,
+    execution,
+    held,
+    option,
+    quote,
+    stock,
+)
 from engine.core.contracts import Contract
 from engine.core.facts import QuoteKind
 from engine.core.kill.report import LoginOutcome, ResidueReason
@@ -130,8 +144,11 @@ def test_an_order_that_tws_does_not_know_is_sent_again_at_once_under_its_own_id(
     stage = stage_with()
     stage.run(3100)
     stage.reject(stage.place, 10147, "OrderId 1 that needs to be cancelled is not found")
-    stage.run(300)
+    before = len(stage.all(ReadOrders))
+    while len(stage.placed) < 2:
+        stage.run(10)
     assert [place.key for place in stage.placed] == [1, 1]
+    assert len(stage.all(ReadOrders)) - before == 2  # looks that do not list it
 
 
 def test_an_order_that_tws_does_not_know_and_nobody_needs_is_over_after_a_while() -> None:
@@ -414,7 +431,7 @@ def test_an_order_that_takes_no_change_is_withdrawn_and_followed_by_another_at_t
     assert stage.withdrawn == []
     stage.run(2100)
     stage.tell(ev.Quoted(11, quote()))
-    assert stage.withdrawn == [2] and {p.key for p in stage.placed} == {1, 2}
+    assert stage.withdrawn == [2] and {p.key for p in stage.placed} == {1, 2} and "close_replaced" in stage.said
     over(stage)
     stage.run(1000)
     stage.tell(ev.Quoted(11, quote()))
@@ -433,6 +450,21 @@ def test_a_change_off_the_price_grid_is_put_on_a_coarser_one() -> None:
     assert stage.place.limit_price == D("96.05")
 
 
+def test_each_change_that_is_refused_counts_although_the_broker_says_the_same() -> None:
+    stage = limited()
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.run(2100)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.limit_price == D(98)
+    for nearer in (D(99), D("99.5")):
+        stage.reject(stage.place, 163, "violates the percentage constraint")
+        stage.orders = [stage.listed(stage.place)]
+        stage.run(2100)
+        stage.tell(ev.Quoted(11, quote()))
+        assert stage.place.limit_price == nearer
+
+
 def test_a_limit_is_not_sent_again_at_the_same_price() -> None:
     stage = limited()
     for _ in range(40):
@@ -448,6 +480,16 @@ def test_a_limit_that_nobody_takes_is_withdrawn_and_left_to_a_person() -> None:
         stage.run(2100)
         stage.tell(ev.Quoted(11, quote(bid=None)))
     assert stage.withdrawn == [2] and stage.reasons[0] is ResidueReason.NO_BID
+
+
+def test_what_became_of_an_idle_order_is_told_by_who_has_cancelled_it() -> None:
+    """This kill withdraws it for a limit, or somebody else cancels it."""
+    ours, theirs = idle(), idle()
+    ours.tell(ev.Quoted(11, quote()))
+    for stage, reason in ((ours, ResidueReason.CLOSE_WITHDRAWN), (theirs, ResidueReason.CLOSE_CANCELLED)):
+        over(stage)
+        stage.run(100)
+        assert stage.reasons == [reason]
 
 
 # queued and held ------------------------------------------------------------------------------------------------------

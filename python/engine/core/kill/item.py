@@ -155,7 +155,7 @@ class Item:
 
     def _bare_cancel(self, reaction: Reaction) -> bool:
         """The bare news that an order is cancelled explains nothing that is explained already."""
-        return reaction.bare and self.lessons.reason is not None
+        return reaction.bare and self.lessons.reason not in (None, ResidueReason.CLOSE_WORKING)
 
     def heard_quote(self, quote: Quote | None, now_ns: int, why: str = "") -> None:
         """The answer to `AskQuote`; None: there is none, and `why`."""
