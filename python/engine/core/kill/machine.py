@@ -332,7 +332,8 @@ class KillMachine:
         """What is being closed is not to be begun anew for it, and what else may be open is to go."""
         closes_live = self._joining.spare or self._closing.any_live
         cancel = self._cancelling.press(now_ns, look_first=closes_live and self._reach.healthy)
-        self._looking.at_once(now_ns)
+        if not cancel:
+            self._looking.at_once(now_ns)
         what = "one more global cancel" if cancel else "looking for orders beside the closing orders"
         return [*cancel, Say("pressed_again", f"pressed again: joined, {what}")]
 
