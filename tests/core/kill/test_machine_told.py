@@ -102,6 +102,22 @@ def test_a_position_that_has_moved_and_an_order_that_shows_bring_a_look_very_soo
     assert any(isinstance(one, ReadOrders) for one in heard)
 
 
+@pytest.mark.parametrize(
+    ("news", "flat"),
+    [
+        (ev.PositionChanged(held(CALL, 1)), False),
+        (ev.OrderSeen(777, "Submitted"), False),
+        (ev.PositionChanged(held(CALL, 0)), True),  # it is gone: that is no reason to doubt
+    ],
+)
+def test_what_opens_just_before_the_second_look_makes_it_the_first_half_of_a_proof(news: ev.Event, flat: bool) -> None:
+    stage = Stage().begin()
+    stage.run(390)  # the second look is due in 10 ms
+    stage.tell(news)
+    stage.run(100)
+    assert stage.finished is flat
+
+
 # presses --------------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +282,21 @@ def test_that_another_kills_closes_went_with_the_cancel_is_noted_once_all_is_fla
     assert stage.report.flat
     [note] = stage.report.notes
     assert note.startswith("1 closing order of a kill went with a global cancel")
+
+
+def test_of_several_orders_of_this_kill_none_is_noted_as_gone_with_a_cancel() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.reject(stage.place, 201, "not now")
+    place = stage.next_place()
+    stage.acknowledge(place)
+    stage.orders = [stage.listed(place)]
+    stage.run(300)
+    stage.tell(ev.CloseStatus(place.key, "Cancelled", D(0), 902))
+    stage.run(100)  # the list is late
+    stage.orders = []
+    stage.fill(stage.next_place())
+    stage.run(3000)
+    assert place.key == 2 and stage.report.flat and stage.report.notes == ()
 
 
 def test_a_stop_protected_what_the_kill_under_way_has_closed_long_before() -> None:

@@ -271,7 +271,7 @@ def test_nothing_is_asked_again_of_a_kill_that_is_known_or_is_this_one_or_withou
     stage = Stage().begin()
     stage.tell(DEAD)
     asked = len(stage.all(ReadCompleted))
-    stage.machine.kill_id = "mine.1"
+    stage.machine.kill_id = "mine.2"
     stage.tell(DEAD, ev.EarlierPress("mine", SECOND))
     assert len(stage.all(ReadCompleted)) == asked
     stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"), ev.EarlierPress("other", SECOND))
