@@ -65,6 +65,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "resolve_patience_ns": 500 * MS,
             "exchange_patience_ns": 2 * SECOND,
             "short_options_first_ns": 5 * SECOND,
+            "short_options_unsent_ns": 12 * SECOND,
             "price_patience_ns": 500 * MS,
             "reprice_ns": 2 * SECOND,
             "market_patience_ns": 5 * SECOND,

@@ -20,7 +20,7 @@ from core.kill.builders import (
     stock,
 )
 from engine.core.contracts import Contract
-from engine.core.facts import WorkingOrder
+from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.closing import touches
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import SECOND
@@ -113,6 +113,37 @@ def test_nor_for_a_short_option_that_only_a_person_can_close() -> None:
     stage.reject(stage.place, 392, "expired")
     stage.run(200)
     assert sent_to(stage) == [12, 11]
+
+
+def in_doubt(*also: PositionFact) -> Stage:
+    """3 of the short calls were bought just before the press: for six seconds they may be gone already."""
+    stage = Stage(held(CALL, 3), held(option(12), -3), *also, reduced_lag_ns=6 * SECOND)
+    stage.executions = [execution(option(12), 3)]
+    return stage.begin()
+
+
+def test_a_short_option_in_doubt_still_goes_first_and_is_given_its_time_to_fill() -> None:
+    stage = in_doubt()
+    stage.run(5900)
+    assert sent_to(stage) == []
+    stage.run(400)
+    assert sent_to(stage) == [12]
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4600)
+    assert sent_to(stage) == [12]
+    stage.run(500)
+    assert sent_to(stage) == [12, 11]
+
+
+def test_a_short_option_that_stays_in_doubt_is_not_waited_for_for_ever() -> None:
+    stage = Stage(held(CALL, 3), held(option(12), -3), reduced_lag_ns=60 * SECOND, short_options_unsent_ns=12 * SECOND)
+    stage.executions = [execution(option(12), 3)]
+    stage.begin()
+    stage.run(11_900)
+    assert sent_to(stage) == []
+    stage.run(400)
+    assert sent_to(stage) == [11]
 
 
 def test_the_first_order_of_all_is_a_short_options() -> None:

@@ -187,8 +187,17 @@ def test_a_first_kill_that_falls_silent_makes_the_press_cancel() -> None:
     stage = joined(OTHERS_CLOSE)
     stage.run(1000)
     assert cancels(stage.tell(ev.LockBusy("pid 7"))) == 1
-    assert "lock_silent" in stage.said
+    (said,) = [entry.text for entry in stage.report.timeline if entry.kind == "lock_silent"]
+    assert said == "the other kill gives no sign of life: global cancel sent"
     assert cancels(stage.tell(ev.LockBusy("pid 7"))) == 0
+
+
+def test_a_closer_that_has_just_taken_over_is_not_called_silent() -> None:
+    """The one before it has ended well, and the new one has not said yet that its global cancel has left."""
+    stage = joined(OTHERS_CLOSE)
+    assert cancels(stage.tell(ev.LockBusy("pid 8"))) == 1
+    (said,) = [entry.text for entry in stage.report.timeline if entry.kind == "lock_silent"]
+    assert said == "another kill has taken over: global cancel sent"
 
 
 def test_a_first_kill_that_falls_silent_while_nothing_is_connected_is_for_the_next_connection() -> None:

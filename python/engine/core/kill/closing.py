@@ -263,11 +263,10 @@ class Closing:
             return []  # nothing has been seen yet
         commands: list[Command] = []
         blocking = self._blocking_orders(scene.survey)
-        shorts = {
-            (item.key[0], item.contract.symbol)
-            for item in self.items.values()
-            if self._is_short_option(item) and not item.lessons.given_up
-        }
+        shorts: dict[tuple[str, str], list[Item]] = {}
+        for item in self.items.values():
+            if self._is_short_option(item) and not item.lessons.given_up:
+                shorts.setdefault((item.key[0], item.contract.symbol), []).append(item)
         for item in sorted(self.items.values(), key=lambda item: not self._is_short_option(item)):
             if scene.wrapping_up and item.attempt is not None and item.live and item.attempt.cancel_ns is None:
                 item.withdraw_in_time(item.attempt, scene.now_ns)
@@ -322,12 +321,20 @@ class Closing:
         self._acknowledged = self._acknowledged or any(a.acknowledged for _, a in self.orders.values())
         return self._acknowledged or not any(a.state is State.SENT for _, a in self.orders.values())
 
-    def _covers_short(self, item: Item, shorts: set[tuple[str, str]], now_ns: int) -> bool:
-        """May this be what covers a short option of its underlying? Closing it first can be refused for margin."""
-        if (item.key[0], item.contract.symbol) not in shorts or self._is_short_option(item):
-            return False
+    def _covers_short(self, item: Item, shorts: dict[tuple[str, str], list[Item]], now_ns: int) -> bool:
+        """May this be what covers a short option of its underlying? Closing it first can be refused for margin, or
+        leave the short naked. One that has been sent is given the time to fill, one in doubt the time to be sent."""
+        covered = [] if self._is_short_option(item) else shorts.get((item.key[0], item.contract.symbol), [])
         since = item.waiting_since_ns
-        return since is None or now_ns - since < self.settings.short_options_first_ns
+        if since is None:
+            return bool(covered)
+        return any(now_ns < self._awaited_until_ns(short, since) for short in covered)
+
+    def _awaited_until_ns(self, short: Item, since_ns: int) -> int:
+        """How long what waits since then waits for this short option."""
+        if short.first_sent_ns is None:
+            return since_ns + self.settings.short_options_unsent_ns
+        return max(since_ns, short.first_sent_ns) + self.settings.short_options_first_ns
 
     def _blocking_orders(self, survey: Survey) -> dict[str, list[WorkingOrder]]:
         """Listed orders by account, except living closes of this kill."""

@@ -73,6 +73,7 @@ class Item:
     min_serial: int = 0  # a survey begun later than this one is fresh enough to size from
     pending: Reaction | None = None  # what the broker's last error asks for, applied when the attempt has ended
     acknowledge_factor: int = 1
+    first_sent_ns: int | None = None  # when its first closing order was sent
     waiting_since_ns: int | None = None  # since when only its turn or its resting orders hold it back
     details_asked_ns: int | None = None
     prices_wanted_ns: int | None = None  # since when its own price steps would be of use
@@ -185,6 +186,7 @@ class Item:
         """The attempt's order goes out now, for the first time or again under its own id."""
         attempt.sent(moment.now_ns, moment.serial_begun, self.settings.acknowledge_ns * self.acknowledge_factor)
         self.attempt = attempt
+        self.first_sent_ns = moment.now_ns if self.first_sent_ns is None else self.first_sent_ns
         self.newest, self.newest_filled, self.newest_withdrawn = attempt.place, False, False
         self.errors.clear()
         self.stays = False

@@ -338,11 +338,12 @@ class KillMachine:
         return [*cancel, Say("pressed_again", f"pressed again: joined, {what}")]
 
     def _on_lock_busy(self, holder: str, spare: bool, now_ns: int) -> list[Command]:
-        spared = self._joining.spare
+        spared, before = self._joining.spare, self._joining.holder
         says = self._joining.wait_for(holder, spare=spare)
         if not spared or self._joining.spare or not self._reach.connected:
             return says
-        silent = Say("lock_silent", "the other kill gives no sign of life: global cancel sent")
+        who = "the other kill gives no sign of life" if holder == before else "another kill has taken over"
+        silent = Say("lock_silent", f"{who}: global cancel sent")
         return [*says, *self._cancelling.press(now_ns, look_first=False), silent]
 
     def _on_lock_taken(self, shared_nothing: bool, taken_from: str, now_ns: int) -> list[Command]:

@@ -40,7 +40,8 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat
     resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close
     exchange_patience_ns: int = 2 * SECOND  # how long the broker is awaited where the exchange is common knowledge
-    short_options_first_ns: int = 5 * SECOND  # how long the rest of an underlying waits for its short options
+    short_options_first_ns: int = 5 * SECOND  # how long the rest of an underlying waits for short options to fill …
+    short_options_unsent_ns: int = 12 * SECOND  # … and for them to be sent: longer than most doubts of a position
     price_patience_ns: int = 500 * MS  # how long a limit price waits for the contract's own price steps
     reprice_ns: int = 2 * SECOND  # a limit order that has not filled gets a new price
     market_patience_ns: int = 5 * SECOND  # a market order that has not filled is looked into, and may become a limit
