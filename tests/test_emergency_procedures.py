@@ -24,9 +24,8 @@ PROGRAM = [text for language, text in BLOCKS if language == "python"]
 
 
 def typed(text: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """As somebody types it whose clone is called quant-engine. `python` is that of the clone."""
+    """As somebody types it whose clone is called quant-engine, in a shell in which nothing is activated."""
     lines = text.replace("cd quant-engine", f'cd "{ROOT}"')
-    lines = lines.replace("\npython ", f'\n"{ROOT}/.venv/bin/python" ')
     return subprocess.run(
         ["/bin/bash", "-c", lines],
         cwd=home,
@@ -43,11 +42,16 @@ def test_the_page_is_generated() -> None:
     assert markdown(runbook(generic(default_config(), date.fromisoformat(day)))) == PAGE, "run: make page"
 
 
+def test_every_command_on_the_page_is_the_one_that_was_set_up() -> None:
+    """A shell has another `python`, or none, and no `qe`, unless something was activated in it."""
+    assert re.findall(r"(?<![\w/.-])(?:qe|python3?) \w+", PAGE) == []
+
+
 def test_every_command_for_the_shell_is_one_that_is_run_here() -> None:
     assert [text.splitlines()[1].split()[0] for text in SHELL] == [
         ".venv/bin/qe",
         "../.venv/bin/python",
-        "python",
+        "../.venv/bin/python",
         ".venv/bin/qe",
     ]
     assert len(PROGRAM) == 1

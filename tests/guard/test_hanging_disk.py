@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,7 +34,7 @@ from engine.simulator.server import World
 from engine.trading import IBKRAccountManager, TradingMode, kill_records, loss_watch
 from engine.trading.manager import ManagerSettings
 from engine.trading.rules import Rules
-from trading.loss_stage import SCENARIO, Market
+from trading.loss_stage import SCENARIO, WEDNESDAY, Market
 
 RESCUE_S = 60.0
 PATIENCE_S = 30.0
@@ -125,8 +124,7 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def beside(story: Callable[[Post], Awaitable[None]], home: Path, orders: str = "") -> None:
     page = home / "exactly.toml"
-    start = datetime.now(UTC).isoformat(timespec="seconds")
-    page.write_text(SCENARIO.format(start=start, orders=orders, faults="[]"))
+    page.write_text(SCENARIO.format(start=WEDNESDAY, orders=orders, faults="[]"))
 
     async def main() -> None:
         async with build_world(load_scenario(page), ports={"paper": (0,)}) as world:

@@ -61,6 +61,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     config: str = ""
     baselines: Mapping[str, Mapping[Limit, Money]] = {}
     last_drill: str = ""
+    incident_log: str = "operator/INCIDENT_LOG.md"
 
 
 def runbook(facts: Facts) -> Page:
@@ -189,7 +190,7 @@ def _action(rule: Rule, settings: LimitSettings) -> str:
 def _verification(facts: Facts) -> Iterable[Block]:
     yield Section("POSITION VERIFICATION")
     yield Paragraph("Quick check, system against broker. 0 match, 1 different, 2 could not be read:")
-    yield Code("bash", f"cd {shlex.quote(facts.clone + '/operator')}\npython verify_positions.py")
+    yield Code("bash", f"cd {shlex.quote(facts.clone + '/operator')}\n../.venv/bin/python verify_positions.py")
 
 
 def _halt(facts: Facts) -> Iterable[Block]:
@@ -223,12 +224,12 @@ def _afterwards(facts: Facts) -> Iterable[Block]:
     yield Section("POST-INCIDENT")
     yield Steps(
         (
-            "Record incident in `operator/INCIDENT_LOG.md` (its section is there already: complete it)",
-            "Run `python verify_positions.py` to confirm state",
-            "Review what triggered the emergency: `.venv/bin/qe incident list`, `qe incident show ID`; then "
-            "`qe incident close ID` with its cause and what was done about it",
+            f"Record incident in `{facts.incident_log}` (its section is there already: complete it)",
+            "Run `.venv/bin/qe verify` to confirm state: it is the same as the quick check above",
+            "Review what triggered the emergency: `.venv/bin/qe incident list`, `.venv/bin/qe incident show ID`; then "
+            "`.venv/bin/qe incident close ID` with its cause and what was done about it",
             "Do NOT resume trading until fully understood: `.venv/bin/qe reset LOGIN --reason TEXT`, then "
-            "`qe resume LOGIN`",
+            "`.venv/bin/qe resume LOGIN`",
         )
     )
 
@@ -236,7 +237,7 @@ def _afterwards(facts: Facts) -> Iterable[Block]:
 def _dates(facts: Facts) -> Iterable[Block]:
     review = _a_month_later(facts.updated)
     yield Section("THIS PAGE")
-    drill = facts.last_drill or "none on record (`qe drill`)"
+    drill = facts.last_drill or "none on record (`.venv/bin/qe drill`)"
     made = f" · made from {facts.config}" if facts.config else ""
     yield Paragraph(
         f"**Last Updated**: {facts.updated} · **Next Review**: {review}, or after any incident · "

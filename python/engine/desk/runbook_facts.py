@@ -11,6 +11,7 @@ from engine.broker.lock_names import login_key
 from engine.config.limit_settings import limit_values, limits_table
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, Login
+from engine.config.places import incident_log
 from engine.core.limit_changes import standing
 from engine.core.limit_rules import Limit
 from engine.core.restrictions import Scope
@@ -51,6 +52,7 @@ def of_this_machine(
         config=config.source,
         baselines={} if journal is None else {login.name: _baselines(journal, login) for login in config.logins},
         last_drill=last_drill(drills),
+        incident_log=incident_log(),
     )
 
 
