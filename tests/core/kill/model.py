@@ -178,8 +178,8 @@ class Model:
 
     # events to the machine -------------------------------------------------------------------------------------------
 
-    def tell(self, event: ev.Event) -> None:
-        """An event reaches the machine now."""
+    def tell(self, event: ev.Event, *, another_follows: bool = False) -> None:
+        """An event reaches the machine now. `another_follows`: in the same breath, as the driver tells it."""
         match event:
             case ev.LockTaken():
                 self._may_close = True
@@ -191,6 +191,7 @@ class Model:
                 self._heard_read(type(event).__name__, read_id)
         self.heard.append((self.now_ns, event))
         more = self.clock.next_ns == self.now_ns and self.market.chance(self.faults.batched_pct)
+        more = more or another_follows
         self.do(self.machine.handle(event, self.now_ns, more=more))
 
     def _heard_read(self, kind: str, read_id: int) -> None:
@@ -308,7 +309,7 @@ class Model:
     def _give_up(self, line: Line) -> None:
         line.up = False
         for key in self._carried_by(line):
-            self.tell(ev.CloseOrphaned(key, may_arrive=True))
+            self.tell(ev.CloseOrphaned(key, may_arrive=True), another_follows=line is self.main)
         if line is self.main:
             self.tell(ev.Disconnected(ev.Trouble.SILENT, "TWS has sent nothing"))
 

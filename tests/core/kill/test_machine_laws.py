@@ -183,10 +183,10 @@ class Forked(Model):
         self.told = 0
         self.differences: list[tuple[ev.Event, list[Command]]] = []
 
-    def tell(self, told: ev.Event) -> None:
+    def tell(self, told: ev.Event, *, another_follows: bool = False) -> None:
         self.told += 1
         chosen = self.told in self.moments and self.stopped_ns is None
-        super().tell(told)
+        super().tell(told, another_follows=another_follows)
         if chosen and self.stopped_ns is None:
             self._compare(self.other or told)
 
