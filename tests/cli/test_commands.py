@@ -37,6 +37,10 @@ def test_a_slip_of_the_finger_is_told_what_did_not_happen_and_what_was_probably_
     assert done.stderr == f"qe: there is no command '{word}'; nothing was done, nothing was sent. {next_step}\n"
 
 
+def test_the_usage_of_a_command_in_a_command_is_what_one_types(tmp_path: Path) -> None:
+    assert qe("incident", "close", home=tmp_path).stderr.startswith("usage: qe incident close [-h]")
+
+
 @pytest.mark.parametrize("words", [["--kill"], ["drill", "--scenario"], ["config"], ["config", "mend"]])
 def test_wrong_arguments_exit_with_64_and_show_the_usage(tmp_path: Path, words: list[str]) -> None:
     done = qe(*words, home=tmp_path)

@@ -194,13 +194,19 @@ def test_a_faulty_file_is_named_and_nothing_is_shown_for_true(
     assert "daily_loss_pct" in capsys.readouterr().err
 
 
-def test_status_says_whether_a_guard_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_says_whether_a_guard_watches(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["status"])
     assert "guard: none is running" in capsys.readouterr().out
     home = Path(os.environ["QE_HOME"])
+    monkeypatch.setattr(status_command, "runs", lambda pid: pid != 7)
     (home / "guard.json").write_text('{"pid": 7, "since_ns": 0, "logins": ["paper", "live"]}')
     main(["status"])
-    assert "guard: lives (process 7) and cannot be asked what it sees" in capsys.readouterr().out
+    assert "guard: HAS DIED (process 7 is gone): start it anew" in capsys.readouterr().out
+    (home / "guard.json").write_text(f'{{"pid": {os.getpid()}, "since_ns": 0, "logins": ["paper", "live"]}}')
+    main(["status"])
+    assert f"guard: lives (process {os.getpid()}) and cannot be asked what it sees" in capsys.readouterr().out
     os.utime(home / "guard.json", (time.time() - 60, time.time() - 60))
     main(["status"])
     silent = re.search(r"guard: SILENT for (\d+) s", capsys.readouterr().out)

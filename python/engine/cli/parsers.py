@@ -70,7 +70,9 @@ def build_parser() -> Parser:
         epilog="More about one: qe COMMAND --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=Parser)
+    commands = parser.add_subparsers(
+        dest="command", prog="qe", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=Parser
+    )
     commands.add_parser("kill", add_help=False)
     commands.add_parser("help")
     commands.add_parser("version")

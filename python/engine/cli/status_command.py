@@ -27,6 +27,7 @@ from engine.journal.fold import JournalState
 from engine.journal.journal import UNREADABLE, UNWRITABLE
 from engine.journal.telling import moment
 from engine.trading import presence
+from engine.trading.process_identity import runs
 from engine.trading.rules import Rules, open_rules
 
 EXIT_RESTRICTED = 1
@@ -111,6 +112,8 @@ def _watched(home: Path, pid: int) -> Text:
     try:
         logins = ask(home, Request("status"), timeout_s=1.0)["logins"]
     except NoGuard as error:
+        if not runs(pid):
+            return Text(f"guard: HAS DIED (process {pid} is gone): start it anew: qe guard run", style="bold red")
         return Text(f"guard: lives (process {pid}) and cannot be asked what it sees: {error}", style="bold yellow")
     unseen = [f"{name} ({one['waiting_for']})" for name, one in logins.items() if one["waiting_for"]]
     if unseen:

@@ -12,14 +12,13 @@ import asyncio
 import contextlib
 import os
 import re
-import sys
 from pathlib import Path
 
 import msgspec
 
 from engine.temporary import make_private
 from engine.trading.daemons import Daemons
-from engine.trading.process_identity import identity
+from engine.trading.process_identity import identity, runs
 
 EVERY_S = 1.0
 FOLDER = "heartbeats"
@@ -102,21 +101,8 @@ class Heart:
         """Engines of this name whose process is gone: this one is what was started in their place."""
         for path in self._path.parent.glob(f"{self._name}-*"):
             pid = path.name.removeprefix(f"{self._name}-")
-            if pid.isdigit() and not _alive(int(pid)):
+            if pid.isdigit() and not runs(int(pid)):
                 path.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    """As far as can be seen without touching it: where a signal of nothing ends a process, all of them are."""
-    if sys.platform == "win32":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's: it is there
-        return True
-    return True
 
 
 def file_name(name: str) -> str:

@@ -5,6 +5,7 @@ Where the system does not tell when a process began, the answer is that nobody k
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,21 @@ def identity(pid: int, *, platform: str = sys.platform) -> str:
     if pid <= 0 or platform == "win32":
         return ""
     return _from_proc(pid) if platform == "linux" else _from_ps(pid)
+
+
+def runs(pid: int) -> bool:
+    """A process has this number, as far as can be seen without touching it: where a signal of nothing ends a process,
+    all of them do.
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's: it is there
+        return True
+    return sys.platform != "linux" or bool(identity(pid))
 
 
 def _from_proc(pid: int) -> str:
