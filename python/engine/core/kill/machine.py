@@ -233,10 +233,13 @@ class KillMachine:
         """Said once, for cancels and orders alike."""
         match event:
             case ev.CloseError(_, 321, text) | ev.Notice(321, text) if "read-only" in text.lower():
-                if READ_ONLY_NOTE not in self._notes:
-                    self._notes.append(READ_ONLY_NOTE)
-                    return [Say("read_only", READ_ONLY_NOTE)]
-        return []
+                news = READ_ONLY_NOTE not in self._notes
+            case _:
+                news = False
+        if not news:
+            return []
+        self._notes.append(READ_ONLY_NOTE)
+        return [Say("read_only", READ_ONLY_NOTE)]
 
     def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
