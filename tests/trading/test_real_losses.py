@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.core.known import Unknown
@@ -12,19 +11,21 @@ from engine.journal.events import LimitBreached
 from engine.journal.fold import JournalState
 from engine.simulator.build import build_world
 from engine.simulator.scenario import load_scenario
+from engine.simulator.server import World
 from engine.simulator.virtual import until
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.rules import open_rules
-from trading.loss_stage import SCENARIO, Market
+from trading.loss_stage import SCENARIO, WEDNESDAY, Market
 
 
 def test_a_breaker_seen_by_two_programs_closes_everything_and_is_one_breach_and_one_incident(tmp_path: Path) -> None:
     page = tmp_path / "now.toml"
-    start = datetime.now(UTC).isoformat(timespec="seconds")
-    page.write_text(SCENARIO.format(start=start, orders="", faults="[]"))
+    page.write_text(SCENARIO.format(start=WEDNESDAY, orders="", faults="[]"))
 
-    def program(port: int, client_id: int) -> IBKRAccountManager:
-        made = IBKRAccountManager(rules=open_rules(tmp_path / "home"), lock_directory=tmp_path / "locks")
+    def program(world: World, client_id: int) -> IBKRAccountManager:
+        clock, port = world.clock.now_ns, world.login("paper").ports[0]  # the markets are open by it
+        rules = open_rules(tmp_path / "home", wall_ns=clock)
+        made = IBKRAccountManager(rules=rules, lock_directory=tmp_path / "locks", wall_ns=clock)
         made.add_account("paper", TradingMode.PAPER, port=port, client_id=client_id)
         return made
 
@@ -32,7 +33,7 @@ def test_a_breaker_seen_by_two_programs_closes_everything_and_is_one_breach_and_
         world = build_world(load_scenario(page), ports={"paper": (0,)})
         async with world:
             market = Market(world)
-            programs = [program(world.login("paper").ports[0], client_id) for client_id in (1, 2)]
+            programs = [program(world, client_id) for client_id in (1, 2)]
             for one in programs:
                 await one.connect_all()
             await until(lambda: all(one.limits("paper")[Limit.DAILY].loss is not None for one in programs), limit_s=20)
