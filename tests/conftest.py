@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from hypothesis import Phase, settings
 
 from engine.broker.closing_right import SIMULATED_WORLD
+from engine.journal import overdue
 from engine.simulator import virtual
 from engine.trading.slips import ELSEWHERE
 
@@ -40,6 +42,12 @@ def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
     monkeypatch.setenv("QE_INCIDENT_LOG", str(home / "INCIDENT_LOG.md"))
     monkeypatch.setenv(ELSEWHERE, str(home / "none"))  # slips stay in the state folder, and go with it
     monkeypatch.setenv(SIMULATED_WORLD, str(home))  # simulated accounts share their names; tests run side by side
+
+
+@pytest.fixture(autouse=True)
+def _records_that_no_disk_took_are_held_for_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program holds them to its end, and prints them then; all tests of a worker are one program."""
+    monkeypatch.setattr(overdue, "_alive", WeakSet())
 
 
 @pytest.fixture
