@@ -102,9 +102,10 @@ def picture(recorded: dict[str, Any]) -> str:
             y += ROW_PX
         y += 6
     scale = [f'<text x="{LEFT_PX}" y="14" fill="#57606a">of what is allowed, so much is used (logarithmic)</text>']
-    for part, colour in ((0.01, "#d0d7de"), (0.1, "#d0d7de"), (1.0, "#1f2328")):
+    for part in (0.01, 0.1, 1.0):
         x = LEFT_PX + BAR_PX * _length(part)
-        scale.append(f'<line x1="{x:g}" x2="{x:g}" y1="{HEAD_PX - 4}" y2="{y}" stroke="{colour}"/>')
+        if part < 1:  # the requirement's own line is drawn over the bars
+            scale.append(f'<line x1="{x:g}" x2="{x:g}" y1="{HEAD_PX - 4}" y2="{y}" stroke="#d0d7de"/>')
         scale.append(f'<text x="{x:g}" y="{HEAD_PX - 9}" text-anchor="middle" fill="#57606a">{part:.0%}</text>')
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y + 8}" viewBox="0 0 {width} {y + 8}" '

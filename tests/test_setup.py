@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from script import script
 
 ROOT = Path(__file__).resolve().parents[1]
 SETUP = ROOT / "scripts" / "setup"
@@ -60,10 +61,7 @@ def test_the_supported_python_is_the_same_everywhere() -> None:
 
 def test_an_environment_that_is_made_is_left_alone() -> None:
     """Where these tests run from one that `make` has made, for the pyproject.toml that is here now."""
-    spec = importlib.util.spec_from_file_location("setup_env", ROOT / "scripts" / "setup_env.py")
-    assert spec is not None and spec.loader is not None
-    setup_env = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(setup_env)
+    setup_env = script("setup_env")
     if not (setup_env.is_made("run") and setup_env.is_made("dev")):
         pytest.skip("not set up by make")
     before = setup_env.stamp_file("dev").stat().st_mtime_ns

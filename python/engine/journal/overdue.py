@@ -176,7 +176,9 @@ class Overdue:
                         self._thread = None
                         return
         finally:
-            self._thread = None
+            with self._lock:
+                if self._thread is threading.current_thread():  # and not the one that has taken its place
+                    self._thread = None
 
 
 _alive: weakref.WeakSet[Overdue] = weakref.WeakSet()

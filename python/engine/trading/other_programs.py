@@ -9,6 +9,7 @@ Must never take a program's own orders for another's, nor wait.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
@@ -57,7 +58,8 @@ class OtherPrograms:
             return
         self._waiting.append(record)
         if len(self._waiting) > WAITING_MAX:
-            self._give_up(self._waiting.popleft())
+            with contextlib.suppress(IndexError):  # the event loop has taken them all in meanwhile
+                self._give_up(self._waiting.popleft())
 
     def _give_up(self, record: Record) -> None:
         """An end that is not heard of leaves its order counted. An order counts nowhere until the readings show it."""
