@@ -62,3 +62,9 @@ def virtual_loop() -> Iterator[virtual.VirtualLoop]:
 def run_virtual() -> Callable[..., Any]:
     """`engine.simulator.virtual.run`: runs a coroutine to its end in virtual time, strictly."""
     return virtual.run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait for programs that they have started."""
+    return (os.cpu_count() or 1) + 1
