@@ -406,6 +406,23 @@ def test_tws_sees_no_more_than_the_budget_in_any_second() -> None:
     scripted(test)
 
 
+def test_what_tws_may_have_got_only_when_it_spoke_counts_from_then_on() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqCurrentTime] = lambda peer, request: ()
+        link, _, _ = await connected()
+        before = link.free
+        for _ in range(before):
+            link.post(requests.ReqAllOpenOrders())
+        await asyncio.sleep(0.9)
+        tws.peer.send(replies.CurrentTime(1_700_000_000))
+        await asyncio.sleep(0.3)
+        assert link.free == 0
+        await asyncio.sleep(0.9)
+        assert link.free >= before - 1  # the time may have been asked for
+
+    scripted(test)
+
+
 def test_giving_up_in_the_middle_of_connecting_leaves_nothing_open() -> None:
     async def test(tws: ScriptedTws) -> None:
         tws.silent_on = "start"

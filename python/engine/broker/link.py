@@ -281,6 +281,7 @@ class Link(asyncio.Protocol):
         if self.failure is not None:
             return
         self._received_bytes += len(data)
+        self._pacer.heard(self._loop.time())
         broken: ProtocolError | None = None
         try:
             events: tuple[object, ...] = tuple(self._session.receive(data))

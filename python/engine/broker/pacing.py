@@ -18,10 +18,11 @@ RATE_AFTER_BREACH = 20  # once TWS has complained (error 100), it counts differe
 class Pacer:
     """Counts what was sent in the last window."""
 
-    __slots__ = ("_rate_max", "_sent")
+    __slots__ = ("_rate_max", "_sent", "_unheard")
 
     def __init__(self) -> None:
         self._sent: deque[float] = deque()
+        self._unheard = 0  # of those, the last so many were sent since TWS was last heard
         self._rate_max = RATE_MAX
 
     def free(self, now: float, *, urgent: bool = False) -> int:
@@ -39,6 +40,18 @@ class Pacer:
     def spend(self, now: float) -> None:
         """One message was sent."""
         self._sent.append(now)
+        self._unheard += 1
+
+    def heard(self, now: float) -> None:
+        """TWS has said something: what was sent since it did so before may have arrived only now, held up on its way
+        together with what follows. TWS counts what arrives. A longer silence than the window holds nothing back: TWS
+        may hear us although we do not hear it.
+        """
+        late = min(self._unheard, len(self._sent))
+        for _ in range(late):
+            self._sent.pop()
+        self._sent.extend([now] * late)
+        self._unheard = 0
 
     def slow_down(self) -> None:
         """TWS has complained: stay well below for the rest of the session."""
