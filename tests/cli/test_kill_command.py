@@ -69,7 +69,10 @@ def test_the_timeline_begins_with_the_first_strike(tmp_path: Path) -> None:
     assert report["flat"] is True
     for login in report["logins"].values():
         assert login["timings"]["first_cancel_ms"] < login["timings"]["connected_ms"]
-        assert login["timeline"][0]["kind"] == "cancel_sent"
+        assert [step["kind"] for step in login["timeline"][:2]] == ["pressed", "cancel_sent"]
+    log = (tmp_path / "INCIDENT_LOG.md").read_text()
+    told = re.findall(r"first cancel (\d+) ms", log)
+    assert told == [f"{login['timings']['first_cancel_ms']:.0f}" for login in report["logins"].values()]
 
 
 def test_one_login_can_be_killed_alone(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ class FanOut:
         link = Link(self._host, self._port, handover.session.client_id, settings)
         way = self.prepare(link)
         self._connecting_ids.add(link.client_id)
-        if handover.struck:
+        if handover.struck_ns is not None:
             way.reads.expect_open_orders(first_look, FIRST_LOOK_S)
         try:
             await link.adopt(handover.sock, handover.session, lambda: begun(link))

@@ -14,5 +14,6 @@ class Handover(msgspec.Struct, frozen=True, eq=False):
 
     sock: socket.socket
     session: ClientSession
-    struck: bool = False
-    """A global cancel has been written on it, and right behind it the questions for TWS's clock and all open orders."""
+    struck_ns: int | None = None
+    """When (`time.monotonic_ns`) a global cancel was written on it, and right behind it the questions for TWS's clock
+    and all open orders. None: it has not been."""

@@ -123,6 +123,10 @@ class KillDriver:
         self._when_over: list[Callable[[], None]] = []
         self.over = False  # nothing of this kill is left: connections closed, lock released
         self._timeline: list[TimelineEntry] = []  # for the case that the machine cannot tell any more
+        if handover is not None and handover.struck_ns is not None:
+            struck = ev.Struck(handover.struck_ns, f"global cancel sent (client {handover.session.client_id})")
+            self._events.append(struck)
+            self._timeline.append(self._entry(struck.at_ns, "cancel_sent", struck.text))
 
     @property
     def finished(self) -> bool:
@@ -318,8 +322,11 @@ class KillDriver:
         self._alarm = None
         self._tell(ev.Woke())
 
+    def _entry(self, at_ns: int, kind: str, text: str) -> TimelineEntry:
+        return TimelineEntry((at_ns - self._pressed_ns) / 1e6, kind, text)
+
     def _say(self, kind: str, text: str) -> None:
-        entry = TimelineEntry((self._now_ns() - self._pressed_ns) / 1e6, kind, text)
+        entry = self._entry(self._now_ns(), kind, text)
         if len(self._timeline) < TIMELINE_MAX:
             self._timeline.append(entry)
         for watcher in self._watchers:

@@ -137,7 +137,7 @@ class Hands:
             self._listen(self._borrowed.link)
             self._announce(self._borrowed, cancel_sent=False)
             return
-        cancel_sent = self._handover is not None and self._handover.struck
+        cancel_sent = self._handover is not None and self._handover.struck_ns is not None
         self._connecting = self._loop.create_task(self._open(), name=f"kill: connect {self._host}:{self._port}")
         self._connecting.add_done_callback(lambda task: self._connected(task, cancel_sent=cancel_sent))
 

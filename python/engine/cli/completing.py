@@ -1,31 +1,18 @@
-"""What the command knows and the kill itself does not, put into the report: the first strike, and what became of the
-configuration. It may make a report worse, never better.
+"""What the command knows and the kill itself does not, put into the report: what became of the configuration.
+
+It may make a report worse, never better.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from engine.config.plan import KillPlan
-from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
+from engine.core.kill.report import LoginOutcome, LoginReport
 from engine.trading import KillReport, TradingMode
 from engine.trading.modes import misplaced_note
 
 MODE_UNCLEAR = "mode unclear"
-
-
-def with_first_cancels(report: KillReport, steps: Mapping[str, TimelineEntry]) -> KillReport:
-    """The report, with the global cancels that were sent before the kill's own machine had been loaded."""
-    logins = dict(report.logins)
-    for name, step in steps.items():
-        login = logins.get(name)
-        if login is None:
-            continue  # left out by the manager, and named by `with_configuration`
-        timings = msgspec.structs.replace(login.timings, first_cancel_ms=step.at_ms)
-        logins[name] = msgspec.structs.replace(login, timings=timings, timeline=(step, *login.timeline))
-    return msgspec.structs.replace(report, logins=logins)
 
 
 def with_configuration(report: KillReport, plan: KillPlan) -> KillReport:

@@ -22,8 +22,8 @@ import msgspec
 from engine.broker.closing_right import SIMULATED_WORLD
 from engine.broker.handover import Handover
 from engine.cli import process_start
-from engine.cli.completing import with_configuration, with_first_cancels
-from engine.cli.first_strike import STRUCK, Attempt, FirstStrike
+from engine.cli.completing import with_configuration
+from engine.cli.first_strike import Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
 from engine.cli.not_reached import NotReached
 from engine.cli.presses import Presses
@@ -77,7 +77,6 @@ class KillRun:
         self._columns = columns_of(ERR)
         self._name_columns = max([8, *(len(place.name) for place in plan.places)])
         self._timeline: list[str] = []
-        self._first_cancels: dict[str, TimelineEntry] = {}
         self._said_at = time.monotonic()
         self._not_reached = NotReached()
         self._code = 0
@@ -124,7 +123,7 @@ class KillRun:
         for place in self._plan.places:
             self._add(manager, place)
         reassuring = asyncio.create_task(self._reassure())
-        report = with_first_cancels(await self._press(manager, strike), self._first_cancels)
+        report = await self._press(manager, strike)
         reassuring.cancel()
         report = with_configuration(report, self._plan)
         self._tell(report)
@@ -145,7 +144,6 @@ class KillRun:
             if attempt.struck_ns is not None:
                 at_ms = (attempt.struck_ns - self._pressed_ns) / 1e6
                 step = TimelineEntry(at_ms, "cancel_sent", f"global cancel sent (client {attempt.client_id})")
-                self._first_cancels[attempt.target.name] = step
                 self._show(attempt.target.name, step)
         return await manager.kill_switch_all(
             self._arguments.reason,
@@ -268,7 +266,7 @@ def handover(attempt: Attempt) -> Handover:
         next_order_id=opening.next_order_id,
         buffered=opening.received,
     )
-    return Handover(socket.socket(fileno=attempt.detach()), session, attempt.state == STRUCK)
+    return Handover(socket.socket(fileno=attempt.detach()), session, attempt.struck_ns)
 
 
 def colour_wanted(environ: Mapping[str, str]) -> bool:

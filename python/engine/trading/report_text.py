@@ -71,6 +71,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.OUT_OF_TIME: "the time ran out first",
 }
 
+_TOGETHER = "\N{NO-BREAK SPACE}"  # a number and its unit are never on two lines
 _OPTION_SYMBOL = re.compile(r"\b([A-Z][A-Z.]{0,5}) ?(\d{6})([CP])(\d{8})\b")  # OCC's: SPY   260417P00560000
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b[0m"
 
@@ -381,11 +382,12 @@ def _number(value: Decimal) -> str:
 
 
 def _seconds(ms: float) -> str:
-    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+    return f"{ms:.0f}{_TOGETHER}ms" if ms < 1000 else f"{ms / 1000:.1f}{_TOGETHER}s"
 
 
 def _wrap(text: str, first: str, later: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
+    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
+    return [line.replace(_TOGETHER, " ") for line in lines]
 
 
 def _clean(text: str) -> str:

@@ -132,6 +132,15 @@ def test_a_cancel_that_the_driver_has_sent_already_is_not_sent_twice() -> None:
     assert stage.cancels == 0 and stage.report.timings.first_cancel_ms == 0
 
 
+def test_a_cancel_sent_before_the_kill_was_there_is_told_with_its_own_time() -> None:
+    stage = Stage().press()
+    stage.tell(ev.Struck(SECOND // 10, "global cancel sent (client 7)"))
+    stage.now_ns = SECOND
+    stage.tell(ev.Connected((ACCOUNT,), 7, cancel_sent=True))
+    assert stage.report.timings.first_cancel_ms == 100
+    assert [(step.at_ms, step.text) for step in stage.report.timeline[1:2]] == [(100, "global cancel sent (client 7)")]
+
+
 # the link behind TWS --------------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,13 @@ class Connected(Event, frozen=True):
     own_numbers: bool = False
 
 
+class Struck(Event, frozen=True):
+    """A global cancel was sent at `at_ns`, before the rest of this kill was there; `text` tells of it."""
+
+    at_ns: int
+    text: str
+
+
 class Answering(Event, frozen=True):
     """TWS has answered the handshake and does not let this connection in yet: it is logging in, or busy. It is stayed
     on. Told again when TWS goes on to name the accounts. What is sent now it may drop."""

@@ -151,6 +151,10 @@ class KillMachine:
 
     def _take(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
+            case ev.Struck(at_ns, text):
+                self._evidence.mark("first_cancel", at_ns)
+                self._evidence.say(at_ns, "cancel_sent", text)
+                return []
             case ev.Connected():
                 return self._on_connected(event, now_ns)
             case ev.Disconnected(trouble, text):
