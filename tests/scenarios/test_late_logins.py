@@ -17,7 +17,7 @@ from engine.simulator.server import World
 from engine.trading import IBKRAccountManager
 from scenarios.rehearsal import rehearse
 
-BESIDE_S = Patience().beside_s
+BESIDE_S, OTHER_S = Patience().beside_s, Patience().other_s
 
 
 def world(*faults: f.AnyFault) -> Scenario:
@@ -81,6 +81,15 @@ def test_a_tws_that_takes_new_connections_only_is_reached_by_one_of_them(tmp_pat
     judged = rehearse(world(f.SilentAccept(login="live", for_s=seconds)), tmp_path)
     assert judged.flat == {"paper": True, "live": True}
     assert judged.seconds <= seconds + BESIDE_S + 1
+
+
+@pytest.mark.parametrize("seconds", [13, 47, 100])
+def test_a_tws_that_answers_and_lets_only_new_connections_in_is_reached_by_one_of_them(
+    tmp_path: Path, seconds: int
+) -> None:
+    judged = rehearse(world(f.SilentAccept(login="live", stage="start", for_s=seconds)), tmp_path)
+    assert judged.flat == {"paper": True, "live": True}
+    assert judged.seconds <= seconds + OTHER_S + 1
 
 
 @pytest.mark.parametrize(("lost", "seconds"), [(1, 3), (None, 9)], ids=["the first", "every one"])

@@ -29,16 +29,15 @@ BESIDE_ANSWERED_MAX = 2  # where somebody has: more would only make TWS's work l
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """In seconds."""
 
-    first_s: float = 120.0  # for an answer to the handshake of the first connection: as long as a kill
-    handshake_s: float = 15.0  # the same for those beside it: with `beside_s` there is a new one at any time
-    ready_s: float = 120.0  # for an answered connection to become ready: as long as a kill
+    first_s: float = 120.0  # for each step of the first connection, its handshake and what follows: as long as a kill
+    other_s: float = 15.0  # the same for those beside it: they are made anew, since TWS may let only new ones in
     beside_s: float = 5.0  # then another connection is tried
     ask_again_s: float = 2.0  # an answered connection is asked so often for what it says when it is ready
     early_s: float = 0.1  # an answered connection that is not ready by then is told of
 
     def of(self, settings: LinkSettings, *, first: bool) -> LinkSettings:
-        handshake_s = self.first_s if first else self.handshake_s
-        return msgspec.structs.replace(settings, handshake_s=handshake_s, ready_s=self.ready_s)
+        patience_s = self.first_s if first else self.other_s
+        return msgspec.structs.replace(settings, handshake_s=patience_s, ready_s=patience_s)
 
 
 class Reaching:
