@@ -57,6 +57,26 @@ def test_a_stopped_program_does_what_has_come_up_in_order_when_it_goes_on(tmp_pa
     assert [at for at, _ in heard] == pytest.approx([5, 5, 9])
 
 
+def test_what_a_stopped_program_was_told_to_do_ends_unseen_when_it_dies_as_it_goes_on(tmp_path: Path) -> None:
+    async def work(_: Program) -> None:
+        await asyncio.sleep(2)
+
+    async def main(loop: ProgramLoop) -> ProgramLoop:
+        program = Program(loop, tmp_path)
+        program.start(work)
+        await asyncio.sleep(1)
+        program.stop()
+        program.start(work)
+        program.start(work)  # only what is undone holds their tasks
+        await asyncio.sleep(4)
+        program.count_from_here(1)
+        program.go_on()
+        assert await program.over
+        return loop
+
+    assert not run_and_bury(main).unhandled
+
+
 def test_the_locks_of_a_dead_program_are_free_and_those_of_others_are_not(tmp_path: Path) -> None:
     (tmp_path / "locks").mkdir()
     for name in ("one", "two"):

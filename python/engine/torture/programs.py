@@ -97,8 +97,8 @@ class Program:
         if self.dead:
             return
         self.dead = True
+        self.loop.graveyard += asyncio.all_tasks(self.loop)  # first: what is undone may be all that holds a task
         self._undone.clear()
-        self.loop.graveyard += asyncio.all_tasks(self.loop)
         for listener in self.listeners:
             listener.close()
         for transport in self.transports:
