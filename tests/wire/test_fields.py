@@ -76,6 +76,17 @@ def test_what_is_not_exactly_a_number_is_refused(text: str) -> None:
         fields.parse_number(text)
 
 
+def test_a_worth_may_be_nan_which_says_that_there_is_none() -> None:
+    assert fields.parse_worth("NaN") is UNSET
+    assert fields.parse_worth("12.5") == Decimal("12.5")
+
+
+@pytest.mark.parametrize("text", [*(text for text in NOT_NUMBERS if text != "NaN"), *HOSTILE])
+def test_any_other_worth_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"number|range"):
+        fields.parse_worth(text)
+
+
 @pytest.mark.parametrize("text", ["1.0", "1e3", " 1", "1_0", "x", "٣", "+1", "1-", "-", "9" * 401])
 @pytest.mark.parametrize("parse", [fields.parse_whole, fields.parse_id, fields.parse_reference])
 def test_what_is_not_exactly_a_whole_number_is_refused(text: str, parse: fields.Memo) -> None:

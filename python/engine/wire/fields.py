@@ -1,7 +1,8 @@
 """One field of a message: text to value and back, for each kind of field the protocol has.
 
 Strict by design: what is not exactly a number is refused, and blank, unset, zero and infinity stay four different
-things. Must never guess, and never let a hostile number cost more than its length (1E999999999 stays small).
+things. Only a worth that TWS calculates may be NaN, which says that there is none. Must never guess, and never let a
+hostile number cost more than its length (1E999999999 stays small).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from engine.core.units import BLANK, UNSET, Absent, Flag, Number, Whole
 UNSET_WHOLE = "2147483647"
 UNSET_NUMBER = "1.7976931348623157E308"  # as TWS spells it
 UNSET_NUMBER_FROM_CLIENT = "1.7976931348623157e+308"  # as the official Python clients spell it
+NOT_A_NUMBER = "NaN"  # as Java spells it
 
 _MEMO_ENTRIES_MAX = 8192
 _MEMO_TEXT_MAX = 64
@@ -117,6 +119,14 @@ def parse_number(text: str) -> Number:
         return Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
+
+
+def parse_worth(text: str) -> Number:
+    """Read a cost, a price of the past or a profit. NaN is what TWS's arithmetic makes of one that it does not know.
+
+    Refusing it would lose the position, the order or the fill that stands in the same message.
+    """
+    return UNSET if text == NOT_A_NUMBER else parse_number(text)
 
 
 def parse_count(text: str) -> Number:
@@ -275,7 +285,8 @@ _DIGITS_OR = "(int({{0}}) if {{0}}.isdecimal() and {{0}}.isascii() and len({{0}}
 TEXT = Kind("text", None, write_text)
 CONSTANT = Kind("version", parse_constant, write_text)
 NUMBER = Kind("number", parse_number, write_number)
-AMOUNT = Kind("amount", parse_number, write_number, code="read_amount({0})")
+WORTH = Kind("worth", parse_worth, write_number)
+AMOUNT = Kind("amount", parse_worth, write_number, code="read_amount({0})")
 CLIENT_NUMBER = Kind("client_number", parse_number, write_client_number)
 SIZE = Kind("size", parse_number, write_size)
 COUNT = Kind("count", parse_count, write_count)
@@ -316,7 +327,7 @@ ESCAPED = Kind("escaped", parse_escaped, write_escaped, code=r"({0} if '\\u' not
 
 KINDS = (
     *(TEXT, ESCAPED, NAMES),
-    *(NUMBER, AMOUNT, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE, MOMENT, SERIAL, SERIAL_REFERENCE),
+    *(NUMBER, WORTH, AMOUNT, CLIENT_NUMBER, SIZE, COUNT, WHOLE, ID, REFERENCE, MOMENT, SERIAL, SERIAL_REFERENCE),
     *(FLAG, BOOL, SWITCH),
     CONSTANT,
 )

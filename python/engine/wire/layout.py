@@ -173,7 +173,8 @@ def repeated(fields: tuple[Field, ...]) -> tuple[Field, ...]:
 text = _helper(kinds.TEXT)
 escaped = _helper(kinds.ESCAPED)
 number = _helper(kinds.NUMBER)
-amount = _helper(kinds.AMOUNT)  # a number that is hardly ever the same twice
+worth = _helper(kinds.WORTH)  # a number that TWS calculates and may not know
+amount = _helper(kinds.AMOUNT)  # such a worth that is hardly ever the same twice
 client_number = _helper(kinds.CLIENT_NUMBER)
 whole = _helper(kinds.WHOLE)
 ident = _helper(kinds.ID)

@@ -23,6 +23,7 @@ from engine.wire.layout import (
     version_field,
     when,
     whole,
+    worth,
 )
 from engine.wire.layouts_account import position_contract
 from engine.wire.layouts_market import delta_neutral
@@ -109,7 +110,7 @@ def _margin() -> tuple[Part, ...]:
     return inside(
         "state",
         text("status"),
-        number(
+        worth(
             "init_margin_before",
             "maint_margin_before",
             "equity_with_loan_before",
@@ -118,8 +119,8 @@ def _margin() -> tuple[Part, ...]:
             "equity_with_loan_change",
             since=142,
         ),
-        number("init_margin_after", "maint_margin_after", "equity_with_loan_after"),
-        number("commission", "min_commission", "max_commission"),
+        worth("init_margin_after", "maint_margin_after", "equity_with_loan_after"),
+        worth("commission", "min_commission", "max_commission"),
         text("commission_currency", "warning_text"),
     )
 

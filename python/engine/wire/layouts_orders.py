@@ -20,6 +20,7 @@ from engine.wire.layout import (
     text,
     version_field,
     whole,
+    worth,
 )
 from engine.wire.layouts_account import position_contract
 
@@ -31,13 +32,13 @@ REPLIES: tuple[Layout, ...] = (
         serial("order_id"),
         text("status"),
         quantity("filled", "remaining"),
-        number("avg_fill_price"),
+        worth("avg_fill_price"),
         serial_reference("perm_id"),
         reference("parent_id"),
-        number("last_fill_price"),
+        worth("last_fill_price"),
         reference("client_id"),
         text("why_held"),
-        number("mkt_cap_price", since=131),
+        worth("mkt_cap_price", since=131),
     ),
     layout(
         11,
@@ -53,7 +54,7 @@ REPLIES: tuple[Layout, ...] = (
         reference("client_id"),
         whole("liquidation"),
         quantity("cum_qty"),
-        number("avg_price"),
+        worth("avg_price"),
         text("order_ref", "ev_rule"),
         number("ev_multiplier"),
         text("model_code", since=103),
@@ -68,10 +69,10 @@ REPLIES: tuple[Layout, ...] = (
         replies.CommissionReport,
         version_field("1"),
         text("exec_id"),
-        number("commission"),
+        worth("commission"),
         text("currency"),
         amount("realized_pnl"),
-        number("yield_"),
+        worth("yield_"),
         whole("yield_redemption_date"),
     ),
     layout(
