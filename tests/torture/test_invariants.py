@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from engine.core.kill.report import LoginOutcome
 from engine.core.restrictions import Kind, Scope
 from engine.journal.chain import draft, seal, tip_of
-from engine.journal.events import BaselineSet, LimitBreached
+from engine.journal.events import BaselineSet, Filled, LimitBreached
 from engine.simulator.exchange import Movement
 from engine.torture.evidence import Arrived, Evidence, HaltSeen, Outside, Truth, WentOn
 from engine.torture.generator import story_of
-from engine.torture.invariants import INVARIANTS, violations
+from engine.torture.invariants import INVARIANTS, RECORDS_PER_ACT, violations
 from engine.torture.stage import play
 from engine.torture.story import Press, Story
 from engine.torture.worlds import ORDINARY
@@ -107,6 +107,17 @@ UNTRUE: dict[str, Callable[[Evidence], None]] = {
 def test_each_invariant_sees_what_it_is_there_for(found: Evidence, name: str) -> None:
     UNTRUE[name](found)
     assert name in {one.name for one in violations(found)}
+
+
+@pytest.mark.parametrize(("once", "broken"), [(True, False), (False, True)])
+def test_a_journal_may_grow_by_one_record_for_an_execution(found: Evidence, once: bool, broken: bool) -> None:
+    for number in range(RECORDS_PER_ACT * 4 * len(found.story.scenario.logins)):
+        exec_id = str(number) if once else "the same"
+        event = Filled(
+            scope=Scope("paper"), account="DU1", identity=exec_id, exec_id=exec_id, con_id=1, quantity=D(1), price=D(1)
+        )
+        found.records.append(seal(tip_of(found.records[-1]), draft(event, actor="test", at_ns=1)))
+    assert ("I8" in {one.name for one in violations(found)}) is broken
 
 
 def test_a_late_report_is_no_report_in_time(found: Evidence) -> None:
