@@ -367,6 +367,23 @@ def test_closed_streams_do_not_stop_it_and_nothing_is_written_into_the_wire(tmp_
     assert len(records(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "| true"])
+def test_what_standard_output_does_not_take_is_told_to_standard_error(tmp_path: Path, redirection: str) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        command = shlex.join([sys.executable, "-m", "engine.cli", "kill"])
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{command} {redirection}"],
+            env=environment(tmp_path),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert b"FLAT  all 2 logins verified" in done.stderr and not done.stdout
+
+
 def test_a_terminal_that_takes_nothing_holds_nothing_up(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

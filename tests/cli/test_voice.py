@@ -35,6 +35,6 @@ def test_a_closed_stream_is_not_an_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     spoken = Voice()
-    spoken.say("into the void", writer)
+    spoken.say("into the void", writer)  # neither of the two: nowhere else to say it
     spoken.say("and the other stream goes on", 2)
     assert not spoken.finish(5)

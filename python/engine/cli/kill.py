@@ -22,6 +22,7 @@ TYPE_CHECKING = False  # what `typing` has, without loading it
 if TYPE_CHECKING:
     from typing import NoReturn
 
+OUT, ERR = 1, 2  # as in engine.cli.voice, which is loaded later
 EXIT_UNKNOWN = 2
 EXIT_USAGE = 64  # nothing was sent
 STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the program is loaded meanwhile
@@ -107,13 +108,17 @@ def find_plan(named: str | None) -> KillPlan:
 
 
 def occupy_standard_streams() -> None:
-    """Where a standard stream is closed, put nothing there: a socket must never become what messages are written to."""
+    """Where a standard stream is closed, put nothing there: a socket must never become what messages are written to.
+    Standard output then goes where errors go, for the verdict has to be somewhere."""
+    closed = set()
     try:
-        while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-            pass
+        while (fd := os.open(os.devnull, os.O_RDWR)) <= ERR:
+            closed.add(fd)
+        os.close(fd)
+        if OUT in closed and ERR not in closed:
+            os.dup2(ERR, OUT)
     except OSError:
         return  # no descriptor to be had: then none is free to be mistaken either
-    os.close(fd)
 
 
 def not_loaded(strike: first_strike.FirstStrike, error: ImportError) -> str:

@@ -2,8 +2,8 @@
 
 A stopped terminal (Ctrl-S), a full pipe or a closed window blocks whoever writes to it. So lines go into a bounded
 queue, and a thread of its own writes them; whoever speaks goes on at once. When the queue is full lines are dropped and
-counted: a kill that nobody can watch is still a kill. It must never raise into its caller or hold up the exit for long,
-and speaking must be safe in a signal handler.
+counted: a kill that nobody can watch is still a kill. What standard output does not take is told to standard error. It
+must never raise into its caller or hold up the exit for long, and speaking must be safe in a signal handler.
 """
 
 from __future__ import annotations
@@ -48,11 +48,14 @@ class Voice:
             self._write(*self._lines.get())
             self._written += 1
 
-    def _write(self, fd: int, data: bytes) -> None:
+    def _write(self, fd: int, whole: bytes) -> None:
+        data = whole
         while data and fd not in self._closed:
             try:
                 data = data[os.write(fd, data) :]
             except BlockingIOError:
                 time.sleep(0.02)  # somebody made the terminal non-blocking, and it is full
             except OSError:
-                self._closed.add(fd)  # the window or the pipe is gone; nobody is left to tell
+                self._closed.add(fd)  # the window or the pipe is gone, or its disk is full
+        if data and fd == OUT:  # the verdict is worth more than where it belongs
+            self._write(ERR, whole)
