@@ -28,7 +28,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STEP_TIMEOUT_S = 900
 FIRST_LINE_MAX = 120  # some kernels cut a script's first line at 127 bytes
-FORMAT = 1  # raise when this file comes to build environments differently
+FORMAT = 2  # raise when this file comes to build environments differently
 
 
 class SetUpFailed(Exception):
@@ -130,10 +130,12 @@ def install(kind: str) -> None:
 def lighten_command() -> None:
     """Replace pip's wrapper of `qe`, which loads `re` before the program gets to say what it needs (5 ms of a kill).
 
+    `-I`: no PYTHONHOME, PYTHONPATH or PYTHONIOENCODING of somebody's shell keeps the kill from starting, or lends it
+    modules of other programs.
     Where a first line cannot name the Python (a space in the folder, a very long path), pip's own way around it stays.
     """
-    command, first_line = PYTHON.with_name("qe"), f"#!{PYTHON}\n"
-    if command.exists() and " " not in first_line and len(first_line) < FIRST_LINE_MAX:
+    command, first_line = PYTHON.with_name("qe"), f"#!{PYTHON} -I\n"
+    if command.exists() and " " not in str(PYTHON) and len(first_line) < FIRST_LINE_MAX:
         command.write_text(f"{first_line}from engine.cli import main\n\nmain()\n", encoding="utf-8")
 
 

@@ -68,3 +68,24 @@ def test_an_environment_that_is_made_is_left_alone() -> None:
     done = run_setup(ROOT, "dev", PYTHON=sys.executable)
     assert (done.returncode, done.stdout) == (0, "")
     assert setup_env.stamp_file("dev").stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(not script("setup_env").is_made("run"), reason="not set up by make")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PYTHONHOME", "/nowhere"), ("PYTHONIOENCODING", "nonsense"), ("PYTHONPATH", "."), ("PYTHONSAFEPATH", "")],
+)
+def test_no_python_setting_of_somebodys_shell_keeps_qe_from_starting(tmp_path: Path, name: str, value: str) -> None:
+    for module in ("engine", "socket", "re", "encodings", "site"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('another program')", encoding="utf-8")
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), name: value}
+    done = subprocess.run(
+        [ROOT / ".venv/bin/qe", "kill", "--help"],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "usage: qe kill" in done.stdout
