@@ -23,13 +23,23 @@ _unpack = msgspec.msgpack.Decoder(list[One]).decode
 
 
 def row_of(one: Sealed) -> One:
-    return one.seq, one.at_ns, one.actor.encode("utf-8", "surrogatepass"), one.body, one.digest
+    return one.seq, one.at_ns, _written(one.actor), one.body, one.digest
 
 
 def packed(records: Sequence[Sealed]) -> Row:
     """Several records as one row. Its time is the latest of them: it is old when all of it is old."""
     last = records[-1]
-    return last.seq, max(one.at_ns for one in records), None, _pack([row_of(one) for one in records]), last.digest
+    actor, who = last.actor, _written(last.actor)
+    together: list[One] = []
+    latest_ns = last.at_ns
+    for one in records:
+        if one.actor != actor:  # those of one append have the same, and so does most that is appended together
+            actor, who = one.actor, _written(one.actor)
+        at_ns = one.at_ns
+        if at_ns > latest_ns:
+            latest_ns = at_ns
+        together.append((one.seq, at_ns, who, one.body, one.digest))
+    return last.seq, latest_ns, None, _pack(together), last.digest
 
 
 def records_of(row: tuple[object, ...]) -> tuple[Sealed, ...]:
@@ -53,3 +63,7 @@ def _sealed(seq: int, at_ns: int, actor: bytes, event: bytes, digest: bytes) -> 
 
 def _no_record(row: tuple[object, ...]) -> JournalError:
     return JournalError(Trouble(Code.CORRUPT, f"record {row[0]!r} is no record any more"))
+
+
+def _written(actor: str) -> bytes:
+    return actor.encode("utf-8", "surrogatepass")
