@@ -8,17 +8,23 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from engine.cli import commands, journal_command
+from engine.cli import commands, journal_command, take_in_command
 from engine.cli.commands import main
+from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal import database
+from engine.journal import database, fold
+from engine.journal.archive import archive
 from engine.journal.events import IncidentNoted, KillEnded, Lifted, Restricted
-from engine.journal.journal import open_journal
+from engine.journal.journal import Journal, open_journal
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.overdue import last_words
+from engine.journal.sqlite_store import SqliteStore
 from engine.journal.trouble import Code, JournalError, Trouble
 
 DAY = 86_400 * 10**9
@@ -270,6 +276,116 @@ def test_where_there_is_no_room_for_a_copy_either_it_says_how_to_have_one(
     monkeypatch.setattr(shutil, "copyfile", full)
     assert qe("verify") == 2
     assert "Set TMPDIR to a folder on a disk with room" in capsys.readouterr().err
+
+
+def printed_by_a_program(folder: Path) -> str:
+    """What a program prints whose journal and spool are files in the way."""
+    memory = Memory()
+    memory.fails = Code.FULL
+    held = Journal(MemoryStore(memory), actor="ann", clock=lambda: DAY)
+    halt = Restriction(
+        id="h9", scope=Scope("paper"), kind=Kind.HALT, cause=Cause.MANUAL, since_ns=0, actor="ann", reason="Bö"
+    )
+    held.keep(Restricted(restriction=halt), at_ns=DAY)
+    held.keep(IncidentNoted(incident_id="i9", text="x"), IncidentNoted(incident_id="i9", text="y"), at_ns=DAY)
+    said = last_words()
+    assert said[0].endswith("qe journal take-in FILE")
+    memory.fails = None
+    held.tend(DAY)  # so that the tests behind this one find nothing held
+    folder.parent.mkdir(exist_ok=True)
+    path = folder.parent / "printed.txt"
+    path.write_text("\n".join(said))
+    return str(path)
+
+
+def test_what_a_program_printed_is_taken_in_once_and_says_where_it_came_from(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = printed_by_a_program(home)
+    assert qe("take-in", path) == 0
+    said = capsys.readouterr()
+    assert f"3 records were taken in from {path}" in said.out and "Bö" in said.out
+    assert "1 line is no record" in said.err
+    mine = open_journal(home, actor="x")
+    state = mine.state()
+    mine.close()
+    assert not isinstance(state, Unknown)
+    assert [one.id for one in state.restrictions] == ["h9"]
+    assert qe("take-in", path) == 0
+    said = capsys.readouterr()
+    assert "0 records were taken in" in said.out and said.out.count("in the journal already") == 2
+    assert qe("export") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["event"]["event"] for line in lines if line["event"]["event"] != "journal_opened"] == [
+        "taken_in",
+        "restricted",
+        "taken_in",
+        "incident_noted",
+        "incident_noted",
+    ]
+    assert f"qe journal take-in {path}" in lines[0]["actor"] and lines[1]["actor"] == "ann"
+
+
+def test_what_was_taken_in_and_forgotten_by_the_state_is_not_taken_in_again(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold, "TAKEN_IN_MAX", 1)
+    path = printed_by_a_program(home)
+    assert qe("take-in", path) == 0
+    assert qe("take-in", path) == 0
+    assert "0 records were taken in" in capsys.readouterr().out
+
+
+def test_where_records_are_missing_that_could_tell_nothing_is_taken_in(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = printed_by_a_program(home)
+    assert qe("take-in", path) == 0
+    store = SqliteStore(home)
+    archive(home, store, Journal(store, actor="x"), before_ns=time.time_ns() + DAY)
+    store.close()
+    (home / "archive").rename(home / "elsewhere")
+    assert qe("take-in", path) == 2
+    assert "an archive that is not here, or damaged" in capsys.readouterr().err
+    (home / "elsewhere").rename(home / "archive")
+    assert qe("take-in", path) == 0
+    assert "0 records were taken in" in capsys.readouterr().out
+    kept = next((home / "archive").iterdir())
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert qe("take-in", path) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_what_is_not_what_was_printed_is_named_and_left_and_the_rest_is_taken_in(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(printed_by_a_program(home))
+    path.write_text(path.read_text().replace('"h9"', '"h8"'))
+    assert qe("take-in", str(path)) == 1
+    said = capsys.readouterr()
+    assert "2 records were taken in" in said.out
+    assert "NOT TAKEN IN: line 2: it is not what was printed" in said.err
+    path.write_text("nothing\nof the kind\n")
+    assert qe("take-in", str(path)) == 1
+    said = capsys.readouterr()
+    assert "no record was found" in said.err and "2 lines are no records" in said.err
+    assert qe("take-in", str(path.with_name("absent"))) == 2
+    assert "absent: No such file" in capsys.readouterr().err
+
+
+def test_a_file_that_no_program_can_have_printed_is_not_read_whole(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_in_command, "BYTES_MAX", 9)
+    assert qe("take-in", printed_by_a_program(home)) == 2
+    assert "longer than anything" in capsys.readouterr().err
+
+
+def test_a_journal_that_cannot_be_read_takes_nothing_in(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    (home / "journal.db").write_bytes(b"rubbish" * 1000)
+    assert qe("take-in", printed_by_a_program(home)) == 1
+    assert "file is not a database" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["tail", "-n", "x"], ["archive", "--before", "soon"], ["repair"]])

@@ -467,6 +467,11 @@ def test_a_disk_that_is_full_everywhere_makes_no_fault_of_a_kill(tmp_path: Path)
     last = said[said.index("WRITTEN DOWN NOWHERE") :]  # with the process ends what it holds: on the screen it is kept
     assert all(f'"event":"{one}"' in last for one in ("kill_pressed", "restricted", "incident_opened", "kill_ended"))
     assert "INCIDENT_LOG.md:\n## " in last
+    (tmp_path / "said").write_text(said)
+    back = [sys.executable, "-m", "engine.cli", "journal", "take-in", str(tmp_path / "said")]
+    done = subprocess.run(back, env=environment(tmp_path), capture_output=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert all(what in done.stdout.decode() for what in ("kill pressed", "restricted", "incident opened", "kill ended"))
 
 
 def test_a_user_without_a_home_has_the_state_in_the_temporary_folder(

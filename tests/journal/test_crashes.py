@@ -13,6 +13,7 @@ import pytest
 
 from engine.core.known import Unknown
 from engine.journal import chain, sqlite_store
+from engine.journal.journal import Journal
 from engine.journal.spool import Spool
 from engine.journal.sqlite_store import SqliteStore
 from journal.killed import killed_at, needs_tracing
@@ -100,10 +101,9 @@ def test_killed_at_every_call_of_a_beginning(tmp_path: Path) -> None:
 def test_killed_at_every_call_of_taking_in_what_waited(tmp_path: Path) -> None:
     def run(stop: int) -> bool:
         folder = tmp_path / str(stop)
-        mine = on(folder)
-        mine.append(note())
         spool = Spool(folder, elsewhere=tmp_path / "elsewhere")
-        mine._spool = spool
+        mine = Journal(SqliteStore(folder), actor="test", spool=spool)
+        mine.append(note())
         path = spool.write([chain.draft(halt(), actor="kill", at_ns=5)])
         assert path is not None
 

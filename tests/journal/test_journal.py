@@ -13,14 +13,13 @@ from engine.journal.answers import SCOPES_MAX
 from engine.journal.chain import Draft, opened
 from engine.journal.events import IncidentNoted, Lifted, Repaired, Restricted
 from engine.journal.journal import (
-    SNAPSHOT_EVERY,
-    SNAPSHOT_LATE,
     TEND_EVERY_NS,
     UNREADABLE,
     UNWRITABLE,
     Journal,
 )
 from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.snapshots import SNAPSHOT_EVERY, SNAPSHOT_LATE
 from engine.journal.trouble import Code, Conflict, JournalError
 
 PAPER, LIVE = Scope("paper"), Scope("live")

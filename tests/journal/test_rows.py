@@ -17,9 +17,10 @@ from engine.journal.archive import archive
 from engine.journal.chain import START, Draft, Sealed
 from engine.journal.database import TOGETHER_MAX, TOGETHER_MIN
 from engine.journal.history import walk
-from engine.journal.journal import SNAPSHOT_EVERY, Journal
+from engine.journal.journal import Journal
 from engine.journal.repair import repair
 from engine.journal.rows import packed, records_of, row_of
+from engine.journal.snapshots import SNAPSHOT_EVERY
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.trouble import Code, JournalError
 from journal.worlds import PAPER, halt, note, on

@@ -1,4 +1,4 @@
-"""`qe journal`: verify, show, export, archive or repair what was recorded. Only the last two change anything."""
+"""`qe journal`: verify, show, export, archive, take in or repair. Only the last three change anything."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.exits import EXIT_CANNOT
+from engine.cli.take_in_command import take_in
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.journal import chain
@@ -36,7 +37,8 @@ _STYLES = {Tone.STOPS: "bold red", Tone.FREES: "green", Tone.PLAIN: "default"}
 def journal(arguments: argparse.Namespace) -> int:
     """Run it; the exit codes stand in the help."""
     folder = Path(arguments.folder) if arguments.folder else Path(state_folder()) / "journal"
-    if not any((folder / name).exists() for name in ("journal.db", "bell", "archive")):
+    begun = any((folder / name).exists() for name in ("journal.db", "bell", "archive"))
+    if not begun and arguments.action != "take-in":  # which may come before any other record
         print(f"there is no journal in {folder}: nothing has been recorded there", file=sys.stderr)
         return EXIT_CANNOT
     store = SqliteStore(folder)
@@ -194,9 +196,13 @@ def _repair(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> 
     return 0
 
 
+def _take_in(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:
+    return take_in(folder, store, Path(arguments.file))
+
+
 _READS: dict[str, Callable[[Path, SqliteStore, argparse.Namespace], int]] = {
     "verify": _verify,
     "tail": _tail,
     "export": _export,
 }
-_ACTIONS = {**_READS, "archive": _archive, "repair": _repair}
+_ACTIONS = {**_READS, "archive": _archive, "take-in": _take_in, "repair": _repair}

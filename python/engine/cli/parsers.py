@@ -31,7 +31,7 @@ GROUPS = {  # what a person is about to do: the commands for it, each with what 
         "web": "the cockpit: see every login in a browser, and stop it from a phone",
         "limits": "what may still be lost; another value for a limit; who has changed what",
         "cashflow": "record money that came in or went out: neither gain nor loss",
-        "journal": "verify, show, export, archive or repair what was recorded",
+        "journal": "verify, show, export, archive, take in or repair what was recorded",
     },
     "Before the worst day": {
         "doctor": "everything that would make the switch fail, found beforehand",
@@ -406,6 +406,10 @@ def _add_journal(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--after", type=_count, default=0, metavar="SEQ", help="only those behind this number")
     archive = actions.add_parser("archive", help="move old days out of the live file")
     archive.add_argument("--before", type=_day, required=True, metavar="DATE", help="2026-01-31: this day (UTC) stays")
+    back = actions.add_parser(
+        "take-in", help="take in what a program printed because nothing could take it; never twice"
+    )
+    back.add_argument("file", metavar="FILE", help="where it is kept; other lines may stand between")
     repair = actions.add_parser("repair", help="begin anew after damage, keeping what can be read; halts every login")
     repair.add_argument("--reason", required=True, metavar="TEXT", help="why; it is recorded")
 

@@ -19,61 +19,38 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-
-import msgspec
 
 from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain, incident_log, late_sections
 from engine.journal.answers import Answers
 from engine.journal.chain import Draft, Sealed
-from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted, TakenIn
+from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted
 from engine.journal.fold import JournalState, halt_for, snapshot, view
 from engine.journal.group import Group
+from engine.journal.kept import Kept
+from engine.journal.late_records import LateRecords, Taken
 from engine.journal.late_sections import Held
 from engine.journal.overdue import HELD, Overdue
+from engine.journal.parcels import Parcel
 from engine.journal.reader import Reader
-from engine.journal.spool import SpoilError, Spool
+from engine.journal.snapshots import SNAPSHOT_EVERY, Snapshots
+from engine.journal.spool import Spool
 from engine.journal.stops import alarm_for, fresh_alarm
 from engine.journal.store import Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
-SNAPSHOT_EVERY = 1000  # records: how many anybody has to fold who opens the journal
-SNAPSHOT_LATE = 4000  # records behind that, after which an append makes the snapshot that nobody's `tend` has made
-LOOK_EVERY = 50  # records after which an append sees whether a snapshot is due, when that was not known
 TEND_EVERY_NS = 1_000_000_000  # how often `check` tries again what has failed, and looks into the spool
-CONFLICTS_MAX = 20  # times that somebody may be faster while a record is decided on, or the spool taken in
+CONFLICTS_MAX = 20  # times that somebody may be faster while a record is decided on
 FLAWED = (
     "Checks are slower until the next record is written, which makes a new one; if an alarm stood in it, it is lost: "
     "see that every login that should be halted is"
 )
-GAP = (
-    "{} records of orders, fills and refusals are missing: nothing could take them, and the program that held them had "
-    "no more room. Hold the records against the broker: qe verify"
-)
 UNREADABLE = "journal-unreadable"  # the ids of the halts that `check` answers with
 UNWRITABLE = "journal-unwritable"
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """Where the records are: in the journal, in a file that is taken in later, or (both None) in this program's memory.
-    `name`: by which they are known to have been taken in; empty where they are nowhere, not even in memory.
-    """
-
-    records: tuple[Record, ...] | None
-    spooled: Path | None = None
-    trouble: Trouble | None = None
-    name: str = ""
-
-    @property
-    def whereabouts(self) -> str:
-        """Where what is not in the journal waits, for a person."""
-        if self.spooled is not None:
-            return f"it waits in {self.spooled} and is taken in then"
-        return HELD if self.name else "it is nowhere: this program holds all that it has room for"
 
 
 class Journal:
@@ -89,8 +66,7 @@ class Journal:
         self._group = Group(store.append)
         self._lock = threading.RLock()
         self._reader = Reader(store)
-        self._snapshot_due: int | None = None  # the number of the record behind which it is time for a snapshot
-        self._snapshot_late: int | None = None  # the one behind which an append does not leave it to others any more
+        self._snapshots = Snapshots()
         self._mark: bytes | None = None
         self._state: JournalState | Unknown = Unknown("the journal has not been read yet")
         self._trouble: Trouble | None = None
@@ -98,6 +74,14 @@ class Journal:
         self._tended_ns: int | None = None
         self._answers = Answers()
         self._overdue = Overdue()
+        self._late = LateRecords(
+            state=self.state,
+            put=self._put,
+            failing=lambda: self._append_trouble is not None,
+            spool=spool,
+            overdue=self._overdue,
+            actor=actor,
+        )
 
     def retry_on_a_thread(self) -> None:
         """What can be kept nowhere but in memory is tried again even if nobody tends this journal."""
@@ -193,8 +177,8 @@ class Journal:
         records = tuple(map(_record, sealed, events))
         with self._lock:
             self._reader.take_up(sealed, records)
-        if sealed:
-            self._snapshot_when_late(sealed[-1].seq, now_ns)
+        if sealed and self._snapshots.late(sealed[-1].seq):  # it stands, whatever becomes of the snapshot
+            self._make_snapshot(now_ns)
         return records
 
     def keep(
@@ -265,13 +249,18 @@ class Journal:
             late_sections.catch_up(self._spool)
         if self._append_trouble is not None:
             self._try_again(self._append_trouble, now_ns)
-        if self._spool is not None and self._append_trouble is None:
-            for path in self._spool.waiting():
-                self._take_in(self._spool, path, now_ns)
+        if self._append_trouble is None:
+            self._late.take_in_files(now_ns, lambda what: self.keep(Repaired(what=what), at_ns=now_ns))
         if self._overdue:
-            self._catch_up(now_ns)
+            self._late.catch_up(now_ns, self._section_kept)
         self._snapshot_when_due(now_ns)
         self._store.tidy()
+
+    def take_in(self, parcels: Sequence[Parcel], *, known: Container[str] = ()) -> Taken:
+        """Records that a program has printed because nothing could take them: all, or none, and each parcel once.
+        `known`: names of parcels that are in it since so long that its state has forgotten them. Raises JournalError.
+        """
+        return self._late.take_in(parcels, self._clock(), known=known)
 
     def snapshot_behind(self, seq: int) -> None:
         """See to it that a snapshot stands behind a record. Raises JournalError."""
@@ -325,17 +314,8 @@ class Journal:
     def _snapshot_when_due(self, now_ns: int) -> None:
         """Off the way of those who append, in whatever process looks after the journal first."""
         with self._lock:
-            due, known = self._snapshot_due, self._reader.known_seq
-        if due is not None and known >= due:
-            self._make_snapshot(now_ns)
-
-    def _snapshot_when_late(self, seq: int, now_ns: int) -> None:
-        """Nobody looks after the journal. The append before it stands, whatever becomes of this."""
-        late = self._snapshot_late
-        if late is not None and seq < late:
-            return
-        self._snapshot_late = seq + LOOK_EVERY
-        if late is not None:
+            due = self._snapshots.due(self._reader.known_seq)
+        if due:
             self._make_snapshot(now_ns)
 
     def _make_snapshot(self, now_ns: int) -> None:
@@ -348,63 +328,7 @@ class Journal:
             sealed = self._put([chain.draft(event, actor="journal", at_ns=now_ns)], state.seq)
             with self._lock:
                 self._reader.take_up(sealed, [_record(sealed[0], event)])
-                self._snapshot_seen(sealed[0].seq)
-
-    def _snapshot_seen(self, seq: int) -> None:
-        self._snapshot_due = seq + SNAPSHOT_EVERY
-        self._snapshot_late = self._snapshot_due + SNAPSHOT_LATE
-
-    def _take_in(self, spool: Spool, path: Path, now_ns: int) -> None:
-        """Once: whether it is in already is decided on the very state that the append is made on."""
-        try:
-            drafts = spool.read(path)
-        except OSError:
-            return
-        except SpoilError as error:
-            self.keep(Repaired(what=f"{error}; it was set aside"), at_ns=now_ns)
-            spool.set_aside(path)
-            return
-        taken = TakenIn(spool=path.name, records=len(drafts))
-        head = chain.draft(taken, actor=self._actor, at_ns=now_ns)
-        for _ in range(CONFLICTS_MAX):
-            state = self.state()
-            if isinstance(state, Unknown):
-                return
-            try:
-                if path.name not in state.taken_in:
-                    self._put([head, *drafts], state.seq)
-                spool.done(path)
-            except JournalError:
-                return
-            except Conflict:
-                continue
-            return
-
-    def _catch_up(self, now_ns: int) -> None:
-        """Write down what this program holds. What still cannot be written it goes on holding."""
-        self._overdue.tell(self._section_kept)
-        for _ in range(CONFLICTS_MAX):
-            if self._append_trouble is not None:
-                if self._spool is not None:
-                    self._overdue.put_beside(self._spool)
-                return
-            parcels, lost, state = self._overdue.first(), self._overdue.lost, self.state()
-            if isinstance(state, Unknown) or not (parcels or lost):
-                return
-            drafts: list[Draft] = []
-            for parcel in parcels:
-                if parcel.name not in state.taken_in:
-                    head = TakenIn(spool=parcel.name, records=len(parcel.drafts))
-                    drafts += (chain.draft(head, actor=self._actor, at_ns=now_ns), *parcel.drafts)
-            if lost:
-                drafts.append(chain.draft(Repaired(what=GAP.format(lost)), actor=self._actor, at_ns=now_ns))
-            try:
-                if drafts:
-                    self._put(drafts, state.seq)
-            except (JournalError, Conflict):
-                continue
-            self._overdue.done(parcels)
-            self._overdue.lost_told(lost)
+                self._snapshots.seen(sealed[0].seq)
 
     # reading ----------------------------------------------------------------------------------------------------------
 
@@ -416,7 +340,7 @@ class Journal:
         try:
             books = self._reader.read_on()
             self._state = self._sound(view(books, self._store.alarm()))
-            self._snapshot_seen(books.snapshot_seq)
+            self._snapshots.seen(books.snapshot_seq)
         except JournalError as error:
             self._trouble = error.trouble
             self._state = Unknown(error.trouble.reason)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.journal.chain import Draft
-from engine.journal.spool import Spool, line, named
+from engine.journal.parcels import Parcel, printed
+from engine.journal.spool import Spool, named
 
 RECORDS_MAX = 100_000
 SECTIONS_MAX = 1_000
@@ -28,13 +29,6 @@ AT_ONCE = 1_000  # records that go into the journal in one append
 AGAIN_S = 1.0  # how often it is tried again where nobody looks after the journal
 LAST_TRY_S = 2.0  # what a program that ends gives it: its disk may hang
 HELD = "this program holds it and writes it down as soon as it can (keep it running: if it ends before, it prints it)"
-
-
-class Parcel(NamedTuple):
-    """What was handed over together, under the name by which it is known to be in the journal."""
-
-    name: str
-    drafts: tuple[Draft, ...]
 
 
 class Section(NamedTuple):
@@ -145,7 +139,7 @@ class Overdue:
             self._now.set()
             thread.join(LAST_TRY_S)
         with self._lock:
-            records = [line(one).decode() for parcel in self._parcels for one in parcel.drafts]
+            records = [line for parcel in self._parcels for line in printed(parcel)]
             sections = [f"for {one.page}:\n{one.text}" for one in self._sections]
             lost = self._lost
         if not records and not sections and not lost:
@@ -153,7 +147,8 @@ class Overdue:
         more = f", and {lost} more that it had no room for" if lost else ""
         head = (
             f"WRITTEN DOWN NOWHERE: {len(records)} records and {len(sections)} sections of the incident log{more}. "
-            "Neither the journal nor any file could take them before this program ended. Keep what follows:"
+            "Neither the journal nor any file could take them before this program ended. Keep what follows in a file; "
+            "the records go back into the journal with: qe journal take-in FILE"
         )
         return (head, *records, *sections)
 

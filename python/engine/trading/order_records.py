@@ -21,7 +21,7 @@ from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import Scope
 from engine.core.units import known
 from engine.journal.events import AnyEvent, Filled, OrderEnded, OrderIntent, OrderRefused, Repaired
-from engine.journal.journal import Kept
+from engine.journal.kept import Kept
 from engine.trading.daemons import Daemons
 from engine.trading.rules import Rules
 from engine.trading.slips import Slips, Standing

@@ -24,7 +24,8 @@ from engine.core.resume import Facts, Plan, Verification, plan_reset, plan_resum
 from engine.journal.events import Lifted, Reset, Restricted, Verified
 from engine.journal.fold import JournalState
 from engine.journal.gate import Gate, GateBusy
-from engine.journal.journal import Journal, Kept, open_journal
+from engine.journal.journal import Journal, open_journal
+from engine.journal.kept import Kept
 from engine.journal.trouble import CONSEQUENCE, Conflict, JournalError, Trouble
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
 
