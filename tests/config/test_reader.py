@@ -216,6 +216,8 @@ SOUND = '[logins.a]\nmode = "paper"\nport = 5001\n'
         'mode = "live"\nhost = "127.0.0.1"\nport = 4001\ncolour = "red"',
         'mode = "live"\ngateway = true\nclient_id = "x"',
         'mode = "live"\nport = 4001\nclient_no = 4',
+        'mode = "live"\nport = "4001"',
+        'mode = "live"\nport = " 4001 "',
     ],
 )
 def test_a_fault_that_leaves_no_doubt_where_the_login_is_does_not_save_it(tmp_path: Path, table: str) -> None:
@@ -227,7 +229,9 @@ def test_a_fault_that_leaves_no_doubt_where_the_login_is_does_not_save_it(tmp_pa
 @pytest.mark.parametrize(
     "table",
     [
-        'mode = "live"\nport = "4001"',
+        'mode = "live"\nport = "40O1"',
+        'mode = "live"\nport = "0"',
+        'mode = "live"\nport = "65536"',
         'mode = "live"\nprot = 4001',
         'mode = "live"\ngatway = true',
         'mode = "lvie"',

@@ -1,7 +1,8 @@
 """What a kill may still take for certain from a configuration that has faults.
 
-A login is used if nothing that is wrong with its table leaves open where it is: a bad client id does not, a port in
-quotes does. What is left open is named, never dropped: a login that nobody mentions would pass for flat. Pure.
+A login is used if nothing that is wrong with its table leaves open where it is: a bad client id or a port in quotes do
+not, a port that is no number does. What is left open is named, never dropped: a login that nobody mentions would pass
+for flat. Pure.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ ALL_UNREAD = "the configuration could not be read: there may be other logins"
 PART_UNREAD = "the configuration could not all be read: there may be other logins"
 
 NAME_LENGTH_MAX = 32
+PORT_MAX = 65535
 _KEYS = ("mode", "host", "port", "gateway", "client_id")
 _SPELLED_ALMOST = 0.8  # difflib's ratio from which an unknown key is a known one with a slip of the finger
 _LOGIN_HEADER = re.compile(r"""\s*\[\s*logins\s*\.\s*(["']?)([A-Za-z0-9_-]+)\1\s*\]""")
 _LOGIN_WORDS = re.compile("login|mode|host|port|gateway", re.IGNORECASE)
+_PORT = re.compile(r"\s*[0-9]{1,5}\s*")
 _COMMENT = re.compile(r"#[^\n]*")
 _CAUTIOUS_MODE: Mode = "live"  # where the file does not say; the kill itself does the same on both
 
@@ -36,12 +39,19 @@ def place_of(name: str, raw: Mapping[str, object], sound: Mapping[str, Any]) -> 
     if "host" in doubtful:
         return None
     mode: Mode = sound.get("mode", _CAUTIOUS_MODE)
-    port = sound.get("port")
+    port = sound.get("port", _port_in_quotes(raw.get("port")))
     if port is None:
         if doubtful & {"port", "gateway", "mode"}:
             return None
         port = (GATEWAY_PORTS if sound.get("gateway") else TWS_PORTS)[mode]
     return Place(name, mode, sound.get("host", LOCAL), port, mode_known="mode" in sound)
+
+
+def _port_in_quotes(value: object) -> int | None:
+    """Whoever writes "7497" means 7497."""
+    if not isinstance(value, str) or not _PORT.fullmatch(value) or not 0 < int(value) <= PORT_MAX:
+        return None
+    return int(value)
 
 
 def _may_stand_for(key: str, value: object) -> set[str]:
