@@ -20,9 +20,9 @@ from engine.desk.page_pdf import SIZES_PT, CannotSet, pdf, png
 from engine.desk.runbook import Facts, Money, program, runbook
 from engine.desk.runbook_facts import generic, last_drill, of_this_machine
 from engine.journal.events import BaselineSet, LimitChanged
-from engine.journal.fold import JournalState
 from engine.journal.journal import Journal
 from engine.journal.memory_store import MemoryStore
+from engine.journal.state import JournalState
 
 DAY = date(2026, 3, 31)
 GATEWAY = Login(name="swing", mode="live", host="10.0.0.7", port=4001, client_id=7)

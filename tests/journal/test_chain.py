@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.journal.chain import START, Draft, Sealed, draft, opened, seal_all, verify
-from engine.journal.events import NotUnderstood
+from engine.journal.events import JournalOpened, NotUnderstood
 
 DRAFTS = [Draft(number * 10, f"actor {number}", f'{{"n":{number}}}'.encode()) for number in range(6)]
 SEALED = seal_all(START, DRAFTS)
@@ -67,3 +67,9 @@ def test_what_is_not_known_is_read_as_not_understood(body: bytes) -> None:
 def test_what_was_not_understood_is_never_written() -> None:
     with pytest.raises(ValueError, match="never written"):
         draft(NotUnderstood(kind="x", why="y"), actor="a", at_ns=0)
+
+
+def test_a_name_that_is_no_text_is_written_down_in_one_that_is() -> None:
+    one = draft(JournalOpened(format=1), actor="j\udcfcrgen (qe halt)", at_ns=1)
+    assert one.actor == "j?rgen (qe halt)"
+    assert draft(JournalOpened(format=1), actor="jürgen", at_ns=1).actor == "jürgen"

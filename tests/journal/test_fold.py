@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from engine.core.restrictions import Cause, Kind, Override, Restriction, Scope
+from engine.journal.books import Books
 from engine.journal.chain import START, draft, opened, seal_all
 from engine.journal.events import (
     Adopted,
@@ -31,19 +32,9 @@ from engine.journal.events import (
     TakenIn,
     Verified,
 )
-from engine.journal.fold import (
-    FILLS_MAX,
-    NOT_UNDERSTOOD_MAX,
-    REFS_MAX,
-    RULES,
-    TAKEN_IN_MAX,
-    Books,
-    JournalState,
-    apply,
-    apply_all,
-    snapshot,
-    view,
-)
+from engine.journal.fold import NOT_UNDERSTOOD_MAX, RULES, TAKEN_IN_MAX, apply, apply_all, snapshot
+from engine.journal.fold_orders import FILLS_MAX, REFS_MAX
+from engine.journal.state import JournalState, view
 from engine.journal.store import Alarm
 
 PAPER, LIVE = Scope("paper", "", ("DU1",)), Scope("live", "", ("U1",))

@@ -16,6 +16,7 @@ from engine.core.limit_rules import Basis
 from engine.core.limits import judge
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal import fold
+from engine.journal.books import Books as Working
 from engine.journal.events import (
     AnyEvent,
     BaselineSet,
@@ -37,6 +38,7 @@ from engine.journal.loss_records import (
     limit_breached,
     limit_changed,
 )
+from engine.journal.state import view
 
 PAPER, LIVE = Scope("paper"), Scope("live")
 
@@ -45,7 +47,7 @@ class Kept:
     """A journal in memory: every record through its bytes."""
 
     def __init__(self) -> None:
-        self.books, self.records = fold.Books(), list[Record]()
+        self.books, self.records = Working(), list[Record]()
 
     def write(self, event: AnyEvent, at_ns: int = NOON) -> None:
         record = Record(seq=self.books.seq + 1, at_ns=at_ns, actor="test", event=event, digest=bytes(32))
@@ -54,7 +56,7 @@ class Kept:
         self.records.append(read)
 
     def books_of(self, scope: Scope = PAPER) -> Books:
-        return books_of(fold.view(self.books), scope)
+        return books_of(view(self.books), scope)
 
 
 def blind(id_: str = "b1", cause: Cause = Cause.BLIND, scope: Scope = PAPER) -> Restricted:

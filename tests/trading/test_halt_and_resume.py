@@ -23,8 +23,8 @@ from engine.journal.events import (
     KillPressed,
     Verified,
 )
-from engine.journal.fold import JournalState
 from engine.journal.memory_store import Memory
+from engine.journal.state import JournalState
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, TradingMode, errors

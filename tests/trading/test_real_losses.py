@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.core.known import Unknown
 from engine.core.limit_rules import Limit
 from engine.journal.events import LimitBreached
-from engine.journal.fold import JournalState
+from engine.journal.state import JournalState
 from engine.simulator.build import build_world
 from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World

@@ -23,8 +23,8 @@ from engine.core.restrictions import Cause, Restriction, State
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import IncidentOpened, KillEnded, KillPressed, Record, Verified
-from engine.journal.fold import JournalState
 from engine.journal.journal import UNREADABLE, UNWRITABLE
+from engine.journal.state import JournalState
 from engine.journal.telling import moment
 from engine.trading import presence
 from engine.trading.process_identity import runs

@@ -17,8 +17,8 @@ from engine.core.limit_rules import Limit
 from engine.core.restrictions import Scope
 from engine.desk.runbook import Facts, Money
 from engine.journal.events import BaselineSet
-from engine.journal.fold import JournalState
 from engine.journal.loss_records import changes_of
+from engine.journal.state import JournalState
 
 _DRILL = re.compile(r"^\| (\d{4}-\d\d-\d\d) [\d:]+ \| (\S+) \| (passed|\*\*FAILED)")
 

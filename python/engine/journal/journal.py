@@ -29,7 +29,7 @@ from engine.journal import chain, incident_log, late_sections
 from engine.journal.answers import Answers
 from engine.journal.chain import Draft, Sealed
 from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted
-from engine.journal.fold import JournalState, halt_for, snapshot, view
+from engine.journal.fold import snapshot
 from engine.journal.group import Group
 from engine.journal.kept import Kept
 from engine.journal.late_records import LateRecords, Taken
@@ -39,6 +39,7 @@ from engine.journal.parcels import Parcel
 from engine.journal.reader import Reader
 from engine.journal.snapshots import SNAPSHOT_EVERY, Snapshots
 from engine.journal.spool import Spool
+from engine.journal.state import JournalState, halt_for, view
 from engine.journal.stops import alarm_for, fresh_alarm
 from engine.journal.store import Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble

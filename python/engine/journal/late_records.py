@@ -13,10 +13,10 @@ from engine.core.known import Unknown
 from engine.journal import chain
 from engine.journal.chain import Draft, Sealed
 from engine.journal.events import Repaired, TakenIn
-from engine.journal.fold import JournalState
 from engine.journal.overdue import Overdue
 from engine.journal.parcels import Parcel
 from engine.journal.spool import SpoilError, Spool
+from engine.journal.state import JournalState
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
 CONFLICTS_MAX = 20  # times that somebody may be faster

@@ -28,7 +28,7 @@ from engine.journal.events import (
     Record,
     Reset,
 )
-from engine.journal.fold import JournalState
+from engine.journal.state import JournalState
 
 NEVER_RESET = "first"
 _LIMIT_CAUSES = frozenset(limit.cause for limit in Limit)

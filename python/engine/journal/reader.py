@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.journal import chain
+from engine.journal.books import Books
 from engine.journal.chain import Break, Sealed
 from engine.journal.events import Record, Snapshot
-from engine.journal.fold import Books, apply
+from engine.journal.fold import apply
 from engine.journal.store import Store
 from engine.journal.trouble import Code, JournalError, Trouble
 

@@ -16,9 +16,9 @@ from engine.core.known import Unknown
 from engine.core.restrictions import Scope
 from engine.journal import incident_log
 from engine.journal.events import IncidentJoined, IncidentOpened
-from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
 from engine.journal.journal import Journal
+from engine.journal.state import JournalState
 
 
 class IncidentEvent(msgspec.Struct, frozen=True):

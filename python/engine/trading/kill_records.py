@@ -16,10 +16,10 @@ import msgspec
 from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import Adopted, AnyEvent, IncidentJoined, KillEnded, KillPressed, Restricted
-from engine.journal.fold import JournalState
 from engine.journal.incident_log import section
 from engine.journal.kept import Kept
 from engine.journal.late_sections import Held
+from engine.journal.state import JournalState
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import begin_or_join, tell
 from engine.trading.reports import KillReport

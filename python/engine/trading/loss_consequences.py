@@ -17,9 +17,9 @@ from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_rules import Action
 from engine.core.restrictions import Cause, Restriction, Scope
 from engine.journal.events import AnyEvent, IncidentJoined, Lifted, Restricted
-from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
 from engine.journal.loss_records import jump_suspected, limit_breached
+from engine.journal.state import JournalState
 from engine.trading.incident_records import IncidentEvent, begin_or_join
 from engine.trading.stories import position_lines
 

@@ -27,9 +27,9 @@ from engine.core.restrictions import UNRESTRICTED, Override, Restriction, Scope,
 from engine.core.watching import Sight, unseen
 from engine.journal import loss_records
 from engine.journal.events import AnyEvent, Record, Restricted
-from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
 from engine.journal.loss_records import baseline_set, books_of, changes_of
+from engine.journal.state import JournalState
 from engine.journal.trouble import Conflict, JournalError
 from engine.trading.limit_source import InForce, LimitSource, adopted, in_force
 from engine.trading.loss_consequences import Decided, Seen, decided_on, killing, stories_of, with_after

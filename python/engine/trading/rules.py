@@ -22,10 +22,10 @@ from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Cause, Kind, Restriction, Scope, State, effective
 from engine.core.resume import Facts, Plan, Verification, plan_reset, plan_resume
 from engine.journal.events import Lifted, Reset, Restricted, Verified
-from engine.journal.fold import JournalState
 from engine.journal.gate import Gate, GateBusy
 from engine.journal.journal import Journal, open_journal
 from engine.journal.kept import Kept
+from engine.journal.state import JournalState
 from engine.journal.trouble import CONSEQUENCE, Conflict, JournalError, Trouble
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
 

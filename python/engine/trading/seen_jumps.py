@@ -14,7 +14,7 @@ from engine.core.books import Flow, Jump, same_money
 from engine.core.known import Unknown
 from engine.core.restrictions import Scope
 from engine.journal.events import CashFlow, JumpSuspected, Record
-from engine.journal.fold import JournalState
+from engine.journal.state import JournalState
 
 SAME_NS = 300 * SECOND_NS  # reports come every three minutes, and may be as old
 REMEMBERED_MAX = 1_000

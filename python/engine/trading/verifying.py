@@ -22,8 +22,8 @@ from engine.core.known import Unknown
 from engine.core.reconcile import Reconciliation, reconcile
 from engine.core.restrictions import Cause, Scope
 from engine.journal.events import Adopted, Filled, Verified
-from engine.journal.fold import JournalState
 from engine.journal.incident_log import Story
+from engine.journal.state import JournalState
 from engine.journal.trouble import JournalError
 from engine.trading.broker_reading import BETWEEN_S, Reader, Reading
 from engine.trading.daemons import Daemons
