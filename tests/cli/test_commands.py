@@ -41,6 +41,31 @@ def test_the_usage_of_a_command_in_a_command_is_what_one_types(tmp_path: Path) -
     assert qe("incident", "close", home=tmp_path).stderr.startswith("usage: qe incident close [-h]")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["doctor", "paper"],
+        ["sim", "--port", "7497"],
+        ["version", "x"],
+        ["journal", "export", "a.json"],
+        ["web", "user", "list", "x"],
+    ],
+)
+def test_what_a_command_does_not_know_is_told_with_its_own_usage(tmp_path: Path, words: list[str]) -> None:
+    done = qe(*words, home=tmp_path)
+    assert (done.returncode, done.stdout) == (64, "")
+    command = [word for word in words[:3] if word.isalpha() and word not in ("paper", "x")]
+    assert done.stderr.startswith(f"usage: qe {' '.join(command)} ")
+    assert f"qe {' '.join(command)}: unrecognized arguments: " in done.stderr
+
+
+@pytest.mark.parametrize(("word", "means"), [("engines", "list"), ("incident", "list"), ("limits", "show")])
+def test_a_command_that_looks_and_changes_looks_by_itself(tmp_path: Path, word: str, means: str) -> None:
+    alone, spelled_out = qe(word, home=tmp_path), qe(word, means, home=tmp_path)
+    assert alone.returncode == spelled_out.returncode == 0
+    assert alone.stdout == spelled_out.stdout != ""
+
+
 @pytest.mark.parametrize("words", [["--kill"], ["drill", "--scenario"], ["config"], ["config", "mend"]])
 def test_wrong_arguments_exit_with_64_and_show_the_usage(tmp_path: Path, words: list[str]) -> None:
     done = qe(*words, home=tmp_path)

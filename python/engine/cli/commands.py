@@ -42,12 +42,17 @@ COMMANDS = {  # the module in engine.cli, and the function that runs it
 KNOWN = ("kill", *COMMANDS, "version", "help")  # a slip near two of them most likely meant the first
 
 
+LOOKING = {"engines": "list", "incident": "list", "limits": "show"}  # what each means by itself: it changes nothing
+
+
 def main(words: list[str]) -> int:
     """Run one command and return the process's exit code."""
     if words and not words[0].startswith("-") and words[0] not in KNOWN:
         print(_no_such_command(words[0]), file=sys.stderr)
         return EXIT_USAGE
     parser = build_parser()
+    if len(words) == 1 and words[0] in LOOKING:
+        words = [*words, LOOKING[words[0]]]
     arguments = parser.parse_args(words or ["help"])
     if arguments.command == "version":
         print(f"quant-engine {__version__}")

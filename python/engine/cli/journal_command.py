@@ -1,4 +1,4 @@
-"""`qe journal`: verify, show, export, archive, take in or repair. Only the last three change anything."""
+"""`qe journal`: verify, tail, export, archive, take in or repair. Only the last three change anything."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, date, datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from engine.cli.exits import EXIT_USAGE
 
@@ -31,7 +31,7 @@ GROUPS = {  # what a person is about to do: the commands for it, each with what 
         "web": "the cockpit: see every login in a browser, and stop it from a phone",
         "limits": "what may still be lost; another value for a limit; who has changed what",
         "cashflow": "record money that came in or went out: neither gain nor loss",
-        "journal": "verify, show, export, archive, take in or repair what was recorded",
+        "journal": "verify, tail, export, archive, take in or repair what was recorded",
     },
     "Before the worst day": {
         "doctor": "everything that would make the switch fail, found beforehand",
@@ -59,6 +59,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What one command does not know is told by that command, with its own usage, and not by `qe`."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
 
 
 def build_parser() -> Parser:
@@ -167,7 +174,7 @@ def _add_incident(parser: argparse.ArgumentParser) -> None:
     parser.description = "What a person has to understand before trading goes on: every kill, breach and difference."
     parser.epilog = "Exit: 0 well · 1 refused, nothing changed · 2 the journal cannot be used · 64 usage"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
-    every = actions.add_parser("list", help="those that are open")
+    every = actions.add_parser("list", help="those that are open (default)")
     every.add_argument("--all", action="store_true", help="closed ones too")
     every.add_argument("--json", action="store_true", help="the same as JSON")
     show = actions.add_parser("show", help="one of them: timeline, positions, notes")
@@ -185,7 +192,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.description = "The loss limits: how much of each is used, another value, and every change on record."
     parser.epilog = "Exit: 0 well · 1 refused, nothing changed · 2 the journal or the file cannot be read · 64 usage"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
-    show = actions.add_parser("show", help="how much of each limit is used, and what is left")
+    show = actions.add_parser("show", help="how much of each limit is used, and what is left (default)")
     show.add_argument("--json", action="store_true", help="the same as JSON")
     history = actions.add_parser("history", help="who has changed what, and why")
     change = actions.add_parser("set", help="tighter: at once; looser: with a reason, from the next trading day")
@@ -252,7 +259,7 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
     parser.description = "The engines of this machine, by their signs of life; and ending one without ending the guard."
     parser.epilog = "Exit: 0 well · 1 one did not end · 2 the signs of life cannot be read · 64 usage"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
-    listed = actions.add_parser("list", help="all of them")
+    listed = actions.add_parser("list", help="all of them (default)")
     listed.add_argument("--json", action="store_true", help="the same as JSON")
     stop = actions.add_parser("stop", help="ask it to end; after five seconds end it by force")
     stop.add_argument("names", nargs="*", metavar="NAME", help="as they are listed")
