@@ -517,6 +517,19 @@ def test_a_queued_order_of_a_stock_is_followed_by_a_limit_outside_regular_hours(
     assert stage.finished and stage.reasons == [ResidueReason.MARKET_CLOSED]
 
 
+def test_what_the_broker_says_of_a_stocks_hours_counts_more_than_its_groups_hours() -> None:
+    day = "19700101:0000-19700101:2400"
+    stage = Stage(held(stock(), 3)).begin()
+    hours = {"trading_hours": day, "liquid_hours": day, "time_zone_id": "UTC"}
+    stage.tell(ev.Resolved(21, details(stock(), "NYSE", **hours)))
+    stage.run(100)
+    stage.reject(stage.place, 399, "will not be placed at the exchange until 09:30")
+    stage.reject(stage.place, 202, "Order Canceled - reason:")
+    stage.run(1000)
+    stage.tell(ev.Quoted(21, quote()))
+    assert (stage.place.order_type, stage.place.outside_rth) == (OrderType.LIMIT, True)
+
+
 def test_a_cancel_that_comes_to_nothing_is_repeated() -> None:
     stage = stage_with(acknowledge_ns=3 * SECOND)
     stage.reject(stage.place, 399, "will not be placed until 09:30")

@@ -57,6 +57,7 @@ def launch(item: Item, moment: Moment) -> list[Command]:
         wants_limit=item.lessons.wants_limit,
         level=item.lessons.level,
         grid=price_grid(prices.details or moment.details, prices.steps, item.lessons.coarser),
+        hours_over=item.lessons.hours_over,
     )
     if item.lessons.market_refused and chosen.order_type is OrderType.MARKET:
         return _no_price(item, moment.now_ns, buys=buys)

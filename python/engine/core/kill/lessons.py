@@ -33,6 +33,7 @@ class Lessons:
     tries: int = 0  # failures without any progress
     market_refused: bool = False
     market_idle: bool = False  # a market order found nobody in an open market: a limit, where a live quote gives one
+    hours_over: bool = False  # an order that stays inside regular hours would wait for the next ones
     level: int = 0  # how far through the market a limit has to go …
     level_max: int = LEVEL_MAX  # … and how far the broker lets it go
     coarser: int = 0  # price grids that were refused
@@ -66,6 +67,7 @@ class Lessons:
         self.tries += 1
         if self.reason is ResidueReason.MARKET_CLOSED and (place.outside_rth or place.contract.sec_type != "STK"):
             self.given_up = True  # it would wait for the next session, and there is no other way to trade it now
+        self.hours_over = self.hours_over or self.reason is ResidueReason.MARKET_CLOSED
         self._mend(reaction.remedy, place)
         worn_out = self.tries >= self.settings.tries_max and self.reason not in MAY_PASS
         self.given_up = self.given_up or worn_out

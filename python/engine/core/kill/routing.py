@@ -112,8 +112,10 @@ def tactic(
     wants_limit: bool,
     level: int,
     grid: Grid,
+    hours_over: bool = False,
 ) -> Tactic:
-    """Market where it works; a limit through a live quote where it does not.
+    """Market where it works; a limit through a live quote where it does not. `hours_over`: the broker says that a
+    stock's regular hours are, whatever `session` says: hours are those of its group, and of ordinary days.
 
     Delayed and frozen quotes never make a price: without a live one the order type that needs none is used.
     """
@@ -123,7 +125,7 @@ def tactic(
     price = limit_price(quote, buys=buys, level=level, grid=grid)
     if price is None:
         return Tactic(order_type=OrderType.MARKET, tif=tif, note="no live quote: a market order needs none")
-    outside = contract.sec_type == "STK" and session is not Session.LIQUID
+    outside = contract.sec_type == "STK" and (hours_over or session is not Session.LIQUID)
     return Tactic(order_type=OrderType.LIMIT, limit_price=price, outside_rth=outside, tif=tif)
 
 

@@ -145,6 +145,7 @@ def _reprice(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
         wants_limit=True,
         level=level,
         grid=price_grid(prices.details or moment.details, prices.steps, item.lessons.coarser),
+        hours_over=item.lessons.hours_over,
     )
     if chosen.limit_price is None:
         return _stay(item, "there is no live quote to price it from")
