@@ -16,6 +16,8 @@ from engine.cli.status_command import _ago
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.events import IncidentClosed, IncidentOpened, KillEnded, KillPressed, Restricted, Verified
 from engine.journal.journal import Journal, open_journal
+from engine.journal.sqlite_store import SqliteStore
+from engine.journal.trouble import Code, JournalError, Trouble
 from engine.trading import IBKRAccountManager, TradingMode
 
 PAPER = Scope("paper", login_key("127.0.0.1", 7497))
@@ -263,3 +265,19 @@ def test_a_journal_that_cannot_be_read_is_no_absence_of_halts(
     assert "Nothing was lifted" in capsys.readouterr().err
     assert main(["halt", "live"]) == 1  # it binds, and is not written down
     assert "not written down" in capsys.readouterr().out
+
+
+def test_a_halt_that_other_programs_cannot_have_heard_of_is_not_called_one_that_binds_them(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that has become read-only: neither the record can be written nor the alarm be raised."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise JournalError(Trouble(Code.READ_ONLY, "the disk refuses"))
+
+    monkeypatch.setattr(SqliteStore, "append", refused)
+    monkeypatch.setattr(SqliteStore, "raise_alarm", lambda *_: False)
+    assert main(["halt", "paper", "--reason", "x"]) == 1
+    said = capsys.readouterr().out
+    assert "leaves any program" not in said
+    assert "it binds this program (others hear of it only when" in said and "End their engines (qe engines)" in said

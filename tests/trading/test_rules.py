@@ -125,7 +125,7 @@ def test_a_halt_that_cannot_be_written_down_binds_every_program_and_says_what_is
     memory.fails = code
     halted = rules.halt(PAPER, "Manual halt")
     assert not halted.durable
-    assert "not written down" in halted.notes[0]
+    assert halted.notes[0].startswith("it binds every program here, but is not written down") and halted.told
     assert not rules.state(PAPER).may_add_risk
     assert not other.state(PAPER).may_add_risk
 
@@ -134,7 +134,10 @@ def test_where_not_even_the_alarm_can_be_raised_this_program_is_halted_all_the_s
     memory, wall = Memory(), Wall()
     rules = rules_in_memory(wall, memory)
     memory.fails, memory.alarm_fails = trouble.Code.FULL, True
-    rules.halt(PAPER, "Manual halt")
+    for _ in range(2):
+        halted = rules.halt(PAPER, "Manual halt")
+        assert not halted.told and not halted.durable, "nothing is claimed of programs that cannot have heard of it"
+    assert "it binds this program (others hear of it only when" in rules.halt(PAPER, "x", cause=Cause.BLIND).notes[0]
     memory.fails = None  # the disk has room again, and still nobody has lifted anything
     wall.ns += 2_000_000_000  # time enough for the journal to have tried again
     assert not rules.state(PAPER).may_add_risk

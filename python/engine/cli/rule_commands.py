@@ -34,7 +34,10 @@ def halt(arguments: argparse.Namespace) -> int:
         whose = "on any login"
         if not rules.journal.raise_alarm(f"every login was halted with a faulty configuration: {arguments.reason}"):
             whose = "on these logins; others that the file may name COULD NOT be halted: halt them by name"
-    print(f"No order that adds risk leaves any program that uses quant-engine here, {whose}. Nothing was closed.")
+    if all(one.told for one in halted):
+        print(f"No order that adds risk leaves any program that uses quant-engine here, {whose}. Nothing was closed.")
+    else:
+        print("Other programs may go on for a moment. End their engines (qe engines), or kill. Nothing was closed.")
     if cancel:
         print("Every connected program cancels its own working orders that add risk; protective ones stay: qe status")
     well = all(one.durable and one.drained for one in halted) and not chosen.faults

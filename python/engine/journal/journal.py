@@ -195,9 +195,10 @@ class Journal:
             drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
             spooled = self._spool.write(drafts) if self._spool is not None else None
             if spooled is not None:
-                return Kept(None, spooled, error.trouble, spooled.name)
+                return Kept(None, spooled, error.trouble, spooled.name, error.alarmed)
             stops = any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
-            return Kept(None, None, error.trouble, self._overdue.hold(drafts, stops=stops))
+            held = self._overdue.hold(drafts, stops=stops)
+            return Kept(None, None, error.trouble, held, error.alarmed)
 
     def keep_decided(
         self, decide: Callable[[JournalState | Unknown], tuple[AnyEvent, ...]], *, at_ns: int | None = None

@@ -13,6 +13,7 @@ from engine.journal.trouble import Trouble
 
 class Kept(msgspec.Struct, frozen=True):
     """Where the records are: in the journal, in a file that is taken in later, or (both None) in this program's memory.
+    `alarmed`: every program of the machine is halted because a stop among them could not be written down.
     `name`: by which they are known to have been taken in; empty where they are nowhere, not even in memory.
     """
 
@@ -20,6 +21,7 @@ class Kept(msgspec.Struct, frozen=True):
     spooled: Path | None = None
     trouble: Trouble | None = None
     name: str = ""
+    alarmed: bool = False
 
     @property
     def whereabouts(self) -> str:

@@ -33,6 +33,7 @@ VERIFIED_AGE_NS_MAX = 3600 * 1_000_000_000  # a verification older than this say
 TRIES_MAX = 20  # of a decision that others overtook by appending
 
 UNTOLD = "whether another process was just sending an order cannot be told"
+UNHEARD = "others hear of it only when they cannot write either, or when it is written"
 NOT_DRAINED = "another process may be about to send one more order: it did not answer for two seconds (is it frozen?)"
 
 
@@ -47,7 +48,8 @@ class Passage(Protocol):
 
 
 class Halted(msgspec.Struct, frozen=True, kw_only=True):
-    """A halt that binds. `durable`: written down; `drained`: nothing that passed the checks before is still to leave.
+    """A halt that binds. `durable`: written down; `drained`: nothing that passed the checks before is still to leave;
+    `told`: every program of the machine knows, and not this one alone.
 
     `notes` say in words whatever is not as it should be.
     """
@@ -55,6 +57,7 @@ class Halted(msgspec.Struct, frozen=True, kw_only=True):
     restriction: Restriction
     durable: bool
     drained: bool
+    told: bool = True
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -96,6 +99,7 @@ class Rules:
         self._actor = actor
         self._new_id = new_id
         self._latched: dict[str, Restriction] = {}  # binding here, and not (yet) written down
+        self._untold: set[str] = set()  # of which no alarm could tell the other programs either
 
     # --- what holds --------------------------------------------------------------------------------
     def state(self, scope: Scope) -> State:
@@ -155,7 +159,7 @@ class Rules:
         scope = self.known(scope)
         standing = self._standing(scope, cause, kind, until_ns, cancel=cancel)
         if standing is not None:
-            return self._halted(standing, durable=standing.id not in self._latched, notes=())
+            return self._halted(standing, durable=standing.id not in self._latched)
         restriction = Restriction(
             id=self._new_id(),
             scope=scope,
@@ -172,8 +176,10 @@ class Rules:
         kept = self.journal.keep(Restricted(restriction=restriction), actor=actor)
         if kept.trouble is None:
             self._latched.pop(restriction.id, None)
-        notes = () if kept.trouble is None else _unwritten(kept)
-        return self._halted(restriction, durable=kept.trouble is None, notes=notes)
+            return self._halted(restriction, durable=True)
+        if not kept.alarmed:
+            self._untold.add(restriction.id)
+        return self._halted(restriction, durable=False, notes=_unwritten(kept))
 
     def known(self, scope: Scope) -> Scope:
         """The scope with the accounts that the records have seen behind it: who is not connected has seen none."""
@@ -215,13 +221,14 @@ class Rules:
                 return one
         return None
 
-    def _halted(self, restriction: Restriction, *, durable: bool, notes: tuple[str, ...]) -> Halted:
+    def _halted(self, restriction: Restriction, *, durable: bool, notes: tuple[str, ...] = ()) -> Halted:
         try:
             drained, why = self._gate.drain(), NOT_DRAINED
         except GateBusy as busy:
             drained, why = False, f"{UNTOLD}: {busy}"
         notes = notes if drained else (*notes, why)
-        return Halted(restriction=restriction, durable=durable, drained=drained, notes=notes)
+        told = durable or restriction.id not in self._untold
+        return Halted(restriction=restriction, durable=durable, drained=drained, told=told, notes=notes)
 
     # --- going on ----------------------------------------------------------------------------------
     def resume(self, scope: Scope, *, override: bool = False, reason: str = "", actor: str | None = None) -> Resumed:
@@ -255,7 +262,7 @@ class Rules:
             )
             events = (Restricted(restriction=halt), Reset(scope=scope, reason=reason))
             if self._lift(scope, plan, events, seq, reason=reason, override=False, actor=actor):
-                return self._halted(halt, durable=True, notes=())
+                return self._halted(halt, durable=True)
         raise _unreadable(scope, "other programs append to the journal all the time")
 
     def _facts(self, scope: Scope) -> tuple[int, State, Facts]:
@@ -325,8 +332,9 @@ def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
 def _unwritten(kept: Kept) -> tuple[str, ...]:
     """What is not as it should be about a halt that could not be written down."""
     assert kept.trouble is not None
+    whom = "every program here" if kept.alarmed else f"this program ({UNHEARD})"
     return (
-        f"it binds every program here, but is not written down yet: {kept.trouble.short}",
+        f"it binds {whom}, but is not written down yet: {kept.trouble.short}",
         f"to do: {kept.trouble.next_step}; {kept.whereabouts}",
     )
 
