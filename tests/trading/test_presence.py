@@ -14,7 +14,7 @@ from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, TradingMode, errors
 from engine.trading.manager import ManagerSettings
-from engine.trading.presence import FILE, Presence, Sign, age_s, is_fresh, read
+from engine.trading.presence import FILE, SEEN_NS_MAX, Presence, Sign, Watch, age_s, is_fresh, read
 from engine.wire.order import Order
 from trading.rules_in_memory import rules_in_memory
 from trading.stage import stage
@@ -52,6 +52,24 @@ def test_a_sign_that_is_old_or_of_the_future_is_none(tmp_path: Path) -> None:
     assert not is_fresh(tmp_path, 10 * S)
     (tmp_path / FILE).write_text("half")
     assert read(tmp_path) is None
+
+
+def test_a_sign_that_was_seen_a_moment_ago_is_not_looked_for_and_no_longer_than_that(tmp_path: Path) -> None:
+    left(tmp_path, 100 * S)
+    watch = Watch(tmp_path)
+    assert watch.sees(101 * S)
+    (tmp_path / FILE).unlink()
+    assert watch.sees(101 * S + SEEN_NS_MAX - 1)
+    assert not watch.sees(101 * S + SEEN_NS_MAX)
+    assert not watch.sees(101 * S + 1), "that none is there is no memory: it is looked for anew"
+
+
+def test_a_clock_that_goes_back_and_a_guard_that_comes_are_seen_at_once(tmp_path: Path) -> None:
+    watch = Watch(tmp_path)
+    assert not watch.sees(101 * S)
+    left(tmp_path, 100 * S)
+    assert watch.sees(101 * S)
+    assert not watch.sees(50 * S), "a sign from the future is none"
 
 
 def test_where_a_guard_is_required_nothing_that_adds_risk_is_sent_without_one(

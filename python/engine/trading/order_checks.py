@@ -39,7 +39,7 @@ from engine.trading.order_intent import as_modify, as_preview, exact, intent_of,
 from engine.trading.order_records import INTENT_S_MAX, OrderRecords
 from engine.trading.order_settings import OrderSettings
 from engine.trading.other_programs import OtherPrograms
-from engine.trading.presence import is_fresh
+from engine.trading.presence import Watch
 from engine.trading.rules import Rules
 from engine.trading.slips import Reading
 from engine.wire.order import Order
@@ -87,7 +87,7 @@ class OrderChecks:
         self.records = records
         self._entry = entry
         self._faults = found.faults
-        self._guard_home = home if found.guard_required else None
+        self._guard = Watch(home) if found.guard_required else None
         self._tolerated = found.tolerated
         self._rules = rules
         self._patience_s = patience_s
@@ -146,7 +146,7 @@ class OrderChecks:
             own.append(self._restriction(Kind.HALT, Cause.CONFIGURATION, self._faults))
         if self._too_fast:
             own.append(self._restriction(Kind.HALT, Cause.ORDER_RATE, self._too_fast))
-        if self._guard_home is not None and not is_fresh(self._guard_home, self._wall_ns()):
+        if self._guard is not None and not self._guard.sees(self._wall_ns()):
             own.append(self._restriction(Kind.HALT, Cause.DEAD_MAN, NO_GUARD))
         for why in (self.records.crowded, self.others.unheard()):
             if why:

@@ -19,6 +19,7 @@ from engine.trading.daemons import Daemons
 FILE = "guard.json"
 EVERY_S = 0.5
 AGE_S_MAX = 5.0
+SEEN_NS_MAX = 20_000_000  # how long a sign that was just seen is not looked for again
 
 
 class Presence(msgspec.Struct, frozen=True):
@@ -84,3 +85,20 @@ def is_fresh(home: Path, now_ns: int) -> bool:
     """A guard lives, as far as a file can tell."""
     age = age_s(home, now_ns)
     return age is not None and age <= AGE_S_MAX
+
+
+class Watch:
+    """For one who asks before every order: what was seen a moment ago is seen. Absence is never remembered."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._seen_ns: int | None = None
+
+    def sees(self, now_ns: int) -> bool:
+        """A guard lives, or did within `SEEN_NS_MAX`."""
+        seen_ns = self._seen_ns
+        if seen_ns is not None and 0 <= now_ns - seen_ns < SEEN_NS_MAX:
+            return True
+        fresh = is_fresh(self._home, now_ns)
+        self._seen_ns = now_ns if fresh else None
+        return fresh
