@@ -11,12 +11,12 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.cli.log_lines import LogLines
 from engine.config.gateway_table import listening_ports
 from engine.config.model import Config
 from engine.config.places import config_file, state_folder
@@ -93,13 +93,15 @@ def _settle_process() -> None:
 
 
 async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
+    """A log that nobody takes holds up no order: refusals are told in it, and cancels pass on the same loop."""
+    lines = LogLines()
     logins = {
         LoginConfig(
             name=one.name, mode=TradingMode(one.mode), host=one.host, port=one.port, client_id=config.gateway.client_id
         ): ports[one.name]
         for one in config.logins
     }
-    alerts = _alerts(config, home)
+    alerts = _alerts(config, home, lines.log)
     made = Gateway(
         logins,
         config.gateway,
@@ -108,7 +110,7 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
         home=home,
         wall_ns=time.time_ns,
         clock=time.perf_counter,
-        log=_log,
+        log=lines.log,
         tell=alerts,
     )
     try:
@@ -121,13 +123,13 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
         )
         return EXIT_CANNOT
     if config.gateway.tls_certificate:
-        _log(f"listening on {config.gateway.listen} behind TLS and a secret: programs come by qe gateway connect")
+        lines.log(f"listening on {config.gateway.listen} behind TLS and a secret: programs come by qe gateway connect")
     for door in made.doors:
         name, (host, port) = door.desk.entry.config.name, door.address
         where = f"on port {port}" if config.gateway.tls_certificate else f"to {host}:{port}"
-        _log(f"{name}: connect programs {where}")
+        lines.log(f"{name}: connect programs {where}")
     if config.gateway.shadow:
-        _log("shadow mode: what would be refused is told, and everything passes")
+        lines.log("shadow mode: what would be refused is told, and everything passes")
     _settle_process()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -136,11 +138,12 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
     await made.run(ended)
     if telling is not None:
         telling.cancel()
-    _log("the gateway has ended, as it was told to")
+    lines.log("the gateway has ended, as it was told to")
+    lines.end()
     return 0
 
 
-def _alerts(config: Config, home: Path) -> AlertDesk | None:
+def _alerts(config: Config, home: Path, log: Callable[[str], None]) -> AlertDesk | None:
     """Loaded only if somebody is to be called: the library for it is large."""
     if not config.alerts.urls:
         return None
@@ -149,12 +152,7 @@ def _alerts(config: Config, home: Path) -> AlertDesk | None:
     from engine.guard.alert_desk import AlertDesk
 
     channels = tuple(AppriseChannel(number, url, home) for number, url in enumerate(config.alerts.urls, start=1))
-    return AlertDesk(channels, alert_settings(config.alerts), log=_log, now_ns=time.monotonic_ns)
-
-
-def _log(text: str) -> None:
-    stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    print(f"{stamp}  {text}", flush=True)
+    return AlertDesk(channels, alert_settings(config.alerts), log=log, now_ns=time.monotonic_ns)
 
 
 # --- connect -----------------------------------------------------------------------------------------------------
@@ -184,7 +182,8 @@ def _connect(arguments: argparse.Namespace) -> int:
 async def _tunnel(host: str, port: int, here: int, context: ssl.SSLContext, secret: str) -> int:
     from engine.gateway.tunnel import Tunnel
 
-    tunnel = Tunnel(host, port, context, secret.encode(), log=_log)
+    lines = LogLines()
+    tunnel = Tunnel(host, port, context, secret.encode(), log=lines.log)
     try:
         await tunnel.open(here)
     except OSError as error:
@@ -193,12 +192,13 @@ async def _tunnel(host: str, port: int, here: int, context: ssl.SSLContext, secr
             file=sys.stderr,
         )
         return EXIT_CANNOT
-    _log(f"connect programs to 127.0.0.1:{tunnel.port}: it leads to {host}:{port}")
+    lines.log(f"connect programs to 127.0.0.1:{tunnel.port}: it leads to {host}:{port}")
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     await tunnel.close()
+    lines.end()
     return 0
 
 

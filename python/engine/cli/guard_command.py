@@ -73,8 +73,8 @@ def _run(config_name: str | None) -> int:
 
 
 async def _guard(config: Config, home: Path) -> None:
+    from engine.cli.log_lines import LogLines
     from engine.guard.guard import Guard, Outside, add_logins
-    from engine.guard.log_lines import LogLines
     from engine.trading import IBKRAccountManager
     from engine.trading.manager import ManagerSettings
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from engine.cli.log_lines import LogLines
 from engine.config.model import Config
 from engine.config.places import config_file, incident_log, state_folder
 from engine.config.problems import ConfigError
@@ -64,11 +64,14 @@ def _run(arguments: argparse.Namespace) -> int:
         table = msgspec.structs.replace(table, port=arguments.port)
     named = None if arguments.config is None else config_file(arguments.config)
     place = Place(home=Path(state_folder()), page=Path(incident_log()), config=named)
+    lines = LogLines()
     try:
-        serve(place, table, log=_log)
+        serve(place, table, log=lines.log)
     except CannotServe as error:
         print(f"qe web: {error}", file=sys.stderr)
         return EXIT_CANNOT
+    finally:
+        lines.end()
     return 0
 
 
@@ -130,8 +133,3 @@ def _token(arguments: argparse.Namespace) -> int:
             lines = [f"{one.id}  {one.may:<8}  {one.name}  {', '.join(one.logins)}" for one in tokens.all().values()]
             print("\n".join(lines) or "there is no token")
     return 0
-
-
-def _log(text: str) -> None:
-    stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    print(f"{stamp}  {text}", flush=True)

@@ -1,4 +1,4 @@
-"""The guard's log waits for nobody who does not take it."""
+"""A log waits for nobody who does not take it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from engine.guard import log_lines
-from engine.guard.log_lines import LogLines
+from engine.cli import log_lines
+from engine.cli.log_lines import LogLines
 
 
 def test_lines_come_out_in_their_order_with_their_time_and_the_last_ones_before_the_end() -> None:

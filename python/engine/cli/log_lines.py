@@ -1,11 +1,12 @@
-"""The guard's own log: lines on standard output, written by a thread, because whatever reads them may stand still.
+"""The log of a program that runs on: lines on standard output, written by a thread, for who reads them may stand still.
 
 A log file's disk may hang, and a pipe may have a reader that reads no more. Then lines wait, up to a bound, and are
-counted beyond it. Must never hold up who logs, nor keep the guard from ending.
+counted beyond it. Must never hold up who logs, nor keep the program from ending.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import threading
@@ -54,5 +55,13 @@ class LogLines:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line)
-    sys.stdout.flush()
+    """Past Python's own buffer, whose lock a thread that stands still would keep: the program could not end then."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # something else stands in its place
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        return
+    data = line.encode("utf-8", "replace")
+    while data:
+        data = data[os.write(descriptor, data) :]
