@@ -13,6 +13,7 @@ import pytest
 from engine.broker.closer_lock import CloserLock, LockState
 from engine.broker.closing_right import ACCOUNTS_MAX, SIMULATED_WORLD, ClosingRight
 from engine.broker.lock_names import account_key, login_key
+from engine.core.kill.events import Left
 
 HOLDER = """
 import sys, time
@@ -58,6 +59,38 @@ def test_who_waits_learns_whether_the_cancel_of_who_closes_has_left(tmp_path: Pa
     assert second.take().state is LockState.TAKEN
     assert not right_to(tmp_path, 4001).take().struck
     second.release()
+
+
+@pytest.mark.parametrize(("flat", "left"), [(True, Left.FLAT), (False, Left.ENDED)])
+def test_who_waited_learns_how_the_other_kill_has_ended(tmp_path: Path, flat: bool, left: Left) -> None:
+    first, second = right_to(tmp_path, 7496, "U1", "U2"), right_to(tmp_path, 4001, "U2")
+    first.take()
+    assert second.take().state is LockState.BUSY and second.left is None
+    first.release(flat=flat)
+    assert second.take().state is LockState.TAKEN and second.left is left
+    second.release()
+    assert second.left is None
+
+
+def test_who_met_nobody_is_told_of_no_end(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496, "U1"), right_to(tmp_path, 7496, "U1")
+    first.take()
+    first.release(flat=True)
+    assert second.take().state is LockState.TAKEN and second.left is None
+    second.release()
+
+
+def test_of_several_ends_the_worst_counts(tmp_path: Path) -> None:
+    flat, open_ = right_to(tmp_path, 7496, "U1"), right_to(tmp_path, 7497, "U2")
+    waiting = right_to(tmp_path, 4001, "U1", "U2")
+    flat.take()
+    open_.take()
+    assert waiting.take().state is LockState.BUSY
+    flat.release(flat=True)
+    assert waiting.take().state is LockState.BUSY and waiting.left is Left.FLAT
+    open_.release(flat=False)
+    assert waiting.take().state is LockState.TAKEN and waiting.left is Left.ENDED
+    waiting.release()
 
 
 def test_a_child_leaves_what_its_parent_says_of_its_cancel(tmp_path: Path) -> None:
@@ -133,6 +166,7 @@ def test_a_killed_holder_loses_its_accounts_at_once(tmp_path: Path) -> None:
         holder.send_signal(signal.SIGKILL)
         holder.wait(10)
         assert mine.take().state is LockState.TAKEN
+        assert mine.left is Left.DEAD  # without a word
         mine.release()
     finally:
         holder.kill()

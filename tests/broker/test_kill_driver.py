@@ -38,6 +38,7 @@ class FakeMachine:
         self.on: dict[type[ev.Event], Callable[[Any], list[cmd.Command]]] = {}
         self.told: list[tuple[int, ev.Event]] = []
         self.started_ns = -1
+        self.outcome = LoginOutcome.FLAT
 
     def start(self, now_ns: int) -> list[cmd.Command]:
         self.started_ns = now_ns
@@ -49,7 +50,7 @@ class FakeMachine:
         return answer(event) if answer is not None else []
 
     def report(self) -> LoginReport:
-        return FLAT
+        return FLAT if self.outcome is LoginOutcome.FLAT else msgspec.structs.replace(FLAT, outcome=self.outcome)
 
     def heard(self, kind: type[ev.Event]) -> list[Any]:
         return [event for _, event in self.told if isinstance(event, kind)]
@@ -468,9 +469,28 @@ def test_the_second_kill_watches_and_takes_over_within_a_tenth_of_a_second(locks
         [busy] = machine.heard(ev.LockBusy)  # told once, however often it is tried
         assert "kill other" in busy.holder
         assert not machine.heard(ev.LockTaken)
-        other.release()
+        other.release(flat=True)
         await asyncio.sleep(0.1)
-        assert machine.heard(ev.LockTaken) == [ev.LockTaken(shared_nothing=False)]
+        assert machine.heard(ev.LockTaken) == [ev.LockTaken(left=ev.Left.FLAT)]
+
+    drive(test)
+
+
+@pytest.mark.parametrize("outcome", [LoginOutcome.FLAT, LoginOutcome.RESIDUE])
+def test_a_kill_that_is_over_says_to_who_waits_whether_it_is_flat(locks: Path, outcome: LoginOutcome) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        later = ClosingRight(HOST, PORT, "later", locks)
+        driver = make(machine, locks)
+        driver.start()
+        await asyncio.sleep(1)
+        assert later.take().state is LockState.BUSY
+        machine.outcome = outcome
+        machine.on[ev.PressedAgain] = lambda _event: [cmd.Finish(), cmd.Stop()]
+        driver.press_again()
+        await asyncio.sleep(1)
+        assert later.take().state is LockState.TAKEN
+        assert later.left is (ev.Left.FLAT if outcome is LoginOutcome.FLAT else ev.Left.ENDED)
+        later.release()
 
     drive(test)
 

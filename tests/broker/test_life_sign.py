@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.broker import lock_files
-from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask, has_struck
+from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask, has_struck, left
+from engine.core.kill.events import Left
 
 
 def file_of(tmp_path: Path) -> int:
@@ -101,8 +102,19 @@ def test_a_holder_says_when_its_cancel_has_left_and_no_longer_when_it_is_over(tm
     ask(fd, 1)
     holder.answer()
     assert has_struck(fd)
-    holder.over()
-    assert not has_struck(fd)
+    assert left(fd) is Left.DEAD  # nothing is said yet: who dies now dies without a word
+    holder.over(flat=False)
+    assert not has_struck(fd) and left(fd) is Left.ENDED
+    holder.over(flat=True)
+    assert not has_struck(fd) and left(fd) is Left.FLAT
+
+
+def test_what_the_last_holder_said_of_its_end_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    Answering(fd, b"first").over(flat=True)
+    lock_files.write_note(fd, "process 2, kill b")
+    Answering(fd, b"second")
+    assert left(fd) is Left.DEAD
 
 
 def test_what_the_last_holder_said_of_its_cancel_is_gone_with_the_next_one(tmp_path: Path) -> None:

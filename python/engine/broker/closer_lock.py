@@ -20,8 +20,9 @@ import msgspec
 
 from engine.broker import lock_files
 from engine.broker.hung_process import end_holder_of
-from engine.broker.life_sign import Answering, Silence, ask, has_struck
+from engine.broker.life_sign import Answering, Silence, ask, has_struck, left
 from engine.broker.lock_files import shared_directory
+from engine.core.kill.events import Left
 
 DIGITS_MAX = 5  # of a generation: nobody makes more of them, nor reads them
 GENERATIONS_MAX = 10**DIGITS_MAX - 1
@@ -39,11 +40,13 @@ class LockState(Enum):
 
 
 class LockAnswer(msgspec.Struct, frozen=True):
-    """`text`: who holds it, or why there is no lock. `struck`: its holder says that its global cancel has left."""
+    """`text`: who holds it, or why there is no lock. `struck`: its holder says that its global cancel has left. `left`:
+    how the one has left it who was met there before; None: nobody was."""
 
     state: LockState
     text: str = ""
     struck: bool = False
+    left: Left | None = None
 
 
 class CloserLock:
@@ -63,6 +66,7 @@ class CloserLock:
         self._silence = Silence()
         self._questions = 0
         self._stuck = False  # the holder before is inside the gate
+        self._met = False  # somebody else held it when it was last asked for
 
     @property
     def path(self) -> Path:
@@ -80,14 +84,17 @@ class CloserLock:
         self.release()  # what is left of it, if somebody has taken over
         try:
             self._find_newest()
-            return self._take_newest()
+            answer = self._take_newest()
         except OSError as error:
             return LockAnswer(LockState.UNAVAILABLE, f"{self.path}: {error.strerror or error}")
+        self._met = answer.state is LockState.BUSY
+        return answer
 
-    def release(self) -> None:
-        """Give the lock back. The file stays: removing it could split one lock into two."""
+    def release(self, *, flat: bool = False) -> None:
+        """Give the lock back. `flat`: this kill has proven that, and nothing of its own is under way. The file stays:
+        removing it could split one lock into two."""
         if self._answering is not None and self.held:
-            self._answering.over()
+            self._answering.over(flat=flat)
         fd, self._fd = self._fd, None
         self._answering = None
         if fd is not None:
@@ -194,10 +201,11 @@ class CloserLock:
             os.close(fd)
             return LockAnswer(LockState.BUSY, f"{self._who_is_inside()}, stopped in the middle of sending an order")
         self._fd, self._gate, self._inside, self._pid = fd, gate, 0, os.getpid()
+        how = left(fd) if self._met else None
         lock_files.write_note(fd, f"process {self._pid}, {self._note}")
         self._answering = Answering(fd, (self._pid << 32 ^ time.monotonic_ns()).to_bytes(16, "big")[-8:])
         _HELD.add(self)
-        return LockAnswer(LockState.TAKEN)
+        return LockAnswer(LockState.TAKEN, left=how)
 
     def _who_is_inside(self) -> str:
         """Who stopped with an order in his hands: the holder of the generation before, by his note."""

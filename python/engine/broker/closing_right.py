@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.broker.closer_lock import FENCED, CloserLock, LockAnswer, LockState
 from engine.broker.lock_names import account_key, login_key
+from engine.core.kill.events import Left
 
 ACCOUNTS_MAX = 64  # each costs two file descriptors; who shares more than these shares these
 SIMULATED_WORLD = "QE_SIMULATED_WORLD"  # set by drills and tests: simulated accounts share their names
@@ -29,6 +30,7 @@ class ClosingRight:
         self._accounts: dict[str, CloserLock] = {}
         self._granted = False
         self.taken_from = ""  # who hung and has been shut out for this right; empty: nobody
+        self.left: Left | None = None  # how those have left it who stood in the way: the worst; None: nobody did
         self.silent_s = 0.0  # how long who stands in the way has shown no life, as of the last asking
 
     def cover(self, accounts: Iterable[str]) -> None:
@@ -59,11 +61,11 @@ class ClosingRight:
         self.silent_s = 0.0 if blocker is None else asked.get(blocker, 0.0)
         return answer
 
-    def release(self) -> None:
-        """Give everything back."""
-        self._granted, self.taken_from = False, ""
-        self._release_accounts()
-        self._login.release()
+    def release(self, *, flat: bool = False) -> None:
+        """Give everything back. `flat`: it is proven, and nothing of this kill is under way any more."""
+        self._granted, self.taken_from, self.left = False, "", None
+        self._release_accounts(flat=flat)
+        self._login.release(flat=flat)
 
     # --- while it is held --------------------------------------------------------------------------
     def show_life(self) -> None:
@@ -108,6 +110,7 @@ class ClosingRight:
         worst = LockAnswer(LockState.TAKEN)
         for lock in self._locks:
             answer = lock.take()
+            self.left = worst_of(self.left, answer.left)
             if answer.state is LockState.BUSY:
                 self._granted = False
                 self._release_accounts()
@@ -117,6 +120,12 @@ class ClosingRight:
         self._granted = True
         return worst, None
 
-    def _release_accounts(self) -> None:
+    def _release_accounts(self, *, flat: bool = False) -> None:
         for lock in self._accounts.values():
-            lock.release()
+            lock.release(flat=flat)
+
+
+def worst_of(one: Left | None, other: Left | None) -> Left | None:
+    """Of two ways in which a lock was left the one that promises less."""
+    known = [how for how in (one, other) if how is not None]
+    return min(known, key=list(Left).index, default=None)

@@ -395,10 +395,19 @@ class KillDriver:
         if self._alarm is not None:
             self._alarm.cancel()
         self._hands.let_go("the kill is over")
-        self._keeper.release()
+        self._keeper.release(flat=self._ends_flat())
         self.over = True
         for then in self._when_over:
             self._loop.call_soon(then)
+
+    def _ends_flat(self) -> bool:
+        """Proven, and seen to the end: so no closing order of this kill is under way any more."""
+        if self._fault is not None or self._seen.blind or self._latest is None or not self._latest.flat:
+            return False
+        try:
+            return self._machine.report().flat
+        except Exception:  # a fault of ours has been told where it showed; the lock is given back whatever happens
+            return False
 
     def _report_fault(self, pump: asyncio.Task[None]) -> LoginReport:
         """The machine gave no result. Say so, with what the last reads showed."""

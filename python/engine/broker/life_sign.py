@@ -1,9 +1,10 @@
 """How the one who waits for a lock learns that its holder still moves: he asks in the lock's file, the holder answers.
 
-The holder writes only when somebody waits, so that a kill alone never depends on a disk; and once, when its global
-cancel has left, so that who comes later looks at the orders before taking its closing orders with another one. What
-stands here can make a waiting kill take over (which is safe at any time: see closer_lock) or not take over, and look
-before it cancels; it never lets anybody send.
+The holder writes only when somebody waits, so that a kill alone never depends on a disk; once, when its global
+cancel has left, so that who comes later looks at the orders before taking its closing orders with another one; and
+once when it is over, so that nobody waits for what a dead one may have sent last. What stands here can make a waiting
+kill take over (which is safe at any time: see closer_lock) or not take over, look before it cancels, and count what
+its own reads show as a proof without that wait; it never lets anybody send.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import msgspec
 
 from engine.broker.lock_files import NOTE_BYTES
+from engine.core.kill.events import Left
 
 STEP_S_MAX = 0.5  # of the time between two looks: one who was held up himself must not count it as another's silence
 _WORD = 8
@@ -22,6 +24,7 @@ _ANSWER_AT = _MAGIC_AT + _WORD
 _QUESTION_AT = _ANSWER_AT + _WORD
 _STRUCK_AT = _QUESTION_AT + _WORD
 _STRUCK = b"struck!\n"
+_ENDED = {Left.ENDED: b"ended!!\n", Left.FLAT: b"is flat\n"}
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -61,14 +64,20 @@ class Answering:
         """The global cancel of this kill has left."""
         _put(self._fd, _STRUCK, _STRUCK_AT)
 
-    def over(self) -> None:
-        """This kill is over: whoever comes now is the first again."""
-        _put(self._fd, bytes(_WORD), _STRUCK_AT)
+    def over(self, *, flat: bool) -> None:
+        """This kill is over: whoever comes now is the first again, and whoever waits need not take it for dead."""
+        _put(self._fd, _ENDED[Left.FLAT if flat else Left.ENDED], _STRUCK_AT)
 
 
 def has_struck(fd: int) -> bool:
     """Does its holder say that its global cancel has left?"""
     return _get(fd, _WORD, _STRUCK_AT) == _STRUCK
+
+
+def left(fd: int) -> Left:
+    """How its last holder left it, before the next one writes anything there."""
+    said = _get(fd, _WORD, _STRUCK_AT)
+    return next((how for how, word in _ENDED.items() if said == word), Left.DEAD)
 
 
 def ask(fd: int, question: int) -> bytes | None:

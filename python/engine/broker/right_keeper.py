@@ -75,13 +75,13 @@ class RightKeeper:
         """Nothing more will be asked for. What is held is kept until `release`."""
         self._over = True
 
-    def release(self) -> None:
-        """Give it back."""
+    def release(self, *, flat: bool) -> None:
+        """Give it back. `flat`: proven, and nothing of this kill is under way."""
         self._over = True
         for timer in (self._asking, self._living):
             if timer is not None:
                 timer.cancel()
-        self._right.release()
+        self._right.release(flat=flat)
 
     def _ask(self) -> None:
         """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once.
@@ -110,7 +110,8 @@ class RightKeeper:
             self._right.mark_struck()
         if self._accounts_known:
             self.may_close = True
-            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from))
+            left = self._right.left or ev.Left.DEAD
+            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from, left=left))
 
     def _show_life(self) -> None:
         """Answer those who wait for what this kill holds, and notice that somebody has taken it."""

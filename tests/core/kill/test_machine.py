@@ -207,9 +207,25 @@ def test_a_holder_that_is_met_again_after_this_kill_was_shut_out_is_news() -> No
 )
 def test_a_take_over_says_what_became_of_the_other(taken_from: str, words: str) -> None:
     stage = watching()
-    stage.tell(ev.LockTaken(taken_from=taken_from))
+    stage.tell(ev.LockTaken(taken_from=taken_from, left=ev.Left.FLAT if taken_from else ev.Left.DEAD))
     [text] = [entry.text for entry in stage.report.timeline if entry.kind == "took_over"]
     assert text == f"{words}: taking over from what the broker shows"
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (ev.Left.FLAT, "the other kill has ended and says that it is flat: verifying it"),
+        (
+            ev.Left.ENDED,
+            "the other kill has ended and does not say that it is flat: taking over from what the broker shows",
+        ),
+    ],
+)
+def test_a_kill_that_has_ended_is_not_said_to_be_gone(left: ev.Left, words: str) -> None:
+    stage = watching()
+    stage.tell(ev.LockTaken(left=left))
+    assert [entry.text for entry in stage.report.timeline if entry.kind == "took_over"] == [words]
 
 
 def test_a_login_that_another_kill_has_flattened_is_flat_and_joined() -> None:
@@ -252,6 +268,32 @@ def test_a_clean_look_before_the_dead_kills_last_orders_could_show_proves_nothin
     assert not stage.finished
     stage.run(1500)
     assert stage.report.flat
+
+
+@pytest.mark.parametrize("left", [ev.Left.DEAD, ev.Left.ENDED])
+def test_only_who_says_flat_has_nothing_under_way_that_a_proof_would_wait_for(left: ev.Left) -> None:
+    def flat_after_ms(taken: ev.LockTaken) -> int:
+        stage = watching(takeover_settle_ns=2 * SECOND)
+        stage.run(100)
+        stage.tell(taken)
+        began_ns = stage.now_ns
+        while not stage.finished:
+            stage.run(20)
+        assert stage.report.flat
+        return (stage.now_ns - began_ns) // 1_000_000
+
+    assert flat_after_ms(ev.LockTaken(left=ev.Left.FLAT)) <= 500
+    assert flat_after_ms(ev.LockTaken(left=left)) >= 2000
+    assert flat_after_ms(ev.LockTaken(left=ev.Left.FLAT, taken_from="pid 7, was shut out")) >= 2000
+
+
+def test_by_the_word_of_another_kill_that_it_is_flat_nothing_is_sent_sooner() -> None:
+    stage = watching(held(CALL, 3), takeover_settle_ns=2 * SECOND)
+    stage.run(500)
+    stage.tell(ev.LockTaken(left=ev.Left.FLAT))
+    stage.run(1900)
+    assert stage.placed == [] and not stage.finished
+    assert stage.next_place().quantity == 3
 
 
 def test_the_right_to_close_is_kept() -> None:

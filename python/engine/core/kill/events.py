@@ -78,13 +78,23 @@ class BrokerLink(Event, frozen=True):
     code: int = 0
 
 
+class Left(Enum):
+    """How the kill that had the right to close until now has left it, as far as it says so itself."""
+
+    DEAD = "dead"  # without a word
+    ENDED = "ended"  # its kill was over, and the login not proven flat
+    FLAT = "flat"  # … and proven flat: no closing order of its own was under way any more
+
+
 class LockTaken(Event, frozen=True):
     """This kill is now the one that may send closing orders for the login. `shared_nothing`: no lock can be had on
     this machine, so another closer cannot be excluded; the machine then counts twice before it sends. `taken_from`: who
-    had it until now and hung, and what was done to him; he can send nothing any more. Empty: nobody hung."""
+    had it until now and hung, and what was done to him; he can send nothing any more. Empty: nobody hung. `left`: what
+    the others said who had it while this kill waited; of several the worst."""
 
     shared_nothing: bool = False
     taken_from: str = ""
+    left: Left = Left.DEAD
 
 
 class LockBusy(Event, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.kill.commands import Command, Say
+from engine.core.kill.events import Left
 
 NO_LOCK = "no lock could be had on this machine: another closer could not be excluded"
 
@@ -48,6 +49,13 @@ class Joining:
         return took_over
 
 
-def taken_over(taken_from: str) -> Say:
-    gone = f"the other kill hung ({taken_from})" if taken_from else "the other kill is gone"
+def taken_over(taken_from: str, left: Left) -> Say:
+    if taken_from:
+        gone = f"the other kill hung ({taken_from})"
+    elif left is Left.FLAT:
+        return Say("took_over", "the other kill has ended and says that it is flat: verifying it")
+    elif left is Left.ENDED:
+        gone = "the other kill has ended and does not say that it is flat"
+    else:
+        gone = "the other kill is gone"
     return Say("took_over", f"{gone}: taking over from what the broker shows")

@@ -20,7 +20,8 @@ class Looking:
     _done_ns: int = 0
     _next_ns: int = 0
     _gap_ns: int = field(init=False)
-    _size_after_ns: int = 0  # surveys begun earlier may not size a close
+    _size_after_ns: int = 0  # surveys begun earlier may not size a close …
+    _proof_after_ns: int = 0  # … nor prove anything
 
     def __post_init__(self) -> None:
         self.surveyor = Surveyor(self.settings.executions_patience_ns)
@@ -60,9 +61,11 @@ class Looking:
         """The view is broken: a survey under way is void."""
         self.surveyor.abandon()
 
-    def not_before(self, at_ns: int) -> None:
-        """Nothing is sized from surveys begun before `at_ns`."""
+    def not_before(self, at_ns: int, *, proof: bool = True) -> None:
+        """Nothing is sized from surveys begun before `at_ns`, nor proven (`proof`)."""
         self._size_after_ns = max(self._size_after_ns, at_ns)
+        if proof:
+            self._proof_after_ns = max(self._proof_after_ns, at_ns)
 
     def next_ns(self) -> int | None:
         """When the next one is due; None while one is under way."""
@@ -80,8 +83,8 @@ class Looking:
 
     def counts(self, survey: Survey) -> bool:
         """Is it newer than all that may still come to light of what happened before this kill saw it?"""
-        return survey.begun_ns >= self._size_after_ns
+        return survey.begun_ns >= self._proof_after_ns
 
     def sizes(self, now_ns: int) -> bool:
         """May closing orders be sized from the last survey?"""
-        return self.last is not None and self.fresh(now_ns) and self.counts(self.last)
+        return self.last is not None and self.fresh(now_ns) and self.last.begun_ns >= self._size_after_ns

@@ -165,8 +165,8 @@ class KillMachine:
                 return [Say("waiting", text)] if self._reach.waits(text, now_ns) else []
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
-            case ev.LockTaken(shared_nothing, taken_from):
-                return self._on_lock_taken(shared_nothing, taken_from, now_ns)
+            case ev.LockTaken():
+                return self._on_lock_taken(event, now_ns)
             case ev.LockLost():
                 return self._joining.lose()
             case ev.LockBusy(holder, spare):
@@ -353,18 +353,21 @@ class KillMachine:
         silent = Say("lock_silent", f"{who}: global cancel sent")
         return [*says, *self._cancelling.press(now_ns, look_first=False), silent]
 
-    def _on_lock_taken(self, shared_nothing: bool, taken_from: str, now_ns: int) -> list[Command]:
+    def _on_lock_taken(self, taken: ev.LockTaken, now_ns: int) -> list[Command]:
+        """Who died may have sent something that still surfaces, so neither a size nor a proof is of before that. Of
+        who was flat nothing is under way: that lets a proof count, and by his word alone nothing is sent sooner."""
         if self._joining.may_close:
             return []
         took_over = self._joining.take()
-        if shared_nothing:
+        if taken.shared_nothing:
             self._notes.append(NO_LOCK)
             self._looking.not_before(now_ns + self.settings.nothing_shared_settle_ns)
             return [Say("no_lock", NO_LOCK)]
         if took_over:
-            self._looking.not_before(now_ns + self.settings.takeover_settle_ns)
+            flat = taken.left is ev.Left.FLAT and not taken.taken_from
+            self._looking.not_before(now_ns + self.settings.takeover_settle_ns, proof=not flat)
             cancel = self._cancelling.press(now_ns, look_first=False) if self._reach.connected else []
-            return [taken_over(taken_from), *cancel]
+            return [taken_over(taken.taken_from, taken.left), *cancel]
         return []
 
     # surveys --------------------------------------------------------------------------------------------------------
