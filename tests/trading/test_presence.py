@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
+import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from engine.core.contracts import Contract
+from engine.guard.only_one import OnlyOne
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, TradingMode, errors
 from engine.trading.manager import ManagerSettings
-from engine.trading.presence import FILE, SEEN_NS_MAX, Presence, Sign, Watch, age_s, is_fresh, read
+from engine.trading.presence import (
+    FILE,
+    LOCK,
+    SEEN_NS_MAX,
+    Presence,
+    Sign,
+    Watch,
+    age_s,
+    has_died,
+    is_fresh,
+    read,
+)
 from engine.wire.order import Order
 from trading.rules_in_memory import rules_in_memory
 from trading.stage import stage
@@ -72,6 +88,58 @@ def test_a_clock_that_goes_back_and_a_guard_that_comes_are_seen_at_once(tmp_path
     assert not watch.sees(50 * S), "a sign from the future is none"
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from engine.guard.only_one import OnlyOne
+print(OnlyOne(Path(sys.argv[1])).held, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_guard_that_was_killed_is_dead_at_once_however_fresh_its_sign(tmp_path: Path) -> None:
+    left(tmp_path, 100 * S)
+    assert is_fresh(tmp_path, 100 * S) and not has_died(tmp_path)  # no lock was ever taken: its sign's age says it
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"True\n"
+        assert is_fresh(tmp_path, 100 * S) and not is_fresh(tmp_path, 106 * S)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(10)
+        assert has_died(tmp_path) and not is_fresh(tmp_path, 100 * S)
+    finally:
+        holder.kill()
+        holder.wait(10)
+        holder.stdout.close()
+
+
+def test_who_looks_whether_a_guard_lives_keeps_none_from_starting(tmp_path: Path) -> None:
+    OnlyOne(tmp_path).release()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            has_died(tmp_path)
+
+    lookers = [threading.Thread(target=look) for _ in range(2)]
+    for one in lookers:
+        one.start()
+    try:
+        for _ in range(20):
+            guard = OnlyOne(tmp_path)
+            assert guard.held and not OnlyOne(tmp_path).held
+            guard.release()
+    finally:
+        over.set()
+        for one in lookers:
+            one.join()
+
+
 def test_where_a_guard_is_required_nothing_that_adds_risk_is_sent_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +159,11 @@ def test_where_a_guard_is_required_nothing_that_adds_risk_is_sent_without_one(
             await mgr.place_order("paper", spy, buy)
         left(tmp_path, loop.wall_ns())
         ticket = await mgr.place_order("paper", spy, buy)
+        OnlyOne(tmp_path).release()  # it dies
+        await asyncio.sleep(SEEN_NS_MAX / S)
+        with pytest.raises(errors.TradingHalted, match="qe guard run"):
+            await mgr.place_order("paper", spy, buy)
+        (tmp_path / LOCK).unlink()
         await asyncio.sleep(10)
         with pytest.raises(errors.TradingHalted):
             await mgr.place_order("paper", spy, buy)

@@ -159,6 +159,7 @@ def test_a_kill_at_work_comes_before_everything() -> None:
     ("word", "text"),
     [
         (GuardWord(told=None, age_s=12.0, fresh=False), "SILENT for 12 s"),
+        (GuardWord(told=None, age_s=0.4, fresh=False, died=True), "HAS DIED"),
         (GuardWord(told=None, age_s=0.2, fresh=True, why="timed out"), "does not answer: timed out"),
     ],
 )

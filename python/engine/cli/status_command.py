@@ -101,6 +101,9 @@ def _guard(now_ns: int) -> Text:
     age_s, found = presence.age_s(home, now_ns), presence.read(home)
     if age_s is None or found is None:
         return Text("guard: none is running (qe guard run)", style="dim")
+    if presence.has_died(home):
+        text = f"guard: HAS DIED (process {found.pid} is gone): start it anew: qe guard run"
+        return Text(text, style="bold red")
     if age_s > presence.AGE_S_MAX:
         text = f"guard: SILENT for {age_s:.0f} s (process {found.pid}): it hangs or has died; start it anew"
         return Text(text, style="bold red")

@@ -105,6 +105,9 @@ def guard(home: Path, config: Config | None, now_ns: int) -> Iterable[Finding]:
         what = "no guard is running: limits are enforced only while an engine runs"
         yield (fault if required else warning)("guard", what, "qe guard install, or qe guard run")
         return
+    if presence.has_died(home):
+        yield fault("guard", "the guard has died: nobody watches", "start it anew: qe guard run")
+        return
     if age_s > presence.AGE_S_MAX:
         what = f"the guard has given no sign of life for {age_s:.0f} s"
         yield fault("guard", what, "end its process and start it anew: qe guard run")

@@ -6,12 +6,14 @@ A second guard would harm nothing (limits act once, the closer's lock is one), b
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from engine.journal.oslock import exclude
 from engine.temporary import make_private
+from engine.trading.presence import LOCK
 
-FILE = "guard.lock"
+TRIES, PAUSE_S = 20, 0.005  # programs that look whether a guard lives hold it for microseconds
 
 
 class OnlyOne:
@@ -19,8 +21,16 @@ class OnlyOne:
 
     def __init__(self, home: Path) -> None:
         make_private(home)
-        self._descriptor = os.open(home / FILE, os.O_RDWR | os.O_CREAT, 0o600)
-        self.held = exclude(self._descriptor)
+        self._descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        self.held = self._take()
+
+    def _take(self) -> bool:
+        for left in reversed(range(TRIES)):
+            if exclude(self._descriptor):
+                return True
+            if left:
+                time.sleep(PAUSE_S)
+        return False
 
     def release(self) -> None:
         os.close(self._descriptor)

@@ -33,6 +33,13 @@ if sys.platform == "win32":
         os.lseek(fd, 0, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
 
+    def is_free(fd: int) -> bool:
+        """Nobody holds it at this moment. Who tries to take it just then is told that somebody does."""
+        if not exclude(fd):
+            return False
+        release(fd)
+        return True
+
 else:
     import fcntl
 
@@ -44,6 +51,12 @@ else:
 
     def release(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_UN)
+
+    def is_free(fd: int) -> bool:
+        if not _try(fd, fcntl.LOCK_SH):  # shared: several who look at once do not take each other for the holder
+            return False
+        release(fd)
+        return True
 
     def _try(fd: int, kind: int) -> bool:
         try:

@@ -1,7 +1,8 @@
 """Where a guard is, and that it lives: a file in the state folder that it touches while its event loop turns.
 
 Whoever wants to know looks at the file's time; whoever wants to speak to the guard finds its socket beside it. A guard
-that hangs touches nothing, and is absent. Must never call a file of yesterday a guard.
+that hangs touches nothing, and is absent. One that was killed is known by its lock, which the system gives back at
+once. Must never call a file of yesterday a guard.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import msgspec
 
+from engine.journal.oslock import is_free
 from engine.temporary import make_private
 from engine.trading.daemons import Daemons
 
 FILE = "guard.json"
+LOCK = "guard.lock"  # held by the guard that runs (engine.guard.only_one)
 EVERY_S = 0.5
 AGE_S_MAX = 5.0
 SEEN_NS_MAX = 20_000_000  # how long a sign that was just seen is not looked for again
@@ -82,9 +85,24 @@ def age_s(home: Path, now_ns: int) -> float | None:
 
 
 def is_fresh(home: Path, now_ns: int) -> bool:
-    """A guard lives, as far as a file can tell."""
+    """A guard lives, as far as files can tell."""
     age = age_s(home, now_ns)
-    return age is not None and age <= AGE_S_MAX
+    return age is not None and age <= AGE_S_MAX and not has_died(home)
+
+
+def has_died(home: Path) -> bool:
+    """The last guard has left its lock: its process is gone, however fresh its sign. False where that cannot be told:
+    then the sign's age says it."""
+    try:
+        lock = os.open(f"{home}/{LOCK}", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return is_free(lock)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
 
 
 class Watch:

@@ -159,6 +159,7 @@ class GuardWord(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float | None
     fresh: bool
     why: str = ""
+    died: bool = False  # by its lock
 
 
 def picture(
@@ -196,6 +197,8 @@ def _guard(guard: GuardWord) -> tuple[str, str]:
         return "live", f"The guard watches (process {guard.told.get('pid')})"
     if guard.age_s is None:
         return "none", "No guard runs: nobody watches the limits while no engine does"
+    if guard.died:
+        return "silent", "The guard HAS DIED: nobody watches. Start it anew: qe guard run"
     if guard.fresh:
         return "silent", f"The guard lives and does not answer: {guard.why}"
     return "silent", f"The guard has been SILENT for {guard.age_s:.0f} s: it hangs or has died"

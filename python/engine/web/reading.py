@@ -97,8 +97,8 @@ class Reading:
 
     def _guard(self, now_ns: int) -> GuardWord:
         age_s, fresh = presence.age_s(self.home, now_ns), presence.is_fresh(self.home, now_ns)
-        if age_s is None:
-            return GuardWord(told=None, age_s=None, fresh=False)
+        if age_s is None or presence.has_died(self.home):
+            return GuardWord(told=None, age_s=age_s, fresh=False, died=age_s is not None)
         try:
             told = ask(self.home, Request("status"), timeout_s=ASK_S_MAX)
         except NoGuard as error:
