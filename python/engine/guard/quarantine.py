@@ -14,6 +14,7 @@ from engine.guard.stops import Stops
 from engine.trading import IBKRAccountManager, TradingError
 from engine.trading.report_text import amount_of, name_of
 from engine.trading.risk_sweep import adding_risk
+from engine.trading.shortly import shortly
 from engine.trading.verification import order_text
 
 LOOK_EVERY_S = 0.25
@@ -113,8 +114,8 @@ class Quarantine:
         )
 
     async def _answer(self, name: str, key: str, found: Found) -> None:
-        what = _told(name, found)
-        self._log(what)
+        self._log(_told(name, found, "; ".join(_things(found))))
+        what = _told(name, found, shortly(_things(found)))  # a person reads it on a phone
         self._alerts.tell(key, Severity.CRITICAL, f"{name}: somebody else trades where nobody may", what)
         if found.answer is Answer.KILL:
             self._stops.kill_soon((name,), f"quarantine: {what}")
@@ -141,16 +142,19 @@ class Quarantine:
             if one.alive:
                 self._alive_at[name, one.client_id] = now
         if came:
-            title, told = f"{name}: what became of others' orders", "; ".join(map(str, came))
+            title, told = f"{name}: what became of others' orders", shortly([str(one) for one in came])
             self._alerts.tell(
                 f"{name}: cancelled", Severity.CRITICAL, title, told, lasting=any(one.left for one in came)
             )
             await self._manager.refresh(name)
 
 
-def _told(name: str, found: Found) -> str:
+def _things(found: Found) -> list[str]:
     held = [f"{one.account} {amount_of(one.quantity)} {name_of(one.contract)}" for one in found.positions]
-    things = "; ".join([*held, *map(order_text, found.orders)])
+    return [*held, *map(order_text, found.orders)]
+
+
+def _told(name: str, found: Found, things: str) -> str:
     then = {
         Answer.TELL: "nothing was done about it",
         Answer.CANCEL_ALL: "a global cancel is sent",

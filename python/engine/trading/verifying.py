@@ -30,6 +30,7 @@ from engine.trading.daemons import Daemons
 from engine.trading.errors import AdoptionRefused
 from engine.trading.incident_records import keep_incident, tell
 from engine.trading.rules import Rules
+from engine.trading.shortly import shortly
 from engine.trading.stories import position_lines
 from engine.trading.verification import Verdict, Verification
 
@@ -192,7 +193,9 @@ class Verifier:
         state = self._rules.state(self._scope)
         standing = any(one.cause is Cause.RECONCILIATION for one in state.standing)
         halted = self._rules.halt(
-            self._scope, f"our records and the broker's differ: {what}", cause=Cause.RECONCILIATION
+            self._scope,
+            f"our records and the broker's differ: {shortly(verification.sentences())}",
+            cause=Cause.RECONCILIATION,
         )
         told = (
             "the login is halted: no order that adds risk leaves until this is explained and verified",
