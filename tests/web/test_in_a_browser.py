@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import http.server
+import itertools
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -274,5 +278,40 @@ def test_a_page_without_news_says_that_it_is_stale_and_recovers(chromium: Any) -
             playwright.expect(stale).to_be_hidden(timeout=PATIENCE_MS)
         playwright.expect(stale).to_be_visible(timeout=PATIENCE_MS)
         playwright.expect(page.locator("body")).to_have_class(re.compile("stale"))
-        with serving(home, port):  # htmx asks again after half a second, one, two … 64 at the most
-            playwright.expect(stale).to_be_hidden(timeout=PATIENCE_MS + 70_000)
+        since = page.locator("#pulse").inner_text()
+        playwright.expect(stale).to_contain_text(f"nothing new since {since}")
+        playwright.expect(stale).to_contain_text("Trying again")
+        with serving(home, port):
+            playwright.expect(stale).to_be_hidden(timeout=PATIENCE_MS)
+
+
+class Asked(http.server.BaseHTTPRequestHandler):
+    """Answers for a cockpit that is down, as a proxy does: a browser gives a stream of events up there."""
+
+    times: ClassVar[list[float]] = []
+
+    def do_GET(self) -> None:
+        if self.path == "/events":
+            self.times.append(time.monotonic())
+        self.send_error(502)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is to be said."""
+
+
+def test_a_page_that_is_refused_asks_again_every_few_seconds_and_not_ever_more_seldom(chromium: Any) -> None:
+    with tempfile.TemporaryDirectory(prefix="qe-") as folder, opened(chromium, viewport=PHONE) as page:
+        home, port = Path(folder), free_port()
+        with serving(home, port):
+            page.goto(f"http://127.0.0.1:{port}")
+            playwright.expect(page.locator("#pulse")).to_contain_text(":")
+        Asked.times.clear()
+        with http.server.ThreadingHTTPServer(("127.0.0.1", port), Asked) as proxy:
+            threading.Thread(target=proxy.serve_forever).start()
+            try:
+                until(lambda: len(Asked.times) >= 5, "the page has given up")
+            finally:
+                proxy.shutdown()
+        assert max(after - before for before, after in itertools.pairwise(Asked.times)) < 3.5, Asked.times
+        with serving(home, port):
+            playwright.expect(page.locator("#stale")).to_be_hidden(timeout=PATIENCE_MS)

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const HOLD_MS = 1500, STALE_MS = 5000, TYPED_MS = 4000, WORD = "kill";
+  const ASK_AGAIN_MS = 2000, SILENT_MS = 12000;
   const PRESSES = 3, PRESSES_MS = 3000, AGAIN_MS = 350;
   document.documentElement.classList.add("with-js");
 
@@ -91,7 +92,41 @@
       document.head.append(script);
     }
   };
+  // a stream of events that never gives up: a browser does where something answers for a cockpit that is down, and htmx
+  // would then ask ever more seldom
+  class Stream {
+    constructor(address) {
+      Object.assign(this, { address, heard: [], over: false, onopen: null, onerror: null });
+      this.open();
+    }
+    open() {
+      if (this.over) return;
+      const source = this.source = new EventSource(this.address, { withCredentials: true });
+      this.begun = performance.now();
+      for (const [type, hear] of this.heard) source.addEventListener(type, hear);
+      source.onopen = (event) => { if (this.onopen) this.onopen(event); };
+      source.onerror = (event) => {
+        if (source !== this.source) return;
+        if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.open(); }, ASK_AGAIN_MS);
+        if (this.onerror) this.onerror(event);
+      };
+    }
+    again() { // it stands, and brings nothing: a phone that slept, a network that is gone
+      if (performance.now() - this.begun < SILENT_MS) return;
+      this.source.close();
+      this.open();
+    }
+    get readyState() { return this.over ? EventSource.CLOSED : this.source.readyState === EventSource.OPEN ? EventSource.OPEN : EventSource.CONNECTING; }
+    addEventListener(type, hear) { this.heard.push([type, hear]); this.source.addEventListener(type, hear); }
+    removeEventListener(type, hear) {
+      this.heard = this.heard.filter(([other, heard]) => other !== type || heard !== hear);
+      this.source.removeEventListener(type, hear);
+    }
+    close() { this.over = true; this.source.close(); }
+  }
+  let stream = null;
   const listen = () => { // htmx has been through the page before it knew of server-sent events
+    htmx.createEventSource = (address) => stream = new Stream(address);
     document.body.setAttribute("sse-connect", document.body.dataset.events);
     htmx.process(document.body);
   };
@@ -102,7 +137,8 @@
   // --- stale looks stale ----------------------------------------------------------------------------------------
   const stale = document.getElementById("stale");
   if (stale) {
-    const text = document.getElementById("stale-text");
+    const text = document.getElementById("stale-text"), pulse = document.getElementById("pulse");
+    const put = (words) => { if (text.textContent !== words) text.textContent = words; }; // a screen reader says it once
     let heard = performance.now(), over = false;
     document.body.addEventListener("htmx:sseMessage", (event) => {
       if (event.detail.type === "pulse") heard = performance.now();
@@ -111,10 +147,11 @@
     const look = () => {
       const age = performance.now() - heard;
       const old = over || age > STALE_MS;
+      if (age > SILENT_MS && stream && !over) stream.again();
       stale.hidden = !old;
       document.body.classList.toggle("stale", old);
-      if (over) text.textContent = "you are logged out. Open the page anew: a press would not be sent";
-      else if (old) text.textContent = `nothing new for ${Math.round(age / 1000)} s: the cockpit may be down. In a terminal: qe kill`;
+      if (over) put("you are logged out. Open the page anew: a press would not be sent");
+      else if (old) put(`nothing new since ${pulse.textContent}: the cockpit may be down. Trying again. In a terminal: qe kill`);
     };
     setInterval(look, 500);
   }
