@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -152,3 +153,16 @@ def test_a_reader_that_has_seen_enough_is_no_fault_of_the_commands(words: str, t
         env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words", ["help", "kill --help", "web install --print", "guard install --print", "verify --help"]
+)
+def test_whoever_has_read_enough_is_told_of_no_fault(words: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-u", "-m", "engine.cli", *words.split()]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environ, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

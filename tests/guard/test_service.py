@@ -27,6 +27,7 @@ def test_a_launchd_agent_keeps_it_alive_with_every_word_as_it_is() -> None:
     found = plistlib.loads(agent(COMMAND, "/src", Path("/state"), Path("/log.md")).encode())
     assert found["ProgramArguments"][4:] == COMMAND
     assert found["KeepAlive"] is True
+    assert found["ExitTimeOut"] >= 120 and found["ProcessType"] == "Interactive"  # a kill under way is seen to its end
     given = {"PYTHONPATH": "/src", "QE_HOME": "/state", "QE_INCIDENT_LOG": "/log.md"}
     assert found["EnvironmentVariables"] == given
 

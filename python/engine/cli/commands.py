@@ -47,6 +47,10 @@ LOOKING = {"engines": "list", "incident": "list", "limits": "show"}  # what each
 
 def main(words: list[str]) -> int:
     """Run one command and return the process's exit code."""
+    return _piped(lambda: _run(words))
+
+
+def _run(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in KNOWN:
         print(_no_such_command(words[0]), file=sys.stderr)
         return EXIT_USAGE
@@ -59,7 +63,7 @@ def main(words: list[str]) -> int:
     elif arguments.command in COMMANDS:
         module, function = COMMANDS[arguments.command]
         run: Callable[[argparse.Namespace], int] = getattr(import_module(f"engine.cli.{module}"), function)
-        return _piped(run, arguments)
+        return run(arguments)
     else:
         parser.print_help()
     return 0
@@ -72,10 +76,14 @@ def _no_such_command(word: str) -> str:
     return f"qe: there is no command '{word}'; nothing was done, nothing was sent. {meant}"
 
 
-def _piped(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+def _piped(run: Callable[[], int]) -> int:
     """Run it. Whoever reads our lines may have seen enough (`| head`): that is no fault of the command's."""
     try:
-        code = run(arguments)
+        try:
+            code = run()
+        except SystemExit:  # argparse's own, of --help
+            sys.stdout.flush()
+            raise
         sys.stdout.flush()
     except BrokenPipeError:
         _give_up_output()

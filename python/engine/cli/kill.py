@@ -137,5 +137,9 @@ def not_loaded(strike: first_strike.FirstStrike, error: ImportError) -> str:
 def leave(text: str, fd: int, code: int) -> NoReturn:
     stream = sys.stdout if fd == 1 else sys.stderr
     if stream is not None:
-        stream.write(text)
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            os._exit(code)  # nobody reads it, and the interpreter's end would say so once more
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import getpass
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ from engine.web.users import BadUser, Users
 
 EXIT_PROBLEMS = 1
 EXIT_CANNOT = 2
+OF_THE_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT)
 
 
 def web(arguments: argparse.Namespace) -> int:
@@ -44,6 +46,8 @@ def web(arguments: argparse.Namespace) -> int:
         print(f"qe web: {error}. Nothing was changed.", file=sys.stderr)
         return EXIT_PROBLEMS
     except OSError as error:
+        if error.filename is None and error.errno in OF_THE_OUTPUT:
+            raise  # told where the output is written
         print(f"qe web: {error.filename or 'the state folder'}: {error.strerror or error}", file=sys.stderr)
         return EXIT_CANNOT
 

@@ -123,6 +123,8 @@ def agent(command: list[str], source: str, home: Path, page: Path, service: Serv
             "KeepAlive": True,
             "RunAtLoad": True,
             "ThrottleInterval": RESTART_S,
+            "ExitTimeOut": service.ends_s,  # or it is killed after twenty seconds, in the middle of a kill as well
+            "ProcessType": "Interactive",  # or a Mac slows it down as work that nobody waits for
             "StandardOutPath": str(home / service.log),
             "StandardErrorPath": str(home / service.log),
         }
