@@ -43,6 +43,13 @@ def test_alone_it_is_given_up_by_the_time_the_decision_says(tmp_path: Path, gone
     assert seconds - 0.1 <= judged.seconds <= seconds + 0.5
 
 
+def test_a_tws_that_is_restarted_before_it_has_let_the_kill_in_is_waited_for(tmp_path: Path) -> None:
+    restart = (f.SilentAccept(login="live", for_s=8), f.NotRunning(login="live", after_s=8, for_s=40))
+    judged = rehearse(world(*restart), tmp_path)
+    assert judged.flat == {"paper": True, "live": True}
+    assert judged.seconds <= 48 + 2
+
+
 def test_one_that_never_comes_up_does_not_keep_the_report_of_the_others(tmp_path: Path) -> None:
     slow = f.SlowFill(login="paper", seconds=30)
     alone = rehearse(world(slow), tmp_path / "a").seconds

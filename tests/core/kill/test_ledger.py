@@ -334,6 +334,19 @@ def test_what_some_of_the_executions_come_to_is_never_believed(pieces: tuple[int
     assert not stood(book, shown, 60).believed
 
 
+def test_all_of_our_own_fills_and_nothing_else_is_no_view_that_misses_some_of_them() -> None:
+    """1 of 12 short was bought back as the kill began; its execution was told behind the position of 11 short."""
+    book = Book(first=-11).traded(1)
+    assert book.can_close == -10
+    book.executed(10)
+    assert not stood(book, -1, 19).believed
+    assert stood(book, -1, 20).believed and book.can_close == -1
+
+
+def test_but_where_a_part_of_our_fills_and_the_trade_of_others_come_to_the_same_it_is_never_believed() -> None:
+    assert not stood(Book(first=-11).traded(1).executed(9, 1), -1, 60).believed
+
+
 def test_fills_that_are_not_known_one_by_one_may_look_like_anything() -> None:
     assert not stood(Book(2, first=-10, recent=True).filled(8), -1, 60).believed
 

@@ -309,3 +309,13 @@ def test_a_stop_protected_what_the_kill_under_way_has_closed_long_before() -> No
     stage.orders = []
     stage.run(3000)
     assert [(one.quantity, one.protective) for one in stage.report.cancelled] == [(D(3), True)]
+
+
+@pytest.mark.parametrize(("accounts", "begins"), [((ACCOUNT,), "ESZ6: "), ((ACCOUNT, "DU2"), f"{ACCOUNT} ESZ6: ")])
+def test_where_a_login_has_several_accounts_each_closing_order_says_whose_it_is(
+    accounts: tuple[str, ...], begins: str
+) -> None:
+    stage = Stage(held(ES, 1)).press()
+    stage.tell(ev.LockTaken(), ev.Connected(accounts, 9000))
+    stage.run(2000)
+    assert told(stage, "close_sent")[0].startswith(begins)

@@ -135,6 +135,15 @@ def test_patience_begins_anew_when_an_unanswered_connection_that_stood_is_gone()
     assert reach.given_up(40 * SECOND + SETTINGS.connect_patience_ns, 0, SETTINGS)
 
 
+def test_a_tws_that_had_accepted_a_connection_and_is_gone_is_waited_for() -> None:
+    reach = Reach()
+    reach.went(Trouble.REFUSED, "TWS is not there yet", 0)
+    reach.waits("no answer to the handshake", SECOND)
+    reach.went(Trouble.CLOSED, "TWS ended it", 2 * SECOND)
+    reach.went(Trouble.REFUSED, "nothing listens", 3 * SECOND)
+    assert not reach.given_up(10**15, 0, SETTINGS)
+
+
 def test_a_second_answer_does_not_begin_the_standing_anew() -> None:
     reach = Reach()
     reach.stands(SECOND)

@@ -22,7 +22,7 @@ from core.kill.builders import (
     stock,
 )
 from engine.core.contracts import Contract
-from engine.core.facts import QuoteKind
+from engine.core.facts import PositionFact, QuoteKind
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import SECOND
 
@@ -129,6 +129,25 @@ def test_a_silent_order_is_not_sent_again_when_the_position_says_it_may_have_fil
     stage.run(3100)
     stage.positions = [held(CALL, 1)]
     stage.run(15_000)
+    assert len(stage.placed) == 1
+
+
+def test_after_a_long_time_it_is_sent_again_for_no_more_than_what_is_left() -> None:
+    """A part was assigned or closed by somebody else, or has filled unseen: under its own id it cannot double."""
+    stage = stage_with(3)
+    stage.run(3100)
+    stage.positions = [held(CALL, 1)]
+    stage.run(30_000)
+    assert [(place.key, place.quantity) for place in stage.placed] == [(1, 3), (1, 1)]
+    assert stage.placed[1].order_ref == stage.placed[0].order_ref
+
+
+@pytest.mark.parametrize("left", [[], [held(CALL, -1)]])
+def test_but_never_where_nothing_is_left_of_it(left: list[PositionFact]) -> None:
+    stage = stage_with(3)
+    stage.run(3100)
+    stage.positions = left
+    stage.run(60_000)
     assert len(stage.placed) == 1
 
 

@@ -51,6 +51,7 @@ class Closing:
     items: dict[Key, Item] = field(default_factory=dict)
     orders: dict[int, tuple[Item, Attempt]] = field(default_factory=dict)
     lookups: Lookups = field(default_factory=Lookups)
+    several_accounts: bool = False
     _chatter: Chatter = field(default_factory=Chatter)
     _unfilled: dict[Key, int] = field(default_factory=dict)  # ended since the last executions: newest survey then
     _listed: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # by the last survey
@@ -200,7 +201,7 @@ class Closing:
         for key in self.ledger.seen():
             if self.ledger.position(key) != ZERO:
                 if key not in self.items:
-                    self.items[key] = Item(key, self.ledger.contract(key), self.settings)
+                    self.items[key] = Item(key, self.ledger.contract(key), self.settings, self.several_accounts)
                 commands += self.lookups.want(self.items[key].contract)
         return commands
 

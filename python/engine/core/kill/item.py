@@ -66,6 +66,7 @@ class Item:
     key: Key
     contract: Contract
     settings: KillSettings
+    names_account: bool = False
     lessons: Lessons = field(init=False)
     quotes: Quotes = field(default_factory=Quotes)
     attempt: Attempt | None = None  # the order that is being looked after
@@ -93,8 +94,10 @@ class Item:
 
     @property
     def name(self) -> str:
+        """The contract; its account first, where the login has several."""
         c = self.contract
-        return c.local_symbol or " ".join(filter(None, (c.symbol, c.last_trade_date, c.right))) or str(c.con_id)
+        name = c.local_symbol or " ".join(filter(None, (c.symbol, c.last_trade_date, c.right))) or str(c.con_id)
+        return f"{self.key[0]} {name}" if self.names_account else name
 
     # what was heard -------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ How long a position must stand, read after read, before it is believed:
 | looks like a late view that misses our own fills         | never: a second close could cross zero; but like  |
 |                                                          | others' for exactly what may be included or       |
 |                                                          | excluded, and for what no executions, each whole  |
-|                                                          | or not at all, come to                            |
+|                                                          | or not at all, come to without all of ours        |
 
 What was traded just before the kill (`_recent`) may be in the first read or not, and what was traded while executions
 could not be read (`unsure`) in the position that was believed meanwhile or not. What was traded just before leaves a
@@ -407,7 +407,7 @@ class Ledger:
 
     def _in_pieces(self, key: Key, account: _Account, now_ns: int) -> bool:
         """A feed shows each execution whole or not at all: could some of them together, or none, have moved the
-        position so? Where not all are known one by one, anything could."""
+        position so, without all of our own among them? Where not all are known one by one, anything could."""
         moved = account.position - account.base
         if moved == ZERO:
             return True
@@ -415,8 +415,10 @@ class Ledger:
         vague = key in self._maybe or any(owner == key for _, owner, _ in self.traces.hidden())
         if vague or sum(own, ZERO) != self._own.get(key, ZERO) or self._echo(account, now_ns) != NOTHING:
             return True
-        sums = _sums([*own, *(signed for _, owner, signed in self._foreign.values() if owner == key)])
-        return sums is None or moved in sums
+        ours, theirs = _sums_of_some(own), _sums(signed for _, owner, signed in self._foreign.values() if owner == key)
+        if ours is None or theirs is None or len(ours) * len(theirs) > SUMS_MAX:
+            return True
+        return any(moved - part in ours for part in {ZERO, *theirs})
 
     def _echo(self, account: _Account, now_ns: int) -> Flow:
         """What a late feed may still go through."""
@@ -522,4 +524,17 @@ def _sums(pieces: Iterable[Decimal]) -> set[Decimal] | None:
         sums |= {piece, *(piece + other for other in sums)}
         if len(sums) > SUMS_MAX:
             return None
+    return sums
+
+
+def _sums_of_some(pieces: list[Decimal]) -> set[Decimal] | None:
+    """What any of `pieces` come to, but not all of them; zero for none. None where that is too much to look at."""
+    sums = {ZERO}
+    for one in set(pieces):
+        rest = [*pieces]
+        rest.remove(one)
+        some = _sums(rest)
+        if some is None:
+            return None
+        sums |= some
     return sums

@@ -283,6 +283,7 @@ class KillMachine:
         self._reach.came()
         self._senders.connected(event.client_id)
         self._accounts = event.accounts or self._accounts
+        self._closing.several_accounts = len(self._accounts) > 1
         self._evidence.mark("connected", now_ns)
         commands: list[Command] = []
         if event.cancel_sent:

@@ -30,6 +30,7 @@ class Reach:
     _retry_ns: int | None = None
     _tries: int = 0
     _refused: bool = False  # nothing listens there
+    _stood: bool = False  # TWS had accepted a connection, and did not hang up at once
 
     @property
     def healthy(self) -> bool:
@@ -62,6 +63,7 @@ class Reach:
         self.connected = False
         if self.standing_ns is not None and now_ns - self.standing_ns >= STOOD_NS:
             self._counted_ns = now_ns  # it stood: TWS was there until now. One that hangs up at once was not
+            self._stood = True
         self.standing_ns = None
         self.trouble = text
         self._refused = trouble is Trouble.REFUSED
@@ -85,8 +87,9 @@ class Reach:
         return True
 
     def given_up(self, now_ns: int, pressed_ns: int, settings: KillSettings) -> bool:
-        """Never reached, and tried for long enough since the press; where nothing listens at all that is sooner."""
-        if self.ever_connected or self.standing_ns is not None or self._tries == 0:
+        """Never reached, and tried for long enough since the press; where nothing listens at all that is sooner. Where
+        nothing listens any more TWS is being restarted: that is waited for until the deadline."""
+        if self.ever_connected or self.standing_ns is not None or self._tries == 0 or (self._stood and self._refused):
             return False
         patience_ns = settings.connect_patience_ns
         if self._refused:

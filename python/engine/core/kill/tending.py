@@ -14,7 +14,7 @@ from engine.core.kill.grid import price_grid
 from engine.core.kill.item import ACKNOWLEDGE_FACTOR_MAX, Item, Moment
 from engine.core.kill.launching import want_prices
 from engine.core.kill.report import ResidueReason
-from engine.core.kill.routing import tactic, two_sided
+from engine.core.kill.routing import tactic, two_sided, whole_part
 
 ABSENT_READS_MIN = 2  # complete reads without a silent order before it is sent again
 
@@ -79,8 +79,13 @@ def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
     waited_ns = moment.now_ns - (attempt.cancel_ns or 0)
     if attempt.doubt is Doubt.SILENT and waited_ns < attempt.acknowledge_ns:
         return []
-    if moment.closable * -attempt.sign < attempt.place.quantity:
-        return []  # the position says otherwise: it may have filled unseen
+    there = whole_part(item.contract, moment.closable * -attempt.sign)
+    if there < attempt.place.quantity:
+        certain = waited_ns >= item.settings.late_feed_ns and moment.closable == moment.expected
+        if there <= ZERO or not certain:
+            return []  # the position says otherwise: it may have filled unseen
+        # by now something else has closed a part, or it has filled in part: no more of it than is there
+        attempt.place = msgspec.structs.replace(attempt.place, quantity=there)
     item.acknowledge_factor = min(item.acknowledge_factor * 2, ACKNOWLEDGE_FACTOR_MAX)
     item.sent(attempt, moment)
     return [Say("close_repeated", f"{item.name}: the same order again, under its own id"), attempt.place]
