@@ -81,7 +81,7 @@ async def _guard(config: Config, home: Path) -> None:
     lines = LogLines()
     channels, ping = _ways_out(config, home)
     manager = IBKRAccountManager(
-        settings=ManagerSettings(heartbeat=False, trades=False), home=home, limits=config.limits
+        settings=ManagerSettings(heartbeat=False, trades=False, tells=False), home=home, limits=config.limits
     )
     add_logins(manager, config)
     outside = Outside(channels=channels, ping=ping)

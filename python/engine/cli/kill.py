@@ -22,7 +22,7 @@ TYPE_CHECKING = False  # what `typing` has, without loading it
 if TYPE_CHECKING:
     from typing import NoReturn
 
-OUT, ERR = 1, 2  # as in engine.cli.voice, which is loaded later
+OUT, ERR = 1, 2  # as in engine.voice, which is loaded later
 EXIT_UNKNOWN = 2
 EXIT_USAGE = 64  # nothing was sent
 STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the program is loaded meanwhile

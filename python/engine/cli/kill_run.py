@@ -27,7 +27,6 @@ from engine.cli.first_strike import Attempt, FirstStrike
 from engine.cli.kill_arguments import KillArguments
 from engine.cli.not_reached import NotReached
 from engine.cli.presses import Presses
-from engine.cli.voice import ERR, OUT, Voice
 from engine.config.places import home_folder, state_folder
 from engine.config.plan import KillPlan, Place
 from engine.core.kill.report import TimelineEntry
@@ -36,12 +35,12 @@ from engine.journal import overdue
 from engine.temporary import make_private, temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
-from engine.trading.report_text import WIDTH, readable, split_advice
+from engine.trading.timeline import columns_of, name_columns, timeline_line
+from engine.voice import ERR, OUT, Voice
 from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
-WITH_ADVICE = ("disconnected", "waiting", "link_down", "read_only")  # steps whose text goes on to say what to do
 CLOCKS_OF_A_DRILL_NS = 10**18  # thirty years
 SILENCE_S = 5.0  # after so long without news, say that there is none
 
@@ -75,7 +74,7 @@ class KillRun:
         self._pressed_ns = pressed_ns
         self._voice = Voice()
         self._columns = columns_of(ERR)
-        self._name_columns = max([8, *(len(place.name) for place in plan.places)])
+        self._name_columns = name_columns(place.name for place in plan.places)
         self._timeline: list[str] = []
         self._said_at = time.monotonic()
         self._not_reached = NotReached()
@@ -234,24 +233,6 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
-
-
-def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_max: int | None) -> str:
-    """One step as a line. Where space is short, the advice is left to the report, which gives it once."""
-    text = readable(step.text)
-    line = f"{step.at_ms / 1000:8.3f} s  {name:<{name_columns}} {text}"
-    if columns_max is None or len(line) <= columns_max or step.kind not in WITH_ADVICE:
-        return line
-    line = line.removesuffix(text) + split_advice(text)[0]
-    return line if len(line) <= columns_max else line[: columns_max - 1] + "…"
-
-
-def columns_of(fd: int) -> int:
-    """How wide the terminal is; where there is none, as wide as a narrow one."""
-    try:
-        return os.get_terminal_size(fd).columns or WIDTH
-    except OSError:
-        return WIDTH
 
 
 def handover(attempt: Attempt) -> Handover:

@@ -74,7 +74,9 @@ async def hold_paper_drill(login: Login, home: Path, say: Callable[[str], None])
     """Hold it on this login. Raises Refused."""
     if login.mode != "paper":
         raise Refused(f"{login.name} is a {login.mode} login: only a paper one is drilled")
-    manager = IBKRAccountManager(settings=ManagerSettings(heartbeat=False, enforce_limits=False), home=home)
+    manager = IBKRAccountManager(
+        settings=ManagerSettings(heartbeat=False, enforce_limits=False, tells=False), home=home
+    )
     manager.add_account(
         login.name, TradingMode.PAPER, host=login.host, port=login.port, client_id=CLIENT_ID, spare_ids=SPARE_IDS
     )

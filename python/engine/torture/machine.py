@@ -240,6 +240,7 @@ class Machine:
         kills = count(1)
         return IBKRAccountManager(
             settings=ManagerSettings(
+                tells=False,
                 kill=KillSettings(deadline_ns=round(self._deadline_s * SECOND)),
                 heartbeat=False,
                 enforce_limits=enforces,

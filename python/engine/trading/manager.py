@@ -47,6 +47,7 @@ from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
 from engine.trading.rules import Halted, Resumed, Rules, open_rules
+from engine.trading.timeline import on_terminal
 from engine.trading.verification import Verification
 from engine.trading.verify_login import verify_login
 from engine.trading.verifying import Settings as VerifySettings
@@ -68,6 +69,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_patience_s: float = 5.0  # for TWS to show an order, or its end
     heartbeat: bool = True  # say that this engine lives, as long as it is connected and its event loop turns
     enforce_limits: bool = True  # False: a guard, or another program, watches the losses of these logins
+    tells: bool = True  # what a kill does is told on the terminal, if there is one and nobody else tells it
     trades: bool = True  # False: it only watches and kills; no order is placed, and none is followed
 
 
@@ -199,13 +201,14 @@ class IBKRAccountManager:
 
         Works connected, half-connected and never connected. Cancelling the caller does not stop it; pressing again
         joins it. From now on this manager places no orders. `after_watch`: this press ends a watch behind the one
-        before it, and reports what that has closed and cancelled since.
+        before it, and reports what that has closed and cancelled since. `on_step` hears what happens, as it happens;
+        without one it is told on the terminal, if standard error is one.
         """
         entries = list(self._entries)
         return await self._kill_switch_here().press(
             entries,
             reason,
-            on_step=on_step,
+            on_step=on_step or self._on_terminal(self.logins),
             handovers=handovers,
             pressed_ns=pressed_ns,
             after_watch=after_watch,
@@ -231,8 +234,16 @@ class IBKRAccountManager:
         entry = self._entries.get(name)
         others = tuple(self._entries.get(other).scope for other in beside if other != name)
         return await self._kill_switch_here().press(
-            [entry], reason, on_step=on_step, handovers=_NO_HANDOVERS, pressed_ns=pressed_ns, beside=others
+            [entry],
+            reason,
+            on_step=on_step or self._on_terminal([name]),
+            handovers=_NO_HANDOVERS,
+            pressed_ns=pressed_ns,
+            beside=others,
         )
+
+    def _on_terminal(self, names: Iterable[str]) -> OnStep | None:
+        return on_terminal(names) if self._settings.tells else None
 
     # --- halt and resume ---------------------------------------------------------------------------
     def halt_trading(self, name: str, reason: str, *, cancel: Literal["none", "risk_adding"] = "none") -> Halted:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from engine.cli import voice
-from engine.cli.voice import Voice
+from engine import voice
+from engine.voice import Voice
 
 
 def test_lines_come_out_in_order() -> None:

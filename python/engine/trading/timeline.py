@@ -1,0 +1,51 @@
+"""The timeline of a kill as lines on a terminal, while it happens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+from engine.core.kill.report import TimelineEntry
+from engine.trading.kill_switch import OnStep
+from engine.trading.report_text import WIDTH, readable, split_advice
+from engine.voice import ERR, Voice
+
+NAME_COLUMNS_MIN = 8
+WITH_ADVICE = ("disconnected", "waiting", "link_down", "read_only")  # steps whose text goes on to say what to do
+
+
+def on_terminal(names: Iterable[str]) -> OnStep | None:
+    """Tells every step on standard error where that is a terminal: whoever has pressed sees that something happens.
+    None elsewhere: what is not a terminal belongs to the program. Nobody waits for the terminal, however slow it is.
+    """
+    try:
+        if sys.stderr is None or not sys.stderr.isatty() or sys.stderr.fileno() != ERR:
+            return None
+    except (OSError, ValueError):  # closed, or not a file at all
+        return None
+    voice, columns, wide = Voice(), columns_of(ERR), name_columns(names)
+    return lambda name, step: voice.say(timeline_line(name, step, wide, columns_max=columns), ERR)
+
+
+def name_columns(names: Iterable[str]) -> int:
+    """How wide the column of the logins' names is."""
+    return max([NAME_COLUMNS_MIN, *(len(name) for name in names)])
+
+
+def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_max: int | None) -> str:
+    """One step as a line. Where space is short, the advice is left to the report, which gives it once."""
+    text = readable(step.text)
+    line = f"{step.at_ms / 1000:8.3f} s  {name:<{name_columns}} {text}"
+    if columns_max is None or len(line) <= columns_max or step.kind not in WITH_ADVICE:
+        return line
+    line = line.removesuffix(text) + split_advice(text)[0]
+    return line if len(line) <= columns_max else line[: columns_max - 1] + "…"
+
+
+def columns_of(fd: int) -> int:
+    """How wide the terminal is; where there is none, as wide as a narrow one."""
+    try:
+        return os.get_terminal_size(fd).columns or WIDTH
+    except OSError:
+        return WIDTH
