@@ -208,7 +208,7 @@ def test_a_mode_that_is_not_one_is_told_as_unclear_and_not_as_live(tmp_path: Pat
     assert "is set up as" not in done.stdout  # nobody has said as what
 
 
-UNUSABLE = '[logins.family]\nmode = "live"\nport = "4001"\n[kill]\ndeadline_s = 10\n'
+UNUSABLE = '[logins.family]\nmode = "live"\nport = "40O1"\n[kill]\ndeadline_s = 10\n'
 
 
 def test_a_login_that_could_not_be_used_is_in_the_report_as_unknown(tmp_path: Path) -> None:
