@@ -221,11 +221,11 @@ def test_a_login_that_could_not_be_used_is_in_the_report_as_unknown(tmp_path: Pa
     assert (done.returncode, again.returncode) == (2, 2)
     assert "NOT FLAT" in done.stdout.splitlines()[1]
     assert "family: UNKNOWN\n  Where it is could not be determined, and nothing was sent to it:" in done.stdout
-    assert 'logins.family.port is "4001"' in done.stdout
+    assert 'logins.family.port is "40O1"' in done.stdout
     report = json.loads(again.stdout)
     assert (report["flat"], report["exit_code"]) == (False, 2)
     assert report["logins"]["family"]["outcome"] == "unknown"
-    assert 'port is "4001"' in report["logins"]["family"]["trouble"]
+    assert 'port is "40O1"' in report["logins"]["family"]["trouble"]
     assert report["logins"]["paper"]["outcome"] == report["logins"]["live"]["outcome"] == "flat"
 
 
