@@ -72,6 +72,26 @@ def test_it_says_where_these_logins_are_and_runs_where_this_installation_is() ->
     assert "paper" not in page
 
 
+def test_a_new_terminal_is_told_where_the_configuration_and_the_state_are_and_only_where_it_would_not_find_them() -> (
+    None
+):
+    def code(**changes: object) -> list[str]:
+        made = facts(clone="/home/ann/clone", state="/home/ann/state", **changes)
+        return [block.text for block in runbook(made) if isinstance(block, Code) and block.language == "bash"]
+
+    kill, program, verify, halt = code(config="/etc/my desk.toml", environment={"QE_HOME": "/var/qe"})
+    told = "export QE_HOME=/var/qe\nexport QE_CONFIG='/etc/my desk.toml'\ncd /home/ann/clone"
+    assert kill == f"{told}\n.venv/bin/qe kill"
+    assert program.startswith(f"{told}/python\n") and verify.startswith(f"{told}/operator\n")
+    assert halt.startswith(f"{told}\n.venv/bin/qe halt")
+    assert not any("export" in text for text in code(config="/home/ann/state/quant-engine.toml"))
+    assert not any("export" in text for text in code())
+    kill, program, verify, halt = code(config="/home/ann/clone/quant-engine.toml")
+    assert "export" not in kill + halt
+    for elsewhere in (program, verify):  # they run in folders of the clone that have none
+        assert elsewhere.startswith("export QE_CONFIG=/home/ann/clone/quant-engine.toml\ncd ")
+
+
 def test_todays_dollars_are_those_of_each_login_and_an_example_where_they_are_not_known() -> None:
     known = {"paper": {Limit.DAILY: Money(Decimal("100650.40"), "USD"), Limit.BREAKER: Money(Decimal(90_000), "EUR")}}
     found = limits_of(facts(baselines=known))

@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.restrictions import Cause, Kind, Restriction, Scope, effective
 from engine.journal.telling import moment
+from engine.journal.trouble import Code, Trouble
 from engine.web.drawing import Drawing
 from engine.web.picture import GuardWord, LoginRecord, Picture, picture
 
@@ -204,3 +205,5 @@ def test_everything_that_is_not_normal_is_told() -> None:
         "Configuration: line 3: no such key",
     )
     assert made.tone == "warn"
+    said = str(Trouble(Code.FULL, "the disk is full"))
+    assert shown(record(), guard(), trouble=said).banner[0].startswith("The journal: the disk is full. ")

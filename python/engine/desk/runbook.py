@@ -16,6 +16,7 @@ import msgspec
 from engine.config.limit_settings import limit_settings
 from engine.config.limits_table import LimitsTable
 from engine.config.model import CLIENT_IDS, LOCAL, TWS_PORTS, Login
+from engine.config.places import FILE_NAME
 from engine.core.limit_rules import Action, Lasting, Limit, LimitSettings, Rule
 from engine.core.periods import DAY_NS
 from engine.desk.page_blocks import Block, Code, Option, Page, Paragraph, Section, Steps, Table, Title
@@ -47,7 +48,8 @@ class Money(msgspec.Struct, frozen=True):
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page is made of. `clone`: the folder of this installation; `baselines`: by login, then by limit, as far
-    as they are known; `limits`: the limits in force, by login; `config`: the file, if there is one.
+    as they are known; `limits`: the limits in force, by login; `config`: the file, if there is one; `state`: the state
+    folder; `environment`: what a new terminal has to be told to find them.
     """
 
     logins: tuple[Login, ...]
@@ -59,6 +61,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     updated: date
     clone: str = CLONE
     config: str = ""
+    state: str = ""
+    environment: Mapping[str, str] = {}
     baselines: Mapping[str, Mapping[Limit, Money]] = {}
     last_drill: str = ""
     incident_log: str = "operator/INCIDENT_LOG.md"
@@ -83,16 +87,27 @@ def runbook(facts: Facts) -> Page:
 def _kill(facts: Facts) -> Iterable[Block]:
     yield Section("KILL SWITCH - FLATTEN ALL POSITIONS", urgent=True)
     yield Option("Option 1: Command line (fastest)")
-    yield Code("bash", f"cd {shlex.quote(facts.clone)}\n.venv/bin/qe kill")
+    yield _typed(facts, "", ".venv/bin/qe kill")
     yield Paragraph(
         "Every login at once, without asking. It works while the engine hangs or has crashed, and ends with FLAT or "
         f"NOT FLAT after {facts.deadline_s:g} s at the latest. If it does not start, the same by Python:"
     )
-    yield Code("bash", f'cd {shlex.quote(facts.clone + "/python")}\n../.venv/bin/python -c "\n{program(facts)}\n"')
+    yield _typed(facts, "/python", f'../.venv/bin/python -c "\n{program(facts)}\n"')
     yield Option("Option 2: TWS Direct")
     yield Steps(("Open Trader Workstation", "File → Global Cancel", "Right-click portfolio → “Close All Positions”"))
     yield Option("Option 3: IBKR Mobile")
     yield Steps(("Open IBKR Mobile app", "Account → Positions", "Close all positions manually"))
+
+
+def _typed(facts: Facts, below: str, *lines: str) -> Code:
+    """For a terminal that is new, in a folder of the clone: it knows nothing of what the one was told that made this
+    page, and a kill that finds no configuration would press the default ports.
+    """
+    folder, told = facts.clone + below, dict(facts.environment)
+    if facts.config and facts.config not in (f"{folder}/{FILE_NAME}", f"{facts.state}/{FILE_NAME}"):
+        told["QE_CONFIG"] = facts.config
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in told.items()]
+    return Code("bash", "\n".join([*exports, f"cd {shlex.quote(folder)}", *lines]))
 
 
 def program(facts: Facts) -> str:
@@ -190,15 +205,15 @@ def _action(rule: Rule, settings: LimitSettings) -> str:
 def _verification(facts: Facts) -> Iterable[Block]:
     yield Section("POSITION VERIFICATION")
     yield Paragraph("Quick check, system against broker. 0 match, 1 different, 2 could not be read:")
-    yield Code("bash", f"cd {shlex.quote(facts.clone + '/operator')}\n../.venv/bin/python verify_positions.py")
+    yield _typed(facts, "/operator", "../.venv/bin/python verify_positions.py")
 
 
 def _halt(facts: Facts) -> Iterable[Block]:
     yield Section("HALT TRADING (WITHOUT FLATTEN)")
     names = [login.name for login in facts.logins]
-    lines = [f"cd {shlex.quote(facts.clone)}", ".venv/bin/qe halt --all --reason 'Manual halt'", ".venv/bin/qe status"]
+    lines = [".venv/bin/qe halt --all --reason 'Manual halt'", ".venv/bin/qe status"]
     lines += [f".venv/bin/qe resume {name}" for name in names]
-    yield Code("bash", "\n".join(lines))
+    yield _typed(facts, "", *lines)
     yield Paragraph("The same in the program:")
     halts = [f'manager.halt_trading("{name}", "Manual halt")' for name in names]
     resumes = [f'manager.resume_trading("{name}")' for name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -11,7 +12,7 @@ from engine.broker.lock_names import login_key
 from engine.config.limit_settings import limit_values, limits_table
 from engine.config.limits_table import LimitsTable
 from engine.config.model import Config, Login
-from engine.config.places import incident_log
+from engine.config.places import incident_log, state_folder
 from engine.core.limit_changes import standing
 from engine.core.limit_rules import Limit
 from engine.core.restrictions import Scope
@@ -50,10 +51,18 @@ def of_this_machine(
         updated=today,
         clone=str(clone),
         config=config.source,
+        state=state_folder(),
+        environment=_environment(),
         baselines={} if journal is None else {login.name: _baselines(journal, login) for login in config.logins},
         last_drill=last_drill(drills),
         incident_log=incident_log(),
     )
+
+
+def _environment() -> dict[str, str]:
+    """What this terminal was told of its places, whole, as it would be understood from any folder."""
+    told = {"QE_HOME": state_folder(), "QE_INCIDENT_LOG": incident_log()}
+    return {name: path for name, path in told.items() if os.environ.get(name)}
 
 
 def last_drill(folder: Path) -> str:

@@ -227,7 +227,7 @@ def _banner(
     if guard != "live":
         lines.append(guard_text)
     if journal_trouble:
-        lines.append(f"The journal: {journal_trouble}")
+        lines.append(f"The journal: {journal_trouble.removeprefix('the journal: ')}")
     lines += [f"Configuration: {fault}" for fault in faults]
     titles = [str(one.get("title", "")) for one in alerts if not one.get("acknowledged")]
     lines += [f"Alert: {title}" for title in titles if not any(title.split(":")[0] in line for line in lines)]
