@@ -14,6 +14,7 @@ from engine.core.kill.report import LoginOutcome
 from engine.core.restrictions import Kind, Scope
 from engine.journal.chain import draft, seal, tip_of
 from engine.journal.events import BaselineSet, Filled, LimitBreached
+from engine.simulator import faults as f
 from engine.simulator.exchange import Movement
 from engine.torture.evidence import Arrived, Evidence, HaltSeen, Outside, Truth, WentOn
 from engine.torture.generator import story_of
@@ -118,6 +119,16 @@ def test_a_journal_may_grow_by_one_record_for_an_execution(found: Evidence, once
         )
         found.records.append(seal(tip_of(found.records[-1]), draft(event, actor="test", at_ns=1)))
     assert ("I8" in {one.name for one in violations(found)}) is broken
+
+
+@pytest.mark.parametrize(("swallowed", "claimed"), [(3, True), (4, False)])
+def test_nobody_is_blamed_for_waits_that_are_longer_than_the_story(
+    found: Evidence, swallowed: int, claimed: bool
+) -> None:
+    fault = f.DropRequests(requests=("PlaceOrder",), first=swallowed)
+    found.story = replace(found.story, scenario=replace(found.story.scenario, faults=(fault,)))
+    told(found, outcome=LoginOutcome.UNKNOWN)
+    assert ("I5c" in {one.name for one in violations(found)}) is claimed
 
 
 def test_a_late_report_is_no_report_in_time(found: Evidence) -> None:

@@ -26,6 +26,7 @@ UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too la
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
+UNHEARD_MAX = 4  # swallowed orders: the waits are longer by then than the minute that a story gives a kill
 SHARES_OF_AN_OPTION = 100  # an assignment leaves so many to close
 SATURDAY, AFTERNOON = 5, 14  # from then on some market may be closed
 ROUNDING_PCT = Decimal("0.01")  # P&L comes in cents, and a moment after the price
@@ -183,6 +184,8 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
         ends_s = press.at_s + found.story.deadline_s
         outside = [one.at_s for one in found.outside if one.login == login]
         if any(at_s > ends_s - 30 for at_s in outside):
+            continue
+        if _unheard(found) + bool(outside) >= UNHEARD_MAX:
             continue
         unsure = {item.reason for item in report.residue} == {ResidueReason.POSITION_UNCONFIRMED}
         if unsure and any(abs(at_s - press.at_s) <= UNKNOWABLE_S for at_s in outside):
@@ -361,6 +364,15 @@ def _latency_s(found: Evidence) -> float:
 
 def _slow_disk(found: Evidence) -> bool:
     return any(isinstance(act, DiskSlow) for act in found.story.acts)
+
+
+def _unheard(found: Evidence) -> int:
+    """How many messages in a row are lost without a word. Each costs twice the wait of the one before."""
+    faults = found.story.scenario.faults
+    lost = sum(fault.first or 0 for fault in faults if isinstance(fault, f.DropRequests))
+    if any(isinstance(fault, f.DropReplies) and "ErrorMessage" in fault.replies for fault in faults):
+        lost += sum(fault.first or 0 for fault in faults if isinstance(fault, f.Reject))
+    return lost
 
 
 def _all_passes(found: Evidence) -> bool:
