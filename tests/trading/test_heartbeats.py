@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,61 @@ def test_an_engine_beats_until_it_says_good_bye(tmp_path: Path) -> None:
 
     run(main())
     assert touches[0] > 1
+
+
+def test_a_program_that_ends_right_behind_its_good_bye_has_said_it(tmp_path: Path) -> None:
+    """A short script that ends well must not have the guard halt everything half a minute later."""
+    slow = (
+        "unlink = Path.unlink; Path.unlink = lambda self, missing_ok=False: (time.sleep(0.2), unlink(self, missing_ok))"
+    )
+    script = f"""
+import asyncio, sys, time
+from pathlib import Path
+from engine.trading.heartbeats import Heart
+path = Path(sys.argv[1])
+{slow}
+async def main():
+    heart = Heart(path, "short")
+    heart.start(("paper",))
+    await asyncio.sleep(0.3)
+    assert list((path / "heartbeats").iterdir())
+    await heart.good_bye()
+asyncio.run(main())
+"""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, env=environ)
+    assert listen(tmp_path) == ()
+
+
+def test_a_touch_that_was_under_way_does_not_put_back_what_the_good_bye_removed(tmp_path: Path) -> None:
+    heart = Heart(tmp_path, "e")
+
+    async def main() -> None:
+        heart.start(())
+        await asyncio.sleep(EVERY_S / 2)
+        await heart.good_bye()
+
+    run(main())
+    heart._touch()  # asked for before, and held up until now
+    assert listen(tmp_path) == ()
+
+
+def test_a_disk_that_hangs_holds_no_good_bye_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(Heart, "_remove", lambda _self: released.wait(10))
+
+    async def main() -> float:
+        heart = Heart(tmp_path, "e")
+        heart.start(())
+        await asyncio.sleep(0)
+        began = asyncio.get_running_loop().time()
+        await heart.good_bye()
+        return asyncio.get_running_loop().time() - began
+
+    try:
+        assert asyncio.run(main()) < 5
+    finally:
+        released.set()
 
 
 def test_a_loop_that_hangs_beats_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

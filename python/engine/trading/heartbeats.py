@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import re
+import threading
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from engine.trading.daemons import Daemons
 from engine.trading.process_identity import identity, runs
 
 EVERY_S = 1.0
+GOOD_BYE_S_MAX = 1.0
 FOLDER = "heartbeats"
 NAME_MAX = 60
 FILE_BYTES_MAX = 4096
@@ -56,20 +58,29 @@ class Heart:
         self._touching: asyncio.Future[None] | None = None
         self._words = Words()
         self._written = False
+        self._living = False
+        self._writing = threading.Lock()  # a touch that is under way must not put back what the good-bye removes
 
     def start(self, logins: tuple[str, ...]) -> None:
         """Beat for these logins; called again, for these from now on."""
-        self._words, self._written = Words(os.getpid(), logins), False
+        self._words, self._written, self._living = Words(os.getpid(), logins), False, True
         if self._timer is None:
             self._beat()
 
-    def stop(self) -> None:
-        """Nothing is expected of this engine any more."""
+    def stop(self) -> asyncio.Future[None] | None:
+        """Nothing is expected of this engine any more. A program that ends before the future is done has not said so,
+        and is taken for dead: see `good_bye`. None: it did not beat."""
         if self._timer is None:
-            return
+            return None
         self._timer.cancel()
-        self._timer = None
-        asyncio.get_running_loop().run_in_executor(self._daemons, self._remove)
+        self._timer, self._living = None, False
+        return asyncio.get_running_loop().run_in_executor(self._daemons, self._remove)
+
+    async def good_bye(self) -> None:
+        """Stop, and wait until everybody can see it; not for long, for a disk may hang."""
+        said = self.stop()
+        if said is not None:
+            await asyncio.wait({said}, timeout=GOOD_BYE_S_MAX)
 
     def _beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -79,6 +90,11 @@ class Heart:
 
     def _touch(self) -> None:
         """What cannot be written is a missing heartbeat, and told by whoever listens."""
+        with self._writing:
+            if self._living:
+                self._write()
+
+    def _write(self) -> None:
         try:
             if self._written and self._path.exists():
                 os.utime(self._path)
@@ -94,8 +110,9 @@ class Heart:
             self._written = False
 
     def _remove(self) -> None:
-        with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        with self._writing, contextlib.suppress(OSError):
+            if not self._living:  # it may have begun anew
+                self._path.unlink(missing_ok=True)
 
     def _bury(self) -> None:
         """Engines of this name whose process is gone: this one is what was started in their place."""

@@ -177,7 +177,7 @@ class IBKRAccountManager:
         for entry in self._entries:
             self._disconnect(entry)
         if self._heart is not None:
-            self._heart.stop()
+            await self._heart.good_bye()
         await asyncio.sleep(0)  # let the closing begin
         await self._orders.settled()
         await self._watches.settled()
