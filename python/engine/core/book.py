@@ -18,7 +18,7 @@ import msgspec
 from engine.core.exposure import FLAT, ZERO, Exposure, OrderKey, Place, Resting, Side, counted
 from engine.core.known import Fact, Known, Unknown
 from engine.core.products import Product
-from engine.core.reduce_only import Change
+from engine.core.reduce_only import Change, held_against, only_reduces
 
 NOT_READ = Unknown("not read yet")
 
@@ -89,6 +89,7 @@ class Book:
         self.epoch = 0  # another number whenever `positions` or `orders` has become another
         self.spots: dict[Place, Spot] = {}
         self._of_order: dict[OrderKey, set[Place]] = {}
+        self._untransmitted: dict[OrderKey, None] = {}
         self._totals: dict[str, dict[Product, Total]] = {}
         self._worths: dict[str, Worth] = {}
         self._units: dict[int, Decimal] = {}
@@ -134,14 +135,14 @@ class Book:
         """What a new order, or one in the place of another, would do to its place."""
         spot = self.spot(order.place)
         others = [entry.order for key, entry in spot.orders.items() if key != replaces]
-        parents = (one.remaining for one in others if one.key == order.parent and one.side is not order.side)
         return Change(
             side=order.side,
             quantity=order.remaining,
             before=spot.exposure,
             rest=_exposure(spot, others),
             after=_exposure(spot, [*others, order]),
-            attached=next(parents, ZERO),
+            attached=_attached(spot, order),
+            releases=self._releases(order),
         )
 
     @property
@@ -234,6 +235,7 @@ class Book:
 
         A cancelled order may have been filled in part: what its last status says of that is told (`working`) first.
         """
+        self._untransmitted.pop(key, None)
         for place in self._of_order.pop(key, ()):
             spot = self.spots[place]
             entry = spot.orders.pop(key)
@@ -242,10 +244,30 @@ class Book:
             self._weigh(place, spot)
 
     # --- inside -----------------------------------------------------------------------------------------------------
+    def _releases(self, order: Resting) -> bool:
+        """With this order TWS transmits others of its bracket that it holds, and that could add risk."""
+        if order.untransmitted:
+            return False
+        bracket, waiting = {order.key, order.parent} - {None}, set(self._untransmitted)
+        while True:
+            found = {key for key in waiting for one in self.order(key) if key in bracket or one.parent in bracket}
+            if not found:
+                return False
+            waiting -= found
+            for one in (one for key in found for one in self.order(key)):
+                spot = self.spot(one.place)
+                if one.key != order.key and not only_reduces(one, spot.exposure, _attached(spot, one)):
+                    return True
+                bracket |= {one.key, one.parent} - {None}
+
     def _enter(self, order: Resting, *, acknowledged: bool) -> None:
         self._heard += 1
         spot = self.spot(order.place)
         spot.orders[order.key] = _Entry(order, acknowledged, self._heard)
+        if order.untransmitted:
+            self._untransmitted[order.key] = None
+        else:
+            self._untransmitted.pop(order.key, None)
         self._of_order.setdefault(order.key, set()).add(order.place)
         self._weigh(order.place, spot, order.product)
 
@@ -282,6 +304,14 @@ def _add(spot: Spot, worst: Decimal, sign: int) -> None:
         worth.notional += sign * spot.notional
     elif spot.worst > 0:
         worth.unpriced += sign
+
+
+def _attached(spot: Spot, order: Resting) -> Decimal:
+    """What the parent whose exit this is may still open, beyond what it closes."""
+    parent = None if order.parent is None else spot.orders.get(order.parent)
+    if parent is None or parent.order.side is order.side:
+        return ZERO
+    return max(parent.order.remaining - held_against(parent.order.side, spot.position), ZERO)
 
 
 def _exposure(spot: Spot, orders: Iterable[Resting]) -> Exposure:

@@ -59,6 +59,7 @@ class Resting(msgspec.Struct, frozen=True, kw_only=True):
     oca_group: str = ""
     oca_type: int = 0
     order_type: str = ""
+    untransmitted: bool = False  # TWS is asked to hold it until it, or an order of its bracket, is transmitted
 
     @property
     def place(self) -> Place:

@@ -4,7 +4,9 @@ An order reduces if it is against the position, no larger than it, and does not 
 holds, counting everything that works there as filled. Two orders reduce although more works on their side than that,
 because they leave no more there than stood before: a protective order that is modified, and one that joins an OCA group
 in which filling one cancels the others. An exit attached to a parent may be as large as what its parent opens: it
-becomes active by the parent's fill.
+becomes active by the parent's fill. What is attached to a parent that closes would open again, and does not reduce.
+
+An order that TWS transmits has it transmit the orders that it holds of the same bracket. It reduces only if they do.
 
 A side alone says nothing: a sell larger than the long is refused whole, for the excess would open a short.
 """
@@ -25,7 +27,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What an order does to one contract's exposure. `quantity` is not signed.
 
     `before`: as it is. `rest`: without the order that this one replaces, which is `before` if it replaces none.
-    `after`: with this one. `attached`: what may still fill of the parent whose exit this is, else zero.
+    `after`: with this one. `attached`: what the parent whose exit this is may still open, else zero. `releases`: TWS
+    would transmit orders with it that it holds, and that could add risk.
     """
 
     side: Side
@@ -34,18 +37,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     rest: Exposure
     after: Exposure
     attached: Decimal = ZERO
+    releases: bool = False
 
     @property
     def held(self) -> Decimal:
         """The position that an order of this side works against; zero if there is none."""
-        position = self.before.position
-        return max(position if self.side is Side.SELL else -position, ZERO)
+        return held_against(self.side, self.before.position)
 
     @property
     def reduces(self) -> bool:
         after = _working(self.after, self.side)
         bound = self.quantity <= self.held + self.attached
-        return bound and (after <= self.held or after <= _working(self.before, self.side))
+        fits = bound and (after <= self.held or after <= _working(self.before, self.side))
+        return fits and not self.releases
 
     @property
     def against(self) -> bool:
@@ -55,6 +59,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def largest_reducing(self) -> Decimal:
         """The largest quantity with which the order would reduce."""
+        if self.releases:
+            return ZERO
         most = max(self.held, _working(self.before, self.side))
         return max(min(self.held + self.attached, self._until(most)), ZERO)
 
@@ -73,6 +79,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         rest = _working(self.rest, self.side)
         uncounted = self.quantity - (_working(self.after, self.side) - rest)
         return most - rest + uncounted
+
+
+def held_against(side: Side, position: Decimal) -> Decimal:
+    """The position that orders of a side work against; zero if there is none."""
+    return max(position if side is Side.SELL else -position, ZERO)
+
+
+def only_reduces(order: Resting, exposure: Exposure, attached: Decimal) -> bool:
+    """An order that is counted already can only reduce, whatever fills of what works on its side."""
+    held = held_against(order.side, exposure.position)
+    return order.remaining <= held + attached and _working(exposure, order.side) <= held
 
 
 def plain_change(side: Side, quantity: Decimal, exposure: Exposure) -> Change:

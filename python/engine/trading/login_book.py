@@ -27,6 +27,7 @@ from engine.trading.order_intent import key_of, resting_of
 from engine.wire.events import ClientEvent
 from engine.wire.replies import Execution, OpenOrder, OrderStatus
 
+TRANSMITTED = frozenset({"PreSubmitted", "Submitted"})  # of an order that TWS holds nobody is told so
 REMEMBERED_MAX = 10_000  # orders that have ended, and executions: then the oldest are forgotten
 
 
@@ -139,7 +140,7 @@ class LoginBook:
         if status == "Filled":
             self._end(key, filled=True)
         elif status not in translate.ENDED:
-            self._progress(orders, filled)
+            self._progress(orders, filled, transmitted=status in TRANSMITTED)
         elif len(orders) > 1:
             self._end(key, filled=filled > 0)  # of a combination nobody knows which part of which leg
         else:
@@ -158,12 +159,13 @@ class LoginBook:
                 one = msgspec.structs.replace(one, remaining=larger)
             self._book.working(one)
 
-    def _progress(self, orders: tuple[Resting, ...], filled: Decimal) -> None:
+    def _progress(self, orders: tuple[Resting, ...], filled: Decimal, *, transmitted: bool = True) -> None:
         """It works, and has filled as much. A combination's status counts combinations: its executions count legs."""
         for one in orders:
             now_filled = max(filled, one.filled) if len(orders) == 1 else one.filled
             left = max(one.remaining + one.filled - now_filled, ZERO)
-            self._book.working(msgspec.structs.replace(one, filled=now_filled, remaining=left))
+            held = one.untransmitted and not transmitted
+            self._book.working(msgspec.structs.replace(one, filled=now_filled, remaining=left, untransmitted=held))
 
     def _executed(self, event: Execution) -> None:
         try:

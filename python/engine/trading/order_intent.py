@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.broker.tickets import HELD_OR_REFUSED
 from engine.core.contracts import Contract
 from engine.core.exposure import OrderKey, Resting, Side
 from engine.core.facts import WorkingOrder
@@ -97,6 +98,7 @@ def _special(contract: Contract, order: Order, client_id: int) -> Special | None
         oca_type=order.oca_type if isinstance(order.oca_type, int) else 0,
         cash_qty=order.cash_qty,
         allocation=order.fa_group or order.fa_profile or order.fa_method,
+        untransmitted=order.transmit is False,
     )
     return None if special == Special() else special
 
@@ -140,6 +142,7 @@ def resting_of(order: WorkingOrder) -> tuple[Resting, ...]:
             oca_group=order.oca_group,
             oca_type=order.oca_type,
             order_type=order.order_type,
+            untransmitted=order.status == HELD_OR_REFUSED,
         )
         for leg in legs
     )

@@ -12,6 +12,8 @@ from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Code, Failure, Verdict
 from engine.core.restrictions import State
 
+RELEASES = "; with it TWS would transmit orders of its bracket that it holds, and that add risk"
+
 
 def check_state(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
     """Under a shutdown nothing but cancels; under a halt nothing that could add risk. A preview adds none."""
@@ -28,8 +30,9 @@ def _not_reducing(state: State, facts: Facts) -> Iterator[Failure]:
         yield Failure(Code.HALTED, why(state), None)
     for one in facts.touched:
         if not one.change.reduces:
-            code = Code.WOULD_CROSS_ZERO if one.change.against else Code.HALTED
-            observed = one.change.quantity if one.change.against else why(state)
+            crosses = one.change.against and not one.change.releases
+            code = Code.WOULD_CROSS_ZERO if crosses else Code.HALTED
+            observed = one.change.quantity if crosses else why(state) + (RELEASES if one.change.releases else "")
             yield Failure(code, observed, one.change.held, one.change.largest_reducing, about(one.con_id, facts))
 
 

@@ -94,6 +94,7 @@ def resting_orders(
                 oca_group=special.oca_group if special else "",
                 oca_type=special.oca_type if special else 0,
                 order_type=intent.order_type,
+                untransmitted=special.untransmitted if special else False,
             )
         )
     return tuple(orders)

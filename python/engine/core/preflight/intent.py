@@ -27,6 +27,7 @@ class Special(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `legs`: of a combination. `parent`: the order after whose fill it becomes active. `modifies`: the order it replaces.
     `allocation`: it names a group or profile of an adviser instead of an account. `cash_qty`: sized by money.
+    `untransmitted`: TWS is asked to hold it.
     """
 
     legs: tuple[Leg, ...] = ()
@@ -37,6 +38,7 @@ class Special(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cash_qty: Number = BLANK
     what_if: bool = False
     allocation: str = ""
+    untransmitted: bool = False
 
 
 class Intent(msgspec.Struct, frozen=True, gc=False):
