@@ -17,7 +17,7 @@ from engine.core.facts import WorkingOrder
 from engine.core.preflight.intent import Intent, Leg, Special
 from engine.core.preflight.listing import Listing
 from engine.core.products import product_of
-from engine.core.units import Absent
+from engine.core.units import Absent, Number, known
 from engine.wire.order import Order
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL, "SLONG": Side.SELL}
@@ -81,12 +81,20 @@ def intent_of(contract: Contract, order: Order, *, account: str, client_id: int,
         side=SIDES[order.action],
         quantity=order.total_quantity,
         order_type=order.order_type.strip().upper(),
-        limit=order.lmt_price,
+        limit=_reach(order),
         aux=order.aux_price,
         tif=order.tif,
         outside_rth=order.outside_rth is True,
         special=_special(contract, order, client_id),
     )
+
+
+def _reach(order: Order) -> Number:
+    """The limit with what TWS may go beyond it at its discretion: that is what the order may cost."""
+    limit, more = known(order.lmt_price), order.discretionary_amt
+    if limit is None or isinstance(more, Absent) or not more:
+        return order.lmt_price
+    return limit + abs(more) if SIDES[order.action] is Side.BUY else limit - abs(more)
 
 
 def _special(contract: Contract, order: Order, client_id: int) -> Special | None:
