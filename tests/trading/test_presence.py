@@ -59,6 +59,17 @@ def test_a_sign_is_there_while_it_is_given_and_gone_when_the_guard_ends(tmp_path
     run(main())
 
 
+def test_what_a_killed_guard_has_left_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+    left(tmp_path, 100 * S)
+
+    async def main() -> None:
+        Sign(tmp_path, Presence(8, 9, ("paper",), port=5, token="t")).give()
+        await asyncio.sleep(1)
+        assert read(tmp_path) == Presence(8, 9, ("paper",), port=5, token="t")
+
+    run(main())
+
+
 def test_a_sign_that_is_old_or_of_the_future_is_none(tmp_path: Path) -> None:
     assert not is_fresh(tmp_path, 0)
     left(tmp_path, 100 * S)

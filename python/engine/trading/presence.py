@@ -43,6 +43,7 @@ class Sign:
         self._presence = presence
         self._daemons = Daemons()
         self._touching: asyncio.Future[None] | None = None
+        self._written = False  # what stands there until then is of a guard that was killed
 
     def give(self) -> None:
         """A sign of life. While the disk does not answer there is none, and that is right."""
@@ -56,13 +57,14 @@ class Sign:
 
     def _touch(self) -> None:
         with contextlib.suppress(OSError):
-            if not self._path.exists():
+            if not self._written or not self._path.exists():
                 make_private(self._path.parent)
                 fresh = self._path.with_suffix(".new")
                 descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(msgspec.json.encode(self._presence))
                 fresh.replace(self._path)
+                self._written = True
             os.utime(self._path)
 
 
