@@ -122,8 +122,8 @@ class Evidence:
     def earlier_notes(self) -> tuple[str, ...]:
         """Whose doings are told here too."""
         return tuple(
-            f"kill {kill_id}, pressed {ago_ns / 1e9:.1f} s before this one, has not ended by the records: "
-            "what was cancelled since then is listed here too"
+            f"kill {kill_id} was pressed {ago_ns / 1e9:.1f} s before this one, and had not ended by the records then: "
+            "what was cancelled since it was pressed is listed here too"
             for kill_id, ago_ns in self.earlier.items()
         )
 
