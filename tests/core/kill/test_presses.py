@@ -273,7 +273,8 @@ def test_what_a_kill_cancelled_that_died_is_asked_for_and_told_by_the_next(told_
         stage.press().tell(DEAD, ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
     assert stage.all(ReadCompleted)[-1].before_ns == 4 * SECOND
     assert [one.order_type for one in stage.report.cancelled] == ["STP"]
-    assert [note for note in stage.report.notes if note.startswith("kill dead, pressed 4.0 s before this one")]
+    told = "kill dead was pressed 4.0 s before this one, and had not ended by the records then: "
+    assert [note for note in stage.report.notes if note.startswith(told)]
 
 
 def test_nothing_is_asked_again_of_a_kill_that_is_known_or_is_this_one_or_without_a_connection() -> None:
