@@ -24,7 +24,7 @@ from broker.scripted import (
     scripted,
 )
 from engine.broker.collect import Executions
-from engine.broker.inquiry import WAITING_MAX
+from engine.broker.inquiry import UNASKED_MAX, WAITING_MAX
 from engine.broker.link import Link
 from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
 from engine.core.contracts import Contract
@@ -450,6 +450,31 @@ def test_a_tws_that_tells_the_time_first_costs_the_first_list_nothing() -> None:
         tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd())
         assert await orders(await reading(tws)) == Complete(())
         assert asyncio.get_running_loop().time() == 0
+
+    scripted(test)
+
+
+def test_end_markers_that_come_whether_or_not_anybody_asks_are_no_answers() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd())
+        reads = await reading(tws)
+        assert await orders(reads) == Complete(())
+        for _ in range(UNASKED_MAX + 3):
+            tws.peer.send(replies.OpenOrderEnd())
+        await settle()
+        outcome = await orders(reads)
+        assert isinstance(outcome, Failed) and "nobody asked for: is it TWS?" in outcome.why
+
+    scripted(test)
+
+
+def test_a_tws_that_says_everything_twice_is_believed() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd(), replies.OpenOrderEnd())
+        reads = await reading(tws)
+        for _ in range(5 * UNASKED_MAX):
+            assert await orders(reads) == Complete(())
+            await settle()
 
     scripted(test)
 

@@ -30,6 +30,8 @@ HELD_S = 0.25  # how long an end marker that may not be ours waits for another o
 HELD_LONGER_S = 1.0  # … once TWS has shown that it came from before our question
 SEND_PATIENCE_S = 15.0  # how long a request may wait for its turn to be sent
 
+UNASKED_MAX = 10  # end markers beyond two for each read: who sends more does not answer what is asked
+
 _HARMLESS = frozenset({10167, 399})
 """Codes that name a request and do not end it: delayed data is shown instead; order notices."""
 
@@ -160,6 +162,14 @@ class Lists(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._line: deque[_ListRead[T]] = deque()
         self._owed = 0
+        self._answered = 0  # reads that an end marker has ended
+        self._unasked = 0  # end markers that came while nothing was asked
+
+    @property
+    def babbles(self) -> bool:
+        """What answers there sends end markers of its own accord: none of them shows that a question was heard. One
+        that says everything twice does not."""
+        return self._unasked > UNASKED_MAX + 2 * self._answered
 
     @property
     def busy(self) -> bool:
@@ -209,7 +219,12 @@ class Lists(Generic[T]):
             read.held, read.collector = read.collector, read.make()
             read.held_until = self._loop.time() + HELD_S
             self._loop.call_later(HELD_S, self._accept_held, read)
-        elif read is not None and read.sent:
+        elif read is None or not read.sent:
+            self._unasked += 1
+        elif self.babbles:
+            self._close(lambda: read.fail("what answers there sends lists that nobody asked for: is it TWS?"))
+        else:
+            self._answered += 1
             self._close(lambda: read.finish(read.collector))
 
     def _accept_held(self, read: _ListRead[T]) -> None:

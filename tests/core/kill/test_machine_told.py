@@ -319,3 +319,20 @@ def test_where_a_login_has_several_accounts_each_closing_order_says_whose_it_is(
     stage.tell(ev.LockTaken(), ev.Connected(accounts, 9000))
     stage.run(2000)
     assert told(stage, "close_sent")[0].startswith(begins)
+
+
+def test_why_a_look_failed_is_said_once_until_one_is_complete_again() -> None:
+    stage = Stage(held(ES, 1)).begin()
+
+    def fails(times: int) -> None:
+        stage.answers = False
+        for _ in range(times):
+            stage.run(1000)
+            stage.tell(ev.ReadFailed(stage.all(ReadOrders)[-1].read_id, "no answer"))
+        stage.answers = True
+
+    fails(3)
+    assert told(stage, "read_failed") == ["no answer"]
+    stage.run(5000)
+    fails(2)
+    assert told(stage, "read_failed") == ["no answer"] * 2

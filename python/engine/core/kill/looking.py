@@ -20,6 +20,7 @@ class Looking:
     _done_ns: int = 0
     _next_ns: int = 0
     _gap_ns: int = field(init=False)
+    _failures: set[str] = field(default_factory=set)  # why looks have failed since the last complete one
     _size_after_ns: int = 0  # surveys begun earlier may not size a close …
     _proof_after_ns: int = 0  # … nor prove anything
 
@@ -42,12 +43,17 @@ class Looking:
         self.soon(now_ns)
         self._next_ns = now_ns
 
-    def failed(self, now_ns: int) -> None:
+    def failed(self, why: str, now_ns: int) -> bool:
+        """True when the reason is news since the last complete look."""
         self._next_ns = now_ns + self._gap_ns
+        news = why not in self._failures
+        self._failures.add(why)
+        return news
 
     def done(self, survey: Survey, now_ns: int) -> None:
         """A complete look, at this moment."""
         self.last, self._done_ns = survey, now_ns
+        self._failures.clear()
 
     def again(self, now_ns: int, *, proving: bool, alive: bool) -> None:
         """The next one. `proving`: the last one was clean, and another has to agree with it. `alive`: a program keeps

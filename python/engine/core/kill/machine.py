@@ -272,8 +272,8 @@ class KillMachine:
                 if read_id == self._completed_id:
                     self._evidence.completed(orders)
             case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
-                self._looking.failed(now_ns)
-                return [Say("read_failed", why), *self._cancelling.cannot_look(now_ns)]
+                say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
+                return [*say, *self._cancelling.cannot_look(now_ns)]
             case _:
                 pass
         return []
