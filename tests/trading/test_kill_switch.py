@@ -169,6 +169,22 @@ def test_a_kill_in_another_program_is_joined_and_both_report_flat(tmp_path: Path
     assert stage("calm", test) == 1  # closing orders came from one of them only
 
 
+def test_who_joins_a_kill_that_ends_well_is_flat_right_behind_it_and_calls_it_what_it_is(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        first, second = manager(loop, tmp_path), manager(loop, tmp_path, prefix="other")
+        closing = asyncio.ensure_future(first.kill_switch_all("one"))
+        closing.add_done_callback(lambda _: ended.append(loop.time()))
+        ended: list[float] = []
+        await asyncio.sleep(0.3)
+        report = await second.kill_switch_all("two")
+        assert report.flat and world.is_flat() and (await closing).flat
+        assert loop.time() - ended[0] < 0.6
+        told = [step.text for login in report.logins.values() for step in login.timeline if step.kind == "took_over"]
+        assert set(told) == {"the other kill has ended and says that it is flat: verifying it"}
+
+    stage("calm", test)
+
+
 def test_the_joiner_takes_over_when_the_first_kill_dies(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
         first, second = manager(loop, tmp_path), manager(loop, tmp_path, prefix="other")
