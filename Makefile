@@ -52,9 +52,10 @@ performance: setup ## the same, and write docs/performance.md anew; ARGS="kill c
 envs: setup ## set up the API clients that need environments of their own (conformance tests)
 	@$(BIN)/python scripts/client_envs.py
 
-picture: setup ## draw the pictures in README and docs: a drill, the live status beside a guard, the printed page
+picture: setup ## draw the pictures in README and docs: a drill, the live status beside a guard, the gateway, the printed page
 	@$(BIN)/python scripts/picture.py
 	@$(BIN)/python scripts/picture_guard.py
+	@$(BIN)/python scripts/picture_gateway.py
 
 page: setup ## write EMERGENCY_PROCEDURES.md anew
 	@$(BIN)/qe runbook --generic -o EMERGENCY_PROCEDURES.md

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from cli.simulated import qe, simulated, start_qe
+from engine.cli import gateway_command
 
 PATIENCE_S = 30.0
 
@@ -53,6 +54,16 @@ def test_a_tunnel_needs_an_address_a_certificate_and_the_secret(tmp_path: Path) 
     ):
         shown = qe("gateway", "connect", *words, home=tmp_path)
         assert shown.returncode in (1, 2) and why in shown.stderr
+
+
+def test_how_long_it_has_run_is_told_in_seconds_minutes_and_hours() -> None:
+    assert [gateway_command._lasted(one) for one in (0, 89, 90, 5_399, 5_400)] == [
+        "0 s",
+        "89 s",
+        "1 min",
+        "89 min",
+        "1.5 h",
+    ]
 
 
 def test_without_a_gateway_the_status_says_how_to_start_one(tmp_path: Path) -> None:

@@ -217,12 +217,19 @@ def _status(*, as_json: bool) -> int:
 
 
 def _lines(status: Status) -> list[str]:
-    hours = (status.at_ns - status.since_ns) / 3.6e12
-    lines = [f"gateway, process {status.pid}, for {hours:.1f} h" + (", shadow mode" if status.shadow else "")]
+    lasted = _lasted((status.at_ns - status.since_ns) // 1_000_000_000)
+    lines = [f"gateway, process {status.pid}, for {lasted}" + (", shadow mode" if status.shadow else "")]
     lines += status.missing.values()
     for login in status.logins:
         lines += _login_lines(login)
     return lines
+
+
+def _lasted(seconds: int) -> str:
+    """As long as a person would say it."""
+    if seconds < 90:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _login_lines(login: LoginLine) -> list[str]:
