@@ -347,6 +347,11 @@ def test_but_where_a_part_of_our_fills_and_the_trade_of_others_come_to_the_same_
     assert not stood(Book(first=-11).traded(1).executed(9, 1), -1, 60).believed
 
 
+def test_nor_where_there_are_too_many_fills_to_look_at() -> None:
+    book = Book(first=-10_000).traded(1).executed(*(2**n for n in range(12)))
+    assert not stood(book, -10_000 + 4095, 60).believed
+
+
 def test_fills_that_are_not_known_one_by_one_may_look_like_anything() -> None:
     assert not stood(Book(2, first=-10, recent=True).filled(8), -1, 60).believed
 
