@@ -55,7 +55,7 @@ def test_each_outlives_the_other_and_the_guard_starts_its_cockpit_again() -> Non
             guard.send_signal(signal.SIGKILL)
             guard.wait()
             second = listener(port)
-            until(lambda: "SILENT" in page(url), "the cockpit does not say that the guard is gone")
+            until(lambda: "HAS DIED" in page(url), "the cockpit does not say that the guard is gone")
         with process("guard", "run", home=home):
             until(lambda: guard_sees_everything(home), "the guard did not come back")
             until(lambda: "The guard watches" in page(url), "the cockpit does not show the new guard")

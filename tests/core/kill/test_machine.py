@@ -287,6 +287,15 @@ def test_only_who_says_flat_has_nothing_under_way_that_a_proof_would_wait_for(le
     assert flat_after_ms(ev.LockTaken(left=ev.Left.FLAT, taken_from="pid 7, was shut out")) >= 2000
 
 
+def test_where_no_lock_can_be_had_nothing_is_proven_before_another_closers_orders_could_show() -> None:
+    stage = Stage(nothing_shared_settle_ns=2 * SECOND).press()
+    stage.tell(ev.LockTaken(shared_nothing=True), ev.Connected((ACCOUNT,), 9000))
+    stage.run(1900)
+    assert not stage.finished
+    stage.run(1500)
+    assert stage.report.flat
+
+
 def test_by_the_word_of_another_kill_that_it_is_flat_nothing_is_sent_sooner() -> None:
     stage = watching(held(CALL, 3), takeover_settle_ns=2 * SECOND)
     stage.run(500)
