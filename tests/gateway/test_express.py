@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
@@ -84,6 +85,21 @@ def test_the_second_order_of_a_form_goes_by_the_express_way(tmp_path: Path, take
         assert taken == [False, True]
         assert it.login.exchange.find_order(21, 1).remaining == 2
         assert counted(it, (21, 1)) == [2]
+
+    post(tmp_path, test, settings=LOOSE)
+
+
+def test_behind_a_reading_everything_is_ready_for_the_next_order(tmp_path: Path, taken: list[bool]) -> None:
+    async def test(it: Post) -> None:
+        client, es = await known(it), listed(it.login, "FUT ES")
+        client.send(order(1, es, "BUY", 2, "3.25"))
+        before = it.desk.checks.desk.book.epoch
+        await asyncio.sleep(1)
+        assert it.desk.checks.desk.book.epoch > before, "it was read again"
+        with patch("engine.core.preflight.desk.make_lane", side_effect=AssertionError):
+            client.send(order(2, es, "BUY", 1, "3.25"))
+            await client.until(lambda: statuses(client, 2))
+        assert taken == [False, True, True]
 
     post(tmp_path, test, settings=LOOSE)
 

@@ -8,6 +8,7 @@ judges anew, and tells. Must never pass what was not judged in the very moment i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Container
 from functools import partial
 
@@ -69,6 +70,7 @@ class Express:
         self._counting: set[OrderKey] = set()  # whose place in the book follows
         self._now_ns = 0
         self._intent: Intent | None = None
+        self._preparing = False
 
     def learn(self, message: bytes, version: int, order: Order, asked: Asked) -> None:
         """An order has passed the careful way: the next of its form may come this way."""
@@ -79,6 +81,17 @@ class Express:
     def forget(self) -> None:
         """Accounts or terms may have become others."""
         self._forms.forget()
+
+    def prepare_soon(self) -> None:
+        """Positions or orders were read anew: what is worked out from them is ready before the next order comes."""
+        if not self._preparing:
+            self._preparing = True
+            asyncio.get_running_loop().call_soon(self._prepare)
+
+    def _prepare(self) -> None:
+        self._preparing = False
+        if self.login is not None:
+            self._desk.prepare(self._checks.state(), self._wall_ns())
 
     def place(self, ends: Ends, heard: Heard, message: bytes) -> bool:
         """True: it has left. False: nothing was done."""

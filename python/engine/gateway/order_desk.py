@@ -95,6 +95,7 @@ class OrderDesk:
             self.tray,
             wall_ns=wall_ns,
         )
+        self.checks.book.after_reading = self.express.prepare_soon
         self._recording: set[asyncio.Task[int | None]] = set()
 
     def open(self) -> None:

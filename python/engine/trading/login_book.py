@@ -43,6 +43,7 @@ class LoginBook:
         self._book = desk.book
         self._on_fill = on_fill
         self._before_reading = before_reading
+        self.after_reading: Callable[[], None] = lambda: None  # told that positions or orders have been read
         self.client_ids: set[int] = set()  # whose orders are our own: of a program one, of a gateway its clients'
         self.changing: set[OrderKey] = set()  # modifies of another connection that TWS has not answered
         self._next_id = 0
@@ -101,6 +102,7 @@ class LoginBook:
             for one in fact.value
         )
         self._book.read_positions(heard, mark, fact.at_ns)
+        self.after_reading()
 
     def orders_read(self, fact: Fact[tuple[WorkingOrder, ...]], mark: int) -> None:
         if not isinstance(fact, Known):
@@ -108,6 +110,7 @@ class LoginBook:
             return
         orders = [self._with_products(one) for order in fact.value for one in resting_of(order)]
         self._book.read_orders(orders, mark, fact.at_ns)
+        self.after_reading()
 
     def doubt(self, why: str) -> None:
         self._book.lost(why)

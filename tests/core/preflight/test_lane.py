@@ -76,6 +76,47 @@ def test_a_lane_is_made_once_for_as_long_as_it_holds() -> None:
     assert quickly(made, order(ES))
 
 
+def read_anew(made: Preflight) -> None:
+    made.book.read_positions((), made.book.mark(), NOW)
+    made.book.read_orders((), made.book.mark(), NOW)
+
+
+def test_lanes_are_ready_for_the_next_order_before_it_comes() -> None:
+    made = desk()
+    assert quickly(made, order(ES)) and quickly(made, order(SPY))
+    read_anew(made)
+    made.prepare(FREE, NOW)
+    with patch("engine.core.preflight.desk.make_lane", side_effect=AssertionError):
+        assert quickly(made, order(ES)) and quickly(made, order(SPY))
+        made.prepare(FREE, NOW)  # what holds is not made again
+    half = restricted(Kind.SIZE_FACTOR, "0.5")
+    made.prepare(half, NOW)
+    with patch("engine.core.preflight.desk.make_lane", side_effect=AssertionError):
+        assert quickly(made, order(ES, 5), NOW, half) and not quickly(made, order(ES, 6), NOW, half)
+
+
+def test_the_lanes_that_were_made_last_are_made_ready_and_no_more_than_a_bound() -> None:
+    made = desk()
+    assert all(quickly(made, order(one)) for one in (ES, SPY, ES))
+    read_anew(made)
+    with patch("engine.core.preflight.desk.AHEAD_MAX", 1):
+        assert quickly(made, order(ES)), "it is the last one again"
+        read_anew(made)
+        made.prepare(FREE, NOW)
+    with patch("engine.core.preflight.desk.make_lane", side_effect=AssertionError):
+        assert quickly(made, order(ES))
+        with pytest.raises(AssertionError):
+            quickly(made, order(SPY))
+
+
+def test_under_a_halt_nothing_is_made_ready() -> None:
+    made = desk()
+    assert quickly(made, order(ES))
+    read_anew(made)
+    with patch("engine.core.preflight.desk.make_lane", side_effect=AssertionError):
+        made.prepare(restricted(Kind.HALT), NOW)
+
+
 def test_a_lane_is_of_one_moment_on_and_of_one_size_factor() -> None:
     made, half = desk(), restricted(Kind.SIZE_FACTOR, "0.5")
     assert quickly(made, order(ES, 10), NOW + 1)

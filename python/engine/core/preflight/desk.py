@@ -44,6 +44,7 @@ from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
 
 SIZE_FACTOR, SELL = Kind.SIZE_FACTOR, Side.SELL  # globals are quicker to reach than attributes
 NO_LANES: dict[str, Lane] = {}
+AHEAD_MAX = 20  # contracts whose lanes are made before they are needed
 
 
 class Preflight:
@@ -129,6 +130,15 @@ class Preflight:
             lane = self._make_lane(intent, state, now_ns)
             return plain and lane.clears(intent, factor, now_ns)
         return False
+
+    def prepare(self, state: State, now_ns: int) -> None:
+        """Something has changed that lanes rest on: those made last are made anew before an order needs them."""
+        if state.kind is not None and state.kind is not SIZE_FACTOR:
+            return
+        for con_id in tuple(self._lanes)[-AHEAD_MAX:]:
+            for lane in tuple(self._lanes[con_id].values()):
+                if not lane.holds(state.size_factor, now_ns):
+                    self._make_lane(lane.probe, state, now_ns)
 
     def explain(self, intent: Intent, state: State, now_ns: int, margin: Fact[MarginPreview] | None = None) -> Verdict:
         """Every failed check."""
@@ -235,7 +245,9 @@ class Preflight:
             activity=self.activity,
             settings=self.settings,
         )
-        self._lanes.setdefault(intent.con_id, {})[intent.account] = lane
+        lanes = self._lanes.pop(intent.con_id, {})
+        lanes[intent.account] = lane
+        self._lanes[intent.con_id] = lanes  # the last one made is the last
         return lane
 
     def _weigh(self, con_id: int) -> None:

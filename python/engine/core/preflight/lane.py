@@ -87,6 +87,7 @@ class Lane:
         "_unit_per_point",
         "_until_ns",
         "_worth",
+        "probe",
     )
 
     def __init__(
@@ -102,6 +103,7 @@ class Lane:
     ) -> None:
         """`intent` and `facts` stand for every order that opens a position in this lane."""
         account, con_id = intent.account, intent.con_id
+        self.probe = intent
         self._facts, self._product = facts, product
         self._book, self._epoch, self._factor = book, book.epoch, facts.state.size_factor
         self._since_ns, self._fixed_until_ns = facts.now_ns, _steady_until_ns(facts, settings)
