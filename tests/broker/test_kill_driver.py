@@ -640,6 +640,38 @@ def test_who_wakes_learns_first_of_all_that_another_has_taken_over_and_gets_the_
     drive(test)
 
 
+def test_a_right_that_is_lost_before_the_machine_has_heard_of_it_is_never_told_as_had(
+    locks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that heard of its loss first and then of the right would take itself for the closer from then on, and
+    cancel the closing orders of the kill that is."""
+
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        loop = current_loop()
+        driver = make(machine, locks)
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        told = driver._keeper._tell
+
+        def tell_and_hang(event: ev.Event) -> None:
+            told(event)
+            if isinstance(event, ev.LockTaken):
+                monkeypatch.setattr(driver._keeper, "_tell", told)
+                for _ in range(10):
+                    loop.stall(0.5)
+                    other.take_from_silent(loop.time(), 3.0)
+
+        monkeypatch.setattr(driver._keeper, "_tell", tell_and_hang)
+        driver.start()
+        await until(lambda: bool(machine.heard(ev.LockBusy)), step_s=0.01)
+        assert machine.heard(ev.LockTaken) == []
+        other.release()
+        await asyncio.sleep(0.2)
+        assert [type(event) for _, event in machine.told][-1] is ev.LockTaken
+        assert len(machine.heard(ev.LockTaken)) == 1
+
+    drive(test)
+
+
 def test_where_no_lock_can_be_had_the_machine_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "locks").write_text("not a directory")
 

@@ -238,7 +238,10 @@ class KillDriver:
         self._wake.set()
 
     def _tell_first(self, event: ev.Event) -> None:
-        """Before anything is decided from what was heard meanwhile."""
+        """Before anything is decided from what was heard meanwhile. A right that is lost before the machine has heard
+        of it was never had: told behind its loss, it would be believed."""
+        if isinstance(event, ev.LockLost):
+            self._events = deque(each for each in self._events if not isinstance(each, ev.LockTaken))
         self._events.appendleft(event)
         self._wake.set()
 
