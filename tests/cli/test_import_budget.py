@@ -69,3 +69,52 @@ def test_an_ordinary_configuration_costs_nothing(tmp_path: Path) -> None:
 def test_an_extraordinary_one_is_left_to_the_real_reader(tmp_path: Path) -> None:
     (tmp_path / "quant-engine.toml").write_text("[logins]\npaper = {mode = 'paper'}\n")
     assert "tomllib" in loaded_before_the_strike(home=tmp_path)
+
+
+LOADED = """
+import sys
+from engine.cli.kill import load_asyncio_without_tls
+load_asyncio_without_tls()
+from engine.cli import kill_run
+print("ssl" in sys.modules, "asyncio" in sys.modules)
+import ssl
+print(ssl.OPENSSL_VERSION_NUMBER > 0)
+"""
+
+
+def test_the_kill_loads_no_tls_and_keeps_nobody_from_loading_it() -> None:
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environ, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["False", "True", "True"], "")
+
+
+def test_tls_that_somebody_has_loaded_already_stays() -> None:
+    before = "import ssl, sys\n"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", before + LOADED]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["True", "True", "True"], "")
+
+
+HANDED_OVER = """
+import os, sys, types
+from engine.cli import first_strike, main
+
+def begin(*anything):
+    os.write(1, f"{'asyncio' in sys.modules} {'ssl' in sys.modules}".encode())
+    os._exit(0)
+
+sys.modules["engine.cli.kill_run"] = types.SimpleNamespace(begin=begin)
+first_strike.FirstStrike.run = first_strike.FirstStrike.go_on = lambda *anything: None
+sys.argv = ["qe", "kill"]
+main()
+"""
+
+
+def test_the_kill_is_handed_over_without_tls(tmp_path: Path) -> None:
+    environ = {**os.environ, "QE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environ.pop("QE_CONFIG", None)
+    done = subprocess.run(
+        [sys.executable, "-c", HANDED_OVER], capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=60
+    )
+    assert (done.stdout.split(), done.stderr) == (["True", "False"], "")
