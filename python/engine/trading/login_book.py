@@ -134,7 +134,8 @@ class LoginBook:
             case OpenOrder() if event.order.what_if is not True:
                 key = key_of(event.order.client_id, event.order_id, event.order.perm_id)
                 bag = event.contract.sec_type == "BAG"
-                self._shown(key, None if bag else known(event.order.total_quantity))
+                if not self._is_held(key, event.state.status):
+                    self._shown(key, None if bag else known(event.order.total_quantity))
             case Execution() if event.req_id < 0 and event.contract.sec_type != "BAG":
                 self._executed(event)
 
@@ -143,7 +144,8 @@ class LoginBook:
         if status == "Filled":
             self._end(key, filled=True)
         elif status not in translate.ENDED:
-            self._progress(orders, filled, transmitted=status in TRANSMITTED)
+            if filled or not self._is_held(key, status):
+                self._progress(orders, filled)
         elif len(orders) > 1:
             self._end(key, filled=filled > 0)  # of a combination nobody knows which part of which leg
         else:
@@ -160,15 +162,20 @@ class LoginBook:
                 left = max(total - one.filled, ZERO)
                 larger = max(left, one.remaining) if key in self.changing else left
                 one = msgspec.structs.replace(one, remaining=larger)
-            self._book.working(one)
+            self._book.working(msgspec.structs.replace(one, untransmitted=False))
 
-    def _progress(self, orders: tuple[Resting, ...], filled: Decimal, *, transmitted: bool = True) -> None:
+    def _is_held(self, key: OrderKey, status: str) -> bool:
+        """TWS was asked to hold it, and this does not say that it was transmitted. What is in no list must not count as
+        shown: its absence from the next one would be its end.
+        """
+        return status not in TRANSMITTED and any(one.untransmitted for one in self._book.order(key))
+
+    def _progress(self, orders: tuple[Resting, ...], filled: Decimal) -> None:
         """It works, and has filled as much. A combination's status counts combinations: its executions count legs."""
         for one in orders:
             now_filled = max(filled, one.filled) if len(orders) == 1 else one.filled
             left = max(one.remaining + one.filled - now_filled, ZERO)
-            held = one.untransmitted and not transmitted
-            self._book.working(msgspec.structs.replace(one, filled=now_filled, remaining=left, untransmitted=held))
+            self._book.working(msgspec.structs.replace(one, filled=now_filled, remaining=left, untransmitted=False))
 
     def _executed(self, event: Execution) -> None:
         try:
