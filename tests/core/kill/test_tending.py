@@ -642,6 +642,46 @@ def test_executions_alone_withdraw_it_while_the_position_feed_is_late() -> None:
     assert stage.withdrawn == [stage.place.key]
 
 
+def trickling(stage: Stage, fills: range) -> None:
+    """One of our order fills each second, and everybody tells of it at once."""
+    for filled in fills:
+        stage.tell(ev.CloseStatus(1, "Submitted", D(filled)))
+        stage.move(11, D(-1))
+        stage.run(1000)
+
+
+def test_an_order_that_an_assignment_has_made_too_large_is_withdrawn_though_it_fills_all_the_time() -> None:
+    """No execution tells of it, and each of our own fills begins the doubt about the position anew."""
+    stage = stage_with(12)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.move(11, D(-1))
+    trickling(stage, range(1, 4))
+    assert stage.withdrawn == []
+    trickling(stage, range(4, 7))
+    assert stage.withdrawn == [1] and "close_too_large" in stage.said
+
+
+def test_an_order_that_fills_all_the_time_and_is_as_large_as_what_is_left_stays() -> None:
+    stage = stage_with(12)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    trickling(stage, range(1, 12))
+    assert stage.withdrawn == []
+
+
+def test_positions_that_are_ahead_of_our_fills_for_a_moment_withdraw_nothing() -> None:
+    stage = stage_with(12)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    for filled in range(1, 5):
+        stage.move(11, D(-1))
+        stage.run(3000)
+        stage.tell(ev.CloseStatus(1, "Submitted", D(filled)))
+        stage.run(1000)
+    assert stage.withdrawn == []
+
+
 def test_our_own_fills_never_make_our_order_too_large() -> None:
     stage = shared(sold=0, filled=7)
     stage.run(3000)

@@ -197,6 +197,8 @@ class Closing:
             self._unfilled = {key: serial for key, serial in self._unfilled.items() if serial >= survey.serial}
         self._listed = {(o.perm_id, o.client_id, o.order_id): o for o in survey.orders}
         self.ledger.positions(survey.positions, now_ns)
+        for item in self.items.values():
+            item.looked(self.ledger.position(item.key), now_ns)
         commands: list[Command] = []
         for key in self.ledger.seen():
             if self.ledger.position(key) != ZERO:

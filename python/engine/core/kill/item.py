@@ -78,6 +78,7 @@ class Item:
     waiting_since_ns: int | None = None  # since when only its turn or its resting orders hold it back
     details_asked_ns: int | None = None
     prices_wanted_ns: int | None = None  # since when its own price steps would be of use
+    too_large_ns: int | None = None  # since when every look shows less than what its order has still to fill
     stays: bool = False  # it has been said why the present order is left as it is
     newest: Place | None = None  # as sent last, also when it has ended …
     newest_filled: bool = False  # … and whether it was filled whole …
@@ -98,6 +99,14 @@ class Item:
         c = self.contract
         name = c.local_symbol or " ".join(filter(None, (c.symbol, c.last_trade_date, c.right))) or str(c.con_id)
         return f"{self.key[0]} {name}" if self.names_account else name
+
+    def looked(self, position: Decimal, now_ns: int) -> None:
+        """A complete look shows this much, and its executions are counted."""
+        attempt = self.attempt
+        if attempt is None or not attempt.live or attempt.remaining <= max(position * -attempt.sign, ZERO):
+            self.too_large_ns = None
+        elif self.too_large_ns is None:
+            self.too_large_ns = now_ns
 
     # what was heard -------------------------------------------------------------------------------------------------
 
@@ -193,6 +202,7 @@ class Item:
         self.newest, self.newest_filled, self.newest_withdrawn = attempt.place, False, False
         self.errors.clear()
         self.stays = False
+        self.too_large_ns = None
         self.orders_sent += 1
 
     def withdraw_in_time(self, attempt: Attempt, now_ns: int) -> None:

@@ -34,7 +34,7 @@ def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
             return cancel(item, attempt, moment.now_ns)
         case State.WORKING if attempt.cancel_ns is not None:
             return cancel(item, attempt, moment.now_ns)
-        case State.WORKING if not attempt.adrift and _too_large(attempt, moment):
+        case State.WORKING if not attempt.adrift and (_too_large(attempt, moment) or _long_too_large(item, moment)):
             say = Say("close_too_large", f"{item.name}: others have closed a part of it; withdrawing the order")
             return [say, *cancel(item, attempt, moment.now_ns)]
         case State.WORKING if not attempt.adrift:
@@ -48,6 +48,13 @@ def _too_large(attempt: Attempt, moment: Moment) -> bool:
     the order was waiting is no longer there for it. Executions tell, before a late position feed does; our own fills
     make both sides smaller by the same."""
     return attempt.remaining > max(moment.expected * -attempt.sign, ZERO)
+
+
+def _long_too_large(item: Item, moment: Moment) -> bool:
+    """The same by what the positions show: an option is assigned without an execution. They may be ahead of what is
+    told of our own fills, though not for long, and each fill of ours begins the ledger's doubt anew."""
+    since_ns = item.too_large_ns
+    return since_ns is not None and moment.now_ns - since_ns >= item.settings.doubt_ns
 
 
 def cancel(item: Item, attempt: Attempt, now_ns: int) -> list[Command]:
