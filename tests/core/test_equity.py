@@ -154,6 +154,23 @@ def test_a_first_report_before_the_profit_and_loss_that_agrees_is_moved_at_once(
 # what moves it --------------------------------------------------------------------------------------------------------
 
 
+def test_no_peak_is_taken_from_a_rise_before_a_report_was_held_against_it() -> None:
+    """A crash between the first report and the first profit and loss, and what comes back of it: 109,520 was a peak
+    that never was, and the circuit breaker fired at 17.8 % of a fall of 10 %."""
+    told = Told().worth(0, 100_000).profit(1, -10_020).profit(2, -10_020)
+    assert told.profit(3, -500).known(3) == Equity(D(109_520), "USD", False)
+    told.worth(4, 99_500)
+    assert not told.known(4).settled and not told.known(10).settled  # it fits nothing: one report is not enough
+    told.profit(11, -10_020).worth(190, 89_980)
+    assert told.known(196) == Equity(D(89_980), "USD", True)
+
+
+def test_a_rise_that_the_first_report_fits_is_one() -> None:
+    told = running().profit(3, 500)
+    assert not told.known(3).settled
+    assert told.worth(4, 100_500).known(4) == Equity(D(100_500), "USD", True)
+
+
 def test_profit_and_loss_moves_equity_at_once_and_exactly() -> None:
     told = running(-1000, 250)
     assert told.profit(3, "-1000.005", 250).amount(3) == D("99999.995")

@@ -215,11 +215,13 @@ class AccountEquity:
                 self._doubt = None  # the report is younger than the doubt, and a reset fits
             self._reviewed(report, now_ns)
         elif now_ns - report.at_ns >= self._settings.patience_ns:
-            other = self._base - self._doubt.realized if self._doubt else self._base
+            other, doubt = self._base - self._doubt.realized if self._doubt else self._base, None
             if not low <= other <= high:  # it is not that it was no reset
                 other = low if self._base < low else high
                 self._tell(report, other - self._base, now_ns)
-            self._base, self._doubt = other, None
+                if self._first:  # one of many ways to make it fit: another report has to say so too
+                    doubt = _Doubt(ZERO, now_ns)
+            self._base, self._doubt = other, doubt
             self._reviewed(report, now_ns)
 
     def _tell(self, report: _Report, amount: Decimal, now_ns: int) -> None:
@@ -247,7 +249,8 @@ class AccountEquity:
         ):
             if age_ns > age_ns_max:
                 return Unknown(f"{self._account}: {what} was heard for {age_ns // SECOND_NS} s")
-        settled = self._doubt is None and self._unfit is None
+        begun_late = self._first and self._moved > ZERO  # the first report may be older than the first profit and loss
+        settled = self._doubt is None and self._unfit is None and not begun_late
         return Known(Equity(self._base + self._moved, self._report.currency, settled), self._news_ns)
 
 
