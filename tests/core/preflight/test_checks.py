@@ -84,8 +84,9 @@ def test_a_sentence_names_the_leg_and_the_quantity_that_would_pass() -> None:
     assert sentence(failure).startswith("would_cross_zero (contract 7): trading is halted, and 5 is more than")
     assert "; the largest quantity that would pass is 20; " in sentence(failure)
     assert sentences(Verdict((failure, failure))) == f"{sentence(failure)}\n{sentence(failure)}"
-    assert sentence(Failure(Code.MARGIN, D(3), D(2))).endswith("; send less, or free margin first")
-    assert ";" not in sentence(Failure(Code.MARGIN, D(3), D(2))).removesuffix("; send less, or free margin first")
+    assert sentence(Failure(Code.MARGIN, D(3), D(2))) == (
+        "margin: it would need 3 of margin, and there is 2; send less, or free margin first"
+    )
     assert sentences(PASS) == "passes"
 
 

@@ -168,6 +168,13 @@ def test_the_second_of_a_rate_is_over_after_a_second() -> None:
     assert not quickly(made, order(ES), NOW + SECOND_NS - 1)
 
 
+def test_a_second_and_a_minute_are_over_in_the_same_instant() -> None:
+    made = desk(Settings(orders_per_second_max=2, orders_per_minute_max=3, duplicates_max=9, repeats_max=9))
+    sent(made, order(SPY), NOW, NOW + 59 * SECOND_NS, NOW + 59 * SECOND_NS)
+    assert not quickly(made, order(ES), NOW + 60 * SECOND_NS - 1)
+    assert quickly(made, order(ES), NOW + 60 * SECOND_NS)
+
+
 def test_a_like_order_is_quick_again_when_no_window_holds_one() -> None:
     settings = Settings(duplicates_max=1, repeats_max=1)
     longest = max(60 * SECOND_NS, settings.repeat_window_ns)
@@ -258,3 +265,57 @@ def test_a_limit_is_quick_while_the_market_is_closed_and_a_market_order_is_not()
     )
     assert quickly(made, order(SPY, 1, limit="100"))
     assert not quickly(made, order(SPY, 1))
+
+
+HOUR_NS = 3600 * SECOND_NS
+CLOSES_NS = NOW + 26 * 60 * SECOND_NS + 20 * SECOND_NS + 7 * 60 * SECOND_NS  # 17:00 in New York
+
+
+def in_hours() -> Preflight:
+    """It trades until 17:00 of the day, and the moment is 16:26:40."""
+    made = desk()
+    hours = "20260528:0930-20260528:1700;20260529:CLOSED"
+    made.list_contract(
+        msgspec.structs.replace(BY_ID[SPY], time_zone_id="US/Eastern", trading_hours=hours, liquid_hours=hours)
+    )
+    return made
+
+
+@pytest.mark.parametrize("ahead_ns", [0, HOUR_NS // 2, -HOUR_NS, -30 * 24 * HOUR_NS])
+def test_the_quick_way_ends_when_the_market_closes_by_its_own_clock(ahead_ns: int) -> None:
+    made = in_hours()
+    made.market_clock(ahead_ns)
+    closes_ns = CLOSES_NS - ahead_ns
+    assert quickly(made, order(SPY, 1), closes_ns - 1)
+    assert made.judge(order(SPY, 1), FREE, closes_ns).codes == (Code.MARKET_CLOSED,)
+
+
+@pytest.mark.parametrize("ahead_ns", [0, HOUR_NS, -HOUR_NS])
+def test_the_quick_way_ends_when_a_contract_expires_by_the_markets_clock(ahead_ns: int) -> None:
+    made = desk()
+    made.list_contract(msgspec.structs.replace(BY_ID[ES], last_trade_date="20260529"))
+    made.market_clock(ahead_ns)
+    over_ns = 1_780_142_400 * SECOND_NS - ahead_ns
+    assert quickly(made, order(ES, 1), over_ns - 1)
+    assert made.judge(order(ES, 1), FREE, over_ns).codes == (Code.EXPIRED,)
+
+
+def test_what_was_quick_by_another_clock_is_examined_anew() -> None:
+    made = in_hours()
+    assert quickly(made, order(SPY, 1))
+    made.market_clock(HOUR_NS)
+    assert made.judge(order(SPY, 1), FREE, NOW).codes == (Code.MARKET_CLOSED,)
+
+
+def test_the_markets_clock_is_another_from_two_seconds_on() -> None:
+    made = desk()
+    assert made.terms.market_ahead_ns == 0
+    for told_ns, held_ns in (
+        (2 * SECOND_NS - 1, 0),
+        (2 * SECOND_NS, 2 * SECOND_NS),
+        (1, 2 * SECOND_NS),
+        (0, 0),
+        (-2 * SECOND_NS, -2 * SECOND_NS),
+    ):
+        made.market_clock(told_ns)
+        assert made.terms.market_ahead_ns == held_ns

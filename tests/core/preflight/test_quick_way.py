@@ -25,6 +25,7 @@ WILD = st.sampled_from(
 SMALL = st.sampled_from([D(text) for text in ("0", "1", "2", "5", "10", "11", "0.5", "-1", "10000", "444000000000")])
 PRICES = st.sampled_from([D(text) for text in ("0", "-3", "0.25", "90", "99.75", "100", "100.1", "110", "111", "250")])
 MOMENTS = st.sampled_from([0, 1, SECOND_NS // 2, SECOND_NS, 61 * SECOND_NS, 3600 * SECOND_NS, 48 * 3600 * SECOND_NS])
+AHEAD = st.sampled_from([0, 0, 3600 * SECOND_NS, -3600 * SECOND_NS, -27 * 60 * SECOND_NS, -48 * 3600 * SECOND_NS])
 STATES = st.sampled_from([FREE, restricted(Kind.SIZE_FACTOR, "0.5"), restricted(Kind.SIZE_FACTOR, "0")])
 NEEDS = st.sampled_from(Need)
 LIMITS = st.builds(
@@ -117,6 +118,7 @@ def world(data: st.DataObject) -> Preflight:
         )
     for con_id, reference in data.draw(st.dictionaries(st.sampled_from([ES, SPY, CALL]), REFERENCES)).items():
         made.refer(con_id, reference)
+    made.market_clock(data.draw(AHEAD))
     for resting in data.draw(st.lists(ORDERS, max_size=2, unique_by=lambda one: one.key)):
         made.book.working(resting)
     return made
@@ -124,7 +126,7 @@ def world(data: st.DataObject) -> Preflight:
 
 def change(data: st.DataObject, made: Preflight) -> None:
     """Anything a shell may tell in between."""
-    match data.draw(st.integers(0, 6)):
+    match data.draw(st.integers(0, 7)):
         case 0:
             made.book.lost("gone")
         case 1:
@@ -140,6 +142,8 @@ def change(data: st.DataObject, made: Preflight) -> None:
             known = made.book.order(resting.key)
             if all(one.con_id == resting.con_id and one.side is resting.side for one in known):
                 made.book.working(resting)
+        case 6:
+            made.market_clock(data.draw(AHEAD))
         case _:
             made.book.read_positions((), made.book.mark(), NOW)
 

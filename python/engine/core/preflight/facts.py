@@ -46,11 +46,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `touched` is empty where it cannot be said what the order would trade: then a check of the form has failed.
     `replaced`: the order that this one modifies, as it stands; empty: there is none, or it is not working.
     `unconfirmed`: an order like this one of which nobody has said what became of it.
-    `market_ahead_ns`: how far TWS's clock is ahead of ours.
+    `market_ahead_ns`: how far TWS's clock is ahead of ours. No default: whoever leaves it out judges hours wrongly.
     `margin` None: nobody asked. `notional`: the account's worst case in money; None: a contract in it has no price.
     """
 
     now_ns: int
+    market_ahead_ns: int
     state: State
     accounts: tuple[str, ...]
     positions: Fact[None]
@@ -63,7 +64,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace = Pace()
     unconfirmed: OrderKey | None = None
     margin: Fact[MarginPreview] | None = None
-    market_ahead_ns: int = 0
 
     @property
     def market_ns(self) -> int:

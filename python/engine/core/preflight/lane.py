@@ -250,6 +250,7 @@ def make_lane(
     )
     facts = Facts(
         now_ns=now_ns,
+        market_ahead_ns=terms.market_ahead_ns,
         state=state,
         accounts=accounts,
         positions=book.positions,
