@@ -126,6 +126,7 @@ def test_the_refusal_says_that_held_orders_would_leave() -> None:
     change = book(5, resting(1, BUY, 5, held=True)).change(resting(2, SELL, 1, parent=1), None)
     facts = Facts(
         now_ns=1,
+        market_ahead_ns=0,
         state=effective((halt,), scope, 1),
         accounts=("DU1",),
         positions=Known(None, 1),
