@@ -23,13 +23,10 @@ RULE = "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 def page(entries: list[Result], words: str) -> str:
     """The words with the figures in them."""
     done = [one for one in entries if one.runs]
-    kills = sum(one.kills for one in done)
     figures = {
         "runs": "\n".join([HEAD, RULE, *map(_row, done)]),
         "totals": _totals(done),
         "failures": _failures(done),
-        "kills": grouped(kills),
-        "rule_of_three": grouped(max(1, kills // 3)),
         "troubles": str(len(TROUBLES)),
         "triples": grouped(COUNT),
     }
