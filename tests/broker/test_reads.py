@@ -468,6 +468,20 @@ def test_end_markers_that_come_whether_or_not_anybody_asks_are_no_answers() -> N
     scripted(test)
 
 
+def test_a_tws_that_sent_too_many_for_a_moment_is_believed_again() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd())
+        reads = await reading(tws)
+        assert await orders(reads) == Complete(())
+        for _ in range(3 * UNASKED_MAX):
+            tws.peer.send(replies.OpenOrderEnd())
+        await settle()
+        outcomes = [await orders(reads) for _ in range(3 * UNASKED_MAX // 2)]
+        assert isinstance(outcomes[0], Failed) and outcomes[-1] == Complete(())
+
+    scripted(test)
+
+
 def test_a_tws_that_says_everything_twice_is_believed() -> None:
     async def test(tws: ScriptedTws) -> None:
         tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd(), replies.OpenOrderEnd())

@@ -346,21 +346,24 @@ def test_sigterm_stops_it_and_it_says_so(tmp_path: Path) -> None:
     assert b"NOT VERIFIED FLAT" in said
 
 
+def kill_in_a_shell(home: Path, redirection: str) -> subprocess.CompletedProcess[bytes]:
+    command = shlex.join([sys.executable, "-m", "engine.cli", "kill"])
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{command} {redirection}"],
+        env=environment(home),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_do_not_stop_it_and_nothing_is_written_into_the_wire(tmp_path: Path, redirection: str) -> None:
     with simulated("calm", tmp_path) as world:
         world.config()
-        command = shlex.join([sys.executable, "-m", "engine.cli", "kill"])
-        done = subprocess.run(
-            f"{command} {redirection}",
-            shell=True,
-            env=environment(tmp_path),
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        done = kill_in_a_shell(tmp_path, redirection)
         truth = world.truth()
     assert done.returncode == 0
     assert all(login.flat for login in truth.logins.values())
@@ -371,16 +374,7 @@ def test_closed_streams_do_not_stop_it_and_nothing_is_written_into_the_wire(tmp_
 def test_what_standard_output_does_not_take_is_told_to_standard_error(tmp_path: Path, redirection: str) -> None:
     with simulated("calm", tmp_path) as world:
         world.config()
-        command = shlex.join([sys.executable, "-m", "engine.cli", "kill"])
-        done = subprocess.run(
-            ["/bin/sh", "-c", f"{command} {redirection}"],
-            env=environment(tmp_path),
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        done = kill_in_a_shell(tmp_path, redirection)
     assert b"FLAT  all 2 logins verified" in done.stderr and not done.stdout
 
 

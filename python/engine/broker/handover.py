@@ -17,3 +17,8 @@ class Handover(msgspec.Struct, frozen=True, eq=False):
     struck_ns: int | None = None
     """When (`time.monotonic_ns`) a global cancel was written on it, and right behind it the questions for TWS's clock
     and all open orders. None: it has not been."""
+
+
+def struck_words(client_id: int) -> str:
+    """How the timeline tells of that cancel."""
+    return f"global cancel sent (client {client_id})"

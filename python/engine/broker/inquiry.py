@@ -162,14 +162,14 @@ class Lists(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._line: deque[_ListRead[T]] = deque()
         self._owed = 0
-        self._answered = 0  # reads that an end marker has ended
+        self._ended = 0  # reads that an end marker has ended, believed or not
         self._unasked = 0  # end markers that came while nothing was asked
 
     @property
     def babbles(self) -> bool:
         """What answers there sends end markers of its own accord: none of them shows that a question was heard. One
-        that says everything twice does not."""
-        return self._unasked > UNASKED_MAX + 2 * self._answered
+        that says everything twice does not, and one that did so for a moment is believed again after some reads."""
+        return self._unasked > UNASKED_MAX + 2 * self._ended
 
     @property
     def busy(self) -> bool:
@@ -222,9 +222,10 @@ class Lists(Generic[T]):
         elif read is None or not read.sent:
             self._unasked += 1
         elif self.babbles:
+            self._ended += 1
             self._close(lambda: read.fail("what answers there sends lists that nobody asked for: is it TWS?"))
         else:
-            self._answered += 1
+            self._ended += 1
             self._close(lambda: read.finish(read.collector))
 
     def _accept_held(self, read: _ListRead[T]) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from engine.broker.closing_right import ClosingRight
 from engine.broker.fan_out import Way
-from engine.broker.handover import Handover
+from engine.broker.handover import Handover, struck_words
 from engine.broker.kill_hands import Hands, HandsSettings
 from engine.broker.last_seen import LastSeen
 from engine.broker.right_keeper import RightKeeper
@@ -124,7 +124,7 @@ class KillDriver:
         self.over = False  # nothing of this kill is left: connections closed, lock released
         self._timeline: list[TimelineEntry] = []  # for the case that the machine cannot tell any more
         if handover is not None and handover.struck_ns is not None:
-            struck = ev.Struck(handover.struck_ns, f"global cancel sent (client {handover.session.client_id})")
+            struck = ev.Struck(handover.struck_ns, struck_words(handover.session.client_id))
             self._events.append(struck)
             self._timeline.append(self._entry(struck.at_ns, "cancel_sent", struck.text))
 

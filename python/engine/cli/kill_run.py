@@ -20,7 +20,7 @@ from typing import NoReturn
 import msgspec
 
 from engine.broker.closing_right import SIMULATED_WORLD
-from engine.broker.handover import Handover
+from engine.broker.handover import Handover, struck_words
 from engine.cli import process_start
 from engine.cli.completing import with_configuration
 from engine.cli.first_strike import Attempt, FirstStrike
@@ -142,7 +142,7 @@ class KillRun:
         for attempt in begun:
             if attempt.struck_ns is not None:
                 at_ms = (attempt.struck_ns - self._pressed_ns) / 1e6
-                step = TimelineEntry(at_ms, "cancel_sent", f"global cancel sent (client {attempt.client_id})")
+                step = TimelineEntry(at_ms, "cancel_sent", struck_words(attempt.client_id))
                 self._show(attempt.target.name, step)
         return await manager.kill_switch_all(
             self._arguments.reason,

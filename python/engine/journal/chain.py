@@ -67,9 +67,7 @@ def drafts(events: Sequence[Event], *, actor: str, at_ns: int) -> list[Draft]:
     """Write several events of one moment down. Raises ValueError as `draft` does."""
     if NotUnderstood in map(type, events):
         raise ValueError("what was not understood is never written")
-    if (
-        not actor.isascii()
-    ):  # a user's name may hold what is no text: no form of a record but the sealed one could hold it
+    if not actor.isascii():  # a user's name may hold what is no text, and no printed form of a record could hold that
         actor = actor.encode("utf-8", "replace").decode()
     return [Draft(at_ns, actor, _encode(event)) for event in events]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from functools import cache
 
 from engine.core.kill.report import TimelineEntry
 from engine.trading.kill_switch import OnStep
@@ -24,8 +25,14 @@ def on_terminal(names: Iterable[str]) -> OnStep | None:
             return None
     except (OSError, ValueError):  # closed, or not a file at all
         return None
-    voice, columns, wide = Voice(), columns_of(ERR), name_columns(names)
+    voice, columns, wide = _voice(), columns_of(ERR), name_columns(names)
     return lambda name, step: voice.say(timeline_line(name, step, wide, columns_max=columns), ERR)
+
+
+@cache
+def _voice() -> Voice:
+    """One for the process: its thread lives as long, however often a kill is pressed."""
+    return Voice()
 
 
 def name_columns(names: Iterable[str]) -> int:
