@@ -13,6 +13,9 @@ from engine.desk import doctor_web
 from engine.desk.findings import Finding, Grade
 from engine.guard.service import COCKPIT, install
 
+GATEWAY = Path(__file__).parents[1] / "gateway"
+CERTIFICATE, KEY = GATEWAY / "fence_certificate.pem", GATEWAY / "fence_key.pem"
+
 
 def examined(home: Path, **table: object) -> list[Finding]:
     config: Config = msgspec.structs.replace(default_config(), web=WebTable(port=1, **table))
@@ -48,8 +51,19 @@ def test_one_that_is_installed_and_does_not_answer_is_told(tmp_path: Path) -> No
 
 def test_a_certificate_that_cannot_be_used_is_found_before_the_next_start(tmp_path: Path) -> None:
     for certificate in ("/none.pem", __file__):
-        *_, one = examined(tmp_path, certificate=certificate, key=certificate)
+        _, one, *_ = examined(tmp_path, certificate=certificate, key=certificate)
         assert one.grade is Grade.WARNING and "next start is refused" in one.what
+
+
+def test_a_key_that_every_user_can_read_is_told_with_what_mends_it(tmp_path: Path) -> None:
+    key = tmp_path / "a key.pem"
+    key.write_bytes(KEY.read_bytes())
+    key.chmod(0o644)
+    *_, one = examined(tmp_path, certificate=str(CERTIFICATE), key=str(key))
+    assert one.grade is Grade.WARNING and "every user of this machine can read its TLS key" in one.what
+    assert one.mend == f"chmod 600 '{key}'"
+    key.chmod(0o640)  # a group of those that are to have it is somebody's decision
+    assert len(examined(tmp_path, certificate=str(CERTIFICATE), key=str(key))) == 1
 
 
 def test_without_a_configuration_there_is_nothing_to_look_for(tmp_path: Path) -> None:

@@ -81,6 +81,21 @@ def test_it_is_written_where_the_user_has_his_services(
     assert written.read_text() == before
 
 
+def test_what_starts_it_is_told_in_the_words_that_the_system_takes_today(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "a user"))
+    on_a_mac = install(None, tmp_path, platform="darwin")
+    file = tmp_path / "a user" / "Library" / "LaunchAgents" / "quant-engine-guard.plist"
+    assert f"launchctl bootstrap gui/$(id -u) '{file}'\n" in on_a_mac
+    assert "launchctl bootout gui/$(id -u)/quant-engine-guard" in on_a_mac
+    assert "launchctl load" not in on_a_mac
+    assert "whenever you log in" in on_a_mac  # an agent is its user's: no machine starts it before that
+    on_linux = install(None, tmp_path, platform="linux")
+    assert "whenever this machine starts" in on_linux
+    assert "systemctl --user restart quant-engine-guard" in on_linux
+
+
 def test_what_cannot_be_installed_says_what_to_do_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CannotInstall, match="qe guard run"):
         install(None, tmp_path, platform="win32")

@@ -26,6 +26,7 @@ from engine.web.server import CannotServe, serve
 from web.stage import Stage, form_token, stage, told
 
 PAPER = Scope("paper")
+GATEWAY = Path(__file__).parents[1] / "gateway"
 
 
 def fill(here: Stage, path: str, page: str = "/logins/paper", **form: str) -> str:
@@ -354,7 +355,26 @@ def test_half_a_tls_and_a_tls_that_is_none_are_refused(tmp_path: Path) -> None:
     assert "both" in refused(tmp_path, certificate="a.pem")
     assert "no such file" in refused(tmp_path, certificate="/none.pem", key="/none.key")
     (tmp_path / "a.pem").write_text("not a certificate")
-    assert "not a pair" in refused(tmp_path, certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "a.pem"))
+    assert "cannot be used" in refused(tmp_path, certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "a.pem"))
+
+
+def test_a_key_with_a_passphrase_is_refused_and_asks_nobody(tmp_path: Path) -> None:
+    certificate, locked = GATEWAY / "fence_certificate.pem", Path(__file__).with_name("locked_key.pem")
+    assert "passphrase" in refused(tmp_path, certificate=str(certificate), key=str(locked))
+
+
+def test_a_key_that_every_user_can_read_is_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    key = tmp_path / "key.pem"
+    key.write_bytes((GATEWAY / "fence_key.pem").read_bytes())
+    lines: list[str] = []
+    table = WebTable(port=0, certificate=str(GATEWAY / "fence_certificate.pem"), key=str(key))
+    for mode in (0o600, 0o644):
+        key.chmod(mode)
+        serve(Place(home=tmp_path, page=tmp_path / "log"), table, log=lines.append)
+    assert [line for line in lines if "TLS key" in line] == [
+        f"every user of this machine can read the TLS key: chmod 600 {key}"
+    ]
 
 
 def test_users_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine.config.model import Config
+from engine.config.tls_files import others_can_read, why_unusable
 from engine.desk.findings import Finding, warning, well
 from engine.guard.cockpit import answers
 from engine.guard.service import COCKPIT, file_of
@@ -37,8 +38,9 @@ def cockpit(home: Path, config: Config | None, platform: str = sys.platform) -> 
 def _tls(certificate: str, key: str) -> Iterable[Finding]:
     if not certificate:
         return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        what = f"its certificate and key cannot be used ({error}): the next start is refused"
+    if (why := why_unusable(certificate, key)) is not None:
+        what = f"its certificate and key cannot be used ({why}): the next start is refused"
         yield warning(ABOUT, what, "put web.certificate and web.key right")
+    if others_can_read(key):
+        what = f"every user of this machine can read its TLS key ({key})"
+        yield warning(ABOUT, what, f"chmod 600 {shlex.quote(key)}")

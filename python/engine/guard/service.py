@@ -57,9 +57,12 @@ def install(
         words = " ".join(service.words)
         raise CannotInstall(f"there is no service for {platform} here: let its own tools restart `qe {words}`")
     if platform == "darwin":
-        text, then = agent(command, source, home, page, service), f"launchctl load -w {shlex.quote(str(path))}"
+        text = agent(command, source, home, page, service)
+        when, then = "whenever you log in", f"launchctl bootstrap gui/$(id -u) {shlex.quote(str(path))}"
+        anew = f"launchctl bootout gui/$(id -u)/{service.label}, and the line above when it has ended"
     else:
         text = unit(command, source, home, page, service)
+        when, anew = "whenever this machine starts", f"systemctl --user restart {service.label}"
         then = (
             f"systemctl --user daemon-reload && systemctl --user enable --now {service.label} && loginctl enable-linger"
         )
@@ -71,7 +74,8 @@ def install(
     except OSError as error:
         raise CannotInstall(f"{path} cannot be written: {error.strerror or error}") from error
     return (
-        f"wrote {path}\nStart it, now and whenever this machine starts:\n  {then}\n"
+        f"wrote {path}\nStart it, now and {when}:\n  {then}\n"
+        f"Where it runs already, this has it begin anew with what was written:\n  {anew}\n"
         f"It does not have this shell's environment. What it needs of that, such as QE_ALERTS__URLS='[…]', goes into "
         f"{environment_file(home)}, one NAME='value' a line, readable by you alone (chmod 600)"
     )

@@ -5,13 +5,14 @@ Nothing is left open when it is refused: the check comes before the socket.
 
 from __future__ import annotations
 
+import shlex
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 
+from engine.config.tls_files import others_can_read, why_unusable
 from engine.config.web_table import WebTable
 from engine.web.access import is_loopback, why_not_listen
 from engine.web.app import application
@@ -42,6 +43,8 @@ def serve(place: Place, table: WebTable, *, log: Callable[[str], None]) -> None:
     scheme = "https" if cockpit.keeper.tls else "http"
     host = f"[{table.host}]" if ":" in table.host else table.host
     log(f"the cockpit is at {scheme}://{host}:{table.port}/")
+    if others_can_read(table.key):
+        log(f"every user of this machine can read the TLS key: chmod 600 {shlex.quote(table.key)}")
     if not users.all():
         log("nobody has a password: whoever can use this machine may do everything (qe web user add NAME ends that)")
     config = uvicorn.Config(
@@ -69,10 +72,8 @@ def _look_at_tls(table: WebTable) -> None:
     for name, path in (("certificate", table.certificate), ("key", table.key)):
         if not Path(path).is_file():
             raise CannotServe(f"web.{name} is {path}, and there is no such file; the cockpit was not started")
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(table.certificate, table.key)
-    except ssl.SSLError as error:
-        raise CannotServe(f"web.certificate and web.key are not a pair ({error}); it was not started") from error
+    if (why := why_unusable(table.certificate, table.key)) is not None:
+        raise CannotServe(f"web.certificate and web.key cannot be used ({why}); it was not started")
 
 
 def _bound(table: WebTable) -> socket.socket:
