@@ -16,6 +16,7 @@ from engine.simulator.virtual import VirtualLoop, run
 from engine.wire.order import Order
 from engine.wire.replies import (
     CommissionReport,
+    CompletedOrdersEnd,
     CurrentTime,
     Execution,
     ExecutionsEnd,
@@ -31,6 +32,7 @@ from engine.wire.requests import (
     CancelOrder,
     PlaceOrder,
     ReqAllOpenOrders,
+    ReqCompletedOrders,
     ReqCurrentTime,
     ReqExecutions,
     ReqGlobalCancel,
@@ -568,6 +570,25 @@ def test_faults_can_be_added_and_cleared_while_running() -> None:
         client.send(order(login, 1, "AAPL", "BUY", 1), order(login, 2, "AAPL", "BUY", 1, FAR), CancelOrder(2))
         await client.until(lambda: "Filled" in statuses(client) and client.errors(202))
         assert login.server.clock.elapsed_s() < 1
+
+    in_world(test)
+
+
+def test_standing_order_lists_show_what_was_while_each_order_is_told() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "BUY", 1, FAR))
+        await client.until(lambda: "Submitted" in statuses(client))
+        login.server.trouble.add(faults.StandingFeed(feed="orders", for_s=30))
+        client.send(CancelOrder(1), order(login, 2, "MSFT", "BUY", 1))
+        await client.until(lambda: client.errors(202) and "Filled" in statuses(client, 2))
+        listed = [
+            one.order_id for one in await client.ask(ReqAllOpenOrders(), OpenOrderEnd) if isinstance(one, OpenOrder)
+        ]
+        assert listed == [1]
+        assert len(await client.ask(ReqCompletedOrders(api_only=True), CompletedOrdersEnd)) == 1
+        await asyncio.sleep(30)
+        assert len(await client.ask(ReqAllOpenOrders(), OpenOrderEnd)) == 1
+        assert len(await client.ask(ReqCompletedOrders(api_only=True), CompletedOrdersEnd)) == 3
 
     in_world(test)
 

@@ -94,6 +94,35 @@ def test_stale_positions_follow_fills_late_in_reads_and_updates() -> None:
     in_world(test, faults.StalePositions(lag_s=3), holdings=HELD)
 
 
+def test_a_standing_feed_of_positions_shows_what_was_and_catches_up_at_its_end() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        await client.ask(ReqPositions(), PositionEnd)
+        client.send(order(login, 1, "AAPL", "SELL", 60), order(login, 2, "AAPL", "SELL", 40))
+        await asyncio.sleep(28)
+        *held, _ = await client.ask(ReqPositions(), PositionEnd)
+        assert {position.contract.symbol: position.position for position in held}["AAPL"] == 100
+        assert not [held for held in login.position_views() if held.instrument.contract.symbol == "AAPL"]
+        told = len(client.of(Position))
+        await client.until(lambda: client.of(Position)[-1].position == 0)
+        assert [position.position for position in client.of(Position)[told:]] == [40, 0]
+        assert 29 <= login.server.clock.elapsed_s() < 31
+
+    in_world(test, faults.StandingFeed(feed="positions", for_s=30), holdings=HELD)
+
+
+def test_a_feed_stands_still_until_the_last_that_holds_it_ends_and_does_not_begin_anew() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(ReqPositions(), order(login, 1, "AAPL", "SELL", 100))
+        await asyncio.sleep(12)
+        *held, _ = await client.ask(ReqPositions(), PositionEnd)
+        assert {position.contract.symbol: position.position for position in held}["AAPL"] == 100
+        await client.until(lambda: client.of(Position)[-1].position == 0)
+        assert login.server.clock.elapsed_s() >= 20
+
+    long = faults.StandingFeed(feed="positions", for_s=20)
+    in_world(test, faults.StandingFeed(feed="positions", for_s=10), long, holdings=HELD)
+
+
 def test_positions_multi_are_for_one_account() -> None:
     async def test(login: Login, client: WireClient) -> None:
         replies = await client.ask(ReqPositionsMulti(4, "DU1"), PositionMultiEnd)

@@ -151,6 +151,72 @@ def test_a_close_that_meets_somebody_elses_trade_is_nobodys_fault(found: Evidenc
     assert not [one for one in violations(found) if one.name == "I2"]
 
 
+def with_fault(found: Evidence, *faults: f.AnyFault) -> None:
+    found.story = replace(found.story, scenario=replace(found.story.scenario, faults=faults))
+
+
+def names(found: Evidence) -> list[str]:
+    return [one.name for one in violations(found)]
+
+
+OLD = f.StandingFeed(feed="positions", after_s=2.0, for_s=60.0)
+LATE = f.StalePositions(lag_s=30.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "excused"),
+    [
+        (OLD, True),
+        (LATE, True),
+        (replace(OLD, after_s=6.0), True),  # ten seconds are given anyhow
+        (replace(OLD, after_s=16.0), False),
+        (replace(OLD, login="live"), False),
+        (replace(LATE, lag_s=4.0), False),
+    ],
+)
+def test_what_an_old_picture_hides_of_others_excuses_one_close_and_no_second(
+    found: Evidence, fault: f.AnyFault, excused: bool
+) -> None:
+    with_fault(found, fault)
+    found.movements["paper"].append(Movement(found.start_ns + 5 * 10**9, *KEY, D(-5), "FOREIGN"))
+    moved(found, 8, "QEKILL-cli1x1x1-1")
+    assert ("I2" not in names(found)) is excused
+    found.movements["paper"].append(Movement(found.start_ns + 41 * 10**9, *KEY, D(8), "QEKILL-cli1x1x1-2"))
+    assert "I2" in names(found)
+
+
+def test_an_old_picture_excuses_no_second_close_of_what_a_kill_itself_has_closed(found: Evidence) -> None:
+    with_fault(found, OLD)
+    moved(found, 3, "QEKILL-cli2x1x1-1")
+    assert "I2" in names(found)
+
+
+def test_an_old_picture_excuses_no_flat_where_only_the_product_has_traded(found: Evidence) -> None:
+    with_fault(found, OLD)
+    press = found.presses[0]
+    press.truth["paper"] = Truth({KEY: D(3)}, {})
+    assert "I1" in names(found)
+    found.outside.append(Outside("paper", 2.5, Truth({}, {})))  # somebody else did, when it was flat
+    press.reported_s = 30.0
+    assert "I1" not in names(found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "claimed"),
+    [
+        (replace(OLD, for_s=10.0), True),
+        (replace(OLD, for_s=100.0), False),
+        (replace(OLD, for_s=100.0, login="live"), True),
+        (LATE, True),
+        (replace(LATE, lag_s=60.0), False),
+    ],
+)
+def test_a_picture_that_is_old_until_the_end_leaves_no_time(found: Evidence, fault: f.AnyFault, claimed: bool) -> None:
+    with_fault(found, fault)
+    told(found, outcome=LoginOutcome.UNKNOWN)
+    assert ("I5c" in names(found)) is claimed
+
+
 def test_a_halt_that_was_acknowledged_and_binds_nobody_is_lost(found: Evidence) -> None:
     found.halts.append(HaltSeen("paper", 15.0, "h1", durable=True))
     assert {one.name for one in violations(found)} == {"I4"}

@@ -180,6 +180,14 @@ class StalePositions(Fault, frozen=True):
     lag_s: float
 
 
+class StandingFeed(Fault, frozen=True):
+    """TWS answers from a picture of the moment at which this begins, and catches up when it ends. Positions: in reads
+    and updates. Orders: in every list, while single orders and executions are told as ever.
+    """
+
+    feed: Literal["positions", "orders"]
+
+
 class LateCommissions(Fault, frozen=True):
     """Commission reports come this late, or never."""
 
@@ -331,6 +339,7 @@ AnyFault: TypeAlias = (
     | StatusNoise
     | SilentFills
     | StalePositions
+    | StandingFeed
     | LateCommissions
     | AccountNotReady
     | Reject

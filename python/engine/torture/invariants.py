@@ -26,6 +26,7 @@ UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too la
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
+PICTURE_S = 30.0  # before the deadline: a picture that is older leaves no time for what it shows at last
 UNHEARD_MAX = 4  # swallowed orders: the waits are longer by then than the minute that a story gives a kill
 SHARES_OF_AN_OPTION = 100  # an assignment leaves so many to close
 SATURDAY, AFTERNOON = 5, 14  # from then on some market may be closed
@@ -65,7 +66,7 @@ def flat_is_flat(found: Evidence) -> Iterator[str]:
 
 def _others_did_it(found: Evidence, login: str, at_s: float) -> bool:
     """It was flat until somebody else traded, too late to be read."""
-    since = at_s - UNKNOWABLE_S - _lag_s(found)
+    since = _shown_until_s(found, login, at_s) - UNKNOWABLE_S
     return any(one.before.flat for one in found.outside if one.login == login and since <= one.at_s <= at_s)
 
 
@@ -76,6 +77,7 @@ def closes_only_reduce(found: Evidence) -> Iterator[str]:
         held = dict(found.at_first[login])
         others = _others_orders(found, login)
         traded: dict[Key, float] = {}
+        crossed: dict[Key, float] = {}
         for moved in movements:
             key, at_s = (moved.account, moved.con_id), found.at(moved)
             was = held.get(key, ZERO)
@@ -85,8 +87,12 @@ def closes_only_reduce(found: Evidence) -> Iterator[str]:
                     traded[key] = at_s
                 continue
             reduces = was * now >= ZERO and abs(now) < abs(was)
-            if not reduces and at_s - traded.get(key, -IN_FLIGHT_S - 1) > IN_FLIGHT_S + _lag_s(found):
+            if reduces:
+                continue
+            hidden = traded.get(key, -IN_FLIGHT_S - 1) >= _shown_until_s(found, login, at_s) - IN_FLIGHT_S
+            if not hidden or at_s - IN_FLIGHT_S > crossed.get(key, at_s):
                 yield f"{login} {key}: {was:+f} became {now:+f} at {at_s:.3f} s by {moved.order_ref}"
+            crossed.setdefault(key, at_s)
 
 
 def _others_orders(found: Evidence, login: str) -> set[str]:
@@ -114,7 +120,7 @@ def halts_bind(found: Evidence) -> Iterator[str]:
 
 def _surprised(found: Evidence, order: Arrived) -> bool:
     """Something happened in the contract that whoever sent the order could not know yet."""
-    since = order.at_s - IN_FLIGHT_S - _lag_s(found)
+    since = _shown_until_s(found, order.login, order.at_s) - IN_FLIGHT_S
     moved = any(
         (one.account, one.con_id) == order.key and since <= found.at(one) <= order.at_s
         for one in found.movements[order.login]
@@ -183,7 +189,7 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
     for press, login, report, _ in _reports(found):
         ends_s = press.at_s + found.story.deadline_s
         outside = [one.at_s for one in found.outside if one.login == login]
-        if any(at_s > ends_s - 30 for at_s in outside):
+        if any(at_s > ends_s - 30 for at_s in outside) or _old_picture(found, login, press):
             continue
         if _unheard(found) + bool(outside) >= UNHEARD_MAX:
             continue
@@ -342,17 +348,41 @@ def _words(truth: Truth) -> str:
 
 
 def _moved_lately(found: Evidence, login: str, key: Key, press: PressSeen) -> bool:
-    since = press.reported_s - UNKNOWABLE_S - _lag_s(found)
+    since = _shown_until_s(found, login, press.reported_s) - UNKNOWABLE_S
     return any(
         (moved.account, moved.con_id) == key and since <= found.at(moved) <= press.reported_s
         for moved in found.movements[login]
     )
 
 
-def _lag_s(found: Evidence) -> float:
-    """How late a position may be told."""
-    return max(
-        (fault.lag_s for fault in found.story.scenario.faults if isinstance(fault, f.StalePositions)), default=0.0
+def _shown_until_s(found: Evidence, login: str, at_s: float) -> float:
+    """What is told of positions and orders at that moment may be no newer than this."""
+    shown_s = at_s
+    for fault in found.story.scenario.faults:
+        if fault.login in ("", login) and fault.after_s <= at_s:
+            if isinstance(fault, f.StalePositions):
+                shown_s = min(shown_s, at_s - fault.lag_s)
+            elif isinstance(fault, f.StandingFeed) and at_s <= _ends_s(fault) + UNKNOWABLE_S:
+                shown_s = min(shown_s, fault.after_s)
+    return shown_s
+
+
+def _ends_s(fault: f.Fault) -> float:
+    return fault.after_s + (float("inf") if fault.for_s is None else fault.for_s)
+
+
+def _old_picture(found: Evidence, login: str, press: PressSeen) -> bool:
+    """The broker itself says something old for so long that the minute of a story is over."""
+    kill_id = None if press.report is None else press.report.kill_id
+    began_s = min(one.at_s for one in found.presses if one.report is not None and one.report.kill_id == kill_id)
+    latest_s = began_s + found.story.deadline_s - PICTURE_S
+    return any(
+        fault.login in ("", login)
+        and (
+            (isinstance(fault, f.StandingFeed) and _ends_s(fault) > latest_s)
+            or (isinstance(fault, f.StalePositions) and fault.lag_s > PICTURE_S)
+        )
+        for fault in found.story.scenario.faults
     )
 
 

@@ -122,6 +122,10 @@ class Havoc:
                 return self._behave(far_limit=what, far_limit_pct=percent, far_limit_ticks_min=1)
             case faults.PartialFills(quantity=quantity):
                 return self._behave(depth=quantity)
+            case faults.StandingFeed(feed=feed):
+                if feed == "orders":
+                    self._server.orders_stand_still()
+                return self._server.feeds_go_on
         return None
 
     def _behave(self, **changes: object) -> Callable[[], None]:

@@ -32,6 +32,7 @@ class Memory:
         self.positions: dict[tuple[str, int], tuple[Decimal, Decimal]] = {}  # quantity, average cost
         self.executions: dict[str, Execution] = {}  # by id without its last part: a correction replaces
         self.commissions: dict[str, Commission] = {}
+        self._picture: tuple[list[OrderView], list[OrderView]] | None = None  # open and completed, as they were once
         for view in exchange.open_orders(include_untransmitted=True):
             self.note_order(view)
         for view in exchange.completed_orders():
@@ -65,10 +66,21 @@ class Memory:
 
     def open_orders(self) -> list[OrderView]:
         """Open orders that IBKR has seen, oldest first; untransmitted ones are invisible to the API."""
+        if self._picture is not None:
+            return self._picture[0]
         return [view for _, view in sorted(self._orders.items()) if view.transmitted]
 
     def completed_orders(self) -> list[OrderView]:
+        if self._picture is not None:
+            return self._picture[1]
         return [view for _, view in sorted(self._completed.items())]
+
+    def freeze_orders(self) -> None:
+        """From now on lists of orders show this moment."""
+        self._picture = self.open_orders(), self.completed_orders()
+
+    def thaw_orders(self) -> None:
+        self._picture = None
 
     def execution_of(self, exec_id: str) -> Execution | None:
         return self.executions.get(root(exec_id))

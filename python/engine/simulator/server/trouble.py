@@ -297,6 +297,9 @@ class Trouble:
     def position_lag_s(self) -> float:
         return max((fault.lag_s for _, fault in self._of(faults.StalePositions)), default=0.0)
 
+    def stands_still(self, feed: str) -> bool:
+        return any(fault.feed == feed for _, fault in self._of(faults.StandingFeed))
+
     def commission_delay_s(self) -> float | None:
         """Seconds until a commission report leaves; None: never."""
         late = self._any(faults.LateCommissions)

@@ -107,6 +107,7 @@ class TwsServer:
         self.trouble = Trouble(self, faults, seed)
         self._position_due_ns: dict[tuple[str, int], int] = {}
         self._held: deque[Event] = deque(maxlen=HELD_EVENTS_MAX)
+        self._standing: deque[PositionChanged] = deque(maxlen=HELD_EVENTS_MAX)
         self._listeners: list[asyncio.AbstractServer] = []
         self._connections_made = 0
         self._desks = (
@@ -294,9 +295,25 @@ class TwsServer:
             self._position_changed(event)
 
     def _position_changed(self, event: PositionChanged) -> None:
+        if self.trouble.stands_still("positions"):
+            self._standing.append(event)
+            return
         self.memory.note_position(event)
         self.positions.tell(event)
         self.accounts.tell(event)
+
+    def orders_stand_still(self) -> None:
+        """Order lists show what they would show now."""
+        self.memory.freeze_orders()
+
+    def feeds_go_on(self) -> None:
+        """What stood still catches up, unless something else holds it."""
+        if not self.trouble.stands_still("orders"):
+            self.memory.thaw_orders()
+        if not self.trouble.stands_still("positions"):
+            held, self._standing = self._standing, deque(maxlen=HELD_EVENTS_MAX)
+            for event in held:
+                self._position_changed(event)
 
     def lose_link(self) -> None:
         """TWS loses IBKR (1100): from now on it knows nothing new."""
