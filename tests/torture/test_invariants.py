@@ -11,11 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.kill.report import LoginOutcome
-from engine.core.restrictions import Kind, Scope
+from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.chain import draft, seal, tip_of
-from engine.journal.events import BaselineSet, Filled, LimitBreached
+from engine.journal.events import BaselineSet, Filled, LimitBreached, Restricted
 from engine.simulator import faults as f
 from engine.simulator.exchange import Movement
+from engine.torture.disk import Acknowledged
 from engine.torture.evidence import Arrived, Evidence, HaltSeen, Outside, Truth, WentOn
 from engine.torture.generator import story_of
 from engine.torture.invariants import INVARIANTS, RECORDS_PER_ACT, violations
@@ -80,6 +81,28 @@ def fired(found: Evidence) -> None:
     found.records.append(seal(tip_of(found.records[-1]), draft(event, actor="test", at_ns=1)))
 
 
+def silent_for_nothing(found: Evidence) -> None:
+    """A guard halts for an engine that lives and beats."""
+    found.lives["engine1"] = [(0.0, True)]
+    found.beats["engine1"] = [float(at_s) for at_s in range(1, 60)]
+    halted_for_silence(found, 50.0)
+
+
+def halted_for_silence(found: Evidence, at_s: float) -> None:
+    halt = Restriction(
+        id=f"silence {at_s}",
+        scope=Scope("paper"),
+        kind=Kind.HALT,
+        cause=Cause.DEAD_MAN,
+        since_ns=1,
+        actor="guard1",
+        reason="engine1-1 has given no sign of life for 30 s, and there is something to lose",
+    )
+    record = seal(tip_of(found.records[-1]), draft(Restricted(restriction=halt), actor="guard1", at_ns=1))
+    found.records.append(record)
+    found.acknowledged.append(Acknowledged(at_s, "guard1", (record,)))
+
+
 def moved(found: Evidence, signed: int, ref: str) -> None:
     at_ns = found.start_ns + round(found.presses[1].at_s * 1e9)
     found.movements["paper"].append(Movement(at_ns, *KEY, D(signed), ref))
@@ -101,6 +124,7 @@ UNTRUE: dict[str, Callable[[Evidence], None]] = {
     "I8": lambda it: it.left_over.append("a task"),
     "I9": lambda it: it.arrived.append(order(it, 20.0)),
     "I10": lambda it: it.raised.append("ValueError"),
+    "I11": lambda it: silent_for_nothing(it),
 }
 
 

@@ -120,6 +120,10 @@ class Evidence:
     raised: list[str] = field(default_factory=list)  # what came out of a call that raises nothing, or out of nowhere
     left_over: list[str] = field(default_factory=list)  # tasks and connections of programs that had ended
     watched: bool = False  # a guard ran at the end, and had for so long that it must have seen what there is
+    beats: dict[str, list[float]] = field(default_factory=dict)  # each engine's signs of life, as they were written
+    lives: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)  # from then on a program runs, or does not
+    byes: dict[str, float] = field(default_factory=dict)  # … and when it was told to come to its end
+    story_ended_s: float = 0.0  # then programs were still as the story had left them
     seconds: float = 0.0  # of virtual time
     messages: int = 0  # between TWS and its clients
     mark: int = 0  # of every message, when and between whom: another run of the story has the same

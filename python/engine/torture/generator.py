@@ -10,6 +10,7 @@ from datetime import datetime
 from engine.simulator.scenario import Expect, Scenario
 from engine.torture import scripts, worlds
 from engine.torture.draw import Lot
+from engine.torture.silences import silences
 from engine.torture.story import Story
 from engine.torture.triples import FIRST_TRIPLE, triple
 from engine.torture.troubles import troubles
@@ -33,8 +34,9 @@ DAYS_END = tuple(
         "2026-03-09T16:59:40-05:00",  # the first day's end after the clocks changed
     )
 )
-KILLS, TRADES, LOSSES = "kills", "trades", "losses"
-SUBJECTS = (*[KILLS] * 15, *[TRADES] * 4, LOSSES)  # a guard costs twenty times what a kill does
+KILLS, TRADES, LOSSES, SILENCES = "kills", "trades", "losses", "silences"
+SUBJECTS = (*[KILLS] * 30, *[TRADES] * 8, LOSSES, SILENCES)  # a guard costs twenty times what a kill does
+SCRIPTS = {KILLS: scripts.kills, TRADES: scripts.trades, LOSSES: scripts.losses, SILENCES: silences}
 
 
 def story_of(seed: int) -> Story:
@@ -51,14 +53,14 @@ def story_of(seed: int) -> Story:
     elif subject == LOSSES and lot.chance(25):
         start = lot.pick(DAYS_END)
     pressed_s = lot.seconds(0.5, 3.0) if subject == KILLS else lot.seconds(3.0, 8.0)
-    script = {KILLS: scripts.kills, TRADES: scripts.trades, LOSSES: scripts.losses}[subject](lot, plans, pressed_s)
+    script = SCRIPTS[subject](lot, plans, pressed_s)
     scenario = Scenario(
         title=f"torture {seed}",
         story="",
         expect=Expect(text=""),
         start=start,
         seed=seed,
-        moves=subject != LOSSES and lot.chance(40),
+        moves=subject in (KILLS, TRADES) and lot.chance(40),
         logins=plans,
         faults=troubles(lot, names, pressed_s),
     )
@@ -68,5 +70,6 @@ def story_of(seed: int) -> Story:
         acts=tuple(sorted(script, key=lambda act: act.at_s)),
         deadline_s=lot.pick((60.0, 60.0, 120.0)),
         file=lot.chance(12),
-        lasts_s=90.0 if subject == LOSSES else 1.0,
+        silence_kills_s=lot.pick((0.0, 0.0, 45.0)) if subject == SILENCES else 0.0,
+        lasts_s=90.0 if subject in (LOSSES, SILENCES) else 1.0,
     )

@@ -19,6 +19,7 @@ from engine.journal import chain
 from engine.journal.events import BaselineSet, Filled, KillEnded, KillPressed, Lifted, LimitBreached, Restricted
 from engine.simulator import faults as f
 from engine.torture.evidence import Arrived, Evidence, Key, PressSeen, Truth
+from engine.torture.hearing import silence_is_heard
 from engine.torture.story import Assign, DiskFails, DiskSlow, Freeze
 
 ZERO = Decimal(0)
@@ -321,6 +322,7 @@ INVARIANTS: dict[str, Check] = {
     "I8": nothing_is_left_over,
     "I9": nobody_goes_on_by_itself,
     "I10": nothing_raises,
+    "I11": silence_is_heard,
 }
 
 

@@ -31,6 +31,7 @@ from engine.torture.disk import Disk
 from engine.torture.programs import Program, ProgramLoop
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.entries import LoginConfig
+from engine.trading.heartbeats import FOLDER, Heart
 from engine.trading.manager import ManagerSettings
 from engine.trading.order_settings import OrderSettings
 from engine.trading.rules import Rules
@@ -132,7 +133,9 @@ class Bot(Running):
 
 
 class Machine:
-    """One for each run. `told` hears of every append that a program was told is durable."""
+    """One for each run. `told` hears of every append that a program was told is durable, `beats` of every engine's sign
+    of life. `guarded`: somebody listens for these.
+    """
 
     def __init__(
         self,
@@ -143,8 +146,15 @@ class Machine:
         deadline_s: float,
         file: bool,
         told: Callable[[str, tuple[Sealed, ...]], None],
+        beats: Callable[[str], None],
+        guarded: bool = False,
+        silence_kills_s: float = 0.0,
     ) -> None:
         self.loop = loop
+        self.hearts = place / FOLDER
+        self._beats, self._guarded, self._silence_kills_s = beats, guarded, silence_kills_s
+        if guarded:
+            self.hearts.mkdir(mode=0o700)
         self.place = place
         self.disk = Disk(place / "journal" if file else None)
         self.clock_off_ns = 0
@@ -206,13 +216,16 @@ class Machine:
         config = msgspec.structs.replace(
             config,
             logins=tuple(one for one in config.logins if one.name in self._logins),
-            guard=GuardTable(verify_every_s=0),
+            guard=GuardTable(verify_every_s=0, heartbeat_kill_s=self._silence_kills_s),
             limits=LIMITS,
         )
         manager = self._manager(who, program, enforces=True)
         add_logins(manager, config)
         outside = Outside(wall_ns=self.wall_ns, monotonic_ns=self.loop.wall_ns, channels=(self,))
         home, page = self.place / who, self.place / "incidents.md"
+        home.mkdir(mode=0o700, exist_ok=True)
+        if not (home / FOLDER).exists():
+            (home / FOLDER).symlink_to(self.hearts)  # each guard has a folder of its own, and listens to all engines
         guard = Guard(config, manager, home, page, outside=outside, log=_unheard, callable_=False)
         return Watcher(program, manager, guard)
 
@@ -238,11 +251,12 @@ class Machine:
     def _manager(self, who: str, program: Program, *, enforces: bool = False) -> IBKRAccountManager:
         number = next(self._numbers)
         kills = count(1)
+        heart = self._heart(who) if self._guarded and who.startswith("engine") else None
         return IBKRAccountManager(
             settings=ManagerSettings(
                 tells=False,
                 kill=KillSettings(deadline_ns=round(self._deadline_s * SECOND)),
-                heartbeat=False,
+                heartbeat=heart is not None,
                 enforce_limits=enforces,
             ),
             wall_ns=self.wall_ns,
@@ -252,7 +266,19 @@ class Machine:
             rules=self._rules(who),
             preflight=SETTINGS,
             limits=LIMITS,
+            heart=heart,
         )
+
+    def _heart(self, who: str) -> Heart:
+        """Of an engine, under its own name; its successor goes on with it. Touched by the clock of the loop: the disk's
+        own would not tell two touches in one instant of real time apart.
+        """
+
+        def touched_ns() -> int:
+            self._beats(who)
+            return self.loop.wall_ns()
+
+        return Heart(self.place, who, touched_ns)
 
     def _rules(self, who: str) -> Rules:
         number, ids = next(self._numbers), count(1)

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.contracts import Contract
+from engine.core.restrictions import Cause
 from engine.desk import incidents
 from engine.journal import chain
 from engine.journal.chain import Sealed
+from engine.journal.events import Restricted
 from engine.journal.trouble import Code, JournalError
 from engine.simulator.build import build_world
 from engine.simulator.exchange import Instrument
@@ -53,12 +55,21 @@ class Stage:
         self.evidence = Evidence(story, start_ns=loop.start_ns)
         self.witness = Witness(self.evidence, loop, world)
         self.machine = Machine(
-            loop, place, tuple(world.logins), deadline_s=story.deadline_s, file=story.file, told=self._acknowledged
+            loop,
+            place,
+            tuple(world.logins),
+            deadline_s=story.deadline_s,
+            file=story.file,
+            told=self._acknowledged,
+            beats=lambda who: self.evidence.beats.setdefault(who, []).append(loop.time()),
+            guarded=any(isinstance(act, acts.Deed) and act.who.startswith("guard") for act in story.acts),
+            silence_kills_s=story.silence_kills_s,
         )
         self._page = place / "incidents.md"
         self._presses: dict[Program, list[PressSeen]] = {}
         self._do: dict[type[acts.Act], Callable[[Any], None]] = {
             acts.Start: lambda act: None,
+            acts.End: self._end,
             acts.Press: self._press,
             acts.Halt: self._halt,
             acts.Resume: self._resume,
@@ -101,6 +112,7 @@ class Stage:
             )
         await asyncio.sleep(self.story.lasts_s)
         self.witness.end_of_story()
+        self.evidence.story_ended_s = self.loop.time()
         guards = (self.machine.living(who) for who in ("guard1", "guard2"))
         alive = any(one is not None and not one.program.stopped for one in guards)
         self.evidence.watched = alive and self.story.lasts_s >= WATCHED_S
@@ -142,9 +154,14 @@ class Stage:
         found = self.machine.living(who)
         if found is None:
             found = self.machine.made(who)
+            self._lives(who, True)
+            found.program.over.add_done_callback(lambda _: self._lives(who, False), context=Context())
             if not who.startswith("cli"):
                 self._run(found, found.begin(), f"the life of {who}")
         return found
+
+    def _lives(self, who: str, lives: bool) -> None:
+        self.evidence.lives.setdefault(who, []).append((self.loop.time(), lives))
 
     def _manager(self, who: str) -> IBKRAccountManager | None:
         """None: such a program has none."""
@@ -153,6 +170,15 @@ class Stage:
 
     def _acknowledged(self, who: str, records: tuple[Sealed, ...]) -> None:
         self.evidence.acknowledged.append(Acknowledged(self.loop.time(), who, records))
+        if who.startswith("guard"):
+            self._halts_of_a_guard(records)
+
+    def _halts_of_a_guard(self, records: tuple[Sealed, ...]) -> None:
+        """They bind like those of people."""
+        for event in (chain.opened(record).event for record in records):
+            if isinstance(event, Restricted) and event.restriction.cause is Cause.DEAD_MAN:
+                one = event.restriction
+                self.evidence.halts.append(HaltSeen(one.scope.login, self.loop.time(), one.id, durable=True))
 
     def _run(self, one: Running, work: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[Any]:
         """As a task of the program; what comes out of it that is no answer is noted."""
@@ -167,6 +193,11 @@ class Stage:
         return task
 
     # --- what programs and people do ------------------------------------------------------------------
+    def _end(self, act: acts.End) -> None:
+        one = self._running(act.who)
+        self.evidence.byes[act.who] = self.loop.time()
+        self._run(one, one.end(), f"the end of {act.who}")
+
     def _press(self, act: acts.Press) -> None:
         one = self._running(act.who)
         if not isinstance(one, Engine):
@@ -316,8 +347,14 @@ class Stage:
         if one is None or one.program.stopped:
             return
         one.program.stop()
+        self._lives(act.who, False)
         self._owes_nothing(one.program)
-        self.loop.call_later(act.for_s, one.program.go_on)
+        self.loop.call_later(act.for_s, self._wake, act.who, one.program)
+
+    def _wake(self, who: str, program: Program) -> None:
+        if not program.dead:
+            self._lives(who, True)
+        program.go_on()
 
     def _owes_nothing(self, program: Program) -> None:
         """Nobody can ask for a report any more, or not in time."""

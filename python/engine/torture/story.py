@@ -33,6 +33,10 @@ class Start(Deed, frozen=True, tag="start"):
     """The program is started, and connects."""
 
 
+class End(Deed, frozen=True, tag="end"):
+    """The program comes to its end by itself, and says good-bye."""
+
+
 class Press(Deed, frozen=True, tag="press"):
     """The kill switch, of these logins or (none named) of all."""
 
@@ -145,6 +149,7 @@ class DiskSlow(Act, frozen=True, tag="disk_slow"):
 
 AnyAct: TypeAlias = (
     Start
+    | End
     | Press
     | Halt
     | Resume
@@ -171,6 +176,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[AnyAct, ...]
     deadline_s: float = 60.0
     file: bool = False  # the journal is the product's own file, and not in memory
+    silence_kills_s: float = 0.0  # a guard presses when an engine has been silent for so long; 0: never
     lasts_s: float = 1.0  # how long it goes on behind the last act and report
 
     @property

@@ -94,10 +94,11 @@ class IBKRAccountManager:
         rules: Rules | None = None,
         preflight: Settings | None = None,
         limits: LimitsTable | None = None,
+        heart: Heart | None = None,
     ) -> None:
         """`home`: the state folder, unless it is the usual one. `rules`: over a journal of the caller's own.
         `preflight`, `limits`: what orders and losses are held against, unless it is [preflight] and [limits] of
-        quant-engine.toml.
+        quant-engine.toml. `heart`: of the caller's own, where it is to beat at all.
         """
         self._settings = settings or ManagerSettings()
         self._home = home or Path(state_folder())
@@ -116,7 +117,8 @@ class IBKRAccountManager:
             table=limits,
             judges=self._settings.enforce_limits,
         )
-        self._heart = Heart(self._home, Path(sys.argv[0]).stem) if self._settings.heartbeat else None
+        beating = heart or Heart(self._home, Path(sys.argv[0]).stem)
+        self._heart = beating if self._settings.heartbeat else None
         self._limit_kill: LimitKill | None = None
         self._kill_ids = kill_ids
         self._lock_directory = lock_directory
