@@ -170,7 +170,7 @@ def test_an_order_whose_connection_is_gone_counts_no_longer(tmp_path: Path) -> N
         client, book = await known(it), it.desk.checks.desk.book
         before = {product: book.total("DU1234567", product).contracts for product in Product}
         through = next(one for one in it.gateway.doors[0]._clients if one.client_id == 21)
-        through._up.write = lambda _: False
+        through._up.write = through._up.write_now = lambda _: False
         client.send(order(1, listed(it.login, "FUT ES"), "BUY", 1, 1))
         await asyncio.sleep(1)
         assert not counted(it, (21, 1))
@@ -256,8 +256,9 @@ def test_every_program_is_told_before_the_first_byte_leaves(tmp_path: Path, take
         reading.look()
         seen: list[Any] = []
         through = next(one for one in it.gateway.doors[0]._clients if one.client_id == 21)
-        write = through._up.write
-        through._up.write = lambda data: (seen.append(reading.look()), write(data))[1]
+        for one in ("write", "write_now"):
+            write = getattr(through._up, one)
+            setattr(through._up, one, lambda data, write=write: (seen.append(reading.look()), write(data))[1])
         client.send(order(1, es, "BUY", 2, "3.25"), order(2, es, "SELL", 1, 9000))
         await client.until(lambda: statuses(client, 1) and statuses(client, 2))
         [[first], [second]] = seen

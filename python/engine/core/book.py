@@ -10,7 +10,7 @@ meanwhile is newer than the reading and stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -89,6 +89,8 @@ class Book:
         self.epoch = 0  # another number whenever `positions` or `orders` has become another
         self.spots: dict[Place, Spot] = {}
         self._of_order: dict[OrderKey, set[Place]] = {}
+        self.holds: Callable[[OrderKey], bool] = self._of_order.__contains__
+        """An order of this name counts."""
         self._untransmitted: dict[OrderKey, None] = {}
         self._totals: dict[str, dict[Product, Total]] = {}
         self._worths: dict[str, Worth] = {}
@@ -117,10 +119,6 @@ class Book:
         """An order as it stands, one record for each contract; empty: it is not working."""
         places = sorted(self._of_order.get(key, ()))
         return tuple(self.spots[place].orders[key].order for place in places)
-
-    def holds(self, key: OrderKey) -> bool:
-        """An order of this name counts."""
-        return key in self._of_order
 
     @property
     def order_keys(self) -> tuple[OrderKey, ...]:

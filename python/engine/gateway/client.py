@@ -87,7 +87,8 @@ class Client(asyncio.Protocol):
                         straight(data)
                         return
                     if number == ORDER:
-                        self._policing.order(data)
+                        if not self.line.express(data):
+                            self._policing.order(data)
                         return
             except ValueError:
                 pass  # no field has an end
@@ -197,6 +198,9 @@ class Client(asyncio.Protocol):
     # --- engine.gateway.ends.Ends --------------------------------------------------------------------
     def pass_on(self, messages: bytes) -> bool:
         return self._up is not None and self._up.write(messages)
+
+    def pass_now(self, message: bytes) -> bool:
+        return self._up is not None and self._up.write_now(message)
 
     def answer(self, messages: bytes) -> None:
         down = self._down

@@ -28,6 +28,9 @@ class Ends(Protocol):
     def pass_on(self, messages: bytes) -> bool:
         """Hand them to TWS. False: that end is gone."""
 
+    def pass_now(self, message: bytes) -> bool:
+        """Hand it to TWS, unless it would have to wait in a buffer. False: nothing was handed over."""
+
     def answer(self, messages: bytes) -> None:
         """Tell the client."""
 

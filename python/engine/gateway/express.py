@@ -31,6 +31,8 @@ from engine.trading.rules import Rules
 from engine.wire.order import Order
 
 NOT_NOW = "the careful way says why"
+NAMED = b"%b\0%d\0%d\0%b\0%b\0%d"  # the rest of a slip, of an order with a name of its own
+UNNAMED = b"%bclient %d order %d\0%d\0%d\0%b\0%b\0%d"
 
 
 class Express:
@@ -55,7 +57,6 @@ class Express:
         self._entry = entry
         self._checks = checks
         self._desk = checks.desk
-        self._book = checks.desk.book
         self._rules = rules
         self._records = records
         self._announcing = announcing
@@ -64,6 +65,8 @@ class Express:
         self._tray = tray
         self._wall_ns = wall_ns
         self._forms = Forms()
+        self._take_in = checks.others.take_in
+        self._holds = checks.desk.book.holds
         self._clock_ns = 0
         self._scope: Scope | None = None
         self._accounts: object = None
@@ -97,34 +100,32 @@ class Express:
         """True: it has left. False: nothing was done."""
         login, client_id = self.login, ends.client_id
         read = self._forms.read(message, ends.version)
-        if read is None or login is None or client_id is None or ends.backlog:
+        if read is None or login is None or client_id is None:
             return False
-        form, order_id, quantity, limit = read
+        form, order_id, quantity, limit, texts = read
         key = (client_id, order_id)
         now_ns = self._wall_ns()
-        if now_ns >= form.until_ns or self._is_known(key) or heard.alive(order_id):
+        known = key in self._counting or key in self._refused or self._holds(key) or heard.alive(order_id)
+        if known or now_ns >= form.until_ns:
             return False
         if not 0 <= now_ns - self._clock_ns < SECOND_NS:
             self._clock_ns = now_ns
             self._checks.hear_clock(login)
         intent = form.intent(quantity, limit)
-        order_ref = form.order_ref or f"client {client_id} order {order_id}"
-        slip = b"%b%b\0%d\0%d\0%b\0%b\0%d" % (form.slip, order_ref.encode(), *key, quantity, limit, now_ns)
+        named = (form.slip, client_id, order_id) if form.order_ref else (form.slip, *key, *key)
+        slip = (NAMED if form.order_ref else UNNAMED) % (*named, texts[0], texts[2], now_ns)
         number = self._announcing.tell(slip)
         if number is None:
             return False
-        total = self._leave(ends, intent, key, message, now_ns)
+        total = self._leave(ends, intent, message, now_ns)
         if total is None:
             self._announcing.take_back(number)
             return False
         self._counting.add(key)
-        self._tray.put(self._enter, intent, key, total, order_ref, number, now_ns)
+        self._tray.put(self._enter, intent, key, total, form.order_ref, number, now_ns)
         return True
 
-    def _is_known(self, key: OrderKey) -> bool:
-        return key in self._counting or self._book.holds(key) or key in self._refused
-
-    def _leave(self, ends: Ends, intent: Intent, key: OrderKey, message: bytes, now_ns: int) -> Total | None:
+    def _leave(self, ends: Ends, intent: Intent, message: bytes, now_ns: int) -> Total | None:
         """Through the gate, if nothing speaks against it behind the gate. What it was counted in; None: it stays."""
         accounts = self._entry.view.accounts
         if accounts is not self._accounts or self._scope is None:
@@ -135,7 +136,7 @@ class Express:
             return None
         total = self._desk.pledge(intent, now_ns)
         try:
-            left = ends.pass_on(message)
+            left = ends.pass_now(message)
         finally:
             rules.leave()
         if not left:
@@ -146,12 +147,13 @@ class Express:
     def _objection(self, state: State) -> str | None:
         """Judged with what is known at this moment: of halts, and of what other programs announce."""
         checks, intent = self._checks, self._intent
-        checks.others.take_in()
+        self._take_in()
         assert intent is not None
         return None if self._desk.clears(intent, checks.with_own(state), self._now_ns) else NOT_NOW
 
-    def _enter(self, intent: Intent, key: OrderKey, total: Total, order_ref: str, number: int, now_ns: int) -> None:
+    def _enter(self, intent: Intent, key: OrderKey, total: Total, named: str, number: int, now_ns: int) -> None:
         """From the tray: its place in the book, and its paperwork."""
+        order_ref = named or f"client {key[0]} order {key[1]}"
         self._counting.discard(key)
         self._checks.book.sent(key)
         self._desk.redeem(intent, key, total, now_ns)

@@ -5,6 +5,8 @@ To be repeated when a modify is refused: the client has noted the change already
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.broker.translate import ENDED
 from engine.wire.replies import OpenOrder, OrderStatus
 
@@ -16,6 +18,8 @@ class Heard:
 
     def __init__(self) -> None:
         self._frames: dict[int, tuple[bytes, bytes]] = {}
+        self.alive: Callable[[int], bool] = self._frames.__contains__
+        """The client believes that an order works."""
 
     def note(self, reply: OpenOrder | OrderStatus, frame: bytes) -> None:
         """TWS tells the client of an order of its own."""
@@ -28,10 +32,6 @@ class Heard:
         self._frames[order_id] = (order, frame) if isinstance(reply, OrderStatus) else (frame, last_status)
         if len(self._frames) > ORDERS_MAX:
             del self._frames[next(iter(self._frames))]
-
-    def alive(self, order_id: int) -> bool:
-        """The client believes that it works."""
-        return order_id in self._frames
 
     def last(self, order_id: int) -> tuple[bytes, ...]:
         """The order, then its status, as far as they were heard."""

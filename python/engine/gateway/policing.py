@@ -42,7 +42,8 @@ class Policing:
             case Kind.READ:
                 self._line.read(message)
             case Kind.ORDER:
-                self.order(message)
+                if not self._line.express(message):
+                    self.order(message)
             case Kind.CANCEL:
                 self._cancel(message)
             case Kind.CANCEL_ALL:
@@ -60,9 +61,7 @@ class Policing:
 
     # --- orders ------------------------------------------------------------------------------------
     def order(self, message: bytes) -> None:
-        """One that is an order by its number."""
-        if self._line.express(message):
-            return
+        """One that is an order by its number, and did not go by the express way."""
         payload = message[PREFIX:]
         try:
             request = decode_request(payload, self._ends.version)

@@ -62,6 +62,14 @@ class Upstream(asyncio.Protocol):
         self._transport.write(data)
         return True
 
+    def write_now(self, data: bytes) -> bool:
+        """False: it would have to wait in a buffer, or the connection is gone; nothing was handed over."""
+        transport = self._transport
+        if self._owner is None or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(data)
+        return True
+
     def pause_reading(self) -> None:
         if self._transport is not None:
             self._transport.pause_reading()

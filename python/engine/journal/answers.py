@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.core.restrictions import Scope, State
 
+ALWAYS = float("inf")
 SCOPES_MAX = 256  # logins of which the answer is kept
 
 
@@ -14,11 +15,8 @@ class _Answer:
     """What `check` said, and from when until when the clock changes nothing about it."""
 
     state: State
-    from_ns: int | None
-    until_ns: int | None
-
-    def holds(self, now_ns: int) -> bool:
-        return (self.from_ns is None or self.from_ns <= now_ns) and (self.until_ns is None or now_ns < self.until_ns)
+    from_ns: float
+    until_ns: float
 
 
 class Answers:
@@ -30,12 +28,13 @@ class Answers:
     def get(self, scope: Scope, now_ns: int) -> State | None:
         """None: it has to be found out."""
         answer = self._by_scope.get(scope)
-        return answer.state if answer is not None and answer.holds(now_ns) else None
+        return answer.state if answer is not None and answer.from_ns <= now_ns < answer.until_ns else None
 
     def keep(self, scope: Scope, state: State, from_ns: int | None, until_ns: int | None) -> None:
         if len(self._by_scope) >= SCOPES_MAX:
             self._by_scope.clear()
-        self._by_scope[scope] = _Answer(state, from_ns, until_ns)
+        since = -ALWAYS if from_ns is None else from_ns
+        self._by_scope[scope] = _Answer(state, since, ALWAYS if until_ns is None else until_ns)
 
     def clear(self) -> None:
         self._by_scope.clear()

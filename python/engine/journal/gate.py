@@ -37,7 +37,10 @@ class Gate:
         """Begin to pass; `leave` must follow. Raises GateBusy, and then nothing is held."""
         self._mutex.acquire()
         try:
-            if not oslock.share(self._descriptor()):
+            fd = self._fd
+            if fd is None or self._pid != os.getpid():
+                fd = self._descriptor()
+            if not oslock.share(fd):
                 raise GateBusy("a halt is taking effect at this moment")
         except OSError as error:
             self._mutex.release()

@@ -46,11 +46,18 @@ else:
     def exclude(fd: int) -> bool:
         return _try(fd, fcntl.LOCK_EX)
 
+    _SHARE, _RELEASE = fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.LOCK_UN
+
     def share(fd: int) -> bool:
-        return _try(fd, fcntl.LOCK_SH)
+        """Asked before every order, so that nothing is called in between."""
+        try:
+            fcntl.flock(fd, _SHARE)
+        except BlockingIOError:
+            return False
+        return True
 
     def release(fd: int) -> None:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        fcntl.flock(fd, _RELEASE)
 
     def is_free(fd: int) -> bool:
         if not _try(fd, fcntl.LOCK_SH):  # shared: several who look at once do not take each other for the holder

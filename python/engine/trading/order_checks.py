@@ -139,6 +139,14 @@ class OrderChecks:
             self._looking.add_done_callback(lambda _: self.others.take_in())
 
     def with_own(self, state: State) -> State:
+        """With what this program alone knows: that is asked before every order, and usually in vain."""
+        if (
+            not (self._faults or self._too_fast or self._entry.kill_pressed)
+            and (self._guard is None or self._guard.sees(self._wall_ns()))
+            and not (self.records.crowded or self.others.unheard())
+            and not (self._tolerated and state.standing)
+        ):
+            return state
         own: list[Restriction] = []
         if self._entry.kill_pressed:
             own.append(self._restriction(Kind.SHUTDOWN, Cause.KILL_SWITCH, "pressed in this program"))

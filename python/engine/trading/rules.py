@@ -108,7 +108,8 @@ class Rules:
 
     def glance(self, scope: Scope) -> State:
         """The same, and it waits for nobody who writes: the last look before an order leaves."""
-        return self._with_latched(self.journal.glance(scope, self._wall_ns()), scope)
+        state = self.journal.glance(scope, self._wall_ns())
+        return self._with_latched(state, scope) if self._latched else state
 
     def enter(self, scope: Scope, objection: Callable[[State], str | None] | None = None) -> str | None:
         """Pass the gate: None, and `leave` must follow; or why the order must not leave. `objection`: what speaks

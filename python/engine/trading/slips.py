@@ -49,6 +49,9 @@ class Standing(IntEnum):
     DONE = 3  # it never left, or its end is (about to be) in the journal
 
 
+_OPEN = int(Standing.OPEN)
+
+
 class Slip(msgspec.Struct, frozen=True):
     """One of them, as it was read. `number`: in its file."""
 
@@ -111,13 +114,14 @@ class Slips:
 
     def write(self, body: bytes) -> int | None:
         """An order is about to leave. None: it could not be told, so it has to wait for the journal."""
-        number = self._next
+        number, length = self._next, len(body)
         slot = number % SLOTS
-        if self._live[slot] or len(body) > SLOT_BYTES - _FRONT.size:
+        if self._live[slot] or length > SLOT_BYTES - _FRONT.size:
             return None
-        front = _FRONT.pack(number, Standing.OPEN, len(body), zlib.crc32(body, number & 0xFFFFFFFF))
+        front = _FRONT.pack(number, _OPEN, length, zlib.crc32(body, number & 0xFFFFFFFF))
         try:
-            _write(self._fd, front + body, HEAD_BYTES + slot * SLOT_BYTES)
+            if os.pwrite(self._fd, front + body, HEAD_BYTES + slot * SLOT_BYTES) != _FRONT.size + len(body):
+                return None
         except OSError:
             return None
         self._live[slot] = 1

@@ -179,8 +179,12 @@ class Preflight:
         is cleared; `redeem` follows within a moment, before anything is judged but by `clears`.
         """
         self.activity.passed(intent, now_ns)
-        listing = self.terms.listings.get(intent.con_id)
-        total = self.book.total(intent.account, listing.product if listing else product_of(intent.sec_type))
+        lane = self._lanes.get(intent.con_id, NO_LANES).get(intent.account)
+        if lane is not None:
+            total = lane.total
+        else:
+            listing = self.terms.listings.get(intent.con_id)
+            total = self.book.total(intent.account, listing.product if listing else product_of(intent.sec_type))
         assert isinstance(intent.quantity, Decimal)
         total.contracts += intent.quantity
         return total

@@ -82,12 +82,12 @@ class Lane:
         "_step",
         "_symbol",
         "_tick",
-        "_total",
         "_unit_at_market",
         "_unit_per_point",
         "_until_ns",
         "_worth",
         "probe",
+        "total",
     )
 
     def __init__(
@@ -110,7 +110,7 @@ class Lane:
         self._sec_type, self._symbol = intent.sec_type, intent.symbol
         money = settings.order_notional is not None or settings.account_notional is not None
         self._worth = book.worth(account) if money else None  # None: there are no limits in money
-        self._total = book.total(account, product)
+        self.total = book.total(account, product)
         self._sound = NONE_YET
         self._set_sizes(intent, facts, product, settings)
         self.reprice(facts.reference, terms, settings)
@@ -154,7 +154,7 @@ class Lane:
         except InvalidOperation:  # no number that can be compared or divided: examine says which
             return False
         size, worth = self._sound, self._worth
-        if self._total.contracts + size > self._account_max:  # an order raises the worst case by no more than it is
+        if self.total.contracts + size > self._account_max:  # an order raises the worst case by no more than it is
             return False
         if worth is not None and (
             unit is None
