@@ -11,11 +11,15 @@ import pytest
 
 from broker.scripted import AAPL, ScriptedTws, open_order, order_status, scripted
 from engine.core.contracts import Contract
+from engine.journal import chain
+from engine.journal.events import OrderIntent
+from engine.journal.memory_store import Memory, MemoryStore
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, current_loop, settle
 from engine.trading import IBKRAccountManager, errors
 from engine.wire import replies, requests
 from engine.wire.order import Order
+from trading.rules_in_memory import rules_in_memory
 from trading.stage import manager, stage
 
 BUY = Order(action="BUY", total_quantity=Decimal(10), order_type="LMT", lmt_price=Decimal("1.00"), tif="DAY")
@@ -50,6 +54,26 @@ def test_an_order_is_placed_seen_and_cancelled(tmp_path: Path) -> None:
         await mgr.disconnect_all()
 
     stage("calm", test)
+
+
+def test_an_order_stands_in_the_journal_before_its_first_byte_reaches_tws(tmp_path: Path) -> None:
+    async def test(tws: ScriptedTws, _: IBKRAccountManager) -> None:
+        written: list[list[str]] = []
+        memory = Memory()
+
+        def answer(_peer: object, request: requests.PlaceOrder) -> list[replies.Reply]:
+            events = [chain.opened(record).event for record in MemoryStore(memory).read()]
+            written.append([one.order_ref for one in events if isinstance(one, OrderIntent)])
+            return [order_status(order_id=request.order_id)]
+
+        mgr = manager(current_loop(), tmp_path / "locks", rules=rules_in_memory(current_loop().wall_ns, memory))
+        await mgr.connect("paper")
+        tws.answers[requests.PlaceOrder] = answer
+        ticket = await mgr.place_order("paper", AAPL, BUY)
+        await mgr.disconnect_all()
+        assert written == [[ticket.order_ref]]
+
+    beside(test, tmp_path)
 
 
 def test_an_order_that_names_no_account_gets_the_only_one_there_is(tmp_path: Path) -> None:

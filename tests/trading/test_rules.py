@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.core.resume import Code as Obstructs
 from engine.journal import trouble
-from engine.journal.events import IncidentClosed, IncidentOpened, Restricted, Verified
+from engine.journal.events import AnyEvent, IncidentClosed, IncidentOpened, Restricted, Verified
 from engine.journal.gate import GateBusy, LocalGate
+from engine.journal.kept import Kept
 from engine.journal.memory_store import Memory
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
 from engine.trading.rules import NOT_DRAINED, UNTOLD, Rules
@@ -128,6 +130,21 @@ def test_a_halt_that_cannot_be_written_down_binds_every_program_and_says_what_is
     assert halted.notes[0].startswith("it binds every program here, but is not written down") and halted.told
     assert not rules.state(PAPER).may_add_risk
     assert not other.state(PAPER).may_add_risk
+
+
+def test_a_halt_binds_this_program_before_the_disk_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = rules_in_memory(Wall())
+    keep, bound = rules.journal.keep, []
+
+    def keeping(event: AnyEvent, **how: Any) -> Kept:
+        bound.append(
+            (rules.state(PAPER).may_add_risk, rules.glance(PAPER).may_add_risk, rules.state(LIVE).may_add_risk)
+        )
+        return keep(event, **how)
+
+    monkeypatch.setattr(rules.journal, "keep", keeping)
+    rules.halt(PAPER, "Manual halt")
+    assert bound == [(False, False, True)]
 
 
 def test_where_not_even_the_alarm_can_be_raised_this_program_is_halted_all_the_same() -> None:
