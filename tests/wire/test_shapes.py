@@ -13,6 +13,7 @@ from engine.core.contracts import ComboLeg, Contract
 from engine.core.units import ZERO
 from engine.wire import codec, shapes
 from engine.wire.codec import decode_reply, encode_reply
+from engine.wire.compiling import FIRST_FIELDS
 from engine.wire.errors import MalformedMessage
 from engine.wire.fields import NUMBER
 from engine.wire.layout import Layout
@@ -99,13 +100,13 @@ def test_orders_of_different_shapes_do_not_mix() -> None:
 
 def test_a_peer_cannot_make_us_compile_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[int] = []
-    compile_shape = shapes._compile
+    compile_shape = shapes.compile_shape
 
     def counted(*arguments: Any) -> Any:
         compiled.append(1)
         return compile_shape(*arguments)
 
-    monkeypatch.setattr(shapes, "_compile", counted)
+    monkeypatch.setattr(shapes, "compile_shape", counted)
     plan = ReadPlan(LAYOUTS[OpenOrder], 178, install=lambda function: None)
     for number in range(200):
         order = OpenOrder(1, PLAIN.contract, Order(order_type=f"T{number}"), PLAIN.state)
@@ -174,3 +175,69 @@ def test_the_last_field_must_be_ended_even_when_the_kind_is_known() -> None:
         decode_reply(payload + b"5", 178)
     with pytest.raises(MalformedMessage, match="has no end"):
         decode_reply(payload[:-1], 178)
+
+
+def order_report(order_id: int, order: Order, **state: str) -> OpenOrder:
+    contract = Contract(con_id=order_id + 7, symbol=f"S{order_id}", sec_type="STK")
+    return OpenOrder(order_id, contract, order, OrderState(**{"status": "Submitted", **state}))
+
+
+def test_orders_whose_reports_end_alike_are_told_apart_by_what_comes_first() -> None:
+    train(encode_reply(order_report(1, Order(order_type="LMT", perm_id=1)), 178), 178)
+    for number in range(2, 40):
+        order = Order(("BUY", "SELL")[number % 2], Decimal(number), "LMT", Decimal(f"{number}.5"), perm_id=number)
+        report = order_report(number, order)
+        assert decode_reply(encode_reply(report, 178), 178) == report
+
+
+@pytest.mark.parametrize("version", [100, 150, 178])
+def test_an_end_that_was_there_with_another_order_type_is_not_taken_for_the_same(version: int) -> None:
+    payload = encode_reply(order_report(1, Order(order_type="LMT")), version)
+    train(payload, version)
+    pegged = payload.replace(b"\0LMT\0", b"\0PEG BENCH\0")  # whose report has more fields at its end
+    damage = outcome(decode_reply, pegged, version)
+    assert damage == outcome(carefully, pegged, OpenOrder, version)
+    if version >= 102:
+        assert not isinstance(damage, OpenOrder)
+
+
+def test_an_end_once_known_is_still_read_in_full_when_it_changes() -> None:
+    known = order_report(1, Order(order_type="LMT"))
+    train(encode_reply(known, 178), 178)
+    for state in ({"status": "Filled"}, {"warning_text": "held"}, {"commission_currency": "USD"}):
+        changed = order_report(1, Order(order_type="LMT", parent_id=5), **state)
+        for _ in range(4):
+            assert decode_reply(encode_reply(changed, 178), 178) == changed
+            assert decode_reply(encode_reply(known, 178), 178) == known
+
+
+def test_a_known_end_spares_its_fields() -> None:
+    """Not a matter of time alone: what is known must be used, or an order costs its 127 fields again."""
+    plan = ReadPlan(LAYOUTS[OpenOrder], 178, install=lambda function: None)
+    for number in range(8):
+        plan.read(encode_reply(order_report(number, Order(order_type="LMT")), 178).decode().split("\0")[:-1])
+    read: list[str] = []
+
+    class Watched(str):
+        def split(self, *arguments: Any) -> list[str]:  # type: ignore[override]
+            read.append(self)
+            return super().split(*arguments)
+
+    payload = encode_reply(order_report(9, Order(order_type="LMT")), 178)
+    *first, rest = payload.decode().split("\0", FIRST_FIELDS)
+    for _ in range(4):
+        plan._shapes.decode([*first, Watched(rest)], payload)
+    assert len(read) == 2  # when it came for the first time, and when it came again
+
+
+def test_a_peer_cannot_make_us_remember_ends_without_end() -> None:
+    plan = ReadPlan(LAYOUTS[OpenOrder], 178, install=lambda function: None)
+    for number in range(8):
+        plan.read(encode_reply(order_report(number, Order(order_type="LMT")), 178).decode().split("\0")[:-1])
+    for number in range(3000):
+        report = order_report(1, Order(order_type="LMT"), warning_text=f"w{number}" + "x" * (3000 * (number % 2)))
+        payload = encode_reply(report, 178)
+        for _ in range(2):
+            assert plan._shapes.decode(payload.decode().split("\0", FIRST_FIELDS), payload) == report
+        assert len(plan._shapes._rests) <= 256
+        assert all(len(rest) <= 2048 for rest, _ in plan._shapes._rests)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import InvalidOperation
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from engine.wire import (
     layouts_place_order,
     layouts_session,
 )
+from engine.wire.compiling import FIRST_FIELDS
 from engine.wire.errors import InvalidValue, MalformedMessage, MessageUnavailable, UnsupportedVersion
 from engine.wire.layout import Layout
 from engine.wire.plans import ReadPlan, WritePlan
@@ -127,7 +128,6 @@ def _check_version(version: int) -> None:
 
 _REPLIES = _Direction(tuple(entry for subject in SUBJECTS for entry in subject.REPLIES), UnknownReply, strict=False)
 _REQUESTS = _Direction(tuple(entry for subject in SUBJECTS for entry in subject.REQUESTS), UnknownRequest, strict=True)
-_QUICK_REPLIES = _REPLIES.quick
 _QUICK_REQUESTS = _REQUESTS.quick
 
 
@@ -143,7 +143,7 @@ def decode_request(payload: bytes, version: int) -> Request:
     """Read a request. An order that would not be written again as it came is malformed."""
     request: Request
     try:
-        fields = payload.decode().split("\0")
+        fields = payload.decode().split("\0", FIRST_FIELDS)
         request = _QUICK_REQUESTS[version][fields[0]](fields, payload)
     except (KeyError, ValueError, InvalidOperation):
         request = _REQUESTS.decode(payload, version)
@@ -159,12 +159,23 @@ def encode_reply(reply: Reply, version: int) -> bytes:
     return _REPLIES.encode(reply, version)
 
 
+@cache
+def reply_decoder(version: int) -> Callable[[bytes], Reply]:
+    """The function that reads replies at this server version. It raises MalformedMessage."""
+    _check_version(version)
+    quick = _REPLIES.quick.setdefault(version, {})
+    carefully = _REPLIES.decode
+
+    def decode(payload: bytes) -> Reply:
+        try:  # nearly every message looks like one before it; what does not, raises and is read the careful way
+            fields = payload.decode().split("\0", FIRST_FIELDS)
+            return quick[fields[0]](fields, payload)  # type: ignore[no-any-return]
+        except (KeyError, ValueError, InvalidOperation):
+            return carefully(payload, version)  # type: ignore[no-any-return]
+
+    return decode
+
+
 def decode_reply(payload: bytes, version: int) -> Reply:
-    """Read a reply."""
-    reply: Reply
-    try:  # nearly every message looks like one before it; what does not, raises and is read the careful way
-        fields = payload.decode().split("\0")
-        reply = _QUICK_REPLIES[version][fields[0]](fields, payload)
-    except (KeyError, ValueError, InvalidOperation):
-        reply = _REPLIES.decode(payload, version)
-    return reply
+    """Read one reply. Whoever reads many at one version takes `reply_decoder`."""
+    return reply_decoder(version)(payload)

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from engine.core.units import Absent
+from engine.wire.compiling import default_of
 from engine.wire.errors import FieldUnavailable, MalformedMessage
 from engine.wire.layout import Constant, Field, Layout, Maybe, Part, Repeat, Tagged, When
-from engine.wire.shapes import Decode, Shapes, default_of
+from engine.wire.shapes import Decode, Shapes
 from engine.wire.steps import Reader, Sources, compile_steps
 
 

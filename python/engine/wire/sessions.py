@@ -8,15 +8,16 @@ message twice or not at all.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from engine.wire.codec import (
     VERSION_MAX,
     VERSION_MIN,
-    decode_reply,
     decode_request,
     encode_reply,
     encode_request,
+    reply_decoder,
 )
 from engine.wire.errors import (
     FrameTooLarge,
@@ -149,6 +150,7 @@ class ClientSession(_Session[ClientEvent]):
         self.accounts: tuple[str, ...] = ()
         self.next_order_id: int | None = None
         self.ready = False
+        self._decode: Callable[[bytes], Reply]  # from the server's hello on, at its version
         self._connect_options = connect_options
         self._optional_capabilities = optional_capabilities
         self._started = False
@@ -222,10 +224,11 @@ class ClientSession(_Session[ClientEvent]):
             raise UnsupportedVersion(str(version), self._min_version, self._max_version)
         self.version = version
         self.server_time = server_time
+        self._decode = reply_decoder(version)
 
     def _read_message(self, payload: bytes, events: list[ClientEvent]) -> None:
         try:
-            reply = decode_reply(payload, self.version)
+            reply = self._decode(payload)
         except MalformedMessage as error:
             events.append(Malformed(error, payload))
             return

@@ -6,7 +6,7 @@ which fields decided its way and where every value came from; engine.wire.shapes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -16,15 +16,23 @@ from engine.wire.errors import InvalidValue, MalformedMessage
 from engine.wire.fields import Kind
 from engine.wire.layout import Constant, Field, Maybe, Part, Repeat, Tagged, When
 
+NO_FIELD = 1 << 30  # behind every field: the first one that a value without fields depends on
+
 
 class Source:
-    """A value, and the Python expression that gets it from the fields f0, f1, …"""
+    """A value, and the Python expression that gets it from the fields f0, f1, …; `first` is the first one it names."""
 
-    __slots__ = ("code", "value")
+    __slots__ = ("code", "first", "value")
 
-    def __init__(self, value: Any, code: str) -> None:
+    def __init__(self, value: Any, code: str, first: int) -> None:
         self.value = value
         self.code = code
+        self.first = first
+
+
+def first_of(sources: Iterable[Source]) -> int:
+    """The first field that any of these depends on."""
+    return min((source.first for source in sources), default=NO_FIELD)
 
 
 Sources = dict[str, dict[str, Source]]  # owner -> attribute -> value
@@ -55,7 +63,7 @@ class Reader:
         self.kinds.append(kind)
         code = kind.code.format(f"f{index}")
         if kind.read is None:
-            return Source(text, code)
+            return Source(text, code, index)
         try:
             value = kind.read[text]
         except ValueError as error:
@@ -63,7 +71,7 @@ class Reader:
         if text in kinds.USUAL:
             self.constants[f"u{index}"] = value
             code = f"(u{index} if f{index} == {kinds.USUAL[text]} else {code})"
-        return Source(value, code)
+        return Source(value, code, index)
 
     def decide(self, name: str, kind: Kind) -> Any:
         """Read a field that decides what follows."""
@@ -83,7 +91,8 @@ class Reader:
             self.elements.append(struct)
         arguments = ", ".join(f"{name}={source.code}" for name, source in attributes)
         value = struct(**{name: source.value for name, source in attributes})
-        return Source(value, f"E{self.elements.index(struct)}({arguments})")
+        first = first_of(source for _, source in attributes)
+        return Source(value, f"E{self.elements.index(struct)}({arguments})", first)
 
 
 class Step:
@@ -188,7 +197,8 @@ class _RepeatedField(_FieldStep):
         later = reader.take(self.name, self.kind)
         earlier = sources[self.owner][self.name]
         value = later_unless_absent(later.value, earlier.value)
-        sources[self.owner][self.name] = Source(value, f"later_unless_absent({later.code}, {earlier.code})")
+        code = f"later_unless_absent({later.code}, {earlier.code})"
+        sources[self.owner][self.name] = Source(value, code, first_of((later, earlier)))
 
     def encode(self, message: Any, out: list[str]) -> None:
         value = self.get(message)
@@ -203,7 +213,7 @@ class _ConstantStep(Step):
         source = reader.take("version", kinds.CONSTANT)
         usual = f"f{reader.at - 1} == {self.text!r}"
         # Checked, then dropped: it says nothing.
-        sources[""][f"#{reader.at}"] = Source(source.value, f"{usual} or {source.code}")
+        sources[""][f"#{reader.at}"] = Source(source.value, f"{usual} or {source.code}", source.first)
 
     def encode(self, message: Any, out: list[str]) -> None:
         out.append(self.text)
@@ -229,7 +239,8 @@ class _Group:
 
 
 def _tuple_of(items: Sequence[Source]) -> Source:
-    return Source(tuple(item.value for item in items), "(" + "".join(f"{item.code}, " for item in items) + ")")
+    code = "(" + "".join(f"{item.code}, " for item in items) + ")"
+    return Source(tuple(item.value for item in items), code, first_of(items))
 
 
 class _RepeatStep(_Owned):
@@ -275,7 +286,7 @@ class _MaybeStep(_Owned):
 
     def decode(self, reader: Reader, sources: Sources) -> None:
         there = reader.decide(self.name, kinds.BOOL)
-        sources[self.owner][self.name] = self.group.decode(reader) if there else Source(None, "None")
+        sources[self.owner][self.name] = self.group.decode(reader) if there else Source(None, "None", NO_FIELD)
 
     def encode(self, message: Any, out: list[str]) -> None:
         element = self.get(message)
