@@ -10,12 +10,14 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
-from core.preflight.world import BY_ID, ES, FREE, NOW, PUT, SPY, D, desk, order, price, restricted, sell
+from core.preflight.world import BY_ID, ES, FREE, MES, NOW, PUT, SPY, D, desk, order, price, restricted, sell
+from engine.core.book import PositionHeard
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.intent import Intent, Special
 from engine.core.preflight.numbers import NUMBER_MAX
 from engine.core.preflight.settings import SECOND_NS, Need, ProductLimits, Settings
 from engine.core.preflight.verdict import PASS, Code
+from engine.core.products import Product
 from engine.core.restrictions import Kind, State
 
 
@@ -155,6 +157,39 @@ def test_a_limit_in_money_is_reached_quickly_and_not_passed(limits: tuple[str | 
     assert not quickly(made, order(SPY, 200, limit="100.01"))
 
 
+def test_what_was_worked_out_for_a_quantity_is_worked_out_anew_with_a_price_or_a_position() -> None:
+    made, same = desk(Settings(account_notional=D(20_000), shares=ProductLimits(account=D(150)))), order(SPY, 100)
+    made.rate("USD", D(1))
+    price(made, SPY, "100")
+    assert quickly(made, same) and quickly(made, same)
+    price(made, SPY, "201")
+    assert not quickly(made, same)
+    price(made, SPY, "100")
+    assert quickly(made, same)
+    made.book.position(PositionHeard("DU1", SPY, D(51), Product.SHARES))
+    assert not quickly(made, same)
+    made.book.position(PositionHeard("DU1", SPY, D(50), Product.SHARES))
+    assert quickly(made, same)
+    made.book.position(PositionHeard("DU1", MES, D(1), Product.FUTURES))  # nobody knows what it is worth
+    assert not quickly(made, same)
+    price(made, MES, "1000")
+    assert quickly(made, same)
+    price(made, MES, "1001")
+    assert not quickly(made, same)
+
+
+def test_what_is_left_of_a_limit_in_money_is_never_rounded_up() -> None:
+    most = D(10**27 + 3)  # of 28 digits: what is left beside 1.5 has one more, and rounded it would be 0.5 too much
+    made = desk(Settings(account_notional=most, collar=Need.OFF))
+    huge = msgspec.structs.replace(BY_ID[ES], multiplier=D(5 * 10**26 + 1))
+    made.list_contract(huge)
+    price(made, ES, "1")
+    price(made, SPY, "1.5")
+    made.book.position(PositionHeard("DU1", SPY, D(1), Product.SHARES))
+    assert not made.explain(order(ES, 2), FREE, NOW).passed
+    assert not quickly(made, order(ES, 2))
+
+
 def test_without_a_price_a_market_order_is_not_quick_where_money_is_limited() -> None:
     made = desk(Settings(order_notional=D(20_000)))
     made.rate("USD", D(1))
@@ -183,6 +218,13 @@ def test_a_like_order_is_quick_again_when_no_window_holds_one() -> None:
     assert not quickly(made, order(ES), NOW + longest - 1)
     assert quickly(made, sell(ES), NOW + longest - 1)
     assert quickly(made, order(ES), NOW + longest)
+
+
+def test_the_window_of_repeats_is_over_to_the_instant_beside_later_orders_that_are_no_duplicates() -> None:
+    made = desk(Settings(duplicates_max=1, repeats_max=3))
+    sent(made, order(ES), NOW, NOW + 50 * SECOND_NS, NOW + 55 * SECOND_NS)
+    assert not quickly(made, order(ES), NOW + 60 * SECOND_NS - 1)
+    assert quickly(made, order(ES), NOW + 60 * SECOND_NS)
 
 
 def test_a_few_orders_in_the_last_minute_make_nothing_slow() -> None:

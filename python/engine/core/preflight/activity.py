@@ -35,9 +35,6 @@ Trail: TypeAlias = deque[tuple[int, Intent]]
 """The last orders on one side of one contract with their moments, the oldest first."""
 
 
-NO_TRAILS: dict[str, tuple[Trail, Trail]] = {}
-
-
 class Activity:
     """What one login has sent lately."""
 
@@ -76,12 +73,14 @@ class Activity:
 
     def passed(self, intent: Intent, now_ns: int) -> None:
         """This order goes."""
-        if now_ns < self.messages[-1]:
-            now_ns = self.messages[-1]
-        self.messages.append(now_ns)
+        messages = self.messages
+        if now_ns < messages[-1]:
+            now_ns = messages[-1]
+        messages.append(now_ns)
         if intent.special is None or is_child(intent):
-            found = self._trails.get(intent.con_id, NO_TRAILS).get(intent.account)
-            if found is None:
+            try:
+                found = self._trails[intent.con_id][intent.account]
+            except KeyError:
                 found = self.trails(intent.account, intent.con_id)
             found[intent.side is BUY].append((now_ns, intent))
 

@@ -110,7 +110,7 @@ class Preflight:
         kind = state.kind
         if kind is not None and kind is not SIZE_FACTOR:
             return self._judge_restricted(intent, state, now_ns, margin)
-        if margin is None and self.clears(intent, state, now_ns):
+        if margin is None and self._clears(intent, state, now_ns):
             return PASS
         return self.explain(intent, state, now_ns, margin)
 
@@ -119,17 +119,21 @@ class Preflight:
         nothing about it.
         """
         kind = state.kind
-        if kind is not None and kind is not SIZE_FACTOR:
-            return False
-        factor = state.size_factor
-        lane = self._lanes.get(intent.con_id, NO_LANES).get(intent.account)
-        plain = not self._unconfirmed
-        if lane is not None and plain and lane.clears(intent, factor, now_ns):
+        return (kind is None or kind is SIZE_FACTOR) and self._clears(intent, state, now_ns)
+
+    def _clears(self, intent: Intent, state: State, now_ns: int) -> bool:
+        """The same of a login that may add risk."""
+        try:
+            lane = self._lanes[intent.con_id][intent.account]
+        except KeyError:
+            return self._clears_anew(intent, state, now_ns)
+        if lane.clears(intent, state.size_factor, now_ns) and not self._unconfirmed:
             return True
-        if lane is None or not lane.holds(factor, now_ns):
-            lane = self._make_lane(intent, state, now_ns)
-            return plain and lane.clears(intent, factor, now_ns)
-        return False
+        return not lane.holds(state.size_factor, now_ns) and self._clears_anew(intent, state, now_ns)
+
+    def _clears_anew(self, intent: Intent, state: State, now_ns: int) -> bool:
+        lane = self._make_lane(intent, state, now_ns)
+        return lane.clears(intent, state.size_factor, now_ns) and not self._unconfirmed
 
     def prepare(self, state: State, now_ns: int) -> None:
         """Something has changed that lanes rest on: those made last are made anew before an order needs them."""

@@ -7,15 +7,15 @@ refuses; whatever it does not clear, examine judges. It is made anew when anythi
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 
 from msgspec.structs import replace
 
-from engine.core.book import Book
+from engine.core.book import Book, Worth
 from engine.core.exposure import FLAT, ZERO, Side
 from engine.core.hours import steady_until
 from engine.core.known import Known
-from engine.core.preflight.activity import Activity
+from engine.core.preflight.activity import Activity, Trail
 from engine.core.preflight.checks_contract import (
     DAY_NS,
     check_account,
@@ -44,6 +44,7 @@ FOREVER_NS = 1 << 62
 ONE = Decimal(1)
 NONE_YET = Decimal("NaN")  # no quantity is this very object
 INFINITE = Decimal("Infinity")
+floored_difference = Context(rounding=ROUND_FLOOR).subtract
 BUY = Side.BUY  # a global is quicker to reach than an attribute
 TYPES = ("LMT", "MKT")
 
@@ -57,21 +58,25 @@ class Lane:
         "_book",
         "_buy_high",
         "_buys",
+        "_counted",
         "_duplicates",
         "_epoch",
         "_factor",
         "_facts",
         "_fewest",
+        "_fewest_like",
         "_fixed_until_ns",
         "_limit_open",
         "_long_ns",
         "_market_open",
         "_messages",
+        "_money_left",
         "_order_max",
         "_order_money_max",
         "_per_minute",
         "_per_second",
         "_product",
+        "_quiet_ns",
         "_repeats",
         "_sec_type",
         "_sell_low",
@@ -85,6 +90,8 @@ class Lane:
         "_unit_at_market",
         "_unit_per_point",
         "_until_ns",
+        "_value_at_market",
+        "_weighed",
         "_worth",
         "probe",
         "total",
@@ -112,6 +119,8 @@ class Lane:
         self._worth = book.worth(account) if money else None  # None: there are no limits in money
         self.total = book.total(account, product)
         self._sound = NONE_YET
+        self._counted: Decimal | None = None  # the account's sum with which the remembered quantity was seen to fit
+        self._weighed: Decimal | None = None  # the account's worth beside which `_money_left` is left
         self._set_sizes(intent, facts, product, settings)
         self.reprice(facts.reference, terms, settings)
         self._set_windows(activity, account, con_id, settings)
@@ -126,7 +135,7 @@ class Lane:
 
     def clears(self, intent: Intent, factor: Decimal, now_ns: int) -> bool:
         """This order surely passes every check. False says nothing about it."""
-        quantity, limit = intent.quantity, intent.limit
+        quantity = intent.quantity
         if (
             not self._since_ns <= now_ns < self._until_ns
             or self._factor is not factor
@@ -137,41 +146,43 @@ class Lane:
             or intent.sec_type != self._sec_type
         ):
             return False
-        buys = intent.side is BUY
-        unit = self._unit_at_market
+        limit, order_type, buys = intent.limit, intent.order_type, intent.side is BUY
         try:
             if quantity is not self._sound and not self._is_sound(quantity):
                 return False
-            if intent.order_type == "LMT":
+            value = self._value_at_market
+            if order_type == "LMT":
                 if type(limit) is not Decimal or limit % self._tick or not self._limit_open:
                     return False
                 if not (ZERO < limit <= self._buy_high if buys else self._sell_low <= limit <= NUMBER_MAX):
                     return False
                 if self._unit_per_point is not None:
-                    unit = limit * self._unit_per_point
-            elif intent.order_type != "MKT" or limit is not BLANK or not self._market_open:
+                    value = self._sound * (limit * self._unit_per_point)
+            elif order_type != "MKT" or limit is not BLANK or not self._market_open:
                 return False
         except InvalidOperation:  # no number that can be compared or divided: examine says which
             return False
-        size, worth = self._sound, self._worth
-        if self.total.contracts + size > self._account_max:  # an order raises the worst case by no more than it is
+        if self.total.contracts is not self._counted and not self._has_room():
             return False
+        worth = self._worth
         if worth is not None and (
-            unit is None
+            value is None
             or worth.unpriced
-            or (value := size * unit) > self._order_money_max
-            or worth.notional + value > self._account_money_max
+            or value > (self._money_left if worth.notional is self._weighed else self._weigh(worth))
         ):
             return False
         # so little was sent lately that no rule about it can be near
-        orders, messages = (self._buys if buys else self._sells), self._messages
-        count = len(orders)
+        orders, fewest, quiet_ago_ns = (self._buys if buys else self._sells), self._fewest_like, now_ns - self._quiet_ns
+        quiet = self._messages[self._fewest] <= quiet_ago_ns
+        return (quiet and (len(orders) < fewest or orders[-fewest][0] <= quiet_ago_ns)) or self._paced(orders, now_ns)
+
+    def _paced(self, orders: Trail, now_ns: int) -> bool:
+        """Each rule about how much was sent, with a window and a number of its own."""
+        count, messages = len(orders), self._messages
         short_ago_ns, long_ago_ns = now_ns - self._short_ns, now_ns - self._long_ns
         return (
-            (
-                messages[self._fewest] <= long_ago_ns
-                or (messages[self._per_second] <= short_ago_ns and messages[self._per_minute] <= long_ago_ns)
-            )
+            messages[self._per_second] <= short_ago_ns
+            and messages[self._per_minute] <= long_ago_ns
             and (count < self._duplicates or orders[-self._duplicates][0] <= short_ago_ns)
             and (count < self._repeats or orders[-self._repeats][0] <= long_ago_ns)
         )
@@ -181,7 +192,28 @@ class Lane:
         if type(quantity) is not Decimal or not ZERO < quantity <= self._order_max or quantity % self._step:
             return False
         self._sound = quantity
+        self._counted = None
+        self._set_value_at_market()
         return True
+
+    def _set_value_at_market(self) -> None:
+        unit = self._unit_at_market
+        self._value_at_market = None if unit is None else self._sound * unit
+
+    def _has_room(self) -> bool:
+        """The account may have so many more. An order raises the worst case by no more than it is."""
+        contracts = self.total.contracts
+        if contracts + self._sound > self._account_max:
+            return False
+        self._counted = contracts
+        return True
+
+    def _weigh(self, worth: Worth) -> Decimal:
+        """What an order may be worth beside what the account comes to already. Never rounded up."""
+        left = floored_difference(self._account_money_max, worth.notional)
+        self._money_left = left if left < self._order_money_max else self._order_money_max
+        self._weighed = worth.notional
+        return self._money_left
 
     def reprice(self, reference: Reference | None, terms: Terms, settings: Settings) -> None:
         """The contract has another price, or none."""
@@ -217,17 +249,20 @@ class Lane:
         self._unit_at_market = terms.unit(facts.listing, price, currency)
         per_point = self._product is not Product.OPTIONS  # an option counts by its strike
         self._unit_per_point = terms.unit(facts.listing, ONE, currency) if per_point else None
+        self._weighed = None
+        self._set_value_at_market()
 
     def _set_windows(self, activity: Activity, account: str, con_id: int, settings: Settings) -> None:
         self._messages = activity.messages
         self._per_second, self._per_minute = -settings.orders_per_second_max, -settings.orders_per_minute_max
         self._sells, self._buys = activity.trails(account, con_id)
-        self._fewest = max(self._per_second, self._per_minute)  # of a minute: enough for both, and usually so
         self._duplicates, self._repeats = settings.duplicates_max, settings.repeats_max
-        self._short_ns = max(
-            SECOND_NS, settings.duplicate_window_ns
-        )  # one window for two rules: the longer, to be sure
+        # one window for two rules: the longer, to be sure
+        self._short_ns = max(SECOND_NS, settings.duplicate_window_ns)
         self._long_ns = max(MINUTE_NS, settings.repeat_window_ns)
+        # fewer than the strictest rule allows, in the longest window: enough for all of them, and usually so
+        self._fewest, self._fewest_like = max(self._per_second, self._per_minute), min(self._duplicates, self._repeats)
+        self._quiet_ns = max(self._short_ns, self._long_ns)
 
 
 def make_lane(
