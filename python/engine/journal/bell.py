@@ -96,9 +96,11 @@ class Bell:
     def standing(self) -> Standing:
         """Everything but the alarm. Raises BellSpoilt or OSError."""
         data = _read_at(self._current(), _HEAD_BYTES, 0)
-        if len(data) < _HEAD_BYTES or data[:8] != _MAGIC:
+        if len(data) < _HEAD_BYTES:
             raise BellSpoilt(f"{self._path} is not what was written there")
-        _, _, begun, done, seq, digest, check, writer = _STANDING.unpack_from(data)
+        magic, _, begun, done, seq, digest, check, writer = _STANDING.unpack_from(data)
+        if magic != _MAGIC:
+            raise BellSpoilt(f"{self._path} is not what was written there")
         if zlib.crc32(data[_AT_TIP : _AT_TIP + _TIP.size]) != check:
             raise BellSpoilt(f"{self._path} is damaged")
         return Standing(begun == done, max(begun, done), Tip(seq, digest), writer)

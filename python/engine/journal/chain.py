@@ -83,10 +83,10 @@ def seal_all(tip: Tip, drafts: Iterable[Draft]) -> tuple[Sealed, ...]:
     seq, digest = tip.seq, tip.digest
     actor, who = "", b""
     for one in drafts:
-        if one.actor != actor:  # those of one append have the same
+        at_ns, body = one.at_ns, one.body
+        if one.actor is not actor:  # those of one append have the same
             actor, who = one.actor, _written(one.actor)
         seq += 1
-        at_ns, body = one.at_ns, one.body
         digest = _sha256(b"".join((_DOMAIN, digest, _pack_head(seq, at_ns, len(who)), who, body))).digest()
         sealed.append(Sealed(seq, at_ns, actor, body, digest))
     return tuple(sealed)

@@ -40,9 +40,10 @@ PRAGMA temp_store=MEMORY;
 """
 _INSERT = "INSERT INTO records (seq, at_ns, actor, event, digest) VALUES (?, ?, ?, ?, ?)"
 _INSERT_BEHIND = """
-INSERT INTO records (seq, at_ns, actor, event, digest) SELECT ?, ?, ?, ?, ?
-WHERE (SELECT (seq, digest) = (?, ?) FROM records ORDER BY seq DESC LIMIT 1)
-"""
+INSERT INTO records (seq, at_ns, actor, event, digest) VALUES (
+CASE WHEN (SELECT (seq, digest) = (?6, ?7) FROM records ORDER BY seq DESC LIMIT 1) THEN ?1 ELSE 'not behind it' END,
+?2, ?3, ?4, ?5)
+"""  # a text is no number of a record, and refused; INSERT … SELECT … WHERE would copy the row first
 _ONE = "SELECT seq, digest FROM records WHERE seq = ?"
 _LAST = "SELECT seq, digest FROM records ORDER BY seq DESC LIMIT 1"
 _BASE = "SELECT seq, digest FROM base ORDER BY seq DESC LIMIT 1"
@@ -177,7 +178,11 @@ def one_row(records: Sequence[Sealed]) -> Row | None:
 
 def insert_behind(connection: sqlite3.Connection, tip: Tip, row: Row) -> bool:
     """Add a row and commit it, if the file ends with `tip`. False: it does not, and nothing was written."""
-    return connection.execute(_INSERT_BEHIND, (*row, tip.seq, tip.digest)).rowcount == 1
+    try:
+        connection.execute(_INSERT_BEHIND, (*row, tip.seq, tip.digest))
+    except sqlite3.IntegrityError:
+        return False
+    return True
 
 
 def _insert_each(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:

@@ -43,15 +43,20 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def exclude(fd: int) -> bool:
-        return _try(fd, fcntl.LOCK_EX)
+    _EXCLUSIVE, _SHARED = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_SH | fcntl.LOCK_NB
+    _RELEASE = fcntl.LOCK_UN
 
-    _SHARE, _RELEASE = fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.LOCK_UN
+    def exclude(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, _EXCLUSIVE)
+        except BlockingIOError:
+            return False
+        return True
 
     def share(fd: int) -> bool:
         """Asked before every order, so that nothing is called in between."""
         try:
-            fcntl.flock(fd, _SHARE)
+            fcntl.flock(fd, _SHARED)
         except BlockingIOError:
             return False
         return True
@@ -60,14 +65,7 @@ else:
         fcntl.flock(fd, _RELEASE)
 
     def is_free(fd: int) -> bool:
-        if not _try(fd, fcntl.LOCK_SH):  # shared: several who look at once do not take each other for the holder
+        if not share(fd):  # shared: several who look at once do not take each other for the holder
             return False
         release(fd)
-        return True
-
-    def _try(fd: int, kind: int) -> bool:
-        try:
-            fcntl.flock(fd, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
         return True

@@ -21,14 +21,14 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self.books = Books()
         self._store = store
-        self._ahead: list[Record] = []  # our own records behind those in the books
+        self._ahead: list[tuple[Sealed, Sequence[Record]]] = []  # our own appends, each with its first record as sealed
         self._generation = -1
         self._followers: list[Callable[[Record], None]] = []
 
     @property
     def known_seq(self) -> int:
         """The last record that is known of here, folded or not."""
-        return self._ahead[-1].seq if self._ahead else self.books.seq
+        return self._ahead[-1][1][-1].seq if self._ahead else self.books.seq
 
     def follow(self, follower: Callable[[Record], None]) -> None:
         """Call it with each record that is folded from now on, and at once with the orders that have no end yet."""
@@ -38,9 +38,8 @@ class Reader:
 
     def take_up(self, sealed: Sequence[Sealed], records: Sequence[Record]) -> None:
         """Keep this process's own records for the next look, which then need not read them again."""
-        tip = chain.Tip(self._ahead[-1].seq, self._ahead[-1].digest) if self._ahead else self._tip()
-        if sealed and self._generation >= 0 and chain.fault(tip, sealed[0]) is None:
-            self._ahead += records
+        if sealed and self._generation >= 0:
+            self._ahead.append((sealed[0], records))
 
     def _tip(self) -> chain.Tip:
         return chain.Tip(self.books.seq, self.books.digest)
@@ -53,8 +52,11 @@ class Reader:
         if self._generation != generation:
             self.books, self._generation, self._ahead = Books(), generation, []
         ahead, self._ahead = self._ahead, []
-        for record in ahead:
-            self._fold(record)
+        for first, records in ahead:
+            if chain.fault(self._tip(), first) is not None:
+                break  # somebody else's records come before it
+            for record in records:
+                self._fold(record)
         bad = self._fold_on()
         if bad is not None and 0 < self.books.seq < self._store.start().seq:
             self.books = Books()  # what comes next was archived meanwhile; the snapshot knows it

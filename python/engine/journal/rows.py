@@ -33,7 +33,7 @@ def packed(records: Sequence[Sealed]) -> Row:
     together: list[One] = []
     latest_ns = last.at_ns
     for one in records:
-        if one.actor != actor:  # those of one append have the same, and so does most that is appended together
+        if one.actor is not actor:  # those of one append have the same, and so does most that is appended together
             actor, who = one.actor, _written(one.actor)
         at_ns = one.at_ns
         if at_ns > latest_ns:

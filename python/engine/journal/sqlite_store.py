@@ -29,7 +29,7 @@ from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
 from engine.temporary import make_private
 
-CHECKPOINT_EVERY = 1000  # pages of our own, or about that, in the write-ahead log, after which `tidy` copies it
+CHECKPOINT_EVERY = 128  # pages of our own, or about that, in the write-ahead log, after which `tidy` copies it
 CHECKPOINT_LATE = 4000  # after which an append does, because nobody has tidied
 READ_AT_ONCE = 500  # rows
 _READ = "SELECT seq, at_ns, actor, event, digest FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -57,7 +57,7 @@ class SqliteStore:
                 sealed = self._append_behind(connection, standing, drafts, expected_seq)
                 if sealed is None:
                     sealed = self._append(connection, drafts, expected_seq)
-                self._uncopied += 1 + sum(len(one.body) for one in sealed) // PAGE_BYTES
+                self._uncopied += 1 + (sum([len(one.body) for one in sealed]) // PAGE_BYTES if len(sealed) > 1 else 0)
                 if self._uncopied >= CHECKPOINT_LATE:
                     self._checkpoint(connection)
                 return sealed

@@ -66,27 +66,24 @@ class Turn:
             os.close(fd)
 
     def _try(self) -> bool:
-        fd = self._descriptor()
+        fd = self._fd
+        if fd is None or self._pid != os.getpid():
+            fd = self._open()
         if not oslock.exclude(fd):
             return False
-        if self._has_the_name():
-            return True
+        try:
+            found = os.stat(self._path)  # noqa: PTH116
+            if (found.st_ino, found.st_dev) == self._id:
+                return True
+        except FileNotFoundError:
+            pass
         self.close()  # somebody deleted the file: whoever comes next locks another one
         return False
 
-    def _descriptor(self) -> int:
-        """This process's own: a lock that is inherited over a fork would be one lock for two."""
-        if self._fd is not None and self._pid != os.getpid():
-            self.close()
-        if self._fd is None:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            opened = os.fstat(self._fd)
-            self._pid, self._id = os.getpid(), (opened.st_ino, opened.st_dev)
-        return self._fd
-
-    def _has_the_name(self) -> bool:
-        try:
-            found = os.stat(self._path)  # noqa: PTH116
-        except FileNotFoundError:
-            return False
-        return (found.st_ino, found.st_dev) == self._id
+    def _open(self) -> int:
+        """A descriptor of this process's own: a lock that is inherited over a fork would be one lock for two."""
+        self.close()
+        fd = self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        opened = os.fstat(fd)
+        self._pid, self._id = os.getpid(), (opened.st_ino, opened.st_dev)
+        return fd
