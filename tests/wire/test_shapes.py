@@ -20,8 +20,10 @@ from engine.wire.layout import Layout
 from engine.wire.order import Order, OrderState
 from engine.wire.plans import ReadPlan
 from engine.wire.replies import (
+    Bar,
     CommissionReport,
     CurrentTime,
+    HistoricalData,
     OpenOrder,
     OpenOrderEnd,
     OrderStatus,
@@ -241,3 +243,11 @@ def test_a_peer_cannot_make_us_remember_ends_without_end() -> None:
             assert plan._shapes.decode(payload.decode().split("\0", FIRST_FIELDS), payload) == report
         assert len(plan._shapes._rests) <= 256
         assert all(len(rest) <= 2048 for rest, _ in plan._shapes._rests)
+
+
+def test_a_list_that_begins_before_the_end_of_a_long_message_is_read_as_a_whole() -> None:
+    for count in range(1, 12):
+        bars = tuple(Bar(f"2026112{number % 10}", *[Decimal(number)] * 6) for number in range(count))
+        message = HistoricalData(1, "20261101", "20261130", bars)
+        for _ in range(8):
+            assert decode_reply(encode_reply(message, 178), 178) == message

@@ -16,7 +16,7 @@ import msgspec
 from engine.wire import fields as kinds
 from engine.wire.fields import Kind
 from engine.wire.layout import Layout
-from engine.wire.steps import Reader, Source, Sources, first_of, later_unless_absent
+from engine.wire.steps import Reader, Source, Sources, later_unless_absent, span_of
 
 FIRST_FIELDS = 40  # of a message; behind them a longer one often is as another was: what an order's own is comes first
 
@@ -54,8 +54,8 @@ def compile_shape(layout: Layout, size: int, reader: Reader, sources: Sources) -
         known = {kind.name: kind.read.known for kind in kinds.KINDS if kind.read is not None and not kind.often_new}
         attempt = ["    try:", f"        return {message}", "    except KeyError: return learn(fields, payload)"]
         return Compiled(_define([*lines, *attempt], {**names, **known, "learn": learn}))
-    if amounts:  # how one is read depends on all of them
-        return Compiled(learn)
+    if amounts or any(_crosses(source) for attributes in sources.values() for source in attributes.values()):
+        return Compiled(learn)  # the first fields and the rest are not to be read apart
     return Compiled(learn, _by_rest(layout, size, sources, checks, names))
 
 
@@ -65,7 +65,7 @@ def _by_rest(
     meanings: list[str] = []
 
     def told(source: Source) -> str:
-        if source.first < FIRST_FIELDS:
+        if not _in_rest(source):
             return source.code
         meanings.append(source.code)
         return f"r{len(meanings) - 1}"
@@ -75,17 +75,26 @@ def _by_rest(
         "def read(fields):",
         f"    {_names('f', range(FIRST_FIELDS, size))} = fields",
         *_ended(size),
-        *_checked(check for check in checks if check.first >= FIRST_FIELDS),
+        *_checked(check for check in checks if _in_rest(check)),
         f"    return {''.join(f'{code}, ' for code in meanings) or '()'}",
     ]
     first = [
         "def read(fields, rest):",
         f"    {_names('f', range(FIRST_FIELDS))}_ = fields",
         f"    {_names('r', range(len(meanings)))} = rest",
-        *_checked(check for check in checks if check.first < FIRST_FIELDS),
+        *_checked(check for check in checks if not _in_rest(check)),
         f"    return {message}",
     ]
     return _define(rest, names), _define(first, names)
+
+
+def _crosses(source: Source) -> bool:
+    first, last = source.span
+    return first < FIRST_FIELDS <= last
+
+
+def _in_rest(source: Source) -> bool:
+    return source.span[0] >= FIRST_FIELDS
 
 
 def _checked(checks: Iterable[Source]) -> list[str]:
@@ -130,9 +139,12 @@ def _construct_message(layout: Layout, sources: Sources, names: dict[str, Any], 
     """Write the expression that builds the message; `write` says how a value in it is written."""
     own = dict(sources[""])
     for owner, struct in layout.nested:
-        first = first_of(sources[owner].values())
-        inside = write if first < FIRST_FIELDS else _in_full  # a structure that lies in the rest is one value of it
-        own[owner] = Source(None, _construct(owner, struct, sources[owner], names, inside), first)
+        whole = Source(
+            None, _construct(owner, struct, sources[owner], names, _in_full), span_of(sources[owner].values())
+        )
+        if not _in_rest(whole):  # else it is one value of the rest
+            whole.code = _construct(owner, struct, sources[owner], names, write)
+        own[owner] = whole
     result = _construct("message", layout.message, own, names, write)
     if layout.received is not None:
         names["received"] = layout.received

@@ -16,23 +16,25 @@ from engine.wire.errors import InvalidValue, MalformedMessage
 from engine.wire.fields import Kind
 from engine.wire.layout import Constant, Field, Maybe, Part, Repeat, Tagged, When
 
-NO_FIELD = 1 << 30  # behind every field: the first one that a value without fields depends on
+Span = tuple[int, int]  # the first and the last of the fields that a value depends on
+NO_FIELDS: Span = (1 << 30, -1)
 
 
 class Source:
-    """A value, and the Python expression that gets it from the fields f0, f1, …; `first` is the first one it names."""
+    """A value, the Python expression that gets it from the fields f0, f1, …, and the span of these."""
 
-    __slots__ = ("code", "first", "value")
+    __slots__ = ("code", "span", "value")
 
-    def __init__(self, value: Any, code: str, first: int) -> None:
+    def __init__(self, value: Any, code: str, span: Span) -> None:
         self.value = value
         self.code = code
-        self.first = first
+        self.span = span
 
 
-def first_of(sources: Iterable[Source]) -> int:
-    """The first field that any of these depends on."""
-    return min((source.first for source in sources), default=NO_FIELD)
+def span_of(sources: Iterable[Source]) -> Span:
+    """The span of them all."""
+    spans = [source.span for source in sources] or [NO_FIELDS]
+    return min(first for first, _ in spans), max(last for _, last in spans)
 
 
 Sources = dict[str, dict[str, Source]]  # owner -> attribute -> value
@@ -63,7 +65,7 @@ class Reader:
         self.kinds.append(kind)
         code = kind.code.format(f"f{index}")
         if kind.read is None:
-            return Source(text, code, index)
+            return Source(text, code, (index, index))
         try:
             value = kind.read[text]
         except ValueError as error:
@@ -71,7 +73,7 @@ class Reader:
         if text in kinds.USUAL:
             self.constants[f"u{index}"] = value
             code = f"(u{index} if f{index} == {kinds.USUAL[text]} else {code})"
-        return Source(value, code, index)
+        return Source(value, code, (index, index))
 
     def decide(self, name: str, kind: Kind) -> Any:
         """Read a field that decides what follows."""
@@ -91,8 +93,8 @@ class Reader:
             self.elements.append(struct)
         arguments = ", ".join(f"{name}={source.code}" for name, source in attributes)
         value = struct(**{name: source.value for name, source in attributes})
-        first = first_of(source for _, source in attributes)
-        return Source(value, f"E{self.elements.index(struct)}({arguments})", first)
+        span = span_of(source for _, source in attributes)
+        return Source(value, f"E{self.elements.index(struct)}({arguments})", span)
 
 
 class Step:
@@ -198,7 +200,7 @@ class _RepeatedField(_FieldStep):
         earlier = sources[self.owner][self.name]
         value = later_unless_absent(later.value, earlier.value)
         code = f"later_unless_absent({later.code}, {earlier.code})"
-        sources[self.owner][self.name] = Source(value, code, first_of((later, earlier)))
+        sources[self.owner][self.name] = Source(value, code, span_of((later, earlier)))
 
     def encode(self, message: Any, out: list[str]) -> None:
         value = self.get(message)
@@ -213,7 +215,7 @@ class _ConstantStep(Step):
         source = reader.take("version", kinds.CONSTANT)
         usual = f"f{reader.at - 1} == {self.text!r}"
         # Checked, then dropped: it says nothing.
-        sources[""][f"#{reader.at}"] = Source(source.value, f"{usual} or {source.code}", source.first)
+        sources[""][f"#{reader.at}"] = Source(source.value, f"{usual} or {source.code}", source.span)
 
     def encode(self, message: Any, out: list[str]) -> None:
         out.append(self.text)
@@ -240,7 +242,7 @@ class _Group:
 
 def _tuple_of(items: Sequence[Source]) -> Source:
     code = "(" + "".join(f"{item.code}, " for item in items) + ")"
-    return Source(tuple(item.value for item in items), code, first_of(items))
+    return Source(tuple(item.value for item in items), code, span_of(items))
 
 
 class _RepeatStep(_Owned):
@@ -286,7 +288,7 @@ class _MaybeStep(_Owned):
 
     def decode(self, reader: Reader, sources: Sources) -> None:
         there = reader.decide(self.name, kinds.BOOL)
-        sources[self.owner][self.name] = self.group.decode(reader) if there else Source(None, "None", NO_FIELD)
+        sources[self.owner][self.name] = self.group.decode(reader) if there else Source(None, "None", NO_FIELDS)
 
     def encode(self, message: Any, out: list[str]) -> None:
         element = self.get(message)
