@@ -154,9 +154,14 @@ def test_tighter_holds_at_once_looser_from_the_next_trading_day_with_a_reason(
     ("key", "value", "told"),
     [
         ("daily_los_pct", "1", "There is no limit"),
-        ("daily_loss_pct", "nan", "cannot be 'nan'"),
+        ("daily_loss_pct", "nan", "cannot be 'nan': expected a number above 0."),
+        ("daily_loss_pct", "inf", "cannot be 'inf': expected a number of at most 100."),
+        ("daily_loss_pct", "much", "cannot be 'much': expected a number."),
+        ("daily_loss_pct", "1e999999", "cannot be '1e999999': expected a number that is not so large."),
         ("daily_loss_pct", "-1", "cannot be '-1'"),
-        ("daily_action", "pray", "cannot be 'pray'"),
+        ("daily_action", "pray", 'cannot be \'pray\': expected "alert" or "reduce_size"'),
+        ("rollover", "25:00", "cannot be '25:00': expected a time of the day, such as \"17:00\"."),
+        ("holidays", "soon", "cannot be 'soon': expected days, such as 2026-12-25."),
         ("time_zone", "Mars/Olympus", "cannot be 'Mars/Olympus'"),
         ("daily_loss_pct", "2", "is 2 already"),
     ],
@@ -166,6 +171,7 @@ def test_what_is_no_value_changes_nothing(key: str, value: str, told: str, capsy
     error = capsys.readouterr().err
     assert told in error
     assert "Every limit stands as it did" in error
+    assert not any(word in error for word in ("`", "$.", "regex", "RFC", "enum")), "a library's words"
 
 
 def test_money_in_and_out_is_recorded_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,8 +187,12 @@ def test_money_in_and_out_is_recorded_with_its_reason(capsys: pytest.CaptureFixt
         (Decimal("-2500.50"), False),
         (Decimal(10_000), True),
     ]
-    assert main(["cashflow", "paper", "much", "--reason", "x", "--shows"]) == 64
-    assert main(["cashflow", "paper", "0", "--reason", "x", "--shows"]) == 1
+    for text in ("much", "nan", "inf"):
+        assert main(["cashflow", "paper", text, "--reason", "x", "--shows"]) == 64
+        assert f"{text!r} is no amount, such as 10000" in capsys.readouterr().err
+    for words in (["0"], ["100", "--currency", "EURO"], ["100", "--currency", "€"]):
+        assert main(["cashflow", "paper", *words, "--reason", "x", "--shows"]) == 1
+        assert "Decimal" not in capsys.readouterr().err
     assert main(["cashflow", "nobody", "1", "--reason", "x", "--shows"]) == 64
 
 

@@ -76,3 +76,15 @@ def test_two_processes_do_the_same_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("--runs", "x"), ("--jobs", "0"), ("--minutes", "0"), ("--story", "/no/such/file")])
 def test_wrong_words_end_with_64(words: tuple[str, ...]) -> None:
     assert run(*words) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("rubbish", "the JSON that a story"), ("{}", "is no story"), ('{"seed": "x"}', "seed: ")]
+)
+def test_what_is_no_story_is_said_to_be_none(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "story.json"
+    page.write_text(text)
+    assert run("--story", str(page)) == 64
+    assert told in capsys.readouterr().err

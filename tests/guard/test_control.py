@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,18 +110,49 @@ def test_a_line_without_end_is_hung_up_on(short: Path) -> None:
 
 
 def test_without_a_guard_the_caller_is_told(short: Path) -> None:
-    with pytest.raises(NoGuard, match="no guard answers"):
+    with pytest.raises(NoGuard, match=r"no guard answers in .*: none was started there, or it has ended"):
         ask(short, Request("status"))
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(short / control.SOCKET))  # what a guard that was killed leaves behind
     left.close()
-    with pytest.raises(NoGuard):
+    with pytest.raises(NoGuard, match="the one that was started there has died"):
         ask(short, Request("status"))
 
     async def test(_made: Control) -> None:
         assert (await asyncio.to_thread(ask, short, Request("status")))["do"] == "status"
 
     open_beside(short, test)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, "it has said nothing for 0.05 s"),
+        (b"", "it hung up"),
+        (b"HTTP/1.1 400 Bad Request\n", "is no guard: it does not speak as one"),
+    ],
+)
+def test_what_is_no_guard_or_says_nothing_is_told_in_words(short: Path, answer: bytes | None, told: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(short / control.SOCKET))
+        listening.listen()
+
+        def serve() -> None:
+            caller, _ = listening.accept()
+            with caller:
+                if answer is None:
+                    caller.recv(10_000)
+                    caller.recv(1)  # until the other side has had enough
+                else:
+                    caller.recv(10_000)
+                    caller.sendall(answer)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with pytest.raises(NoGuard, match=told) as caught:
+            ask(short, Request("status"), timeout_s=0.05 if answer is None else 5)
+        server.join()
+    assert "Errno" not in str(caught.value)
 
 
 def test_a_guard_whose_socket_cannot_be_opened_says_so_and_goes_on(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def cash_flow(arguments: argparse.Namespace) -> int:
     try:
         amount = Decimal(arguments.amount)
     except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
         print(f"qe cashflow: {arguments.amount!r} is no amount, such as 10000 or -2500.50", file=sys.stderr)
         return EXIT_USAGE
     rules = open_rules(Path(state_folder()), actor=actor("cashflow"))

@@ -42,7 +42,8 @@ def acknowledge(arguments: argparse.Namespace) -> int:
     try:
         answer = ask(Path(state_folder()), Request("ack", key=arguments.key, who=actor("ack")))
     except NoGuard as error:
-        print(f"qe ack: {error}", file=sys.stderr)
+        told = f"qe ack: {error}. Nothing was acknowledged, and a guard goes on calling until it is."
+        print(f"{told} See what stands with: qe status; start one with: qe guard run", file=sys.stderr)
         return EXIT_CANNOT
     seen = answer.get("acknowledged", [])
     print("\n".join(f"acknowledged: {key}" for key in seen) or "nothing stands that was not acknowledged already")

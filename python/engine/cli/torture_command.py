@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from engine.cli.exits import EXIT_USAGE
+from engine.config.problems import in_words
 from engine.torture.campaign import Result, Wanted, campaign, shrunk
 from engine.torture.generator import story_of
 from engine.torture.one import Outcome, run_story, scratch_folder
@@ -29,8 +30,10 @@ def torture(arguments: argparse.Namespace) -> int:
             return _replay(from_json(Path(arguments.story).read_bytes()), arguments)
         except OSError as error:
             print(f"qe torture: {arguments.story} cannot be read: {error.strerror}", file=sys.stderr)
-        except msgspec.ValidationError as error:
-            print(f"qe torture: {arguments.story} is no story: {error}", file=sys.stderr)
+        except msgspec.DecodeError as error:
+            expected, _, place = str(error).partition(" - at ")
+            why = f"{place.strip('`')}: {in_words(expected)}" if place else "it is not the JSON that a story is kept as"
+            print(f"qe torture: {arguments.story} is no story: {why}", file=sys.stderr)
         return EXIT_USAGE
     if arguments.seed is not None:
         return _replay(story_of(arguments.seed), arguments)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import Literal, get_args, get_origin
 
 import msgspec
 
@@ -20,6 +21,12 @@ _KINDS = {
     "str": "a text in quotes",
     "array": "a list",
     "object": "a table",
+}
+_OF_ITS_OWN = {  # what a library says of these would name its patterns and standards
+    "2[0-3]": 'a time of the day, such as "17:00"',
+    "[A-Z]{3}": 'a currency, such as "USD"',
+    "RFC3339 encoded date": "days, such as 2026-12-25",
+    "Number out of range": "a number that is not so large",
 }
 _BOUNDS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}
 _SECRET_TABLES = ("alerts",)  # addresses in it hold passwords
@@ -43,9 +50,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_value(cls, where: str, value: object, error: str, choices: tuple[str, ...] = ()) -> Problem:
-        expected = _in_words(error)
-        if choices:
-            expected = "expected " + " or ".join(f'"{choice}"' for choice in choices)
+        expected = in_words(error, choices)
         match value:
             case str() if may_be_secret(where):
                 shown = "a text"
@@ -65,12 +70,25 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{said}\n    {self.source_line.strip()}" if self.source_line.strip() else said
 
 
-def _in_words(error: str) -> str:
-    """What the library expected, as one says it: no names of types, and no signs."""
+def in_words(error: str, choices: tuple[str, ...] = ()) -> str:
+    """What was expected where a library has found `error`, as one says it: no names of types, signs or patterns.
+    `choices`: the words that a key is limited to.
+    """
+    if choices:
+        return "expected " + " or ".join(f'"{choice}"' for choice in choices)
+    for theirs, ours in _OF_ITS_OWN.items():
+        if theirs in error:
+            return f"expected {ours}"
     said = error.split(" - at ")[0].split(", got ")[0].replace("Expected ", "expected ")
     said = re.sub(r"`([a-z |]+)`", lambda found: " or ".join(_kinds(found[1])), said)
     said = re.sub(r"(>=|<=|>|<) ", lambda found: f"{_BOUNDS[found[1]]} ", said)
     return re.sub(r"(\d)\.0\b", r"\1", said).replace("of length of", "with a length of").replace("`", "")
+
+
+def choices_of(annotated: object) -> tuple[str, ...]:
+    """The words that the key of a table is limited to by its type, if it is."""
+    hint = get_args(annotated)[0]
+    return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def _kinds(union: str) -> list[str]:

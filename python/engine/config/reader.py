@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -23,7 +23,7 @@ from engine.config.model import Config, KillTable, Login, LoginTable, login_from
 from engine.config.places import read
 from engine.config.plan import KillPlan, Place, default_plan
 from engine.config.preflight_table import PreflightTable
-from engine.config.problems import ConfigError, Lines, Problem, nearest
+from engine.config.problems import ConfigError, Lines, Problem, choices_of, nearest
 from engine.config.salvage import (
     ALL_UNREAD,
     NAME_LENGTH_MAX,
@@ -334,13 +334,7 @@ def _read_values(kind: type[Table], raw: object, where: str, problems: list[Prob
             try:
                 values[name] = msgspec.convert(raw[name], hints[name])
             except msgspec.ValidationError as error:
-                problems.append(Problem.of_value(f"{where}.{name}", raw[name], str(error), _choices(hints[name])))
+                problems.append(Problem.of_value(f"{where}.{name}", raw[name], str(error), choices_of(hints[name])))
         elif field.required:
             problems.append(Problem(where=f"{where}.{name}", text="is missing"))
     return values
-
-
-def _choices(annotated: object) -> tuple[str, ...]:
-    """The words a key is limited to, if it is."""
-    hint = get_args(annotated)[0]
-    return get_args(hint) if get_origin(hint) is Literal else ()

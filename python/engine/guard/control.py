@@ -141,12 +141,27 @@ def ask(home: Path, request: Request, *, timeout_s: float = 5.0) -> Answer:
             caller.sendall(msgspec.json.encode(request) + b"\n")
             data = _line(caller)
     except (OSError, ValueError) as error:
-        raise NoGuard(f"no guard answers in {home} ({error})") from error
+        raise NoGuard(f"no guard answers in {home}: {_in_words(error, timeout_s)}") from error
     try:
         answer: Answer = msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise NoGuard(f"what answers in {home} is no guard: {error}") from error
+        raise NoGuard(f"what answers in {home} is no guard: it does not speak as one") from error
     return answer
+
+
+def _in_words(error: OSError | ValueError, timeout_s: float) -> str:
+    match error:
+        case FileNotFoundError():
+            return "none was started there, or it has ended"
+        case ConnectionRefusedError():
+            return "the one that was started there has died"
+        case TimeoutError():
+            return f"it has said nothing for {timeout_s:g} s"
+        case PermissionError():
+            return "it is another user's"
+        case OSError():
+            return error.strerror or "it hung up"
+    return str(error)
 
 
 def _connection(home: Path, timeout_s: float) -> socket.socket:

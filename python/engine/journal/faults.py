@@ -32,10 +32,13 @@ _SQLITE = {
     sqlite3.SQLITE_BUSY: Code.BUSY,
     sqlite3.SQLITE_LOCKED: Code.BUSY,
 }
-_WORDS = {  # SQLite says "disk I/O error" and "unable to open database file" for all of these
+_WORDS = {  # SQLite says "disk I/O error" and "unable to open database file" for the first three
     Code.FULL: "there is no room on the disk ({})",
     Code.READ_ONLY: "the disk is read-only ({})",
     Code.NOT_ALLOWED: "this user may not write there ({})",
+    Code.CORRUPT: "it is damaged, or no journal ({})",
+    Code.BUSY: "another program holds it ({})",
+    Code.FAILED: "it cannot be used ({})",
 }
 ROOM_MIN = 65536  # bytes; SQLite takes half of that for its shared memory alone
 _PRIMARY = 0xFF  # SQLite's extended codes have the plain one in their low byte
@@ -59,8 +62,7 @@ class translated:  # noqa: N801
         match error:
             case sqlite3.Error():
                 code = _code_of(error, self._path)
-                what = _WORDS[code].format(error) if code in _WORDS else str(error)
-                raise JournalError(Trouble(code, f"{self._path}: {what}")) from error
+                raise JournalError(Trouble(code, f"{self._path}: {_WORDS[code].format(error)}")) from error
             case OSError():
                 code = Code.FAILED if error.errno is None else _SYSTEM.get(error.errno, Code.FAILED)
                 what = f"{error.filename or self._path}: {error.strerror or error}"

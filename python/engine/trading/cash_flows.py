@@ -6,6 +6,7 @@ has to be told, for a guess either way would be a loss that is none, or hide one
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import msgspec
@@ -19,6 +20,7 @@ from engine.journal.trouble import Conflict, JournalError, Trouble
 from engine.trading.errors import CashFlowRefused, RulesUnreadable
 from engine.trading.rules import TRIES_MAX, Rules
 
+_CURRENCY = re.compile("[A-Z]{3}")
 NOTHING_RECORDED = "Nothing was recorded"
 
 
@@ -43,10 +45,12 @@ def record_cash_flow(
     now_ns: int,
 ) -> CashFlow:
     """Write it down, and return what was written. Raises CashFlowRefused or RulesUnreadable."""
-    if not isinstance(amount, Decimal) or not amount.is_finite() or amount == 0:
+    if not isinstance(amount, Decimal) or not amount.is_finite():
         raise CashFlowRefused(
             f"The amount is {amount!r}", NOTHING_RECORDED, "Give a Decimal: positive came in, negative went out"
         )
+    if amount == 0:
+        raise CashFlowRefused("The amount is 0", NOTHING_RECORDED, "Positive came in, negative went out")
     if not reason.strip():
         raise CashFlowRefused("No reason was given", NOTHING_RECORDED, "Give the reason: it is kept")
     for _ in range(TRIES_MAX):
@@ -59,6 +63,8 @@ def record_cash_flow(
             raise CashFlowRefused(
                 f"The base currency of {scope.login} is not known yet", NOTHING_RECORDED, "Give the currency"
             )
+        if not _CURRENCY.fullmatch(money):
+            raise CashFlowRefused(f"{money!r} is no currency", NOTHING_RECORDED, "Give its three letters, such as USD")
         flow = Flow(amount=amount, currency=money, at_ns=now_ns)
         if shows is not None:
             flow = msgspec.structs.replace(flow, announced=not shows)

@@ -6,9 +6,12 @@ what was told last holds over it, unless it is tighter.
 
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import msgspec
 
 from engine.config.limit_settings import limit_values, limits_table, period_clock
+from engine.config.limits_table import LimitsTable
 from engine.core.known import Unknown
 from engine.core.limit_changes import Change, Refusal, plan_change, standing
 from engine.core.restrictions import Scope
@@ -72,9 +75,16 @@ def _as_written(values: dict[str, str], key: str, value: str) -> str:
     try:
         table = limits_table({**values, key: value})
         period_clock(table)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise LimitRefused(f"{key} cannot be {value!r}: {error}", UNCHANGED, "Give another value") from error
+    except ValueError as error:  # what msgspec raises is one
+        why = _in_words(key, error) if isinstance(error, msgspec.ValidationError) else str(error)
+        raise LimitRefused(f"{key} cannot be {value!r}: {why}", UNCHANGED, "Give another value") from error
     return limit_values(table)[key]
+
+
+def _in_words(key: str, error: msgspec.ValidationError) -> str:
+    from engine.config.problems import choices_of, in_words  # not needed by a kill, which loads this module
+
+    return in_words(str(error), choices_of(get_type_hints(LimitsTable, include_extras=True)[key]))
 
 
 def _refused(key: str, in_force: str, why: Refusal) -> LimitRefused:

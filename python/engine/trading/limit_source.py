@@ -86,7 +86,12 @@ def notes_of(source: LimitSource, changes: Iterable[Change], now_ns: int) -> tup
 def _made(values: tuple[tuple[str, str], ...]) -> InForce | str:
     try:
         return _of(limits_table(dict(values)))
-    except (msgspec.ValidationError, ValueError) as error:
+    except msgspec.ValidationError as error:
+        from engine.config.problems import in_words  # not needed by a kill, which loads this module
+
+        key = str(error).partition("`$.")[2].rstrip("`") or "one of them"
+        return f"{key}: {in_words(str(error))}"
+    except ValueError as error:
         return str(error)
 
 
