@@ -185,9 +185,9 @@ def test_a_resume_that_is_refused_says_everything_that_is_in_the_way(
     restrict(Kind.SHUTDOWN, Cause.KILL_SWITCH)
     assert main(["resume", "paper"]) == 1
     told = capsys.readouterr().err
-    assert "1. it was shut down by kill_switch" in told
-    assert "2. the limit daily_loss holds it" in told
-    assert "qe reset paper --reason TEXT" in told
+    assert "1. its positions have not been verified since it was stopped\n     to clear: qe verify paper\n" in told
+    assert "it was shut down by kill_switch: a test\n     to clear: qe reset paper --reason TEXT\n" in told
+    assert "the limit daily_loss holds it" in told
     assert state_of("paper", capsys)["state"] == "shutdown"
 
 

@@ -192,11 +192,22 @@ def reset(standing: State, known: Facts, *, reason: str = "understood") -> list[
     return [f"{each.what} | {each.clear}" for each in plan_reset("paper", standing, known, reason=reason).obstacles]
 
 
-def test_every_obstacle_says_what_it_is_and_how_to_clear_it() -> None:
-    assert resume(KILLED) == [
-        "it was shut down by kill_switch: r | "
-        "verify the positions, close the incident, then: qe reset paper --reason TEXT"
+def test_after_a_kill_a_resume_names_every_step_of_the_way_back_in_their_order() -> None:
+    steps = [
+        "its positions have not been verified since it was stopped | qe verify paper",
+        "incident i1 is open | qe incident close i1 --cause TEXT --action TEXT",
+        "incident i2 is open | qe incident close i2 --cause TEXT --action TEXT",
+        "it was shut down by kill_switch: r | qe reset paper --reason TEXT",
     ]
+    assert resume(KILLED, known=facts(None, "i1", "i2")) == steps
+    breaker = "it was shut down by circuit_breaker: r | qe reset paper --reason TEXT"
+    assert set(resume(KILLED, BREAKER, known=facts(None, "i1", "i2"))) == {*steps, breaker}
+    between = Verification(at_ns=150, matches=True)  # behind the kill, and before the breaker
+    assert resume(KILLED, BREAKER, known=facts(between))[0] == steps[0]
+
+
+def test_every_obstacle_says_what_it_is_and_how_to_clear_it() -> None:
+    assert resume(KILLED) == ["it was shut down by kill_switch: r | qe reset paper --reason TEXT"]
     assert resume(DAILY) == [
         "the limit daily_loss holds it: r | "
         "wait until it ends, or set it aside: qe resume paper --override --reason TEXT"
@@ -215,7 +226,7 @@ def test_every_obstacle_says_what_it_is_and_how_to_clear_it() -> None:
 @pytest.mark.parametrize(
     ("verification", "said"),
     [
-        (None, "its positions have not been verified since | qe verify paper"),
+        (None, "its positions have not been verified since it was stopped | qe verify paper"),
         (Verification(NOW + 1, True), "its positions were verified too long ago | qe verify paper"),
         (
             Verification(900, False),

@@ -299,7 +299,8 @@ def test_after_a_kill_the_way_back_has_four_steps_and_none_can_be_left_out() -> 
 
     with pytest.raises(ResumeRefused) as not_yet:
         rules.resume(PAPER, override=True, reason="now")
-    assert [one.code for one in not_yet.value.obstacles] == [Obstructs.NOT_RESET]
+    steps = [Obstructs.NOT_VERIFIED, Obstructs.INCIDENT_OPEN, Obstructs.NOT_RESET]
+    assert [one.code for one in not_yet.value.obstacles] == steps
     assert steps_left() == [Obstructs.NOT_VERIFIED, Obstructs.INCIDENT_OPEN]
     rules.journal.append(Verified(scope=PAPER, matches=False, positions=(), orders=0, differences=("x",)))
     assert steps_left() == [Obstructs.VERIFICATION_DIFFERS, Obstructs.INCIDENT_OPEN]

@@ -64,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def plan_resume(login: str, state: State, facts: Facts, *, override: bool, reason: str) -> Plan:
     """What a resume comes to. A limit's size factor is no halt: it goes on unless it is overridden too."""
-    obstacles: list[Obstacle] = []
+    obstacles = _before_a_reset(login, state, facts)
     lifts: list[Restriction] = []
     for one in state.standing:
         if one.kind is Kind.SHUTDOWN:
@@ -95,16 +95,28 @@ def plan_resume(login: str, state: State, facts: Facts, *, override: bool, reaso
 
 def plan_reset(login: str, state: State, facts: Facts, *, reason: str) -> Plan:
     """What a reset comes to: every shutdown is lifted together, and a halt that only a resume lifts takes its place."""
-    shutdowns = tuple(one for one in state.standing if one.kind is Kind.SHUTDOWN)
+    shutdowns = _shutdowns(state)
     if not shutdowns:
         nothing = Obstacle(Code.NOT_SHUT_DOWN, f"{login} is not shut down", f"to go on after a halt: qe resume {login}")
         return Plan((nothing,), ())
-    obstacles = _unverified(login, max(one.since_ns for one in shutdowns), facts) + _incidents(facts)
+    obstacles = _before_a_reset(login, state, facts)
     if not reason.strip():
         obstacles.append(
             Obstacle(Code.REASON_MISSING, "a shutdown is reset without a reason", "give the reason: it is kept")
         )
     return Plan(tuple(obstacles), () if obstacles else shutdowns)
+
+
+def _shutdowns(state: State) -> tuple[Restriction, ...]:
+    return tuple(one for one in state.standing if one.kind is Kind.SHUTDOWN)
+
+
+def _before_a_reset(login: str, state: State, facts: Facts) -> list[Obstacle]:
+    """What a reset would refuse for, each a step of its own. Nothing where there is no shutdown."""
+    shutdowns = _shutdowns(state)
+    if not shutdowns:
+        return []
+    return _unverified(login, max(one.since_ns for one in shutdowns), facts) + _incidents(facts)
 
 
 def _no_reason(what: str) -> Obstacle:
@@ -115,7 +127,7 @@ def _not_reset(login: str, one: Restriction) -> Obstacle:
     return Obstacle(
         Code.NOT_RESET,
         f"it was shut down by {one.cause.value}: {one.reason}",
-        f"verify the positions, close the incident, then: qe reset {login} --reason TEXT",
+        f"qe reset {login} --reason TEXT",
     )
 
 
@@ -143,7 +155,7 @@ def _unverified(login: str, since_ns: int, facts: Facts) -> list[Obstacle]:
     verify = f"qe verify {login}"
     seen = facts.verification
     if seen is None or seen.at_ns <= since_ns:
-        return [Obstacle(Code.NOT_VERIFIED, "its positions have not been verified since", verify)]
+        return [Obstacle(Code.NOT_VERIFIED, "its positions have not been verified since it was stopped", verify)]
     if not 0 <= facts.now_ns - seen.at_ns <= facts.verified_age_ns_max:
         return [Obstacle(Code.VERIFICATION_OLD, "its positions were verified too long ago", verify)]
     if not seen.matches:
