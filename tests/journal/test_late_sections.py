@@ -26,7 +26,7 @@ def waiting(folder: Path) -> tuple[Path, ...]:
 def test_a_section_is_added_when_the_page_can_be_written_again_and_once(tmp_path: Path) -> None:
     page, mine = tmp_path / "page.md", journal(tmp_path)
     page.mkdir()
-    assert "the section waits in" in (mine.add_section(page, "## one\n") or "")
+    assert "the section waits in" in (mine.sections.add(page, "## one\n") or "")
     mine.tend(1)
     assert len(waiting(tmp_path)) == 1
     page.rmdir()
@@ -38,7 +38,7 @@ def test_a_section_is_added_when_the_page_can_be_written_again_and_once(tmp_path
 
 def test_a_held_section_is_nobodys_while_its_program_lives_and_gone_when_it_is_taken_back(tmp_path: Path) -> None:
     page, mine = tmp_path / "page.md", journal(tmp_path)
-    held = mine.hold_section(page, "## died\n")
+    held = mine.sections.hold(page, "## died\n")
     assert held is not None
     mine.tend(1)
     journal(tmp_path).tend(1)
@@ -52,7 +52,7 @@ def test_a_held_section_is_nobodys_while_its_program_lives_and_gone_when_it_is_t
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_held_section_is_added_when_its_program_has_died(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    forked(lambda: journal(tmp_path).hold_section(page, "## died\n") and None)
+    forked(lambda: journal(tmp_path).sections.hold(page, "## died\n") and None)
     assert not page.exists()
     journal(tmp_path).tend(1)
     assert page.read_text().count("## died") == 1
@@ -61,7 +61,7 @@ def test_a_held_section_is_added_when_its_program_has_died(tmp_path: Path) -> No
 def test_a_spoilt_one_is_set_aside(tmp_path: Path) -> None:
     mine = journal(tmp_path)
     (tmp_path / "page.md").mkdir()
-    mine.add_section(tmp_path / "page.md", "## one\n")
+    mine.sections.add(tmp_path / "page.md", "## one\n")
     (path,) = waiting(tmp_path)
     path.write_bytes(b"rubbish")
     (tmp_path / "page.md").rmdir()
@@ -74,8 +74,8 @@ def test_a_spoilt_one_is_set_aside(tmp_path: Path) -> None:
 def test_a_journal_without_a_place_keeps_none(tmp_path: Path) -> None:
     mine = Journal(MemoryStore(), actor="test")
     (tmp_path / "page.md").mkdir()
-    assert "waits" not in (mine.add_section(tmp_path / "page.md", "x") or "")
-    assert mine.hold_section(tmp_path / "page.md", "x") is None
+    assert "waits" not in (mine.sections.add(tmp_path / "page.md", "x") or "")
+    assert mine.sections.hold(tmp_path / "page.md", "x") is None
 
 
 def test_half_a_section_is_taken_off_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,8 +192,8 @@ def test_a_section_is_held_until_its_page_or_a_file_can_be_written(
     page = world.folder / "page.md"
     page.mkdir()
     world.fill()
-    assert "this program holds it" in (world.journal.add_section(page, "## one\n") or "")
-    assert "holds" not in (world.journal.add_section(page, "## no room\n") or "")
+    assert "this program holds it" in (world.journal.sections.add(page, "## one\n") or "")
+    assert "holds" not in (world.journal.sections.add(page, "## no room\n") or "")
     assert last_words()[1:] == (f"for {page}:\n## one\n",)
     world.journal.tend(1000)
     page.rmdir()

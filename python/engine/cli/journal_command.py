@@ -97,7 +97,8 @@ def _verify(folder: Path, store: SqliteStore, _: argparse.Namespace) -> int:
         print(f"FLAW: {flaw}", file=sys.stderr)
     waiting = Spool(folder).waiting()
     if waiting:
-        print(f"{len(waiting)} files wait to be taken in: {', '.join(map(str, waiting))}")
+        they = "1 file waits" if len(waiting) == 1 else f"{len(waiting)} files wait"
+        print(f"{they} to be taken in: {', '.join(map(str, waiting))}")
     return EXIT_WRONG if found.wrong is not None or trouble is not None or flaw is not None else 0
 
 

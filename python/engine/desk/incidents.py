@@ -177,4 +177,4 @@ def close(journal: Journal, incident: Incident, page: Path, *, cause: str, actio
         )
     closed = IncidentClosed(incident_id=incident.id, cause=cause.strip(), action=action.strip())
     (record,) = journal.append(closed, actor=actor)
-    return journal.add_section(page, incident_log.closing(incident.id, record.at_ns, actor, cause, action))
+    return journal.sections.add(page, incident_log.closing(incident.id, record.at_ns, actor, cause, action))

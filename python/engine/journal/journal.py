@@ -7,6 +7,7 @@
     journal.state()                                           # JournalState, or Unknown with the reason
     journal.keep(KillEnded(...))                              # in the journal, or beside it until it can, or in memory
     journal.trouble()                                         # what is wrong, in words; None: nothing
+    journal.sections.add(page, text)                          # to the incident log, now or as soon as it can be
 
 A journal that cannot be read is never "no restrictions": `state` is then Unknown and `check` a halt. While the last
 append has failed `check` is a halt too, and tries now and then whether it can be written again. A stop that cannot be
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
-from engine.journal import chain, incident_log, late_sections
+from engine.journal import chain, late_sections
 from engine.journal.answers import Answers
 from engine.journal.chain import Draft, Sealed
 from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted
@@ -33,10 +34,10 @@ from engine.journal.fold import snapshot
 from engine.journal.group import Group
 from engine.journal.kept import Kept
 from engine.journal.late_records import LateRecords, Taken
-from engine.journal.late_sections import Held
-from engine.journal.overdue import HELD, Overdue
+from engine.journal.overdue import Overdue
 from engine.journal.parcels import Parcel
 from engine.journal.reader import Reader
+from engine.journal.sections import Sections
 from engine.journal.snapshots import SNAPSHOT_EVERY, Snapshots
 from engine.journal.spool import Spool
 from engine.journal.state import JournalState, halt_for, view
@@ -75,6 +76,7 @@ class Journal:
         self._tended_ns: int | None = None
         self._answers = Answers()
         self._overdue = Overdue()
+        self.sections = Sections(spool, self._overdue, clock)  # of the incident log
         self._late = LateRecords(
             state=self.state,
             put=self._put,
@@ -217,26 +219,6 @@ class Journal:
                 continue
         return self.keep(*decide(self.state()), at_ns=at_ns)
 
-    def add_section(self, page: Path, text: str) -> str | None:
-        """Add a section to the incident log, or have it added later. None, or why not now, and where it waits."""
-        missed = incident_log.append(page, text)
-        if missed is None:
-            return missed
-        waits = self._section_beside(page, text)
-        if waits is not None:
-            return f"{missed}; the section waits in {waits} and is added when it can be"
-        return f"{missed}; the section: {HELD}" if self._overdue.hold_section(page, text) else missed
-
-    def _section_beside(self, page: Path, text: str) -> Path | None:
-        return None if self._spool is None else late_sections.keep(self._spool, page, text, self._clock())
-
-    def _section_kept(self, page: Path, text: str) -> bool:
-        return incident_log.append(page, text) is None or self._section_beside(page, text) is not None
-
-    def hold_section(self, page: Path, text: str) -> Held | None:
-        """Have it added when this program dies before it takes it back. None: that cannot be arranged."""
-        return None if self._spool is None else late_sections.hold(self._spool, page, text, self._clock())
-
     def raise_alarm(self, text: str) -> bool:
         """Halt every login of the machine although it cannot be recorded. False: the others could not be told."""
         return self._store.raise_alarm(fresh_alarm(self._clock(), text))
@@ -254,7 +236,7 @@ class Journal:
         if self._append_trouble is None:
             self._late.take_in_files(now_ns, lambda what: self.keep(Repaired(what=what), at_ns=now_ns))
         if self._overdue:
-            self._late.catch_up(now_ns, self._section_kept)
+            self._late.catch_up(now_ns, self.sections.kept)
         self._snapshot_when_due(now_ns)
         self._store.tidy()
 

@@ -71,4 +71,4 @@ def _widened(state: JournalState, incident_id: str, scopes: tuple[Scope, ...]) -
 
 def tell(page: Path, story: Story, journal: Journal) -> str | None:
     """Add the section that a person completes. None, or why it could not be done, and where it waits."""
-    return journal.add_section(page, incident_log.section(story))
+    return journal.sections.add(page, incident_log.section(story))

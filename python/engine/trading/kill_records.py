@@ -121,7 +121,7 @@ class KillRecords:
         self._note(kept)
         incident, joined = self._incidents[press.kill_id]
         text = section(unfinished_story(press, incident_id=incident, joined=joined))
-        held = rules.journal.hold_section(self._file, text)
+        held = rules.journal.sections.hold(self._file, text)
         if held is not None:
             self._held[press.kill_id] = held
 
