@@ -113,6 +113,27 @@ class Finger:
     def down(self) -> None:
         self._session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [self._point]})
 
+    def move(self, *ups_px: int) -> None:
+        """So far up from where it went down, step by step; two or more fingers go apart sideways as well."""
+        for up in ups_px:
+            self._touches("touchMove", up)
+
+    def swipe(self) -> None:
+        """What scrolls a page, begun on the switch."""
+        self.down()
+        self.move(20, 60, 140, 260)
+
+    def pinch(self) -> None:
+        """Two fingers on the switch that go apart."""
+        self._touches("touchStart", 0, fingers=2)
+        for up in (20, 60, 140):
+            self._touches("touchMove", up, fingers=2)
+
+    def _touches(self, kind: str, up_px: int, fingers: int = 1) -> None:
+        x, y = self._point["x"], self._point["y"] - up_px
+        points = [{"x": x + 40 * number, "y": y, "id": number} for number in range(fingers)]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
     def up(self) -> None:
         self._session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
@@ -136,6 +157,25 @@ def test_a_finger_that_holds_kills_and_one_that_lets_go_does_not(chromium: Any) 
         rows = page.get_by_label("Positions before and after").locator("tbody tr").all_inner_texts()
         assert {row.split("\t")[2] for row in rows} == {"closed"}
         assert len(set(rows)) == len(rows) == 16, "one press, one incident, both logins"
+
+
+def test_a_finger_that_scrolls_or_pinches_presses_nothing_though_it_began_on_the_switch(chromium: Any) -> None:
+    with cockpit(guard=False) as here, opened(chromium, **TOUCH) as page:
+        clock_in_hand(page, here.url)
+        finger = Finger(page)
+        for gesture in (finger.swipe, finger.swipe, finger.swipe, finger.pinch):
+            gesture()
+            playwright.expect(page.locator("#kill")).not_to_have_class(re.compile("holding"))  # the page has heard it
+            page.clock.run_for(2 * HOLD_MS)  # and stays down
+            assert page.locator("#kill.sent").count() == 0
+            finger.up()
+        page.evaluate("window.scrollTo(0, 0)")
+        nothing_sent(page, here)
+        finger.down()
+        finger.move(3, 8, 5)  # a thumb that trembles
+        page.clock.run_for(HOLD_MS)
+        sent(page)
+        ended_flat(page, here)
 
 
 def test_three_short_presses_kill_and_two_do_not(chromium: Any) -> None:

@@ -3,6 +3,8 @@
 (() => {
   const EVERY_MS = 5000, OLD_S = 30, SHORT_S = 300;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const HEIGHT = 190, plots = new Map();
+  const width = (place) => Math.max(260, place.clientWidth);
   const money = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 0 });
 
   async function draw(figure) {
@@ -27,7 +29,7 @@
         value: (_, v) => (v == null ? "–" : money(v)) }))];
     const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
     const options = {
-      width: Math.max(260, place.clientWidth), height: 190, series, legend: { live: matchMedia("(hover: hover)").matches },
+      width: width(place), height: HEIGHT, series, legend: { live: matchMedia("(hover: hover)").matches },
       axes: [axis, { ...axis, size: 70, values: (_, all) => all.map(money) }],
       scales: { x: { range: () => [times[0], times[times.length - 1]] }, y: { range: () => {
         const low = Math.min(0, nearest, ...known), high = Math.max(0, ...known), room = (high - low || 1) * 0.08;
@@ -35,7 +37,7 @@
       } } },
     };
     place.replaceChildren();
-    new uPlot(options, data, place);
+    plots.set(place, new uPlot(options, data, place));
   }
   const style = document.createElement("link");
   style.rel = "stylesheet";
@@ -44,5 +46,7 @@
   const all = () => { if (!document.hidden) document.querySelectorAll(".chart").forEach(draw); };
   all();
   setInterval(all, EVERY_MS);
-  addEventListener("resize", all);
+  addEventListener("resize", () => { // at once, whatever the cockpit answers: a phone was turned
+    for (const [place, plot] of plots) plot.setSize({ width: width(place), height: HEIGHT });
+  });
 })();

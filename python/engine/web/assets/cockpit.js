@@ -4,7 +4,7 @@
 (() => {
   const HOLD_MS = 1500, STALE_MS = 5000, TYPED_MS = 4000, WORD = "kill";
   const ASK_AGAIN_MS = 2000, SILENT_MS = 12000;
-  const PRESSES = 3, PRESSES_MS = 3000, AGAIN_MS = 350;
+  const PRESSES = 3, PRESSES_MS = 3000, AGAIN_MS = 350, STRAYS_PX = 30;
   document.documentElement.classList.add("with-js");
 
   // --- press and hold: finger, mouse, Space, Enter; or three short presses, which is all that a screen reader can give
@@ -48,6 +48,13 @@
       if (event.button !== 0) return;
       button.setPointerCapture(event.pointerId);
       begin();
+    });
+    button.addEventListener("pointermove", (event) => { // a finger that scrolls or pinches is not one that presses
+      const box = button.getBoundingClientRect();
+      const strays = Math.max(box.left - event.clientX, event.clientX - box.right, box.top - event.clientY, event.clientY - box.bottom);
+      if (timer === null || strays <= STRAYS_PX) return;
+      presses.pop();
+      end();
     });
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) button.addEventListener(name, end);
     button.addEventListener("keydown", (event) => {
