@@ -3,6 +3,7 @@
     python scripts/mutants.py                                      all of engine.core, with the tests of tests/core
     python scripts/mutants.py python/engine/core/limits.py         one module (or folder)
     python scripts/mutants.py python/engine/core/limits.py tests/core/test_limits.py      with these tests only
+    python scripts/mutants.py python/engine/journal/chain.py       of another part, with the tests of that part
 
 Prints the changes that no test noticed, and a table; exit 1 if there is one that `tests/mutants.toml` does not explain.
 Nothing on disk is touched: each change lives in a process of its own, in memory. `JOBS=2` runs two at once.
@@ -29,7 +30,7 @@ from mutant_changes import Mutant, mutants
 from mutants_quick import OPTIONS, Findings, in_a_copy, judge_quickly, module_of
 
 ROOT = Path(__file__).resolve().parent.parent
-CORE, CLAIMS = "python/engine/core", "tests/core"
+CORE = "python/engine/core"
 SEARCHES = ("tests/core/kill/test_machine_laws.py", "tests/core/kill/test_any_event.py")
 """They take minutes and notice by luck: what they alone would notice counts as not noticed."""
 JOBS = int(os.environ.get("JOBS", "1"))
@@ -86,8 +87,13 @@ def judge_slowly(waiting: dict[int, Mutant], findings: Findings) -> None:
 
 @cache
 def users(path: str) -> frozenset[str]:
-    """The module and those of the core that import it: whoever reaches none of them does not see its values."""
-    return frozenset([path, *(file for file in _files(Path(CORE)) if imports(file, path))])
+    """The module and those of its part that import it: whoever reaches none of them does not see its values."""
+    return frozenset([path, *(file for file in _files(part_of(path)) if imports(file, path))])
+
+
+def part_of(path: str) -> Path:
+    """The folder of `engine` that it is in: core, wire, journal, …"""
+    return Path(*Path(path).parts[: len(Path(CORE).parts)])
 
 
 @cache
@@ -101,9 +107,10 @@ def main(*arguments: str) -> int:
     tests = [each for each in arguments if each.startswith("tests")]
     paths = [file for each in arguments if each not in tests for file in _files(Path(each))]
     paths = paths or _files(Path(CORE))
-    tests = [*(tests or [CLAIMS]), *(f"--ignore={each}" for each in SEARCHES)]
+    parts = sorted({part_of(path) for path in paths})
+    tests = [*(tests or [str(Path("tests") / part.name) for part in parts]), *(f"--ignore={each}" for each in SEARCHES)]
     changes = [mutant for path in paths for mutant in mutants(Path(path).read_text(encoding="utf-8"), path)]
-    findings = judge_quickly(changes, _files(Path(CORE)), tests, JOBS)
+    findings = judge_quickly(changes, [file for part in parts for file in _files(part)], tests, JOBS)
     if findings is None:
         print("the tests fail as it is")
         return 2

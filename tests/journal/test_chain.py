@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.journal.chain import START, Draft, Sealed, draft, opened, seal_all, verify
+from engine.journal.chain import START, Break, Draft, Sealed, draft, opened, seal_all, verify
 from engine.journal.events import JournalOpened, NotUnderstood
 
 DRAFTS = [Draft(number * 10, f"actor {number}", f'{{"n":{number}}}'.encode()) for number in range(6)]
@@ -44,13 +44,23 @@ def test_anything_missing_is_found_unless_it_is_the_end(missing: set[int]) -> No
 
 
 @pytest.mark.parametrize(
-    ("places", "words"),
-    [((0, 1, 3), "record 3 is missing"), ((0, 4), "records 2 to 4 are missing"), ((0, 1, 1), "record 2 is twice")],
+    ("places", "seq", "words"),
+    [
+        ((0, 1, 3), 3, "record 3 is missing"),
+        ((0, 3), 2, "records 2 to 3 are missing"),
+        ((0, 4), 2, "records 2 to 4 are missing"),
+        ((0, 1, 1), 3, "record 2 is twice"),
+    ],
 )
-def test_the_first_bad_place_is_named(places: tuple[int, ...], words: str) -> None:
-    bad = verify(SEALED[place] for place in places)[1]
-    assert bad is not None
-    assert bad.what == words
+def test_the_first_bad_place_is_named(places: tuple[int, ...], seq: int, words: str) -> None:
+    assert verify(SEALED[place] for place in places)[1] == Break(seq, words)
+
+
+def test_a_record_that_was_changed_is_named() -> None:
+    one = SEALED[2]
+    changed = Sealed(one.seq, one.at_ns, one.actor, one.body + b" ", one.digest)
+    words = "record 3 is not what was written, or does not follow record 2"
+    assert verify([*SEALED[:2], changed])[1] == Break(3, words)
 
 
 def test_the_border_between_actor_and_event_is_sealed_too() -> None:
@@ -58,10 +68,21 @@ def test_the_border_between_actor_and_event_is_sealed_too() -> None:
     assert verify([Sealed(1, 0, "a", b"bc", one.digest)])[1] is not None
 
 
-@pytest.mark.parametrize("body", [b'{"event":"unheard"}', b"[]", b"not json", b'{"event":3}', b"\xff"])
-def test_what_is_not_known_is_read_as_not_understood(body: bytes) -> None:
-    record = opened(seal_all(START, [Draft(0, "a", body)])[0])
-    assert isinstance(record.event, NotUnderstood)
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"event":"unheard"}', "unheard"),
+        (b'{"other":1}', ""),
+        (b"[]", ""),
+        (b"not json", ""),
+        (b'{"event":3}', "3"),
+        (b"\xff", ""),
+    ],
+)
+def test_what_is_not_known_is_read_as_not_understood_and_keeps_its_name(body: bytes, kind: str) -> None:
+    event = opened(seal_all(START, [Draft(0, "a", body)])[0]).event
+    assert isinstance(event, NotUnderstood)
+    assert event.kind == kind and event.why
 
 
 def test_what_was_not_understood_is_never_written() -> None:
