@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.torture.generator import story_of
+from engine.simulator import faults as f
+from engine.torture.generator import FIRST_OLD_PICTURE, story_of
 from engine.torture.one import Outcome, run_story
-from engine.torture.story import AnyAct, from_json, to_json, told
+from engine.torture.story import AnyAct, Story, from_json, to_json, told
 
 RUNS = int(os.environ.get("QE_TORTURE", "60"))
 FIRST = 1_000_001  # not those that everybody plays with
@@ -50,6 +51,17 @@ def test_a_story_is_the_same_after_it_was_kept() -> None:
         story = story_of(seed)
         assert from_json(to_json(story)) == story
         assert told(story).startswith(f"seed {seed},")
+
+
+def test_from_a_thousand_millions_on_every_world_has_an_old_picture() -> None:
+    def old(story: Story) -> bool:
+        return any(
+            isinstance(one, f.StandingFeed) or (isinstance(one, f.StalePositions) and one.lag_s > 20)
+            for one in story.scenario.faults
+        )
+
+    assert all(old(story_of(FIRST_OLD_PICTURE + number)) for number in range(100))
+    assert not any(old(story_of(FIRST_OLD_PICTURE - 1 - number)) for number in range(100))
 
 
 def test_seeds_differ_in_who_does_what() -> None:

@@ -5,15 +5,17 @@ Pure: the same number is the same story, on every machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from engine.simulator.faults import AnyFault
 from engine.simulator.scenario import Expect, Scenario
 from engine.torture import scripts, worlds
 from engine.torture.draw import Lot
 from engine.torture.silences import silences
 from engine.torture.story import Story
 from engine.torture.triples import FIRST_TRIPLE, triple
-from engine.torture.troubles import troubles
+from engine.torture.troubles import old_picture, troubles
 
 OTHER_TIMES = tuple(
     datetime.fromisoformat(text)
@@ -34,6 +36,7 @@ DAYS_END = tuple(
         "2026-03-09T16:59:40-05:00",  # the first day's end after the clocks changed
     )
 )
+FIRST_OLD_PICTURE = 10**9  # from here on, up to the triples, TWS shows an old picture in every world
 KILLS, TRADES, LOSSES, SILENCES = "kills", "trades", "losses", "silences"
 SUBJECTS = (*[KILLS] * 30, *[TRADES] * 8, LOSSES, SILENCES)  # a guard costs twenty times what a kill does
 SCRIPTS = {KILLS: scripts.kills, TRADES: scripts.trades, LOSSES: scripts.losses, SILENCES: silences}
@@ -62,7 +65,7 @@ def story_of(seed: int) -> Story:
         seed=seed,
         moves=subject in (KILLS, TRADES) and lot.chance(40),
         logins=plans,
-        faults=troubles(lot, names, pressed_s),
+        faults=_faults(lot, seed, names, pressed_s),
     )
     return Story(
         seed=seed,
@@ -73,3 +76,8 @@ def story_of(seed: int) -> Story:
         silence_kills_s=lot.pick((0.0, 0.0, 45.0)) if subject == SILENCES else 0.0,
         lasts_s=90.0 if subject in (LOSSES, SILENCES) else 1.0,
     )
+
+
+def _faults(lot: Lot, seed: int, logins: Sequence[str], pressed_s: float) -> tuple[AnyFault, ...]:
+    drawn = troubles(lot, logins, pressed_s)
+    return drawn if seed < FIRST_OLD_PICTURE else (*drawn, old_picture(lot, logins, pressed_s))

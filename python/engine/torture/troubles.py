@@ -16,6 +16,7 @@ from engine.torture.draw import Lot
 ORDER_MESSAGES = ("OrderStatus", "OpenOrder", "Execution", "ErrorMessage")
 DEAD_SOCKETS = (f.HalfOpen, f.BlackHole)
 FAULTS_MAX = 3
+LONG_S = (30.0, 60.0)  # beyond every patience of a kill with a feed that is late
 
 
 class When(msgspec.Struct, frozen=True):
@@ -113,6 +114,17 @@ def _noise(_: Lot, it: When) -> f.AnyFault:
 
 def _stale(_: Lot, it: When) -> f.AnyFault:
     return f.StalePositions(lag_s=it.few_s, after_s=it.after_s, for_s=it.for_s)
+
+
+def old_picture(lot: Lot, logins: Sequence[str], pressed_s: float) -> f.AnyFault:
+    """TWS answers from a picture that is half a minute or a minute old: of positions, mostly, or of orders."""
+    after_s, long_s = lot.soon(pressed_s - 0.5, 3.0), lot.pick(LONG_S)
+    login = lot.pick(("", *logins)) if len(logins) > 1 else ""
+    if lot.chance(30):
+        return f.StalePositions(lag_s=long_s, after_s=after_s, for_s=lot.pick((5.0, 15.0)), login=login)
+    if lot.chance(70):
+        return f.StandingFeed(feed="positions", after_s=after_s, for_s=long_s, login=login)
+    return f.StandingFeed(feed="orders", after_s=after_s, for_s=long_s, login=login)
 
 
 def _not_yet(lot: Lot, it: When) -> f.AnyFault:
