@@ -226,6 +226,26 @@ def test_an_old_picture_excuses_no_flat_where_only_the_product_has_traded(found:
 
 
 @pytest.mark.parametrize(
+    ("ref", "at_s", "held", "excused"),
+    [
+        ("mine", 5.0, 0, True),
+        ("mine", 5.0, 3, False),  # what is held is another matter
+        ("mine", 1.0, 0, False),  # the picture shows it
+        ("QEKILL-cli1x1x1-1", 5.0, 0, False),
+    ],
+)
+def test_an_order_of_others_that_an_old_list_hides_is_nobodys_lie(
+    found: Evidence, ref: str, at_s: float, held: int, excused: bool
+) -> None:
+    with_fault(found, replace(OLD, feed="orders"))
+    press = found.presses[0]
+    press.truth["paper"] = Truth({KEY: D(held)} if held else {}, {1: KEY})
+    press.reported_s = 20.0
+    found.arrived.append(dataclasses.replace(order(found, at_s), order_ref=ref))
+    assert ("I1" not in names(found)) is excused
+
+
+@pytest.mark.parametrize(
     ("fault", "claimed"),
     [
         (replace(OLD, for_s=10.0), True),

@@ -61,13 +61,21 @@ def violations(found: Evidence) -> list[Violation]:
 def flat_is_flat(found: Evidence) -> Iterator[str]:
     """I1: no login is called flat while it holds a position or works an order."""
     for press, login, report, truth in _reports(found):
-        if report.flat and not truth.flat and not _others_did_it(found, login, press.reported_s):
+        if report.flat and not truth.flat and not _others_did_it(found, login, press.reported_s, truth):
             yield f"{press.who} was told at {press.reported_s:.3f} s that {login} is flat; it has {_words(truth)}"
 
 
-def _others_did_it(found: Evidence, login: str, at_s: float) -> bool:
-    """It was flat until somebody else traded, too late to be read."""
-    since = _shown_until_s(found, login, at_s) - UNKNOWABLE_S
+def _others_did_it(found: Evidence, login: str, at_s: float, truth: Truth) -> bool:
+    """It was flat until somebody else traded, too late to be read; or orders of others are hidden by an old list."""
+    shown_s = _shown_until_s(found, login, at_s)
+    hidden = {
+        order.key
+        for order in found.arrived
+        if order.login == login and shown_s <= order.at_s and not order.order_ref.startswith(CLOSE_REF_PREFIX)
+    }
+    if not truth.positions and shown_s < at_s and hidden.issuperset(truth.working.values()):
+        return True
+    since = shown_s - UNKNOWABLE_S
     return any(one.before.flat for one in found.outside if one.login == login and since <= one.at_s <= at_s)
 
 
