@@ -101,7 +101,7 @@ def test_an_address_is_named_by_its_kind_and_never_by_what_is_secret_in_it(tmp_p
     unknown = AppriseChannel(1, "nosuch://secret", tmp_path)
     assert (unknown.name, unknown.send(message)) == ("1. nosuch", "not an address that Apprise knows")
     dead = AppriseChannel(2, "json://127.0.0.1:1/secret", tmp_path)
-    assert (dead.name, dead.send(message)) == ("2. json", "it was not taken")
+    assert (dead.name, dead.send(message)) == ("2. json", "it was not taken: nothing listens there")
     assert taken_s("json://127.0.0.1:1/secret", tmp_path) is None
     assert "secret" not in str(stamp_of("json://127.0.0.1:1/secret", tmp_path))
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from engine.guard.alert_desk import Channel
 
+TEST_S_MAX = 30.0  # every channel has twenty seconds
+
 
 def guard(arguments: argparse.Namespace) -> int:
     """Run it; the exit codes stand in the help."""
@@ -117,12 +119,18 @@ def _install(config_name: str | None, *, print_only: bool) -> int:
 
 def _test_alert() -> int:
     try:
-        answer = ask(Path(state_folder()), Request("test_alert", who=actor("guard")))
+        request = Request("test_alert", who=actor("guard"))
+        answer = ask(Path(state_folder()), request, timeout_s=TEST_S_MAX)
     except NoGuard as error:
         print(f"qe guard test-alert: {error}. Start it with: qe guard run", file=sys.stderr)
         return EXIT_CANNOT
-    if answer.get("sent"):
-        print("a test alert is on its way; if it does not arrive within seconds, look at: qe status")
-        return 0
-    print("the guard has no address to send to: set alerts.urls (qe config init shows how)", file=sys.stderr)
-    return EXIT_PROBLEMS
+    channels = answer.get("channels")
+    if not isinstance(channels, dict):
+        print("the guard that runs is of another version: restart it, then try again", file=sys.stderr)
+        return EXIT_CANNOT
+    if not channels:
+        print("the guard has no address to send to: set alerts.urls (qe config init shows how)", file=sys.stderr)
+        return EXIT_PROBLEMS
+    for name, why in channels.items():
+        print(f"{name}: {'taken; look whether it arrives' if why is None else f'NOT DELIVERED: {why}'}")
+    return EXIT_PROBLEMS if any(channels.values()) else 0

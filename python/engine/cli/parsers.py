@@ -228,7 +228,7 @@ def _add_guard(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--print", dest="print_only", action="store_true", help="show the file, and write nothing")
     for one in (run, service):
         one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
-    actions.add_parser("test-alert", help="send an alert that means nothing, to see whether it arrives")
+    actions.add_parser("test-alert", help="send an alert that means nothing over every channel, and say which took it")
 
 
 def _add_gateway(parser: argparse.ArgumentParser) -> None:

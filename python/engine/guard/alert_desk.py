@@ -68,6 +68,15 @@ class Line:
         if not task.cancelled():
             self._go_on()
 
+    async def try_once(self, message: Message) -> tuple[str, str | None]:
+        """Now, beside whatever waits, and not again. The channel's name, and why it was not taken."""
+        why = await self._try(message)
+        if why is None:
+            self.failing = None
+        else:
+            self._fail(why, message)
+        return self._channel.name, why
+
     async def settled(self) -> None:
         """Nothing is on its way."""
         while self._under_way:
@@ -153,6 +162,11 @@ class AlertDesk:
             self._log(f"{message.severity.name}: {message.title}: {message.text}")
             for line in self._lines:
                 line.send(message)
+
+    async def try_all(self, message: Message) -> dict[str, str | None]:
+        """Send it over every channel now, once, and wait: by channel, why it was not taken (None: it was)."""
+        self._log(f"{message.severity.name}: {message.title}: {message.text}")
+        return dict(await asyncio.gather(*(line.try_once(message) for line in self._lines)))
 
     @property
     def failing(self) -> str | None:

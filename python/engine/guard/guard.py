@@ -17,7 +17,7 @@ import msgspec
 
 from engine.config.guard_settings import alert_settings, dead_man_settings
 from engine.config.model import Config
-from engine.core.alerting import Severity
+from engine.core.alerting import Message, Severity
 from engine.core.foreign import ForeignSettings
 from engine.core.limit_views import LimitsView
 from engine.core.restrictions import Cause, Restriction
@@ -288,8 +288,7 @@ class Guard:
                 return {"heard": request.name}
             case "test_alert":
                 text = f"A test, asked for by {request.who or 'somebody'}. Nothing is the matter."
-                self.alerts.tell(f"test {self._outside.wall_ns()}", Severity.CRITICAL, "a test", text, lasting=False)
-                return {"sent": bool(self._outside.channels)}
+                return {"channels": await self.alerts.try_all(Message(Severity.CRITICAL, "a test", text))}
             case _:
                 return {"error": f"this guard does not know what {request.do!r} is"}
 
