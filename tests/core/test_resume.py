@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.restrictions import UNRESTRICTED, Cause, Kind, Restriction, Scope, State, effective
+from engine.core.restrictions import ONE, UNRESTRICTED, Cause, Kind, Restriction, Scope, State, effective
 from engine.core.resume import Code, Facts, Verification, plan_reset, plan_resume
 
 SCOPE = Scope("paper")
@@ -200,8 +201,11 @@ def test_after_a_kill_a_resume_names_every_step_of_the_way_back_in_their_order()
         "it was shut down by kill_switch: r | qe reset paper --reason TEXT",
     ]
     assert resume(KILLED, known=facts(None, "i1", "i2")) == steps
-    breaker = "it was shut down by circuit_breaker: r | qe reset paper --reason TEXT"
-    assert set(resume(KILLED, BREAKER, known=facts(None, "i1", "i2"))) == {*steps, breaker}
+    both = "it was shut down by circuit_breaker and kill_switch: fell; r | qe reset paper --reason TEXT"
+    breaker = msgspec.structs.replace(BREAKER, reason="fell")
+    standing = State(Kind.SHUTDOWN, ONE, (breaker, KILLED, KILLED))
+    plan = plan_resume("paper", standing, facts(None, "i1", "i2"), override=False, reason="")
+    assert [f"{each.what} | {each.clear}" for each in plan.obstacles] == [*steps[:-1], both]
     between = Verification(at_ns=150, matches=True)  # behind the kill, and before the breaker
     assert resume(KILLED, BREAKER, known=facts(between))[0] == steps[0]
 

@@ -68,7 +68,7 @@ def plan_resume(login: str, state: State, facts: Facts, *, override: bool, reaso
     lifts: list[Restriction] = []
     for one in state.standing:
         if one.kind is Kind.SHUTDOWN:
-            obstacles.append(_not_reset(login, one))
+            obstacles.append(_not_reset(login, state))
         elif one.cause is Cause.BLIND:
             obstacles.append(
                 Obstacle(Code.BLIND, f"it is blind: {one.reason}", "it lifts by itself when the facts are back")
@@ -123,12 +123,12 @@ def _no_reason(what: str) -> Obstacle:
     return Obstacle(Code.REASON_MISSING, f"{what} without a reason", "give the reason: it is kept")
 
 
-def _not_reset(login: str, one: Restriction) -> Obstacle:
-    return Obstacle(
-        Code.NOT_RESET,
-        f"it was shut down by {one.cause.value}: {one.reason}",
-        f"qe reset {login} --reason TEXT",
-    )
+def _not_reset(login: str, state: State) -> Obstacle:
+    """One step for all shutdowns: a reset ends them together."""
+    shutdowns = _shutdowns(state)
+    causes = " and ".join(dict.fromkeys(one.cause.value for one in shutdowns))
+    reasons = "; ".join(dict.fromkeys(one.reason for one in shutdowns))
+    return Obstacle(Code.NOT_RESET, f"it was shut down by {causes}: {reasons}", f"qe reset {login} --reason TEXT")
 
 
 def _limit_stands(login: str, one: Restriction) -> Obstacle:
