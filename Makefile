@@ -8,7 +8,7 @@ SETUP := scripts/setup
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage mutants planted check bench performance envs picture page evidence clean
+.PHONY: help drill setup test coverage coverage-parts mutants planted check bench performance envs picture page evidence clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test: setup ## run the tests
 coverage: setup ## every branch of engine.core is taken by the tests of tests/core, without its random searches
 	@$(BIN)/python -m coverage run -m pytest tests/core $(SEARCHES:%=--ignore=%)
 	@$(BIN)/python -m coverage report
+
+coverage-parts: setup ## a table: how much of wire, journal, broker, trading, gateway and guard their own tests take; ARGS="wire --missing"
+	@$(BIN)/python scripts/coverage_parts.py $(ARGS)
 
 mutants: setup ## change engine.core in every small way: which changes does no test notice? ARGS="python/engine/core/limits.py"
 	@$(BIN)/python scripts/mutants.py $(ARGS)

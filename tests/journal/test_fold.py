@@ -294,7 +294,7 @@ def test_the_halt_of_a_repair_is_in_the_chain_and_needs_no_bell() -> None:
 
 def test_a_later_format_is_not_understood() -> None:
     assert state(JournalOpened()).not_understood == ()
-    assert "format 2" in state(JournalOpened(format=2)).not_understood[0]
+    assert state(JournalOpened(format=2)).not_understood == ("record 1: a journal of format 2",)
 
 
 def test_what_is_not_understood_is_named_up_to_a_bound() -> None:
@@ -302,6 +302,21 @@ def test_what_is_not_understood_is_named_up_to_a_bound() -> None:
     for seq in range(1, NOT_UNDERSTOOD_MAX + 5):
         apply(books, Record(seq=seq, at_ns=0, actor="a", event=NotUnderstood(kind="k", why="w"), digest=b""))
     assert len(books.not_understood) == NOT_UNDERSTOOD_MAX
+    assert books.not_understood[1] == "record 2: k (w)"
+
+
+def test_what_has_not_even_a_name_is_told_as_no_event() -> None:
+    books = apply(Books(), Record(seq=7, at_ns=0, actor="a", event=NotUnderstood(kind="", why="w"), digest=b""))
+    assert books.not_understood == ["record 7: no event (w)"]
+
+
+def test_a_snapshot_stands_for_all_before_it_only_where_nothing_of_it_is_known() -> None:
+    """The first record of a journal, and one behind records that were read, replace nothing."""
+    event = Snapshot(fold=RULES, books=msgspec.Raw(msgspec.json.encode(Books(our_refs={"x": 1}))))
+    assert apply(Books(), Record(seq=1, at_ns=0, actor="a", event=event, digest=b"")).our_refs == {}
+    assert apply(Books(), Record(seq=2, at_ns=0, actor="a", event=event, digest=b"")).our_refs == {"x": 1}
+    begun = apply(Books(), records([intent("mine")])[0])
+    assert set(apply(begun, Record(seq=2, at_ns=0, actor="a", event=event, digest=b"")).our_refs) == {"mine"}
 
 
 def test_the_latest_time_stays_when_the_clock_goes_back() -> None:
@@ -343,7 +358,8 @@ def test_who_begins_with_a_snapshot_knows_what_everybody_knows() -> None:
 )
 def test_a_snapshot_by_later_rules_is_not_understood(event: Snapshot) -> None:
     late = apply(Books(), Record(seq=9, at_ns=0, actor="a", event=event, digest=b""))
-    assert late.not_understood
+    (why,) = late.not_understood
+    assert why.startswith("record 9: snapshot (") and why.endswith(")")
 
 
 def test_a_view_does_not_change_when_the_books_go_on() -> None:
