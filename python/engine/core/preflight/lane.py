@@ -249,7 +249,6 @@ class Lane:
         self._unit_at_market = terms.unit(facts.listing, price, currency)
         per_point = self._product is not Product.OPTIONS  # an option counts by its strike
         self._unit_per_point = terms.unit(facts.listing, ONE, currency) if per_point else None
-        self._weighed = None
         self._set_value_at_market()
 
     def _set_windows(self, activity: Activity, account: str, con_id: int, settings: Settings) -> None:
