@@ -895,6 +895,33 @@ def test_numbers_that_are_not_those_of_tws_are_told() -> None:
     run_kill(test)
 
 
+def test_a_number_that_cannot_be_one_costs_no_time() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "start"
+        kill.do(cmd.Connect())
+        await settle()
+        tws.peers[0].send(replies.ManagedAccounts((ACCOUNT,)), replies.NextValidId(2**31 - 1))
+        await settle()
+        assert kill.heard(ev.Connected) == [ev.Connected((ACCOUNT,), 1, own_numbers=True)]
+        assert len(tws.requests(requests.ReqIds)) == 1
+
+    run_kill(test)
+
+
+def test_numbers_that_cannot_be_ones_are_asked_about_at_once_only_once() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        tws.silent_on = "start"
+        del tws.answers[requests.ReqCurrentTime]
+        kill.do(cmd.Connect())
+        await settle()
+        tws.peers[0].send(replies.ManagedAccounts((ACCOUNT,)), *[replies.NextValidId(0)] * 50)
+        await asyncio.sleep(1)
+        assert len(tws.requests(requests.ReqIds)) == 1
+        assert not kill.heard(ev.Connected)
+
+    run_kill(test)
+
+
 def test_a_second_connection_beside_a_slow_one_is_taken_where_it_is_ready_first() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         tws.silent_on = "start"

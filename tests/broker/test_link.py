@@ -127,6 +127,70 @@ def test_numbers_from_the_clock_are_above_those_of_a_kill_before_it() -> None:
     scripted(test)
 
 
+@pytest.mark.parametrize("named", [-3, 0, 2**31 - 2**20, 2**31 - 1, 2**31, 2**40])
+def test_what_cannot_be_an_order_number_is_as_good_as_none(named: int) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, task = await asking(tws, times=0)
+        tws.peer.send(replies.NextValidId(named))
+        await settle()
+        assert link.unnumbered and not link.up
+        assert f"no order number that can be one, but {named}" in link.awaits.text
+        link.ask_again()  # TWS tells the time behind it: it hears, and does not name another one
+        await settle()
+        await task
+        assert link.up and link.own_numbers and 2**29 <= link.take_id() < 2**30
+        assert [one.accounts for one in heard if isinstance(one, Ready)] == [("DU1",)]
+
+    scripted(test)
+
+
+def test_a_time_that_nobody_has_asked_for_brings_no_numbers() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, task = await asking(tws, times=0)
+        tws.peer.send(replies.NextValidId(-3), replies.CurrentTime(1_773_239_400))
+        await settle()
+        assert not link.up
+        task.cancel()
+
+    scripted(test)
+
+
+def test_the_largest_number_that_leaves_room_is_one() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, task = await asking(tws, times=0)
+        tws.peer.send(replies.NextValidId(2**31 - 1 - 2**20))
+        await task
+        assert link.up and not link.own_numbers and link.take_id() == 2**31 - 1 - 2**20
+
+    scripted(test)
+
+
+def test_a_number_that_can_be_one_behind_one_that_cannot_makes_it_ready_once() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, task = await asking(tws, times=0)
+        tws.peer.send(replies.NextValidId(0))
+        await settle()
+        tws.peer.send(replies.NextValidId(77))
+        await task
+        assert link.up and not link.own_numbers and not link.unnumbered and link.take_id() == 77
+        assert [(one.accounts, one.next_order_id) for one in heard if isinstance(one, Ready)] == [(("DU1",), 77)]
+
+    scripted(test)
+
+
+def test_a_number_that_cannot_be_one_changes_nothing_once_it_is_ready() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, task = await asking(tws, times=0)
+        tws.peer.send(replies.NextValidId(5))
+        await task
+        tws.peer.send(replies.NextValidId(2**31 - 1), replies.NextValidId(-3))
+        await settle()
+        assert link.take_id() == 5
+        assert sum(isinstance(one, Ready) for one in heard) == 1
+
+    scripted(test)
+
+
 @pytest.mark.parametrize("hears", [False, True], ids=["deaf", "no accounts"])
 def test_a_tws_that_is_deaf_or_names_no_accounts_is_never_taken_for_ready(hears: bool) -> None:
     async def test(tws: ScriptedTws) -> None:

@@ -88,6 +88,19 @@ def test_the_same_id_again_modifies_a_live_order_and_is_refused_for_a_done_one()
     in_world(test)
 
 
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 2**40])
+def test_an_order_number_beyond_32_bits_is_not_read_and_the_error_names_nobody(number: int) -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, number, "AAPL", "BUY", 10, FAR))
+        await client.until(lambda: client.errors(320))
+        (error,) = client.errors(320)
+        assert error.req_id == -1 and f'"{number}"' in error.text
+        client.send(order(login, 2**31 - 1, "AAPL", "BUY", 10, FAR))
+        await client.until(lambda: len(login.working()) == 1)
+
+    in_world(test)
+
+
 def test_an_order_needs_an_exchange_a_known_contract_and_an_account_where_there_are_several() -> None:
     async def test(login: Login, client: WireClient) -> None:
         con_id = instrument(login, "FUT ES").con_id

@@ -56,6 +56,20 @@ def test_it_is_ready_when_id_and_accounts_are_there_however_the_stream_is_cut() 
         assert reader.received == stream[len(HELLO) :]
 
 
+@pytest.mark.parametrize("named", [-3, 0, 2**31, 2**40])
+def test_whatever_number_is_named_tws_takes_requests(named: int) -> None:
+    reader = Opening()
+    reader.feed(HELLO + replies(ManagedAccounts(("DU1",)), NextValidId(named)))
+    assert reader.ready and reader.next_order_id == named
+
+
+@pytest.mark.parametrize("named", [b"", b"-", b"--3", b"3-", b"abc", b"9" * 20])
+def test_what_is_no_number_makes_nothing_ready(named: bytes) -> None:
+    reader = Opening()
+    reader.feed(HELLO + replies(ManagedAccounts(("DU1",))) + frame(b"9\x001\0" + named + b"\0"))
+    assert not reader.ready and not reader.fault
+
+
 def test_it_notices_that_the_client_id_is_in_use() -> None:
     reader = Opening()
     reader.feed(HELLO + replies(ErrorMessage(-1, 326, "client id is already in use")))

@@ -34,6 +34,7 @@ _TOO_FAST = 100
 _CLOSE_PATIENCE_S = 1.0
 _IN_VAIN = 4  # so often TWS has answered the time, and not the question for an order number before it
 _OWN_NUMBERS = 2**29  # above what TWS counts to, below what an order number can be
+_NUMBER_MAX = 2**31 - 1 - 2**20  # TWS reads 32 bits; what is left above is more than anybody sends on one connection
 _NUMBERS_A_SECOND = 4
 _FIRST_PULSE_S = 0.1  # the first messages belong to whoever connected in a hurry
 
@@ -77,8 +78,10 @@ class Link(asyncio.Protocol):
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
         self.own_numbers = False  # TWS hears and named no order number: they are taken from its clock
         self._next_id = 0
-        self._asked_again = False
+        self.asked_again = False  # for what it names when it is ready
         self._in_vain = 0
+        self._useless: int | None = None  # what TWS named for an order number, and cannot be one …
+        self._unready = False  # … so it has let us in, and orders could not be numbered yet
         self._heard_at = 0.0  # a whole message, or the beginning of the connection
         self._stuck_at: float | None = None  # since when a message is there in part
         self._received_bytes = 0
@@ -176,12 +179,19 @@ class Link(asyncio.Protocol):
         """Why it is not ready, if that stays so. What it waits for says what is the matter."""
         if self._greeted.done():
             missing = [] if self._session.accounts else ["account names"]
-            if self._session.next_order_id is None:
+            if self._useless is not None:
+                missing.append(f"order number that can be one, but {self._useless}")
+            elif self._session.next_order_id is None:
                 missing.append("order number")
-            return failures.silent_start(self.host, self.port, self.client_id, missing, asked=self._asked_again)
+            return failures.silent_start(self.host, self.port, self.client_id, missing, asked=self.asked_again)
         if self._received_bytes:
             return failures.half_answer(self.host, self.port, self._received_bytes)
         return failures.silent_handshake(self.host, self.port)
+
+    @property
+    def unnumbered(self) -> bool:
+        """TWS has named something for an order number that cannot be one."""
+        return self._useless is not None
 
     @property
     def version(self) -> int:
@@ -229,7 +239,7 @@ class Link(asyncio.Protocol):
         """TWS takes long to be ready: what it says then may have been lost. An answer to the last of the questions
         shows that it has heard the others.
         """
-        self._asked_again = True
+        self.asked_again = True
         if not self._session.accounts:
             self.post_early(ReqManagedAccounts())
         self.post_early(ReqIds())
@@ -336,25 +346,42 @@ class Link(asyncio.Protocol):
                 self._greet()
             case Ready():
                 self._settle_ready()
+                if not self._settled.done():
+                    return  # nobody is told: it is not ready for orders
             case NextValidId():
-                self._next_id = max(self._next_id, event.order_id)  # never back: a number is used once
+                self._take_number(event.order_id)
             case CurrentTime():
                 self._take_time(event.time_s)
             case ErrorMessage():
                 self._take_error(event)
         for listener in tuple(self._listeners):
             listener.heard(event)
+        if isinstance(event, NextValidId) and self._unready and self._next_id and not self._settled.done():
+            self._take(Ready(self._session.accounts, self._next_id))
 
     def _greet(self) -> None:
         if self._transport is not None:
             self._transport.write(self._session.start_api())
         self._greeted.set_result(None)
 
+    def _take_number(self, named: int) -> None:
+        """One that cannot be a number is as good as none, but for one thing: it will not get better by being asked for
+        again and again."""
+        if not 0 < named <= _NUMBER_MAX:
+            self._useless = named
+            return
+        self._useless = None
+        self._next_id = max(self._next_id, named)  # never back: a number is used once
+
     def _settle_ready(self) -> None:
         if self._settled.done():
             return
+        if not self._next_id and self._session.next_order_id is not None:
+            self._take_number(self._session.next_order_id)
+        if not self._next_id:
+            self._unready = True
+            return
         self.accounts = self._session.accounts
-        self._next_id = max(self._next_id, self._session.next_order_id or 0, 1)
         self._settled.set_result(None)
         self._outbox.open()
         self._pulse = self._loop.call_later(_FIRST_PULSE_S, self._watch_pulse)
@@ -365,7 +392,7 @@ class Link(asyncio.Protocol):
         if self._settled.done() or not self._session.accounts:
             return
         self._in_vain += 1
-        if self._in_vain >= _IN_VAIN:
+        if self._in_vain >= _IN_VAIN or (self.unnumbered and self.asked_again):
             self.own_numbers = True
             self._next_id = _OWN_NUMBERS + time_s * _NUMBERS_A_SECOND % _OWN_NUMBERS
             self._take(Ready(self._session.accounts, self._next_id))

@@ -20,7 +20,7 @@ from engine.broker.fan_out import Way
 from engine.broker.link import Link, LinkSettings
 from engine.core.kill import events as ev
 from engine.wire.events import ClientEvent, ServerHello
-from engine.wire.replies import ManagedAccounts
+from engine.wire.replies import ManagedAccounts, NextValidId
 
 BESIDE_MAX = 4  # where nobody has answered the handshake: each may be the one whose dialog is confirmed
 BESIDE_ANSWERED_MAX = 2  # where somebody has: more would only make TWS's work longer
@@ -111,6 +111,8 @@ class Reaching:
                     self.answered(link)
                 case ManagedAccounts():
                     self._later(0, link, self._answers)  # behind the words it came with: it may be ready
+                case NextValidId() if link.unnumbered and not link.asked_again:
+                    self._later(0, link, self._ask_again_at_once)
                 case _:
                     pass
 
@@ -131,6 +133,11 @@ class Reaching:
         if not self._over and link.greeted and not link.up:
             link.ask_again()
             self._later(self._patience.ask_again_s, link, self._ask_again)
+
+    def _ask_again_at_once(self, link: Link) -> None:
+        """It is ready, but for a number that can be one: no reason to be patient."""
+        if not self._over and link.greeted and not link.up and not link.asked_again:
+            link.ask_again()
 
     def _still_waits(self, link: Link) -> None:
         """What is said is what the best of them waits for."""

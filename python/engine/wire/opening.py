@@ -104,7 +104,7 @@ class Opening:
             self.server_time = fields[1].decode("latin-1")
 
     def _read_message(self, fields: list[bytes]) -> None:
-        if fields[0] == b"9" and len(fields) == 4 and fields[2].isdigit() and len(fields[2]) <= 19:
+        if fields[0] == b"9" and len(fields) == 4 and fields[2].removeprefix(b"-").isdigit() and len(fields[2]) <= 19:
             self.next_order_id = int(fields[2])
         elif fields[0] == b"15" and len(fields) == 4:
             names = fields[2].decode("latin-1").split(",")

@@ -35,7 +35,7 @@ class Trouble(Enum):
 class Connected(Event, frozen=True):
     """The login answers: next valid id and managed accounts are both there. `cancel_sent`: the driver has already
     written a global cancel on this connection (an emergency start does that before anything else). `own_numbers`: TWS
-    answers and has named no order number; the driver numbers the orders itself."""
+    answers and has named no order number that can be one; the driver numbers the orders itself."""
 
     accounts: tuple[str, ...]
     client_id: int

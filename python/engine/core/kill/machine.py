@@ -45,8 +45,9 @@ READ_ONLY_NOTE = (
     "untick 'Read-Only API'."
 )
 OWN_NUMBERS_NOTE = (
-    "TWS answers and named no order number (nextValidId), though asked for one: the closing orders of this kill were "
-    "numbered from its clock, above half a billion. Restart TWS before you trade on."
+    "TWS answers and named no order number (nextValidId) that can be one, though asked for it: the closing orders of "
+    "this kill were numbered from its clock, above half a billion. Restart TWS before you trade on; if it still names "
+    "none, reset its numbers: Configure > API > Settings > Reset API order ID sequence."
 )
 
 

@@ -57,6 +57,11 @@ def unreadable(why: str) -> ErrorMessage:
     return ErrorMessage(NO_ID, 320, f"Error reading request. {why}")
 
 
+def beyond_32_bits(number: int) -> ErrorMessage:
+    """TWS does not get as far as whose number it is: the error names nobody."""
+    return unreadable(f'Unable to parse data. java.lang.NumberFormatException: For input string: "{number}"')
+
+
 def cancel_not_found(order_id: int) -> ErrorMessage:
     return ErrorMessage(order_id, 10147, f"OrderId {order_id} that needs to be cancelled is not found.")
 

@@ -233,6 +233,10 @@ class TwsServer:
         self.note(connection, Kind.REQUEST, message=request)
         if connection.client_id is None or connection.deaf:
             return  # TWS ignores what comes before startApi has been answered
+        number = getattr(request, "order_id", getattr(request, "req_id", 0))
+        if not -(2**31) <= number < 2**31:
+            connection.send(notices.beyond_32_bits(number))
+            return
         names = self.orders.names_of(connection, request)
         self.trouble.seen(names)
         if not connection.closed and not self.trouble.intercepts(connection, request, names):

@@ -1,0 +1,24 @@
+"""A TWS that names for an order number (nextValidId) what cannot be one: the kill still closes, and says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.kill.machine import OWN_NUMBERS_NOTE
+from engine.simulator.scenario import load_scenario
+from engine.simulator.server.orders import OrderDesk
+from scenarios.rehearsal import rehearse
+
+
+@pytest.mark.parametrize("named", [-3, 0, 2**31 - 10, 2**31 - 1, 2**31, 2**40])
+def test_a_kill_under_numbers_that_cannot_be_ones_ends_flat(
+    named: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OrderDesk, "next_id", lambda _self, _client_id: named)
+    judged = rehearse(load_scenario("calm"), tmp_path)
+    assert judged.report.flat and all(judged.flat.values())
+    assert not judged.crossings and not judged.grown
+    assert all(OWN_NUMBERS_NOTE in login.notes for login in judged.report.logins.values())
+    assert judged.seconds < 10
