@@ -327,6 +327,76 @@ def test_a_login_that_is_not_flat_is_not_watched_on(locks: Path) -> None:
     drive(test)
 
 
+def by_hand(locks: Path, machine: FakeMachine, **settings: Any) -> KillDriver:
+    """Only a person can close what is left of it, and others are still worked on."""
+    machine.report = lambda: OPEN  # type: ignore[method-assign]
+    machine.on[ev.Connected] = lambda _event: [cmd.Finish(by_hand=True)]
+    driver = make(machine, locks, hold_s=60.0, **settings)
+    driver.start()
+    return driver
+
+
+def test_a_login_that_only_a_person_can_close_is_looked_at_until_it_is_released_and_not_at_work(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = by_hand(locks, machine)
+        said: list[tuple[str, str]] = []
+        driver.watch(lambda step: said.append((step.kind, step.text)))
+        assert await result_of(driver) is OPEN
+        await settle()
+        assert driver.held and not driver.working and len(machine.heard(ev.Rest)) == 1
+        assert not driver.open_again(OPEN)
+        machine.report = lambda: FLAT  # type: ignore[method-assign]
+        assert driver.look() is FLAT
+        machine.report = lambda: OPEN  # type: ignore[method-assign]
+        assert driver.look() is OPEN
+        driver.release()
+        await over(driver)
+        assert not tws.requests(requests.ReqGlobalCancel)  # what a person has ordered meanwhile is left alone
+        assert said == [("flat", "flat now: two agreeing reads"), ("not_flat", "something is open again")]
+
+    drive(test)
+
+
+def test_it_gives_the_right_to_close_back_at_once(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = by_hand(locks, machine)
+        await result_of(driver)
+        await asyncio.sleep(5)
+        assert ClosingRight(HOST, PORT, "another", locks).take().state is LockState.TAKEN
+        assert not machine.heard(ev.LockLost)
+        driver.release()
+        await over(driver)
+
+    drive(test)
+
+
+def test_a_look_that_proves_nothing_yet_is_waited_for_unless_nothing_can_be_seen(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = by_hand(locks, machine)
+        await result_of(driver)
+        unknown = msgspec.structs.replace(FLAT, outcome=LoginOutcome.UNKNOWN)
+        assert driver.open_again(unknown)
+        tws.peers[0].transport.close()
+        await settle()
+        assert not driver.open_again(unknown)
+        assert "as last seen" in driver.look().notes[0]
+
+    drive(test)
+
+
+def test_where_more_tries_are_asked_for_it_goes_on_trying(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = by_hand(locks, machine, quarantine_s=5.0)
+        await result_of(driver)
+        await asyncio.sleep(10)
+        assert driver.held and not driver.working and not machine.heard(ev.Rest)
+        assert ClosingRight(HOST, PORT, "another", locks).take().state is LockState.BUSY
+        driver.release()
+        await over(driver)
+
+    drive(test)
+
+
 def test_the_configured_watch_begins_with_the_release(locks: Path) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
         driver = held(locks, machine, quarantine_s=5.0)

@@ -15,6 +15,8 @@ from engine.core.kill.report import (
     LoginOutcome,
     LoginReport,
     PartlyClosed,
+    ResidueItem,
+    ResidueReason,
     TimelineEntry,
 )
 from engine.core.kill.settings import SECOND, KillSettings
@@ -25,7 +27,7 @@ from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, TradingMode
 from engine.trading.manager import ManagerSettings
-from engine.trading.watched import NOTE, Watched, with_watched
+from engine.trading.watched import ANOTHER_KILL, NOTE, TOLD_BY_LATER, Watched, with_later, with_watched
 from trading.rules_in_memory import rules_in_memory
 from trading.stage import kill_ids, stage
 
@@ -83,6 +85,32 @@ def test_a_watch_in_which_nothing_happened_changes_nothing_and_none_makes_a_veri
     assert with_watched(unknown, Watched(login(), login(), 0), SECOND) is unknown
     report = with_watched(unknown, Watched(login(), login(closed=(closed(1),)), 0), SECOND)
     assert report.outcome is LoginOutcome.UNKNOWN and report.trouble == "gone" and report.closed == (closed(1),)
+
+
+def test_a_kill_that_another_has_ended_tells_how_it_stands_by_that_one_and_what_both_have_done() -> None:
+    def part(con_id: int) -> PartlyClosed:
+        contract = Contract(con_id=con_id)
+        return PartlyClosed(account="DU1", contract=contract, quantity=Decimal(3), filled=Decimal(1))
+
+    def left(con_id: int) -> ResidueItem:
+        contract = Contract(con_id=con_id)
+        return ResidueItem(account="DU1", contract=contract, quantity=Decimal(2), reason=ResidueReason.REJECTED)
+
+    first = login(
+        LoginOutcome.RESIDUE,
+        closed=(closed(1),),
+        partly_closed=(part(2), part(3)),
+        cancelled=(order(1),),
+        residue=(left(2), left(3)),
+        notes=("a note", ANOTHER_KILL),
+    )
+    second = login(LoginOutcome.RESIDUE, closed=(closed(3),), cancelled=(order(1), order(2)), residue=(left(2),))
+    told = with_later(first, second)
+    assert told.closed == (closed(1), closed(3)) and told.cancelled == (order(1), order(2))
+    assert told.residue == (left(2),) and told.partly_closed == (part(2),)
+    assert told.notes == ("a note", TOLD_BY_LATER)
+    gone = with_later(first, login(LoginOutcome.UNKNOWN, trouble="gone"))
+    assert gone.outcome is LoginOutcome.UNKNOWN and gone.trouble == "gone"
 
 
 def test_what_the_watch_closed_and_cancelled_is_in_the_report_that_ends_it_and_in_the_journal(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ class KillDriver:
     """One kill of one login: `start` it, hear of its end by `when_finished`; `press_again` while it runs.
 
     A login that is flat is held: watched on until its `release`, because the other logins may take longer. One that was
-    not reached is tried on until then. `look` says what its result is by now.
+    not reached is tried on until then. One of which only a person can close the rest is looked at until then, and
+    nothing is sent to it any more. `look` says what its result is by now.
     """
 
     def __init__(
@@ -118,6 +119,8 @@ class KillDriver:
         self._result: asyncio.Future[LoginReport] = self._loop.create_future()
         self._latest: LoginReport | None = None  # the result, as of the last look
         self._holding = False
+        self._by_hand = False  # only a person can close what is left
+        self._followed_by: KillDriver | None = None
         self._task: asyncio.Task[None] | None = None
         self._begun = False
         self._when_over: list[Callable[[], None]] = []
@@ -146,7 +149,13 @@ class KillDriver:
     @property
     def working(self) -> bool:
         """It has something to do: no result yet, or the login is open again, or not reached yet."""
-        return not self.finished or (self.held and not self.look().flat)
+        return not self.finished or (self.held and not self._by_hand and not self.look().flat)
+
+    def open_again(self, report: LoginReport) -> bool:
+        """Held, and `report`, what it says by now, is no result to end with."""
+        if self._by_hand and (report.outcome is LoginOutcome.RESIDUE or self._seen.blind):
+            return False
+        return self.held and report.outcome not in WORTH_A_HOLD
 
     @property
     def pressed_ns(self) -> int:
@@ -158,7 +167,7 @@ class KillDriver:
 
     def waits_for(self, other: KillDriver) -> bool:
         """It may not close, because a kill does that closes an account they share."""
-        waiting = not self.finished and self._keeper.waiting
+        waiting = not self.finished and self._keeper.waiting and not other._resting
         return waiting and not set(self._seen.accounts).isdisjoint(other._seen.accounts)
 
     def look(self) -> LoginReport:
@@ -171,14 +180,16 @@ class KillDriver:
         except Exception as fault:  # whoever asks gets an answer, and the kill ends as by any fault of ours
             self._break(fault)
             report = self._faulty(f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})")
-        if report.flat and self._seen.blind:
-            note = f"flat when last seen; it could not be watched until the end of this kill: {self._seen.blind}"
+        if self._seen.blind and (report.flat or self._by_hand):
+            seen = "flat when last seen" if report.flat else "what is left is as last seen"
+            note = f"{seen}; it could not be watched until the end of this kill: {self._seen.blind}"
             report = msgspec.structs.replace(report, notes=(*report.notes, note))
         before, self._latest = self._latest, report
         if before.flat and not report.flat:
-            self._say("not_flat", "something is open again: closing it")
+            closes = "" if self._resting else ": closing it"
+            self._say("not_flat", f"something is open again{closes}")
         elif report.flat and not before.flat:
-            self._say("flat", "flat again: two agreeing reads")
+            self._say("flat", f"flat {'now' if self._by_hand else 'again'}: two agreeing reads")
         return report
 
     def release(self) -> None:
@@ -208,6 +219,18 @@ class KillDriver:
         """Tell when nothing of this kill is left."""
         self._when_over.append(then)
 
+    @property
+    def later(self) -> KillDriver | None:
+        """The newest kill of this login, if another one than this and it has a result."""
+        newest = self
+        while newest._followed_by is not None:
+            newest = newest._followed_by
+        return newest if newest is not self and newest.finished and not newest.forsaken else None
+
+    def followed_by(self, driver: KillDriver) -> None:
+        """Another kill of this login has begun, and knows better from now on."""
+        self._followed_by = driver
+
     def press_again(self) -> None:
         self._tell(ev.PressedAgain())
 
@@ -223,7 +246,7 @@ class KillDriver:
             latest = self.look()
             if why:
                 self._latest = msgspec.structs.replace(latest, notes=(*latest.notes, why))
-            if not latest.flat and not self._keeper.waiting:
+            if not latest.flat and not self._keeper.waiting and not self._resting:
                 self._hands.cancel_everything()  # a closing order of ours may be working
             self._stop()
 
@@ -294,8 +317,11 @@ class KillDriver:
                     self._set_alarm(at_ns)
                 case cmd.Say(kind, text):
                     self._say(kind, text)
-                case cmd.Finish():
+                case cmd.Finish(by_hand):
+                    self._by_hand = by_hand
                     self._finish(self._machine.report())
+                    if self._holding and self._resting:
+                        self._rest_from_now()
                     if not self._holding and self._settings.quarantine_s <= 0:
                         self._stop()
                         return
@@ -388,10 +414,21 @@ class KillDriver:
             except asyncio.CancelledError:
                 self._shrug_off_cancel()
 
+    @property
+    def _resting(self) -> bool:
+        """Only a person can go on, and nobody has asked for more tries."""
+        return self._by_hand and self._settings.quarantine_s <= 0
+
+    def _rest_from_now(self) -> None:
+        """Whoever presses again, here or elsewhere, may close; and what a person orders by hand is left alone."""
+        self._tell_first(ev.Rest())
+        self._keeper.release(flat=False)
+
     def _finish(self, report: LoginReport) -> None:
         if not self._result.done():
             self._latest = report
-            self._holding = report.outcome in WORTH_A_HOLD and self._settings.hold_s > 0
+            worth_it = self._by_hand or report.outcome in WORTH_A_HOLD
+            self._holding = worth_it and self._settings.hold_s > 0
             self._result.set_result(report)
 
     def _clean_up(self) -> None:

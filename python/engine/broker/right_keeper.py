@@ -81,6 +81,7 @@ class RightKeeper:
         for timer in (self._asking, self._living):
             if timer is not None:
                 timer.cancel()
+        self._living = None
         self._right.release(flat=flat)
 
     def _ask(self) -> None:

@@ -20,7 +20,7 @@ from engine.broker.handover import Handover
 from engine.broker.kill_driver import SECOND_NS, DriverSettings, KillDriver
 from engine.broker.kill_hands import HandsSettings
 from engine.core.kill.machine import KillMachine
-from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
+from engine.core.kill.report import LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
 from engine.core.restrictions import Scope
 from engine.trading.entries import Entry
@@ -28,13 +28,12 @@ from engine.trading.kill_records import Earlier, KillRecords
 from engine.trading.modes import TradingMode, misplaced_note
 from engine.trading.reports import KillReport
 from engine.trading.stories import Pressed
-from engine.trading.watched import Watched, with_watched
+from engine.trading.watched import ANOTHER_KILL, Watched, with_later, with_watched
 
 OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""
 
 IN_USE = "a kill is using this connection"
-ANOTHER_KILL = "watched until another kill of this login was begun, which has a report of its own"
 LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
 LOOK_SOON_S = 0.02  # when only they are waited for
 SEEN_AGE_S = 0.1  # how old a look at them may be when the last login is done …
@@ -46,7 +45,8 @@ class _Press:
     """One press of the button and the report it will get, once every login has its result.
 
     A login that is flat first is watched until then, and one that was not reached is tried until then. If it is open
-    when the last one has its result, it is waited for as well, until `deadline_at` (in the loop's time).
+    when the last one has its result, it is waited for as well, until `deadline_at` (in the loop's time). One of which
+    only a person can close the rest is looked at until then, and not waited for.
     """
 
     def __init__(
@@ -104,8 +104,7 @@ class _Press:
             self._timer = self._loop.call_later(max(pause, 10 * took), self._look)
 
     def _open_again(self, logins: dict[str, LoginReport]) -> bool:
-        done = (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE)
-        return any(self.drivers[name].held and report.outcome not in done for name, report in logins.items())
+        return any(self.drivers[name].open_again(report) for name, report in logins.items())
 
     def _not_seen(self, now: float) -> bool:
         """A login that was flat first has not been looked at since the last one was done; that takes half a second."""
@@ -123,6 +122,9 @@ class _Press:
                     done.stop_watching(f"watched until {waiting[0]}, which shares an account with it, took over")
 
     def _conclude(self, logins: dict[str, LoginReport]) -> None:
+        for name, driver in self.drivers.items():
+            if driver.later is not None:
+                logins[name] = with_later(logins[name], driver.later.look())
         for name, before in self._watched.items():
             logins[name] = with_watched(logins[name], before, self.drivers[name].pressed_ns)
         logins = {name: _with_mode_noted(login) for name, login in logins.items()}
@@ -285,6 +287,8 @@ class KillSwitch:
             pressed_ns=pressed_ns,
         )
         self._drivers[config.name] = driver
+        if before is not None:
+            before.followed_by(driver)
         driver.start()
         if login is not None:
             driver.when_over(lambda: self._give_back(entry, driver))

@@ -68,6 +68,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.STRAY_CLOSE: "a closing order that may yet arrive over a connection that fell silent: watch the "
     "contract, or restart TWS and run the kill again",
     ResidueReason.LINK_DOWN: "TWS has lost its link to IBKR",
+    ResidueReason.OPENED_SINCE: "opened after the kill had done here what it can: kill again",
     ResidueReason.OUT_OF_TIME: "the time ran out first",
 }
 

@@ -1,6 +1,8 @@
-"""What a watch behind a kill has closed and cancelled, in the report of the verification that ends it. Pure.
+"""Two kills of one login in one report. Pure.
 
-Outcome, residue and proof are the verification's own: what was done before it makes nothing better.
+What a watch behind a kill has closed and cancelled, in the report of the verification that ends it: outcome, residue
+and proof are the verification's own, what was done before it makes nothing better. And a kill that was ended by another
+one before its report was given: the report is of what the other one knows.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ import msgspec
 
 from engine.core.kill.report import LoginReport, TimelineEntry
 
+ANOTHER_KILL = "watched until another kill of this login was begun, which has a report of its own"
+TOLD_BY_LATER = "another kill of this login was begun meanwhile: what is left is told as that one knows it"
 NOTE = "what the watch before this verification closed and cancelled is listed here"
 
 
@@ -39,4 +43,23 @@ def with_watched(verified: LoginReport, watched: Watched, pressed_ns: int) -> Lo
         cancelled=(*cancelled, *(one for one in verified.cancelled if one.perm_id not in names)),
         timeline=(*steps, *verified.timeline),
         notes=(NOTE, *verified.notes) if closed or partly or cancelled else verified.notes,
+    )
+
+
+def with_later(login: LoginReport, later: LoginReport) -> LoginReport:
+    """The report of a kill that `later` has ended before it was given: what has been done is what both have done, and
+    how it stands is what the later one says."""
+    left = {(item.account, item.contract.con_id) for item in later.residue if not item.order}
+    partly = [row for row in login.partly_closed if (row.account, row.contract.con_id) in left]
+    known = {order.perm_id for order in login.cancelled if order.perm_id}
+    return msgspec.structs.replace(
+        login,
+        outcome=later.outcome,
+        residue=later.residue,
+        trouble=later.trouble,
+        senders=later.senders,
+        closed=(*login.closed, *(row for row in later.closed if row not in login.closed)),
+        partly_closed=(*partly, *(row for row in later.partly_closed if row not in partly)),
+        cancelled=(*login.cancelled, *(one for one in later.cancelled if one.perm_id not in known)),
+        notes=(*(note for note in login.notes if note != ANOTHER_KILL), TOLD_BY_LATER),
     )

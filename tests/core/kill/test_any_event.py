@@ -132,6 +132,7 @@ about_the_login = st.one_of(
     st.just(ev.LockLost()),
     st.builds(ev.LockBusy, words, st.booleans()),
     st.just(ev.PressedAgain()),
+    st.just(ev.Rest()),
     st.builds(ev.EarlierPress, words, st.integers(0, 600 * SECOND)),
 )
 

@@ -119,7 +119,10 @@ class Say(Command, frozen=True):
 
 
 class Finish(Command, frozen=True):
-    """The kill has its result (`machine.report()`). With a quarantine the machine goes on watching afterwards."""
+    """The kill has its result (`machine.report()`). With a quarantine the machine goes on watching afterwards.
+    `by_hand`: before the deadline, because only a person can close what is left."""
+
+    by_hand: bool = False
 
 
 class Stop(Command, frozen=True):

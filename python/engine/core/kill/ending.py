@@ -135,8 +135,8 @@ class Ending:
         outcome = self.outcome or (LoginOutcome.UNKNOWN if self.reach.ever_connected else LoginOutcome.UNREACHABLE)
         if self.proof.proven:
             return LoginOutcome.FLAT
-        if outcome is LoginOutcome.FLAT:  # a late fill after the result, or an order of which no more could be read
-            return self._shown(self.looking.last)
+        if self.finished_ns is not None and outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE):
+            return self._shown(self.looking.last)  # what came after the result: a late fill, an order, a person's close
         if outcome is LoginOutcome.UNREACHABLE and self.reach.ever_connected:  # it came up after all
             return self._shown(self.looking.last if self.reach.healthy else None)
         return outcome

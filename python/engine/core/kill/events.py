@@ -272,6 +272,11 @@ class PressedAgain(Event, frozen=True):
     """Somebody pressed the button again for this login: at most one more global cancel, nothing else."""
 
 
+class Rest(Event, frozen=True):
+    """Only a person can close what is left, and other logins are still worked on: look on until the report, so that it
+    tells how things are then, and send nothing that acts."""
+
+
 class EarlierPress(Event, frozen=True):
     """Another kill of this login, pressed `ago_ns` before this one, has not ended by the records: it runs, or it died
     and nobody has told what it did. Evidence for the report, never for a decision."""

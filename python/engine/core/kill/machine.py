@@ -14,6 +14,7 @@ from engine.core.kill.clocks import Clocks
 from engine.core.kill.closing import Closing, Scene
 from engine.core.kill.commands import (
     CLOSE_REF_PREFIX,
+    CancelClose,
     Command,
     Connect,
     Finish,
@@ -39,6 +40,7 @@ from engine.core.kill.survey import Survey
 
 __all__ = ["KillMachine", "KillSettings"]
 
+ACTS = (GlobalCancel, Place, CancelClose)
 TICK_NS = 50 * MS  # the machine asks to be woken at least this often
 READ_ONLY_NOTE = (
     "TWS refuses orders and cancels: its API is in read-only mode. In TWS: Configure > API > Settings, "
@@ -96,6 +98,7 @@ class KillMachine:
         self._strays = False
         self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False
+        self._resting = False  # it looks on, and sends nothing that acts
 
     # the button -----------------------------------------------------------------------------------------------------
 
@@ -114,9 +117,12 @@ class KillMachine:
         if self._stopped:
             return []
         self._now_ns = now_ns
+        self._resting = self._resting or isinstance(event, ev.Rest)
         commands = self._take(event, now_ns) + self._look(now_ns)
         if not more:
             commands += self._advance(now_ns)
+        if self._resting:
+            commands = [command for command in commands if not isinstance(command, ACTS)]
         for command in commands:
             self._note(command, now_ns)
         if not self._stopped:
@@ -395,6 +401,8 @@ class KillMachine:
         """`others`: listed orders but for this kill's living closes."""
         if others:
             self._evidence.unmark("orders_gone")
+            if self._resting:
+                return []
             joined = self._joining.busy
             closes = joined or self._closing.any_working
             return self._cancelling.again(others, now_ns, joined=joined, spare=self._joining.spare, closes=closes)
@@ -429,7 +437,7 @@ class KillMachine:
 
     def _advance(self, now_ns: int) -> list[Command]:
         commands: list[Command] = []
-        if self._reach.retry_due(now_ns):
+        if self._reach.retry_due(now_ns) and not self._resting:
             commands.append(Connect())
         commands += self._cancelling.overdue(now_ns)  # a press that is held back has a connection
         if self._reach.healthy:
@@ -444,7 +452,7 @@ class KillMachine:
             serial_begun=self._looking.surveyor.serial,
             survey=self._looking.last,
             sized=self._looking.sizes(now_ns),
-            may_send=self._joining.may_close and not wrapping_up,
+            may_send=self._joining.may_close and not wrapping_up and not self._resting,
             wrapping_up=wrapping_up,
             wall_s=self._clocks.wall_s(now_ns),
             besieged=self._senders.besieged(now_ns),
@@ -464,12 +472,13 @@ class KillMachine:
         return [Stop()]
 
     def _finish(self, outcome: LoginOutcome, now_ns: int) -> list[Command]:
+        by_hand = outcome is LoginOutcome.RESIDUE and now_ns < self._ending.at_ns
         self._ending.finished_ns = now_ns
         self._ending.outcome = outcome
         self._evidence.mark("finished", now_ns)
         self._stopped = not self.settings.quarantine_ns
         stop: list[Command] = [Stop()] if self._stopped else []
-        return [Say("finished", outcome.value), Finish(), *stop]
+        return [Say("finished", outcome.value), Finish(by_hand), *stop]
 
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""
@@ -509,6 +518,7 @@ class KillMachine:
             may_close=self._joining.may_close,
             holder=self._joining.holder,
             read_only=READ_ONLY_NOTE in self._notes,
+            resting=self._resting,
             senders=self._senders,
             now_ns=self._now_ns,
         )

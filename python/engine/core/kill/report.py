@@ -47,6 +47,7 @@ class ResidueReason(Enum):
     NO_PERMISSION = "no_permission"  # the account may not trade it
     STRAY_CLOSE = "stray_close"  # a closing order that may still arrive over a connection that was lost
     LINK_DOWN = "link_down"  # TWS has lost IBKR
+    OPENED_SINCE = "opened_since"  # after the kill of this login had ended, while others were worked on
     OUT_OF_TIME = "out_of_time"  # the deadline came first
 
 

@@ -91,6 +91,7 @@ def residue(
     may_close: bool,
     holder: str,
     read_only: bool,
+    resting: bool,
     senders: Senders,
     now_ns: int,
 ) -> tuple[ResidueItem, ...]:
@@ -110,7 +111,8 @@ def residue(
         elif read_only:
             reason, detail = ResidueReason.READ_ONLY, told
         else:
-            reason, detail = _reason(item, senders.still_in(key, now_ns), doubtful=ledger.doubtful(key))
+            sending, doubtful = senders.still_in(key, now_ns), ledger.doubtful(key)
+            reason, detail = _reason(item, sending, doubtful=doubtful, resting=resting)
         positions.append(
             ResidueItem(
                 account=key[0],
@@ -145,7 +147,7 @@ def _stray(attempt: Attempt) -> ResidueItem:
     )
 
 
-def _reason(item: Item | None, sending: tuple[int, ...], *, doubtful: bool) -> tuple[ResidueReason, str]:
+def _reason(item: Item | None, sending: tuple[int, ...], *, doubtful: bool, resting: bool) -> tuple[ResidueReason, str]:
     """The one reason that explains this best, and its detail. `item` is None where nothing has ever been shown as
     open; `sending`: the clients whose orders keep coming in the contract."""
     if sending and (item is None or not item.lessons.given_up):
@@ -153,13 +155,15 @@ def _reason(item: Item | None, sending: tuple[int, ...], *, doubtful: bool) -> t
     if item is None:
         return ResidueReason.POSITION_UNCONFIRMED, ""
     said, detail = item.why_open()
-    return (said, detail) if said is not None else (_under_way(item, doubtful=doubtful), "")
+    return (said, detail) if said is not None else (_under_way(item, doubtful=doubtful, resting=resting), "")
 
 
-def _under_way(item: Item, *, doubtful: bool) -> ResidueReason:
+def _under_way(item: Item, *, doubtful: bool, resting: bool) -> ResidueReason:
     """What the kill was about to do with it."""
     if doubtful:
         return ResidueReason.POSITION_UNCONFIRMED
+    if resting:
+        return ResidueReason.OPENED_SINCE
     if item.live:
         return ResidueReason.CLOSE_WORKING
     if item.blocked:
