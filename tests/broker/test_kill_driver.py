@@ -655,6 +655,36 @@ def test_a_closer_that_moves_and_has_cancelled_is_spared_until_it_moves_no_more(
     drive(test)
 
 
+@pytest.mark.parametrize("shut_out", [True, False])
+def test_a_kill_that_wakes_shut_out_sends_no_cancel_that_it_decided_before(locks: Path, shut_out: bool) -> None:
+    """Stopped between the decision and the sending: whoever has taken over has cancelled, and closes by now."""
+
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        said: list[str] = []
+
+        def sleep(_event: ev.Event) -> list[cmd.Command]:
+            driver._keeper._moved_at -= 10
+            if shut_out:
+                answers = [other.take_from_silent(quarter / 4, 3.0).state for quarter in range(20)]
+                assert answers[-1] is LockState.TAKEN
+            return [cmd.GlobalCancel()]
+
+        machine.on[ev.PressedAgain] = sleep
+        driver = make(machine, locks)
+        driver.watch(lambda step: said.append(step.kind))
+        driver.start()
+        await asyncio.sleep(1)
+        driver.press_again()
+        await settle()
+        assert len(tws.requests(requests.ReqGlobalCancel)) == (not shut_out)
+        assert said == (["cancel_left_out"] if shut_out else [])
+        assert len(machine.heard(ev.LockLost)) == shut_out
+        other.release()
+
+    drive(test)
+
+
 def test_a_kill_that_ends_while_another_closes_leaves_its_closing_orders_alone(locks: Path) -> None:
     async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
         other = ClosingRight(HOST, PORT, "kill other", locks)

@@ -186,14 +186,29 @@ def test_closed_positions_name_their_price_and_who_closed_them() -> None:
         ClosedPosition(account="DU1", contract=ES, quantity=Decimal(3), orders_sent=1, avg_price=Decimal("5999.250")),
         ClosedPosition(account="DU1", contract=PUT, quantity=Decimal(-10), orders_sent=0),
         ClosedPosition(account="DU1", contract=AAPL, quantity=Decimal(7), orders_sent=0, by_other_kill=True),
-        ClosedPosition(account="DU1", contract=PUT, quantity=Decimal(-9), orders_sent=1, by_other_kill=True),
+        ClosedPosition(
+            account="DU1",
+            contract=PUT,
+            quantity=Decimal(-9),
+            orders_sent=1,
+            by_other_kill=True,
+            filled=Decimal(2),
+            filled_by_other=Decimal(7),
+        ),
     )
     text = str(report(login(closed=closed, joined=True)))
     assert "long 3 ESH6 at 5999.25" in text
     assert "short 10 SPY 20260417 560.5P, not by this kill's orders" in text
     assert "long 7 AAPL, by another kill" in text
-    assert "short 9 SPY 20260417 560.5P, a part by another kill" in text
+    assert "short 9 SPY 20260417 560.5P, 2 by this kill, 7 by another" in text
     assert "another kill did the closing" in text
+
+
+def test_closing_orders_that_were_sent_and_have_not_filled_closed_nothing_and_are_not_called_a_close() -> None:
+    sent = Timings(first_close_ms=20.0, last_close_ms=40.0)
+    text = str(report(login(outcome=LoginOutcome.RESIDUE, residue=(left(),), timings=sent)))
+    assert "closed    nothing: no closing order has filled\n" in text and "last close sent 40 ms" in text
+    assert "closed    nothing\n" in str(report(login(outcome=LoginOutcome.RESIDUE, residue=(left(),))))
 
 
 def busy(holder: str, *later: str) -> tuple[TimelineEntry, ...]:

@@ -328,6 +328,9 @@ class KillDriver:
                 case cmd.Stop():
                     self._stop()
                     return
+                case cmd.GlobalCancel() if self._keeper.overtaken():
+                    # who has taken over has cancelled since, and his closing orders would go with this one
+                    self._say("cancel_left_out", "this kill stood still meanwhile: a global cancel is left out")
                 case _ if not self._hands.do(command):
                     raise TypeError(f"the machine asks for {command!r}, which this driver does not know")
                 case cmd.GlobalCancel(early=False):

@@ -71,6 +71,12 @@ class RightKeeper:
             self._living.cancel()
             self._show_life()
 
+    def overtaken(self) -> bool:
+        """`catch_up`: has somebody closed on while this kill stood still?"""
+        had = self.may_close
+        self.catch_up()
+        return had and not self.may_close
+
     def stop(self) -> None:
         """Nothing more will be asked for. What is held is kept until `release`."""
         self._over = True

@@ -30,6 +30,8 @@ from engine.core.units import known
 WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
 
+NOTHING_CLOSED = "  closed    nothing"
+NOTHING_FILLED = "  closed    nothing: no closing order has filled"
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
 NO_ORDER_WENT = "  cancelled nothing: the orders above are still open"
 GONE_ENDED = (
@@ -260,7 +262,7 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
     several = len(login.accounts) > 1
     closed = [_closed(item, several=several) for item in login.closed]
     partly = [_partly(item, several=several) for item in login.partly_closed]
-    lines += _titled("closed", closed + partly) or ["  closed    nothing"]
+    lines += _titled("closed", closed + partly) or [NOTHING_FILLED if login.timings.last_close_ms else NOTHING_CLOSED]
     lines += _cancelled(login)
     if login.joined:
         did = "did the closing; this one watched and verified" if login.flat else "may be closing; this one watched"
@@ -289,8 +291,10 @@ def _cancelled(login: LoginReport) -> list[str]:
 def _closed(item: ClosedPosition, *, several: bool) -> str:
     price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
     account = f" in {item.account}" if several else ""
-    if item.by_other_kill:
-        by = ", a part by another kill" if item.orders_sent else ", by another kill"
+    if item.filled is not None and item.filled_by_other is not None:
+        by = f", {_number(item.filled)} by this kill, {_number(item.filled_by_other)} by another"
+    elif item.by_other_kill:
+        by = ", by another kill"
     else:
         by = "" if item.orders_sent else ", not by this kill's orders"
     return f"{amount_of(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
@@ -317,7 +321,7 @@ def _timings(login: LoginReport) -> list[str]:
     parts = [
         ("first cancel", timings.first_cancel_ms),
         ("orders gone", timings.orders_gone_ms),
-        ("last close", timings.last_close_ms),
+        ("last close sent", timings.last_close_ms),  # filled or not
         ("flat", timings.flat_ms),
     ]
     said = ", ".join(f"{name} {_seconds(ms)}" for name, ms in parts if ms is not None)

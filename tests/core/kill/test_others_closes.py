@@ -118,6 +118,22 @@ def test_who_takes_over_names_both() -> None:
     stage.run(12_000)
     [closed] = stage.report.closed
     assert (closed.quantity, closed.orders_sent, closed.by_other_kill) == (2, 1, True)
+    assert (closed.filled, closed.filled_by_other) == (2, 3)
+
+
+def test_who_takes_over_and_fills_nothing_names_the_other_alone() -> None:
+    stage = Stage(held(CALL, 2))
+    stage.press()
+    stage.tell(ev.LockBusy("pid 7", True), ev.Connected((ACCOUNT,), 9000), ev.LockTaken())
+    place = stage.next_place(20_000)
+    stage.acknowledge(place)
+    stage.executions = [close(-2, 1)]
+    stage.positions = []
+    stage.tell(ev.CloseStatus(place.key, "Cancelled", D(0), 901))
+    stage.run(30_000)
+    [closed] = stage.report.closed
+    assert (closed.quantity, closed.orders_sent, closed.by_other_kill) == (2, 0, True)
+    assert (closed.filled, closed.filled_by_other) == (None, None)
 
 
 def test_who_joins_nobody_reports_nobody_elses_closes() -> None:

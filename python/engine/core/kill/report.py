@@ -73,6 +73,8 @@ class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
     orders_sent: int
     avg_price: Decimal | None = None  # of our closing fills, or the other kill's; None when the broker named none
     by_other_kill: bool = False  # by executions of its closing orders
+    filled: Decimal | None = None  # where both have closed: by this kill's orders …
+    filled_by_other: Decimal | None = None  # … and by the other's, also before this one first read the position
 
 
 class PartlyClosed(msgspec.Struct, frozen=True, kw_only=True):

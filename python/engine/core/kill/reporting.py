@@ -59,9 +59,12 @@ def _closed(key: Key, closing: Closing, ledger: Ledger, by: OthersClose | None) 
         orders_sent=0 if item is None else item.orders_sent,
         avg_price=_average(closing, item),
     )
-    if by is None or own.orders_sent:
-        return msgspec.structs.replace(own, by_other_kill=by is not None)
-    return _closed_unseen(key, by)
+    if by is None:
+        return own
+    filled = sum((attempt.filled for owner, attempt in closing.orders.values() if owner is item), ZERO)
+    if filled == ZERO:
+        return _closed_unseen(key, by)
+    return msgspec.structs.replace(own, by_other_kill=True, filled=filled, filled_by_other=abs(by.quantity))
 
 
 def _closed_unseen(key: Key, by: OthersClose) -> ClosedPosition:
