@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.kill.machine import OWN_NUMBERS_NOTE
+from engine.core.kill.notices import OWN_NUMBERS_NOTE
 from engine.simulator.scenario import load_scenario
 from engine.simulator.server.orders import OrderDesk
 from scenarios.rehearsal import rehearse

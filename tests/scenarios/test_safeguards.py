@@ -219,5 +219,5 @@ def test_a_wrong_clock_of_this_machine_changes_no_order_and_is_said(
     right, wrong = rehearse(evening, tmp_path), rehearse(evening, tmp_path, clock_off_s=off_s)
     assert not queued(right) and not said("clock_differs", "")(right)
     assert not queued(wrong) and said("clock_differs", "judged by TWS's")(wrong)
-    monkeypatch.setattr(machine.KillMachine, "_on_clock", lambda *_: [])
+    monkeypatch.setattr(machine.Clocks, "heard", lambda *_: "")
     assert queued(rehearse(evening, tmp_path, clock_off_s=off_s))

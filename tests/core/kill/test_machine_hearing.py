@@ -8,7 +8,8 @@ from engine.core.contracts import Contract
 from engine.core.facts import PositionFact
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
-from engine.core.kill.machine import OWN_NUMBERS_NOTE, KillMachine
+from engine.core.kill.machine import KillMachine
+from engine.core.kill.notices import OWN_NUMBERS_NOTE
 from engine.core.kill.settings import MS
 
 HELD = [

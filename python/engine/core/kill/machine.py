@@ -30,27 +30,19 @@ from engine.core.kill.evidence import Evidence
 from engine.core.kill.joining import NO_LOCK, Joining, taken_over
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
+from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices
 from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, partly_closed, residue
 from engine.core.kill.senders import Senders
-from engine.core.kill.settings import MS, SECOND, KillSettings
+from engine.core.kill.settings import MS, KillSettings
 from engine.core.kill.survey import Survey
 
 __all__ = ["KillMachine", "KillSettings"]
 
 ACTS = (GlobalCancel, Place, CancelClose)
 TICK_NS = 50 * MS  # the machine asks to be woken at least this often
-READ_ONLY_NOTE = (
-    "TWS refuses orders and cancels: its API is in read-only mode. In TWS: Configure > API > Settings, "
-    "untick 'Read-Only API'."
-)
-OWN_NUMBERS_NOTE = (
-    "TWS answers and named no order number (nextValidId) that can be one, though asked for it: the closing orders of "
-    "this kill were numbered from its clock, above half a billion. Restart TWS before you trade on; if it still names "
-    "none, reset its numbers: Configure > API > Settings > Reset API order ID sequence."
-)
 
 
 class KillMachine:
@@ -93,9 +85,8 @@ class KillMachine:
             settings, self._evidence, self._ledger, self._closing, self._looking, self._joining, self._reach
         )
         self._accounts: tuple[str, ...] = ()
-        self._notes: list[str] = []
+        self._notices = Notices(settings.stray_ns)
         self._completed_id: int | None = None
-        self._strays = False
         self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False
         self._resting = False  # it looks on, and sends nothing that acts
@@ -203,7 +194,7 @@ class KillMachine:
             case ev.RuleHeard(rule_id, steps):
                 self._closing.heard_rule(rule_id, steps)
             case ev.ServerClock(unix_s):
-                return self._on_clock(unix_s, now_ns)
+                return self._notices.clock(self._clocks.heard(unix_s, now_ns))
             case ev.Quoted(con_id, quote):
                 self._closing.heard_quote(con_id, quote, now_ns, "")
             case ev.NoQuote(con_id, why):
@@ -219,38 +210,8 @@ class KillMachine:
             case _:
                 if self._closing.heard(event, now_ns, self._looking.surveyor.serial):
                     self._looking.soon(now_ns)
-                return self._mind_read_only(event) + self._mind_strays()
+                return self._notices.heard(event) + self._notices.strays(any_left=bool(self._closing.strays))
         return []
-
-    def _on_clock(self, unix_s: int, now_ns: int) -> list[Command]:
-        note = self._clocks.heard(unix_s, now_ns)
-        if not note:
-            return []
-        self._notes.append(note)
-        return [Say("clock_differs", note)]
-
-    def _mind_strays(self) -> list[Command]:
-        """Said as it begins, and as it is over."""
-        before, self._strays = self._strays, bool(self._closing.strays)
-        if self._strays and not before:
-            wait_s = self.settings.stray_ns // SECOND
-            text = "closing orders may yet arrive over a connection that fell silent"
-            return [Say("stray", f"{text}: not sent again for {wait_s} s, unless TWS ends that connection")]
-        if before and not self._strays:
-            return [Say("stray_over", "what became of the closing orders on the silent connection is certain now")]
-        return []
-
-    def _mind_read_only(self, event: ev.Event) -> list[Command]:
-        """Said once, for cancels and orders alike."""
-        match event:
-            case ev.CloseError(_, 321, text) | ev.Notice(321, text) if "read-only" in text.lower():
-                news = READ_ONLY_NOTE not in self._notes
-            case _:
-                news = False
-        if not news:
-            return []
-        self._notes.append(READ_ONLY_NOTE)
-        return [Say("read_only", READ_ONLY_NOTE)]
 
     def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
@@ -299,8 +260,8 @@ class KillMachine:
             commands += self._cancelling.press(now_ns, look_first=self._joining.spare)
         self._view_is_new(now_ns)
         commands += self._looking.surveyor.begin(now_ns, all_at_once=True)
-        if event.own_numbers and OWN_NUMBERS_NOTE not in self._notes:
-            self._notes.append(OWN_NUMBERS_NOTE)
+        if event.own_numbers:
+            self._notices.keep(OWN_NUMBERS_NOTE)
         accounts = ", ".join(self._accounts)
         cancel = "looking before another global cancel" if self._cancelling.held_back else "global cancel sent"
         return [*commands, Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; {cancel}")]
@@ -368,7 +329,7 @@ class KillMachine:
             return []
         took_over = self._joining.take()
         if taken.shared_nothing:
-            self._notes.append(NO_LOCK)
+            self._notices.keep(NO_LOCK)
             self._looking.not_before(now_ns + self.settings.nothing_shared_settle_ns)
             return [Say("no_lock", NO_LOCK)]
         if took_over:
@@ -499,7 +460,7 @@ class KillMachine:
             residue=() if outcome is LoginOutcome.FLAT else self._residue(),
             senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
             notes=(
-                *self._notes,
+                *self._notices.notes,
                 *self._evidence.earlier_notes(),
                 *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ()),
             ),
@@ -517,7 +478,7 @@ class KillMachine:
             link_up=self._reach.link_up,
             may_close=self._joining.may_close,
             holder=self._joining.holder,
-            read_only=READ_ONLY_NOTE in self._notes,
+            read_only=READ_ONLY_NOTE in self._notices.notes,
             resting=self._resting,
             senders=self._senders,
             now_ns=self._now_ns,
