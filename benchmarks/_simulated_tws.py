@@ -3,6 +3,8 @@
 A process of its own. It prints its ports as one JSON line. Every line on standard input ends the world there is, says
 what arrived in it and whether it is flat in truth, and begins the same world anew on the same ports; it ends with its
 input. A moment is taken when the simulated TWS takes a message in hand.
+
+    python benchmarks/_simulated_tws.py POSITIONS [LETS_IN_AFTER_S]
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from decimal import Decimal
 
 from engine.simulator.clock import SimClock
 from engine.simulator.exchange import AccountSpec, Behaviour, Catalogue, Exchange, Holding
+from engine.simulator.faults import SlowStart
 from engine.simulator.server import LoginSetup, PacingRule, ServerOptions, World
 from engine.simulator.server.log import Entry, Kind
 from engine.simulator.server.world import Mode
@@ -35,8 +38,9 @@ OPTIONS = ServerOptions(pacing=PacingRule(messages_max=None))
 class Broker:
     """The world of one run, and what arrived in it."""
 
-    def __init__(self, positions: int) -> None:
+    def __init__(self, positions: int, lets_in_after_s: float) -> None:
         self._positions = positions
+        self._faults = (SlowStart(seconds=lets_in_after_s),) if lets_in_after_s else ()
         self._ports: dict[str, int] = dict.fromkeys(ACCOUNTS, 0)
         self._world = self._new_world()
         self._clear()
@@ -58,7 +62,7 @@ class Broker:
             )
             for login, account in ACCOUNTS.items()
         ]
-        world = World(setups, clock=clock)
+        world = World(setups, clock=clock, faults=self._faults)
         world.log.watch(self._note)
         return world
 
@@ -111,9 +115,9 @@ class Broker:
         await self._world.stop()
 
 
-async def main(positions: int) -> None:
-    await Broker(positions).run()
+async def main(positions: int, lets_in_after_s: float = 0.0) -> None:
+    await Broker(positions, lets_in_after_s).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), *map(float, sys.argv[2:])))

@@ -23,7 +23,7 @@ def test_without_a_guard_it_is_said_what_stands_and_what_to_do(
     ("channels", "code", "said"),
     [
         ({"1. ntfy": None, "2. mailto": None}, 0, "1. ntfy: taken"),
-        ({"1. ntfy": None, "2. mailto": "it hung up"}, 1, "2. mailto: NOT DELIVERED: it hung up"),
+        ({"1. ntfy": None, "2. mailto": "it was not taken: it hung up"}, 1, "2. mailto: NOT DELIVERED: it hung up"),
         ({}, 1, "no address to send to"),
         (None, 2, "of another version"),
     ],
