@@ -267,6 +267,25 @@ def test_executions_that_are_remembered_are_bounded() -> None:
     assert "last" in books.fills
 
 
+def test_of_what_is_bounded_the_oldest_goes_and_only_when_there_is_one_too_many() -> None:
+    books = apply_all(Books(), records([intent("old"), intent("middle"), filled("old", 1), filled("middle", 1)]))
+    books.our_refs |= {f"x{number}": 1 for number in range(REFS_MAX - 3)}
+    books.fills |= {f"x{number}": Decimal(1) for number in range(FILLS_MAX - 3)}
+    books = apply_all(books, records([intent("last"), filled("last", 1)]))
+    assert (len(books.our_refs), len(books.fills)) == (REFS_MAX, FILLS_MAX)
+    assert "old" in books.our_refs and "old" in books.fills
+    books = apply_all(books, records([intent("old"), filled("old", 2), intent("new"), filled("new", 1)]))
+    assert "old" in books.our_refs and "old" in books.fills, "what comes again is new again"
+    assert "middle" not in books.our_refs and "middle" not in books.fills
+
+
+def test_what_was_adopted_last_is_kept_without_what_it_counted() -> None:
+    event = Adopted(scope=PAPER, positions=(), reason="r", counted=(("x", Decimal(1)),))
+    (kept,) = apply_all(Books(), records([event])).adopted.values()
+    assert isinstance(kept.event, Adopted)
+    assert (kept.event.reason, kept.event.counted) == ("r", ())
+
+
 # the journal itself ---------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +379,8 @@ def test_a_snapshot_by_later_rules_is_not_understood(event: Snapshot) -> None:
     late = apply(Books(), Record(seq=9, at_ns=0, actor="a", event=event, digest=b""))
     (why,) = late.not_understood
     assert why.startswith("record 9: snapshot (") and why.endswith(")")
+    if event.fold > RULES:
+        assert why == f"record 9: snapshot (made by the rules of version {RULES + 1})"
 
 
 def test_a_view_does_not_change_when_the_books_go_on() -> None:
