@@ -131,4 +131,12 @@ def _possible(drawn: list[f.AnyFault]) -> tuple[f.AnyFault, ...]:
     link_lost = any(isinstance(fault, f.LinkLost) for fault in drawn)
     possible = [fault for fault in drawn if not (link_lost and isinstance(fault, f.HalfOpen | f.BlackHole))]
     rejects = [fault for fault in possible if isinstance(fault, f.Reject)]
-    return tuple(fault for fault in possible if fault not in rejects[1:])  # six refusals in a row are a broker's no
+    possible = [fault for fault in possible if fault not in rejects[1:]]  # six refusals in a row are a broker's no
+    return tuple(
+        fault for n, fault in enumerate(possible) if not _swallows(fault) or not any(map(_swallows, possible[:n]))
+    )
+
+
+def _swallows(fault: f.AnyFault) -> bool:
+    """Orders. The wait for a word doubles with each: the sixth in a row is not missed before the deadline."""
+    return isinstance(fault, f.DropRequests) and "PlaceOrder" in fault.requests
