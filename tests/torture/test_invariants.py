@@ -209,6 +209,17 @@ def test_what_an_old_picture_hides_of_others_excuses_one_close_and_no_second(
     assert "I2" in names(found)
 
 
+@pytest.mark.parametrize(("fault", "excused"), [(OLD, True), (replace(OLD, after_s=16.0), False), (None, False)])
+def test_the_fill_of_an_order_that_rested_excuses_a_close_only_where_an_old_picture_hides_it(
+    found: Evidence, fault: f.AnyFault | None, excused: bool
+) -> None:
+    if fault is not None:
+        with_fault(found, fault)
+    found.movements["paper"].append(Movement(found.start_ns + 15 * 10**9, *KEY, D(-5), "rests"))
+    moved(found, 8, "QEKILL-cli1x1x1-1")
+    assert ("I2" not in names(found)) is excused
+
+
 def test_an_old_picture_excuses_no_second_close_of_what_a_kill_itself_has_closed(found: Evidence) -> None:
     with_fault(found, OLD)
     moved(found, 3, "QEKILL-cli2x1x1-1")

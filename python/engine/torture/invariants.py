@@ -86,19 +86,22 @@ def closes_only_reduce(found: Evidence) -> Iterator[str]:
         held = dict(found.at_first[login])
         others = _others_orders(found, login)
         traded: dict[Key, float] = {}
+        rested: dict[Key, float] = {}  # … and of orders that all could know of
         crossed: dict[Key, float] = {}
         for moved in movements:
             key, at_s = (moved.account, moved.con_id), found.at(moved)
             was = held.get(key, ZERO)
             now = held[key] = was + moved.signed
             if not moved.order_ref.startswith(CLOSE_REF_PREFIX) or moved.order_ref.startswith(OLDER_REF):
+                rested[key] = at_s
                 if moved.order_ref in others:
                     traded[key] = at_s
                 continue
             reduces = was * now >= ZERO and abs(now) < abs(was)
             if reduces:
                 continue
-            hidden = traded.get(key, -IN_FLIGHT_S - 1) >= _shown_until_s(found, login, at_s) - IN_FLIGHT_S
+            shown_s = _shown_until_s(found, login, at_s)
+            hidden = traded.get(key, -IN_FLIGHT_S - 1) >= shown_s - IN_FLIGHT_S or shown_s <= rested.get(key, -1) < at_s
             if not hidden or at_s - IN_FLIGHT_S > crossed.get(key, at_s):
                 yield f"{login} {key}: {was:+f} became {now:+f} at {at_s:.3f} s by {moved.order_ref}"
             crossed.setdefault(key, at_s)
