@@ -7,6 +7,7 @@ with them. Must never pass an order that was not judged, nor end a connection fo
 from __future__ import annotations
 
 from engine.gateway import answers
+from engine.gateway.clarity import unclear
 from engine.gateway.cutting import PREFIX, number_of
 from engine.gateway.ends import Ends
 from engine.gateway.heard import Heard
@@ -69,6 +70,10 @@ class Policing:
                 raise MalformedMessage(3, "order", 0, "it is none")
         except (MalformedMessage, LocalError) as error:
             self._not_understood(message, payload, str(error))
+            return
+        doubt = unclear(request)
+        if doubt:
+            self._not_understood(message, payload, doubt)
             return
         if not self._ends.ready or self._ends.client_id is None:
             why = "TWS has not let this client in yet: wait for nextValidId"

@@ -388,8 +388,9 @@ def test_an_order_sized_by_money_needs_a_price_to_be_judged_by() -> None:
     price(made, SPY, "0")
     assert codes(made, intent) == (Code.CASH_QUANTITY,)
     price(made, SPY, "100")
-    for amount in (D(-5), D("NaN"), D("sNaN")):
-        assert codes(made, order(SPY, 0, special=Special(cash_qty=amount))) != ()
+    for amount in (D(-5), D("NaN"), D("sNaN"), D("Infinity"), D("-Infinity"), D(10) ** 16):
+        for quantity in (0, 1):  # its own quantity is not what it trades
+            assert codes(made, order(SPY, quantity, special=Special(cash_qty=amount))) == (Code.CASH_QUANTITY,), amount
     for nothing in (BLANK, UNSET, D(0)):
         assert codes(made, order(SPY, 1, special=Special(cash_qty=nothing))) == ()
         assert codes(made, order(SPY, 0, special=Special(cash_qty=nothing))) == (Code.QUANTITY_NOT_POSITIVE,)

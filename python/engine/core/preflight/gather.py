@@ -20,6 +20,7 @@ from engine.core.preflight.prices import own_price
 from engine.core.preflight.settings import Settings
 from engine.core.products import Product, product_of
 from engine.core.restrictions import State
+from engine.core.units import Absent
 
 NEW_ORDER: OrderKey = (-2, 0)
 """Stands for an order that has no id yet."""
@@ -50,7 +51,10 @@ class Terms:
 
 def quantity_of(intent: Intent, reference: Reference | None, multiplier: Decimal | None) -> Decimal | None:
     """The units an order is for; sized by money, as many as that may buy at the reference, rounded up."""
-    cash = number(intent.special.cash_qty) if intent.special is not None else None
+    given = intent.special.cash_qty if intent.special is not None else Absent.BLANK
+    cash = number(given)
+    if cash is None and not isinstance(given, Absent):
+        return None  # some amount of money, and nobody can say how much
     if cash:
         if reference is None or not reference.price or cash < 0:
             return None

@@ -1,0 +1,80 @@
+"""What TWS may read otherwise than it is read here is refused, whatever it looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.gateway.clarity import unclear
+from engine.wire.codec import decode_request, encode_request
+from engine.wire.frames import frame
+from engine.wire.requests import PlaceOrder
+from gateway.post import SPY, Post, order, post, told
+
+TRANSMIT, PARENT_ID, DISCRETIONARY, WHAT_IF, CASH_QTY = 27, 28, 36, 84, 100  # where they stand at 178 in a plain order
+DOUBTS = [
+    (1, "2147483648", "its id is beyond"),
+    (1, "4294967297", "its id is beyond"),  # in four bytes it would be 1
+    (1, "-2147483648", "its id is beyond"),
+    (TRANSMIT, "true", "true is neither 0 nor 1"),
+    (TRANSMIT, "false", "false is neither 0 nor 1"),
+    (TRANSMIT, "2147483647", "whether TWS is to transmit it"),
+    (PARENT_ID, "4294967297", "the id of its parent"),
+    (PARENT_ID, "-1", "the id of its parent"),
+    (DISCRETIONARY, "2147483647", "stands where any number may"),
+    (WHAT_IF, "true", "true is neither 0 nor 1"),
+    (CASH_QTY, "2147483647", "stands where any number may"),
+]
+
+
+def spelled(index: int, text: str, action: str = "SELL") -> bytes:
+    fields = encode_request(order(7, SPY, action, 1, 500), 178).split(b"\0")
+    fields[index] = text.encode()
+    return b"\0".join(fields)
+
+
+@pytest.mark.parametrize(("index", "text", "why"), DOUBTS)
+def test_what_may_be_read_in_two_ways_is_a_doubt(index: int, text: str, why: str) -> None:
+    request = decode_request(spelled(index, text), 178)
+    assert isinstance(request, PlaceOrder) and why in unclear(request)
+
+
+@pytest.mark.parametrize(
+    ("index", "text"),
+    [
+        (1, "2147483647"), (1, "-5"), (17, "1.0"), (19, "5e2"), (19, "1.7976931348623157E308"), (TRANSMIT, "0"),
+        (TRANSMIT, ""), (PARENT_ID, "2147483647"), (CASH_QTY, "0"), (CASH_QTY, "1.7976931348623157E308"),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_clients_are_none(index: int, text: str) -> None:
+    request = decode_request(spelled(index, text), 178)
+    assert isinstance(request, PlaceOrder) and unclear(request) == ""
+
+
+@pytest.mark.parametrize("halted", [False, True])
+def test_through_the_gateway_it_is_refused_and_the_client_goes_on(tmp_path: Path, halted: bool) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        if halted:
+            it.halt()
+        before = len(it.login.exchange.open_orders())
+        for index, text, why in (DOUBTS[0], (WHAT_IF, "true", "neither 0 nor 1")):
+            client.transport.write(frame(spelled(index, text, "BUY")))
+            await client.until(lambda why=why: any(why in one.text for one in client.replies if hasattr(one, "text")))
+        assert len(it.login.exchange.open_orders()) == before
+        assert "not_understood" in told(client, 7)[-1].text
+
+    post(tmp_path, test)
+
+
+@pytest.mark.parametrize("money", ["Infinity", "inf", "1e16"])
+def test_an_amount_of_money_that_is_none_is_not_judged_by_the_quantity_beside_it(tmp_path: Path, money: str) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.transport.write(frame(spelled(CASH_QTY, money, "BUY")))
+        await client.until(lambda: told(client, 7))
+        assert "cash_quantity" in told(client, 7)[0].text
+        assert not it.login.exchange.find_order(21, 7)
+
+    post(tmp_path, test)
