@@ -163,8 +163,6 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
     if hopeful:
         if f.lost_reads_pct or f.disconnect_at_ms:
             _feed_in_time(f)
-        if f.lost_reads_pct and f.lost_words_pct:
-            _fills_told_in_time(f)
         return f
     f.unresolved = draw(one_in(15))
     f.stall_ms = draw(sometimes(5, st.tuples(st.integers(0, 3000), st.integers(0, 35_000))))
@@ -197,12 +195,6 @@ def _feed_within_patience(f: Faults) -> None:
 def _feed_in_time(f: Faults) -> None:
     """Where executions cannot be read nothing else shows a fill: the feed may then be no later than `settle_ns`."""
     f.position_lag_ms, f.position_frozen_ms = min(f.position_lag_ms, 600), None
-
-
-def _fills_told_in_time(f: Faults) -> None:
-    """Where neither the order nor an execution tells of a fill of ours, the position that shows it is believed to be
-    news after `doubt_ns`. Told later, the fill leaves the contract in doubt for good: a gap that decision 10 names."""
-    f.execution_lag_ms = min(f.execution_lag_ms, 300)
 
 
 @st.composite

@@ -131,3 +131,59 @@ def test_what_was_traded_and_is_not_held_is_not_looked_up() -> None:
     stage.run(1000)
     assert stage.machine._ledger.seen() == (("DU1", ES.con_id),)  # the positions may show it later
     assert stage.all(Resolve) == []
+
+
+# a fill of ours that the position shows before anybody tells of it ---------------------------------------------------
+
+
+def shown_before_told(after_ms: int, *, shown: int = 6) -> Stage:
+    """Of 10, `shown` show as gone while their close is open; nobody tells of a fill for so long."""
+    stage = Stage(held(CALL, 10)).begin()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.positions = [held(CALL, 10 - shown)]
+    stage.run(after_ms)
+    return stage
+
+
+@pytest.mark.parametrize("after_ms", [900, 6_000, 15_000])
+def test_it_is_not_taken_for_news_while_our_order_may_have_filled_unseen(after_ms: int) -> None:
+    stage = shown_before_told(after_ms)
+    done = execution(CALL, -6, "own.01", order_ref=stage.place.order_ref, perm_id=901)
+    assert stage.executions is not None
+    stage.executions.append(done)
+    stage.tell(ev.CloseFill(1, done))
+    stage.run(500)
+    ledger = stage.machine._ledger
+    assert (ledger.doubtful(KEY), ledger.expected(KEY)) == (False, 4)
+
+
+def test_what_no_order_of_ours_can_have_filled_is_news_as_ever() -> None:
+    stage = shown_before_told(3_900, shown=-2)
+    assert stage.machine._ledger.doubtful(KEY)
+    stage.run(400)
+    assert not stage.machine._ledger.doubtful(KEY) and stage.machine._ledger.expected(KEY) == 12
+
+
+def test_an_order_whose_end_was_told_has_filled_nothing_unseen() -> None:
+    stage = shown_before_told(6_000)
+    assert stage.machine._ledger.doubtful(KEY)
+    stage.orders = []
+    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
+    stage.run(1_500)
+    assert [place.quantity for place in stage.placed] == [10, 4]
+
+
+def test_an_order_that_is_gone_without_a_word_may_have() -> None:
+    stage = shown_before_told(6_000)
+    stage.orders, stage.ended = [], []
+    stage.run(3_000)
+    assert not stage.machine._closing.any_live
+    assert stage.machine._ledger.doubtful(KEY) and len(stage.placed) == 1
+
+
+def test_where_nobody_ever_tells_it_is_news_after_twenty_seconds() -> None:
+    stage = shown_before_told(6_000, shown=6)
+    while stage.machine._ledger.doubtful(KEY) and stage.now_ns < 60 * SECOND:
+        stage.run(100)
+    assert 20 * SECOND <= stage.now_ns <= 22 * SECOND

@@ -196,6 +196,11 @@ class Closing:
         else:
             self._unfilled = {key: serial for key, serial in self._unfilled.items() if serial >= survey.serial}
         self._listed = {(o.perm_id, o.client_id, o.order_id): o for o in survey.orders}
+        self.ledger.in_flight(
+            (item.key, attempt.remaining * attempt.sign)
+            for item, attempt in self.orders.values()
+            if attempt.live or attempt.untold
+        )
         self.ledger.positions(survey.positions, now_ns)
         for item in self.items.values():
             item.looked(self.ledger.position(item.key), now_ns)

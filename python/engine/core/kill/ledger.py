@@ -22,6 +22,7 @@ How long a position must stand, read after read, before it is believed:
 | can only be what all trades, those just before the kill  |                                                  |
 | included or excluded, come to                            | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
+| breaks it as a fill of ours would that nobody has told   | after `late_feed_ns` and three reads             |
 | looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
 | goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
 | looks like a late view that misses our own fills         | never: a second close could cross zero; but like  |
@@ -118,6 +119,7 @@ class Ledger:
     _maybe: dict[Key, Flow] = field(default_factory=dict)  # what they may have traded beyond that
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)
+    _in_flight: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)  # they may have sold, and bought, more
     _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
     _recent_pieces: dict[Key, list[_Piece]] = field(default_factory=dict)  # … one by one …
     _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
@@ -135,6 +137,13 @@ class Ledger:
         if key in self._accounts:
             self._accounts[key].doubted_since_ns = None  # the reads until now need not show it
             self._accounts[key].own_seen_ns = None
+
+    def in_flight(self, parts: Iterable[tuple[Key, Decimal]]) -> None:
+        """What closing orders of ours may have filled without a word so far, signed: all that replace what was said."""
+        flying: dict[Key, list[Decimal]] = {}
+        for key, signed in parts:
+            flying.setdefault(key, []).append(signed)
+        self._in_flight = {key: _hull(signed) for key, signed in flying.items()}
 
     def orders_told(self) -> None:
         """Others' orders have said how much of them is filled, and executions are not read this time."""
@@ -398,7 +407,11 @@ class Ledger:
         moved = account.position - account.base
         if not low <= moved <= high:
             echo = self._echo(account, now_ns)
-            return None if low - echo.bought <= moved <= high - echo.sold else self.doubt_ns
+            low, high = low - echo.bought, high - echo.sold
+            if low <= moved <= high:
+                return None
+            sold, bought = self._in_flight.get(key, (ZERO, ZERO))  # a fill of ours that nobody has told yet?
+            return self.late_feed_ns if low + sold <= moved <= high + bought else self.doubt_ns
         if own == ZERO or account.position == ZERO or self._shown(key, account, self.expected(key)):
             return self.late_feed_ns  # for zero at least nothing is sent
         if self._in_pieces(key, account, now_ns):
