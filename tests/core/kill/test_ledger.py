@@ -13,7 +13,7 @@ from engine.core.kill.ledger import Ledger
 from engine.core.kill.settings import SECOND
 
 KEY = ("DU1", ES.con_id)
-SETTLE, DOUBT, REDUCED, EXPECTED, LATE = (n * SECOND for n in (1, 4, 6, 10, 20))
+SETTLE, DOUBT, REDUCED, EXPECTED, LATE, STANDING = (n * SECOND for n in (1, 4, 6, 10, 20, 180))
 
 
 class Book(Ledger):
@@ -26,6 +26,7 @@ class Book(Ledger):
             reduced_lag_ns=REDUCED,
             expected_lag_ns=EXPECTED,
             late_feed_ns=LATE,
+            standing_feed_ns=STANDING,
             gone_order_ns=0,
         )
         self.listed = [execution(ES, q, f"early.{n}.01", recent=recent) for n, q in enumerate(executions)]
@@ -768,7 +769,10 @@ def test_for_a_short_position_a_recent_buy_is_what_may_have_closed_it() -> None:
 
 
 def test_a_position_that_another_kill_was_closing_is_waited_for_longest() -> None:
+    """Of ten, five are left, and so much its order has not filled."""
     book = Book(listed=False)
+    book.executions((execution(ES, -5, order_ref="QEKILL-other-1"),))
+    book.traces.completed([order(ES, "SELL", 10, filled=D(5), order_ref="QEKILL-other-1")], 0)
     book.executions((execution(ES, -5, order_ref="QEKILL-other-1"),))
     book.read(5)
     for at_s in (1, 5, 9.9):

@@ -47,7 +47,7 @@ from typing import NamedTuple
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
-from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.hidden_closes import HiddenCloses, by_a_kill
 from engine.core.kill.traces import NOTHING, Flow, Key, Name, Traces, name_of
 
 __all__ = ["Flow", "Key", "Ledger"]
@@ -110,8 +110,10 @@ class Ledger:
     reduced_lag_ns: int
     expected_lag_ns: int
     late_feed_ns: int
+    standing_feed_ns: int
     gone_order_ns: int
     traces: Traces = field(init=False)
+    _closes: HiddenCloses = field(init=False)
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Name, Key, Decimal]] = field(default_factory=dict)  # by execution identity
     _before: dict[Key, Flow] | None = None  # sums of the first list: trades of the day before the kill
@@ -130,6 +132,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.traces = Traces(self.gone_order_ns)
+        self._closes = HiddenCloses(self.standing_feed_ns)
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -159,14 +162,14 @@ class Ledger:
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
         """A complete list of executions. Corrections replace what they correct."""
-        for execution in listed:
+        theirs = [execution for execution in listed if execution.identity not in self._own_executions]
+        self._closes.executions(theirs)
+        for execution in theirs:
             identity = execution.identity
-            if identity in self._own_executions:
-                continue
             key = (execution.account, execution.con_id)
             if self._before is not None and identity not in self._foreign:
                 self._note_whose(key, execution.order_ref)
-            elif self._before is None and execution.recent:
+            elif self._before is None and self._counts(execution):
                 self._note_recent(key, execution.quantity, execution.order_ref, execution.age_ns_min)
             self._foreign[identity] = (name_of(execution), key, execution.quantity)
         self.traces.executions(self._foreign.values())
@@ -184,6 +187,11 @@ class Ledger:
                 self._see(key, account)
         self._executions_known = True
 
+    def _counts(self, execution: ExecutionFact) -> bool:
+        """May the first read miss it?"""
+        close = by_a_kill(execution.order_ref)
+        return execution.recent or (close and execution.age_ns_min < self.standing_feed_ns)
+
     def _see(self, key: Key, account: _Account) -> None:
         """Executions are known again. Those that are new may be older than the position that was believed."""
         account.blind = False
@@ -196,26 +204,25 @@ class Ledger:
 
     def _note_recent(self, key: Key, signed: Decimal, order_ref: str, age_ns: int) -> None:
         self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
-        by_kill = order_ref.startswith(CLOSE_REF_PREFIX)
-        self._recent_pieces.setdefault(key, []).append(_Piece(signed, by_kill, age_ns))
+        self._recent_pieces.setdefault(key, []).append(_Piece(signed, by_a_kill(order_ref), age_ns))
         self._note_whose(key, order_ref)
 
     def _recent_sizes(self, key: Key) -> list[Decimal]:
         return [piece.signed for piece in self._recent_pieces.get(key, ())]
 
     def _note_whose(self, key: Key, order_ref: str) -> None:
-        if not order_ref.startswith(CLOSE_REF_PREFIX):
+        if not by_a_kill(order_ref):
             self._mixed.add(key)
 
     def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
         """How long a first read may miss what was traded just before it: each trade as long as its kind, from when it
         was made."""
         pieces = self._recent_pieces[key]
-        if key in self._late:  # an order does not tell in how many pieces it has filled
-            return self.expected_lag_ns
-        return max(0, *(self._piece_lag_ns(piece, pieces, position) - piece.age_ns for piece in pieces))
+        if key in self._late and not self._closes.may_miss_one(key, position, self.traces):
+            return self.expected_lag_ns  # an order does not tell in how many pieces it has filled
+        return max(0, *(self._piece_lag_ns(key, piece, position) - piece.age_ns for piece in pieces))
 
-    def _piece_lag_ns(self, piece: _Piece, pieces: list[_Piece], position: Decimal) -> int:
+    def _piece_lag_ns(self, key: Key, piece: _Piece, position: Decimal) -> int:
         """How long behind this trade a read may miss it.
 
         A position that recent trades would have reduced, and above all one that another kill has just closed, may be
@@ -226,10 +233,14 @@ class Ledger:
         """
         if not piece.by_kill:
             return self._lag_ns(NOTHING.plus(piece.signed), position)
+        pieces = self._recent_pieces[key]
         one_sided = all(other.signed * piece.signed > ZERO for other in pieces if other.by_kill)
         added = sum((o.signed for o in pieces if not o.by_kill and o.signed * piece.signed < ZERO), ZERO)
         too_large = position * piece.signed < ZERO < piece.signed * (position + added + piece.signed)
-        return 0 if one_sided and (position == ZERO or too_large) else self.expected_lag_ns
+        if one_sided and (position == ZERO or too_large):
+            return 0
+        hidden = self._closes.may_miss_one(key, position, self.traces)
+        return self.standing_feed_ns if hidden else self.expected_lag_ns
 
     def _lag_ns(self, flow: Flow, position: Decimal) -> int:
         """Longer where some of it may have closed the position, or where nothing is left."""
@@ -314,6 +325,7 @@ class Ledger:
         if patience_ns is None or now_ns - account.doubted_since_ns < patience_ns:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
+            account.shows |= self._shown(key, account, expected)  # what explains it now explains nothing later
             self._believe(key, account, now_ns)
 
     def _may_miss_own(self, key: Key, account: _Account, now_ns: int) -> bool:
@@ -412,6 +424,8 @@ class Ledger:
                 return None
             sold, bought = self._in_flight.get(key, (ZERO, ZERO))  # a fill of ours that nobody has told yet?
             return self.late_feed_ns if low + sold <= moved <= high + bought else self.doubt_ns
+        if self._closes.may_miss_one(key, account.position, self.traces):
+            return self.standing_feed_ns
         if own == ZERO or account.position == ZERO or self._shown(key, account, self.expected(key)):
             return self.late_feed_ns  # for zero at least nothing is sent
         if self._in_pieces(key, account, now_ns):

@@ -129,6 +129,13 @@ class Traces:
                 executed = self._traces[name].executed
                 executed[key] = executed.get(key, ZERO) + abs(quantity)
 
+    def left(self, name: Name, key: Key) -> Decimal:
+        """How much of this contract the order has not filled, as far as anybody has said; zero of an unknown order."""
+        trace = self._traces.get(name)
+        if trace is None:
+            return ZERO
+        return trace.order.quantity - max(trace.filled, trace.executed.get(key, ZERO))
+
     def unexplained(self, now_ns: int) -> bool:
         """Is an order gone that may have filled, for all that is known?"""
         return any(

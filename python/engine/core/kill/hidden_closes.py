@@ -1,0 +1,86 @@
+"""Could a position be older than what another kill has closed? Pure.
+
+A second press finds executions of the first one's closing orders, and a position. A feed that stands still shows the
+position as it was before them, and nothing in it says so: to close it again goes through zero. What those orders have
+left to fill tells: a kill sizes each order to what is there, so what the last of them has left is what is left. Any
+other position that such a close would have reduced is taken for an old one for `standing_ns`, unless somebody has
+traded since, who may have opened it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from engine.core.facts import ExecutionFact
+from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.traces import Key, Name, Traces, name_of
+
+ZERO = Decimal(0)
+
+
+def by_a_kill(order_ref: str) -> bool:
+    """Is this the mark of a closing order?"""
+    return order_ref.startswith(CLOSE_REF_PREFIX)
+
+
+class _Close(NamedTuple):
+    """One execution of another kill's closing order."""
+
+    order: Name
+    key: Key
+    signed: Decimal
+    age_ns: int  # when it was first read
+
+
+@dataclass(slots=True)
+class HiddenCloses:
+    """Of one login."""
+
+    standing_ns: int
+    _closes: dict[str, _Close] = field(default_factory=dict)  # by execution identity
+    _seen: set[str] = field(default_factory=set)  # identities in the lists until now
+    _reopened: set[Key] = field(default_factory=set)  # traded by somebody else since a kill closed it
+    _read: bool = False
+
+    def executions(self, listed: Sequence[ExecutionFact]) -> None:
+        """A complete list of executions, without our own."""
+        new = [execution for execution in listed if execution.identity not in self._seen]
+        for execution in listed:
+            told_now = self._read and execution.identity not in self._seen
+            if by_a_kill(execution.order_ref) and (told_now or self._counts(execution)):
+                self._take(execution)
+        oldest: dict[Key, int] = {}
+        for close in self._closes.values():
+            oldest[close.key] = max(close.age_ns, oldest.get(close.key, 0))
+        for execution in new:
+            key = (execution.account, execution.con_id)
+            later = self._read or execution.age_ns_min < oldest.get(key, 0)
+            if key in oldest and later and not by_a_kill(execution.order_ref):
+                self._reopened.add(key)
+        self._seen |= {execution.identity for execution in new}
+        self._read = True
+
+    def _counts(self, execution: ExecutionFact) -> bool:
+        """In the first list, and as a correction later."""
+        if self._read:
+            return execution.identity in self._closes
+        return execution.age_ns_min < self.standing_ns
+
+    def _take(self, execution: ExecutionFact) -> None:
+        key, known = (execution.account, execution.con_id), self._closes.get(execution.identity)
+        age_ns = execution.age_ns_min if known is None else known.age_ns
+        self._closes[execution.identity] = _Close(name_of(execution), key, execution.quantity, age_ns)
+
+    def may_miss_one(self, key: Key, position: Decimal, traces: Traces) -> bool:
+        """Is this position what a feed would show that is older than one of these closes?"""
+        if position == ZERO or key in self._reopened:
+            return False
+        closes = [close for close in self._closes.values() if close.key == key]
+        told = [(close.order, close.signed) for close in closes]
+        told += [(name_of(o), signed) for o, at, signed in traces.hidden() if at == key and by_a_kill(o.order_ref)]
+        # one that is larger than what is there has been seen: an execution shows whole or not at all
+        missed = {name for name, signed in told if signed * position < ZERO and abs(signed) <= abs(position)}
+        return bool(missed) and abs(position) != min(traces.left(name, key) for name in missed)

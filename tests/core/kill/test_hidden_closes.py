@@ -1,0 +1,170 @@
+"""A position that shows nothing of what another kill has closed is not closed again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from core.kill.builders import ES, SECOND, execution, order
+from core.kill.test_ledger import Book
+from engine.core.facts import ExecutionFact
+from engine.core.kill.hidden_closes import HiddenCloses
+from engine.core.kill.traces import Traces
+
+KEY = ("DU1", ES.con_id)
+CLOSE = "QEKILL-other.1-1"
+STANDING = 180 * SECOND
+
+
+def close(
+    signed: int, exec_id: str = "kill.01", age_s: int = 0, order_ref: str = CLOSE, perm_id: int = 501
+) -> ExecutionFact:
+    return execution(
+        ES, signed, exec_id, order_ref=order_ref, perm_id=perm_id, age_ns_min=age_s * SECOND, recent=age_s <= 15
+    )
+
+
+def trade(signed: int, exec_id: str = "bot.01", age_s: int = 0) -> ExecutionFact:
+    return close(signed, exec_id, age_s, order_ref="bot", perm_id=9)
+
+
+def ended(action: str, quantity: int, filled: int, perm_id: int = 501) -> Traces:
+    traces = Traces(0)
+    traces.completed([order(ES, action, quantity, filled=Decimal(filled), order_ref=CLOSE, perm_id=perm_id)], 0)
+    traces.executions([((perm_id, 0, 0), KEY, Decimal(filled))])
+    return traces
+
+
+def after(*listed: ExecutionFact) -> HiddenCloses:
+    closes = HiddenCloses(STANDING)
+    closes.executions(listed)
+    return closes
+
+
+def may_miss(closes: HiddenCloses, position: int, traces: Traces | None = None) -> bool:
+    return closes.may_miss_one(KEY, Decimal(position), traces or ended("SELL", 20, 20))
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_position_as_before_the_close_may_miss_it(side: int) -> None:
+    closes = after(close(-20 * side))
+    traces = ended("SELL" if side > 0 else "BUY", 20, 20)
+    assert may_miss(closes, 20 * side, traces) and may_miss(closes, 50 * side, traces)
+
+
+def test_zero_the_other_side_and_another_contract_do_not() -> None:
+    closes = after(close(-20))
+    assert not may_miss(closes, 0) and not may_miss(closes, -20)
+    assert not closes.may_miss_one(("DU1", ES.con_id + 1), Decimal(20), Traces(0))
+
+
+def test_less_than_was_closed_in_one_execution_shows_it() -> None:
+    assert not may_miss(after(close(-20)), 19)
+    assert may_miss(after(close(-20), close(-5, "kill2.01")), 19)  # and another one may still be missing
+
+
+def test_what_the_order_has_left_is_what_is_left() -> None:
+    """A kill died in the middle of an order, which somebody has cancelled since: the rest must be closed."""
+    closes = after(close(-20))
+    assert not may_miss(closes, 20, ended("SELL", 40, 20))
+    assert may_miss(closes, 40, ended("SELL", 40, 20))
+
+
+def test_of_several_orders_the_one_that_has_least_left_tells() -> None:
+    closes = after(close(-20), close(-10, "kill2.01", perm_id=502))
+    traces = ended("SELL", 40, 20)
+    traces.completed([order(ES, "SELL", 20, filled=Decimal(10), order_ref=CLOSE, perm_id=502)], 0)
+    traces.executions([((501, 0, 0), KEY, Decimal(20)), ((502, 0, 0), KEY, Decimal(10))])
+    assert not may_miss(closes, 10, traces)
+    assert may_miss(closes, 20, traces)
+
+
+def test_of_an_order_that_nobody_tells_of_nothing_is_left() -> None:
+    assert may_miss(after(close(-20)), 20, Traces(0))
+
+
+def test_an_order_that_has_filled_counts_before_an_execution_tells_of_it() -> None:
+    traces = Traces(0)
+    working = order(ES, "SELL", 20, order_ref=CLOSE)
+    traces.listed([working], 0)
+    traces.completed([order(ES, "SELL", 20, filled=Decimal(20), order_ref=CLOSE)], 1)
+    assert may_miss(after(), 20, traces)
+    bots = Traces(0)
+    bots.listed([order(ES, "SELL", 20, order_ref="bot")], 0)
+    bots.completed([order(ES, "SELL", 20, filled=Decimal(20), order_ref="bot")], 1)
+    assert not may_miss(after(), 20, bots)
+
+
+@pytest.mark.parametrize(("age_s", "missed"), [(0, True), (179, True), (180, False)])
+def test_a_close_from_before_the_press_counts_for_three_minutes(age_s: int, missed: bool) -> None:
+    assert may_miss(after(close(-20, age_s=age_s)), 20) is missed
+
+
+@pytest.mark.parametrize(("age_s", "missed"), [(31, True), (30, True), (29, False)])
+def test_who_has_traded_since_may_have_opened_it_again(age_s: int, missed: bool) -> None:
+    assert may_miss(after(close(-20, age_s=30), trade(20, age_s=age_s)), 20) is missed
+
+
+def test_so_may_who_trades_later_while_it_is_looked_at() -> None:
+    closes = after(trade(20, age_s=60), close(-20, age_s=30))
+    closes.executions((trade(20, age_s=61), close(-20, age_s=31)))
+    assert may_miss(closes, 20)
+    closes.executions((trade(20, age_s=62), close(-20, age_s=32), trade(5, "new.01")))
+    assert not may_miss(closes, 20)
+
+
+def test_a_correction_of_a_close_replaces_it() -> None:
+    closes = after(close(-20, "kill.01"))
+    closes.executions((close(-2, "kill.02"),))
+    assert may_miss(closes, 2) and len(closes._closes) == 1
+
+
+def test_one_too_old_in_the_first_list_is_too_old_in_the_next() -> None:
+    closes = after(close(-20, age_s=200))
+    closes.executions((close(-20, age_s=201),))
+    assert not may_miss(closes, 20)
+
+
+def test_a_close_that_is_told_later_counts_however_old_it_is() -> None:
+    closes = after()
+    closes.executions((close(-20, age_s=400),))
+    assert may_miss(closes, 20)
+
+
+def test_what_another_kill_closed_more_than_ten_seconds_ago_is_not_closed_again_while_the_feed_stands_still() -> None:
+    book = Book(listed=False)
+    book.executions((close(-20, age_s=60),))
+    book.traces.completed([order(ES, "SELL", 20, filled=Decimal(20), order_ref=CLOSE)], 0)
+    book.read(20)
+    for at_s in (1, 10, 30, 119):
+        assert book.read(20, at_s).can_close == 0 and not book.believed
+    assert book.read(0, 119.5).believed
+
+
+def test_after_three_minutes_it_is_news() -> None:
+    book = Book(listed=False)
+    book.executions((close(-20, age_s=60),))
+    book.read(20)
+    assert not book.read(20, 119).believed
+    assert book.read(20, 121).believed and book.can_close == 20
+
+
+def test_a_feed_that_stands_still_while_another_kill_closes_is_not_believed_either() -> None:
+    book = Book(first=20)
+    book.executions((close(-20),))
+    for at_s in (1, 5, 21, 60, 119):
+        assert book.read(20, at_s).can_close == 0 and not book.believed
+    assert book.read(0, 119.5).believed
+
+
+def test_what_explains_a_position_once_explains_it_only_once() -> None:
+    """Sold and bought just before the press, one bought back by us: as it stood it is believed once, for the trades
+    before may be in it or not. Told that we bought one more, it cannot be explained by them again."""
+    book = Book(-3, 2, first=-1, recent=True).executed(1)
+    for at_s in (1, 10, 20, 21, 22):
+        book.read(-1, at_s)
+    assert book.can_close == -1
+    book.executed(1)
+    for at_s in (30, 40, 50, 60, 70, 119):
+        assert book.read(-1, at_s).can_close == 0 and not book.believed
