@@ -53,6 +53,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "reduced_lag_ns": 6 * SECOND,
             "expected_lag_ns": 10 * SECOND,
             "late_feed_ns": 20 * SECOND,
+            "contradicted_ns": 90 * SECOND,
             "standing_feed_ns": 180 * SECOND,
             "gone_order_ns": 6 * SECOND,
             "stray_ns": 30 * SECOND,

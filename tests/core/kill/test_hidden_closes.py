@@ -159,12 +159,19 @@ def test_a_feed_that_stands_still_while_another_kill_closes_is_not_believed_eith
 
 
 def test_what_explains_a_position_once_explains_it_only_once() -> None:
-    """Sold and bought just before the press, one bought back by us: as it stood it is believed once, for the trades
-    before may be in it or not. Told that we bought one more, it cannot be explained by them again."""
+    """Sold and bought just before the press, one bought back by us: a position that has not moved by that may be right,
+    for the trades before may be in it or not. Told that we bought one more, it cannot be explained by them again."""
     book = Book(-3, 2, first=-1, recent=True).executed(1)
-    for at_s in (1, 10, 20, 21, 22):
-        book.read(-1, at_s)
-    assert book.can_close == -1
+    for at_s in (1, 10, 20, 60, 89):
+        assert book.read(-1, at_s).can_close == 0
+    assert book.read(-1, 91).can_close == -1
     book.executed(1)
-    for at_s in (30, 40, 50, 60, 70, 119):
+    for at_s in (92, 120, 150, 200, 300):
         assert book.read(-1, at_s).can_close == 0 and not book.believed
+
+
+def test_nothing_is_called_flat_in_a_hurry_that_executions_contradict() -> None:
+    book = Book(first=0).traded(7)
+    for at_s in (1, 10, 20, 30, 60, 90):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(7, 90.5).can_close == 7

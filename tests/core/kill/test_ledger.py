@@ -13,7 +13,7 @@ from engine.core.kill.ledger import Ledger
 from engine.core.kill.settings import SECOND
 
 KEY = ("DU1", ES.con_id)
-SETTLE, DOUBT, REDUCED, EXPECTED, LATE, STANDING = (n * SECOND for n in (1, 4, 6, 10, 20, 180))
+SETTLE, DOUBT, REDUCED, EXPECTED, LATE, CONTRADICTED, STANDING = (n * SECOND for n in (1, 4, 6, 10, 20, 90, 180))
 
 
 class Book(Ledger):
@@ -26,6 +26,7 @@ class Book(Ledger):
             reduced_lag_ns=REDUCED,
             expected_lag_ns=EXPECTED,
             late_feed_ns=LATE,
+            contradicted_ns=CONTRADICTED,
             standing_feed_ns=STANDING,
             gone_order_ns=0,
         )
@@ -310,7 +311,7 @@ def test_zero_that_may_be_a_late_view_is_believed_after_a_long_time() -> None:
     book = Book().read(0).traded(5)
     for at_s in (1, 5, 10, 20):
         assert not book.read(0, at_s).all_zero()
-    assert book.read(0, 21).all_zero()
+    assert book.read(0, 91).all_zero()
 
 
 # something moved it ---------------------------------------------------------------------------------------------------

@@ -23,8 +23,12 @@ How long a position must stand, read after read, before it is believed:
 | included or excluded, come to                            | at once                                          |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | breaks it as a fill of ours would that nobody has told   | after `late_feed_ns` and three reads             |
-| looks like a late view of others' executions, or is zero | after `late_feed_ns` and three reads             |
+| looks like a late view of others' executions             | after `late_feed_ns` and three reads             |
+| is zero, and executions say that something is there; or  |                                                  |
+| has not moved by our fills, but trades before may be why | after `contradicted_ns` and three reads          |
 | goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
+| shows nothing of what another kill has closed, and is    |                                                  |
+| not what its orders have left (hidden_closes.py)         | after `standing_feed_ns` from the close          |
 | looks like a late view that misses our own fills         | never: a second close could cross zero; but like  |
 |                                                          | others' for exactly what may be included or       |
 |                                                          | excluded, and for what no executions, each whole  |
@@ -110,6 +114,7 @@ class Ledger:
     reduced_lag_ns: int
     expected_lag_ns: int
     late_feed_ns: int
+    contradicted_ns: int
     standing_feed_ns: int
     gone_order_ns: int
     traces: Traces = field(init=False)
@@ -426,8 +431,12 @@ class Ledger:
             return self.late_feed_ns if low + sold <= moved <= high + bought else self.doubt_ns
         if self._closes.may_miss_one(key, account.position, self.traces):
             return self.standing_feed_ns
-        if own == ZERO or account.position == ZERO or self._shown(key, account, self.expected(key)):
-            return self.late_feed_ns  # for zero at least nothing is sent
+        if own == ZERO and account.position != ZERO:
+            return self.late_feed_ns
+        if self._shown(key, account, self.expected(key)):
+            return self.late_feed_ns if moved != ZERO else self.contradicted_ns
+        if account.position == ZERO:
+            return self.contradicted_ns  # nothing would be sent, but it would be called flat
         if self._in_pieces(key, account, now_ns):
             return None  # a feed that misses some of our own fills would look like this
         return self.late_feed_ns

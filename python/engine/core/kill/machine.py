@@ -73,6 +73,7 @@ class KillMachine:
             reduced_lag_ns=settings.reduced_lag_ns,
             expected_lag_ns=settings.expected_lag_ns,
             late_feed_ns=settings.late_feed_ns,
+            contradicted_ns=settings.contradicted_ns,
             standing_feed_ns=settings.standing_feed_ns,
             gone_order_ns=settings.gone_order_ns,
         )
