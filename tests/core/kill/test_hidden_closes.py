@@ -71,6 +71,21 @@ def test_what_the_order_has_left_is_what_is_left() -> None:
     assert may_miss(closes, 40, ended("SELL", 40, 20))
 
 
+def test_less_than_it_has_left_was_reduced_by_somebody_else() -> None:
+    assert not may_miss(after(close(-1)), 2, ended("SELL", 8, 1))
+
+
+def test_the_long_wait_ends_when_something_else_shows_and_obeys_the_law() -> None:
+    """Others traded before the press, so the first of the other kill's orders closed only what was safe."""
+    before = (trade(-1, age_s=2), close(-1, "kill.01"))
+    book = Book(listed=False)
+    book.executions(before)
+    book.read(1)
+    book.executions((*before, close(-1, "kill2.01", perm_id=502)))
+    assert not book.read(0, 1).all_zero()
+    assert book.read(0, 12).all_zero()
+
+
 def test_of_several_orders_the_one_that_has_least_left_tells() -> None:
     closes = after(close(-20), close(-10, "kill2.01", perm_id=502))
     traces = ended("SELL", 40, 20)

@@ -2,8 +2,8 @@
 
 A second press finds executions of the first one's closing orders, and a position. A feed that stands still shows the
 position as it was before them, and nothing in it says so: to close it again goes through zero. What those orders have
-left to fill tells: a kill sizes each order to what is there, so what the last of them has left is what is left. Any
-other position that such a close would have reduced is taken for an old one for `standing_ns`, unless somebody has
+left to fill tells: a kill sizes each order to what is there, so what the last of them has left is what is left. More
+than that, which such a close would have reduced, is taken for an old position for `standing_ns`, unless somebody has
 traded since, who may have opened it again.
 """
 
@@ -83,4 +83,4 @@ class HiddenCloses:
         told += [(name_of(o), signed) for o, at, signed in traces.hidden() if at == key and by_a_kill(o.order_ref)]
         # one that is larger than what is there has been seen: an execution shows whole or not at all
         missed = {name for name, signed in told if signed * position < ZERO and abs(signed) <= abs(position)}
-        return bool(missed) and abs(position) != min(traces.left(name, key) for name in missed)
+        return bool(missed) and abs(position) > min(traces.left(name, key) for name in missed)

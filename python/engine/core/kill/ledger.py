@@ -326,12 +326,19 @@ class Ledger:
         if lawful and self._traded_on(key, account, now_ns):
             self._believe(key, account, now_ns)
             return
-        patience_ns = account.patience_ns if lawful else self._patience_ns(key, account, now_ns)
+        patience_ns = self._given_ns(key, account) if lawful else self._patience_ns(key, account, now_ns)
         if patience_ns is None or now_ns - account.doubted_since_ns < patience_ns:
             return
         if lawful or account.agreeing_reads >= DOUBT_READS:
             account.shows |= self._shown(key, account, expected)  # what explains it now explains nothing later
             self._believe(key, account, now_ns)
+
+    def _given_ns(self, key: Key, account: _Account) -> int:
+        """How long what obeys the law has to stand. The long time is for what looks as before another kill's closes:
+        it is over when something else shows."""
+        if self._closes.may_miss_one(key, account.position, self.traces):
+            return account.patience_ns
+        return min(account.patience_ns, self.expected_lag_ns)
 
     def _may_miss_own(self, key: Key, account: _Account, now_ns: int) -> bool:
         """What shows may be a trade just before ours, and ours still to come: as long as a feed may be late by them.
@@ -341,7 +348,7 @@ class Ledger:
         if account.settled or not any(own * part > ZERO for part in missed):
             return False
         assert since_ns is not None and account.unsettled_ns is not None and account.own_seen_ns is not None
-        in_time = since_ns - account.unsettled_ns < account.patience_ns
+        in_time = since_ns - account.unsettled_ns < self._given_ns(key, account)
         return in_time and now_ns - account.own_seen_ns < self.reduced_lag_ns
 
     def _traded_on(self, key: Key, account: _Account, now_ns: int) -> bool:
@@ -349,7 +356,7 @@ class Ledger:
         obeys the law when what may have been missed has had its time is as good."""
         if self._foreign_since(key, account) == NOTHING or account.unsettled_ns is None:
             return False
-        return now_ns - account.unsettled_ns >= account.patience_ns
+        return now_ns - account.unsettled_ns >= self._given_ns(key, account)
 
     def _caught_up(self, key: Key, account: _Account, expected: Decimal) -> set[_Missed]:
         """The base missed what it may have missed; now exactly that shows, and nothing else looks like it: not a part
