@@ -338,7 +338,7 @@ class Ledger:
         it is over when something else shows."""
         if self._closes.may_miss_one(key, account.position, self.traces):
             return account.patience_ns
-        return min(account.patience_ns, self.expected_lag_ns)
+        return min(account.patience_ns, max(self.expected_lag_ns, self.reduced_lag_ns))
 
     def _may_miss_own(self, key: Key, account: _Account, now_ns: int) -> bool:
         """What shows may be a trade just before ours, and ours still to come: as long as a feed may be late by them.
