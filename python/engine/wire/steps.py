@@ -1,7 +1,7 @@
 """Steps: a layout at one server version, walked field by field to read or to write a message.
 
 This is the careful way: it reports the first field that does not fit, by name and index. While it reads, it notes
-which fields decided its way and where every value came from; engine.wire.shapes compiles that into the fast way.
+which fields decided its way and where every value came from; engine.wire.compiling makes the fast way of that.
 """
 
 from __future__ import annotations

@@ -63,10 +63,14 @@ class HiddenCloses:
         self._seen |= {execution.identity for execution in new}
         self._read = True
 
+    def knows(self, identity: str) -> bool:
+        """Is this the execution of such a close, young enough to be missed?"""
+        return identity in self._closes
+
     def _counts(self, execution: ExecutionFact) -> bool:
         """In the first list, and as a correction later."""
         if self._read:
-            return execution.identity in self._closes
+            return self.knows(execution.identity)
         return execution.age_ns_min < self.standing_ns
 
     def _take(self, execution: ExecutionFact) -> None:

@@ -174,7 +174,9 @@ class Ledger:
             key = (execution.account, execution.con_id)
             if self._before is not None and identity not in self._foreign:
                 self._note_whose(key, execution.order_ref)
-            elif self._before is None and self._counts(execution):
+            elif self._before is None and (
+                execution.recent or self._closes.knows(identity)
+            ):  # the first read may miss it
                 self._note_recent(key, execution.quantity, execution.order_ref, execution.age_ns_min)
             self._foreign[identity] = (name_of(execution), key, execution.quantity)
         self.traces.executions(self._foreign.values())
@@ -191,11 +193,6 @@ class Ledger:
             if account.blind:
                 self._see(key, account)
         self._executions_known = True
-
-    def _counts(self, execution: ExecutionFact) -> bool:
-        """May the first read miss it?"""
-        close = by_a_kill(execution.order_ref)
-        return execution.recent or (close and execution.age_ns_min < self.standing_feed_ns)
 
     def _see(self, key: Key, account: _Account) -> None:
         """Executions are known again. Those that are new may be older than the position that was believed."""
