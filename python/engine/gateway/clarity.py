@@ -27,10 +27,10 @@ def unclear(request: PlaceOrder) -> str:
     if spelling is None:
         return ""
     for ours, theirs in zip(spelling.canonical.split(b"\0"), spelling.original.split(b"\0"), strict=True):
-        if ours != theirs and theirs in WORDS:
+        if ours == theirs:
+            continue
+        if theirs in WORDS:
             return f"{theirs.decode()} is neither 0 nor 1"
-        if (
-            ours != theirs and theirs == NO_WHOLE_NUMBER
-        ):  # which means none where a whole number stands, and nowhere else
+        if theirs == NO_WHOLE_NUMBER:  # it means none where a whole number stands, and nowhere else
             return f"{UNSET_WHOLE} stands where any number may"
     return ""
