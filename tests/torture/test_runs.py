@@ -53,15 +53,20 @@ def test_a_story_is_the_same_after_it_was_kept() -> None:
         assert told(story).startswith(f"seed {seed},")
 
 
-def test_from_a_thousand_millions_on_every_world_has_an_old_picture() -> None:
-    def old(story: Story) -> bool:
-        return any(
-            isinstance(one, f.StandingFeed) or (isinstance(one, f.StalePositions) and one.lag_s > 20)
-            for one in story.scenario.faults
-        )
+def shows_an_old_picture(story: Story) -> bool:
+    return any(
+        isinstance(one, f.StandingFeed) or (isinstance(one, f.StalePositions) and one.lag_s > 20)
+        for one in story.scenario.faults
+    )
 
-    assert all(old(story_of(FIRST_OLD_PICTURE + number)) for number in range(100))
-    assert not any(old(story_of(FIRST_OLD_PICTURE - 1 - number)) for number in range(100))
+
+def test_from_a_thousand_millions_on_every_world_has_an_old_picture() -> None:
+    assert all(shows_an_old_picture(story_of(FIRST_OLD_PICTURE + number)) for number in range(100))
+
+
+def test_an_old_picture_is_among_the_ordinary_troubles() -> None:
+    shown = sum(shows_an_old_picture(story_of(FIRST + number)) for number in range(1000))
+    assert 20 <= shown <= 100  # of a thousand worlds, in most of which two or three things go wrong
 
 
 def test_seeds_differ_in_who_does_what() -> None:

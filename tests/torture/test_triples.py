@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.simulator import faults as f
 from engine.torture.generator import story_of
 from engine.torture.one import run_story
 from engine.torture.story import Press
@@ -22,6 +23,12 @@ def test_a_triple_is_a_seed_like_any_other_and_always_a_kill() -> None:
         story = story_of(FIRST_TRIPLE + number)
         assert story == triple(number) and story.seed == FIRST_TRIPLE + number
         assert any(isinstance(act, Press) for act in story.acts)
+
+
+def test_an_old_picture_is_one_of_the_three() -> None:
+    """In every place of them, at least once in as many triples as there are kinds."""
+    stories = [triple(number) for number in range(0, COUNT, EACH // 100)]
+    assert any(isinstance(fault, f.StandingFeed) for story in stories for fault in story.scenario.faults)
 
 
 def test_nothing_breaks_in_a_sample_of_the_triples(tmp_path: Path) -> None:

@@ -44,13 +44,21 @@ def consistent(drawn: Sequence[f.AnyFault]) -> tuple[f.AnyFault, ...]:
 
 
 def _one(lot: Lot, logins: Sequence[str], pressed_s: float) -> f.AnyFault:
-    when = When(
+    when = _about(lot, pressed_s)
+    return _somewhere(lot, logins, lot.pick(KINDS)(lot, when))
+
+
+def _about(lot: Lot, pressed_s: float) -> When:
+    return When(
         after_s=lot.soon(pressed_s - 0.5, 3.0),
         for_s=lot.pick((0.05, 0.2, 1.0, 5.0, 15.0)),
         few_s=lot.pick((0.05, 0.3, 1.5, 4.0)),
         first=lot.number(1, 4),
     )
-    fault = lot.pick(KINDS)(lot, when)
+
+
+def _somewhere(lot: Lot, logins: Sequence[str], fault: f.AnyFault) -> f.AnyFault:
+    """At one login or at all."""
     return msgspec.structs.replace(fault, login=lot.pick(("", *logins))) if len(logins) > 1 else fault
 
 
@@ -117,14 +125,19 @@ def _stale(_: Lot, it: When) -> f.AnyFault:
 
 
 def old_picture(lot: Lot, logins: Sequence[str], pressed_s: float) -> f.AnyFault:
+    """One more trouble, for worlds that shall have this one for certain."""
+    fault = _old_picture(lot, _about(lot, pressed_s))
+    return _somewhere(lot, logins, fault)
+
+
+def _old_picture(lot: Lot, it: When) -> f.AnyFault:
     """TWS answers from a picture that is half a minute or a minute old: of positions, mostly, or of orders."""
-    after_s, long_s = lot.soon(pressed_s - 0.5, 3.0), lot.pick(LONG_S)
-    login = lot.pick(("", *logins)) if len(logins) > 1 else ""
+    long_s = lot.pick(LONG_S)
     if lot.chance(30):
-        return f.StalePositions(lag_s=long_s, after_s=after_s, for_s=lot.pick((5.0, 15.0)), login=login)
+        return f.StalePositions(lag_s=long_s, after_s=it.after_s, for_s=lot.pick((5.0, 15.0)))
     if lot.chance(70):
-        return f.StandingFeed(feed="positions", after_s=after_s, for_s=long_s, login=login)
-    return f.StandingFeed(feed="orders", after_s=after_s, for_s=long_s, login=login)
+        return f.StandingFeed(feed="positions", after_s=it.after_s, for_s=long_s)
+    return f.StandingFeed(feed="orders", after_s=it.after_s, for_s=long_s)
 
 
 def _not_yet(lot: Lot, it: When) -> f.AnyFault:
@@ -147,6 +160,8 @@ KINDS: tuple[Callable[[Lot, When], f.AnyFault], ...] = (
     _reply_lost,
     _noise,
     _stale,
+    _old_picture,
+    _old_picture,
     _not_yet,
     lambda _, it: f.SilentFills(),
     lambda _, it: f.LateCommissions(seconds=it.few_s),
