@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from engine.torture.campaign import Result
+from engine.torture.generator import FIRST, kind_of
 from engine.torture.record import Record
-from engine.torture.triples import COUNT, FIRST_TRIPLE, TROUBLES
+from engine.torture.triples import COUNT, TROUBLES
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "evidence.json"
@@ -52,17 +53,27 @@ def _row(one: Result) -> str:
 
 
 def _seeds(one: Result) -> str:
-    if one.first_seed >= FIRST_TRIPLE:
+    kind = kind_of(one.first_seed)
+    if kind == "triples":
         return "all triples" if one.runs >= COUNT else f"triples 0 to {grouped(one.runs - 1)}"
+    if kind == "kill":
+        first = one.first_seed - FIRST[kind]
+        return f"kill alone {grouped(first)} to {grouped(first + one.runs - 1)}"
     return f"{grouped(one.first_seed)} to {grouped(one.next_seed - 1)}"
 
 
 def _totals(done: list[Result]) -> str:
     machines = sorted({f"{one.machine}, Python {one.python}" for one in done})
-    return (
-        f"In all {grouped(sum(one.kills for one in done))} kills in {grouped(sum(one.runs for one in done))} worlds. "
-        f"Machine: {'; '.join(machines)}; one process, beside other work."
-    )
+    alone = [one for one in done if kind_of(one.first_seed) == "kill"]
+    whole = [one for one in done if one not in alone]
+    lines = [f"In all {_sum(whole)}."]
+    if alone:
+        lines.append(f"Counted apart, of the kill alone: {_sum(alone)}.")
+    return " ".join([*lines, f"Machine: {'; '.join(machines)}; beside other work."])
+
+
+def _sum(entries: list[Result]) -> str:
+    return f"{grouped(sum(one.kills for one in entries))} kills in {grouped(sum(one.runs for one in entries))} worlds"
 
 
 def _failures(done: list[Result]) -> str:

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from engine.torture.alone import FIRST_ALONE
 from engine.torture.campaign import Result
 from engine.torture.invariants import Violation
 from engine.torture.one import Outcome
@@ -39,6 +40,14 @@ def test_every_run_is_a_row_and_the_kills_are_added_up(evidence: ModuleType) -> 
     assert "| abc | 2026-03-11 | 1 to 1 000 | 1 000 | 1 500 |" in made
     assert "| def | 2026-03-11 | triples 0 to 9 | 10 | 12 |" in made
     assert "1 512 kills in 1 010 worlds" in made
+
+
+def test_kills_alone_are_not_added_to_the_others(evidence: ModuleType) -> None:
+    alone = entry(commit="def", first_seed=FIRST_ALONE + 100, runs=10, kills=12)
+    made = evidence.page([entry(), alone], "{{runs}} {{totals}}")
+    assert "| def | 2026-03-11 | kill alone 100 to 109 | 10 | 12 |" in made
+    assert "In all 1 500 kills in 1 000 worlds." in made
+    assert "Counted apart, of the kill alone: 12 kills in 10 worlds." in made
 
 
 def test_what_broke_is_on_the_page(evidence: ModuleType) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.cli.commands import main
 from engine.torture import record
+from engine.torture.alone import FIRST_ALONE
 from engine.torture.record import Record
 from engine.torture.triples import FIRST_TRIPLE
 
@@ -24,17 +25,30 @@ def test_a_run_goes_on_where_the_file_says_and_counts_on(tmp_path: Path, capsys:
 
 def test_another_commit_is_an_entry_of_its_own_behind_all_seeds_there_were(tmp_path: Path) -> None:
     found = Record(tmp_path / "record.json")
-    found.entry(triples=False, first_seed=1, commit="a").runs = 70
-    assert found.entry(triples=False, first_seed=1, commit="b").first_seed == 71
-    assert found.entry(triples=False, first_seed=1, commit="a").runs == 70
+    found.entry(kind="all", first_seed=1, commit="a").runs = 70
+    assert found.entry(kind="all", first_seed=1, commit="b").first_seed == 71
+    assert found.entry(kind="all", first_seed=1, commit="a").runs == 70
     found.keep()
     assert len(Record(tmp_path / "record.json").entries) == 2
+
+
+def test_kills_alone_are_an_entry_of_their_own_beside_ordinary_worlds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "record.json"
+    assert main(["torture", "--runs", "1", "--record", str(page)]) == 0
+    for _ in range(2):
+        assert main(["torture", "--only", "kill", "--runs", "2", "--record", str(page)]) == 0
+    ordinary, alone = Record(page).entries
+    assert (ordinary.first_seed, ordinary.runs) == (1, 1)
+    assert (alone.first_seed, alone.runs) == (FIRST_ALONE, 4)
+    assert "4 worlds of the kill alone" in capsys.readouterr().out
 
 
 def test_triples_begin_anew_at_every_commit(tmp_path: Path) -> None:
     found = Record(tmp_path / "record.json")
     for name in ("a", "b"):
-        entry = found.entry(triples=True, first_seed=FIRST_TRIPLE, commit=name)
+        entry = found.entry(kind="triples", first_seed=FIRST_TRIPLE, commit=name)
         assert entry.next_seed == FIRST_TRIPLE
         entry.runs = 10
 

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from engine.simulator import faults as f
-from engine.torture.generator import FIRST_OLD_PICTURE, story_of
+from engine.torture.alone import FIRST_ALONE
+from engine.torture.generator import FIRST_OLD_PICTURE, kind_of, story_of
 from engine.torture.one import Outcome, run_story
-from engine.torture.story import AnyAct, Story, from_json, to_json, told
+from engine.torture.story import AnyAct, Deed, Die, Freeze, Press, Story, from_json, to_json, told
 
 RUNS = int(os.environ.get("QE_TORTURE", "60"))
 FIRST = 1_000_001  # not those that everybody plays with
@@ -67,6 +68,22 @@ def test_from_a_thousand_millions_on_every_world_has_an_old_picture() -> None:
 def test_an_old_picture_is_among_the_ordinary_troubles() -> None:
     shown = sum(shows_an_old_picture(story_of(FIRST + number)) for number in range(1000))
     assert 20 <= shown <= 100  # of a thousand worlds, in most of which two or three things go wrong
+
+
+def test_where_the_kill_is_alone_only_commands_press_and_others_trade() -> None:
+    stories = [story_of(FIRST_ALONE + number) for number in range(300)]
+    deeds = [act for story in stories for act in story.acts if isinstance(act, Deed)]
+    assert {type(act) for act in deeds} == {Press, Die, Freeze}
+    assert {act.who for act in deeds} == {"cli1", "cli2"}
+    assert not any(story.file for story in stories) and {len(story.scenario.logins) for story in stories} == {1}
+    assert sum(shows_an_old_picture(story) for story in stories) >= 5
+    assert {kind_of(story.seed) for story in stories} == {"kill"} and kind_of(FIRST_ALONE - 1) == "all"
+
+
+def test_nothing_breaks_in_a_few_worlds_of_the_kill_alone(tmp_path: Path) -> None:
+    outcomes = [run_story(story_of(FIRST_ALONE + number), tmp_path) for number in range(RUNS)]
+    assert not [(one.seed, one.violations) for one in outcomes if one.violations]
+    assert sum(one.kills for one in outcomes) >= RUNS / 2
 
 
 def test_seeds_differ_in_who_does_what() -> None:

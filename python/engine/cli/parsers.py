@@ -361,6 +361,7 @@ def _add_torture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=_minutes, metavar="M", help="until so much time has passed")
     parser.add_argument("--jobs", type=_some, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--triples", action="store_true", help="every ordered triple of troubles about one kill")
+    parser.add_argument("--only", choices=("kill",), help="worlds with no other program of ours; counted apart")
     parser.add_argument("--record", metavar="FILE", help="go on where this file says, and keep there how far it came")
     parser.add_argument("--no-shrink", action="store_true", help="leave stories as long as they are")
     parser.add_argument("--json", metavar="FILE", help="write the result there (-: to standard output)")

@@ -12,7 +12,7 @@ import msgspec
 from engine.cli.exits import EXIT_USAGE
 from engine.config.problems import in_words
 from engine.torture.campaign import Result, Wanted, campaign, shrunk
-from engine.torture.generator import story_of
+from engine.torture.generator import FIRST, SeedKind, kind_of, story_of
 from engine.torture.one import Outcome, run_story, scratch_folder
 from engine.torture.record import Record, commit, today
 from engine.torture.story import Story, from_json, to_json, told
@@ -58,12 +58,10 @@ def _replay(story: Story, arguments: argparse.Namespace) -> int:
 
 
 def _campaign(arguments: argparse.Namespace) -> int:
-    first = FIRST_TRIPLE if arguments.triples else arguments.first
+    kind: SeedKind = "triples" if arguments.triples else arguments.only or "all"
+    first = max(arguments.first, FIRST.get(kind, 0))
     record = None if arguments.record is None else Record(Path(arguments.record))
-    if record is None:
-        result = Result(first_seed=first)
-    else:
-        result = record.entry(triples=arguments.triples, first_seed=first, commit=commit())
+    result = Result(first_seed=first) if record is None else record.entry(kind=kind, first_seed=first, commit=commit())
     limited = arguments.kills or arguments.minutes or arguments.runs or arguments.triples
     runs = arguments.runs
     if arguments.triples:
@@ -123,9 +121,10 @@ class _Progress:
 
 def _summary(result: Result) -> str:
     failures = f"{len(result.failures)} failed" if result.failures else "none failed"
-    triples = f" ({result.runs} of {TRIPLES} triples)" if result.first_seed >= FIRST_TRIPLE else ""
+    kind = kind_of(result.first_seed)
+    which = {"triples": f" ({result.runs} of {TRIPLES} triples)", "kill": " of the kill alone"}.get(kind, "")
     return (
-        f"{result.runs} worlds{triples}, {result.kills} kills, {failures}; "
+        f"{result.runs} worlds{which}, {result.kills} kills, {failures}; "
         f"{result.simulated_s / 3600:.1f} simulated hours, {result.messages} messages; "
         f"{result.kills_per_s:.0f} kills a second and core"
     )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 from engine.simulator.faults import AnyFault
 from engine.simulator.scenario import Expect, Scenario
 from engine.torture import scripts, worlds
+from engine.torture.alone import FIRST_ALONE, alone
 from engine.torture.draw import Lot
 from engine.torture.silences import silences
 from engine.torture.story import Story
@@ -36,7 +38,10 @@ DAYS_END = tuple(
         "2026-03-09T16:59:40-05:00",  # the first day's end after the clocks changed
     )
 )
-FIRST_OLD_PICTURE = 10**9  # from here on, up to the triples, TWS shows an old picture in every world
+FIRST_OLD_PICTURE = 10**9  # from here on, up to the kills alone, TWS shows an old picture in every world
+SeedKind: TypeAlias = Literal["all", "kill", "triples"]
+"""Ordinary worlds with all of the product in them; the kill alone; every ordered triple of troubles."""
+FIRST: dict[SeedKind, int] = {"kill": FIRST_ALONE, "triples": FIRST_TRIPLE}
 KILLS, TRADES, LOSSES, SILENCES = "kills", "trades", "losses", "silences"
 SUBJECTS = (*[KILLS] * 30, *[TRADES] * 8, LOSSES, SILENCES)  # a guard costs twenty times what a kill does
 SCRIPTS = {KILLS: scripts.kills, TRADES: scripts.trades, LOSSES: scripts.losses, SILENCES: silences}
@@ -46,6 +51,8 @@ def story_of(seed: int) -> Story:
     """The story with that number."""
     if seed >= FIRST_TRIPLE:
         return triple(seed - FIRST_TRIPLE)
+    if seed >= FIRST_ALONE:
+        return alone(seed)
     lot = Lot(f"torture/{seed}")
     subject = lot.pick(SUBJECTS)
     names = ("paper", "live") if subject == KILLS and lot.chance(35) else ("paper",)
@@ -76,6 +83,11 @@ def story_of(seed: int) -> Story:
         silence_kills_s=lot.pick((0.0, 0.0, 45.0)) if subject == SILENCES else 0.0,
         lasts_s=90.0 if subject in (LOSSES, SILENCES) else 1.0,
     )
+
+
+def kind_of(seed: int) -> SeedKind:
+    """What kind of worlds the seeds there are."""
+    return "triples" if seed >= FIRST_TRIPLE else "kill" if seed >= FIRST_ALONE else "all"
 
 
 def _faults(lot: Lot, seed: int, logins: Sequence[str], pressed_s: float) -> tuple[AnyFault, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from engine.torture.campaign import Result
-from engine.torture.triples import FIRST_TRIPLE
+from engine.torture.generator import FIRST, SeedKind, kind_of
 
 GIT_S = 10.0
 
@@ -26,13 +26,13 @@ class Record:
         if path.exists():
             self.entries = msgspec.json.decode(path.read_bytes(), type=list[Result])
 
-    def entry(self, *, triples: bool, first_seed: int, commit: str) -> Result:
+    def entry(self, *, kind: SeedKind, first_seed: int, commit: str) -> Result:
         """The one to go on with: of this commit and this kind of seeds; or a new one, behind all seeds of its kind that
         were ever run. Triples begin anew at every commit: there are only so many."""
-        alike = [one for one in self.entries if (one.first_seed >= FIRST_TRIPLE) is triples]
+        alike = [one for one in self.entries if kind_of(one.first_seed) == kind]
         found = next((one for one in alike if one.commit == commit), None)
         if found is None:
-            first = FIRST_TRIPLE if triples else max([first_seed, *(one.next_seed for one in alike)])
+            first = FIRST[kind] if kind == "triples" else max([first_seed, *(one.next_seed for one in alike)])
             found = Result(first_seed=first, commit=commit)
             self.entries.append(found)
         return found

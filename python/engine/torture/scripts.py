@@ -63,6 +63,15 @@ def kills(lot: Lot, plans: Plans, pressed_s: float) -> list[AnyAct]:
     return scene.acts
 
 
+def alone(lot: Lot, plans: Plans, pressed_s: float) -> list[AnyAct]:
+    """One kill by a command, and what else there is without any other program of ours."""
+    scene = Scene(lot, plans, pressed_s, COMMANDS)
+    _press(scene, scene.presser, pressed_s)
+    for _ in range(lot.few(2)):
+        lot.pick(BESIDE_A_KILL)(scene)
+    return scene.acts
+
+
 def trades(lot: Lot, plans: Plans, pressed_s: float) -> list[AnyAct]:
     """Programs trade, over the library and through the gateway, while people halt, resume and at last press."""
     engines = ENGINES[: lot.pick((1, 1, 2))]
@@ -260,4 +269,5 @@ HAPPENS: tuple[Callable[[Scene], None], ...] = (
     _disk_slow,
 )
 """Each does exactly one thing."""
+BESIDE_A_KILL = (*[_press_again] * 2, _die, _freeze, _foreign, _liquidate, _assign, _price)  # only kills and the market
 AROUND_A_KILL = (*[_press_again] * 3, *[_die] * 2, _freeze, *HAPPENS, _price)
