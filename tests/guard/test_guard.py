@@ -268,6 +268,61 @@ def test_a_kill_that_was_begun_and_never_ended_is_taken_up_at_the_start(tmp_path
     post(tmp_path, test, memory=memory)
 
 
+@pytest.mark.parametrize("later_s", [0.1, 2.5, 4.9])
+def test_what_another_programs_kill_has_just_closed_is_not_met_as_somebody_elses(
+    tmp_path: Path, later_s: float
+) -> None:
+    """The guard reads every five seconds: what it has read last is older than the end of that kill."""
+
+    async def test(here: Post) -> None:
+        await asyncio.sleep(later_s)
+        engine = here.engine()
+        report = await engine.kill_switch_all("EMERGENCY")
+        assert report.flat
+        await asyncio.sleep(10)
+        assert [title for title in here.titles() if "somebody else" in title] == []
+        assert len(here.events(KillPressed)) == 1
+
+    post(tmp_path, test)
+
+
+def test_a_login_that_cannot_be_read_keeps_no_other_from_being_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("kill", reason="a test"))
+        await asyncio.sleep(5)
+        refresh = here.manager.refresh
+
+        async def hangs_on_paper(name: str) -> None:
+            await (asyncio.Event().wait() if name == "paper" else refresh(name))
+
+        monkeypatch.setattr(here.manager, "refresh", hangs_on_paper)
+        for name in ("paper", "live"):
+            here.appear(name, 300)
+        await asyncio.sleep(15)
+        assert not here.world.login("paper").is_flat()
+        assert here.world.login("live").is_flat()
+
+    post(tmp_path, test)
+
+
+def test_what_others_have_there_is_not_said_to_be_gone_because_nobody_sees_it(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("kill", reason="a test", logins=("paper",)))
+        await asyncio.sleep(5)
+        here.appear("paper", 300)
+        await asyncio.sleep(8)
+        title = "paper: somebody else trades where nobody may"
+        assert here.titles().count(title) == 1
+        here.world.login("paper").server.trouble.add(faults.LinkLost(for_s=30.0))
+        await asyncio.sleep(20)
+        assert not isinstance(here.manager.positions("paper"), Known)
+        assert f"Over: {title}" not in here.titles()
+
+    post(tmp_path, test, quarantine="alert")
+
+
 def test_a_channel_that_takes_nothing_stops_no_guarding_and_is_told(tmp_path: Path) -> None:
     async def test(here: Post) -> None:
         here.deaf = "no route"

@@ -1,4 +1,9 @@
-"""Watches what others do on logins that may not do it, and answers as `engine.core.foreign` says."""
+"""Watches what others do on logins that may not do it, and answers as `engine.core.foreign` says.
+
+What the guard has read last may be seconds old, and older than the end of a kill that has closed everything: before
+anything is answered the broker and the records are asked again. Must never act on what was read before that, and never
+let one login's trouble keep it from another.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from engine.core.alerting import Severity
 from engine.core.foreign import NOTHING, Answer, ForeignSettings, Found, judge_foreign
+from engine.core.known import Known
 from engine.guard.borrowing import cancel_under_its_id
 from engine.guard.keeper import Telling
 from engine.guard.records import Picture, Records, pressed_kills
@@ -51,15 +57,25 @@ class Quarantine:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
+        async with asyncio.TaskGroup() as watches:
             for name in self._manager.logins:
+                watches.create_task(self._watch(name))
+
+    async def _watch(self, name: str) -> None:
+        while True:
+            if self._manager.connected(name):
                 await self._look(name)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self, name: str) -> None:
-        if not self._manager.connected(name):
+        picture = self._records.last
+        if picture is None:
             return
-        found = await self._found(name)
+        found = self.found(name, picture)
+        if found is not None and found.answer is not Answer.NOTHING:
+            if self._was_answered(name, found):
+                return
+            found = await self._found_now(name)
         if found is None:
             return
         key = f"{name}: foreign"
@@ -67,41 +83,41 @@ class Quarantine:
             if self._answered.pop(name, None) is not None:
                 self._alerts.clear(key, f"{name}: nothing of others is left that may not be there")
                 self._alerts.clear(f"{name}: cancelled", "nothing of theirs is left")
-            return
-        now = asyncio.get_running_loop().time()
+        elif not self._was_answered(name, found):
+            self._answered[name] = (found.key, asyncio.get_running_loop().time())
+            await self._answer(name, key, found)
+
+    def _was_answered(self, name: str, found: Found) -> bool:
         before = self._answered.get(name)
-        if before is not None and before[0] == found.key and now - before[1] < AGAIN_AFTER_S:
-            return
-        self._answered[name] = (found.key, now)
-        await self._answer(name, key, found)
-
-    async def _found(self, name: str) -> Found | None:
-        """What is there that may not be; None: nobody knows what the login may do. Nothing is done on old records: who
-        was resumed a moment ago may trade, and its orders are not to be met by what held before.
-        """
-        picture = self._records.last
-        if picture is None:
-            return None
-        found = self.found(name, picture)
-        if found.answer is Answer.NOTHING:
-            return found
-        now = await self._records.fresh()
-        return None if now is None else self.found(name, now)
-
-    def found(self, name: str, picture: Picture) -> Found:
-        """What is there that may not be, by these records."""
-        positions, orders = self._manager.positions(name), self._manager.working_orders(name)
-        state = picture.states[name]
-        if state.kind is None:
-            return NOTHING
-        return judge_foreign(
-            state.kind,
-            positions,
-            orders,
-            adding_risk(orders, positions),
-            self._settings,
-            kill_runs=self._manager.killing(name) or self._others_kill(name, picture),
+        return (
+            before is not None
+            and before[0] == found.key
+            and asyncio.get_running_loop().time() - before[1] < AGAIN_AFTER_S
         )
+
+    async def _found_now(self, name: str) -> Found | None:
+        """What is there now that may not be; None: nobody knows. The records are read behind the broker: who was
+        resumed a moment ago may trade, and its orders are not to be met by what held before.
+        """
+        try:
+            await self._manager.refresh(name)
+        except TradingError:
+            return None  # the connection has just been lost
+        picture = await self._records.fresh()
+        return None if picture is None else self.found(name, picture)
+
+    def found(self, name: str, picture: Picture) -> Found | None:
+        """What is there that may not be, by these records; None: nobody knows, or a kill is seeing to it."""
+        positions, orders = self._manager.positions(name), self._manager.working_orders(name)
+        kind = picture.states[name].kind
+        if kind is None:
+            return NOTHING
+        kill_runs = self._manager.killing(name) or self._others_kill(name, picture)
+        found = judge_foreign(
+            kind, positions, orders, adding_risk(orders, positions), self._settings, kill_runs=kill_runs
+        )
+        is_known = isinstance(positions, Known) and isinstance(orders, Known)
+        return found if found.answer is not Answer.NOTHING or (is_known and not kill_runs) else None
 
     def _others_kill(self, name: str, picture: Picture) -> bool:
         """Somebody's kill of the login has begun lately and has not ended: it sees to everything. One that has not
