@@ -8,7 +8,6 @@ TWS. It must never reach a real one.
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from engine.config.places import FILE_NAME
 from engine.desk.drill_processes import SimulatedTws, clean_environment, end, simulated_tws, start
 from engine.desk.drill_result import DrillResult, Told, judge
 from engine.desk.exchange_truth import Truth
+from engine.own_program import qe
 from engine.simulator.scenario import Scenario, load_scenario
 
 END_PATIENCE_S = 15.0  # beyond the kill's own deadline
@@ -116,7 +116,7 @@ async def _kill(
     config: Path, environment: dict[str, str], scenario: Scenario, world: SimulatedTws, view: View
 ) -> tuple[int, str]:
     """Run `qe kill` to its end; its exit code and the report it printed."""
-    command = [sys.executable, "-m", "engine.cli", "kill", "--reason", REASON, "--config", str(config)]
+    command = qe("kill", "--reason", REASON, "--config", str(config))
     process = await start(command, environment)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator
 
 import msgspec
 
 from engine.desk.exchange_truth import Truth
+from engine.own_program import module
 
 START_PATIENCE_S = 30.0
 ANSWER_PATIENCE_S = 10.0
@@ -71,7 +71,7 @@ class SimulatedTws:
 @contextlib.asynccontextmanager
 async def simulated_tws(scenario: str) -> AsyncIterator[SimulatedTws]:
     """A simulated TWS on ports of its own, for as long as the block lasts. Raises DrillFailed."""
-    process = await start([sys.executable, "-m", "engine.desk.drill_world", scenario], clean_environment())
+    process = await start(module("engine.desk.drill_world", scenario), clean_environment())
     try:
         world = SimulatedTws(process)
         await world.opened()
@@ -85,7 +85,7 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("QE_")}
 
 
-async def start(command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
+async def start(command: tuple[str, ...], environment: dict[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from engine.config.places import FILE_NAME
 from engine.core.contracts import Contract
 from engine.core.known import Known
 from engine.desk.drill_result import Told
+from engine.own_program import qe
 from engine.trading import IBKRAccountManager, Order, OrderTicket, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
 
@@ -193,7 +193,7 @@ async def _kill(login: Login) -> tuple[int, str, bytes | None]:
         }
         environment = kept | {"QE_HOME": folder, "QE_INCIDENT_LOG": str(home / "INCIDENT_LOG.md"), "NO_COLOR": "1"}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "engine.cli", "kill", "--reason", REASON, "--config", str(home / FILE_NAME)),
+            *qe("kill", "--reason", REASON, "--config", str(home / FILE_NAME)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

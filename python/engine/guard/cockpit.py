@@ -11,7 +11,6 @@ import asyncio
 import os
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TypeVar
 from engine.config.web_table import WebTable
 from engine.core.alerting import Severity
 from engine.guard.keeper import Telling
+from engine.own_program import qe
 from engine.trading.daemons import Daemons
 
 T = TypeVar("T")
@@ -44,11 +44,15 @@ class Beside:
         alerts: Telling,
         *,
         log: Callable[[str], None],
-        command: tuple[str, ...] = (sys.executable, "-m", "engine.cli"),
+        command: tuple[str, ...] | None = None,
     ) -> None:
         self._table = table
         self._home = home
-        self._words = [*command, "web", *(() if config is None else ("--config", config))]
+        self._words = [
+            *(qe() if command is None else command),
+            "web",
+            *(() if config is None else ("--config", config)),
+        ]
         self._alerts = alerts
         self._log = log
         self._daemons = Daemons()

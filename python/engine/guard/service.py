@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from engine.config.places import incident_log
+from engine.own_program import qe
 
 RESTART_S = 2
 ENVIRONMENT = "service.env"
@@ -48,7 +49,7 @@ def install(
     platform: str = sys.platform,
 ) -> str:
     """Write the service's file for this user; returns what to type next. Raises CannotInstall."""
-    command = [sys.executable, "-m", "engine.cli", *service.words]
+    command = list(qe(*service.words))
     if config is not None:
         command += ["--config", config]
     source, page = str(Path(__file__).resolve().parents[2]), Path(incident_log())

@@ -11,13 +11,14 @@ import contextlib
 import errno
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+from engine.own_program import qe
 
 TEXT_BYTES_MAX = 200_000
 ROOM_BYTES = 65_536  # for what a run says
@@ -45,7 +46,7 @@ class Runs:
     def __init__(self, folder: Path, words: tuple[str, ...], *, command: tuple[str, ...] = ()) -> None:
         self._folder = folder
         self._words = words
-        self._command = command or (sys.executable, "-m", "engine.cli")
+        self._command = command or qe()
         self._spare: Path | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
