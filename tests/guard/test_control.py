@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from engine.guard import control
-from engine.guard.control import CALLERS_MAX, Control, NoGuard, Request, ask, parse
+from engine.guard.control import SILENT_MAX, Control, NoGuard, Request, ask, parse
 from engine.trading import presence
 from engine.trading.presence import Presence
 
@@ -78,20 +78,63 @@ def test_nonsense_is_answered_with_what_was_wrong(short: Path, line: bytes) -> N
     open_beside(short, test)
 
 
-def test_callers_that_never_speak_keep_nobody_out_for_long_and_too_many_are_turned_away(
+def test_callers_that_never_speak_make_room_for_whoever_does_and_are_hung_up_on_after_their_time(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "REQUEST_S_MAX", 0.2)
+    monkeypatch.setattr(control, "SILENT_S_MIN", 0.0)
 
     async def test(_made: Control) -> None:
-        silent = [await asyncio.open_unix_connection(str(short / control.SOCKET)) for _ in range(CALLERS_MAX)]
-        with pytest.raises(NoGuard):
-            await asyncio.to_thread(ask, short, Request("status"))
-        for reader, _ in silent:
-            assert await reader.read() == b""  # hung up on, after its time
-        assert (await asyncio.to_thread(ask, short, Request("status")))["do"] == "status"
-        for _, writer in silent:
-            writer.close()
+        silent = [await asyncio.open_unix_connection(str(short / control.SOCKET)) for _ in range(SILENT_MAX)]
+        for _ in range(3):
+            assert (await asyncio.to_thread(ask, short, Request("kill"), timeout_s=2.0))["do"] == "kill"
+        (first, _), *others = silent
+        assert await first.read() == b""  # the longest silent has made room, and no other
+        assert not any(reader.at_eof() for reader, _ in others)
+        monkeypatch.setattr(control, "REQUEST_S_MAX", 0.2)
+        last, writer = await asyncio.open_unix_connection(str(short / control.SOCKET))
+        assert await last.read() == b""
+        for one in (writer, *(writer for _, writer in silent)):
+            one.close()
+
+    open_beside(short, test)
+
+
+def test_a_crowd_that_comes_at_once_and_speaks_is_heard_to_the_last(short: Path) -> None:
+    async def test(_made: Control) -> None:
+        callers = [socket.socket(socket.AF_UNIX) for _ in range(SILENT_MAX + 20)]
+        for one in callers:  # all of them before the guard's loop has had a turn
+            one.connect(str(short / control.SOCKET))
+            one.sendall(b'{"do": "status"}\n')
+        for one in callers:
+            assert b"status" in await asyncio.to_thread(one.recv, 1000)
+            one.close()
+
+    open_beside(short, test)
+
+
+def test_where_too_many_are_being_answered_only_a_kill_is_still_heard(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "ANSWERED_MAX", 2)
+
+    async def test(made: Control) -> None:
+        gate, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def slow(request: Request) -> dict[str, Any]:
+            if request.do == "status":
+                begun.release()
+                await gate.wait()
+            return await echo(request)
+
+        made._handle = slow
+        waiting = [asyncio.create_task(asyncio.to_thread(ask, short, Request("status"))) for _ in range(2)]
+        for _ in waiting:
+            await begun.acquire()
+        with pytest.raises(NoGuard, match="does not do it: 2 requests are being answered already: ask again"):
+            await asyncio.to_thread(ask, short, Request("ack"))
+        assert (await asyncio.to_thread(ask, short, Request("kill")))["do"] == "kill"
+        gate.set()
+        assert [one["do"] for one in await asyncio.gather(*waiting)] == ["status", "status"]
 
     open_beside(short, test)
 

@@ -2,7 +2,7 @@
 
 A request is a JSON object (`{"do": "status"}`), or the kill in a spelling that needs no library to write (`kill_line`).
 Where there are no Unix sockets it is a loopback port, and the first line has to be the token that only the owner can
-read. Must never let a slow or silent caller hold up the guard.
+read. Must never let a slow or silent caller hold up the guard, or keep another from being heard.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from engine.temporary import make_private
 from engine.trading import presence
 
 SOCKET = "guard.sock"
+KILL = "kill"
 PATH_MAX = 100  # bytes; what every system takes
 LINE_BYTES_MAX = 65_536
-CALLERS_MAX = 32
+SILENT_MAX = 32  # callers that have not said their line: one more, and whoever has been silent longest has to go
+SILENT_S_MIN = 0.5  # but whoever came a moment ago may have said it, and we have not read it yet
+UNREAD_MAX = 256
+ANSWERED_MAX = 64  # at the same time; a kill is heard beyond that
 REQUEST_S_MAX = 10.0
 HAS_UNIX = hasattr(socket, "AF_UNIX")
 
@@ -51,7 +55,8 @@ class Control:
         self._path = home / SOCKET
         self._handle = handle
         self._server: asyncio.Server | None = None
-        self._callers = 0
+        self._silent: dict[asyncio.StreamWriter, float] = {}  # since when, the longest first
+        self._answered = 0
         self.port = 0
         self.token = ""
         self.trouble = ""
@@ -87,43 +92,64 @@ class Control:
                     self._path.unlink(missing_ok=True)
 
     async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._callers >= CALLERS_MAX:
+        if not self._has_room():
             writer.close()
             return
-        self._callers += 1
+        self._silent[writer] = asyncio.get_running_loop().time()
         try:
-            await self._serve(reader, writer)
+            line = await self._line(reader)
+            self._silent.pop(writer, None)
+            if line:
+                writer.write(msgspec.json.encode(await self._answer(line), enc_hook=str) + b"\n")
+                await asyncio.wait_for(writer.drain(), REQUEST_S_MAX)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # whoever called is gone, or never spoke a line
         finally:
-            self._callers -= 1
+            self._silent.pop(writer, None)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _has_room(self) -> bool:
+        """For one more caller who has not spoken yet. Whoever does not speak makes room for others."""
+        if len(self._silent) < SILENT_MAX:
+            return True
+        longest, since_s = next(iter(self._silent.items()))
+        if asyncio.get_running_loop().time() - since_s < SILENT_S_MIN:
+            return len(self._silent) < UNREAD_MAX
+        del self._silent[longest]
+        longest.transport.abort()
+        return True
+
+    async def _line(self, reader: asyncio.StreamReader) -> bytes:
+        """The request; empty: hung up, or without the token."""
         if self.token:
             told = await asyncio.wait_for(reader.readline(), REQUEST_S_MAX)
             if not secrets.compare_digest(told.strip(), self.token.encode()):
-                return
-        line = await asyncio.wait_for(reader.readline(), REQUEST_S_MAX)
+                return b""
+        return await asyncio.wait_for(reader.readline(), REQUEST_S_MAX)
+
+    async def _answer(self, line: bytes) -> Answer:
         try:
             request = parse(line)
         except ValueError as error:
-            answer: Answer = {"error": str(error)}
-        else:
-            answer = await self._handle(request)
-        writer.write(msgspec.json.encode(answer, enc_hook=str) + b"\n")
-        await asyncio.wait_for(writer.drain(), REQUEST_S_MAX)
+            return {"error": str(error)}
+        if self._answered >= ANSWERED_MAX and request.do != KILL:
+            return {"error": f"{self._answered} requests are being answered already: ask again"}
+        self._answered += 1
+        try:
+            return await self._handle(request)
+        finally:
+            self._answered -= 1
 
 
 def parse(line: bytes) -> Request:
     """A request, or ValueError with the reason."""
     words = line.split()
-    if words and words[0] == b"kill":
+    if words and words[0] == KILL.encode():
         try:
             reason, *logins = (bytes.fromhex(word.decode()).decode() for word in words[1:])
         except (ValueError, UnicodeDecodeError) as error:
             raise ValueError(f"not a kill: {error}") from error
-        return Request("kill", reason=reason, logins=tuple(logins))
+        return Request(KILL, reason=reason, logins=tuple(logins))
     try:
         return msgspec.json.decode(line, type=Request)
     except msgspec.DecodeError as error:
@@ -131,7 +157,7 @@ def parse(line: bytes) -> Request:
 
 
 class NoGuard(Exception):
-    """No guard answers; the text says why."""
+    """No guard answers, or it does not do what it is asked for; the text says why."""
 
 
 def ask(home: Path, request: Request, *, timeout_s: float = 5.0) -> Answer:
@@ -146,6 +172,8 @@ def ask(home: Path, request: Request, *, timeout_s: float = 5.0) -> Answer:
         answer: Answer = msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise NoGuard(f"what answers in {home} is no guard: it does not speak as one") from error
+    if "error" in answer:
+        raise NoGuard(f"the guard in {home} does not do it: {answer['error']}")
     return answer
 
 
