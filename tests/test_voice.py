@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+
+import pytest
 
 from engine import voice
 from engine.voice import Voice
@@ -38,3 +41,23 @@ def test_a_closed_stream_is_not_an_error() -> None:
     spoken.say("into the void", writer)  # neither of the two: nowhere else to say it
     spoken.say("and the other stream goes on", 2)
     assert not spoken.finish(5)
+
+
+def test_what_one_disk_does_not_take_is_told_elsewhere_and_the_next_line_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full, written = [True], list[tuple[int, bytes]]()
+
+    def write(fd: int, data: bytes) -> int:
+        if fd == voice.OUT and full:
+            full.clear()
+            raise OSError(errno.ENOSPC, "no room")
+        written.append((fd, data))
+        return len(data)
+
+    monkeypatch.setattr(voice.os, "write", write)
+    spoken = Voice()
+    spoken.say("the first")
+    spoken.say("the second")
+    assert not spoken.finish(5)  # standard output has not all of it
+    assert written == [(voice.ERR, b"the first\n"), (voice.OUT, b"the second\n")]
