@@ -272,6 +272,19 @@ def test_a_picture_that_is_old_until_the_end_leaves_no_time(found: Evidence, fau
     assert ("I5c" in names(found)) is claimed
 
 
+@pytest.mark.parametrize(("reported_s", "claimed"), [(40.0, False), (20.0, True)])
+def test_a_press_that_joins_a_kill_has_that_kills_deadline(found: Evidence, reported_s: float, claimed: bool) -> None:
+    """By the first one's deadline a picture that is old for forty seconds leaves no time, by the second one's it does."""
+    first, second = found.presses[:2]
+    with_fault(found, replace(OLD, for_s=40.0))
+    second.who, second.at_s = first.who, first.at_s + 25.0
+    first.reported_s, second.reported_s = reported_s, 65.0
+    assert second.report is not None
+    unknown = replace(second.report.logins["paper"], outcome=LoginOutcome.UNKNOWN)
+    second.report = replace(second.report, logins={"paper": unknown})
+    assert ("I5c" in names(found)) is claimed
+
+
 def test_a_halt_that_was_acknowledged_and_binds_nobody_is_lost(found: Evidence) -> None:
     found.halts.append(HaltSeen("paper", 15.0, "h1", durable=True))
     assert {one.name for one in violations(found)} == {"I4"}

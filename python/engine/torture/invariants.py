@@ -386,8 +386,11 @@ def _ends_s(fault: f.Fault) -> float:
 
 def _old_picture(found: Evidence, login: str, press: PressSeen) -> bool:
     """The broker itself says something old for so long that the minute of a story is over."""
-    kill_id = None if press.report is None else press.report.kill_id
-    began_s = min(one.at_s for one in found.presses if one.report is not None and one.report.kill_id == kill_id)
+    began_s = min(  # of the kill that the press joined: whoever presses again in the same program has its deadline
+        one.at_s
+        for one in found.presses
+        if one.who == press.who and login in one.logins and one.at_s <= press.at_s <= one.reported_s
+    )
     latest_s = began_s + found.story.deadline_s - PICTURE_S
     return any(
         fault.login in ("", login)
