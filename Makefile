@@ -8,7 +8,7 @@ SETUP := scripts/setup
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage coverage-parts mutants planted check bench performance envs picture page evidence clean
+.PHONY: help drill setup test coverage coverage-parts mutants planted check bench performance envs picture page evidence load soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ page: setup ## write EMERGENCY_PROCEDURES.md anew
 
 evidence: setup ## write docs/evidence.md anew from docs/evidence.json, which `qe torture --record` keeps
 	@$(BIN)/python scripts/evidence.py
+
+load: setup ## 20 logins with 250 positions each, a breach in every one within a second; ARGS="--record docs/endurance.json"
+	@$(BIN)/python benchmarks/load.py $(ARGS)
+
+soak: setup ## a month in the life of a guard in virtual time, and its memory; ARGS="--record docs/endurance.json"
+	@$(BIN)/python scripts/soak.py $(ARGS)
 
 clean: ## remove everything the targets above made
 	rm -rf $(VENV) .envs .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -1,7 +1,8 @@
 """The project's simulator as many brokers at once: so many logins, each with so many positions, no latency.
 
 A process of its own. It prints its ports as one JSON line. `fall` on standard input lets every login lose a quarter of
-what it is worth, one after the other within half a second; any other line asks what has come of it. It ends with its input.
+what it is worth, one after the other within half a second; any other line asks what has come of it. It ends with its
+input.
 
     python benchmarks/_load_tws.py LOGINS POSITIONS
 """

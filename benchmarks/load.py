@@ -6,8 +6,8 @@
 A guard in a process of its own, as it is installed, watches all logins with one configuration; the simulated TWSs are
 another process. Measured: from each breach to that login's first cancel, its last closing order and flat in the
 exchange's own truth; whether any close made a position larger or turned it round; what the guard's journal says of each
-kill; the guard's lag and memory. The moments include up to a second in which TWS does not tell the loss: it tells profit
-and loss once a second. Linux only: the kernel's accounts of a process are read from /proc.
+kill; the guard's lag and memory. Up to a second of each is TWS's, which tells profit and loss once a second. Linux
+only: the kernel's accounts of a process are read from /proc.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ def test_a_picture_that_is_old_until_the_end_leaves_no_time(found: Evidence, fau
 
 @pytest.mark.parametrize(("reported_s", "claimed"), [(40.0, False), (20.0, True)])
 def test_a_press_that_joins_a_kill_has_that_kills_deadline(found: Evidence, reported_s: float, claimed: bool) -> None:
-    """By the first one's deadline a picture that is old for forty seconds leaves no time, by the second one's it does."""
+    """A picture that is old for forty seconds leaves no time by the first one's, and leaves it by its own."""
     first, second = found.presses[:2]
     with_fault(found, replace(OLD, for_s=40.0))
     second.who, second.at_s = first.who, first.at_s + 25.0
