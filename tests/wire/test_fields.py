@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -163,3 +164,63 @@ def test_a_memo_stays_small_and_forgets_nothing_true() -> None:
     assert memo.known == memo
     assert memo["1.5" + "0" * 100] == Decimal("1.5")
     assert "1.5" + "0" * 100 not in memo
+
+
+def test_ids_that_keep_coming_up_new_take_less_room() -> None:
+    read = fields.SERIAL.read
+    assert read is not None
+    assert [read[str(number)] for number in range(700_000, 702_000)] == list(range(700_000, 702_000))
+    assert len(read) <= 512
+
+
+def test_what_is_known_of_a_number_is_known_of_a_worth_and_nan_of_neither() -> None:
+    number, worth = fields.NUMBER.read, fields.WORTH.read
+    assert number is not None and worth is not None
+    assert worth["731.0625"] == worth.known["731.0625"] == number.known["731.0625"] == Decimal("731.0625")
+    assert worth["NaN"] is UNSET and "NaN" not in worth.known
+    with pytest.raises(ValueError, match="number"):
+        number["NaN"]
+
+
+def read_or_refused(read: Callable[[str], object], text: str) -> str:
+    try:
+        return repr(read(text))
+    except ValueError:
+        return "refused"
+
+
+def agrees_with_the_careful_reader(text: str) -> bool:
+    try:
+        read = repr(fields.read_plain(text))
+    except ArithmeticError:
+        return True  # left to that one
+    return read == read_or_refused(fields.parse_number, text)
+
+
+_DIGITS = st.text("0123456789", max_size=70)
+
+
+@given(
+    sign=st.sampled_from(["", "-", "--"]),
+    whole=_DIGITS,
+    fraction=_DIGITS,
+    exponent=st.one_of(st.just(""), st.integers(-400, 400).map("E{}".format), st.sampled_from(["E", "e5", "E-", "x"])),
+)
+def test_a_plain_number_is_read_as_any_number_is(sign: str, whole: str, fraction: str, exponent: str) -> None:
+    assert agrees_with_the_careful_reader(f"{sign}{whole}.{fraction}{exponent}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1.5E-309", "1.0E-400", "0.0E-350", "0.0E400", "1.5E61", "1.5E308", "1.5E309", "1.5E-240", "-1.0E-61"),
+        *("1.7976931348623157E308", "1.7976931348623157e308", "1" * 70 + ".5", "0." + "0" * 70 + "1", "1.5E999999999"),
+    ],
+)
+def test_what_is_too_long_or_too_large_for_a_plain_number_is_read_as_any_number_is(text: str) -> None:
+    assert agrees_with_the_careful_reader(text)
+
+
+@pytest.mark.parametrize("text", ["12345678.12345678", "-0.5", "0.0", "-.5", "5.", "1.5E7", "1" * 50 + ".25"])
+def test_money_is_plain(text: str) -> None:
+    assert repr(fields.read_plain(text)) == repr(Decimal(text))

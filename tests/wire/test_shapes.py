@@ -228,7 +228,7 @@ def test_a_known_end_spares_its_fields() -> None:
     payload = encode_reply(order_report(9, Order(order_type="LMT")), 178)
     *first, rest = payload.decode().split("\0", FIRST_FIELDS)
     for _ in range(4):
-        plan._shapes.decode([*first, Watched(rest)], payload)
+        plan._shapes.decode([*first, Watched(rest)], payload.decode())
     assert len(read) == 2  # when it came for the first time, and when it came again
 
 
@@ -240,7 +240,7 @@ def test_a_peer_cannot_make_us_remember_ends_without_end() -> None:
         report = order_report(1, Order(order_type="LMT"), warning_text=f"w{number}" + "x" * (3000 * (number % 2)))
         payload = encode_reply(report, 178)
         for _ in range(2):
-            assert plan._shapes.decode(payload.decode().split("\0", FIRST_FIELDS), payload) == report
+            assert plan._shapes.decode(payload.decode().split("\0", FIRST_FIELDS), payload.decode()) == report
         assert len(plan._shapes._rests) <= 256
         assert all(len(rest) <= 2048 for rest, _ in plan._shapes._rests)
 

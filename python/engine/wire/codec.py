@@ -7,7 +7,6 @@ fields do not fit raises MalformedMessage. Must never guess and never drop: a de
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import InvalidOperation
 from functools import cache, partial
 from typing import Any
 
@@ -143,9 +142,10 @@ def decode_request(payload: bytes, version: int) -> Request:
     """Read a request. An order that would not be written again as it came is malformed."""
     request: Request
     try:
-        fields = payload.decode().split("\0", FIRST_FIELDS)
-        request = _QUICK_REQUESTS[version][fields[0]](fields, payload)
-    except (KeyError, ValueError, InvalidOperation):
+        text = payload.decode()
+        fields = text.split("\0", FIRST_FIELDS)
+        request = _QUICK_REQUESTS[version][fields[0]](fields, text)
+    except (KeyError, ValueError, ArithmeticError):
         request = _REQUESTS.decode(payload, version)
     if isinstance(request, PlaceOrder):
         spelling = keep_spelling(3, _REQUESTS.encode(request, version), payload)
@@ -168,9 +168,10 @@ def reply_decoder(version: int) -> Callable[[bytes], Reply]:
 
     def decode(payload: bytes) -> Reply:
         try:  # nearly every message looks like one before it; what does not, raises and is read the careful way
-            fields = payload.decode().split("\0", FIRST_FIELDS)
-            return quick[fields[0]](fields, payload)  # type: ignore[no-any-return]
-        except (KeyError, ValueError, InvalidOperation):
+            text = payload.decode()
+            fields = text.split("\0", FIRST_FIELDS)
+            return quick[fields[0]](fields, text)  # type: ignore[no-any-return]
+        except (KeyError, ValueError, ArithmeticError):
             return carefully(payload, version)  # type: ignore[no-any-return]
 
     return decode

@@ -18,16 +18,16 @@ from engine.wire.fields import Kind
 from engine.wire.layout import Layout
 from engine.wire.steps import Reader, Source, Sources, later_unless_absent, span_of
 
-FIRST_FIELDS = 40  # of a message; behind them a longer one often is as another was: what an order's own is comes first
+FIRST_FIELDS = 33  # of a message; behind them a longer one often is as another was: what an order's own is comes first
 
 Rest = tuple[Any, ...]
-ReadWhole = Callable[[list[str], bytes], Any]  # the fields, which end with the empty text behind the last NUL; payload
+ReadWhole = Callable[[list[str], str], Any]  # the fields, which end with the empty text behind the last NUL; the text
 ReadRest = Callable[[list[str]], Rest]  # the same fields, without the first ones
 ReadFirst = Callable[[list[str], Rest], Any]  # the first fields, then one text; what the rest means
 
 
 class Compiled(msgspec.Struct, frozen=True):
-    """The functions for one shape. They raise ValueError or InvalidOperation on anything unusual."""
+    """The functions for one shape. They raise ValueError or ArithmeticError on anything unusual."""
 
     whole: ReadWhole
     by_rest: tuple[ReadRest, ReadFirst] | None = None
@@ -43,7 +43,7 @@ def compile_shape(layout: Layout, size: int, reader: Reader, sources: Sources) -
     amounts = _choose_amounts(reader.kinds, names)
     message = _construct_message(layout, sources, names, _in_full)
     lines = [
-        "def read(fields, payload):",
+        "def read(fields, text):",
         f"    {_names('f', range(size))} = fields",
         *_ended(size),
         *amounts,
@@ -52,7 +52,7 @@ def compile_shape(layout: Layout, size: int, reader: Reader, sources: Sources) -
     learn = _define([*lines, f"    return {message}"], names)
     if size <= FIRST_FIELDS + 1:
         known = {kind.name: kind.read.known for kind in kinds.KINDS if kind.read is not None and not kind.often_new}
-        attempt = ["    try:", f"        return {message}", "    except KeyError: return learn(fields, payload)"]
+        attempt = ["    try:", f"        return {message}", "    except KeyError: return learn(fields, text)"]
         return Compiled(_define([*lines, *attempt], {**names, **known, "learn": learn}))
     if amounts or any(_crosses(source) for attributes in sources.values() for source in attributes.values()):
         return Compiled(learn)  # the first fields and the rest are not to be read apart
@@ -118,16 +118,17 @@ def _define(lines: Sequence[str], names: dict[str, Any]) -> Any:
 def _choose_amounts(of_fields: Sequence[Kind], names: dict[str, Any]) -> list[str]:
     """Write the line that says how amounts are read: plainly where all of them are plain, else as other numbers are.
 
-    A point in each rules out the whole numbers that mean "no number"; the length, more digits than a number may have.
+    A point in each rules out blanks, NaN, infinity and the whole numbers that mean "no number".
     """
     amounts = [f"f{index}" for index, kind in enumerate(of_fields, start=1) if kind is kinds.AMOUNT]
     if not amounts:
         return []
     names["read_plain"] = kinds.read_plain
     has_text = kinds.TEXT in of_fields or kinds.ESCAPED in of_fields
-    text = f"({' + '.join(amounts)}).encode()" if has_text else "payload"
+    unset = kinds.UNSET_NUMBER[-4:] if has_text else "E"  # one letter is looked for faster than four
     plain = " and ".join(f"'.' in {name}" for name in amounts)
-    plain += f" and len(payload) <= {kinds.PLAIN_LENGTH_MAX} and not {text}.translate(None, {kinds.PLAIN!r})"
+    plain += f" and '+' not in text and {unset!r} not in text"
+    plain += f" and text.isascii() and len(text) <= {kinds.PLAIN_LENGTH_MAX}"
     return [f"    read_amount = read_plain if {plain} else amount.__getitem__"]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded, Subnormal, Underflow
 from typing import Any
 
 from engine.core.units import BLANK, UNSET, Absent, Flag, Number, Whole
@@ -20,6 +20,7 @@ UNSET_NUMBER_FROM_CLIENT = "1.7976931348623157e+308"  # as the official Python c
 NOT_A_NUMBER = "NaN"  # as Java spells it
 
 _MEMO_ENTRIES_MAX = 8192
+_SERIALS_MAX = 512  # an order's ids come for some seconds or minutes, then never again
 _MEMO_TEXT_MAX = 64
 _DIGITS_MAX = 400  # the largest double has 309 digits; anything longer is not a quantity
 _EXPONENT_MAX = 308  # a double goes no further
@@ -54,33 +55,54 @@ class Memo(dict[str, Any]):
     reads faster. Both start over when full, so they stay small.
     """
 
-    __slots__ = ("_parse", "known")
+    __slots__ = ("_entries_max", "_parse", "known")
 
-    def __init__(self, parse: Callable[[str], Any]) -> None:
+    def __init__(self, parse: Callable[[str], Any], entries_max: int = _MEMO_ENTRIES_MAX) -> None:
         super().__init__()
         self._parse = parse
+        self._entries_max = entries_max
         self.known: dict[str, Any] = {}
 
     def __missing__(self, text: str) -> Any:
         value = self._parse(text)
         if len(text) <= _MEMO_TEXT_MAX:
-            if len(self) >= _MEMO_ENTRIES_MAX:
+            if len(self) >= self._entries_max:
                 self.clear()
                 self.known.clear()
             self[text] = self.known[text] = value
         return value
 
 
+class _Worths(Memo):
+    """Numbers, of which one more text is read: NaN. All else is in one memory with the numbers."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self, numbers: Memo) -> None:
+        super().__init__(parse_worth)
+        self._numbers = numbers
+        self.known = numbers.known
+
+    def __missing__(self, text: str) -> Any:
+        return UNSET if text == NOT_A_NUMBER else self._numbers[text]
+
+
 # Texts that most fields of an order hold, and in the same places every time, as they stand in a program: to compare is
 # faster than to look up.
 USUAL = {text: repr(text) for text in ("", "0", "0.0", UNSET_WHOLE, UNSET_NUMBER)}
 
-PLAIN = b"0123456789.-\0"
 PLAIN_LENGTH_MAX = _DIGITS_MAX
+_PLAIN_DIGITS_MAX = 60
 
-# Reads a number of nothing but these characters, with a point in it, exactly, or raises InvalidOperation. Only for
-# texts found to be such: by itself it takes NaN for a number, and 2147483647, which means that there is none.
-read_plain = Context(prec=_DIGITS_MAX, traps=[InvalidOperation]).create_decimal
+# Reads a number that has a point in it and no plus exactly as parse_number does, or raises ArithmeticError: of the few
+# it leaves to that one, most are too long or too large to be money. By itself it takes NaN for a number, 2147483647,
+# which means that there is none, and digits that are not ASCII.
+read_plain = Context(
+    prec=_PLAIN_DIGITS_MAX,
+    Emin=-_PLAIN_DIGITS_MAX,
+    Emax=_PLAIN_DIGITS_MAX,
+    traps=[InvalidOperation, Overflow, Underflow, Subnormal, Clamped, Rounded, Inexact],
+).create_decimal
 
 
 class Kind:
@@ -95,7 +117,7 @@ class Kind:
     def __init__(
         self,
         name: str,
-        parse: Callable[[str], Any] | None,
+        read: Memo | None,
         write: Callable[[Any], str],
         *,
         code: str | None = None,
@@ -103,9 +125,9 @@ class Kind:
     ) -> None:
         self.name = name
         self.often_new = often_new
-        self.read = None if parse is None else Memo(parse)
+        self.read = read
         self.write = write
-        self.code = code if code is not None else "{0}" if parse is None else f"{name}[{{0}}]"
+        self.code = code if code is not None else "{0}" if read is None else f"{name}[{{0}}]"
 
 
 def parse_number(text: str) -> Number:
@@ -283,23 +305,26 @@ def parse_constant(text: str) -> str:
 _DIGITS_OR = "(int({{0}}) if {{0}}.isdecimal() and {{0}}.isascii() and len({{0}}) < 19 else {0}[{{0}}])"
 
 TEXT = Kind("text", None, write_text)
-CONSTANT = Kind("version", parse_constant, write_text)
-NUMBER = Kind("number", parse_number, write_number)
-WORTH = Kind("worth", parse_worth, write_number)
-AMOUNT = Kind("amount", parse_worth, write_number, code="read_amount({0})")
-CLIENT_NUMBER = Kind("client_number", parse_number, write_client_number)
-SIZE = Kind("size", parse_number, write_size)
-COUNT = Kind("count", parse_count, write_count)
-WHOLE = Kind("whole", parse_whole, write_whole)
-ID = Kind("id", parse_id, write_whole)
-REFERENCE = Kind("reference", parse_reference, write_whole)
-MOMENT = Kind("moment", parse_id, write_whole, code=_DIGITS_OR.format("moment"))
-SERIAL = Kind("serial", parse_id, write_whole, often_new=True)
-SERIAL_REFERENCE = Kind("serial_reference", parse_reference, write_whole, often_new=True)
-FLAG = Kind("flag", parse_flag, write_flag)
-BOOL = Kind("bool", parse_bool, write_flag)
-SWITCH = Kind("switch", parse_switch, write_flag)
-NAMES = Kind("names", parse_names, write_names)
+CONSTANT = Kind("version", Memo(parse_constant), write_text)
+_NUMBERS_READ = Memo(parse_number)
+_WORTHS_READ = _Worths(_NUMBERS_READ)
+
+NUMBER = Kind("number", _NUMBERS_READ, write_number)
+WORTH = Kind("worth", _WORTHS_READ, write_number)
+AMOUNT = Kind("amount", _WORTHS_READ, write_number, code="read_amount({0})")
+CLIENT_NUMBER = Kind("client_number", _NUMBERS_READ, write_client_number)
+SIZE = Kind("size", _NUMBERS_READ, write_size)
+COUNT = Kind("count", Memo(parse_count), write_count)
+WHOLE = Kind("whole", Memo(parse_whole), write_whole)
+ID = Kind("id", Memo(parse_id), write_whole)
+REFERENCE = Kind("reference", Memo(parse_reference), write_whole)
+MOMENT = Kind("moment", Memo(parse_id), write_whole, code=_DIGITS_OR.format("moment"))
+SERIAL = Kind("serial", Memo(parse_id, _SERIALS_MAX), write_whole, often_new=True)
+SERIAL_REFERENCE = Kind("serial_reference", Memo(parse_reference, _SERIALS_MAX), write_whole, often_new=True)
+FLAG = Kind("flag", Memo(parse_flag), write_flag)
+BOOL = Kind("bool", Memo(parse_bool), write_flag)
+SWITCH = Kind("switch", Memo(parse_switch), write_flag)
+NAMES = Kind("names", Memo(parse_names), write_names)
 
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -323,7 +348,7 @@ def write_escaped(value: object) -> str:
     return "".join(chr(u) if 0 < u < 128 and u != ord("\\") else f"\\u{u:04x}" for u in pairs)
 
 
-ESCAPED = Kind("escaped", parse_escaped, write_escaped, code=r"({0} if '\\u' not in {0} else escaped[{0}])")
+ESCAPED = Kind("escaped", Memo(parse_escaped), write_escaped, code=r"({0} if '\\u' not in {0} else escaped[{0}])")
 
 KINDS = (
     *(TEXT, ESCAPED, NAMES),

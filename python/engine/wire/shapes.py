@@ -3,7 +3,7 @@
 What a message looks like depends only on a few deciding fields: counts, and texts such as the order type. After some
 messages with the same deciding texts, the way the careful reader took is compiled (engine.wire.compiling). Of a long
 message, whose rest behind the first fields often is the same text as in another, what the rest means is remembered.
-Must never be more lenient than the careful reader: on anything unusual ValueError or InvalidOperation is raised, and
+Must never be more lenient than the careful reader: on anything unusual ValueError or ArithmeticError is raised, and
 the careful reader has the last word.
 """
 
@@ -19,8 +19,8 @@ from engine.wire.compiling import FIRST_FIELDS, Compiled, ReadFirst, Rest, compi
 from engine.wire.layout import Layout
 from engine.wire.steps import Reader, Sources
 
-# Reads the fields, of which those behind the first FIRST_FIELDS are one text, and the payload.
-Decode = Callable[[list[str], bytes], Any]
+# Reads the fields, of which those behind the first FIRST_FIELDS are one text, and the whole text.
+Decode = Callable[[list[str], str], Any]
 
 _SIGHTINGS_BEFORE_COMPILING = 4  # one-off messages are not worth it
 _SHAPES_MAX = 64  # per layout and version; a peer cannot make us compile without end
@@ -61,22 +61,22 @@ class Shapes:
         self._deciding_first: Deciding = _no_decisions
         self._rests: dict[tuple[str, Any], tuple[ReadFirst, Rest] | None] = {}  # None: was there once
 
-    def decode(self, fields: list[str], payload: bytes) -> Any:
+    def decode(self, fields: list[str], text: str) -> Any:
         """Read a message the fast way."""
         if len(fields) <= FIRST_FIELDS:
-            return self._fitting(fields).whole(fields, payload)
+            return self._fitting(fields).whole(fields, text)
         known = self._rests.get((fields[FIRST_FIELDS], self._deciding_first(fields)))
         if known is None:
-            return self._decode_long(fields, payload)
+            return self._decode_long(fields, text)
         read_first, meaning = known
         return read_first(fields, meaning)
 
-    def _decode_long(self, fields: list[str], payload: bytes) -> Any:
+    def _decode_long(self, fields: list[str], text: str) -> Any:
         """Read a message whose rest is not known; one that was there before is known from now on."""
         *first, rest = fields
         behind = rest.split("\0")
         compiled = self._fitting([*first, *behind])
-        message = compiled.whole([*first, *behind], payload)
+        message = compiled.whole([*first, *behind], text)
         if compiled.by_rest is not None and len(rest) <= _REST_LENGTH_MAX:
             key = rest, self._deciding_first(fields)
             again = key in self._rests
