@@ -109,9 +109,11 @@ class Copy:
 
 
 def with_tests(copy: Copy, bug: Bug) -> tuple[bool, str]:
-    undefined = copy.run("-m", "ruff", "check", "-q", "--select=F821,E9", *map(str, bug.paths), seconds_max=60)
-    if undefined is None or undefined.returncode != 0:
-        return False, "it is no program: " + (undefined.stdout if undefined else "ruff did not end")
+    programs = [str(path) for path in bug.paths if path.suffix == ".py"]
+    if programs:
+        undefined = copy.run("-m", "ruff", "check", "-q", "--select=F821,E9", *programs, seconds_max=60)
+        if undefined is None or undefined.returncode != 0:
+            return False, "it is no program: " + (undefined.stdout if undefined else "ruff did not end")
     code, said = copy.tests(bug.tests, SECONDS_MAX)
     if code is None:
         return False, f"its tests did not end in {SECONDS_MAX} s"

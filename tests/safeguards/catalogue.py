@@ -73,7 +73,8 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             source = sources.get(change.path) or (root / change.path).read_text(encoding="utf-8")
             sources[change.path] = change.made(source)
         for path, source in sources.items():
-            ast.parse(source, str(path))
+            if path.suffix == ".py":
+                ast.parse(source, str(path))
         return sources
 
 
