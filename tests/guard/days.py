@@ -22,6 +22,7 @@ from guard.post import Exactly, Post, exactly
 from trading.loss_stage import Market
 
 WEEK, WEEKDAYS = 7, 5
+GOOD_FRIDAY = 25  # 3 April 2026: as on a weekend, what is sent waits for Monday
 DAY_S = 24 * 3600.0
 SESSION_S = 6 * 3600.0  # from the morning on: what is sent later waits for the next session
 LOOK_EVERY_S = 900.0
@@ -57,7 +58,8 @@ class Days:
 
     async def day(self, number: int) -> None:
         began, weekday = self.loop.time(), number % WEEK
-        if weekday < WEEKDAYS:
+        trades = weekday < WEEKDAYS and number != GOOD_FRIDAY
+        if trades:
             await self._trade(number)
         await self._lose_the_link(1101 if number % 2 else 1102)
         await self._be_silent(number)
@@ -65,7 +67,7 @@ class Days:
         await self.restart(600 if weekday == WEEKDAYS - 1 else 40)  # the weekly re-login takes longer
         await self._settle()
         while (lived_s := self.loop.time() - began) < self._awake_s:
-            if weekday < WEEKDAYS and lived_s < SESSION_S:
+            if trades and lived_s < SESSION_S:
                 await self._trade(number)
             await asyncio.sleep(min(LOOK_EVERY_S, max(began + self._awake_s - self.loop.time(), 0)))
         self.sizes.append(self._held_by_us())
