@@ -79,6 +79,22 @@ def test_an_engine_that_hangs_is_ended(
         assert "was gone already" in capsys.readouterr().out
 
 
+def test_one_that_hangs_keeps_no_other_alive_meanwhile_and_what_is_being_done_is_said_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "ASKED_S", 1.0)
+    with process(STUBBORN) as first, process(STUBBORN) as second, process(HANGING) as third:
+        for name, one in (("a", first), ("b", second), ("c", third)):
+            beat(name, one.pid, ago_s=60)
+        began = time.monotonic()
+        assert main(["engines", "stop", "--all"]) == 0
+        assert time.monotonic() - began < 1.9  # one second for both that are stubborn, not one for each
+        said, *ended = capsys.readouterr().out.splitlines()
+        assert said.startswith("Ending a, b, c: asked first, by force after ")
+        assert ended[0] == f"c (process {third.pid}): ended"
+        assert len(ended) == 4  # and what goes on
+
+
 def test_a_process_that_only_has_the_number_is_left_alone() -> None:
     with process(HANGING) as other:
         home = beat("e", other.pid, "another start")

@@ -71,6 +71,17 @@ def test_open_incidents_are_listed_until_they_are_closed(capsys: pytest.CaptureF
     ]
 
 
+def test_a_list_names_the_first_things_and_whoever_looks_one_up_sees_all(capsys: pytest.CaptureFixture[str]) -> None:
+    what = "; ".join(f"DU1 S{number:03}: expected 0, broker 1" for number in range(40))
+    write(IncidentOpened(incident_id="251125-1200-aaaa", scope=PAPER, trigger="reconciliation", what=what))
+    for command in (["incident", "list"], ["status", "paper"]):
+        main(command)
+        told = capsys.readouterr().out
+        assert "S002" in told and "and 37 more" in told and "S003" not in told
+    main(["incident", "show", "aaaa"])
+    assert "S039" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("killed")
 def test_one_is_shown_with_its_timeline_its_positions_and_what_people_wrote(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["incident", "note", "251125-12", "the feed of the strategy was frozen"]) == 0

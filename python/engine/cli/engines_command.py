@@ -13,7 +13,7 @@ from rich.text import Text
 
 from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
 from engine.config.places import state_folder
-from engine.desk.engines import Ending, EngineFound, Life, end, engines
+from engine.desk.engines import ASKED_S, Ending, EngineFound, Life, end_all, engines
 
 _STYLES = {Life.ALIVE: "green", Life.SILENT: "bold red", Life.DEAD: "red", Life.UNKNOWN: "yellow"}
 
@@ -49,10 +49,11 @@ def _stop(home: Path, found: tuple[EngineFound, ...], names: list[str], *, every
         there_are = ", ".join(known) or "none"
         print(f"qe engines stop: there is no engine {missing[0]!r}; there are: {there_are}", file=sys.stderr)
         return EXIT_USAGE
-    code = 0
-    for one in known.values() if every else [known[name] for name in names]:
-        ending = end(home, one)
-        print(f"{one.name} (process {one.pid or 'not known'}): {ending.value}")
+    code, these = 0, list(known.values()) if every else [known[name] for name in dict.fromkeys(names)]
+    if these:
+        print(f"Ending {', '.join(one.name for one in these)}: asked first, by force after {ASKED_S:g} s", flush=True)
+    for one, ending in end_all(home, these):
+        print(f"{one.name} (process {one.pid or 'not known'}): {ending.value}", flush=True)
         if ending not in (Ending.ENDED, Ending.FORCED, Ending.GONE):
             code = EXIT_REFUSED
     print("The guard and every kill go on. Positions and orders are as they were: qe status, qe verify.")

@@ -25,6 +25,7 @@ from engine.journal.journal import open_journal
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.telling import WHAT_WIDTH, moment, told
 from engine.journal.trouble import Code, JournalError, Trouble
+from engine.trading.shortly import shortly
 
 
 def incident(arguments: argparse.Namespace) -> int:
@@ -66,7 +67,7 @@ def _list(_: Path, all_records: list[Record], arguments: argparse.Namespace) -> 
         return 0
     console = _console()
     for one in found:
-        console.print(_line(one))
+        console.print(_line(one, shortly(one.what.split("; "))))
     return 0
 
 
@@ -78,7 +79,7 @@ def _show(_: Path, all_records: list[Record], arguments: argparse.Namespace) -> 
         print(msgspec.json.encode({**_data(one), "timeline": rows}, enc_hook=str).decode())
         return 0
     console = _console()
-    console.print(_line(one))
+    console.print(_line(one, one.what))
     console.print(Text("\nTimeline", style="bold"))
     for record in belonging:
         line = told(record, None)
@@ -122,11 +123,11 @@ def _show_positions(console: Console, rows: list[Row], *, flat: bool) -> None:
         console.print(Text("\n".join(lines) or ("  none" if known else "  not known")))
 
 
-def _line(one: Incident) -> Text:
+def _line(one: Incident, what: str) -> Text:
     text = Text()
     text.append(f"{one.id}  ", style="bold")
     text.append("OPEN    " if one.open else "closed  ", style="bold red" if one.open else "green")
-    text.append(f"{moment(one.opened_ns, None)[:19]}  {one.trigger}, {', '.join(one.logins)}: {one.what}")
+    text.append(f"{moment(one.opened_ns, None)[:19]}  {one.trigger}, {', '.join(one.logins)}: {what}")
     return text
 
 

@@ -29,6 +29,7 @@ from engine.journal.telling import moment
 from engine.trading import presence
 from engine.trading.process_identity import runs
 from engine.trading.rules import Rules, open_rules
+from engine.trading.shortly import shortly
 
 EXIT_RESTRICTED = 1
 AHEAD_NS = 1_000_000_000  # less may have been read in the same moment
@@ -156,7 +157,7 @@ def _memories(login: Named, journal: JournalState, now_ns: int) -> list[str]:
     lines = []
     for name in journal.incidents(login.scope):
         opened = journal.incidents_open[name].event
-        what = f": {opened.what}" if isinstance(opened, IncidentOpened) else ""
+        what = f": {shortly(opened.what.split('; '))}" if isinstance(opened, IncidentOpened) else ""
         lines.append(f"incident {name} is open{what}")
     lines += _unfinished(journal, login, now_ns)
     verified = journal.last_verified(login.scope)

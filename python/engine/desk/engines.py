@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from enum import Enum
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from engine.trading.process_identity import identity
 ASKED_S = 5.0  # for it to end by itself
 FORCED_S = 5.0
 LOOK_S = 0.05
+AT_ONCE = 16
 
 
 class Life(Enum):
@@ -69,6 +71,14 @@ def _life(pid: int, began: str, silent: bool) -> Life:
     if identity(pid) != began:
         return Life.DEAD
     return Life.SILENT if silent else Life.ALIVE
+
+
+def end_all(home: Path, these: Sequence[EngineFound]) -> Iterator[tuple[EngineFound, Ending]]:
+    """End them beside each other, each as it comes to its end: one that hangs keeps no other trading meanwhile."""
+    with ThreadPoolExecutor(AT_ONCE) as hands:
+        ending = {hands.submit(end, home, one): one for one in these}
+        for done in as_completed(ending):
+            yield ending[done], done.result()
 
 
 def end(home: Path, one: EngineFound, *, sleep: Callable[[float], None] = time.sleep) -> Ending:

@@ -81,7 +81,8 @@ class Stops:
         report = await self._manager.kill_switch(name, reason, beside=beside)
         verdict = "FLAT" if report.flat else "NOT FLAT"
         self._log(f"{name}: kill ended: {verdict}")
-        self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}: {verdict}", str(report.to_text(colour=False)))
+        text = report.to_text(colour=False).removeprefix(f" {verdict} ").lstrip()  # the title says it already
+        self._alerts.tell(key, Severity.CRITICAL, f"KILL of {name}: {verdict}", text)
         return report
 
     async def _halt(self, names: tuple[str, ...], reason: str, cause: Cause) -> None:
