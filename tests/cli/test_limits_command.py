@@ -8,6 +8,7 @@ import re
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -232,10 +233,16 @@ def test_a_guard_that_waits_for_a_tws_does_not_watch_it(
     home = Path(os.environ["QE_HOME"])
     home.mkdir(exist_ok=True)
     (home / "guard.json").write_text('{"pid": 7, "since_ns": 0, "logins": ["paper", "live"]}')
-    logins = {"paper": {"waiting_for": ""}, "live": {"waiting_for": "TWS: nothing listens"}}
+    calm: dict[str, Any] = {"waiting_for": "", "killing": False}
+    logins = {"paper": calm, "live": {**calm, "waiting_for": "TWS: nothing listens"}}
     monkeypatch.setattr(status_command, "ask", lambda *_args, **_more: {"logins": logins})
     main(["status"])
     assert "guard: DOES NOT SEE live (TWS: nothing listens)" in capsys.readouterr().out
-    logins["live"]["waiting_for"] = ""
+    logins["paper"] = {"waiting_for": "positions: a kill is using this connection", "killing": True}
+    main(["status"])
+    told = capsys.readouterr().out
+    assert "guard: A KILL IS UNDER WAY on paper; DOES NOT SEE live (TWS: nothing listens): nobody watches" in told
+    assert "a kill is using this connection" not in told
+    logins |= {"paper": calm, "live": calm}
     main(["status"])
     assert "guard: watches paper, live (process 7)" in capsys.readouterr().out

@@ -99,10 +99,31 @@ def test_what_is_wrong_is_above_what_a_small_terminal_cuts_off_and_single_positi
 def test_what_is_not_normal_cannot_be_overlooked() -> None:
     states = {"paper": halted("2 % lost"), "live": UNRESTRICTED}
     text = drawn(states, told(paper=login(killing=True), live=login(waiting_for="TWS: nothing listens")))
-    assert "NOT NORMAL: paper " in text
+    assert "NOT NORMAL: paper HALTED " in text
     assert "daily_loss: 2 % lost" in text
     assert "A KILL IS UNDER WAY" in text
     assert "waiting for TWS: nothing listens" in text
+
+
+def test_on_a_small_terminal_every_login_is_on_screen_whatever_goes_on() -> None:
+    shut = State(Kind.SHUTDOWN, ONE, halted("a reason that is longer than a line of any terminal " * 3).standing)
+    data = told(paper=login(killing=True), live=login(waiting_for="TWS: nothing listens " * 9))
+    data["engines"] = [{"name": "b", "silent_s": 12}]
+    data["alerts"]["standing"] = [{"title": f"t{number}", "acknowledged": ""} for number in range(20)]
+    states = {"paper": shut, "live": shut}
+    for width, rows in ((80, 24), (50, 24), (40, 30)):
+        seen = drawn(states, data, width, rows).splitlines()
+        assert len(seen) <= rows
+        assert max(map(len, seen)) <= width
+        for part in ("A KILL IS UNDER WAY: paper", "paper (paper)", "live (paper)", "SHUT DOWN", "day", "$0.00 left"):
+            assert any(part in line for line in seen), part
+        assert [line for line in seen if line.startswith("! ")] == ["! t19", "! t18", "! t17"]
+        assert any("waiting for TWS" in line for line in seen)
+
+
+def test_a_narrow_terminal_has_shorter_bars_and_no_broken_lines() -> None:
+    lines = drawn({"paper": UNRESTRICTED}, told(paper=login()), width=40).splitlines()
+    assert any("█ $0.00 left" in line and line.startswith("│ day") for line in lines)
 
 
 def test_unknown_is_neither_zero_nor_the_last_that_was_known() -> None:

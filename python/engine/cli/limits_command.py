@@ -147,10 +147,10 @@ def _minute(at_ns: int) -> str:
     return moment(at_ns, None)[:16]
 
 
-def bar(used: Decimal) -> str:
+def bar(used: Decimal, width: int = BAR_WIDTH) -> str:
     """How much of a limit is used. What is crossed is full, and nothing else is."""
-    filled = BAR_WIDTH if used >= 1 else min(BAR_WIDTH - 1, int(used * BAR_WIDTH))
-    return "█" * filled + "░" * (BAR_WIDTH - filled)
+    filled = width if used >= 1 else min(width - 1, int(used * width))
+    return "█" * filled + "░" * (width - filled)
 
 
 def _row(one: LimitView) -> dict[str, object]:

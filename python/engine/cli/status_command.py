@@ -119,9 +119,13 @@ def _watched(home: Path, pid: int) -> Text:
         if not runs(pid):
             return Text(f"guard: HAS DIED (process {pid} is gone): start it anew: qe guard run", style="bold red")
         return Text(f"guard: lives (process {pid}) and cannot be asked what it sees: {error}", style="bold yellow")
-    unseen = [f"{name} ({one['waiting_for']})" for name, one in logins.items() if one["waiting_for"]]
-    if unseen:
-        return Text(f"guard: DOES NOT SEE {'; '.join(unseen)}: nobody watches there (process {pid})", style="bold red")
+    killed = [name for name, one in logins.items() if one["killing"]]  # whose connection the kill has
+    seen = {name: one["waiting_for"] for name, one in logins.items() if name not in killed}
+    unseen = [f"{name} ({waiting_for})" for name, waiting_for in seen.items() if waiting_for]
+    words = [f"A KILL IS UNDER WAY on {', '.join(killed)}"] * bool(killed)
+    words += [f"DOES NOT SEE {'; '.join(unseen)}: nobody watches there"] * bool(unseen)
+    if words:
+        return Text(f"guard: {'; '.join(words)} (process {pid})", style="bold red")
     return Text(f"guard: watches {', '.join(logins)} (process {pid})", style="green")
 
 

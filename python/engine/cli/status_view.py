@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from rich.box import HEAVY, ROUNDED
@@ -16,13 +17,15 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from engine.cli.limits_command import NEARLY, bar
+from engine.cli.limits_command import BAR_WIDTH, NEARLY, bar
 from engine.cli.status_words import WORDS
 from engine.core.amounts import money_text
 from engine.core.restrictions import Kind, State
 
 WIDTH = 58
-ROWS_OF_A_LOGIN, ROWS_BUT_LOGINS = 15, 10
+ROWS_OF_A_LOGIN, ROWS_BUT_LOGINS = 15, 10  # with single positions and orders
+ROWS_OF_A_LOGIN_MIN = 12  # with every limit on a line of its own
+ALERTS_MAX, ALERTS_MAX_TIGHT = 6, 3
 VERIFIED = {
     None: "not verified yet",
     "match": "match",
@@ -45,35 +48,85 @@ def view(
 ) -> RenderableType:
     """`logins`: the mode of each by name; `told`: what a guard says now, None: none does; `guard`: a line about it.
 
-    A terminal cuts off what is below its last row: what is wrong stands above the logins, and where there is little
-    room single positions and orders are left out.
+    A terminal cuts off what is below its last row: what is wrong stands above the logins, where there is little room
+    single positions and orders are left out, and where there is hardly any each login has three lines.
     """
-    beside = max(1, columns // (WIDTH + 1))
-    roomy = rows >= ROWS_BUT_LOGINS + ROWS_OF_A_LOGIN * -(-len(logins) // beside)
+    below = -(-len(logins) // max(1, columns // (WIDTH + 1)))
+    engines, width = _engines(told), min(WIDTH, columns)
+    alerts = _alerts(told, ALERTS_MAX)
+    roomy = rows >= ROWS_BUT_LOGINS + ROWS_OF_A_LOGIN * below
+    tight = rows < 4 + len(engines) + len(alerts) + ROWS_OF_A_LOGIN_MIN * below
+    if tight:
+        alerts = _alerts(told, ALERTS_MAX_TIGHT)
+    drawn = _login_in_short if tight else partial(_login, roomy=roomy)
     panels = [
-        _login(name, mode, states[name], None if told is None else told["logins"].get(name), roomy=roomy)
+        drawn(name, mode, states[name], None if told is None else told["logins"].get(name), width=width)
         for name, mode in logins.items()
     ]
     now = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
     head = Text.assemble((f"quant-engine  {now}", "bold"), ("   last drill: ", "dim"), drill or "none on record")
     foot = Text("Ctrl-C ends this view, and nothing else", style="dim")
-    return Group(head, _banner(states), guard, *_engines(told), *_alerts(told), Columns(panels, padding=(0, 1)), foot)
+    return Group(head, _banner(states, told), guard, *engines, *alerts, Columns(panels, padding=(0, 1)), foot)
 
 
-def _banner(states: Mapping[str, State]) -> Text:
+def _banner(states: Mapping[str, State], told: Mapping[str, Any] | None) -> Text:
     """What cannot be overlooked."""
+    killed = [name for name in states if told is not None and told["logins"].get(name, {}).get("killing")]
     stopped = [name for name, state in states.items() if state.kind in (Kind.HALT, Kind.SHUTDOWN, Kind.REDUCE_ONLY)]
-    if not stopped:
-        return Text("")
-    return Text(f" NOT NORMAL: {', '.join(stopped)} ", style="bold white on red")
+    words = [f"A KILL IS UNDER WAY: {', '.join(killed)}"] * bool(killed) + [
+        f"NOT NORMAL: {', '.join(f'{name} {WORDS[states[name].kind][0]}' for name in stopped)}"
+    ] * bool(stopped)
+    return Text(f" {'  '.join(words)} ", style="bold white on red") if words else Text("")
 
 
-def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None, *, roomy: bool) -> Panel:
+def _state(state: State, told: Mapping[str, Any] | None) -> Text:
     word, style = WORDS[state.kind]
     text = Text()
     text.append(word, style=style)
     if state.size_factor != 1:
         text.append(f"  size × {state.size_factor}")
+    if told is not None and told["killing"]:
+        text.append("  ")
+        text.append("A KILL IS UNDER WAY", style="bold white on red")
+    return text
+
+
+def _login_in_short(name: str, mode: str, state: State, told: Mapping[str, Any] | None, *, width: int) -> Panel:
+    """Three lines: its state and the severest reason; its equity and the limit that is nearest; what it holds."""
+    room = width - 4
+    text = _state(state, told)
+    if state.standing:
+        reason = state.standing[0]
+        text.append(f"  {reason.cause.value}: {reason.reason}", style="red")
+    text.truncate(room, overflow="ellipsis")
+    if told is None:
+        text.append("\nnobody watches: no equity, no positions are known"[: room + 1], style="dim")
+        return _panel(text, name, mode, state, width)
+    limits = told["limits"]
+    known = limits["equity"] is not None and not limits["stale"]
+    near = max((one for one in limits["limits"] if one["used"] is not None), key=_used, default=None)
+    if not known:
+        text.append("\nequity is not known now", style="yellow")
+    else:
+        text.append(f"\nequity {money_text(Decimal(limits['equity']), limits['currency'])}")
+    if near is not None:
+        text.append_text(_limit(near, limits["currency"], room))
+    last = Text(f"waiting for {told['waiting_for']}" if told["waiting_for"] else _held(told))
+    last.truncate(room, overflow="ellipsis")
+    return _panel(text.append("\n").append_text(last), name, mode, state, width)
+
+
+def _used(one: Mapping[str, Any]) -> Decimal:
+    return Decimal(one["used"])
+
+
+def _panel(text: Text, name: str, mode: str, state: State, width: int) -> Panel:
+    style = WORDS[state.kind][1]
+    return Panel(text, title=f"{name} ({mode})", box=HEAVY if state.kind else ROUNDED, width=width, border_style=style)
+
+
+def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None, *, width: int, roomy: bool) -> Panel:
+    text = _state(state, told)
     for one in state.standing[:3]:
         text.append(
             f"\n{one.cause.value}: {one.reason}"[: 3 * WIDTH],
@@ -82,29 +135,31 @@ def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None, *
     if told is None:
         text.append("\nnobody watches: no equity, no positions are known", style="dim")
     else:
-        _add_facts(text, told, roomy=roomy)
-    return Panel(text, title=f"{name} ({mode})", box=HEAVY if state.kind else ROUNDED, width=WIDTH, border_style=style)
+        _add_facts(text, told, width - 4, roomy=roomy)
+    return _panel(text, name, mode, state, width)
 
 
-def _add_facts(text: Text, told: Mapping[str, Any], *, roomy: bool) -> None:
+def _held(told: Mapping[str, Any]) -> str:
+    held = "?" if told["positions"] is None else told["positions"]
+    orders = "?" if told["orders"] is None else told["orders"]
+    return f"{held} positions, {orders} working orders"
+
+
+def _add_facts(text: Text, told: Mapping[str, Any], room: int, *, roomy: bool) -> None:
     limits = told["limits"]
     if limits["equity"] is None or limits["stale"]:
         text.append("\nequity is not known now", style="yellow")
     else:
         text.append(f"\nequity {money_text(Decimal(limits['equity']), limits['currency'])}")
     for one in limits["limits"]:
-        text.append_text(_limit(one, limits["currency"]))
-    held = "?" if told["positions"] is None else told["positions"]
-    orders = "?" if told["orders"] is None else told["orders"]
-    text.append(f"\n{held} positions, {orders} working orders")
+        text.append_text(_limit(one, limits["currency"], room))
+    text.append(f"\n{_held(told)}")
     text.append(f"   records: {VERIFIED.get(told['verified'], told['verified'])}", style="dim")
     if roomy:
         _add_things(text, [f"{Decimal(one['quantity']):+f} {one['name']}" for one in told.get("position_list") or ()])
         _add_things(text, list(map(_order, told.get("order_list") or ())))
     if roomy and told.get("connected_s") is not None:
         text.append(f"\nconnected for {_span(told['connected_s'])}", style="dim")
-    if told["killing"]:
-        text.append("\nA KILL IS UNDER WAY", style="bold white on red")
     if told["waiting_for"]:
         text.append(f"\nwaiting for {told['waiting_for']}", style="bold yellow")
 
@@ -131,14 +186,15 @@ def _span(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _limit(one: Mapping[str, Any], currency: str) -> Text:
+def _limit(one: Mapping[str, Any], currency: str, room: int) -> Text:
     text = Text(f"\n{LIMITS.get(one['limit'], one['limit']):<8}")
     if one["used"] is None:
         return text.append("not known", style="dim")
     used = Decimal(one["used"])
     style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
-    text.append(bar(used), style=style)
-    text.append(f" {money_text(Decimal(one['left']), currency)} left")
+    left = f" {money_text(Decimal(one['left']), currency)} left"
+    text.append(bar(used, min(BAR_WIDTH, room - len(text) - len(left) + 1)), style=style)
+    text.append(left)
     if one.get("override"):
         text.append(f"  OVERRIDDEN by {one['override']['actor']}", style="bold yellow")
     return text
@@ -155,12 +211,13 @@ def _engines(told: Mapping[str, Any] | None) -> list[Text]:
     return lines
 
 
-def _alerts(told: Mapping[str, Any] | None) -> list[Text]:
+def _alerts(told: Mapping[str, Any] | None, at_most: int) -> list[Text]:
+    """The newest first."""
     if told is None:
         return []
     alerts = told["alerts"]
     open_ = [one for one in alerts["standing"] if not one["acknowledged"]]
-    lines = [Text(f"! {one['title']}", style="bold red") for one in open_[:6]]
+    lines = [Text(f"! {one['title']}", style="bold red") for one in open_[::-1][:at_most]]
     if open_:
         lines.append(Text(f"  {len(open_)} not acknowledged: qe ack", style="dim"))
     if alerts["failing"]:
