@@ -95,6 +95,46 @@ def test_of_several_orders_the_one_that_has_least_left_tells() -> None:
     assert may_miss(closes, 20, traces)
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_what_is_less_than_the_last_of_a_close_shows_all_of_it(side: int) -> None:
+    """A feed shows trades in their order: with one piece missing, every later one would be missing too."""
+    traces = ended("SELL" if side > 0 else "BUY", 20, 20)
+    pieces = [close(-n * side, f"kill{n}.01", age_s) for n, age_s in ((15, 9), (1, 8), (4, 5))]
+    assert not may_miss(after(*pieces), side, traces)
+    assert may_miss(after(*pieces), 4 * side, traces)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "missed"),
+    [
+        (((1, 7), (4, 5)), False),
+        (((1, 6), (4, 5)), True),  # whole seconds: it may have been the last
+        (((1, 8), (4, 0)), True),  # no age: nobody knows which was the last
+        (((4, 8), (1, 5)), True),
+    ],
+)
+def test_which_piece_was_the_last_is_known_to_a_second(pieces: tuple[tuple[int, int], ...], missed: bool) -> None:
+    closes = after(*(close(-quantity, f"kill{quantity}.01", age_s) for quantity, age_s in pieces))
+    assert may_miss(closes, 1, ended("SELL", 5, 5)) is missed
+
+
+def test_a_piece_that_is_told_later_may_have_been_the_last_however_old_it_is() -> None:
+    closes = after(close(-4, "kill4.01", 5))
+    assert not may_miss(closes, 1, ended("SELL", 5, 5))
+    closes.executions((close(-4, "kill4.01", 6), close(-1, "kill1.01", 30)))
+    assert may_miss(closes, 1, ended("SELL", 5, 5))
+    closes.executions((close(-4, "kill4.01", 7), close(-1, "kill1.02", 31)))
+    assert may_miss(closes, 1, ended("SELL", 5, 5)), "and its correction too"
+
+
+def test_what_only_the_order_tells_may_have_been_the_last() -> None:
+    closes, traces = after(close(-4, "kill4.01", 5)), Traces(0)
+    traces.listed([order(ES, "SELL", 5, order_ref=CLOSE)], 0)
+    traces.completed([order(ES, "SELL", 5, filled=Decimal(5), order_ref=CLOSE)], 1)
+    traces.executions([((501, 0, 0), KEY, Decimal(4))])
+    assert may_miss(closes, 1, traces)
+
+
 def test_of_an_order_that_nobody_tells_of_nothing_is_left() -> None:
     assert may_miss(after(close(-20)), 20, Traces(0))
 
@@ -183,6 +223,60 @@ def test_what_explains_a_position_once_explains_it_only_once() -> None:
     book.executed(1)
     for at_s in (92, 120, 150, 200, 300):
         assert book.read(-1, at_s).can_close == 0 and not book.believed
+
+
+def test_what_is_left_behind_an_older_kills_close_of_a_part_is_waited_for() -> None:
+    """It had closed 4 of 12. What its close may have left is closed at once, and is 4 as well: what shows then may be
+    either of the two, and the other still to come."""
+    book = Book(listed=False)
+    book.executions((close(4, age_s=1),))
+    book.traces.completed([order(ES, "BUY", 4, filled=Decimal(4), order_ref=CLOSE)], 0)
+    assert book.read(-8).can_close == -4
+    book.executed(4)
+    for at_s in (1, 21, 60, 119):
+        assert book.read(-4, at_s).can_close == 0 and not book.believed
+    assert book.read(-4, 181).can_close == -4
+
+
+def told_behind_zero(*listed: ExecutionFact, filled: int = 20) -> Book:
+    """Executions were read just before another kill closed everything, and the positions behind that."""
+    book = Book(first=0)
+    book.traces.completed([order(ES, "SELL", 20, filled=Decimal(filled), order_ref=CLOSE)], 0)
+    book.executions(listed)
+    return book
+
+
+@pytest.mark.parametrize("pieces", [(20,), (12, 8)])
+def test_zero_that_another_kill_has_made_is_not_waited_for_as_if_something_were_there(pieces: tuple[int, ...]) -> None:
+    book = told_behind_zero(*(close(-n, f"kill{n}.01") for n in pieces))
+    for at_s in (1, 10, 20):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 21).all_zero()
+
+
+@pytest.mark.parametrize(
+    ("listed", "filled"),
+    [
+        ((close(-20), trade(-1)), 20),  # somebody else's, who may have opened something
+        ((close(-12),), 12),  # its order has something left
+        ((close(-20), close(3, "kill2.01", perm_id=502)), 20),  # both ways: who knows in which order
+    ],
+)
+def test_it_is_where_anything_says_that_something_may_be_there(listed: tuple[ExecutionFact, ...], filled: int) -> None:
+    book = told_behind_zero(*listed, filled=filled)
+    for at_s in (1, 21, 60, 90):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 91).all_zero()
+
+
+def test_it_is_where_an_order_may_have_filled_of_which_nobody_tells() -> None:
+    book = told_behind_zero(close(-20))
+    book.traces.patience_ns = 200 * SECOND
+    book.traces.listed([order(ES, "BUY", 5, perm_id=9)], 0)
+    book.traces.listed([], 0)
+    for at_s in (1, 21, 60, 90):
+        book.read(0, at_s)
+        assert book._accounts[KEY].doubted
 
 
 def test_nothing_is_called_flat_in_a_hurry_that_executions_contradict() -> None:

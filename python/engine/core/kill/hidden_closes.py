@@ -5,6 +5,9 @@ position as it was before them, and nothing in it says so: to close it again goe
 left to fill tells: a kill sizes each order to what is there, so what the last of them has left is what is left. More
 than that, which such a close would have reduced, is taken for an old position for `standing_ns`, unless somebody has
 traded since, who may have opened it again.
+
+A feed shows trades in their order and each of them whole. So what is missing, if anything is, is the last of what those
+orders traded; where that is larger than what is there, all of them show.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from typing import NamedTuple
 
 from engine.core.facts import ExecutionFact
 from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.settings import SECOND
 from engine.core.kill.traces import Key, Name, Traces, name_of
 
 ZERO = Decimal(0)
+ORDER_SLACK_NS = SECOND  # executions bear whole seconds: which of two so close to each other was first, nobody knows
 
 
 def by_a_kill(order_ref: str) -> bool:
@@ -32,7 +37,8 @@ class _Close(NamedTuple):
     order: Name
     key: Key
     signed: Decimal
-    age_ns: int  # when it was first read
+    age_ns: int  # when it was first read; 0: not known, or about a moment …
+    later: bool  # … and that was behind the first list
 
 
 @dataclass(slots=True)
@@ -75,16 +81,34 @@ class HiddenCloses:
 
     def _take(self, execution: ExecutionFact) -> None:
         key, known = (execution.account, execution.con_id), self._closes.get(execution.identity)
-        age_ns = execution.age_ns_min if known is None else known.age_ns
-        self._closes[execution.identity] = _Close(name_of(execution), key, execution.quantity, age_ns)
+        age_ns, later = (execution.age_ns_min, self._read) if known is None else (known.age_ns, known.later)
+        self._closes[execution.identity] = _Close(name_of(execution), key, execution.quantity, age_ns, later)
 
     def may_miss_one(self, key: Key, position: Decimal, traces: Traces) -> bool:
         """Is this position what a feed would show that is older than one of these closes?"""
         if position == ZERO or key in self._reopened:
             return False
         closes = [close for close in self._closes.values() if close.key == key]
-        told = [(close.order, close.signed) for close in closes]
-        told += [(name_of(o), signed) for o, at, signed in traces.hidden() if at == key and by_a_kill(o.order_ref)]
-        # one that is larger than what is there has been seen: an execution shows whole or not at all
-        missed = {name for name, signed in told if signed * position < ZERO and abs(signed) <= abs(position)}
-        return bool(missed) and abs(position) > min(traces.left(name, key) for name in missed)
+        fitting = [(close.order, close.signed) for close in closes if _fits(close.signed, position)]
+        unshown = [(name_of(o), signed) for o, at, signed in traces.hidden() if at == key and by_a_kill(o.order_ref)]
+        unshown = [(name, signed) for name, signed in unshown if _fits(signed, position)]
+        if not unshown and not any(_fits(close.signed, position) for close in _last(closes)):
+            return False
+        return abs(position) > min(traces.left(name, key) for name, _ in (*fitting, *unshown))
+
+    def have_left(self, key: Key, traces: Traces) -> bool:
+        """Has any of these closing orders something left to fill?"""
+        return any(traces.left(close.order, key) != ZERO for close in self._closes.values() if close.key == key)
+
+
+def _fits(signed: Decimal, position: Decimal) -> bool:
+    """One that is larger than what is there has been seen: an execution shows whole or not at all."""
+    return signed * position < ZERO and abs(signed) <= abs(position)
+
+
+def _last(closes: Sequence[_Close]) -> list[_Close]:
+    """Which of them may have been the last. All, where it is not known how old they are."""
+    newest_ns = min((close.age_ns for close in closes if not close.later), default=0)
+    if not newest_ns:
+        return [*closes]
+    return [close for close in closes if close.later or close.age_ns <= newest_ns + ORDER_SLACK_NS]

@@ -24,6 +24,8 @@ How long a position must stand, read after read, before it is believed:
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | breaks it as a fill of ours would that nobody has told   | after `late_feed_ns` and three reads             |
 | looks like a late view of others' executions             | after `late_feed_ns` and three reads             |
+| is zero, and nothing but another kill's closes, filled   |                                                  |
+| whole, is told behind it                                 | after `late_feed_ns` and three reads             |
 | is zero, and executions say that something is there; or  |                                                  |
 | has not moved by our fills, but trades before may be why | after `contradicted_ns` and three reads          |
 | goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
@@ -418,6 +420,12 @@ class Ledger:
         recent, since = self._recent.get(key, NOTHING), self._since.get(key, NOTHING)
         return ZERO in (recent.bought + since.bought, recent.sold + since.sold)
 
+    def _closed_by_others(self, key: Key, account: _Account) -> bool:
+        """Zero, and executions of another kill's closes that are told behind it: it contained them, for a close opens
+        nothing. Not where such an order has something left, which says that something is there."""
+        told = key not in self._maybe and not self._closes.have_left(key, self.traces)
+        return told and self._only_closed(key, account)
+
     def _patience_ns(self, key: Key, account: _Account, now_ns: int) -> int | None:
         """How long a position that executions do not explain must stand; None: it is not believed."""
         own = self._own_since(key, account)
@@ -439,8 +447,8 @@ class Ledger:
             return self.late_feed_ns
         if self._shown(key, account, self.expected(key)):
             return self.late_feed_ns if moved != ZERO else self.contradicted_ns
-        if account.position == ZERO:
-            return self.contradicted_ns  # nothing would be sent, but it would be called flat
+        if account.position == ZERO:  # nothing would be sent, but it would be called flat
+            return self.late_feed_ns if self._closed_by_others(key, account) else self.contradicted_ns
         if self._in_pieces(key, account, now_ns):
             return None  # a feed that misses some of our own fills would look like this
         return self.late_feed_ns
