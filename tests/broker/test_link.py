@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from broker.scripted import HOST, PORT, ScriptedTws, scripted
+from broker.scripted import HOST, PORT, ScriptedTws, execution, open_order, scripted
 from engine.broker.failures import LinkFailure
 from engine.broker.link import Link, LinkSettings, Listener
 from engine.broker.pacing import RATE_MAX
@@ -455,6 +455,40 @@ def test_ids_never_go_back_and_never_below_what_an_earlier_connection_used() -> 
         assert link.take_id() == 50
 
     scripted(test, next_id=10)
+
+
+@pytest.mark.parametrize("executed", [False, True])
+@pytest.mark.parametrize(
+    ("number", "client_id", "taken"),
+    [(57, 7, 58), (40, 7, 41), (39, 7, 40), (57, 8, 40), (2**31 - 2**20 - 2, 7, 2**31 - 2**20 - 1)]
+    + [(number, 7, 40) for number in (-5, 0, 2**31 - 2**20 - 1, 2**31 - 1, 2**40)],
+)
+def test_what_an_order_of_our_own_id_shows_is_not_used_again(
+    number: int, client_id: int, taken: int, executed: bool
+) -> None:
+    """TWS may name a number that is too small, and refuse it as a duplicate. One that cannot be one says nothing."""
+
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected(7)
+        tell = execution if executed else open_order
+        tws.peer.send(tell(order_id=number, client_id=client_id))
+        await settle()
+        assert link.take_id() == taken
+
+    scripted(test, next_id=40)
+
+
+def test_nor_is_what_was_shown_before_tws_named_a_number() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, task = await asking(tws, times=0)
+        tws.peer.send(open_order(order_id=57))
+        await settle()
+        assert not link.up
+        tws.peer.send(replies.NextValidId(5))
+        await task
+        assert link.take_id() == 58
+
+    scripted(test)
 
 
 def test_tws_sees_no_more_than_the_budget_in_any_second() -> None:

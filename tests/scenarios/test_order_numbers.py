@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.core.kill.notices import OWN_NUMBERS_NOTE
-from engine.simulator.scenario import load_scenario
+from engine.simulator.scenario import OrderSetup, load_scenario
 from engine.simulator.server.orders import OrderDesk
 from scenarios.rehearsal import rehearse
 
@@ -22,3 +24,16 @@ def test_a_kill_under_numbers_that_cannot_be_ones_ends_flat(
     assert not judged.crossings and not judged.grown
     assert all(OWN_NUMBERS_NOTE in login.notes for login in judged.report.logins.values())
     assert judged.seconds < 10
+
+
+def test_a_kill_under_a_number_that_its_client_has_used_ends_flat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TWS names 1 to everybody, the simulator refuses what was used as a duplicate (103), and fifteen orders of client 1 rest."""
+    resting = OrderSetup(contract="FUT ES", action="SELL", quantity=Decimal(1), limit_pct=Decimal(104), client_id=1)
+    calm = load_scenario("calm")
+    paper = msgspec.structs.replace(calm.logins[0], orders=(resting,) * 15)
+    monkeypatch.setattr(OrderDesk, "next_id", lambda _self, _client_id: 1)
+    judged = rehearse(msgspec.structs.replace(calm, logins=(paper, *calm.logins[1:])), tmp_path)
+    told = judged.report.logins["paper"].timeline
+    assert judged.report.flat and not [entry for entry in told if "uplicate" in entry.text]

@@ -23,7 +23,7 @@ from engine.broker.outbox import Outbox, Parcel, Permit, Told
 from engine.broker.pacing import Pacer
 from engine.wire.errors import ProtocolError
 from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
-from engine.wire.replies import CurrentTime, ErrorMessage, NextValidId, Reply
+from engine.wire.replies import CurrentTime, ErrorMessage, Execution, NextValidId, OpenOrder, Reply
 from engine.wire.requests import ReqCurrentTime, ReqIds, ReqManagedAccounts, Request
 from engine.wire.sessions import ClientSession
 
@@ -78,6 +78,7 @@ class Link(asyncio.Protocol):
         self._settled: asyncio.Future[None] = self._loop.create_future()  # ready, or failed before it
         self.own_numbers = False  # TWS hears and named no order number: they are taken from its clock
         self._next_id = 0
+        self._unused_from = 0  # above the numbers that orders and executions of our own id have shown
         self.asked_again = False  # for what it names when it is ready
         self._in_vain = 0
         self._useless: int | None = None  # what TWS named for an order number, and cannot be one …
@@ -354,6 +355,10 @@ class Link(asyncio.Protocol):
                 self._take_time(event.time_s)
             case ErrorMessage():
                 self._take_error(event)
+            case OpenOrder() if event.order.client_id == self.client_id:
+                self._take_used(event.order_id)
+            case Execution() if event.client_id == self.client_id:
+                self._take_used(event.order_id)
         for listener in tuple(self._listeners):
             listener.heard(event)
         if isinstance(event, NextValidId) and self._unready and self._next_id and not self._settled.done():
@@ -371,7 +376,19 @@ class Link(asyncio.Protocol):
             self._useless = named
             return
         self._useless = None
-        self._next_id = max(self._next_id, named)  # never back: a number is used once
+        self._count_from(named)
+
+    def _take_used(self, number: int) -> None:
+        """An order of our own id has it, of an earlier connection perhaps. TWS may have named a smaller one, after a
+        restart or a reset, and would refuse it as a duplicate (103)."""
+        if number < _NUMBER_MAX:
+            self._unused_from = max(self._unused_from, number + 1)
+            if self._next_id:
+                self._count_from(self._unused_from)
+
+    def _count_from(self, first: int) -> None:
+        """Never back: a number is used once."""
+        self._next_id = max(self._next_id, self._unused_from, first)
 
     def _settle_ready(self) -> None:
         if self._settled.done():
@@ -394,7 +411,7 @@ class Link(asyncio.Protocol):
         self._in_vain += 1
         if self._in_vain >= _IN_VAIN or (self.unnumbered and self.asked_again):
             self.own_numbers = True
-            self._next_id = _OWN_NUMBERS + time_s * _NUMBERS_A_SECOND % _OWN_NUMBERS
+            self._count_from(_OWN_NUMBERS + time_s * _NUMBERS_A_SECOND % _OWN_NUMBERS)
             self._take(Ready(self._session.accounts, self._next_id))
 
     def _take_error(self, error: ErrorMessage) -> None:
