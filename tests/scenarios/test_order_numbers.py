@@ -29,7 +29,7 @@ def test_a_kill_under_numbers_that_cannot_be_ones_ends_flat(
 def test_a_kill_under_a_number_that_its_client_has_used_ends_flat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TWS names 1 to everybody, the simulator refuses what was used as a duplicate (103), and fifteen orders of client 1 rest."""
+    """TWS names 1 to everybody. Fifteen orders of client 1 rest, and a number used twice is refused (103)."""
     resting = OrderSetup(contract="FUT ES", action="SELL", quantity=Decimal(1), limit_pct=Decimal(104), client_id=1)
     calm = load_scenario("calm")
     paper = msgspec.structs.replace(calm.logins[0], orders=(resting,) * 15)
