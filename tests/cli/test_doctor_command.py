@@ -92,6 +92,37 @@ def test_a_faulty_configuration_stops_no_examination_of_the_rest(tmp_path: Path)
     assert grades(found["state folder"]) == ["well"]
 
 
+def test_what_a_kill_would_press_is_examined_however_little_of_the_configuration_can_be_read(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config("[limits]\ndaily_loss_pct = 200\n[logins.third]\nmode = 'paper'\nport = 'there'\n")
+        code, found = findings(tmp_path)
+    assert code == 1
+    for name in ("paper", "live"):
+        assert any("8 positions and" in one["what"] for one in found[name])
+    assert grades(found["third"]) == ["fault"]
+    assert "where it is could not be determined" in found["third"][0]["what"]
+
+
+def test_an_engine_under_an_id_of_the_guards_or_the_kills_is_told() -> None:
+    def told(client_id: int) -> list[str]:
+        config = default_config()
+        one = msgspec.structs.replace(config.logins[0], client_id=client_id)
+        return [f.what for f in doctor_home.client_ids(msgspec.structs.replace(config, logins=(one,)))]
+
+    assert [told(client_id) for client_id in (1, 89, 98, 8999, 9008)] == [[], [], [], [], []]
+    assert "one of the guard's (90 to 97)" in told(90)[0] and "one of the guard's" in told(97)[0]
+    assert "one of the kill's (9000 to 9007)" in told(9000)[0] and "one of the kill's" in told(9007)[0]
+
+
+def test_an_address_that_apprise_does_not_know_is_told(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(
+        default_config(), alerts=AlertsTable(urls=("nonsense://secret", "mailto://ann:x@example.com"))
+    )
+    first, second = doctor_home.alerts(tmp_path, config, time.time())
+    assert "1. nonsense is no address that Apprise knows" in first.what and "secret" not in first.what + first.mend
+    assert second.what.startswith("2. mailto has never taken one")
+
+
 def test_a_page_and_a_drill_are_remembered_and_grow_old(tmp_path: Path) -> None:
     (tmp_path / "quant-engine.toml").write_text('[logins.paper]\nmode = "paper"\nport = 1\n')
     assert qe("runbook", "-o", str(tmp_path / "page.html"), home=tmp_path).returncode == 0
@@ -171,11 +202,14 @@ def test_an_address_that_never_took_an_alert_is_not_known_to_work(tmp_path: Path
     assert told() == ["warning: nobody is called: there is no address"]
     url = "json://127.0.0.1/secret"
     never = "2. mailto has never taken one: it is not known to work"
-    assert told(url, "mailto://ann")[1] == f"warning: {never}"
+    assert told(url, "mailto://ann:x@example.com")[1] == f"warning: {never}"
     stamp = stamp_of(url, tmp_path)
     stamp.parent.mkdir()
     stamp.touch()
-    assert told(url, "mailto://ann") == ["well: 1. json took the last one 0 days ago", f"warning: {never}"]
+    assert told(url, "mailto://ann:x@example.com") == [
+        "well: 1. json took the last one 0 days ago",
+        f"warning: {never}",
+    ]
     assert told(url, later_s=40 * 86_400) == ["warning: 1. json took the last one 40 days ago"]
 
 

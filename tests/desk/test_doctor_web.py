@@ -50,9 +50,15 @@ def test_one_that_is_installed_and_does_not_answer_is_told(tmp_path: Path) -> No
 
 
 def test_a_certificate_that_cannot_be_used_is_found_before_the_next_start(tmp_path: Path) -> None:
-    for certificate in ("/none.pem", __file__):
-        _, one, *_ = examined(tmp_path, certificate=certificate, key=certificate)
+    for certificate, key, why in (
+        ("/none.pem", str(KEY), "there is no such file: /none.pem"),
+        (str(CERTIFICATE), "/none.key", "there is no such file: /none.key"),
+        ("", str(KEY), "it takes both"),
+        (__file__, __file__, "PEM"),
+    ):
+        _, one, *_ = examined(tmp_path, certificate=certificate, key=key)
         assert one.grade is Grade.WARNING and "next start is refused" in one.what
+        assert why in one.what and "Errno" not in one.what
 
 
 def test_a_key_that_every_user_can_read_is_told_with_what_mends_it(tmp_path: Path) -> None:

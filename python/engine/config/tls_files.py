@@ -17,12 +17,15 @@ class _Locked(Exception):
 
 def why_unusable(certificate: str, key: str) -> str | None:
     """None: they can be used."""
+    for path in (certificate, key):
+        if not Path(path).is_file():
+            return f"there is no such file: {path}" if path else "it takes both"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_ask_nobody)
     except _Locked:
         return "the key has a passphrase, and there is nobody to type it"
     except (OSError, ssl.SSLError) as error:
-        return str(error)
+        return getattr(error, "strerror", None) or str(error)
     return None
 
 

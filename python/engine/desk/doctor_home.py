@@ -17,8 +17,10 @@ from engine.config.reader import OVERRIDE_PREFIXES, load
 from engine.core.known import Unknown
 from engine.desk.findings import Finding, fault, warning, well
 from engine.desk.runbook_facts import last_drill
+from engine.guard.alert_channels import is_known
 from engine.guard.alert_stamps import kind_of, taken_s
 from engine.guard.control import PATH_MAX, SOCKET, NoGuard, Request, ask
+from engine.guard.guard import SPARE_IDS
 from engine.guard.service import GUARD, environment_file, file_of
 from engine.journal.journal import Journal
 from engine.temporary import make_private
@@ -28,7 +30,9 @@ DISK_BYTES_MIN = 200 * 1024 * 1024
 DRILL_DAYS_MAX = 31
 PAGE_DAYS_MAX = 31
 ALERT_DAYS_MAX = 31
+UNKNOWN_URL = "put it right in alerts.urls (https://github.com/caronc/apprise has every kind), then qe guard test-alert"
 PAGE_STAMP = "runbook.stamp"  # touched when the page is made
+KILL_IDS = 8  # so many are tried before it has to look further
 DAY_S = 86_400
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -42,6 +46,19 @@ def configuration(path: str | None) -> tuple[Config | None, list[Finding]]:
         return None, [fault("configuration", str(error), mend)]
     where = path or "no file, the defaults hold"
     return config, [well("configuration", f"{where}: {len(config.logins)} logins")]
+
+
+def client_ids(config: Config) -> Iterable[Finding]:
+    """No engine has an id that the guard or the kill wants: TWS lets in whoever comes first."""
+    taken = {
+        "the kill": range(config.kill.client_id, config.kill.client_id + KILL_IDS),
+        "the guard": range(config.guard.client_id, config.guard.client_id + 1 + SPARE_IDS),
+    }
+    for login in config.logins:
+        for who, ids in taken.items():
+            if login.client_id in ids:
+                what = f"its engine has client id {login.client_id}, which is one of {who}'s ({ids[0]} to {ids[-1]})"
+                yield warning(login.name, what, f"set client_id of [logins.{login.name}] to another")
 
 
 def state_folder(home: Path) -> Iterable[Finding]:
@@ -165,7 +182,9 @@ def alerts(home: Path, config: Config, now_s: float) -> Iterable[Finding]:
         yield warning("alerts", "nobody is called: there is no address", "set alerts.urls, then qe guard test-alert")
     for number, url in enumerate(config.alerts.urls, start=1):
         name, at_s = f"{number}. {kind_of(url)}", taken_s(url, home)
-        if at_s is None:
+        if not is_known(url):
+            yield warning("alerts", f"{name} is no address that Apprise knows: nobody is called over it", UNKNOWN_URL)
+        elif at_s is None:
             yield warning("alerts", f"{name} has never taken one: it is not known to work", "qe guard test-alert")
         elif (days := int((now_s - at_s) // DAY_S)) > ALERT_DAYS_MAX:
             yield warning("alerts", f"{name} took the last one {days} days ago", "qe guard test-alert")

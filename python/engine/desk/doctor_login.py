@@ -19,7 +19,7 @@ from engine.broker.inquiry import Complete, Outcome, Then
 from engine.broker.link import Link, LinkSettings
 from engine.broker.preview import preview_margin
 from engine.broker.reads import Reads, answer
-from engine.config.model import Login
+from engine.config.plan import Place
 from engine.core.contracts import Contract
 from engine.core.facts import Details, PositionFact, Quote, QuoteKind, WorkingOrder
 from engine.core.hours import Session, session_at
@@ -43,7 +43,7 @@ PERMISSIONS = "look at the login's trading and market data permissions"
 API = "TWS: File > Global Configuration > API > Settings"
 
 
-async def examine_login(login: Login, first_id: int) -> list[Finding]:
+async def examine_login(login: Place, first_id: int) -> list[Finding]:
     """Everything about one login. `first_id`: the first client id that a kill tries."""
     busy: list[int] = []
     for client_id in range(first_id, first_id + IDS_MAX):
@@ -66,7 +66,7 @@ async def examine_login(login: Login, first_id: int) -> list[Finding]:
     return [fault(login.name, what, "close other API programs, or restart TWS")]
 
 
-def _reached(login: Login, link: Link, seconds: float, busy: list[int]) -> Finding:
+def _reached(login: Place, link: Link, seconds: float, busy: list[int]) -> Finding:
     accounts = ", ".join(link.accounts)
     what = (
         f"{login.host}:{login.port} answers in {seconds * 1000:.0f} ms as client {link.client_id}, accounts {accounts}"
@@ -77,9 +77,9 @@ def _reached(login: Login, link: Link, seconds: float, busy: list[int]) -> Findi
     return well(login.name, what)
 
 
-async def _examine(login: Login, link: Link) -> AsyncIterator[Finding]:
+async def _examine(login: Place, link: Link) -> AsyncIterator[Finding]:
     reads = Reads(link)
-    wrong = misplaced_accounts(TradingMode(login.mode), link.accounts)
+    wrong = misplaced_accounts(TradingMode(login.mode), link.accounts) if login.mode_known else ()
     if wrong:
         what = f"shows {', '.join(wrong)}, which is no {login.mode} account: an engine would be refused, the kill not"
         yield fault(login.name, what, "log TWS in to the other account, or correct the port")
@@ -99,7 +99,7 @@ async def _examine(login: Login, link: Link) -> AsyncIterator[Finding]:
 
 
 def _lists(
-    login: Login, positions: Outcome[tuple[PositionFact, ...]], orders: Outcome[tuple[WorkingOrder, ...]]
+    login: Place, positions: Outcome[tuple[PositionFact, ...]], orders: Outcome[tuple[WorkingOrder, ...]]
 ) -> Finding:
     for what, outcome in (("positions", positions), ("working orders", orders)):
         if not isinstance(outcome, Complete):
@@ -113,7 +113,7 @@ def _lists(
     return well(login.name, f"{held} positions and {len(orders.value)} working orders can be read")
 
 
-def _completed(login: Login, outcome: Outcome[CompletedOrders]) -> Finding:
+def _completed(login: Place, outcome: Outcome[CompletedOrders]) -> Finding:
     """The kill asks for them when an order has vanished from the list of open ones: filled, or cancelled?"""
     if isinstance(outcome, Complete):
         return well(login.name, "completed orders can be read")
@@ -122,7 +122,7 @@ def _completed(login: Login, outcome: Outcome[CompletedOrders]) -> Finding:
     return warning(login.name, what, mend)
 
 
-async def _sessions(login: Login, link: Link, reads: Reads, positions: tuple[PositionFact, ...]) -> Finding:
+async def _sessions(login: Place, link: Link, reads: Reads, positions: tuple[PositionFact, ...]) -> Finding:
     """Where the markets of the positions stand now: what a kill could close at once."""
     held = [one.contract for one in positions if one.quantity][:SESSIONS_MAX]
     now_s = link.server_now_s()
@@ -144,7 +144,7 @@ async def _sessions(login: Login, link: Link, reads: Reads, positions: tuple[Pos
     return well(login.name, f"the markets of {len(held)} positions are open{outside}")
 
 
-def _clock(login: Login, link: Link) -> Finding:
+def _clock(login: Place, link: Link) -> Finding:
     theirs = link.server_now_s()
     if theirs is None:
         return warning(login.name, "TWS does not tell the time", "restart TWS if this stays")
@@ -155,7 +155,7 @@ def _clock(login: Login, link: Link) -> Finding:
     return well(login.name, f"the clocks differ by {abs(apart):.0f} s")
 
 
-async def _orders_allowed(login: Login, link: Link, contract: Contract) -> Finding:
+async def _orders_allowed(login: Place, link: Link, contract: Contract) -> Finding:
     """A preview is an order that is not placed: read-only TWSs refuse that too."""
     order = msgspec.structs.replace(FAR, account=link.accounts[0] if link.accounts else "")
     found = await preview_margin(link, contract, order, patience_s=READ_S, wall_ns=time.time_ns)
@@ -167,7 +167,7 @@ async def _orders_allowed(login: Login, link: Link, contract: Contract) -> Findi
     return warning(login.name, f"a preview of an order was not answered well: {found.why}", PERMISSIONS)
 
 
-async def _market_data(login: Login, reads: Reads, contract: Contract) -> Finding:
+async def _market_data(login: Place, reads: Reads, contract: Contract) -> Finding:
     def ask(then: Then[Quote]) -> None:
         reads.quote(contract, then, QUOTE_S)
 

@@ -36,7 +36,7 @@ def cockpit(home: Path, config: Config | None, platform: str = sys.platform) -> 
 
 
 def _tls(certificate: str, key: str) -> Iterable[Finding]:
-    if not certificate:
+    if not (certificate or key):
         return
     if (why := why_unusable(certificate, key)) is not None:
         what = f"its certificate and key cannot be used ({why}): the next start is refused"

@@ -76,17 +76,28 @@ def why_not_taken(lines: list[str]) -> str:
     return "it was not taken" if found is None else f"it was not taken: {found}"
 
 
+def is_known(url: str) -> bool:
+    """It is an address in Apprise's notation; whether anything answers there is another matter."""
+    _listen_alone()
+    return apprise.Apprise.instantiate(url) is not None
+
+
+def _listen_alone() -> None:
+    """Apprise writes addresses into its log: only we hear it."""
+    log = logging.getLogger("apprise")
+    log.propagate = False
+    log.setLevel(logging.DEBUG)
+    if _heard not in log.handlers:
+        log.addHandler(_heard)
+
+
 class AppriseChannel:
     """One configured address. It is named by its kind alone: the rest of it is secret. When it has taken a message its
     stamp in the state folder is touched, so that it is known to have worked.
     """
 
     def __init__(self, number: int, url: str, home: Path) -> None:
-        log = logging.getLogger("apprise")
-        log.propagate = False  # it would write addresses
-        log.setLevel(logging.DEBUG)
-        if _heard not in log.handlers:
-            log.addHandler(_heard)
+        _listen_alone()
         self.name = f"{number}. {kind_of(url)}"
         self._url = url
         self._stamp = stamp_of(url, home)

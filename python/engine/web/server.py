@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import uvicorn
 
@@ -69,9 +68,6 @@ def _look_at_tls(table: WebTable) -> None:
         raise CannotServe("TLS needs both web.certificate and web.key; the cockpit was not started")
     if not table.certificate:
         return
-    for name, path in (("certificate", table.certificate), ("key", table.key)):
-        if not Path(path).is_file():
-            raise CannotServe(f"web.{name} is {path}, and there is no such file; the cockpit was not started")
     if (why := why_unusable(table.certificate, table.key)) is not None:
         raise CannotServe(f"web.certificate and web.key cannot be used ({why}); it was not started")
 
