@@ -1,4 +1,8 @@
-"""A page as one HTML file that needs nothing else: readable on a screen, one sheet when printed, black on white."""
+"""A page as one HTML file that needs nothing else: readable on a screen, one sheet when printed, black on white.
+
+What is typed is never broken into two lines, because a continued line is another command: its letters become smaller
+with the room there is, on paper as far as it takes, on a screen until they can hardly be read; then it is moved.
+"""
 
 from __future__ import annotations
 
@@ -40,26 +44,38 @@ ol { margin: .2rem 0; padding-left: 1.3rem; }
 table { border-collapse: collapse; width: 100%; margin: .2rem 0; }
 th, td { border: 1px solid #000; padding: .1rem .3rem; text-align: left; vertical-align: top; }
 td.whole { white-space: nowrap; }
-pre { margin: .25rem 0; padding: .3rem .4rem; border: 1px solid #000; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { margin: .25rem 0; padding: .3rem .4rem; border: 1px solid #000; white-space: pre; overflow-x: auto;
+  container-type: inline-size; }
 pre, code { font: .88em/1.3 Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-@media (max-width: 45rem) { main { columns: 1; } }
+pre code { font-size: 1em; font-size: clamp(9px, LETTER_SIZE, 1em); }
+@media (max-width: 56rem) { main { columns: 1; } }
 @page { size: A4; margin: 9mm; }
 @media print { body { max-width: none; padding: 0; font-size: 8.1pt; line-height: 1.22; }
-  section { margin-bottom: 1.6mm; } }
+  section { margin-bottom: 1.6mm; }
+  pre { overflow: hidden; }
+  pre code { font-size: min(LETTER_SIZE, 1em); } }
 """
+LETTER = 0.61  # a letter's width to its size, in the widest of these fonts
 
 
 def html(page: Page) -> str:
     """The whole page."""
     title = next((block for block in page if isinstance(block, Title)), Title("", ""))
     body = "\n".join(_sections(block for block in page if not isinstance(block, Title)))
+    style = _CSS.replace("LETTER_SIZE", _letter(page))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title.text)}</title>\n<style>\n{_CSS}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title.text)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{escape(title.text)}</h1><p>{_text(title.below)}</p></header>\n<main>\n{body}\n</main>\n"
         "</body>\n</html>\n"
     )
+
+
+def _letter(page: Page) -> str:
+    """The size at which the longest line that is typed fits into its frame."""
+    lines = [line for block in page if isinstance(block, Code) for line in block.text.splitlines()]
+    return f"calc(100cqi / {LETTER * max([1, *map(len, lines)]):.2f})"
 
 
 def _sections(blocks: Iterable[Block]) -> Iterable[str]:

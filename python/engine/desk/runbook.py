@@ -242,7 +242,7 @@ def _afterwards(facts: Facts) -> Iterable[Block]:
             f"Record incident in `{facts.incident_log}` (its section is there already: complete it)",
             "Run `.venv/bin/qe verify` to confirm state: it is the same as the quick check above",
             "Review what triggered the emergency: `.venv/bin/qe incident list`, `.venv/bin/qe incident show ID`; then "
-            "`.venv/bin/qe incident close ID` with its cause and what was done about it",
+            "`.venv/bin/qe incident close ID --cause TEXT --action TEXT`, with what was done about it",
             "Do NOT resume trading until fully understood: `.venv/bin/qe reset LOGIN --reason TEXT`, then "
             "`.venv/bin/qe resume LOGIN`",
         )
