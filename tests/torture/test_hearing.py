@@ -78,6 +78,18 @@ def test_a_halt_for_the_silence_of_one_that_lived_is_told(watched: Evidence, liv
     assert any("which lived" in one for one in said(watched)) is lived
 
 
+@pytest.mark.parametrize(("died_s", "told"), [(60.0, False), (None, True)])
+def test_on_a_slow_disk_a_sign_of_life_may_die_with_who_writes_it(
+    watched: Evidence, died_s: float | None, told: bool
+) -> None:
+    """It died twenty seconds before the halt, and its last sign was older than that; or it never died at all."""
+    watched.story = replace(watched.story, acts=(DiskSlow(seconds=10.0, for_s=20.0, at_s=15.0),))
+    watched.lives["engine1"] = [(0.0, True)] if died_s is None else [(0.0, True), (died_s, False)]
+    watched.beats["engine1"] = [1.0, 2.0, 3.0]
+    halted_for_silence(watched, 80.0)
+    assert any("which lived" in one for one in said(watched)) is told
+
+
 def test_worlds_have_engines_that_die_under_a_guard_and_nothing_breaks(tmp_path: Path) -> None:
     died = next(story for story in map(story_of, range(1, 3000)) if story.lasts_s > 60 and has_died(story))
     assert not run_story(died, tmp_path).violations

@@ -15,7 +15,7 @@ from engine.torture.story import Deed, Die, DiskSlow, Freeze
 ZERO = Decimal(0)
 HALTS_S = 30.0  # the guard's own default
 HEARD_S = 3.0  # between a sign of life, or its absence, and whoever hears it
-SLOW_S = 25.0  # … where the disk is slow
+SLOW_S = 25.0  # … more where the disk is slow: a sign of life that takes ten seconds to write dies with who writes it
 
 
 def silence_is_heard(found: Evidence) -> Iterator[str]:
@@ -23,12 +23,13 @@ def silence_is_heard(found: Evidence) -> Iterator[str]:
     that is wanted; none that lives is.
     """
     halts = list(_halts(found))
-    late_s = SLOW_S if any(isinstance(act, DiskSlow) for act in found.story.acts) else HEARD_S
+    slow = any(isinstance(act, DiskSlow) for act in found.story.acts)
+    before_s = HALTS_S - HEARD_S + (SLOW_S if slow else 0.0)
     for at_s, halt in halts:
         for who in found.beats:
-            if halt.reason.startswith(who) and _lived(found, who, at_s - HALTS_S + HEARD_S, at_s - late_s):
+            if halt.reason.startswith(who) and _lived(found, who, at_s - before_s, at_s - HEARD_S):
                 yield f"{halt.scope.login} was halted at {at_s:.3f} s for the silence of {who}, which lived"
-    if not found.watched or not _guards_are_steady(found) or late_s == SLOW_S:
+    if not found.watched or not _guards_are_steady(found) or slow:
         return
     for who in found.beats:
         for since_s, until_s in _silences(found, who):
