@@ -49,6 +49,7 @@ def main() -> int:
         "second_day_bytes": month.sizes[1],
         "last_day_bytes": month.sizes[-1],
         "most_bytes": max(month.sizes[1:]),
+        "bytes_by_day": month.sizes,
         "tasks": [month.tasks[0], max(month.tasks)],
         "threads": [month.threads[0], max(month.threads)],
     }
