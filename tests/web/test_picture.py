@@ -98,6 +98,15 @@ def test_a_login_behind_a_silent_guard_may_not_look_well() -> None:
     assert halted.cards[0].word == "HALTED"
 
 
+def test_a_guard_that_has_died_stands_above_what_was_stopped_before_and_incidents_stand_below() -> None:
+    died = GuardWord(told=None, age_s=66.0, fresh=False, died=True)
+    stopped = [msgspec.structs.replace(record(Kind.SHUTDOWN), incidents=(f"i{number}",)) for number in range(5)]
+    made = picture(stopped, died, now_ns=5, journal_trouble="broken", last_drill="", faults=())
+    guard_, journal, *rest = made.banner
+    assert guard_.startswith("The guard HAS DIED") and journal == "The journal: broken"
+    assert all("SHUT DOWN" in line for line in rest[:5]) and all("is open" in line for line in rest[5:])
+
+
 @pytest.mark.parametrize(
     ("at_s", "text", "at_ns"), [(90, "-$700.00", 90 * 10**9), (20, "-$150.00", 50 * 10**9)], ids=["newer", "older"]
 )
@@ -200,8 +209,8 @@ def test_an_alert_says_since_when_it_stands_by_the_clock_on_the_wall() -> None:
 def test_everything_that_is_not_normal_is_told() -> None:
     made = shown(record(incidents=("260311-1",)), guard(), trouble="the disk is full", faults=("line 3: no such key",))
     assert made.banner == (
-        "paper: incident 260311-1 is open",
         "The journal: the disk is full",
+        "paper: incident 260311-1 is open",
         "Configuration: line 3: no such key",
     )
     assert made.tone == "warn"

@@ -212,22 +212,21 @@ def _banner(
     journal_trouble: str | None,
     faults: tuple[str, ...],
 ) -> tuple[str, ...]:
-    lines = []
-    for card in cards:
-        if card.killing:
-            lines.append(f"{card.name}: a KILL is at work")
+    """The worst first: a page shows three, and the others where somebody asks for them."""
+    lines = [f"{card.name}: a KILL is at work" for card in cards if card.killing]
+    if guard == "silent":  # whatever stands below, nobody watches over it
+        lines.append(guard_text)
+    if journal_trouble:
+        lines.append(f"The journal: {journal_trouble.removeprefix('the journal: ')}")
     for card in cards:
         if card.tone in ("stop", "warn") and card.why:
             first = card.why[0]
             lines.append(f"{card.name}: {card.word} ({first.cause.replace('_', ' ')}): {first.reason}")
         elif card.tone == "unknown" and guard == "live":  # else it is said of the guard
             lines.append(f"{card.name}: {card.link}")
-        if card.incidents:
-            lines.append(f"{card.name}: incident {', '.join(card.incidents)} is open")
-    if guard != "live":
+    if guard == "none":
         lines.append(guard_text)
-    if journal_trouble:
-        lines.append(f"The journal: {journal_trouble.removeprefix('the journal: ')}")
+    lines += [f"{card.name}: incident {', '.join(card.incidents)} is open" for card in cards if card.incidents]
     lines += [f"Configuration: {fault}" for fault in faults]
     titles = [str(one.get("title", "")) for one in alerts if not one.get("acknowledged")]
     lines += [f"Alert: {title}" for title in titles if not any(title.split(":")[0] in line for line in lines)]
