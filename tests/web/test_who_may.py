@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 
 from engine.config.web_table import WebTable
 from engine.core.restrictions import Kind, Scope
+from engine.trading.heartbeats import listen
 from engine.web.access import Need, Role
 from engine.web.api import Api
 from engine.web.app import doors
@@ -442,6 +444,35 @@ def test_a_webhook_stops_whatever_the_message_is_called_and_whether_or_not_it_is
         assert answer.status_code == 200, answer.text
         assert here.cockpit.reading.rules.state(Scope("paper")).kind is Kind.HALT
         assert "no token in the message" in here.browser().post("/hook", content="stop!").text
+
+
+def test_a_heartbeat_is_that_of_the_program_its_token_is_named_after_and_does_nothing_else(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        here.user("ann", Role.OPERATOR)
+        beating = here.token("heartbeat", "paper")
+        shown = {"authorization": f"Bearer {beating}"}
+        answer = here.browser().post("/beat", headers=shown, data={"name": "another"})
+        assert (answer.status_code, answer.json()) == (200, {"heard": "a heartbeat", "goodbye": False})
+        (beat,) = listen(tmp_path)
+        assert (beat.name, beat.words.logins) == ("a-heartbeat", ("paper",))
+        os.utime(tmp_path / "heartbeats" / "a-heartbeat", (1, 1))
+        assert here.browser().post("/beat", json={"token": beating}).status_code == 200
+        assert listen(tmp_path)[0].touched_ns > 10**9
+        assert here.browser().post("/beat", json={"token": beating, "goodbye": True}).status_code == 200
+        assert listen(tmp_path) == ()
+        for token in ("", "nonsense", here.token("halt"), here.token("kill"), here.token("operator")):
+            assert here.browser().post("/beat", json={"token": token}).status_code in (401, 429)
+        assert listen(tmp_path) == ()
+        assert here.browser(address="127.0.0.2").post("/hook", json={"token": beating}).status_code == 401
+        assert here.browser().get("/api/v1/state", headers=shown).status_code == 401
+        assert here.started() == []
+
+
+def test_a_heartbeat_that_cannot_be_written_down_is_said_not_to_be_heard(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        (tmp_path / "heartbeats").write_text("no folder")
+        answer = here.browser().post("/beat", json={"token": here.token("heartbeat")})
+        assert answer.status_code == 409 and "to the guard a heartbeat is silent" in answer.json()["error"]
 
 
 def test_a_webhook_takes_no_token_of_a_role_and_no_session(tmp_path: Path) -> None:

@@ -293,9 +293,12 @@ def _add_web(parser: argparse.ArgumentParser) -> None:
     making = tokens.add_parser("add", help="make one, and print it")
     making.add_argument("name", metavar="NAME", help="what it is for; it is recorded beside what is done with it")
     making.add_argument(
-        "--may", choices=["viewer", "operator", "halt", "kill"], required=True, help="halt, kill: the webhook alone"
+        "--may",
+        choices=["viewer", "operator", "halt", "kill", "heartbeat"],
+        required=True,
+        help="halt, kill: the webhook alone; heartbeat: the sign of life of the program NAME alone",
     )
-    making.add_argument("--login", action="append", default=[], metavar="LOGIN", help="only this login (halt, kill)")
+    making.add_argument("--login", action="append", default=[], metavar="LOGIN", help="only this login")
     tokens.add_parser("remove", help="make one worthless").add_argument("id", metavar="ID", help="as listed")
     tokens.add_parser("list", help="all of them, without what is secret")
 

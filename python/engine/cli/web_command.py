@@ -125,7 +125,7 @@ def _token(arguments: argparse.Namespace) -> int:
             if unknown:
                 raise BadUser(f"there is no login {unknown[0]!r}; there are: {', '.join(known)}")
             if arguments.login and arguments.may in ("viewer", "operator"):
-                raise BadUser("--login is for a token that may halt or kill: viewer and operator see every login")
+                raise BadUser("--login is for a token that may halt, kill or beat: viewer and operator see every login")
             token = tokens.add(arguments.name, arguments.may, tuple(arguments.login))
             print(Seals(secret(folder)).seal(TOKEN, token))
             print(f"token {token.id}: keep it secret; it is not shown again", file=sys.stderr)
@@ -134,6 +134,6 @@ def _token(arguments: argparse.Namespace) -> int:
                 raise BadUser(f"there is no token {arguments.id!r}; see: qe web token list")
             print(f"token {arguments.id} is good for nothing now")
         case _:
-            lines = [f"{one.id}  {one.may:<8}  {one.name}  {', '.join(one.logins)}" for one in tokens.all().values()]
+            lines = [f"{one.id}  {one.may:<9}  {one.name}  {', '.join(one.logins)}" for one in tokens.all().values()]
             print("\n".join(lines) or "there is no token")
     return 0

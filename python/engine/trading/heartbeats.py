@@ -135,6 +135,24 @@ class Heart:
                 path.unlink(missing_ok=True)
 
 
+def beat_for(home: Path, name: str, logins: tuple[str, ...]) -> None:
+    """A sign of life of a program that is not on this machine, or not of this user. Raises OSError."""
+    path = home / FOLDER / file_name(name)
+    make_private(path.parent)
+    words = msgspec.json.encode(Words(logins=logins))
+    if path.exists() and path.read_bytes() == words:
+        os.utime(path)
+        return
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_bytes(words)
+    fresh.replace(path)
+
+
+def good_bye_of(home: Path, name: str) -> None:
+    """It has ended on purpose. Raises OSError."""
+    (home / FOLDER / file_name(name)).unlink(missing_ok=True)
+
+
 def file_name(name: str) -> str:
     """What an engine's file is called: nothing that it says may become a path."""
     plain = _PLAIN.sub("-", name).strip(".-")[:NAME_MAX]

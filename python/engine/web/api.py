@@ -1,7 +1,9 @@
-"""The same reads and intents for programs, as JSON, and the webhook for those that can only post a text.
+"""The same reads and intents for programs, as JSON, and two doors for those that can only post a text: the
+webhook, which stops, and the heartbeat.
 
 A webhook's token says what it may do and to whom, and that is only ever to stop: whoever finds it, or sends the same
-message again, can stop too, and nothing else. The answer to a stop comes when it is on its way, not when it is done.
+message again, can stop too, and nothing else. A heartbeat's token is one program's sign of life, and nothing else. The
+answer to a stop comes when it is on its way, not when it is done.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from engine.desk import incidents
 from engine.guard.day_line import SECOND_NS, drawn
 from engine.journal.trouble import JournalError
 from engine.trading.errors import ResumeRefused
+from engine.trading.heartbeats import beat_for, good_bye_of
 from engine.web.access import Need, Refused, Who
 from engine.web.cockpit import Cockpit
 from engine.web.doors import FORM_FIELD, WORDS, Asked, Door, Handler
@@ -25,6 +28,7 @@ from engine.web.openapi import BASE, openapi
 from engine.web.pages.desk import search
 from engine.web.pages.frame import EXPECTED
 from engine.web.reading import NoSuchLogin
+from engine.web.sessions import Token
 
 TOKEN_IN_TEXT = re.compile(rb"[0-9a-f]{40,2000}\.[0-9A-Za-z_-]{43}")
 
@@ -48,6 +52,7 @@ class Api:
             Door(f"{BASE}/journal", "GET", see, _asks(self.journal, "q"), api=True),
             Door(f"{BASE}/openapi.json", "GET", see, _asks(self.description), api=True),
             Door("/hook", "POST", Need.NOTHING, self.hook, api=True),
+            Door("/beat", "POST", Need.NOTHING, self.beat, api=True),
         ]
 
     async def refuse(self, door: Door, request: Request, who: Who | None, why: Refused) -> Response:
@@ -145,26 +150,53 @@ class Api:
         """A stop by a token that is good for this stop alone. What else stands in the message, and whether it is JSON,
         is of no account: one quotation mark in somebody's alert makes it none, and a stop is not lost over it.
         """
-        cockpit, form = self._cockpit, asked.form
-        shown = form.get("token") or asked.request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not shown:
-            found = TOKEN_IN_TEXT.search(asked.request.state.body)
-            shown = "" if found is None else found[0].decode()
-        keys, now_ns = (f"hook from {asked.who.address}",), cockpit.place.wall_ns()
-        token = await cockpit.at_once(lambda: cockpit.keeper.token(shown))
-        if token is None or token.may not in ("halt", "kill"):
-            wait_ns = cockpit.throttle.wait_ns(keys, now_ns)
-            cockpit.throttle.failed(keys, now_ns)
-            cockpit.access_log.note("hook refused", "", asked.who.address)
-            why = "this token is not good for that" if shown else "there is no token in the message"
-            error = {"error": f"{why}; nothing was done", "code": Refused.NOT_KNOWN.value}
-            return _json(error, 429 if wait_ns else 401)
+        token, cockpit, form = await self._token(asked, "halt", "kill"), self._cockpit, asked.form
+        if isinstance(token, Response):
+            return token
         who = msgspec.structs.replace(asked.who, name=f"webhook {token.name}", way="webhook")
         if token.may == "kill":
             return await self._kill(who, form.get("reason", ""), token.logins)
         logins = token.logins or tuple(await cockpit.away(cockpit.reading.scopes))
         answers = [await self._halt(who, login, form.get("reason", ""), cancel=False) for login in logins]
         return max(answers, key=lambda one: one.status_code)
+
+    async def beat(self, asked: Asked) -> Response:
+        """A sign of life of the program that the token is named after, or with `goodbye` its end on purpose."""
+        token = await self._token(asked, "heartbeat")
+        if isinstance(token, Response):
+            return token
+        home, engine, goodbye = self._cockpit.reading.home, token.name, bool(asked.form.get("goodbye"))
+
+        def work() -> dict[str, Any]:
+            if goodbye:
+                good_bye_of(home, engine)
+            else:
+                beat_for(home, engine, token.logins)
+            return {"heard": engine, "goodbye": goodbye}
+
+        try:
+            return _json(await self._cockpit.away(work))
+        except OSError as error:
+            why = f"it could not be written down ({error.strerror}): to the guard {engine} is silent"
+            return _json({"error": why, "code": "unwritable"}, 409)
+
+    async def _token(self, asked: Asked, *may: str) -> Token | Response:
+        """The token that stands anywhere in the message, if it is good for one of these; else the refusal."""
+        cockpit, form = self._cockpit, asked.form
+        shown = form.get("token") or asked.request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not shown:
+            found = TOKEN_IN_TEXT.search(asked.request.state.body)
+            shown = "" if found is None else found[0].decode()
+        token = await cockpit.at_once(lambda: cockpit.keeper.token(shown))
+        if token is not None and token.may in may:
+            return token
+        keys, now_ns = (f"hook from {asked.who.address}",), cockpit.place.wall_ns()
+        wait_ns = cockpit.throttle.wait_ns(keys, now_ns)
+        cockpit.throttle.failed(keys, now_ns)
+        cockpit.access_log.note("hook refused", "", asked.who.address)
+        why = "this token is not good for that" if shown else "there is no token in the message"
+        error = {"error": f"{why}; nothing was done", "code": Refused.NOT_KNOWN.value}
+        return _json(error, 429 if wait_ns else 401)
 
     async def _do(
         self, work: Callable[[], dict[str, Any]], status: int = 200, *, stops: bool = False, no_login: int = 409

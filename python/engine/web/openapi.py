@@ -35,7 +35,7 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "quant-engine cockpit",
             "version": __version__,
-            "description": "State and intents. Tokens: qe web token add NAME --may viewer|operator|halt|kill.",
+            "description": "State and intents. Tokens: qe web token add NAME --may WHAT.",
         },
         "security": [{"token": []}],
         "components": {
@@ -100,6 +100,21 @@ def openapi() -> dict[str, Any]:
                             "429": ("Too many tokens that were not good", _ERROR),
                         },
                         {**_REASON, "token": _TEXT},
+                        others=True,
+                    ),
+                    "security": [],
+                }
+            },
+            "/beat": {
+                "post": {
+                    **_intent(
+                        "A sign of life of the program that the token is named after",
+                        {
+                            "200": ("It was heard", _object(heard=_TEXT, goodbye=_FLAG)),
+                            "429": ("Too many tokens that were not good", _ERROR),
+                        },
+                        {"token": _TEXT, "goodbye": {**_FLAG, "description": "It ends on purpose"}},
+                        refused="It could not be written down",
                         others=True,
                     ),
                     "security": [],

@@ -35,7 +35,9 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """What a program shows. `may`: viewer, operator, or halt or kill for a webhook. `logins` (): all of them."""
+    """What a program shows. `may`: viewer, operator; halt or kill, for the webhook; heartbeat, for that alone.
+    `logins` (): all of them.
+    """
 
     id: str
     name: str
@@ -44,7 +46,7 @@ class Token(msgspec.Struct, frozen=True):
 
     @property
     def role(self) -> Role | None:
-        """The role it has in the API; None: it is for the webhook alone."""
+        """The role it has in the API; None: it has none there."""
         return Role(self.may) if self.may in ("viewer", "operator") else None
 
 
