@@ -105,6 +105,16 @@ def test_a_fill_counts_until_the_position_shows_it() -> None:
     assert exposure(made) == Exposure(D(3), D(0), D(0))
 
 
+def test_it_tells_whether_a_position_has_yet_to_show_a_fill() -> None:
+    made = book(held(1))
+    assert not made.waits_for_positions
+    made.sent(resting(7, BUY, 3))
+    made.ended((1, 7), filled=True)
+    assert made.waits_for_positions
+    made.position(held(4))
+    assert not made.waits_for_positions
+
+
 def test_several_fills_add_up_and_a_position_shows_as_much_as_it_moved() -> None:
     made = book(held(9))
     made.working(resting(7, SELL, 6))

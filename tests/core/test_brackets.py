@@ -44,6 +44,49 @@ def book(position: int, *orders: Resting) -> Book:
     return made
 
 
+def test_an_order_that_a_modify_asks_to_join_a_group_counts_in_full_until_a_list_shows_that_it_has() -> None:
+    def grouped(order_id: int) -> Resting:
+        return msgspec.structs.replace(resting(order_id, SELL, 5), oca_group="g", oca_type=1)
+
+    made = book(5, resting(1, SELL, 5))
+    assert made.change(grouped(1), (1, 1)).reduces
+    made.sent(grouped(1))
+    assert not made.change(grouped(2), None).reduces, "TWS may have refused the change of the first"
+    made.sent(msgspec.structs.replace(grouped(1), remaining=D(4)))
+    assert not made.change(grouped(2), None).reduces, "nor does asking again tell"
+    made.read_orders([grouped(1)], made.mark(), 2)
+    assert made.change(grouped(2), None).reduces
+
+
+def test_an_order_that_a_modify_asks_to_be_attached_counts_in_full_until_a_list_shows_that_it_is() -> None:
+    made = book(0, resting(1, SELL, 5), resting(2, BUY, 5))
+    made.sent(resting(1, SELL, 5, parent=2))
+    assert made.spot(("DU1", 1)).exposure.sells == 5
+    made.sent(resting(3, SELL, 5, parent=2))
+    assert made.spot(("DU1", 1)).exposure.sells == 5
+
+
+def test_an_order_that_leaves_its_group_or_only_moves_its_price_is_bound_as_before() -> None:
+    exits = [msgspec.structs.replace(resting(n, SELL, 5, parent=1), oca_group="7", oca_type=1) for n in (2, 3)]
+    made = book(0, resting(1, BUY, 5), *exits)
+    for modify in (*exits, resting(2, SELL, 5, parent=1)):
+        made.sent(modify)
+        assert made.spot(("DU1", 1)).exposure.sells == 0
+
+
+def test_a_held_order_is_of_the_bracket_that_it_was_in_whatever_a_modify_asked_for() -> None:
+    parent, child = resting(1, BUY, 5, held=True), resting(2, SELL, 5, parent=1, held=True)
+    made = book(5, parent, child)
+    assert made.change(resting(2, SELL, 5), (1, 2)).releases, "the child, as if it had no parent"
+    made.sent(resting(2, SELL, 5, held=True))
+    assert made.change(resting(2, SELL, 5), (1, 2)).releases, "and again"
+    made.sent(resting(2, SELL, 5, parent=9, held=True))
+    assert made.change(resting(3, SELL, 1, parent=9), None).releases, "or of the new one"
+    made = book(5, resting(1, SELL, 5, held=True), resting(2, BUY, 5, parent=1, held=True))
+    made.sent(resting(2, BUY, 5, held=True))
+    assert made.change(resting(1, SELL, 5), (1, 1)).releases, "the parent takes its child along all the same"
+
+
 @pytest.mark.parametrize(
     ("position", "parent", "child", "attached"),
     [

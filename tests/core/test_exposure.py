@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import product
 
+import msgspec
+
 from engine.core.exposure import Exposure, OrderKey, Resting, Side, counted
 
 D = Decimal
@@ -53,6 +55,13 @@ def test_of_a_group_that_cancels_with_block_the_largest_counts_on_each_side() ->
         group = [resting(n, BUY, n, group="g", oca_type=oca_type) for n in (1, 3, 2)]
         group += [resting(9, SELL, 4, group="g", oca_type=oca_type), resting(8, BUY, 5, group="h", oca_type=oca_type)]
         assert counted(group) == (8, 4)
+
+
+def test_what_a_modify_has_bound_anew_counts_in_full() -> None:
+    sells = [msgspec.structs.replace(resting(n, SELL, 2, group="g", oca_type=1), rebound=n == 2) for n in (1, 2, 3)]
+    assert counted(sells) == (0, 4)
+    exit_of_1 = msgspec.structs.replace(resting(2, SELL, 2, parent=(1, 1)), rebound=True)
+    assert counted([resting(1, BUY, 2), exit_of_1]) == (2, 2)
 
 
 def test_of_any_other_group_every_order_counts() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.units import Absent
 from engine.gateway.clarity import unclear
 from engine.wire.codec import decode_request, encode_request
 from engine.wire.frames import frame
@@ -17,6 +18,8 @@ DOUBTS = [
     (1, "2147483648", "its id is beyond"),
     (1, "4294967297", "its id is beyond"),  # in four bytes it would be 1
     (1, "-2147483648", "its id is beyond"),
+    (1, "0", "its id is not above 0"),
+    (1, "-5", "its id is not above 0"),
     (TRANSMIT, "true", "true is neither 0 nor 1"),
     (TRANSMIT, "false", "false is neither 0 nor 1"),
     (TRANSMIT, "2147483647", "whether TWS is to transmit it"),
@@ -37,19 +40,35 @@ def spelled(index: int, text: str, action: str = "SELL") -> bytes:
 @pytest.mark.parametrize(("index", "text", "why"), DOUBTS)
 def test_what_may_be_read_in_two_ways_is_a_doubt(index: int, text: str, why: str) -> None:
     request = decode_request(spelled(index, text), 178)
-    assert isinstance(request, PlaceOrder) and why in unclear(request)
+    assert isinstance(request, PlaceOrder) and why in unclear(request, 21)
 
 
 @pytest.mark.parametrize(
     ("index", "text"),
     [
-        (1, "2147483647"), (1, "-5"), (17, "1.0"), (19, "5e2"), (19, "1.7976931348623157E308"), (TRANSMIT, "0"),
+        (1, "2147483647"), (17, "1.0"), (19, "5e2"), (19, "1.7976931348623157E308"), (TRANSMIT, "0"),
         (TRANSMIT, ""), (PARENT_ID, "2147483647"), (CASH_QTY, "0"), (CASH_QTY, "1.7976931348623157E308"),
     ],
 )  # fmt: skip
 def test_other_spellings_of_clients_are_none(index: int, text: str) -> None:
     request = decode_request(spelled(index, text), 178)
-    assert isinstance(request, PlaceOrder) and unclear(request) == ""
+    assert isinstance(request, PlaceOrder) and unclear(request, 21) == ""
+
+
+def test_an_order_typed_into_tws_has_an_id_below_0_for_the_client_to_whom_tws_has_bound_it() -> None:
+    bound, zero = (decode_request(spelled(1, text), 178) for text in ("-5", "0"))
+    assert isinstance(bound, PlaceOrder) and isinstance(zero, PlaceOrder)
+    assert unclear(bound, 0) == "" and unclear(bound, 1) and unclear(bound, None)
+    assert unclear(zero, 0)
+
+
+def test_a_preview_that_tws_is_to_hold_is_a_doubt_and_so_is_a_child_that_does_not_say() -> None:
+    held = order(7, SPY, "SELL", 1, 500, what_if=True, transmit=False)
+    assert "it is a preview" in unclear(held, 21)
+    assert unclear(order(7, SPY, "SELL", 1, 500, what_if=True), 21) == ""
+    assert unclear(order(7, SPY, "SELL", 1, 500, transmit=Absent.BLANK), 21) == ""
+    child = order(7, SPY, "SELL", 1, 500, transmit=Absent.BLANK, parent_id=6)
+    assert "and its parent with it" in unclear(child, 21)
 
 
 @pytest.mark.parametrize("halted", [False, True])

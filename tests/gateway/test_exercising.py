@@ -14,12 +14,12 @@ from engine.config.gateway_table import GatewayTable
 from engine.core.exposure import Side
 from engine.core.preflight.settings import DEFAULTS, ProductLimits
 from engine.core.restrictions import Cause, Kind
-from engine.gateway.exercising import COUNTS_NS_MAX
+from engine.gateway.exercising import COUNTS_NS_MAX, exercise_key
 from engine.wire.codec import encode_request
 from engine.wire.frames import frame
 from engine.wire.replies import CurrentTime, ErrorMessage
 from engine.wire.requests import ExerciseOptions, ReqCurrentTime
-from gateway.post import ACCOUNT, Post, listed, order, post, statuses
+from gateway.post import ACCOUNT, Post, listed, order, post, statuses, told
 from gateway.test_last_look import Moment
 from simulator.wire_client import WireClient
 
@@ -45,7 +45,7 @@ def taken(it: Post) -> Decimal:
 
 
 def counted(it: Post, req_id: int = 5) -> list[tuple[int, Side, Decimal]]:
-    found = it.desk.checks.desk.book.order((21, -2 - req_id))
+    found = it.desk.checks.desk.book.order(exercise_key(21, req_id))
     return [(one.con_id, one.side, one.remaining) for one in found]
 
 
@@ -248,3 +248,27 @@ def test_shadow_mode_passes_it_and_tells(tmp_path: Path) -> None:
         assert [line for line in it.lines if "exercise 5 of 21 would be refused (shadow): not_held" in line]
 
     post(tmp_path, test, table=GatewayTable(shadow=True))
+
+
+@pytest.mark.parametrize("req_id", [-10, 8, -2147483647])
+def test_its_number_is_never_that_of_an_order(tmp_path: Path, req_id: int) -> None:
+    async def test(it: Post) -> None:
+        client, book = await it.client(), it.desk.checks.desk.book
+        client.send(order(8, listed(it.login, "FUT ES"), "BUY", 2, 1000))
+        await client.until(lambda: statuses(client, 8))
+        client.send(exercise(it, req_id=req_id))
+        assert not await settled(client)
+        assert [one.remaining for one in book.order((21, 8))] == [2]
+        assert len(counted(it, req_id)) == 2 and not told(client, 8)
+
+    post(tmp_path, test, settings=replace(DEFAULTS, futures=ProductLimits(Decimal(30), None)))
+
+
+def test_a_number_of_more_than_four_bytes_is_refused(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client = await it.client()
+        client.send(exercise(it, req_id=1 << 31))
+        await settled(client)
+        assert "its number is beyond" in told(client, 1 << 31)[0].text and not taken(it)
+
+    post(tmp_path, test)

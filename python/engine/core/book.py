@@ -144,6 +144,11 @@ class Book:
         )
 
     @property
+    def waits_for_positions(self) -> bool:
+        """Something was filled, or may have been, and no position shows it yet."""
+        return any(spot.unshown for spot in self.spots.values())
+
+    @property
     def exposures(self) -> Mapping[Place, Exposure]:
         """Every place with a position or an order."""
         return {place: spot.exposure for place, spot in self.spots.items() if spot.exposure != FLAT}
@@ -210,7 +215,8 @@ class Book:
 
     def sent(self, *orders: Resting) -> None:
         """An order is about to leave: one record for each contract, of one key. A modify counts beside the original
-        until the broker shows it: the larger of the two, for either may be what fills.
+        until the broker shows it: the larger of the two, for either may be what fills. One that asks to be bound to
+        others in another way, which TWS may refuse, counts as bound to nothing until TWS shows it.
         """
         for order in orders:
             known = self.spot(order.place).orders.get(order.key)
@@ -219,6 +225,7 @@ class Book:
                     raise ValueError(f"order {order.key} cannot change its side: cancel it and send another")
                 larger = max(order.remaining, known.order.remaining)
                 order = msgspec.structs.replace(order, remaining=larger, filled=known.order.filled)
+                order = _bound_anew(order, known.order)
             self._enter(order, acknowledged=False)
 
     def working(self, order: Resting) -> None:
@@ -246,9 +253,9 @@ class Book:
         """With this order TWS transmits others of its bracket that it holds, and that could add risk."""
         if order.untransmitted:
             return False
-        bracket, waiting = {order.key, order.parent} - {None}, set(self._untransmitted)
+        bracket, waiting = _kin(order, *self.order(order.key)), set(self._untransmitted)
         while True:
-            found = {key for key in waiting for one in self.order(key) if key in bracket or one.parent in bracket}
+            found = {key for key in waiting if not bracket.isdisjoint(_kin(*self.order(key)))}
             if not found:
                 return False
             waiting -= found
@@ -256,7 +263,7 @@ class Book:
                 spot = self.spot(one.place)
                 if one.key != order.key and not only_reduces(one, spot.exposure, _attached(spot, one)):
                     return True
-                bracket |= {one.key, one.parent} - {None}
+                bracket |= _kin(one)
 
     def _enter(self, order: Resting, *, acknowledged: bool) -> None:
         self._heard += 1
@@ -304,9 +311,21 @@ def _add(spot: Spot, worst: Decimal, sign: int) -> None:
         worth.unpriced += sign
 
 
+def _bound_anew(order: Resting, before: Resting) -> Resting:
+    """A modify as it counts: what it was not bound to before may not be bound to it, for all that is known yet."""
+    group, former_group = (order.oca_group, order.oca_type), (before.oca_group, before.oca_type)
+    joins = order.parent not in (None, before.parent) or (order.oca_group != "" and group != former_group)
+    return msgspec.structs.replace(order, rebound=before.rebound or joins, former=before.former or before.parent)
+
+
+def _kin(*orders: Resting) -> set[OrderKey]:
+    """The orders themselves and their parents."""
+    return {key for one in orders for key in (one.key, one.parent, one.former) if key is not None}
+
+
 def _attached(spot: Spot, order: Resting) -> Decimal:
     """What the parent whose exit this is may still open, beyond what it closes."""
-    parent = None if order.parent is None else spot.orders.get(order.parent)
+    parent = None if order.parent is None or order.rebound else spot.orders.get(order.parent)
     if parent is None or parent.order.side is order.side:
         return ZERO
     return max(parent.order.remaining - held_against(parent.order.side, spot.position), ZERO)

@@ -6,7 +6,8 @@ never happen: an order that may be live is not counted. `engine.core.book` keeps
 What counts less than its full quantity, because the broker itself sees to it:
 - An exit attached to a parent becomes active by the parent's fill. It counts with what it has beyond the parent's
   remaining quantity, and of several exits of one parent the largest counts: each cancels the others.
-- Of the orders of an OCA group that cancels the rest with block (types 1 and 2) the largest on each side counts.
+- Of the orders of an OCA group that cancels the rest with block (types 1 and 2) the largest on each side counts. Two
+  programs may use one name, and nobody has promised that TWS takes that for one group: shells tell them apart.
 An order attached to a parent that is not known counts in full, and so does an OCA group of any other type.
 """
 
@@ -45,7 +46,8 @@ class Resting(msgspec.Struct, frozen=True, kw_only=True):
 
     `remaining` is what may still fill, `filled` what the broker says has. A shell that does not know the parent or OCA
     group leaves them out: the order then counts in full. `product` None: it is not known, as of a leg of somebody
-    else's combination.
+    else's combination. `rebound`: a modify asks for another parent or OCA group than it had, and TWS has not
+    said since which it has: it counts in full. `former`: the parent that it had before.
     """
 
     key: OrderKey
@@ -60,6 +62,8 @@ class Resting(msgspec.Struct, frozen=True, kw_only=True):
     oca_type: int = 0
     order_type: str = ""
     untransmitted: bool = False  # TWS is asked to hold it until it, or an order of its bracket, is transmitted
+    rebound: bool = False
+    former: OrderKey | None = None
 
     @property
     def place(self) -> Place:
@@ -97,7 +101,7 @@ def counted(orders: Iterable[Resting]) -> tuple[Decimal, Decimal]:
     """What the orders of one place come to, as buys and sells."""
     buys = sells = ZERO
     here = tuple(orders)
-    bound = [order for order in here if order.parent is not None or order.oca_group]
+    bound = [order for order in here if (order.parent is not None or order.oca_group) and not order.rebound]
     for order in here if not bound else _unbound(here, bound):
         if order.side is Side.BUY:
             buys += order.remaining

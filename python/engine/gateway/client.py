@@ -58,7 +58,7 @@ class Client(asyncio.Protocol):
         heard = Heard()
         self._opening = Opening(self, host, self._make_upstream)
         self.line = OrderLine(self, host, heard, clock, self._straighten)
-        self._policing = Policing(self, host, self.line, heard)
+        self._policing = Policing(self, host, self.line)
         self._hearing = Hearing(self, host, heard)
         self.overheard = self._hearing.hear
 

@@ -24,6 +24,7 @@ from engine.core.preflight.settings import SECOND_NS
 from engine.core.preflight.verdict import Code, Verdict
 from engine.core.products import Product
 from engine.core.restrictions import State
+from engine.gateway.clarity import ID_MAX
 from engine.gateway.wishes import Refusal, warming_up
 from engine.trading.entries import Entry
 from engine.trading.order_checks import OrderChecks
@@ -31,6 +32,7 @@ from engine.trading.rules import Rules
 from engine.wire.requests import ExerciseOptions
 
 EXERCISE, LAPSE = 1, 2
+BELOW_ALL_IDS = -(1 << 32)  # with any number of four bytes taken from it still below every order's id
 COUNTS_NS_MAX = 36 * 3600 * SECOND_NS
 REFUSED_BY_TWS = frozenset({200, 321, 322, 435})  # it was not taken
 NOT_OF_AN_EXERCISE = frozenset({
@@ -104,7 +106,7 @@ class Exercises:
 
     def heard_error(self, client_id: int, req_id: int, code: int) -> None:
         """TWS says something against a request of this number."""
-        key = _key(client_id, req_id)
+        key = exercise_key(client_id, req_id)
         if code in REFUSED_BY_TWS and key in self._standing:
             self._end(key)
 
@@ -134,10 +136,12 @@ class Exercises:
         if login is None:
             return warming_up(waiting_for)
         quantity = request.quantity
+        if abs(request.req_id) > ID_MAX:
+            return _cannot(f"its number is beyond {ID_MAX}")
         if request.action != EXERCISE or not isinstance(quantity, int) or quantity <= 0:
             return _cannot(f"its action is {request.action}, its quantity {quantity}")
         accounts = login.link.accounts
-        account = request.account or self._entry.config.account or (accounts[0] if len(accounts) == 1 else "")
+        account = request.account or (accounts[0] if len(accounts) == 1 else "")
         contract, unresolved = await self._checks.resolved(login, request.contract)
         option = self._desk.terms.listings.get(contract.con_id)
         if option is None or not option.under_con_id or not option.multiplier or option.strike is None:
@@ -148,7 +152,7 @@ class Exercises:
         underlying = self._desk.terms.listings.get(option.under_con_id)
         if underlying is None:
             return _cannot("TWS has not said in time what its underlying is")
-        return _asked(_key(client_id, request.req_id), account, contract, option, underlying, Decimal(quantity))
+        return _asked(exercise_key(client_id, request.req_id), account, contract, option, underlying, Decimal(quantity))
 
     def _objections(self, asked: _Asked, state: State) -> Refusal:
         """By what is known at this moment."""
@@ -203,9 +207,9 @@ def _asked(
     return _Asked(sold, brought, intent)
 
 
-def _key(client_id: int, req_id: int) -> OrderKey:
+def exercise_key(client_id: int, req_id: int) -> OrderKey:
     """No order has such an id."""
-    return client_id, -2 - req_id
+    return client_id, BELOW_ALL_IDS - req_id
 
 
 def _cannot(why: str) -> Refusal:

@@ -19,6 +19,7 @@ from engine.core.known import Known
 from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.verdict import Code, Failure, Verdict
 from engine.gateway.announcing import Announcing
+from engine.gateway.clarity import BINDS_MANUAL_ORDERS
 from engine.gateway.exercising import Exercises
 from engine.gateway.express import Express
 from engine.gateway.tally import Tally
@@ -28,12 +29,13 @@ from engine.gateway.wishes import End, Refusal, Ruling, Wish, parent_refused, pa
 from engine.trading.entries import Entry
 from engine.trading.errors import OrderNotSent
 from engine.trading.order_checks import Asked, OrderChecks, Passage
+from engine.trading.order_intent import key_of
 from engine.trading.order_records import INTENT_S_MAX, OrderRecords
 from engine.trading.order_records import Outcome as Fate
 from engine.trading.order_settings import OrderSettings
 from engine.trading.rules import Rules, described
 from engine.wire.events import ClientEvent
-from engine.wire.replies import ErrorMessage, Execution, OrderStatus
+from engine.wire.replies import ErrorMessage, Execution, OpenOrder, OrderStatus
 from engine.wire.requests import ExerciseOptions
 
 TERMS_PATIENCE_S = 2.0  # for what TWS says of a contract or its price: meanwhile this client's other messages wait
@@ -41,6 +43,7 @@ REFRESH_PATIENCE_S = 0.5  # for positions and orders: an order that comes before
 REDUCING_S = 0.3  # a reducing order waits no longer for its record
 BEHIND_S = 0.25  # records of so long are written together: each write takes time from the loop
 REFUSED_MAX = 10_000
+BOUND_MAX = 1_000
 GONE = "the connection to TWS is gone"
 
 
@@ -95,8 +98,9 @@ class OrderDesk:
             self.tray,
             wall_ns=wall_ns,
         )
-        self.checks.book.after_reading = self.express.prepare_soon
+        self.checks.book.after_reading = self._after_reading
         self._recording: set[asyncio.Task[int | None]] = set()
+        self._bound: dict[int, OrderKey] = {}  # orders typed into TWS, by the ids under which client 0 has them
 
     def open(self) -> None:
         """The gateway begins."""
@@ -141,10 +145,26 @@ class OrderDesk:
     def heard(self, client_id: int, event: ClientEvent) -> None:
         """TWS has told a client something of orders."""
         self._unanswered.heard(client_id, event)
+        if isinstance(event, OpenOrder) and client_id == BINDS_MANUAL_ORDERS and event.order_id < 0:
+            self._bound[event.order_id] = key_of(event.order.client_id, event.order_id, event.order.perm_id)
+            if len(self._bound) > BOUND_MAX:
+                del self._bound[next(iter(self._bound))]
         if isinstance(event, ErrorMessage):
             self.exercises.heard_error(client_id, event.req_id, event.code)
         self.checks.book.heard(event)
         if self.login is not None and isinstance(event, OrderStatus | Execution):
+            self.login.look_soon()
+
+    def cancels_all(self) -> None:
+        """A client cancels everything: what is left is read soon, for what it sends next are its closing orders."""
+        self.tally.count("global cancels")
+        if self.login is not None:
+            self.login.look_soon()
+
+    def _after_reading(self) -> None:
+        """An order that is missing from the list counts as filled until positions are read behind it: at once."""
+        self.express.prepare_soon()
+        if self.login is not None and self.checks.desk.book.waits_for_positions:
             self.login.look_soon()
 
     def works(self, key: OrderKey) -> bool:
@@ -155,7 +175,7 @@ class OrderDesk:
     def working(self, client_id: int) -> list[int]:
         """The ids of a client's orders that count as live."""
         self.tray.empty()
-        return sorted(n for owner, n in self.checks.desk.book.order_keys if owner == client_id and n >= 0)
+        return sorted(n for owner, n in self.checks.desk.book.order_keys if owner == client_id and n > 0)
 
     async def settled(self) -> None:
         """The gateway ends: what is to be written is written, within bounds."""
@@ -212,7 +232,8 @@ class OrderDesk:
 
     def not_understood(self, key: OrderKey, why: str) -> None:
         """A message that was an order could not be read, and was refused."""
-        self._remember(key)
+        if not self.works(key):
+            self._remember(key)
         self.records.not_judged("", "", "not_understood")
         self._tell(key, ("not_understood",), why)
 
@@ -233,11 +254,18 @@ class OrderDesk:
                 wish.request.contract,
                 wish.request.order,
                 client_id=wish.client_id,
-                modifies=wish.key if self.works(wish.key) else None,
+                modifies=self._modified(wish),
                 may_preview=True,
             )
         except OrderNotSent as error:
             return Refusal(("not_judgeable",), f"not_judgeable: {error}")
+
+    def _modified(self, wish: Wish) -> OrderKey | None:
+        """The order that it changes, as the book calls it."""
+        key = wish.key
+        if wish.client_id == BINDS_MANUAL_ORDERS:
+            key = self._bound.get(key[1], key)
+        return key if self.works(key) else None
 
     async def _send(self, wish: Wish, asked: Asked, modifies: bool) -> Ruling:
         """It has passed, at this very moment: count it, write it down, look again, and hand it over."""
@@ -302,7 +330,7 @@ class OrderDesk:
     def _has_left(self, wish: Wish, asked: Asked, modifies: bool) -> None:
         self._refused.pop(wish.key, None)
         self.tally.count("orders passed")
-        held = asked.order.transmit is False
+        held = asked.order.transmit is not True
         self._unanswered.add_special(wish.key, asked.intent, wish.order_ref, modifies=modifies, held=held)
         if not modifies:
             self.express.learn(wish.message, wish.version, wish.request.order, asked)

@@ -86,10 +86,9 @@ class OrderLine:
         """In its turn; but what can only reduce goes ahead of others that wait."""
         self._desk.tray.empty()
         item = Waiting(message, request, self._clock())
-        same = any(one.order is not None and one.order.order_id == request.order_id for one in self._all_waiting())
         if (
             self.waiting
-            and not same
+            and not self._waits(request.order_id)
             and len(self._ahead) < AHEAD_MAX
             and self._desk.goes_ahead(self._wish(item, request))
         ):
@@ -97,7 +96,7 @@ class OrderLine:
         elif len(self._queue) >= QUEUE_MAX:
             self._desk.tally.refuse(("too_many_waiting",))
             why = f"too_many_waiting: {QUEUE_MAX} messages wait already, send fewer"
-            self.tell(request.order_id, Ruling(End.REFUSED, why, self._heard.alive(request.order_id)))
+            self.tell(request.order_id, Ruling(End.REFUSED, why, self.lives(request.order_id)))
         else:
             self._queue.append(item)
             self._work()
@@ -115,6 +114,11 @@ class OrderLine:
         for each in self._all_waiting():
             if each.order is not None and order_id in (None, each.order.order_id):
                 each.withdrawn = each.withdrawn or why
+
+    def lives(self, order_id: int) -> bool:
+        """An order of this id works, or may yet: what is refused under its id is a change of it."""
+        key = (self._ends.client_id or 0, order_id)
+        return self._waits(order_id) or self._desk.works(key) or self._heard.alive(order_id)
 
     def tell(self, order_id: int, ruling: Ruling) -> None:
         """The client, in TWS's place, what became of an order."""
@@ -141,6 +145,9 @@ class OrderLine:
     def _all_waiting(self) -> list[Waiting]:
         current = [] if self._current is None else [self._current]
         return [*current, *self._queue, *self._ahead.values()]
+
+    def _waits(self, order_id: int) -> bool:
+        return any(one.order is not None and one.order.order_id == order_id for one in self._all_waiting())
 
     def _run_ahead(self, item: Waiting, request: PlaceOrder) -> None:
         name = f"a reducing order of client {self._ends.client_id}"

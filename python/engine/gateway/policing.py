@@ -10,7 +10,6 @@ from engine.gateway import answers
 from engine.gateway.clarity import unclear
 from engine.gateway.cutting import PREFIX, number_of
 from engine.gateway.ends import Ends
-from engine.gateway.heard import Heard
 from engine.gateway.house import House
 from engine.gateway.order_line import OrderLine
 from engine.gateway.police import KINDS, Kind, binds_manual_orders
@@ -26,12 +25,11 @@ CANCELLED_FIRST = "it was cancelled before it was sent"
 class Policing:
     """Of one client."""
 
-    def __init__(self, ends: Ends, house: House, line: OrderLine, heard: Heard) -> None:
+    def __init__(self, ends: Ends, house: House, line: OrderLine) -> None:
         self._ends = ends
         self._house = house
         self._desk = house.desk
         self._line = line
-        self._heard = heard
 
     def take(self, message: bytes) -> None:
         """One whole message, length included. Raises ProtocolError for what ends the connection."""
@@ -49,8 +47,8 @@ class Policing:
                 self._cancel(message)
             case Kind.CANCEL_ALL:
                 self._house.withdraw_all(CANCELLED_FIRST)
-                self._desk.tally.count("global cancels")
                 self._ends.pass_on(message)
+                self._desk.cancels_all()
             case Kind.START:
                 self._start(message)
             case Kind.BIND:
@@ -71,7 +69,7 @@ class Policing:
         except (MalformedMessage, LocalError) as error:
             self._not_understood(message, payload, str(error))
             return
-        doubt = unclear(request)
+        doubt = unclear(request, self._ends.client_id)
         if doubt:
             self._not_understood(message, payload, doubt)
             return
@@ -85,12 +83,13 @@ class Policing:
         """What is not understood exactly is not guessed."""
         fields = payload.split(b"\0", 3)
         text = fields[1 if self._ends.version > 144 else 2] if len(fields) == 4 else b""
-        order_id = int(text) if text.isdigit() and len(text) < 10 else answers.NO_ID
-        self._desk.not_understood((self._ends.client_id or 0, order_id), why)
+        order_id = int(text) if text.removeprefix(b"-").isdigit() and len(text) < 11 else answers.NO_ID
+        key = (self._ends.client_id or 0, order_id)
+        alive = self._line.lives(order_id)
+        self._desk.not_understood(key, why)
         if self._desk.shadow:
             self._line.read(message)
         else:
-            alive = self._heard.alive(order_id)
             self._line.tell(order_id, Ruling(End.REFUSED, f"not_understood: {why}", alive))
 
     def _cancel(self, message: bytes) -> None:
@@ -114,7 +113,7 @@ class Policing:
     def _bind(self, message: bytes) -> None:
         """TWS cancels manual orders and sends them anew under this client: nothing for a halted login."""
         if self._desk.checks.state().may_add_risk or self._desk.shadow:
-            self._line.read(message)
+            self._ends.pass_on(message)  # not behind orders that wait: a halt may come meanwhile
         else:
             self._refuse(message, "while the login is halted, manual orders are not bound")
 

@@ -23,8 +23,9 @@ from engine.core.preflight.desk import Preflight
 from engine.core.preflight.listing import Listing
 from engine.core.products import product_of
 from engine.core.units import known
-from engine.trading.order_intent import key_of, resting_of
+from engine.trading.order_intent import group_of, key_of, resting_of
 from engine.wire.events import ClientEvent
+from engine.wire.order import Order
 from engine.wire.replies import Execution, OpenOrder, OrderStatus
 
 TRANSMITTED = frozenset({"PreSubmitted", "Submitted"})  # of an order that TWS holds nobody is told so
@@ -135,7 +136,7 @@ class LoginBook:
                 key = key_of(event.order.client_id, event.order_id, event.order.perm_id)
                 bag = event.contract.sec_type == "BAG"
                 if not self._is_held(key, event.state.status):
-                    self._shown(key, None if bag else known(event.order.total_quantity))
+                    self._shown(key, None if bag else known(event.order.total_quantity), event.order)
             case Execution() if event.req_id < 0 and event.contract.sec_type != "BAG":
                 self._executed(event)
 
@@ -152,9 +153,10 @@ class LoginBook:
             self._progress(orders, filled)
             self._end(key, filled=False)
 
-    def _shown(self, key: OrderKey, total: Decimal | None) -> None:
+    def _shown(self, key: OrderKey, total: Decimal | None, order: Order) -> None:
         """It works, and is for as much in all: its client may have changed that. A combination's total is none of its
         legs', and an order sized by money has none. Of one that is `changing` TWS may still tell the original.
+        What a modify wanted it to be bound to is what TWS says.
         """
         orders = self._book.order(key)
         for one in orders:
@@ -162,6 +164,8 @@ class LoginBook:
                 left = max(total - one.filled, ZERO)
                 larger = max(left, one.remaining) if key in self.changing else left
                 one = msgspec.structs.replace(one, remaining=larger)
+            if one.rebound and key not in self.changing:
+                one = _bound_as_shown(one, order)
             self._book.working(msgspec.structs.replace(one, untransmitted=False))
 
     def _is_held(self, key: OrderKey, status: str) -> bool:
@@ -233,3 +237,10 @@ class LoginBook:
         self._executions[exec_id] = None
         if len(self._executions) > REMEMBERED_MAX:
             del self._executions[next(iter(self._executions))]
+
+
+def _bound_as_shown(one: Resting, order: Order) -> Resting:
+    parent = (one.key[0], order.parent_id) if isinstance(order.parent_id, int) and order.parent_id else None
+    oca_type = order.oca_type if isinstance(order.oca_type, int) else 0
+    group = group_of(one.key[0], order.oca_group)
+    return msgspec.structs.replace(one, parent=parent, oca_group=group, oca_type=oca_type, rebound=False, former=None)

@@ -190,7 +190,7 @@ class OrderChecks:
         why = unjudgeable(contract, order, may_preview=may_preview)
         if why:
             raise errors.OrderNotSent(f"The order cannot be judged: {why}", "It was not sent", "Change it")
-        order = msgspec.structs.replace(exact(order), account=self._account_for(login, order))
+        order = msgspec.structs.replace(exact(order), account=self._account_for(login, order, client_id))
         contract, unresolved = await self.resolved(login, contract)
         self.hear_clock(login)
         listing = self.desk.terms.listings.get(contract.con_id)
@@ -226,9 +226,8 @@ class OrderChecks:
         listing = self.desk.terms.listings.get(contract.con_id)
         if listing is None or not self._is_read() or unjudgeable(contract, order):
             return False
-        intent = intent_of(
-            contract, exact(order), account=self._account_for(login, order), client_id=client_id, listing=listing
-        )
+        account = self._account_for(login, order, client_id)
+        intent = intent_of(contract, exact(order), account=account, client_id=client_id, listing=listing)
         return not self.desk.facts(intent, self.state(), self._wall_ns()).adds_risk
 
     async def resolved(self, login: Login, contract: Contract) -> tuple[Contract, str]:
@@ -266,10 +265,13 @@ class OrderChecks:
             for fact in (self.desk.book.positions, self.desk.book.orders)
         )
 
-    def _account_for(self, login: Login, order: Order) -> str:
-        """The account an order is for: its own, the login's, or the only one there is; else none, which is refused."""
+    def _account_for(self, login: Login, order: Order, client_id: int | None) -> str:
+        """The account an order is for: its own, the login's, or the only one there is; else none, which is refused.
+        Another program's order leaves as it came: the login's account is not written into it, and TWS would choose.
+        """
         accounts = login.link.accounts
-        return order.account or self._entry.config.account or (accounts[0] if len(accounts) == 1 else "")
+        ours = self._entry.config.account if client_id is None else ""
+        return order.account or ours or (accounts[0] if len(accounts) == 1 else "")
 
     def _needs_price(self, intent: Intent) -> bool:
         """A check insists on the market's price, or an order's own looks right only beside it."""
@@ -334,7 +336,7 @@ class OrderChecks:
         """Its bytes are with the socket. Not answered within a moment, no other like it is sent until it is. One that
         TWS is to hold (`transmit` false) is not answered before it is transmitted.
         """
-        if asked.order.transmit is False:
+        if asked.order.transmit is not True:
             return
         window_s = self.desk.settings.duplicate_window_ns / SECOND_NS
         asyncio.get_running_loop().call_later(window_s, self.desk.unconfirmed, asked.intent, key)

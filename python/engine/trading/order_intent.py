@@ -47,6 +47,8 @@ def unjudgeable(contract: Contract, order: Order, *, may_preview: bool = False) 
         return f"TWS sizes it as the hedge of another order (hedge_type {order.hedge_type!r})"
     if order.scale_auto_reset is not False or not _none_or_zero(order.scale_profit_offset):
         return "TWS makes further orders of it (scale_profit_offset, scale_auto_reset)"
+    if order.scale_table:
+        return "its size is in a table of TWS's own (scale_table)"
     return _no_number(order)
 
 
@@ -102,11 +104,11 @@ def _special(contract: Contract, order: Order, client_id: int) -> Special | None
     special = Special(
         legs=legs_of(contract),
         parent=(client_id, parent_id) if parent_id else None,
-        oca_group=order.oca_group,
+        oca_group=group_of(client_id, order.oca_group),
         oca_type=order.oca_type if isinstance(order.oca_type, int) else 0,
         cash_qty=order.cash_qty,
         allocation=order.fa_group or order.fa_profile or order.fa_method,
-        untransmitted=order.transmit is False,
+        untransmitted=order.transmit is not True,  # TWS takes a blank for no
     )
     return None if special == Special() else special
 
@@ -147,13 +149,18 @@ def resting_of(order: WorkingOrder) -> tuple[Resting, ...]:
             filled=order.filled * leg.ratio,
             parent=(order.client_id, order.parent_id) if order.parent_id else None,
             product=None if bag else product_of(order.contract.sec_type),
-            oca_group=order.oca_group,
+            oca_group=group_of(order.client_id, order.oca_group),
             oca_type=order.oca_type,
             order_type=order.order_type,
             untransmitted=order.status == HELD_OR_REFUSED,
         )
         for leg in legs
     )
+
+
+def group_of(client_id: int, name: str) -> str:
+    """An OCA group as the book calls it. Two clients that use one name have two."""
+    return f"{name} of client {client_id}" if name else ""
 
 
 def key_of(client_id: int, order_id: int, perm_id: int) -> OrderKey:

@@ -50,7 +50,9 @@ class Terms:
 
 
 def quantity_of(intent: Intent, reference: Reference | None, multiplier: Decimal | None) -> Decimal | None:
-    """The units an order is for; sized by money, as many as that may buy at the reference, rounded up."""
+    """The units an order is for; sized by money, as many as that may buy at the reference, rounded up. One that names
+    both is for the larger: which of them TWS goes by is not documented.
+    """
     given = intent.special.cash_qty if intent.special is not None else Absent.BLANK
     cash = number(given)
     if cash is None and not isinstance(given, Absent):
@@ -58,7 +60,8 @@ def quantity_of(intent: Intent, reference: Reference | None, multiplier: Decimal
     if cash:
         if reference is None or not reference.price or cash < 0:
             return None
-        return (cash / abs(reference.price * (multiplier or 1))).to_integral_value(ROUND_CEILING)
+        units = (cash / abs(reference.price * (multiplier or 1))).to_integral_value(ROUND_CEILING)
+        return max(units, number(intent.quantity) or ZERO)
     quantity = number(intent.quantity)
     return quantity if quantity is not None and quantity > 0 else None
 

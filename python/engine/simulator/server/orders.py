@@ -148,11 +148,15 @@ class OrderDesk:
     def submit(self, asked: NewOrder, echo: Order | None = None) -> list[Event]:
         """Hand an order to the exchange, whoever asks."""
         key = (asked.client_id, asked.order_id)
+        before = self._echoes.get(key)
         if echo is not None:
             self._echoes[key] = echo
         if not asked.what_if:
             self._note_id(*key)
-        return self._server.act(lambda now_ns: self._server.exchange.place(now_ns, asked))
+        events = self._server.act(lambda now_ns: self._server.exchange.place(now_ns, asked))
+        if before is not None and any(isinstance(one, Rejected) for one in events):
+            self._echoes[key] = before  # the order is as it was
+        return events
 
     def _note_id(self, client_id: int, order_id: int) -> None:
         if words.is_manual(client_id, order_id):
