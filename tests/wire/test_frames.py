@@ -22,6 +22,12 @@ def test_payloads_survive_any_cutting_of_the_stream(payloads: list[bytes], cuts:
     assert reader.pending == b""
 
 
+def test_a_frame_is_as_long_as_the_official_clients_accept_and_no_longer() -> None:
+    assert frame(bytes(16_777_215))[:5] == b"\x00\xff\xff\xff\x00"
+    with pytest.raises(InvalidValue, match="16777216 bytes do not fit a frame of at most 16777215"):
+        frame(bytes(16_777_216))
+
+
 def test_every_single_byte_may_arrive_alone() -> None:
     reader = FrameReader()
     stream = frame(b"15\x001\x00DU1\x00") + frame(b"") + frame(b"9\x001\x007\x00")

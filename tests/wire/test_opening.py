@@ -126,3 +126,68 @@ def test_it_keeps_no_more_than_its_limit() -> None:
         reader.feed(chunk)
     assert reader.fault
     assert len(reader.received) <= opening.RECEIVED_LIMIT + len(chunk)
+
+
+def heard(*messages: bytes, hello: bytes = HELLO) -> Opening:
+    reader = Opening()
+    reader.feed(hello + b"".join(map(frame, messages)))
+    return reader
+
+
+def test_before_anything_is_heard_nothing_is_known() -> None:
+    reader = Opening()
+    assert (reader.version, reader.server_time, reader.next_order_id, reader.accounts) == (None, "", None, ())
+    assert reader.client_id_in_use is False
+    reader.feed(HELLO[:-1])
+    assert (reader.received, reader.fault) == (b"", "")
+
+
+@pytest.mark.parametrize(
+    ("stream", "fault"),
+    [
+        (frame(b"-1\x00127.0.0.1:4000\x00"), "the server redirects elsewhere, which is never followed"),
+        (frame(b"178\x00"), "the answer is not a TWS handshake: check host and port"),
+        (frame(b"1234567890\x00now\x00"), "the answer is not a TWS handshake: check host and port"),
+        (b"HTTP/1.1 400 Bad Request", "a frame larger than TWS sends: check host and port"),
+        (b"\x01\x00\x00\x00", "a frame larger than TWS sends: check host and port"),
+        (b"\x00\xff\xff\xff", ""),
+        (frame(b"123456789\x00now\x00"), ""),
+    ],
+)
+def test_what_is_no_opening_is_told_and_what_may_be_one_is_waited_for(stream: bytes, fault: str) -> None:
+    assert heard(hello=stream).fault == fault
+
+
+def test_more_than_an_opening_can_hold_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert opening.RECEIVED_LIMIT == 2 * opening.FRAME_LIMIT
+    monkeypatch.setattr(opening, "RECEIVED_LIMIT", len(HELLO))
+    reader = heard()
+    reader.feed(b"x")
+    assert not reader.fault
+    reader.feed(b"y")
+    assert reader.fault == "more data than a TWS opening can hold"
+    assert reader.received == b"x"
+
+
+@pytest.mark.parametrize(("text", "number"), [(b"9" * 19, int("9" * 19)), (b"9" * 20, None)])
+def test_a_number_beyond_what_a_message_can_hold_is_none(text: bytes, number: int | None) -> None:
+    assert heard(b"9\x001\x00" + text + b"\x00").next_order_id == number
+
+
+@pytest.mark.parametrize("message", [b"49\x001\x001773239400\x00", b"15\x001\x00", b"15\x001\x00DU1\x00more\x00"])
+def test_accounts_are_told_by_their_own_message_alone(message: bytes) -> None:
+    assert heard(message).accounts == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "in_use"),
+    [
+        (b"4\x002\x00-1\x00326\x00in use\x00", True),
+        (b"4\x002\x00-1\x00326\x00", True),
+        (b"4\x002\x00-1\x00326", False),
+        (b"4\x002\x00-1\x002104\x00farm ok\x00", False),
+        (b"49\x001\x00-1\x00326\x00\x00", False),
+    ],
+)
+def test_a_client_id_is_in_use_where_error_326_says_so(message: bytes, in_use: bool) -> None:
+    assert heard(message).client_id_in_use is in_use

@@ -63,6 +63,18 @@ def test_a_head_that_is_cut_or_not_a_number_tells_nothing(version: int) -> None:
         assert salvage_open_order(b"\0".join(broken), version) is None
 
 
+@pytest.mark.parametrize(
+    ("action", "told"), [("BUY", True), ("SELL", True), ("SSHORT", True), ("SLONG", True), ("?", False)]
+)
+def test_every_action_that_tws_knows_is_told_and_no_other(action: str, told: bool) -> None:
+    parts = encode_reply(ORDER, 178).split(b"\0")
+    parts[13] = action.encode()
+    found = salvage_open_order(b"\0".join(parts), 178)
+    assert (found is not None and found.order.action == action) is told
+
+
 def test_other_messages_are_not_mistaken_for_orders() -> None:
+    alike = encode_reply(ORDER, 178)
+    assert alike.startswith(b"5\0") and salvage_open_order(b"3" + alike[1:], 178) is None
     assert salvage_open_order(b"3\0" + b"1\0" * 40, 178) is None
     assert salvage_open_order(b"", 178) is None
