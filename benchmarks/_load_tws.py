@@ -1,8 +1,7 @@
 """The project's simulator as many brokers at once: so many logins, each with so many positions, no latency.
 
 A process of its own. It prints its ports as one JSON line. `fall` on standard input lets every login lose a quarter of
-what it is worth, one after the other within half a second; any other line asks what has come of it. It ends with its
-input.
+what it is worth, in one go; any other line asks what has come of it. It ends with its input.
 
     python benchmarks/_load_tws.py LOGINS POSITIONS
 """
@@ -27,7 +26,6 @@ from engine.wire.requests import PlaceOrder, ReqGlobalCancel
 CASH, PRICE = Decimal(500_000), Decimal(100)
 HEAVY, LIGHT = Decimal(10_000), Decimal(10)  # shares: the first stock carries the loss, the others are many
 FALLS_TO = Decimal(60)
-WITHIN_S = 0.5
 SECOND_NS = 1_000_000_000
 # Clients keep TWS's limit of 50 messages a second themselves, and it is counted here instead of enforced: a simulator
 # that is busier than twenty TWSs would refuse for its own slowness what was spread evenly.
@@ -83,13 +81,12 @@ class Brokers:
             self._last_close_ns[entry.login] = time.monotonic_ns()
             self._closes[entry.login] += 1
 
-    async def fall(self) -> None:
-        """The first stock of each falls. The simulator is busy with the first kills when the last ones fall."""
+    def fall(self) -> None:
+        """The first stock of each falls. Each TWS tells it with its next profit and loss, within a second."""
         for name in self.names:
             server, con_id = self.world.login(name).server, self._stocks[name].con_id
             self._fell_ns[name] = time.monotonic_ns()
             server.act(lambda now_ns, s=server, c=con_id: s.exchange.set_price(now_ns, c, FALLS_TO))  # type: ignore[misc]
-            await asyncio.sleep(WITHIN_S / len(self.names))
 
     def seen(self) -> dict[str, object]:
         left = 0
@@ -129,13 +126,10 @@ async def main(logins: int, positions: int) -> None:
     print(json.dumps(ports), flush=True)
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    falling: asyncio.Task[None] | None = None
     while line := (await commands.readline()).decode().strip():
         if line == "fall":
-            falling = asyncio.create_task(brokers.fall())
+            brokers.fall()
         print(json.dumps(brokers.seen()), flush=True)
-    if falling is not None:
-        falling.cancel()
     await brokers.world.stop()
 
 

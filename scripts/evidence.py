@@ -1,12 +1,17 @@
 """Write docs/evidence.md: what `qe torture --record docs/evidence.json` has done so far, in figures, and the words.
 
 make evidence
+
+Load and soak are in docs/endurance.json, where `make load` and `make soak` keep them if they are asked to.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from engine.torture.campaign import Result
 from engine.torture.generator import FIRST, kind_of
@@ -15,19 +20,23 @@ from engine.torture.triples import COUNT, TROUBLES
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "evidence.json"
+ENDURANCE = ROOT / "docs" / "endurance.json"
 PAGE = ROOT / "docs" / "evidence.md"
 WORDS = Path(__file__).with_name("evidence_words.md")
+DAY_MINUTES = 4  # what happens in every day of the soak takes so long
 HEAD = "| commit | until | seeds | worlds | kills | messages | simulated | processor | kills a core-second | broken |"
 RULE = "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 
 
-def page(entries: list[Result], words: str) -> str:
+def page(entries: list[Result], endurance: dict[str, Any], words: str) -> str:
     """The words with the figures in them."""
     done = [one for one in entries if one.runs]
     figures = {
         "runs": "\n".join([HEAD, RULE, *map(_row, done)]),
         "totals": _totals(done),
         "failures": _failures(done),
+        "load": _load(endurance["load"]),
+        "soak": _soak(endurance["soak"]),
         "troubles": str(len(TROUBLES)),
         "triples": grouped(COUNT),
     }
@@ -88,12 +97,55 @@ def _failures(done: list[Result]) -> str:
     return "\n".join(["What broke in these runs:", "", *lines])
 
 
+def _load(one: dict[str, Any]) -> str:
+    """Of 20 logins that breach at once."""
+    moments = (("first cancel", "first_cancel"), ("last closing order", "last_close"), ("flat", "flat"))
+    rows = [
+        f"| {what} | {one[key]['median_ms'] / 1000:.1f} s | {one[key]['worst_ms'] / 1000:.1f} s |"
+        for what, key in moments
+    ]
+    return "\n".join(
+        [
+            "| from the breach of a login to its … | median | worst |",
+            "| --- | ---: | ---: |",
+            *rows,
+            "",
+            f"{one['logins']} logins, {grouped(one['positions'])} positions, all breaches within "
+            f"{one['breaches_within_s']:.1f} s; {grouped(one['closes'])} closing orders, {one['left']} positions left, "
+            f"{one['turned_round']} made larger or turned round; {one['ended_flat']} of {one['pressed']} kills ended flat "
+            f"in the journal ({grouped(one['records'])} records). The guard's event loop was {one['lag_worst_ms']:.0f} ms "
+            f"late at the worst, took {one['cpu_s']:.1f} s of a core, and held {one['peak_mb']:.0f} MB at its peak, "
+            f"{one['ready_mb']:.0f} MB before. {_where(one)}",
+        ]
+    )
+
+
+def _soak(one: dict[str, Any]) -> str:
+    """Of a month."""
+    held = one["bytes_by_day"]
+    marks = [day for day in (2, 8, 15, 22, len(held)) if day <= len(held)]
+    rows = " ".join(f"{held[day - 1] / 1000:.0f} kB after {day} days," for day in marks).rstrip(",")
+    return (
+        f"{one['days']} days, of each {max(one['awake_minutes'], DAY_MINUTES):g} minutes or more lived through and the rest "
+        f"slept through; {one['orders']} orders. What the guard's own code holds: {rows}. Tasks {one['tasks'][0]} after the first day "
+        f"and {one['tasks'][1]} at the most, threads {one['threads'][0]} and {one['threads'][1]}. {_where(one)}"
+    )
+
+
+def _where(one: dict[str, Any]) -> str:
+    return (
+        f"*{one['commit']}, {one['at']}; {one['machine']}, Python {one['python']}, load {one['load_before']:g} before.*"
+    )
+
+
 def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
 def main() -> int:
-    PAGE.write_text(page(Record(RECORD).entries, WORDS.read_text(encoding="utf-8")), encoding="utf-8")
+    endurance = msgspec.json.decode(ENDURANCE.read_bytes())
+    words = WORDS.read_text(encoding="utf-8")
+    PAGE.write_text(page(Record(RECORD).entries, endurance, words), encoding="utf-8")
     print(f"wrote {PAGE}")
     return 0
 
