@@ -112,10 +112,10 @@ def _load(one: dict[str, Any]) -> str:
             "",
             f"{one['logins']} logins, {grouped(one['positions'])} positions, all breaches within "
             f"{one['breaches_within_s']:.1f} s; {grouped(one['closes'])} closing orders, {one['left']} positions left, "
-            f"{one['turned_round']} made larger or turned round; {one['ended_flat']} of {one['pressed']} kills ended flat "
-            f"in the journal ({grouped(one['records'])} records). The guard's event loop was {one['lag_worst_ms']:.0f} ms "
-            f"late at the worst, took {one['cpu_s']:.1f} s of a core, and held {one['peak_mb']:.0f} MB at its peak, "
-            f"{one['ready_mb']:.0f} MB before. {_where(one)}",
+            f"{one['turned_round']} made larger or turned round; {one['ended_flat']} of {one['pressed']} kills ended "
+            f"flat in the journal ({grouped(one['records'])} records). The guard's event loop was "
+            f"{one['lag_worst_ms']:.0f} ms late at the worst, took {one['cpu_s']:.1f} s of a core, and held "
+            f"{one['peak_mb']:.0f} MB at its peak, {one['ready_mb']:.0f} MB before. {_where(one)}",
         ]
     )
 
@@ -125,10 +125,12 @@ def _soak(one: dict[str, Any]) -> str:
     held = one["bytes_by_day"]
     marks = [day for day in (2, 8, 15, 22, len(held)) if day <= len(held)]
     rows = " ".join(f"{held[day - 1] / 1000:.0f} kB after {day} days," for day in marks).rstrip(",")
+    awake = max(one["awake_minutes"], DAY_MINUTES)
+    tasks, threads = one["tasks"], one["threads"]
     return (
-        f"{one['days']} days, of each {max(one['awake_minutes'], DAY_MINUTES):g} minutes or more lived through and the rest "
-        f"slept through; {one['orders']} orders. What the guard's own code holds: {rows}. Tasks {one['tasks'][0]} after the first day "
-        f"and {one['tasks'][1]} at the most, threads {one['threads'][0]} and {one['threads'][1]}. {_where(one)}"
+        f"{one['days']} days, of each {awake:g} minutes or more lived through and the rest slept through; "
+        f"{one['orders']} orders. What the guard's own code holds: {rows}. Tasks {tasks[0]} after the first day and "
+        f"{tasks[1]} at the most, threads {threads[0]} and {threads[1]}. {_where(one)}"
     )
 
 
