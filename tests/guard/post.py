@@ -41,6 +41,7 @@ class Post:
         self.messages: list[Message] = []
         self.lines: list[str] = []
         self.deaf: str | None = None  # why the channel takes nothing
+        self.pings: list[tuple[float, str]] = []  # when, and where to
         rules = rules_in_memory(loop.wall_ns, memory, prefix="g")
         self.manager = IBKRAccountManager(
             settings=ManagerSettings(heartbeat=False, trades=False, kill=KillSettings(deadline_ns=60 * SECOND)),
@@ -52,10 +53,14 @@ class Post:
             limits=config.limits,
         )
         add_logins(self.manager, config)
-        outside = Outside(wall_ns=loop.wall_ns, monotonic_ns=loop.wall_ns, channels=(self,))
+        outside = Outside(wall_ns=loop.wall_ns, monotonic_ns=loop.wall_ns, channels=(self,), ping=self._ping)
         page = Path(os.environ["QE_INCIDENT_LOG"])
         self.guard = Guard(config, self.manager, home, page, outside=outside, log=self.lines.append, callable_=False)
         self.ended = asyncio.Event()
+
+    def _ping(self, url: str) -> str | None:
+        self.pings.append((self.loop.time(), url))
+        return None
 
     name = "a test's channel"
 

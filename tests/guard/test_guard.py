@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from engine.journal.memory_store import Memory, MemoryStore
 from engine.simulator import faults
 from engine.trading.heartbeats import FOLDER
 from engine.trading.risk_sweep import adding_risk
-from guard.post import SPY, Post, post
+from engine.wire.requests import PlaceOrder, ReqGlobalCancel
+from guard.post import SPY, Exactly, Post, exactly, post
 
 
 def price(here: Post, name: str, con_id: int, to: str) -> None:
@@ -147,6 +150,46 @@ def test_after_tws_was_gone_everything_is_read_anew(tmp_path: Path) -> None:
         assert "Over: paper is not connected" in here.titles()
 
     post(tmp_path, test)
+
+
+def test_a_tws_that_was_gone_for_long_is_found_again_and_nothing_was_done_by_what_was_known_before(
+    tmp_path: Path,
+) -> None:
+    """`QE_GONE_S=86400`: a whole day of it, which takes minutes. Nothing changes any more after the first ones."""
+
+    async def test(exact: Exactly) -> None:
+        here = exact.post
+        server = here.world.login("paper").server
+        ports, before = server.ports, len(here.world.log.requests(PlaceOrder))
+        await server.stop()
+        await asyncio.sleep(float(os.environ.get("QE_GONE_S") or 1800))
+        assert [one.cause for one in here.manager.state("paper").standing] == [Cause.BLIND]
+        assert here.guard.keepers["paper"].waiting_for.startswith("TWS: nothing listens on")
+        assert len([line for line in here.lines if "NOT CONNECTED" in line]) < 5  # however long, it fills no log
+        server.ports = ports
+        await server.start()
+        await asyncio.sleep(60)
+        assert here.manager.connected("paper")
+        assert here.manager.state("paper").kind is None  # it is seen again
+        assert len(here.world.log.requests(PlaceOrder)) == before
+        assert here.world.log.requests(ReqGlobalCancel) == []
+
+    exactly(tmp_path, test, limit_s=30 * 3600.0, verify_every_s=0.0)
+
+
+def test_the_watcher_outside_hears_of_the_guard_while_it_sees_every_login_and_not_otherwise(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await asyncio.sleep(200)
+        times = [at_s for at_s, url in here.pings if url == "https://watcher.example/x"]
+        assert len(times) == len(here.pings) >= 3
+        assert all(55 < later - earlier < 65 for earlier, later in pairwise(times))
+        await here.world.login("paper").server.stop()
+        await asyncio.sleep(5)
+        heard = len(here.pings)
+        await asyncio.sleep(125)
+        assert len(here.pings) == heard  # it calls somebody now
+
+    post(tmp_path, test, alerts=AlertsTable(ping_url="https://watcher.example/x"))
 
 
 def test_under_a_halt_a_foreign_order_that_adds_risk_is_cancelled_if_nothing_protective_goes_with_it(
