@@ -45,6 +45,24 @@ def test_beyond_this_machine_it_does_not_run_without_tls_and_a_secret(tmp_path: 
     assert "No gateway runs" in shown.stderr
 
 
+def test_it_says_at_its_start_when_everybody_can_read_its_key(tmp_path: Path) -> None:
+    place, key = Path(__file__).parents[1] / "gateway", tmp_path / "key.pem"
+    key.write_bytes((place / "fence_key.pem").read_bytes())
+    key.chmod(0o644)
+    with simulated("calm", tmp_path) as world:
+        files = f'tls_certificate = "{place / "fence_certificate.pem"}"\ntls_key = "{key}"\n'
+        world.config(f'\n[gateway]\n{files}secret = "0123456789abcdef"\n')
+        running = start_qe("gateway", "run", home=tmp_path)
+        try:
+            give_up_at = time.monotonic() + PATIENCE_S
+            while time.monotonic() < give_up_at and "ready" not in qe("gateway", "status", home=tmp_path).stdout:
+                pass
+        finally:
+            running.send_signal(signal.SIGTERM)
+            said, _ = running.communicate(timeout=PATIENCE_S)
+    assert f"every user of this machine can read the TLS key: chmod 600 {key}".encode() in said
+
+
 def test_a_tunnel_needs_an_address_a_certificate_and_the_secret(tmp_path: Path) -> None:
     certificate = Path(__file__).parents[1] / "gateway" / "fence_certificate.pem"
     for words, why in (

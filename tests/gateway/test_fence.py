@@ -122,6 +122,12 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         fence_of(replace(FENCED, tls_certificate=str(tmp_path / "none.pem")))
 
 
+def test_a_key_with_a_passphrase_is_refused_and_asks_nobody() -> None:
+    locked = HERE.parent / "web" / "locked_key.pem"
+    with pytest.raises(FenceError, match="the key has a passphrase"):
+        fence_of(replace(FENCED, tls_key=str(locked)))
+
+
 # --- who comes through -----------------------------------------------------------------------------------------------
 def test_a_program_trades_through_a_tunnel(tmp_path: Path) -> None:
     async def test(it: Fenced) -> None:

@@ -22,7 +22,7 @@ from engine.web.access_log import WAITING_MAX, AccessLog
 from engine.web.cockpit import Place
 from engine.web.private_files import Unreadable
 from engine.web.runs import AT_WORK_MAX, CannotStart, Runs
-from engine.web.server import CannotServe, serve
+from engine.web.server import CALLERS_MAX, CannotServe, serve
 from web.stage import Stage, form_token, stage, told
 
 PAPER = Scope("paper")
@@ -341,9 +341,17 @@ def test_a_run_is_named_by_its_own_id_only(tmp_path: Path, name: str) -> None:
 
 
 def refused(tmp_path: Path, **table: str) -> str:
-    with pytest.raises(CannotServe) as told:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(CannotServe) as told:
+        patch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # one that is not refused does not run for ever
         serve(Place(home=tmp_path, page=tmp_path / "log"), WebTable(**table), log=lambda _: None)
     return str(told.value)
+
+
+def test_so_many_callers_are_served_at_once_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[int | None] = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, **_: found.append(server.config.limit_concurrency))
+    serve(Place(home=tmp_path, page=tmp_path / "log"), WebTable(port=0), log=lambda _: None)
+    assert found == [CALLERS_MAX]
 
 
 def test_beyond_this_machine_it_is_refused_before_anything_is_opened(tmp_path: Path) -> None:

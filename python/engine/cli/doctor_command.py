@@ -19,7 +19,7 @@ from engine.config.places import config_file, incident_log, state_folder
 from engine.config.plan import KillPlan
 from engine.config.reader import plan_for_kill
 from engine.desk import doctor_home as home_doctor
-from engine.desk import doctor_web
+from engine.desk import doctor_tls, doctor_web
 from engine.desk.doctor_login import examine_login
 from engine.desk.findings import Finding, Grade, exit_code, fault
 from engine.journal.journal import open_journal
@@ -48,6 +48,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     told(home_doctor.incident_page(Path(incident_log())))
     told(home_doctor.guard(home, config, now_ns))
     told(doctor_web.cockpit(home, config))
+    told(doctor_tls.gateway(config))
     told(home_doctor.guard_service(home))
     if config is not None:
         told(home_doctor.client_ids(config))

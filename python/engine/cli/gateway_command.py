@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import ssl
 import sys
@@ -23,7 +24,7 @@ from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
 from engine.config.reader import load
 from engine.gateway.absences import held_against
-from engine.gateway.fence import SECRET_MIN, FenceError, fence_of
+from engine.gateway.fence import SECRET_MIN, FenceError, fence_of, key_that_all_can_read
 from engine.gateway.gateway import Gateway, read_status
 from engine.gateway.tally import LoginLine, Status
 from engine.temporary import make_private
@@ -124,6 +125,8 @@ async def _serve(config: Config, ports: dict[str, int], home: Path) -> int:
         return EXIT_CANNOT
     if config.gateway.tls_certificate:
         lines.log(f"listening on {config.gateway.listen} behind TLS and a secret: programs come by qe gateway connect")
+        if key := key_that_all_can_read(config.gateway):
+            lines.log(f"every user of this machine can read the TLS key: chmod 600 {shlex.quote(key)}")
     for door in made.doors:
         name, (host, port) = door.desk.entry.config.name, door.address
         where = f"on port {port}" if config.gateway.tls_certificate else f"to {host}:{port}"

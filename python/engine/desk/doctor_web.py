@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine.config.model import Config
-from engine.config.tls_files import others_can_read, why_unusable
+from engine.desk.doctor_tls import tls
 from engine.desk.findings import Finding, warning, well
 from engine.guard.cockpit import answers
 from engine.guard.service import COCKPIT, file_of
@@ -32,15 +31,4 @@ def cockpit(home: Path, config: Config | None, platform: str = sys.platform) -> 
         yield warning(ABOUT, what, "start it by hand, and see what it says: qe web")
     else:
         yield well(ABOUT, "not in use (qe web runs it, qe web install has this machine run it)")
-    yield from _tls(table.certificate, table.key)
-
-
-def _tls(certificate: str, key: str) -> Iterable[Finding]:
-    if not (certificate or key):
-        return
-    if (why := why_unusable(certificate, key)) is not None:
-        what = f"its certificate and key cannot be used ({why}): the next start is refused"
-        yield warning(ABOUT, what, "put web.certificate and web.key right")
-    if others_can_read(key):
-        what = f"every user of this machine can read its TLS key ({key})"
-        yield warning(ABOUT, what, f"chmod 600 {shlex.quote(key)}")
+    yield from tls(ABOUT, "web.certificate and web.key", table.certificate, table.key)

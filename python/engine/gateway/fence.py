@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.config.gateway_table import GatewayTable
+from engine.config.tls_files import others_can_read, why_unusable
 
 GREETING = b"QE-GATEWAY 1 "
 LINE_MAX = 300
@@ -55,13 +56,19 @@ def fence_of(table: GatewayTable) -> tuple[ssl.SSLContext, bytes] | None:
         )
     if len(table.secret) < SECRET_MIN or not table.secret.isascii() or not table.secret.isprintable():
         raise FenceError(f"gateway.secret must have {SECRET_MIN} or more plain characters")
+    certificate, key = (str(Path(one).expanduser()) for one in (table.tls_certificate, table.tls_key))
+    if (why := why_unusable(certificate, key)) is not None:
+        raise FenceError(f"gateway.tls_certificate and tls_key cannot be used: {why}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(Path(table.tls_certificate).expanduser(), Path(table.tls_key).expanduser())
-    except (OSError, ssl.SSLError) as error:
-        raise FenceError(f"gateway.tls_certificate and tls_key cannot be used: {error}") from error
+    context.load_cert_chain(certificate, key)
     return context, table.secret.encode()
+
+
+def key_that_all_can_read(table: GatewayTable) -> str:
+    """Its path; empty: it is its owner's, or there is none."""
+    key = str(Path(table.tls_key).expanduser()) if table.tls_key else ""
+    return key if others_can_read(key) else ""
 
 
 class Fence(asyncio.Protocol):
