@@ -30,6 +30,7 @@ def test_the_emergency_pages_check_and_the_whole_way_back_after_a_kill_by_comman
         assert qe("verify", "--adopt", "--reason", "we begin", home=tmp_path).returncode == 64  # not all at once
         begun = qe("verify", "paper", "live", "--adopt", "--reason", "we begin", home=tmp_path)
         assert begun.returncode == 0, begun.stdout + begun.stderr
+        assert begun.stdout.count("working orders are our records from now on") == 2
         assert page(tmp_path, "--config", config).stdout.count("MATCH") == 2
 
         assert qe("kill", "--login", "paper", "--reason", "a test", home=tmp_path).returncode == 0

@@ -36,7 +36,18 @@ def test_what_the_broker_said_is_never_cut() -> None:
     step = TimelineEntry(
         1.0, "close_ended", "ESH6: closing order ended, 0 filled. 201: Order rejected - " + "why " * 30
     )
-    assert timeline_line("paper", step, 8, columns_max=80).endswith("why why")
+    lines = timeline_line("paper", step, 8, columns_max=80).splitlines()
+    assert max(map(len, lines)) <= 80 and " ".join(line.strip() for line in lines).endswith("why " * 29 + "why")
+    assert all(line.startswith(" " * 21 + "why") for line in lines[1:])  # below its words
+
+
+def test_no_word_is_broken_where_a_line_ends() -> None:
+    step = TimelineEntry(2.0, "cancel_sent", "connected as client 1, accounts DU1234567; global cancel sent")
+    assert timeline_line("paper", step, 8, columns_max=80).splitlines() == [
+        "   0.002 s  paper    connected as client 1, accounts DU1234567; global cancel",
+        "                     sent",
+    ]
+    assert "\n" not in timeline_line("paper", step, 8, columns_max=None)
 
 
 @pytest.mark.parametrize(

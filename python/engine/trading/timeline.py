@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from functools import cache
+from textwrap import fill
 
 from engine.core.kill.report import TimelineEntry
 from engine.trading.kill_switch import OnStep
@@ -41,11 +42,16 @@ def name_columns(names: Iterable[str]) -> int:
 
 
 def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_max: int | None) -> str:
-    """One step as a line. Where space is short, the advice is left to the report, which gives it once."""
+    """One step as a line. Where space is short it goes on below its words, and no word is broken; advice is left to the
+    report, which gives it once.
+    """
     text = readable(step.text)
     line = f"{step.at_ms / 1000:8.3f} s  {name:<{name_columns}} {text}"
-    if columns_max is None or len(line) <= columns_max or step.kind not in WITH_ADVICE:
+    if columns_max is None or len(line) <= columns_max:
         return line
+    if step.kind not in WITH_ADVICE:
+        below = " " * min(len(line) - len(text), columns_max // 2)
+        return fill(line, columns_max, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
     line = line.removesuffix(text) + split_advice(text)[0]
     return line if len(line) <= columns_max else line[: columns_max - 1] + "…"
 

@@ -88,7 +88,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         if self.verdict is Verdict.NOT_READ:
             lines += [f"  {self.why}", "  This says nothing about the positions."]
         elif self.verdict is Verdict.MATCH:
-            lines.append(f"  {self.positions} positions and {self.orders} working orders are as our records say")
+            so = "our records from now on" if self.adopted else "as our records say"
+            lines.append(f"  {self.positions} positions and {self.orders} working orders are {so}")
         if self.differences:
             lines += self._table()
         for order in self.foreign_orders:
