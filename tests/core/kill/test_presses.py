@@ -273,8 +273,19 @@ def test_what_a_kill_cancelled_that_died_is_asked_for_and_told_by_the_next(told_
         stage.press().tell(DEAD, ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
     assert stage.all(ReadCompleted)[-1].before_ns == 4 * SECOND
     assert [one.order_type for one in stage.report.cancelled] == ["STP"]
-    told = "kill dead was pressed 4.0 s before this one, and had not ended by the records then: "
-    assert [note for note in stage.report.notes if note.startswith(told)]
+    assert stage.report.notes[0] == (
+        "kill dead had begun 4.0 s before this one and not ended by the records then: "
+        "what was cancelled since it began is listed here too"
+    )
+
+
+@pytest.mark.parametrize(("ago_ns", "guards"), [(3 * SECOND - 1, True), (3 * SECOND, False)])
+def test_a_kill_that_began_just_before_is_not_said_to_be_of_another_press(ago_ns: int, guards: bool) -> None:
+    """A guard begins by the word of this very press."""
+    stage = Stage().begin()
+    stage.tell(ev.EarlierPress("guards", ago_ns))
+    (note,) = stage.report.notes
+    assert ("(a guard that was told of this press begins like that)" in note) is guards
 
 
 def test_nothing_is_asked_again_of_a_kill_that_is_known_or_is_this_one_or_without_a_connection() -> None:

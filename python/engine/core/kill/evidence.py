@@ -10,10 +10,13 @@ from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.ledger import Key
 from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
+from engine.core.kill.settings import SECOND
 from engine.core.kill.traces import Name, name_of
 
 TIMELINE_MAX = 5000  # entries kept; a kill that says more has a fault of its own
 STOP_TYPES = ("STP", "TRAIL")
+SAME_PRESS_NS_MAX = 3 * SECOND
+GUARDS = " (a guard that was told of this press begins like that)"
 
 
 def describe(order: WorkingOrder) -> str:
@@ -120,10 +123,10 @@ class Evidence:
         return any(close.order_ref.startswith(f"{CLOSE_REF_PREFIX}-{kill_id}.") for kill_id in self.earlier)
 
     def earlier_notes(self) -> tuple[str, ...]:
-        """Whose doings are told here too."""
+        """Whose doings are told here too. A guard that is told of a press may begin before the press itself."""
         return tuple(
-            f"kill {kill_id} was pressed {ago_ns / 1e9:.1f} s before this one, and had not ended by the records then: "
-            "what was cancelled since it was pressed is listed here too"
+            f"kill {kill_id} had begun {ago_ns / 1e9:.1f} s before this one and not ended by the records then"
+            f"{GUARDS if ago_ns < SAME_PRESS_NS_MAX else ''}: what was cancelled since it began is listed here too"
             for kill_id, ago_ns in self.earlier.items()
         )
 

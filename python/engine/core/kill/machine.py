@@ -36,7 +36,7 @@ from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, partly_closed, residue
 from engine.core.kill.senders import Senders
-from engine.core.kill.settings import MS, KillSettings
+from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
 
 __all__ = ["KillMachine", "KillSettings"]
@@ -313,7 +313,9 @@ class KillMachine:
         if not cancel:
             self._looking.at_once(now_ns)
         what = "one more global cancel" if cancel else "looking for orders beside the closing orders"
-        return [*cancel, Say("pressed_again", f"pressed again: joined, {what}")]
+        left_s = max(self._ending.at_ns - now_ns, 0) // SECOND
+        by = "" if self.finished else f"; it reports with the first press, in {left_s} s at the latest"
+        return [*cancel, Say("pressed_again", f"pressed again: joined, {what}{by}")]
 
     def _on_lock_busy(self, holder: str, spare: bool, now_ns: int) -> list[Command]:
         spared, before = self._joining.spare, self._joining.holder
