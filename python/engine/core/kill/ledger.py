@@ -36,10 +36,10 @@ How long a position must stand, read after read, before it is believed:
 |                                                          | excluded, and for what no executions, each whole  |
 |                                                          | or not at all, come to without all of ours        |
 
-What was traded just before the kill (`_recent`) may be in the first read or not, and what was traded while executions
-could not be read (`unsure`) in the position that was believed meanwhile or not. What was traded just before leaves a
-part that is safe to close under either view, at once; the rest waits until it shows which one is right, and no longer
-than since the trade itself.
+What was traded just before the kill (`trades_before`) may be in the first read or not, and what was traded while
+executions could not be read (`unsure`) in the position that was believed meanwhile or not. What was traded just before
+leaves a part that is safe to close under either view, at once; the rest waits until it shows which one is right, and no
+longer than since the trade itself.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from itertools import combinations
-from typing import NamedTuple
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
 from engine.core.kill.hidden_closes import HiddenCloses, by_a_kill
 from engine.core.kill.traces import NOTHING, Flow, Key, Name, Traces, name_of
+from engine.core.kill.trades_before import TradesBefore
 
 __all__ = ["Flow", "Key", "Ledger"]
 
@@ -69,14 +69,6 @@ class _Missed(Enum):
     RECENT = "recent"  # executions shortly before the kill
     LATE = "late"  # told by an order then, and by no execution: of the last seconds, or of another day
     UNSURE = "unsure"  # before executions could be read again
-
-
-class _Piece(NamedTuple):
-    """One trade shortly before the kill."""
-
-    signed: Decimal
-    by_kill: bool  # another kill's closing order
-    age_ns: int  # so long ago at least
 
 
 @dataclass(slots=True)
@@ -121,6 +113,7 @@ class Ledger:
     gone_order_ns: int
     traces: Traces = field(init=False)
     _closes: HiddenCloses = field(init=False)
+    _recent: TradesBefore = field(init=False)
     _accounts: dict[Key, _Account] = field(default_factory=dict)
     _foreign: dict[str, tuple[Name, Key, Decimal]] = field(default_factory=dict)  # by execution identity
     _before: dict[Key, Flow] | None = None  # sums of the first list: trades of the day before the kill
@@ -129,10 +122,9 @@ class Ledger:
     _own: dict[Key, Decimal] = field(default_factory=dict)
     _own_executions: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)
     _in_flight: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)  # they may have sold, and bought, more
-    _recent: dict[Key, Flow] = field(default_factory=dict)  # traded shortly before the kill …
-    _recent_pieces: dict[Key, list[_Piece]] = field(default_factory=dict)  # … one by one …
-    _late: dict[Key, Flow] = field(default_factory=dict)  # … of it what executions did not show when the order did
-    _mixed: set[Key] = field(default_factory=set)  # traded then or since by anything but another kill's closing orders
+    _mixed: set[Key] = field(
+        default_factory=set
+    )  # traded shortly before the kill or since by anything but another kill's closing orders
     _nameless: dict[Contract, int] = field(default_factory=dict)
     _read: bool = False
     _executions_known: bool = False  # since the last read of positions
@@ -140,6 +132,14 @@ class Ledger:
     def __post_init__(self) -> None:
         self.traces = Traces(self.gone_order_ns)
         self._closes = HiddenCloses(self.standing_feed_ns)
+        self._recent = TradesBefore(
+            self.settle_ns,
+            self.reduced_lag_ns,
+            self.expected_lag_ns,
+            self.standing_feed_ns,
+            self._closes,
+            self.traces,
+        )
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -179,16 +179,17 @@ class Ledger:
             elif self._before is None and (
                 execution.recent or self._closes.knows(identity)
             ):  # the first read may miss it
-                self._note_recent(key, execution.quantity, execution.order_ref, execution.age_ns_min)
+                self._recent.note(key, execution.quantity, execution.order_ref, execution.age_ns_min)
+                self._note_whose(key, execution.order_ref)
             self._foreign[identity] = (name_of(execution), key, execution.quantity)
         self.traces.executions(self._foreign.values())
         if self._before is None:
             for order, key, signed in self.traces.hidden():
-                self._note_recent(key, signed, order.order_ref, 0)
-                self._late[key] = self._late.get(key, NOTHING).plus(signed)
+                self._recent.note_late(key, signed, order.order_ref)
+                self._note_whose(key, order.order_ref)
             for key, account in self._accounts.items():
-                if key in self._recent:  # read before the first list of executions: it may miss them
-                    self.unsettle(key, self._recent_patience_ns(key, account.position))
+                if key in self._recent.flows:  # read before the first list of executions: it may miss them
+                    self.unsettle(key, self._recent.patience_ns(key, account.position))
                     account.recent_only = True
         self._sum_up()
         for key, account in self._accounts.items():
@@ -204,52 +205,11 @@ class Ledger:
             account.shows.discard(_Missed.UNSURE)
             account.unsure = unsure = new.since(account.base_foreign)
             account.base_foreign = new
-            self.unsettle(key, self._lag_ns(unsure, account.position))
-
-    def _note_recent(self, key: Key, signed: Decimal, order_ref: str, age_ns: int) -> None:
-        self._recent[key] = self._recent.get(key, NOTHING).plus(signed)
-        self._recent_pieces.setdefault(key, []).append(_Piece(signed, by_a_kill(order_ref), age_ns))
-        self._note_whose(key, order_ref)
-
-    def _recent_sizes(self, key: Key) -> list[Decimal]:
-        return [piece.signed for piece in self._recent_pieces.get(key, ())]
+            self.unsettle(key, self._recent.lag_ns(unsure, account.position))
 
     def _note_whose(self, key: Key, order_ref: str) -> None:
         if not by_a_kill(order_ref):
             self._mixed.add(key)
-
-    def _recent_patience_ns(self, key: Key, position: Decimal) -> int:
-        """How long a first read may miss what was traded just before it: each trade as long as its kind, from when it
-        was made."""
-        pieces = self._recent_pieces[key]
-        if key in self._late and not self._closes.may_miss_one(key, position, self.traces):
-            return self.expected_lag_ns  # an order does not tell in how many pieces it has filled
-        return max(0, *(self._piece_lag_ns(key, piece, position) - piece.age_ns for piece in pieces))
-
-    def _piece_lag_ns(self, key: Key, piece: _Piece, position: Decimal) -> int:
-        """How long behind this trade a read may miss it.
-
-        A position that recent trades would have reduced, and above all one that another kill has just closed, may be
-        gone already: it is given more time than one that they have opened. A kill's closing orders never open anything,
-        and an execution shows whole or not at all. So one of them is not missing where it is larger than all that may
-        have been there: what is shown, and what others may have added unseen. And at zero it can only be missing behind
-        a trade of others that is missing too, and that one is given its time.
-        """
-        if not piece.by_kill:
-            return self._lag_ns(NOTHING.plus(piece.signed), position)
-        pieces = self._recent_pieces[key]
-        one_sided = all(other.signed * piece.signed > ZERO for other in pieces if other.by_kill)
-        added = sum((o.signed for o in pieces if not o.by_kill and o.signed * piece.signed < ZERO), ZERO)
-        too_large = position * piece.signed < ZERO < piece.signed * (position + added + piece.signed)
-        if one_sided and (position == ZERO or too_large):
-            return 0
-        hidden = self._closes.may_miss_one(key, position, self.traces)
-        return self.standing_feed_ns if hidden else self.expected_lag_ns
-
-    def _lag_ns(self, flow: Flow, position: Decimal) -> int:
-        """Longer where some of it may have closed the position, or where nothing is left."""
-        reduced = position == ZERO or any(position * part < ZERO for part in flow)
-        return self.reduced_lag_ns if reduced else self.settle_ns
 
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
@@ -278,15 +238,15 @@ class Ledger:
 
     def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
         """What the first complete list did not name was at zero then."""
-        settled = key not in self._recent and (self._read or self._executions_known)
-        patience_ns = self._recent_patience_ns(key, quantity) if key in self._recent else self.settle_ns
+        settled = key not in self._recent.flows and (self._read or self._executions_known)
+        patience_ns = self._recent.patience_ns(key, quantity) if key in self._recent.flows else self.settle_ns
         base = ZERO if self._read else quantity
         self._accounts[key] = _Account(
-            contract, base=base, settled=settled, patience_ns=patience_ns, recent_only=key in self._recent
+            contract, base=base, settled=settled, patience_ns=patience_ns, recent_only=key in self._recent.flows
         )
 
     def _traded(self) -> Iterable[Key]:
-        return (*self._recent, *(key for key, flow in self._since.items() if flow != NOTHING), *self._maybe)
+        return (*self._recent.flows, *(key for key, flow in self._since.items() if flow != NOTHING), *self._maybe)
 
     def unsettle(self, key: Key, patience_ns: int) -> None:
         """Something may have traded here that neither executions nor statuses tell of: let a late feed catch up."""
@@ -375,14 +335,14 @@ class Ledger:
         flows = self._maybe_missed(key, account)
         if ZERO in (sum(flow.bought for flow in flows.values()), sum(flow.sold for flow in flows.values())):
             return True
-        sums = _sums(self._recent_sizes(key)) if flows.keys() == {_Missed.RECENT} else None
+        sums = _sums(self._recent.sizes(key)) if flows.keys() == {_Missed.RECENT} else None
         return sums is not None and ZERO not in sums
 
     def _maybe_missed(self, key: Key, account: _Account) -> dict[_Missed, Flow]:
         """Trades that the base contains or not."""
-        late = self._late.get(key, NOTHING)
+        late = self._recent.late.get(key, NOTHING)
         flows = {
-            _Missed.RECENT: self._recent.get(key, NOTHING).since(late),
+            _Missed.RECENT: self._recent.flows.get(key, NOTHING).since(late),
             _Missed.LATE: late,
             _Missed.UNSURE: account.unsure,
         }
@@ -404,20 +364,20 @@ class Ledger:
         """
         if self._since.get(key, NOTHING) != account.base_foreign:
             return False
-        own, recent = self._own_since(key, account), self._recent.get(key, NOTHING)
+        own, recent = self._own_since(key, account), self._recent.flows.get(key, NOTHING)
         if not any(own * part > ZERO for part in recent):
             return own != ZERO  # they went the other way
         pieces = [signed for owner, signed in self._own_executions.values() if owner == key]
-        if key in self._late or sum(pieces, ZERO) != own:
+        if key in self._recent.late or sum(pieces, ZERO) != own:
             return False  # how they were executed is not known
-        ours, theirs = _sums(pieces), _sums(self._recent_sizes(key))
+        ours, theirs = _sums(pieces), _sums(self._recent.sizes(key))
         return ours is not None and theirs is not None and ours.isdisjoint(theirs)
 
     def _only_closed(self, key: Key, account: _Account) -> bool:
         """Nothing is left, and all that has traded is another kill's closes, to one side: they end at zero."""
         if account.position != ZERO or key in self._mixed or self._own_since(key, account) != ZERO:
             return False
-        recent, since = self._recent.get(key, NOTHING), self._since.get(key, NOTHING)
+        recent, since = self._recent.flows.get(key, NOTHING), self._since.get(key, NOTHING)
         return ZERO in (recent.bought + since.bought, recent.sold + since.sold)
 
     def _closed_by_others(self, key: Key, account: _Account) -> bool:
@@ -547,7 +507,7 @@ class Ledger:
 
     def _undisputed(self, key: Key) -> bool:
         """Nothing has traded that a read may show or not."""
-        return key not in self._recent and key not in self._maybe
+        return key not in self._recent.flows and key not in self._maybe
 
     def all_zero(self) -> bool:
         """True when every contract read so far is at zero and none is in doubt."""
