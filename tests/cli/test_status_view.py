@@ -10,6 +10,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli import status_command
+from engine.cli.commands import main
 from engine.cli.status_view import view
 from engine.core.restrictions import ONE, UNRESTRICTED, Cause, Kind, Restriction, Scope, State
 
@@ -119,6 +121,26 @@ def test_on_a_small_terminal_every_login_is_on_screen_whatever_goes_on() -> None
             assert any(part in line for line in seen), part
         assert [line for line in seen if line.startswith("! ")] == ["! t19", "! t18", "! t17"]
         assert any("waiting for TWS" in line for line in seen)
+
+
+@pytest.mark.parametrize(("term", "terminal"), [("dumb", True), ("xterm", False)])
+def test_a_terminal_that_cannot_be_drawn_upon_is_told_again_and_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str, terminal: bool
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status_command.time, "sleep", sleep)
+    assert main(["status", "--watch"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("Ctrl-C ends this view") == 3 and told.count("MAY TRADE") == 6
+    assert "\x1b" not in told
 
 
 def test_a_narrow_terminal_has_shorter_bars_and_no_broken_lines() -> None:

@@ -36,6 +36,7 @@ AHEAD_NS = 1_000_000_000  # less may have been read in the same moment
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 UNUSABLE = "the journal cannot be used, see below"
 WATCH_S = 0.5
+PRINT_S = 5.0
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -67,7 +68,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _watch(rules: Rules, chosen: Chosen) -> int:
-    """Draw it anew twice a second, until Ctrl-C."""
+    """Draw it anew twice a second, until Ctrl-C. Where nothing can be drawn it is printed again and again."""
     home, modes = Path(state_folder()), {one.name: one.mode for one in chosen.logins}
     console = Console(highlight=False)
 
@@ -88,6 +89,9 @@ def _watch(rules: Rules, chosen: Chosen) -> int:
         )
 
     try:
+        while not console.is_terminal or console.is_dumb_terminal:
+            console.print(drawn(), "")
+            time.sleep(PRINT_S)
         with Live(drawn(), console=console, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(WATCH_S)
