@@ -257,17 +257,22 @@ def test_an_order_of_others_that_an_old_list_hides_is_nobodys_lie(
 
 
 @pytest.mark.parametrize(
-    ("fault", "claimed"),
+    ("fault", "deadline_s", "claimed"),
     [
-        (replace(OLD, for_s=10.0), True),
-        (replace(OLD, for_s=100.0), False),
-        (replace(OLD, for_s=100.0, login="live"), True),
-        (LATE, True),
-        (replace(LATE, lag_s=60.0), False),
+        (replace(OLD, for_s=10.0), 60.0, True),
+        (replace(OLD, for_s=100.0), 60.0, False),
+        (replace(OLD, for_s=100.0, login="live"), 60.0, True),
+        (LATE, 120.0, True),
+        (LATE, 60.0, False),
+        (replace(LATE, lag_s=15.0), 60.0, True),
+        (replace(LATE, lag_s=60.0), 120.0, False),
     ],
 )
-def test_a_picture_that_is_old_until_the_end_leaves_no_time(found: Evidence, fault: f.AnyFault, claimed: bool) -> None:
+def test_a_picture_that_is_old_until_the_end_leaves_no_time(
+    found: Evidence, fault: f.AnyFault, deadline_s: float, claimed: bool
+) -> None:
     with_fault(found, fault)
+    found.story = replace(found.story, deadline_s=deadline_s)
     told(found, outcome=LoginOutcome.UNKNOWN)
     assert ("I5c" in names(found)) is claimed
 

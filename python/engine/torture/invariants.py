@@ -392,11 +392,12 @@ def _old_picture(found: Evidence, login: str, press: PressSeen) -> bool:
         if one.who == press.who and login in one.logins and one.at_s <= press.at_s <= one.reported_s
     )
     latest_s = began_s + found.story.deadline_s - PICTURE_S
+    late_s = min(PICTURE_S, found.story.deadline_s - PICTURE_S - 0.1)  # and what it goes through is waited for as well
     return any(
         fault.login in ("", login)
         and (
             (isinstance(fault, f.StandingFeed) and _ends_s(fault) > latest_s)
-            or (isinstance(fault, f.StalePositions) and fault.lag_s > PICTURE_S)
+            or (isinstance(fault, f.StalePositions) and fault.lag_s > late_s)
         )
         for fault in found.story.scenario.faults
     )

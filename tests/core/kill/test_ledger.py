@@ -558,6 +558,38 @@ def test_our_fills_that_do_not_show_prove_nothing() -> None:
     assert book.read(0, 0.3).all_zero()
 
 
+def closed_behind(trade: int, shows: int = 3) -> Book:
+    """Somebody traded just before the press, what the first read shows was believed in time and is closed at 7 s."""
+    book = after_the_press_before((trade, OTHER), shows=shows)
+    assert book.read(shows, 7).believed
+    return book.filled(-shows).read(shows, 8)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_our_fills_that_show_long_behind_themselves_may_be_the_trades_before_us(side: int) -> None:
+    """A feed that is half a minute late goes through zero: what others sold shows, and what we have sold is to come."""
+    book = closed_behind(-3 * side, shows=3 * side).read(0, 31)
+    assert not book.believed and not book.all_zero()
+    assert not book.read(0, 37).believed and book.can_close == 0
+    assert not book.read(-3 * side, 38).believed  # they were
+    for at_s in range(39, 60):
+        book.read(-3 * side, at_s)
+    assert (book.believed, book.can_close) == (True, -3 * side)
+
+
+def test_when_they_have_stood_for_as_long_as_a_feed_is_late_they_are_ours() -> None:
+    book = closed_behind(-3)
+    assert [book.read(0, at_s).believed for at_s in (31, 40, 50, 51)] == [False, False, False, True]
+    assert book.all_zero()
+
+
+def test_our_fills_that_show_in_time_or_go_the_other_way_are_ours_at_once() -> None:
+    assert closed_behind(-3).read(0, 14).believed  # six seconds behind the first read that could have shown them
+    assert not closed_behind(-3).read(0, 14.1).believed
+    assert closed_behind(3).read(0, 31).believed
+    assert closed_behind(-2).read(3, 9).read(0, 14).believed
+
+
 def test_what_catches_up_with_all_of_the_trades_before_may_be_a_part_of_them_where_some_cancel_out() -> None:
     """10 and 5 bought, 2 sold and 2 bought; the first read misses none of the 2 sold: 15 more is 15 of 17."""
     book = Book(-2, 5, 10, 2, first=-24, recent=True)

@@ -21,6 +21,9 @@ How long a position must stand, read after read, before it is believed:
 | could be mistaken for a part of them                     | at once                                          |
 | can only be what all trades, those just before the kill  |                                                  |
 | included or excluded, come to                            | at once                                          |
+| obeys it, but our own fills show `reduced_lag_ns` behind |                                                  |
+| themselves, and may be trades to that side just before   |                                                  |
+| the kill, which a later feed shows first                 | after `late_feed_ns`                             |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
 | breaks it as a fill of ours would that nobody has told   | after `late_feed_ns` and three reads             |
 | looks like a late view of others' executions             | after `late_feed_ns` and three reads             |
@@ -269,7 +272,9 @@ class Ledger:
         shown = self._caught_up(key, account, expected)
         if lawful and account.recent_only and (self._left_behind(key, account) or self._only_closed(key, account)):
             shown = {_Missed.RECENT, _Missed.LATE}
-        if shown or (lawful and account.settled):
+        began_ns = account.doubted_since_ns if agreeing and account.doubted_since_ns is not None else now_ns
+        late = lawful and not shown and self._shows_late(key, account, began_ns)
+        if shown or (lawful and account.settled and not late):
             self._believe(key, account, now_ns)
             account.shows |= shown
             if shown and _Missed.LATE in self._maybe_missed(key, account):
@@ -280,6 +285,8 @@ class Ledger:
             account.doubted_since_ns = now_ns
             account.agreeing_reads = 0
         account.agreeing_reads += 1
+        if late and now_ns - account.doubted_since_ns < self.late_feed_ns:
+            return
         if lawful and self._may_miss_own(key, account, now_ns):
             return
         if lawful and self._traded_on(key, account, now_ns):
@@ -309,6 +316,14 @@ class Ledger:
         assert since_ns is not None and account.unsettled_ns is not None and account.own_seen_ns is not None
         in_time = since_ns - account.unsettled_ns < self._given_ns(key, account)
         return in_time and now_ns - account.own_seen_ns < self.reduced_lag_ns
+
+    def _shows_late(self, key: Key, account: _Account, began_ns: int) -> bool:
+        """Our own fills show at last, long behind themselves: the feed is later than the time after which trades just
+        before the kill were taken to be in the first position. It may be those that show, and ours still to come."""
+        own = self._own_since(key, account)
+        missed = (part for flow in self._maybe_missed(key, account).values() for part in flow)
+        assert account.own_seen_ns is not None
+        return began_ns - account.own_seen_ns > self.reduced_lag_ns and any(own * part > ZERO for part in missed)
 
     def _traded_on(self, key: Key, account: _Account, now_ns: int) -> bool:
         """Others trade on, and no two reads are alike: none of them could ever stand for as long as it takes. One that
