@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from engine.simulator import faults
-from engine.simulator.live import run_sim, show
+from engine.simulator.live import is_plain, run_sim, show
 from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World
 from engine.simulator.view import shares, world_view
@@ -146,3 +146,11 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.stdout.read().strip() == "simulator: stopped"
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "plain"), [(True, "xterm", False), (True, "dumb", True), (False, "xterm", True)]
+)
+def test_what_cannot_be_drawn_upon_gets_lines(terminal: bool, term: str, plain: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=terminal, _environ={"TERM": term})
+    assert is_plain(console) is plain

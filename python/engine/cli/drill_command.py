@@ -21,6 +21,7 @@ from engine.desk.drill_result import DrillResult
 from engine.desk.drill_view import MovingView, PlainView
 from engine.desk.paper_drill import Refused, hold_paper_drill
 from engine.desk.scorecard import hold_all, scorecard
+from engine.simulator.live import is_plain
 from engine.simulator.scenario import ScenarioError, list_scenarios, load_scenario
 
 EXIT_FAILED, EXIT_NOT_HELD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 64, 130
@@ -66,7 +67,7 @@ def _list(console: Console) -> int:
 def _one(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         result = asyncio.run(hold(arguments.scenario, Nobody()))
-    elif arguments.plain or not console.is_terminal:
+    elif arguments.plain or is_plain(console):
         result = asyncio.run(hold(arguments.scenario, PlainView(console)))
     else:
         with MovingView(console) as view:

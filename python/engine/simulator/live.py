@@ -54,12 +54,17 @@ def run_sim(
             out.print(_port_taken(world, error), style="red", markup=False)
             return 2
         try:
-            await show(world, out, plain=not out.is_terminal if plain is None else plain, stop=_stop_on_signal())
+            await show(world, out, plain=is_plain(out) if plain is None else plain, stop=_stop_on_signal())
         finally:
             await world.stop()
         return 0
 
     return asyncio.run(main())
+
+
+def is_plain(console: Console) -> bool:
+    """It is nothing that can be drawn upon: a pipe, a file, or a terminal that only takes lines."""
+    return not console.is_terminal or console.is_dumb_terminal
 
 
 async def show(world: World, console: Console, *, plain: bool, stop: asyncio.Event) -> None:
