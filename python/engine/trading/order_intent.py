@@ -39,7 +39,8 @@ def unjudgeable(contract: Contract, order: Order, *, may_preview: bool = False) 
     """
     if order.action not in SIDES:
         return f"its action is {order.action!r}: BUY or SELL (or SSHORT)"
-    if order.what_if is not False and not (may_preview and order.what_if is True):
+    previews = order.what_if is not False and order.what_if is not Absent.BLANK  # JavaScript leaves a no away
+    if previews and not (may_preview and order.what_if is True):
         return "it is a preview (what_if): ask with preflight(…, margin=True)"
     if order.delta_neutral_order_type or order.delta_neutral_con_id or contract.delta_neutral is not None:
         return "it hedges itself in a second contract (delta neutral)"
