@@ -9,7 +9,8 @@ It is read and written by system calls and not mapped into memory: a file that s
 can be told, and not a signal that ends a trading program. Written in place, it needs no room on the disk, so the alarm
 can be raised when the disk is full.
 
-It also knows the last record that was acknowledged. A journal that ends before it has lost something.
+It also knows the last record that was acknowledged. A journal that ends before it has lost something. And it keeps what
+the system said of the journal's files then (engine.journal.traces).
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ _PID = struct.Struct("<Q")  # who writes
 _TIP = struct.Struct("<Q32s")
 _TEXT = struct.Struct("<qH")  # time of the alarm, length of what it says
 _CHECK = struct.Struct("<I")
-_AT_ALARM, _AT_BEGUN, _AT_DONE, _AT_TIP, _AT_PID, _AT_TEXT = 8, 16, 24, 32, 128, 256
-_STANDING = struct.Struct("<8sQQQQ32sI52xQ")  # all of them
+_AT_ALARM, _AT_BEGUN, _AT_DONE, _AT_TIP, _AT_TRACES, _AT_PID, _AT_TEXT = 8, 16, 24, 32, 76, 128, 256
+_STANDING = struct.Struct("<8sQQQQ32sI48s4xQ")  # all of them, and the traces
 _HEAD_BYTES = 256
 
 
@@ -53,6 +54,7 @@ class Standing(msgspec.Struct, frozen=True):
     count: int
     tip: Tip
     writer: int
+    traces: bytes  # of the journal's files, as they were left
 
 
 class Bell:
@@ -98,27 +100,31 @@ class Bell:
         data = _read_at(self._current(), _HEAD_BYTES, 0)
         if len(data) < _HEAD_BYTES:
             raise BellSpoilt(f"{self._path} is not what was written there")
-        magic, _, begun, done, seq, digest, check, writer = _STANDING.unpack_from(data)
+        magic, _, begun, done, seq, digest, check, traces, writer = _STANDING.unpack_from(data)
         if magic != _MAGIC:
             raise BellSpoilt(f"{self._path} is not what was written there")
         if zlib.crc32(data[_AT_TIP : _AT_TIP + _TIP.size]) != check:
             raise BellSpoilt(f"{self._path} is damaged")
-        return Standing(begun == done, max(begun, done), Tip(seq, digest), writer)
+        return Standing(begun == done, max(begun, done), Tip(seq, digest), writer, traces)
 
     def begin(self, standing: Standing) -> Standing:
         """An append is about to be committed. Only under the writers' lock, as everything below."""
         count = standing.count + 1
         _write_at(self._open_one(), count.to_bytes(8, "little"), _AT_BEGUN)
-        return Standing(False, count, standing.tip, standing.writer)
+        return Standing(False, count, standing.tip, standing.writer, standing.traces)
 
     def sign(self) -> None:
         """Leave this process's number, so that others can name whom they wait for."""
         _write_at(self._open_one(), _PID.pack(os.getpid()), _AT_PID)
 
-    def ring(self, standing: Standing, tip: Tip) -> None:
+    def ring(self, standing: Standing, tip: Tip, traces: bytes) -> None:
         """The append that was begun is committed up to `tip`, or was given up and `tip` is as before."""
         sealed = _checked(_TIP.pack(tip.seq, tip.digest))
-        _write_at(self._open_one(), standing.count.to_bytes(8, "little") + sealed, _AT_DONE)
+        _write_at(self._open_one(), standing.count.to_bytes(8, "little") + sealed + traces, _AT_DONE)
+
+    def leave(self, traces: bytes) -> None:
+        """The journal's files were changed by one of us, and nothing was appended."""
+        _write_at(self._open_one(), traces, _AT_TRACES)
 
     def create(self, tip: Tip, alarm: Alarm | None = None) -> None:
         """Make the file, whole or not at all, in the place of any other. It counts from a number drawn by lot, so that

@@ -1,8 +1,8 @@
 """One connection to the journal's file: opened when it is needed, given up when the file is another one, and held
 against the bell every time. Nothing that is wrong is put right here. What its rows hold: `engine.journal.rows`.
 
-SQLite's own files must never be opened by other means in a process that uses them: closing such a file would drop
-SQLite's locks on it. And what was opened before a fork is never touched after it, not even to close it.
+SQLite's file and its shared memory must never be opened by other means in a process that uses them: closing them would
+drop SQLite's locks. And what was opened before a fork is never touched after it, not even to close it.
 """
 
 from __future__ import annotations
@@ -78,6 +78,17 @@ class Database:
         assert self._connection is not None
         return self._connection
 
+    def renew(self) -> sqlite3.Connection:
+        """A connection that remembers nothing of the file. If it cannot be had, the old one stays: the last one to be
+        closed would copy a damaged log into the file.
+        """
+        old = self._connection
+        self._connect(os.stat(self._name))  # noqa: PTH116
+        if old is not None:
+            old.close()
+        assert self._connection is not None
+        return self._connection
+
     def disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is None:
@@ -146,6 +157,12 @@ def before_newest_snapshot(connection: sqlite3.Connection) -> Tip:
         if row is not None:
             return _tip(row)
     return base(connection)
+
+
+def log_pages(connection: sqlite3.Connection) -> int:
+    """How many pages SQLite believes to be in the log. Copies them into the file. Raises sqlite3.Error."""
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
 
 
 def insert(connection: sqlite3.Connection, records: Sequence[Sealed]) -> None:

@@ -7,7 +7,8 @@
 
 Order of an append: lock, `begin`, insert behind the record that was acknowledged last if that is the end of the file,
 commit (durable now), `ring`, unlock, acknowledge. Readers have a connection of their own and wait for nobody's commit.
-Nothing that is wrong is put right here: it is told, and an append that would cover it up is refused.
+Nothing that is wrong is put right here: it is told, and an append that would cover it up is refused. So is one to files
+that something else has written to, unless what was acknowledged is still in them (engine.journal.traces).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from engine.journal.database import PAGE_BYTES, Database
 from engine.journal.faults import translated
 from engine.journal.rows import records_of
 from engine.journal.store import Alarm
+from engine.journal.traces import NONE, behind_commit, damaged_log, hold_against_log, log_bytes, traces
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 from engine.journal.turn import PATIENCE_S, Turn, TurnTaken
 from engine.temporary import make_private
@@ -46,19 +48,23 @@ class SqliteStore:
         self._patience_s = patience_s
         self._writer = Database(self._path, self._bell, patience_s=patience_s)
         self._reader = Database(self._path, self._bell, patience_s=patience_s)
+        self._name = str(self._path)
+        self._log_name = f"{self._name}-wal"
+        self._found = NONE  # before the commit that is under way
         self._uncopied = 0
+        self._log_bytes = self._copied_bytes = 0  # of the log, when last looked at, and when last copied by us
 
     def append(self, drafts: Sequence[Draft], *, expected_seq: int | None = None) -> tuple[Sealed, ...]:
         with self._writer.lock, translated(self._path):
             self._take_turn()
             try:
                 standing = self._signed()
-                connection = self._to_write()
+                connection = self._untouched(self._to_write(), standing)
                 sealed = self._append_behind(connection, standing, drafts, expected_seq)
                 if sealed is None:
                     sealed = self._append(connection, drafts, expected_seq)
                 self._uncopied += 1 + (sum([len(one.body) for one in sealed]) // PAGE_BYTES if len(sealed) > 1 else 0)
-                if self._uncopied >= CHECKPOINT_LATE:
+                if self._uncopied >= CHECKPOINT_LATE or self._grown(CHECKPOINT_LATE):
                     self._checkpoint(connection)
                 return sealed
             finally:
@@ -112,16 +118,16 @@ class SqliteStore:
         return None
 
     def tidy(self) -> None:
-        """Copy the log when there is enough of it and nobody writes."""
-        if self._uncopied < CHECKPOINT_EVERY or not self._writer.lock.acquire(blocking=False):
+        """Copy the log when there is enough of it, whoever wrote it, and nobody writes."""
+        if not self._enough() or not self._writer.lock.acquire(blocking=False):
             return
         try:
             if self._turn.take_if_free():
                 try:
-                    self._checkpoint(self._writer.connected())
+                    self._checkpoint(self._untouched(self._writer.connected(), self._bell.standing()))
                 finally:
                     self._turn.give_back()
-        except (OSError, sqlite3.Error, JournalError):
+        except (OSError, sqlite3.Error, JournalError, BellSpoilt):
             return  # whoever appends next is told
         finally:
             self._writer.lock.release()
@@ -155,8 +161,10 @@ class SqliteStore:
         with self._writer.lock, translated(self._path):
             self._take_turn()
             try:
-                self._signed()
-                yield self._to_write()
+                connection = self._untouched(self._to_write(), self._signed())
+                self._leave(NONE)  # what is done now and broken off leaves nothing to be held against
+                yield connection
+                self._leave_traces()
             finally:
                 self._turn.give_back()
 
@@ -250,7 +258,9 @@ class SqliteStore:
     def _ring(self, standing: Standing, tip: Tip) -> None:
         """It is durable; if it cannot be rung, the append stays under way and everybody looks each time."""
         try:
-            self._bell.ring(standing, tip)
+            found = behind_commit(self._found, self._log_name)
+            self._log_bytes = log_bytes(found)
+            self._bell.ring(standing, tip, found)
         except OSError:
             return
 
@@ -258,9 +268,48 @@ class SqliteStore:
         """Copy the write-ahead log into the file, so that the next records overwrite it: a disk does that faster than
         letting it grow. What was appended stands, whatever becomes of this.
         """
-        self._uncopied = 0
+        self._uncopied, self._copied_bytes = 0, self._log_bytes
         with contextlib.suppress(sqlite3.Error):
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            database.log_pages(connection)
+        self._leave_traces()
+
+    def _enough(self) -> bool:
+        """Others may append and never stay long enough to copy it. A log that is overwritten does not grow."""
+        if self._uncopied >= CHECKPOINT_EVERY:
+            return True
+        try:
+            self._log_bytes = log_bytes(traces(self._name))
+        except OSError:
+            return False
+        return self._grown(CHECKPOINT_EVERY)
+
+    def _grown(self, pages: int) -> bool:
+        return self._log_bytes - self._copied_bytes >= pages * PAGE_BYTES
+
+    # what others did to the files -------------------------------------------------------------------------------------
+
+    def _untouched(self, connection: sqlite3.Connection, standing: Standing | None) -> sqlite3.Connection:
+        """The connection to write with. If the files are not as they were left, a fresh one, once it is sure that what
+        was acknowledged is there. Raises JournalError. An append that was broken off is looked into by the next one.
+        """
+        self._found = traces(self._name)
+        if standing is None or not standing.settled or standing.traces in (NONE, self._found):
+            return connection
+        logged = hold_against_log(self._name, standing.traces, standing.tip)
+        connection = self._writer.renew()
+        if not logged and database.log_pages(connection) > 0:
+            raise damaged_log(self._name, standing.tip)
+        self._found = traces(self._name)
+        return connection
+
+    def _leave_traces(self) -> None:
+        with contextlib.suppress(OSError):
+            self._leave(traces(self._name))
+
+    def _leave(self, left: bytes) -> None:
+        """Where it cannot be written, the next one has to look closely, that is all."""
+        with contextlib.suppress(OSError):
+            self._bell.leave(left)
 
     def _bell_or_new(self, connection: sqlite3.Connection) -> Standing:
         """The bell as it stands; a new one where there is none, or none that can be understood."""
