@@ -53,6 +53,24 @@ def test_what_is_not_known_has_a_reason_and_no_bar(capsys: pytest.CaptureFixture
     assert "░" not in told
 
 
+def test_a_reason_is_told_once_for_a_login_and_a_trouble_of_the_journal_once_for_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["limits", "show"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("no equity of this login was ever written down") == 2
+    assert told.count("not known") == 10
+    folder = Path(os.environ["QE_HOME"]) / "journal"
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "journal.db").write_bytes(b"no journal at all" * 1000)
+    assert main(["limits", "show"]) != 0
+    told = capsys.readouterr().out
+    assert told.count("it is damaged, or no journal") == 1
+    assert told.count("To do: ") == 1
+    assert told.count("not known") == 10
+
+
 def test_each_limit_shows_how_much_is_used_and_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     journal(peak(100_000))
     assert main(["limits", "show", "paper"]) == 0

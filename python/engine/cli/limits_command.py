@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
 
@@ -69,8 +70,12 @@ def _show(rules: Rules, source: LimitSource, chosen: Chosen, *, as_json: bool) -
         print(msgspec.json.encode({name: live.get(name) or _data(view) for name, view in views.items()}).decode())
     else:
         console = Console(highlight=False, soft_wrap=True)
+        state = rules.journal.state()
+        of_all = {state.why} if isinstance(state, Unknown) else set()
+        for why in of_all:
+            console.print(why, style="yellow")
         for one in chosen.logins:
-            console.print(_table(one, views[one.name], live.get(one.name), now_ns))
+            console.print(_table(one, views[one.name], live.get(one.name), now_ns, of_all))
     return EXIT_CANNOT if isinstance(rules.journal.state(), Unknown) else 0
 
 
@@ -83,33 +88,42 @@ def _live() -> dict[str, dict[str, object]]:
     return {name: login["limits"] for name, login in answer.get("logins", {}).items() if not login["limits"]["stale"]}
 
 
-def _table(login: Named, view: LimitsView, live: dict[str, object] | None, now_ns: int) -> Text:
-    text = Text()
+def _table(login: Named, view: LimitsView, live: dict[str, object] | None, now_ns: int, told: AbstractSet[str]) -> Text:
+    """One login. A reason that was `told` before, or stands in a line above, is not told again."""
+    text, told = Text(), set(told)
     text.append(login.name, style="bold")
-    text.append(f" ({login.mode or 'mode not known'})  {_equity(view, live, now_ns)}\n")
+    text.append(f" ({login.mode or 'mode not known'})  {_equity(view, live, now_ns, told)}\n")
     rows = live["limits"] if live is not None else [_row(one) for one in view.limits]
     assert isinstance(rows, list)
     for row, one in zip(rows, view.limits, strict=True):
-        text.append_text(_line(row, one))
+        text.append_text(_line(row, one, told))
     for note in (*view.notes, *view.unknown):
-        text.append(f"  {note}\n", style="yellow")
+        if note not in told:
+            text.append(f"  {note}\n", style="yellow")
     return text
 
 
-def _equity(view: LimitsView, live: dict[str, object] | None, now_ns: int) -> str:
+def _not_known(why: str, told: set[str]) -> str:
+    if not why or why in told:
+        return "not known"
+    told.add(why)
+    return f"not known: {why}"
+
+
+def _equity(view: LimitsView, live: dict[str, object] | None, now_ns: int, told: set[str]) -> str:
     if live is not None and live["equity"] is not None:
         return f"equity {money_text(Decimal(str(live['equity'])), str(live['currency']))}, as the guard sees it now"
     if isinstance(view.equity, Known):
         seen, age = view.equity.value, max(0, now_ns - view.equity.at_ns) // MINUTE_NS
         return f"equity {money_text(seen.amount, seen.currency)}, {age} min ago: nobody watches now"
-    return f"equity is not known: {view.equity.why}"
+    return f"equity is {_not_known(view.equity.why, told)}"
 
 
-def _line(row: dict[str, object], one: LimitView) -> Text:
+def _line(row: dict[str, object], one: LimitView, told: set[str]) -> Text:
     text = Text(f"  {one.limit.value.replace('_', ' '):<16} {f'{one.limit_pct:f}':>5} %  ")
     used, left = _number(row["used"]), _number(row["left"])
     if used is None or left is None:
-        text.append(f"{'':{BAR_WIDTH}}  not known: {row['unknown'] or one.unknown}", style="dim")
+        text.append(f"{'':{BAR_WIDTH}}  {_not_known(str(row['unknown'] or one.unknown or ''), told)}", style="dim")
     else:
         style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
         text.append(bar(used), style=style)
