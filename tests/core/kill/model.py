@@ -18,6 +18,7 @@ from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
 from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote
 from engine.core.kill import events as ev
+from engine.core.kill.close_marks import read_close_mark
 from engine.core.kill.commands import (
     AskQuote,
     AskRule,
@@ -535,7 +536,8 @@ class Model:
             "with a fraction": place.contract.sec_type not in ("CASH", "CRYPTO") and place.quantity % 1 != 0,
             "with a price that does not fit its type": (place.limit_price is None)
             != (place.order_type is OrderType.MARKET),
-            "without a mark": not place.order_ref.startswith("QEKILL-t-"),
+            "without a mark": read_close_mark(place.order_ref) is None,
+            "for more than its mark names": place.quantity > _held_by_mark(place.order_ref),
         }
         self.violations.extend(f"{self.now_ns / MS:.0f} ms: Place {what}: {place}" for what in wrong if wrong[what])
         if place.key not in self.line_of:
@@ -559,10 +561,15 @@ class Model:
         return order.key is None and order.arrived_ns >= self.listed_ns
 
 
+def _held_by_mark(order_ref: str) -> Decimal:
+    mark = read_close_mark(order_ref)
+    return Decimal(0) if mark is None or mark.held is None else mark.held
+
+
 def _close_key(order_ref: str) -> int | None:
     """The key of one of this kill's closing orders, by its orderRef."""
-    head, _, number = order_ref.rpartition("-")
-    return int(number) if head == "QEKILL-t" else None
+    mark = read_close_mark(order_ref)
+    return mark.number if mark is not None and mark.kill_id == "t" else None
 
 
 DEADLINE_LONG_NS = 120 * SECOND

@@ -86,6 +86,45 @@ def test_the_long_wait_ends_when_something_else_shows_and_obeys_the_law() -> Non
     assert book.read(0, 12).all_zero()
 
 
+def marked(signed: int, held: int, number: int, age_s: int = 0) -> ExecutionFact:
+    return close(signed, f"kill{number}.01", age_s, f"QEKILL-other.1-{number}of{held}", perm_id=500 + number)
+
+
+def test_what_its_mark_says_was_there_is_left_behind_an_order_of_which_nothing_else_is_told() -> None:
+    """A kill died behind the first half of a position that TWS takes in halves, or in the middle of an order that the
+    next press has cancelled; completed orders name no quantity, or cannot be read."""
+    closes = after(marked(-20, held=40, number=1))
+    assert not may_miss(closes, 20, Traces(0))
+    assert may_miss(closes, 21, Traces(0)) and may_miss(closes, 40, Traces(0))
+
+
+def test_what_the_order_itself_says_has_filled_is_not_left() -> None:
+    closes, traces = after(marked(-20, held=40, number=1)), Traces(0)
+    traces.listed([order(ES, "SELL", 40, filled=Decimal(30), order_ref="QEKILL-other.1-1of40", perm_id=501)], 0)
+    traces.executions([((501, 0, 0), KEY, Decimal(20))])
+    assert may_miss(closes, 20, traces) and not may_miss(closes, 10, traces)
+
+
+def test_all_that_an_order_has_traded_counts_however_old() -> None:
+    closes = after(
+        close(-15, "kill1.01", 300, "QEKILL-other.1-1of40", 501), close(-5, "kill1.02", 20, "QEKILL-other.1-1of40", 501)
+    )
+    assert not may_miss(closes, 20, Traces(0)) and may_miss(closes, 25, Traces(0))
+
+
+def test_behind_the_second_half_nothing_is_left_of_the_first() -> None:
+    closes = after(marked(-20, held=40, number=1), marked(-20, held=20, number=2))
+    assert may_miss(closes, 20, Traces(0))
+    assert not closes.have_left(KEY, Traces(0))
+    assert after(marked(-20, held=40, number=1)).have_left(KEY, Traces(0))
+
+
+def test_each_kill_that_has_left_something_counts() -> None:
+    closes = after(marked(-20, held=40, number=1), close(-5, "b.01", 0, "QEKILL-next.1-7of5", 900))
+    assert closes.have_left(KEY, Traces(0))
+    assert not closes.have_left(("DU1", ES.con_id + 1), Traces(0))
+
+
 def test_of_several_orders_the_one_that_has_least_left_tells() -> None:
     closes = after(close(-20), close(-10, "kill2.01", perm_id=502))
     traces = ended("SELL", 40, 20)

@@ -47,7 +47,7 @@ def test_the_order_names_account_contract_exchange_and_its_kill() -> None:
     place = Stage(held(ES, 3, "DU7")).begin(details_for=(ES,)).place
     assert (place.account, place.contract.con_id, place.contract.exchange) == ("DU7", ES.con_id, "CME")
     assert (place.order_type, place.limit_price, place.tif) == (OrderType.MARKET, None, "DAY")
-    assert (place.key, place.order_ref) == (1, "QEKILL-k-1")
+    assert (place.key, place.order_ref) == (1, "QEKILL-k-1of3")
 
 
 def test_the_order_repeats_what_the_broker_said_of_the_contract_and_no_more() -> None:

@@ -2,7 +2,8 @@
 
 A second press finds executions of the first one's closing orders, and a position. A feed that stands still shows the
 position as it was before them, and nothing in it says so: to close it again goes through zero. What those orders have
-left to fill tells: a kill sizes each order to what is there, so what the last of them has left is what is left. More
+left tells: each bears in its mark what was there when it was sent, and without what the last of them has traded that is
+what is left. Of a mark that does not say, what the order has left to fill: most orders are for all that is there. More
 than that, which such a close would have reduced, is taken for an old position for `standing_ns`, unless somebody has
 traded since, who may have opened it again.
 
@@ -18,7 +19,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.core.facts import ExecutionFact
-from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.close_marks import CloseMark, by_a_kill, read_close_mark
 from engine.core.kill.settings import SECOND
 from engine.core.kill.traces import Key, Name, Traces, name_of
 
@@ -26,15 +27,11 @@ ZERO = Decimal(0)
 ORDER_SLACK_NS = SECOND  # executions bear whole seconds: which of two so close to each other was first, nobody knows
 
 
-def by_a_kill(order_ref: str) -> bool:
-    """Is this the mark of a closing order?"""
-    return order_ref.startswith(CLOSE_REF_PREFIX)
-
-
 class _Close(NamedTuple):
     """One execution of another kill's closing order."""
 
     order: Name
+    mark: CloseMark | None
     key: Key
     signed: Decimal
     age_ns: int  # when it was first read; 0: not known, or about a moment …
@@ -47,6 +44,7 @@ class HiddenCloses:
 
     standing_ns: int
     _closes: dict[str, _Close] = field(default_factory=dict)  # by execution identity
+    _executed: dict[tuple[Name, Key], Decimal] = field(default_factory=dict)  # by all executions, never negative
     _seen: set[str] = field(default_factory=set)  # identities in the lists until now
     _reopened: set[Key] = field(default_factory=set)  # traded by somebody else since a kill closed it
     _read: bool = False
@@ -58,6 +56,10 @@ class HiddenCloses:
             told_now = self._read and execution.identity not in self._seen
             if by_a_kill(execution.order_ref) and (told_now or self._counts(execution)):
                 self._take(execution)
+        self._executed = {}
+        for execution in listed:
+            told = name_of(execution), (execution.account, execution.con_id)
+            self._executed[told] = self._executed.get(told, ZERO) + abs(execution.quantity)
         oldest: dict[Key, int] = {}
         for close in self._closes.values():
             oldest[close.key] = max(close.age_ns, oldest.get(close.key, 0))
@@ -82,23 +84,42 @@ class HiddenCloses:
     def _take(self, execution: ExecutionFact) -> None:
         key, known = (execution.account, execution.con_id), self._closes.get(execution.identity)
         age_ns, later = (execution.age_ns_min, self._read) if known is None else (known.age_ns, known.later)
-        self._closes[execution.identity] = _Close(name_of(execution), key, execution.quantity, age_ns, later)
+        mark = read_close_mark(execution.order_ref)
+        self._closes[execution.identity] = _Close(name_of(execution), mark, key, execution.quantity, age_ns, later)
 
     def may_miss_one(self, key: Key, position: Decimal, traces: Traces) -> bool:
         """Is this position what a feed would show that is older than one of these closes?"""
         if position == ZERO or key in self._reopened:
             return False
         closes = [close for close in self._closes.values() if close.key == key]
-        fitting = [(close.order, close.signed) for close in closes if _fits(close.signed, position)]
-        unshown = [(name_of(o), signed) for o, at, signed in traces.hidden() if at == key and by_a_kill(o.order_ref)]
-        unshown = [(name, signed) for name, signed in unshown if _fits(signed, position)]
+        fitting = [(close.order, close.mark) for close in closes if _fits(close.signed, position)]
+        unshown = [
+            (name_of(order), read_close_mark(order.order_ref))
+            for order, at, signed in traces.hidden()
+            if at == key and by_a_kill(order.order_ref) and _fits(signed, position)
+        ]
         if not unshown and not any(_fits(close.signed, position) for close in _last(closes)):
             return False
-        return abs(position) > min(traces.left(name, key) for name, _ in (*fitting, *unshown))
+        return abs(position) > min(self._left(name, mark, key, traces) for name, mark in (*fitting, *unshown))
 
     def have_left(self, key: Key, traces: Traces) -> bool:
-        """Has any of these closing orders something left to fill?"""
-        return any(traces.left(close.order, key) != ZERO for close in self._closes.values() if close.key == key)
+        """Has the last of any kill's closing orders left something?"""
+        last: dict[object, _Close] = {}
+        for close in self._closes.values():
+            if close.key == key:
+                whose: object = close.order if close.mark is None else close.mark.kill_id
+                last[whose] = max(close, last.get(whose, close), key=_number)
+        return any(self._left(close.order, close.mark, key, traces) != ZERO for close in last.values())
+
+    def _left(self, order: Name, mark: CloseMark | None, key: Key, traces: Traces) -> Decimal:
+        """What was there behind what this order has traded, as far as anybody has said."""
+        if mark is None or mark.held is None:
+            return traces.left(order, key)
+        return mark.held - max(self._executed.get((order, key), ZERO), traces.filled(order))
+
+
+def _number(close: _Close) -> int:
+    return 0 if close.mark is None else close.mark.number
 
 
 def _fits(signed: Decimal, position: Decimal) -> bool:

@@ -10,7 +10,8 @@ from decimal import ROUND_FLOOR, Decimal
 from engine.core.contracts import Contract
 from engine.core.facts import Details
 from engine.core.kill.attempt import ZERO, Attempt
-from engine.core.kill.commands import CLOSE_REF_PREFIX, AskQuote, Command, OrderType, Place, Resolve, Say
+from engine.core.kill.close_marks import close_mark
+from engine.core.kill.commands import AskQuote, Command, OrderType, Place, Resolve, Say
 from engine.core.kill.grid import price_grid
 from engine.core.kill.item import Item, Moment
 from engine.core.kill.report import ResidueReason
@@ -100,7 +101,7 @@ def _send(item: Item, moment: Moment, size: Decimal, routed: Contract, chosen: T
         limit_price=chosen.limit_price,
         outside_rth=chosen.outside_rth,
         tif=chosen.tif,
-        order_ref=f"{CLOSE_REF_PREFIX}-{moment.kill_id}-{moment.place_key}",
+        order_ref=close_mark(moment.kill_id, moment.place_key, abs(moment.closable)),
     )
     item.sent(Attempt(place), moment)
     item.quotes.order_sent()

@@ -55,7 +55,8 @@ from itertools import combinations
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, PositionFact
-from engine.core.kill.hidden_closes import HiddenCloses, by_a_kill
+from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.hidden_closes import HiddenCloses
 from engine.core.kill.traces import NOTHING, Flow, Key, Name, Traces, name_of
 from engine.core.kill.trades_before import TradesBefore
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from engine.core.contracts import Contract
 from engine.core.facts import ExecutionFact, WorkingOrder
-from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.close_marks import read_close_mark
 from engine.core.kill.ledger import Key
 
 ZERO = Decimal(0)
@@ -62,8 +62,8 @@ class OthersCloses:
 
     def _kill_of(self, order_ref: str) -> str:
         """Whose closing order this is; empty: ours, or none of a kill's."""
-        marked, _, _number = order_ref.removeprefix(f"{CLOSE_REF_PREFIX}-").rpartition("-")
-        return marked if order_ref.startswith(f"{CLOSE_REF_PREFIX}-") and marked != self.own_id else ""
+        mark = read_close_mark(order_ref)
+        return "" if mark is None or mark.kill_id == self.own_id else mark.kill_id
 
 
 def _traded(executions: list[ExecutionFact]) -> Decimal:

@@ -136,6 +136,11 @@ class Traces:
             return ZERO
         return trace.order.quantity - max(trace.filled, trace.executed.get(key, ZERO))
 
+    def filled(self, name: Name) -> Decimal:
+        """How much of the order has filled, as far as it has said itself; zero of an unknown order."""
+        trace = self._traces.get(name)
+        return ZERO if trace is None else trace.filled
+
     def unexplained(self, now_ns: int) -> bool:
         """Is an order gone that may have filled, for all that is known?"""
         return any(
