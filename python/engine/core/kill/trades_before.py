@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from engine.core.kill.hidden_closes import HiddenCloses, by_a_kill
+from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.hidden_closes import HiddenCloses
 from engine.core.kill.traces import NOTHING, Flow, Key, Traces
 
 ZERO = Decimal(0)
