@@ -94,3 +94,23 @@ def test_what_waits_too_long_for_a_disk_stops_entries_and_then_is_counted_and_ne
     events = [chain.opened(one).event for one in memory.records]
     assert [type(one) for one in events] == [OrderRefused, OrderEnded, OrderEnded, Repaired]
     assert isinstance(events[-1], Repaired) and events[-1].what.startswith("7 records of orders, fills and refusals")
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_program_that_ends_behind_a_refused_order_has_written_down_how_it_ended(turns: int) -> None:
+    journal = Journal(MemoryStore(Memory()), actor="test")
+    rules = Rules(journal, LocalGate(), wall_ns=lambda: 1, actor="test")
+
+    async def work() -> None:
+        records = OrderRecords(lambda: rules, lambda: SCOPE, lambda: 1, behind_s=60.0)
+        records.ended("mine", KEY, Outcome.REFUSED, "321")
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        raise ValueError("the program does not know what to do about it")
+
+    followed: list[object] = []
+    journal.follow(lambda one: followed.append(one.event))
+    with pytest.raises(ValueError, match="does not know"):
+        asyncio.run(work())
+    journal.state()
+    assert [type(one) for one in followed] == [OrderEnded]

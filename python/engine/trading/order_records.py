@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -32,6 +33,7 @@ Make: TypeAlias = Callable[[], AnyEvent]
 SAME_REFUSAL_NS = 1_000_000_000  # the very same refusal is written down once in that time
 REFUSALS_MAX = 1_000
 INTENT_S_MAX = 3.0  # how long an order waits for its own record: longer, and it is as if there were no journal
+AT_THE_END_S_MAX = 2.0  # that a program that ends waits for its last records
 BEHIND_S = 0.05  # what has happened already is written behind the wire, and behind a kill's own first record
 CROWDED = 20_000  # records that wait: from here on nothing that adds risk leaves, and no refusal is written down
 LATER_MAX = 100_000  # beyond, what comes is counted, and the journal told how much is missing
@@ -71,6 +73,7 @@ class OrderRecords:
         self._since_s: float | None = None
         self._batch_since_s: float | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._work: Future[None] | None = None  # what a thread is writing, or has written last
         self._refusals: dict[tuple[object, ...], int] = {}
 
     async def intent(self, intent: Intent, order_ref: str, key: OrderKey) -> int | None:
@@ -184,6 +187,20 @@ class OrderRecords:
             self._missing += 1  # its slips stand
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_later(), name="order records")
+            self._writing.add_done_callback(self._write_at_the_end)
+
+    def _write_at_the_end(self, writing: asyncio.Task[None]) -> None:
+        """The loop ends, and with it the program, perhaps at once: what is still to be written, and what is being
+        written, is waited for, and not long, as a disk may hang. A task that never began is told here, too.
+        """
+        if not writing.cancelled():
+            return
+        if self._work is not None:
+            wait((self._work,), timeout=AT_THE_END_S_MAX)
+        batch = tuple(self._later)
+        self._later.clear()
+        if batch:
+            wait((self._daemons.submit(self._keep_batch, batch),), timeout=AT_THE_END_S_MAX)
 
     async def _write_later(self) -> None:
         while self._later:
@@ -195,7 +212,8 @@ class OrderRecords:
                 batch, self._missing = (*batch, (partial(Repaired, what=what), ())), 0
             self._batch_since_s, self._since_s = self._since_s, None
             try:
-                await asyncio.get_running_loop().run_in_executor(self._daemons, self._keep_batch, batch)
+                self._work = self._daemons.submit(self._keep_batch, batch)
+                await asyncio.shield(asyncio.wrap_future(self._work))
             finally:
                 self._batch_since_s = None
 
