@@ -277,6 +277,18 @@ def test_what_is_left_behind_an_older_kills_close_of_a_part_is_waited_for() -> N
     assert book.read(-4, 181).can_close == -4
 
 
+def test_how_long_it_stood_before_somebody_traded_says_nothing_of_that_trade() -> None:
+    """A second press waits for a picture that may miss the first one's close, and then another program sells."""
+    book = Book(listed=False)
+    book.executions((close(-1),))
+    for at_s in (0, 10, 25):
+        book.read(1, at_s)
+    book.executions((close(-1), trade(-1)))
+    for at_s in (25.1, 30, 45):
+        assert book.read(1, at_s).can_close == 0 and not book.believed
+    assert book.read(-1, 45.5).can_close != 1
+
+
 def told_behind_zero(*listed: ExecutionFact, filled: int = 20) -> Book:
     """Executions were read just before another kill closed everything, and the positions behind that."""
     book = Book(first=0)

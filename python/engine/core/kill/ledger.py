@@ -97,6 +97,7 @@ class _Account:
     own_seen_ns: int | None = None  # the first read behind the last of our own fills
     doubted_since_ns: int | None = None  # first of the agreeing reads that are not yet believed
     agreeing_reads: int = 0
+    traded_anew: bool = False  # by others, since the last read: the reads until now need not show it
 
     @property
     def doubted(self) -> bool:
@@ -262,7 +263,8 @@ class Ledger:
 
     def _judge(self, key: Key, account: _Account, quantity: Decimal, now_ns: int) -> None:
         """Believe the read, or start (or go on) doubting it."""
-        agreeing = quantity == account.position and account.doubted_since_ns is not None
+        agreeing = quantity == account.position and not account.traded_anew and account.doubted_since_ns is not None
+        account.traded_anew = False
         account.position = quantity
         if not account.settled and account.unsettled_ns is None:
             account.unsettled_ns = now_ns
@@ -475,8 +477,11 @@ class Ledger:
             sums[key] = sums.get(key, NOTHING).plus(signed)
         if self._before is None:
             self._before = sums
-        before = self._before
+        before, known = self._before, self._since
         self._since = {key: flow.since(before.get(key, NOTHING)) for key, flow in sums.items()}
+        for key, account in self._accounts.items():
+            if self._since.get(key, NOTHING) != known.get(key, NOTHING):
+                account.traded_anew = True
 
     def expected(self, key: Key) -> Decimal:
         """The position by the law."""
