@@ -172,6 +172,21 @@ def test_what_only_the_order_tells_may_have_been_the_last() -> None:
     traces.completed([order(ES, "SELL", 5, filled=Decimal(5), order_ref=CLOSE)], 1)
     traces.executions([((501, 0, 0), KEY, Decimal(4))])
     assert may_miss(closes, 1, traces)
+    assert not may_miss(after(), 4, ended_untold(5)), "not where it is more than what is there"
+
+
+def test_the_same_list_again_makes_none_of_them_later() -> None:
+    closes = after(close(-4, "kill4.01", 5), close(-1, "kill1.01", 8))
+    closes.executions((close(-4, "kill4.01", 6), close(-1, "kill1.01", 9)))
+    assert not may_miss(closes, 1, ended("SELL", 5, 5))
+
+
+def ended_untold(filled: int) -> Traces:
+    """Only the order tells of its fills."""
+    traces = Traces(0)
+    traces.listed([order(ES, "SELL", filled, order_ref=CLOSE)], 0)
+    traces.completed([order(ES, "SELL", filled, filled=Decimal(filled), order_ref=CLOSE)], 1)
+    return traces
 
 
 def test_of_an_order_that_nobody_tells_of_nothing_is_left() -> None:
@@ -200,6 +215,10 @@ def test_who_has_traded_since_may_have_opened_it_again(age_s: int, missed: bool)
     assert may_miss(after(close(-20, age_s=30), trade(20, age_s=age_s)), 20) is missed
 
 
+def test_who_has_traded_in_the_same_moment_has_not_traded_since() -> None:
+    assert may_miss(after(close(-20), trade(20)), 20)
+
+
 def test_so_may_who_trades_later_while_it_is_looked_at() -> None:
     closes = after(trade(20, age_s=60), close(-20, age_s=30))
     closes.executions((trade(20, age_s=61), close(-20, age_s=31)))
@@ -212,6 +231,12 @@ def test_a_correction_of_a_close_replaces_it() -> None:
     closes = after(close(-20, "kill.01"))
     closes.executions((close(-2, "kill.02"),))
     assert may_miss(closes, 2) and len(closes._closes) == 1
+
+
+def test_so_does_one_that_comes_when_the_close_is_old() -> None:
+    closes = after(close(-20, "kill.01", 170))
+    closes.executions((close(-2, "kill.02", 185),))
+    assert may_miss(closes, 2)
 
 
 def test_one_too_old_in_the_first_list_is_too_old_in_the_next() -> None:
@@ -234,6 +259,14 @@ def test_what_another_kill_closed_more_than_ten_seconds_ago_is_not_closed_again_
     for at_s in (1, 10, 30, 119):
         assert book.read(20, at_s).can_close == 0 and not book.believed
     assert book.read(0, 119.5).believed
+
+
+def test_what_others_sold_beside_it_makes_a_close_no_larger_than_what_is_there() -> None:
+    """It may be missing; only what they bought could have been there for it without being seen."""
+    book = Book(listed=False)
+    book.executions((close(-4), trade(-3)))
+    for at_s in (0, 7, 60):
+        assert book.read(5, at_s).can_close == 0 and not book.believed
 
 
 def test_after_three_minutes_it_is_news() -> None:
@@ -310,6 +343,7 @@ def test_zero_that_another_kill_has_made_is_not_waited_for_as_if_something_were_
     [
         ((close(-20), trade(-1)), 20),  # somebody else's, who may have opened something
         ((close(-12),), 12),  # its order has something left
+        ((close(-12), close(-8, "kill2.01", perm_id=502)), 12),  # one of two has
         ((close(-20), close(3, "kill2.01", perm_id=502)), 20),  # both ways: who knows in which order
     ],
 )

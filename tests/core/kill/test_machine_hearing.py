@@ -9,7 +9,7 @@ from engine.core.facts import PositionFact
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.machine import KillMachine
-from engine.core.kill.notices import OWN_NUMBERS_NOTE
+from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE
 from engine.core.kill.settings import MS
 
 HELD = [
@@ -45,6 +45,11 @@ def test_that_the_orders_carry_numbers_of_ours_is_noted_once() -> None:
             machine.handle(ev.Connected(("DU1",), 9000, own_numbers=own), at_ns)
             machine.handle(ev.Disconnected(ev.Trouble.CLOSED, "gone"), at_ns + MS)
         assert machine.report().notes == ((OWN_NUMBERS_NOTE,) if own else ())
+
+
+def test_what_a_person_has_to_change_in_tws_is_said_where_it_stands_there() -> None:
+    for note, words in ((READ_ONLY_NOTE, "untick 'Read-Only API'"), (OWN_NUMBERS_NOTE, "Reset API order ID sequence")):
+        assert "Configure > API > Settings" in note and words in note
 
 
 def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:
