@@ -343,7 +343,7 @@ def test_zero_that_another_kill_has_made_is_not_waited_for_as_if_something_were_
     [
         ((close(-20), trade(-1)), 20),  # somebody else's, who may have opened something
         ((close(-12),), 12),  # its order has something left
-        ((close(-12), close(-8, "kill2.01", perm_id=502)), 12),  # one of two has
+        ((close(-12), close(-8, "kill2.01", order_ref="QEKILL-third.1-1", perm_id=502)), 12),  # one of two kills' has
         ((close(-20), close(3, "kill2.01", perm_id=502)), 20),  # both ways: who knows in which order
     ],
 )
