@@ -212,10 +212,17 @@ class OrderRecords:
                 batch, self._missing = (*batch, (partial(Repaired, what=what), ())), 0
             self._batch_since_s, self._since_s = self._since_s, None
             try:
-                self._work = self._daemons.submit(self._keep_batch, batch)
-                await asyncio.shield(asyncio.wrap_future(self._work))
+                self._work = Future()
+                work = partial(self._keep_and_tell, batch, self._work)
+                await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._daemons, work))
             finally:
                 self._batch_since_s = None
+
+    def _keep_and_tell(self, batch: tuple[tuple[Make, tuple[int, ...]], ...], done: Future[None]) -> None:
+        try:
+            self._keep_batch(batch)
+        finally:
+            done.set_result(None)
 
     def _keep_batch(self, batch: tuple[tuple[Make, tuple[int, ...]], ...]) -> None:
         """A slip is done before the end of its order is in the journal, and stands until its intent is."""
