@@ -625,6 +625,39 @@ def test_an_order_that_others_have_made_too_large_is_withdrawn_and_sized_anew() 
     assert stage.next_place().quantity == 6
 
 
+@pytest.mark.parametrize("told", ["executions", "positions"])
+def test_an_order_that_waits_for_room_is_taken_back_when_less_is_there(told: str) -> None:
+    """Where there is much to close it waits for seconds, and would go through zero when it leaves."""
+    stage = stage_with(10)
+    if told == "executions":
+        stage.executions = [execution(CALL, -4, "0009.01.01")]
+    stage.move(11, D(-4))
+    stage.run(600)
+    assert stage.withdrawn == [1] and "close_outdated" in stage.said
+    stage.tell(ev.CloseNotSent(1, "withdrawn before it was sent"))
+    stage.run(8000)
+    assert [(place.key, place.quantity) for place in stage.placed][:2] == [(1, 10), (2, 6)]
+
+
+def test_an_order_that_waits_for_room_and_is_no_larger_than_what_is_there_goes_on_waiting() -> None:
+    stage = stage_with(10)
+    stage.move(11, D(5))
+    stage.run(2000)
+    assert stage.withdrawn == []
+
+
+def test_an_order_that_has_left_is_taken_back_for_executions_and_not_for_a_position_that_it_may_have_made() -> None:
+    shown, told = stage_with(10), stage_with(10)
+    for stage in (shown, told):
+        stage.tell(ev.CloseSent(1))
+        stage.move(11, D(-4))
+    told.executions = [execution(CALL, -4, "0009.01.01")]
+    for stage in (shown, told):
+        stage.run(600)
+    assert shown.withdrawn == []
+    assert told.withdrawn == [1]
+
+
 def test_an_order_is_withdrawn_when_others_have_closed_everything() -> None:
     stage = shared(sold=10)
     assert stage.withdrawn == [stage.place.key]

@@ -58,6 +58,7 @@ class Attempt:
     cancel_ns: int | None = None
     acknowledged: bool = False
     sends: int = 0
+    left: bool = False  # written to the connection since it was sent last; until then it waits for room there
     untold: bool = False  # ended by absence alone, and nobody has said what became of it
     filled_seen: Decimal = ZERO  # as of the last look at it …
     progress_ns: int = 0  # … and when that had grown
@@ -87,6 +88,11 @@ class Attempt:
         return max(self.place.quantity - self.filled, ZERO)
 
     @property
+    def waits(self) -> bool:
+        """Nobody but us knows of it: to take it back costs nothing."""
+        return self.state is State.SENT and self.sends == 1 and not self.left and not self.answered
+
+    @property
     def used_up(self) -> bool:
         """Filled whole: nothing of it can trade any more. Sent twice, the second one may live when the first filled."""
         return self.sends == 1 and self.remaining == ZERO
@@ -114,6 +120,7 @@ class Attempt:
         self.absent_reads = 0
         self.cancel_ns = None
         self.answered = False
+        self.left = False
         self.sends += 1
 
     def end(self) -> None:

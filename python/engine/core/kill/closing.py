@@ -87,6 +87,9 @@ class Closing:
         """An event about one of our closing orders, living or ended. True when there is something to look at: the
         order is over, or suspect, or something filled that was thought to be over."""
         match event:
+            case ev.CloseSent(key) if key in self.orders:
+                self.orders[key][1].left = True
+                return False
             case ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key) if key in self.orders:
                 pass
             case ev.CloseNotSent(key) | ev.CloseOrphaned(key) | ev.CarrierEnded(key) if key in self.orders:

@@ -26,6 +26,9 @@ def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
     if attempt.held:
         return cancel(item, attempt, moment.now_ns)
     match attempt.state:
+        case State.SENT if attempt.cancel_ns is None and _outdated(item, attempt, moment):
+            say = Say("close_outdated", f"{item.name}: less is there than the order that waits is for; withdrawing it")
+            return [say, *cancel(item, attempt, moment.now_ns)]
         case State.SENT:
             return _mind_silence(item, attempt, moment)
         case State.SUSPECT:
@@ -41,6 +44,15 @@ def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
             return _mind_unfilled(item, attempt, moment)
         case _:
             return []
+
+
+def _outdated(item: Item, attempt: Attempt, moment: Moment) -> bool:
+    """Is it for more than is there by now? Where there is much to send an order waits for room, for seconds; what is
+    sold meanwhile by somebody else, or exercised, is gone. One that has not left costs nothing to take back, so every
+    doubt is enough for that; one that has left may have filled, so only executions are."""
+    if attempt.waits:
+        return whole_part(item.contract, moment.closable * -attempt.sign, always=item.lessons.whole) < attempt.remaining
+    return not attempt.adrift and _too_large(attempt, moment)
 
 
 def _too_large(attempt: Attempt, moment: Moment) -> bool:
