@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.kill.builders import ES, D, execution, future, held, order
+from engine.core.contracts import Contract
+from engine.core.facts import PositionFact
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.settings import SECOND
 
@@ -244,7 +246,37 @@ def test_a_feed_that_goes_through_trades_that_cancel_out_is_not_taken_for_news(s
     book = through_zero_and_back()
     for at_s in (101, 103, 105, 119.9):
         assert not book.read(shown, at_s).believed
-    assert book.read(shown, 120).believed  # such a feed would have gone on
+    if shown:
+        assert book.read(shown, 120).believed  # such a feed would have gone on
+    else:
+        assert not book.read(shown, 190.9).believed and book.read(shown, 191).believed  # nothing says that it has gone
+
+
+def test_what_has_vanished_without_an_execution_is_not_gone_for_a_long_time() -> None:
+    """TWS was started again, and shows no positions before it has loaded them."""
+    book = Book(first=5)
+    for at_s in (100, 103, 106, 120, 189.9):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 190).all_zero()
+
+
+@pytest.mark.parametrize(("sec_type", "rest", "believed"), [("OPT", 1, True), ("OPT", 0, False), ("STK", 1, False)])
+def test_an_option_may_end_without_an_execution_but_not_together_with_everything_else(
+    sec_type: str, rest: int, believed: bool
+) -> None:
+    ledger, option, other = Book(), contract_of(sec_type, 11), contract_of("STK", 12)
+    for at_s, quantity in ((0, 3), (10, 0), (12, 0), (14, 0)):
+        facts = [
+            PositionFact("DU1", option, Decimal(quantity)),
+            PositionFact("DU1", other, Decimal(rest if at_s else 1)),
+        ]
+        ledger.positions(tuple(facts), int(at_s * SECOND))
+        ledger.executions(())
+    assert (not ledger.doubtful(("DU1", 11))) is believed
+
+
+def contract_of(sec_type: str, con_id: int) -> Contract:
+    return Contract(con_id=con_id, symbol="X", sec_type=sec_type)
 
 
 def test_what_no_part_of_those_trades_explains_is_news() -> None:

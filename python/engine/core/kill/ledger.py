@@ -25,6 +25,8 @@ How long a position must stand, read after read, before it is believed:
 | themselves, and may be trades to that side just before   |                                                  |
 | the kill, which a later feed shows first                 | after `late_feed_ns`                             |
 | breaks it, and no late feed explains that                | after `doubt_ns` and three reads                 |
+| is zero without an execution, of everything at once or   |                                                  |
+| of what is no option                                     | after `contradicted_ns` and three reads          |
 | breaks it as a fill of ours would that nobody has told   | after `late_feed_ns` and three reads             |
 | looks like a late view of others' executions             | after `late_feed_ns` and three reads             |
 | is zero, and nothing but another kill's closes, filled   |                                                  |
@@ -65,6 +67,7 @@ __all__ = ["Flow", "Key", "Ledger"]
 ZERO = Decimal(0)
 DOUBT_READS = 3
 SUMS_MAX = 2_000
+ENDS_UNTOLD = ("OPT", "FOP", "WAR", "IOPT")
 
 
 class _Missed(Enum):
@@ -132,6 +135,7 @@ class Ledger:
     )  # traded shortly before the kill or since by anything but another kill's closing orders
     _nameless: dict[Contract, int] = field(default_factory=dict)
     _read: bool = False
+    _nothing_held: bool = False  # by the last read
     _executions_known: bool = False  # since the last read of positions
 
     def __post_init__(self) -> None:
@@ -219,6 +223,7 @@ class Ledger:
     def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
         """A complete list of positions. A contract that is not in it is at zero."""
         seen = {self._key(fact): fact for fact in listed}
+        self._nothing_held = all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
         self._maybe = self.traces.maybe(held, now_ns)
         for key, fact in seen.items():
@@ -417,8 +422,10 @@ class Ledger:
             low, high = low - echo.bought, high - echo.sold
             if low <= moved <= high:
                 return None
-            sold, bought = self._in_flight.get(key, (ZERO, ZERO))  # a fill of ours that nobody has told yet?
-            return self.late_feed_ns if low + sold <= moved <= high + bought else self.doubt_ns
+            sold, bought = self._in_flight.get(key, (ZERO, ZERO))
+            if low + sold <= moved <= high + bought:  # a fill of ours that nobody has told yet?
+                return self.late_feed_ns
+            return self.contradicted_ns if self._vanished(account) else self.doubt_ns
         if self._closes.may_miss_one(key, account.position, self.traces):
             return self.standing_feed_ns
         if own == ZERO and account.position != ZERO:
@@ -430,6 +437,11 @@ class Ledger:
         if self._in_pieces(key, account, now_ns):
             return None  # a feed that misses some of our own fills would look like this
         return self.late_feed_ns
+
+    def _vanished(self, account: _Account) -> bool:
+        """Gone without an execution: an option can end so, by exercise, assignment or expiry. What else is held cannot,
+        nor can everything at once: a TWS that has not loaded the account shows none of it."""
+        return account.position == ZERO and (self._nothing_held or account.contract.sec_type not in ENDS_UNTOLD)
 
     def _in_pieces(self, key: Key, account: _Account, now_ns: int) -> bool:
         """A feed shows each execution whole or not at all: could some of them together, or none, have moved the
