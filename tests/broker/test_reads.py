@@ -108,9 +108,11 @@ def test_an_answer_that_was_asked_for_before_and_comes_too_late_is_not_taken_for
 
 def test_positions_are_complete_at_their_end_marker() -> None:
     async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqPositions] = tell(position(), position(AAPL, -5, "DU2"), replies.PositionEnd())
+        twice = position(), position()
+        tws.answers[requests.ReqPositions] = tell(*twice, position(AAPL, -5, "DU2"), replies.PositionEnd())
         outcome = await positions(await reading(tws))
         assert isinstance(outcome, Complete)
+        assert not any(fact.moved for fact in outcome.value)
         assert [(fact.account, fact.quantity) for fact in outcome.value] == [(ACCOUNT, 3), ("DU2", -5)]
         assert not outcome.broker_down
 
@@ -126,6 +128,7 @@ def test_positions_without_a_contract_id_are_told_apart_by_their_contracts() -> 
         assert isinstance(outcome, Complete)
         told = [(fact.account, fact.contract.symbol, fact.quantity) for fact in outcome.value]
         assert told == [(ACCOUNT, "ES", 4), (ACCOUNT, "MES", -5), ("DU2", "ES", 7)]
+        assert [fact.moved for fact in outcome.value] == [True, False, False], "one changed while it was read"
 
     scripted(test)
 

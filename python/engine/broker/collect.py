@@ -113,15 +113,19 @@ class Positions:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, int | Contract], replies.Position] = {}
+        self._moved: set[tuple[str, int | Contract]] = set()
 
     def take(self, reply: Reply) -> bool:
         if isinstance(reply, replies.Position):
-            self._rows[reply.account, reply.contract.con_id or reply.contract] = reply
+            key = reply.account, reply.contract.con_id or reply.contract
+            if self._rows.get(key, reply).position != reply.position:
+                self._moved.add(key)
+            self._rows[key] = reply
             return True
         return False
 
     def result(self) -> tuple[PositionFact, ...]:
-        return tuple(translate.position(row) for row in self._rows.values())
+        return tuple(translate.position(row, moved=key in self._moved) for key, row in self._rows.items())
 
 
 class CompletedOrders(NamedTuple):

@@ -40,12 +40,13 @@ def _number(value: Number, what: str) -> Decimal:
     return number
 
 
-def position(reply: Position) -> PositionFact:
+def position(reply: Position, *, moved: bool = False) -> PositionFact:
     return PositionFact(
         account=reply.account,
         contract=reply.contract,
         quantity=_number(reply.position, f"the position in {reply.contract.symbol} ({reply.account})"),
         avg_cost=known(reply.avg_cost),
+        moved=moved,
     )
 
 

@@ -15,12 +15,14 @@ from engine.core.contracts import Contract
 
 
 class PositionFact(msgspec.Struct, frozen=True):
-    """A position of one account in one contract. `quantity` is signed, long positive; zero is a closed position."""
+    """A position of one account in one contract. `quantity` is signed, long positive; zero is a closed position.
+    `moved`: it was told more than once while it was read, and not alike; what traded then it contains."""
 
     account: str
     contract: Contract
     quantity: Decimal
     avg_cost: Decimal | None = None
+    moved: bool = False
 
 
 class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):

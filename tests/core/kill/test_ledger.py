@@ -279,6 +279,20 @@ def contract_of(sec_type: str, con_id: int) -> Contract:
     return Contract(con_id=con_id, symbol="X", sec_type=sec_type)
 
 
+@pytest.mark.parametrize(("moved", "zero_by_s"), [(True, 8), (False, 93)])
+def test_a_trade_during_the_first_read_is_not_counted_once_more_when_it_is_told(moved: bool, zero_by_s: int) -> None:
+    """A stop fills while the positions are read: the row says 2, then 0, and the executions were listed before."""
+    book = Book(listed=False)
+    book.executions(())
+    book.positions((PositionFact("DU1", ES, D(0), moved=moved),), 0)
+    book.executions((execution(ES, -2, "stop.01"),))
+    book.read(0, 1)
+    assert book.can_close == 0, "and nothing is opened for it"
+    book.read(0, zero_by_s - 3)
+    assert not book.all_zero()
+    assert book.read(0, zero_by_s).all_zero()
+
+
 def test_what_no_part_of_those_trades_explains_is_news() -> None:
     for shown in (-1, 11):
         book = through_zero_and_back()

@@ -232,12 +232,14 @@ class Ledger:
         for key in self._traded():
             if key not in self._accounts:  # a trade that no position shows: the feed may be late
                 self._open(key, Contract(con_id=key[1]), ZERO)
-        self._read = True
+        first, self._read = not self._read, True
         for key, account in self._accounts.items():
             quantity = seen[key].quantity if key in seen else ZERO
             if account.first_seen == ZERO and key in seen:
                 account.contract, account.first_seen = seen[key].contract, quantity
             self._judge(key, account, quantity, now_ns)
+            if first and key in seen and seen[key].moved:
+                account.blind = True  # it contains a trade that the executions may tell only next time
         self._executions_known = False
 
     def _key(self, fact: PositionFact) -> Key:
