@@ -56,7 +56,10 @@ def openapi() -> dict[str, Any]:
                 "post": _intent(
                     "Pull the kill switch",
                     {"202": ("It is on its way", _object(kill=_TEXT))},
-                    {**_REASON, "logins": {**_TEXTS, "description": "[]: all of them"}},
+                    {
+                        **_REASON,
+                        "logins": {**_TEXTS, "description": "[]: all of them; one text with commas is taken, too"},
+                    },
                     refused="Nothing was done, or no process could be started and the guard was told",
                 ),
             },

@@ -180,7 +180,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         _feed_in_time(f)
     f.lock = draw(st.sampled_from([f.lock] * 9 + ["busy"]))
     f.trades = tuple(draw(sometimes(5, trades(contracts))) or ())
-    f.newcomers = (*(draw(sometimes(5, newcomers(contracts))) or ()), *last_orders_of_a_dead_kill(draw, f, contracts))
+    f.newcomers = tuple(draw(sometimes(5, newcomers(contracts))) or ())
     return f
 
 
@@ -242,17 +242,20 @@ def earlier_trades(draw: st.DrawFn, contracts: dict[int, Contract], positions: d
     return sorted(trades, key=lambda trade: -trade.age_ms)
 
 
-def last_orders_of_a_dead_kill(draw: st.DrawFn, f: Faults, contracts: dict[int, Contract]) -> list[Newcomer]:
-    """What another kill sent just before it died may arrive after its lock is free."""
+def last_orders_of_a_dead_kill(draw: st.DrawFn, f: Faults, positions: dict[Key, Decimal]) -> list[Newcomer]:
+    """What another kill sent just before it died may arrive after its lock is free. It is for no more than was held:
+    the ledger builds on that, and an order that goes through zero is no kill's."""
+    held = {key: position for key, position in positions.items() if abs(position) >= 1}
     free_at_ms = {"late": f.lock_free_at_ms, "lost": f.lock_lost_at_ms + f.lock_free_at_ms, "none": 0}
-    if f.lock not in free_at_ms or not contracts or draw(st.booleans()):
+    if f.lock not in free_at_ms or not held or draw(st.booleans()):
         return []
+    key = draw(st.sampled_from(sorted(held)))
     return [
         Newcomer(
             at_ms=free_at_ms[f.lock] + draw(st.integers(0, 700)),
-            key=(ACCOUNTS[0], draw(st.sampled_from(sorted(contracts)))),
-            action=draw(st.sampled_from(["BUY", "SELL"])),
-            quantity=Decimal(draw(st.integers(1, 7))),
+            key=key,
+            action="SELL" if held[key] > 0 else "BUY",
+            quantity=Decimal(draw(st.integers(1, min(7, int(abs(held[key])))))),
             order_ref="QEKILL-other-1",
             fills_after_ms=draw(sometimes(2, st.integers(0, 2000))),
             knowable=True,
@@ -266,6 +269,8 @@ def models(draw: st.DrawFn, *, hopeful: bool = False) -> Model:
     contracts, positions = draw(books(hopeful=hopeful))
     orders = draw(resting_orders(contracts, hopeful=hopeful))
     f = draw(faults(contracts, hopeful=hopeful))
+    if not hopeful:
+        f.newcomers += tuple(last_orders_of_a_dead_kill(draw, f, positions))
     # with much that is late at once, what was traded just before may stay unconfirmed until the deadline (decision 10)
     if not hopeful and not f.lost_reads_pct and not f.executions_unread and draw(one_in(3)):
         f.earlier = tuple(draw(earlier_trades(contracts, positions)))
