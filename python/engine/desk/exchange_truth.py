@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.close_marks import by_a_kill
 from engine.simulator.exchange import Movement
 from engine.simulator.server import Login, World
 from engine.simulator.server.naming import label
@@ -89,7 +89,7 @@ def _login_truth(login: Login) -> LoginTruth:
             )
             for view in login.working()
         ),
-        kill_fills=sum(execution.order_ref.startswith(CLOSE_REF_PREFIX) for execution in executions),
+        kill_fills=sum(by_a_kill(execution.order_ref) for execution in executions),
         crossings=tuple(crossings(exchange.movements(), login.positions())),
     )
 
@@ -107,6 +107,6 @@ def crossings(movements: Iterable[Movement], now: dict[tuple[str, int], Decimal]
         before, after = held[key], held[key] + moved.signed
         held[key] = after
         reduces = before * after >= 0 and abs(after) < abs(before)
-        if moved.order_ref.startswith(CLOSE_REF_PREFIX) and not reduces:
+        if by_a_kill(moved.order_ref) and not reduces:
             found.append(f"{moved.account} contract {moved.con_id}: {before:+f} became {after:+f}")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from zlib import crc32
 
-from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.close_marks import by_a_kill
 from engine.core.units import known
 from engine.simulator.server import Entry, Kind, World
 from engine.torture.evidence import Arrived, Evidence, Outside, Truth
@@ -86,7 +86,7 @@ class Witness:
             and (view.request.client_id, view.request.order_id) != (entry.client_id, message.order_id)
         ]
         working = sum((view.remaining for view in beside), ZERO)
-        if not order.order_ref.startswith(CLOSE_REF_PREFIX):
+        if not by_a_kill(order.order_ref):
             now = self._loop.time()
             self._evidence.outside.append(Outside(entry.login, now, self.as_it_stands(entry.login)))
         self._evidence.arrived.append(

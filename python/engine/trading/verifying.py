@@ -17,7 +17,7 @@ import msgspec
 
 from engine.broker.reads import Reads
 from engine.core.facts import ExecutionFact
-from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.close_marks import by_a_kill
 from engine.core.known import Unknown
 from engine.core.reconcile import Reconciliation, reconcile
 from engine.core.restrictions import Cause, Scope
@@ -124,7 +124,7 @@ class Verifier:
         if isinstance(state, Unknown):
             return f"our own records cannot be read: {state.why}"
         refs = {one.order_ref for one in reading.orders} | {one.order_ref for one in reading.executions}
-        kills = (ref for ref in refs if ref.startswith(CLOSE_REF_PREFIX))
+        kills = (ref for ref in refs if by_a_kill(ref))
         result = reconcile(
             accounts=self._scope.accounts,
             records=state.positions,

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.core.facts import WorkingOrder
-from engine.core.kill.commands import CLOSE_REF_PREFIX, Command, GlobalCancel, Say
+from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.commands import Command, GlobalCancel, Say
 from engine.core.kill.repeating import BEING_CANCELLED, Repeating
 from engine.core.kill.settings import KillSettings
 
@@ -94,4 +95,4 @@ class Cancelling:
 
 def _not_to_spare(others: Iterable[WorkingOrder], *, joined: bool) -> list[WorkingOrder]:
     """Without the closing orders of the kill that has the right to close."""
-    return [order for order in others if not (joined and order.order_ref.startswith(CLOSE_REF_PREFIX))]
+    return [order for order in others if not (joined and by_a_kill(order.order_ref))]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.kill.close_marks import by_a_kill
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.ledger import Key
 from engine.core.kill.others_closes import OthersCloses
@@ -85,7 +86,7 @@ class Evidence:
             if name in self.orders:
                 totals[name] = totals.get(name, Decimal(0)) + abs(e.quantity)
         for e in listed:
-            if e.order_ref.startswith(CLOSE_REF_PREFIX) and (e.recent or e.identity not in self.closes):
+            if by_a_kill(e.order_ref) and (e.recent or e.identity not in self.closes):
                 self.closes[e.identity] = e
         self.filled = {name for name, total in totals.items() if 0 < self.orders[name].quantity <= total}
 
@@ -96,7 +97,7 @@ class Evidence:
 
     def cancelled(self, positions: dict[Key, Decimal]) -> tuple[CancelledOrder, ...]:
         """Others' orders seen open and no longer listed, except those that filled and closing orders of any kill."""
-        gone = [order for order in self._gone() if not order.order_ref.startswith(CLOSE_REF_PREFIX)]
+        gone = [order for order in self._gone() if not by_a_kill(order.order_ref)]
         return tuple(
             CancelledOrder(
                 account=o.account,
@@ -132,7 +133,7 @@ class Evidence:
 
     def notes(self) -> tuple[str, ...]:
         """What else has gone, in words."""
-        count = sum(order.order_ref.startswith(CLOSE_REF_PREFIX) for order in self._gone())
+        count = sum(by_a_kill(order.order_ref) for order in self._gone())
         if not count:
             return ()
         orders = "1 closing order" if count == 1 else f"{count} closing orders"

@@ -44,7 +44,7 @@ class HiddenCloses:
 
     standing_ns: int
     _closes: dict[str, _Close] = field(default_factory=dict)  # by execution identity
-    _executed: dict[tuple[Name, Key], Decimal] = field(default_factory=dict)  # by all executions, never negative
+    _executed: dict[tuple[Name, Key], Decimal] = field(default_factory=dict)  # by kills' orders, never negative
     _seen: set[str] = field(default_factory=set)  # identities in the lists until now
     _reopened: set[Key] = field(default_factory=set)  # traded by somebody else since a kill closed it
     _read: bool = False
@@ -58,8 +58,9 @@ class HiddenCloses:
                 self._take(execution)
         self._executed = {}
         for execution in listed:
-            told = name_of(execution), (execution.account, execution.con_id)
-            self._executed[told] = self._executed.get(told, ZERO) + abs(execution.quantity)
+            if by_a_kill(execution.order_ref):
+                told = name_of(execution), (execution.account, execution.con_id)
+                self._executed[told] = self._executed.get(told, ZERO) + abs(execution.quantity)
         oldest: dict[Key, int] = {}
         for close in self._closes.values():
             oldest[close.key] = max(close.age_ns, oldest.get(close.key, 0))

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.core.facts import ExecutionFact, WorkingOrder
-from engine.core.kill.commands import CLOSE_REF_PREFIX, Command, Say
+from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.commands import Command, Say
 from engine.core.kill.report import Sender
 from engine.core.kill.settings import SECOND
 from engine.core.kill.traces import Key, Name, name_of
@@ -81,7 +82,7 @@ class Senders:
 
     def _is_news(self, one: WorkingOrder | ExecutionFact) -> bool:
         typed = one.client_id <= TWS and one.order_id <= 0
-        kills = one.order_ref.startswith(CLOSE_REF_PREFIX) or one.client_id in self._ours
+        kills = by_a_kill(one.order_ref) or one.client_id in self._ours
         return not typed and not kills and name_of(one) not in self._seen
 
     def _count(self, new: dict[Name, tuple[int, list[Key]]], now_ns: int) -> None:
