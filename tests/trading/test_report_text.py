@@ -157,6 +157,8 @@ def test_protective_stops_that_were_cancelled_are_named_as_such() -> None:
     )
     assert "stops off SELL 3 ESH6 STP (client 7): no longer protects" in text
     assert "cancelled SELL 3 ESH6 LMT (TWS)" in text
+    unread = str(report(login(LoginOutcome.UNKNOWN, cancelled=(cancelled(protective=None),))))
+    assert "stops off SELL 3 ESH6 STP (client 7): no longer protects what may be open" in unread
     nobody = str(report(login(cancelled=(cancelled(client_id=-1, order_id=0),))))
     assert "cancelled SELL 3 ESH6 STP\n" in nobody  # TWS did not tell whose it was, and neither do we
     sizeless = str(report(login(cancelled=(cancelled(client_id=-1, order_id=0, quantity=None),))))

@@ -281,11 +281,15 @@ def _sender(sender: Sender) -> str:
 
 
 def _cancelled(login: LoginReport) -> list[str]:
-    plain = [_order(order) for order in login.cancelled if not order.protective]
-    stops = [f"{_order(order)}: no longer protects" for order in login.cancelled if order.protective]
+    plain = [_order(order) for order in login.cancelled if order.protective is False]
+    stops = [f"{_order(order)}: {_unprotected(order)}" for order in login.cancelled if order.protective is not False]
     if plain or stops:
         return [*_titled("cancelled", plain), *_titled("stops off", stops)]
     return [NO_ORDER_WENT if any(item.order for item in login.residue) else NO_ORDER_SEEN]
+
+
+def _unprotected(order: CancelledOrder) -> str:
+    return "no longer protects" if order.protective else "no longer protects what may be open"
 
 
 def _closed(item: ClosedPosition, *, several: bool) -> str:

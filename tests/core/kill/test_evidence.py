@@ -122,6 +122,28 @@ def test_what_was_open_as_the_first_cancel_left_was_cancelled_once_a_list_shows_
     assert [one.perm_id for one in evidence.cancelled({})] == [501, 502]
 
 
+@pytest.mark.parametrize(("kind", "protective"), [("STP", None), ("TRAIL", None), ("LMT", False)])
+def test_of_a_stop_nobody_knows_what_it_protected_while_positions_have_not_been_read(
+    kind: str, protective: bool | None
+) -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3, order_type=kind)])
+    evidence.orders_listed([])
+    assert [one.protective for one in evidence.cancelled({}, read=False)] == [protective]
+    assert [one.protective for one in evidence.cancelled({})] == [False]
+    assert [one.protective for one in evidence.cancelled({KEY: D(3)}, read=False)] == [kind != "LMT"]
+
+
+def test_what_was_open_as_the_first_cancel_left_is_what_was_last_seen_until_a_list_follows() -> None:
+    evidence = Evidence(0)
+    assert evidence.last_listed() == ()
+    evidence.first_look([order(ES, "SELL", 3)])
+    assert evidence.last_listed() == (order(ES, "SELL", 3),)
+    close = order(ES, "SELL", 3, order_ref="QEKILL-k-1")
+    evidence.orders_listed([], all_open=(close,))
+    assert evidence.last_listed() == (close,)
+
+
 def test_an_order_of_which_tws_tells_no_size_has_none_and_no_execution_fills_it_whole() -> None:
     evidence = Evidence(0)
     evidence.completed((order(ES, "SELL", 0, client_id=-1),))

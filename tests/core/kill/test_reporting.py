@@ -54,6 +54,46 @@ def test_what_the_first_strike_has_cancelled_is_told_with_its_size_and_its_owner
     assert (gone.client_id, gone.quantity, gone.protective) == (7, 3, True)
 
 
+def test_an_order_that_a_list_shows_gone_is_told_though_no_look_comes_to_its_end() -> None:
+    """A stop that went with the cancel, and positions that cannot be read: the worst of both."""
+    stage = Stage(orders=[order(ES, "SELL", 3, order_type="STP")], deadline_ns=5 * SECOND)
+    stage.positions = None
+    stage.begin()
+    assert stage.report.cancelled == () and stage.reasons == [ResidueReason.WORKING_ORDER]
+    stage.orders = []
+    stage.run(6000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN and stage.residue == []
+    [gone] = stage.report.cancelled
+    assert (gone.client_id, gone.quantity, gone.protective) == (7, 3, None)
+
+
+def test_an_order_that_filled_is_not_called_cancelled_though_no_look_comes_to_its_end() -> None:
+    stage = Stage(orders=[order(ES, "SELL", 3)], deadline_ns=5 * SECOND)
+    stage.positions = None
+    stage.begin()
+    stage.orders, stage.executions = [], [execution(ES, -3)]
+    stage.run(1000)
+    assert stage.report.cancelled == ()
+
+
+def test_an_order_that_went_before_any_list_is_told_by_the_completed_orders_of_the_first_look() -> None:
+    stage = Stage(held(ES, 3))
+    stage.completed = [order(ES, "SELL", 3, order_type="STP", client_id=-1)]
+    stage.begin(details_for=(ES,))
+    [gone] = stage.report.cancelled
+    assert (gone.client_id, gone.protective) == (-1, True)
+
+
+def test_what_was_open_behind_the_first_cancel_and_not_read_since_is_told_as_last_seen() -> None:
+    stage = Stage(deadline_ns=5 * SECOND)
+    stage.orders = None
+    stage.press()
+    stage.tell(ev.FirstLook((order(ES, "SELL", 3),)), ev.LockTaken(), ev.Connected(("DU1",), 9000, cancel_sent=True))
+    stage.run(6000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+    assert stage.report.cancelled == () and stage.reasons == [ResidueReason.WORKING_ORDER]
+
+
 def test_a_working_order_that_is_left_has_the_sign_of_its_side() -> None:
     def left(side: str, perm_id: int) -> WorkingOrder:
         return order(ES, side, 3, perm_id=perm_id, filled=D(1))

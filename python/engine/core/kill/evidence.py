@@ -36,6 +36,7 @@ class Evidence:
     orders: dict[Name, WorkingOrder] = field(default_factory=dict)  # others' orders seen open
     seen_first: list[WorkingOrder] = field(default_factory=list)  # … before this kill had begun, until a list is read
     open_now: set[Name] = field(default_factory=set)
+    listed: tuple[WorkingOrder, ...] | None = None  # by the newest complete list, ours too
     filled: set[Name] = field(default_factory=set)  # gone because they filled
     earlier: dict[str, int] = field(
         default_factory=dict
@@ -66,8 +67,10 @@ class Evidence:
         they have gone."""
         self.seen_first += foreign
 
-    def orders_listed(self, foreign: list[WorkingOrder]) -> None:
-        """Others' orders that a complete read lists as open."""
+    def orders_listed(self, foreign: list[WorkingOrder], all_open: tuple[WorkingOrder, ...] = ()) -> None:
+        """Others' orders that a complete read lists as open, whether the rest of the look comes or not; and `all_open`
+        with this kill's own."""
+        self.listed = all_open
         self.others_closes.orders(foreign)
         self.open_now = set()
         for order in self.seen_first:
@@ -76,6 +79,10 @@ class Evidence:
         for order in foreign:
             self.orders[name_of(order)] = order
             self.open_now.add(name_of(order))
+
+    def last_listed(self) -> tuple[WorkingOrder, ...]:
+        """Open orders by the newest list, be it that of the first strike: nobody has shown that those are gone."""
+        return tuple(self.seen_first) if self.listed is None else self.listed
 
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
         """Orders that were executed whole have gone because they filled, not because they were cancelled."""
@@ -95,8 +102,9 @@ class Evidence:
         for order in orders:
             self.orders.setdefault(name_of(order), order)
 
-    def cancelled(self, positions: dict[Key, Decimal]) -> tuple[CancelledOrder, ...]:
-        """Others' orders seen open and no longer listed, except those that filled and closing orders of any kill."""
+    def cancelled(self, positions: dict[Key, Decimal], *, read: bool = True) -> tuple[CancelledOrder, ...]:
+        """Others' orders seen open and no longer listed, except those that filled and closing orders of any kill.
+        `positions` as first seen; `read`: what is not among them was not there."""
         gone = [order for order in self._gone() if not by_a_kill(order.order_ref)]
         return tuple(
             CancelledOrder(
@@ -108,7 +116,7 @@ class Evidence:
                 action=o.action,
                 quantity=o.remaining if o.quantity else None,
                 order_type=o.order_type,
-                protective=_protects(o, self._held((o.account, o.contract.con_id), positions)),
+                protective=_protects(o, self._held((o.account, o.contract.con_id), positions), read=read),
             )
             for o in gone
         )
@@ -158,5 +166,10 @@ class Evidence:
         )
 
 
-def _protects(order: WorkingOrder, position: Decimal) -> bool:
-    return order.order_type.startswith(STOP_TYPES) and (position < 0 if order.buys else position > 0)
+def _protects(order: WorkingOrder, position: Decimal, *, read: bool) -> bool | None:
+    """None: a stop, and what it may have protected has not been read."""
+    if not order.order_type.startswith(STOP_TYPES):
+        return False
+    if not read and position == 0:
+        return None
+    return position < 0 if order.buys else position > 0

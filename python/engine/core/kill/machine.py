@@ -88,7 +88,6 @@ class KillMachine:
         )
         self._accounts: tuple[str, ...] = ()
         self._notices = Notices(settings.stray_ns)
-        self._completed_id: int | None = None
         self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False
         self._resting = False  # it looks on, and sends nothing that acts
@@ -221,11 +220,13 @@ class KillMachine:
                 if not self._looking.surveyor.awaits_orders(read_id):
                     return []
                 self._closing.listed(orders, now_ns)  # also when the survey comes to nothing
+                others = self._closing.others(orders)
+                self._evidence.orders_listed([order for order in others if not self._is_ours(order)], all_open=orders)
                 if orders:
                     self._ending.orders_seen(now_ns)
                 gone = self._closing.any_suspect or self._ledger.traces.unexplained(now_ns)
                 cancel = self._cancelling.looked(
-                    self._closing.others(orders),
+                    others,
                     self._looking.surveyor.begun_ns,
                     now_ns,
                     joined=self._joining.busy,
@@ -236,10 +237,11 @@ class KillMachine:
             case ev.PositionsRead(read_id, positions):
                 self._looking.surveyor.heard_positions(read_id, positions, now_ns)
             case ev.ExecutionsRead(read_id, executions):
+                self._evidence.executions(executions)
                 self._looking.surveyor.heard_executions(read_id, executions)
             case ev.CompletedRead(read_id, orders, ended):
                 self._looking.surveyor.heard_completed(read_id, ended)
-                if read_id == self._completed_id:
+                if self._looking.surveyor.has_asked(read_id):
                     self._evidence.completed(orders)
             case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
                 say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
@@ -348,11 +350,8 @@ class KillMachine:
     def _on_survey(self, survey: Survey, now_ns: int) -> list[Command]:
         """A complete view: into the ledger, past every attempt, and then judged."""
         self._looking.done(survey, now_ns)
-        if survey.executions is not None:
-            self._evidence.executions(survey.executions)
         commands = self._closing.surveyed(survey, now_ns)
         others = self._closing.others(survey.orders)
-        self._evidence.orders_listed([order for order in others if not self._is_ours(order)])
         commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)
         self._ending.judge(survey, now_ns)
@@ -379,8 +378,7 @@ class KillMachine:
         return [Say("orders_gone", "no working orders are left"), self._ask_what_was_cancelled()]
 
     def _ask_what_was_cancelled(self) -> ReadCompleted:
-        self._completed_id = self._looking.surveyor.take_read_id()
-        return ReadCompleted(self._completed_id, max(self._evidence.earlier.values(), default=0))
+        return ReadCompleted(self._looking.surveyor.take_read_id(), max(self._evidence.earlier.values(), default=0))
 
     def _on_earlier_press(self, kill_id: str, ago_ns: int) -> list[Command]:
         """What a kill did that died is told by the next one: a stop that went with it protects nothing any more."""
@@ -458,10 +456,10 @@ class KillMachine:
             port=self.port,
             outcome=outcome,
             accounts=self._accounts,
-            cancelled=self._evidence.cancelled(held),
+            cancelled=self._evidence.cancelled(held, read=self._looking.last is not None),
             closed=closed_positions(self._closing, self._ledger, theirs),
             partly_closed=partly_closed(self._closing, self._ledger),
-            residue=() if outcome is LoginOutcome.FLAT else self._residue(),
+            residue=() if outcome is LoginOutcome.FLAT else self._residue(outcome),
             senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
             notes=(
                 *self._notices.notes,
@@ -474,11 +472,13 @@ class KillMachine:
             timeline=tuple(self._evidence.timeline),
         )
 
-    def _residue(self) -> tuple[ResidueItem, ...]:
+    def _residue(self, outcome: LoginOutcome) -> tuple[ResidueItem, ...]:
+        """Where the last look came to its end, what it showed; otherwise the orders of the newest list there is."""
+        whole = outcome is LoginOutcome.RESIDUE
         return residue(
             self._closing,
             self._ledger,
-            self._looking.orders,
+            self._looking.orders if whole else self._evidence.last_listed(),
             link_up=self._reach.link_up,
             may_close=self._joining.may_close,
             holder=self._joining.holder,

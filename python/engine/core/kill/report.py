@@ -91,7 +91,8 @@ class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that was open or completed as cancelled during the kill and that fresh reads no longer list.
 
     `quantity`: what was left of it; None: TWS tells no size of an order that it lists as completed only.
-    `protective`: a stop that reduced a position: its protection is gone with it.
+    `protective`: a stop that reduced a position: its protection is gone with it. None: a stop, and the positions could
+    not be read.
     """
 
     account: str
@@ -102,7 +103,7 @@ class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     quantity: Decimal | None
     order_type: str
-    protective: bool = False
+    protective: bool | None = False
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):

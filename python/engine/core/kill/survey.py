@@ -67,6 +67,10 @@ class Surveyor:
         self._next_read_id += 1
         return taken
 
+    def has_asked(self, read_id: int) -> bool:
+        """Is it the number of any read so far? Its answer is evidence, be it that its survey has come to nothing."""
+        return read_id < self._next_read_id
+
     def begin(self, now_ns: int, *, all_at_once: bool) -> list[Command]:
         """Start a survey. `all_at_once` saves a round trip where one connection answers in order."""
         self.serial += 1
