@@ -165,6 +165,47 @@ def test_a_position_without_a_number_fails_the_read() -> None:
     scripted(test)
 
 
+def row(con_id: str, symbol: str, quantity: str) -> tuple[str, ...]:
+    """A position as TWS sends it, field by field."""
+    return "61", "3", ACCOUNT, con_id, symbol, "STK", "", "0", "", "", "ARCA", "USD", symbol, symbol, quantity, "100"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "unread"),
+    [
+        (row("756733", "SPY", "x1"), (756733, "SPY")),
+        (row("756733", "SPY", ""), (756733, "SPY")),
+        (row("seven", "SPY", "3"), (0, "SPY")),
+        (row(str(AAPL.con_id), "AAPL", "x1"), (AAPL.con_id, "AAPL")),
+        (row("seven", "AAPL", "3"), (0, "AAPL")),
+    ],
+)
+def test_a_row_that_cannot_be_read_fails_the_whole_list_or_is_told_beside_the_others(
+    damaged: tuple[str, ...], unread: tuple[int, str]
+) -> None:
+    """And what is told of the same contract elsewhere in the list is not believed either."""
+
+    async def test(tws: ScriptedTws) -> None:
+        def told(peer: Peer, _request: Any) -> tuple[replies.Reply, ...]:
+            peer.send(position(), position(AAPL, 7), position(AAPL, -5, "DU2"))
+            peer.send_raw(*damaged)
+            return (replies.PositionEnd(),)
+
+        tws.answers[requests.ReqPositions] = told
+        reads = await reading(tws)
+        failed = await positions(reads)
+        assert isinstance(failed, Failed) and failed.why.startswith("positions: ")
+        outcome = await answer(lambda then: reads.positions_as_read(then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        [untold] = outcome.value.unread
+        assert (untold.account, untold.con_id, untold.symbol) == (ACCOUNT, *unread) and untold.why in failed.why
+        told_of = [(fact.account, fact.contract.symbol) for fact in outcome.value.positions]
+        own = [] if unread[1] == "AAPL" else [(ACCOUNT, "AAPL")]
+        assert told_of == [(ACCOUNT, "ES"), *own, ("DU2", "AAPL")]
+
+    scripted(test)
+
+
 @pytest.mark.parametrize("garbage", [("61", "3", ACCOUNT), ("nonsense",)])
 def test_a_message_that_cannot_be_read_fails_the_read_it_fell_into(garbage: tuple[str, ...]) -> None:
     async def test(tws: ScriptedTws) -> None:

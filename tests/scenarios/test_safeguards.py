@@ -84,7 +84,7 @@ def an_empty_answer_for_a_late_one(patch: Patch) -> None:
     """A read that timed out is an empty list."""
 
     def fail(self: Any, why: str, *, refused: bool = False) -> None:
-        self._settle(inquiry.Complete((), False))
+        self._settle(inquiry.Complete(self.make().result(), False))
 
     patch.setattr(inquiry._ListRead, "fail", fail)
 

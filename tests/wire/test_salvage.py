@@ -10,8 +10,8 @@ from engine.core.contracts import Contract
 from engine.wire.codec import decode_reply, encode_reply
 from engine.wire.errors import MalformedMessage
 from engine.wire.order import Order, OrderState
-from engine.wire.replies import OpenOrder
-from engine.wire.salvage import HEAD_FIELDS, salvage_open_order
+from engine.wire.replies import OpenOrder, Position
+from engine.wire.salvage import HEAD_FIELDS, DamagedPosition, salvage_open_order, salvage_position
 
 ORDER = OpenOrder(
     -7,
@@ -78,3 +78,31 @@ def test_other_messages_are_not_mistaken_for_orders() -> None:
     assert alike.startswith(b"5\0") and salvage_open_order(b"3" + alike[1:], 178) is None
     assert salvage_open_order(b"3\0" + b"1\0" * 40, 178) is None
     assert salvage_open_order(b"", 178) is None
+
+
+HELD = Position("DU1", ORDER.contract, Decimal(300), Decimal("250.5"))
+
+
+@pytest.mark.parametrize("version", range(100, 179))
+def test_of_a_damaged_position_it_is_told_whose_it_is(version: int) -> None:
+    damaged = encode_reply(HELD, version).replace(b"\x00300\x00", b"\x00x1\x00")
+    with pytest.raises(MalformedMessage):
+        decode_reply(damaged, version)
+    assert salvage_position(damaged, "why") == DamagedPosition("DU1", 265598, "AAPL", "why")
+
+
+@pytest.mark.parametrize("con_id", [b"", b"x", b"0", b"-3", b"12345678901"])
+def test_a_contract_id_that_is_none_is_not_guessed(con_id: bytes) -> None:
+    damaged = encode_reply(HELD, 178).replace(b"265598", con_id)
+    assert salvage_position(damaged, "why") == DamagedPosition("DU1", 0, "AAPL", "why")
+
+
+def test_what_is_no_text_is_left_empty() -> None:
+    damaged = encode_reply(HELD, 178).replace(b"DU1", b"\xff").replace(b"AAPL", b" ", 1)
+    assert salvage_position(damaged, "why") == DamagedPosition("", 265598, "", "why")
+
+
+def test_a_position_with_a_field_too_many_or_too_few_tells_nothing_nor_does_another_message() -> None:
+    whole = encode_reply(HELD, 178)
+    for other in (whole + b"more\0", whole[:-1], whole.replace(b"DU1\0", b"", 1), whole.replace(b"61", b"62", 1)):
+        assert salvage_position(other, "why") is None

@@ -12,10 +12,11 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from engine.broker import translate
 from engine.broker.clock import possible_seconds, unix_seconds
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, UnreadPosition, WorkingOrder
 from engine.core.units import known
 from engine.wire import replies
 from engine.wire.replies import Reply
+from engine.wire.salvage import DamagedPosition
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -106,6 +107,13 @@ class Orders:
         return by_ids
 
 
+class PositionList(NamedTuple):
+    """`unread`: rows without a number or with a damaged field. What may be one of them is not among `positions`."""
+
+    positions: tuple[PositionFact, ...]
+    unread: tuple[UnreadPosition, ...] = ()
+
+
 class Positions:
     """Positions of every account of the login. Where TWS names no contract id, what it says of the contract does."""
 
@@ -114,8 +122,12 @@ class Positions:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, int | Contract], replies.Position] = {}
         self._moved: set[tuple[str, int | Contract]] = set()
+        self._damaged: list[UnreadPosition] = []
 
     def take(self, reply: Reply) -> bool:
+        if isinstance(reply, DamagedPosition):
+            self._damaged.append(UnreadPosition(reply.account, reply.con_id, reply.symbol, reply.why))
+            return True
         if isinstance(reply, replies.Position):
             key = reply.account, reply.contract.con_id or reply.contract
             if self._rows.get(key, reply).position != reply.position:
@@ -124,8 +136,20 @@ class Positions:
             return True
         return False
 
-    def result(self) -> tuple[PositionFact, ...]:
-        return tuple(translate.position(row, moved=key in self._moved) for key, row in self._rows.items())
+    def result(self) -> PositionList:
+        facts, unread = [], dict.fromkeys(self._damaged)
+        for key, row in self._rows.items():
+            try:
+                facts.append(translate.position(row, moved=key in self._moved))
+            except translate.Unclear as unclear:
+                contract = row.contract
+                unread[UnreadPosition(row.account, contract.con_id, contract.symbol, str(unclear))] = None
+        whole = (
+            fact
+            for fact in facts
+            if not any(row.may_be(fact.account, fact.contract.con_id, fact.contract.symbol) for row in unread)
+        )
+        return PositionList(tuple(whole), tuple(unread))
 
 
 class CompletedOrders(NamedTuple):

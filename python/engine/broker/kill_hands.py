@@ -16,7 +16,7 @@ import msgspec
 from engine.broker import translate
 from engine.broker.close_orders import CloseOrders, Placed
 from engine.broker.closing_permit import ClosingPermit, Right
-from engine.broker.collect import CompletedOrders
+from engine.broker.collect import CompletedOrders, PositionList
 from engine.broker.failures import LinkFailure
 from engine.broker.fan_out import FanOut, Job, Way
 from engine.broker.handover import Handover
@@ -27,7 +27,7 @@ from engine.broker.outbox import Parcel
 from engine.broker.reaching import Patience, Reaching
 from engine.broker.reads import Reads
 from engine.broker.reclaiming import Reclaiming
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, Quote, WorkingOrder
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
@@ -231,14 +231,15 @@ class Hands:
         self._read("orders", command.read_id, lambda reads, timeout_s: reads.open_orders(then, timeout_s))
 
     def _read_positions(self, command: cmd.ReadPositions) -> None:
-        def then(outcome: Outcome[tuple[PositionFact, ...]]) -> None:
+        def then(outcome: Outcome[PositionList]) -> None:
             if isinstance(outcome, Complete):
-                self._to_close = sum(position.quantity != 0 for position in outcome.value)
-                self._answer("positions", ev.PositionsRead(command.read_id, outcome.value))
+                positions, unread = outcome.value
+                self._to_close = sum(position.quantity != 0 for position in positions)
+                self._answer("positions", ev.PositionsRead(command.read_id, positions, unread))
             else:
                 self._read_failed("positions", command.read_id, outcome)
 
-        self._read("positions", command.read_id, lambda reads, timeout_s: reads.positions(then, timeout_s))
+        self._read("positions", command.read_id, lambda reads, timeout_s: reads.positions_as_read(then, timeout_s))
 
     def _read_executions(self, command: cmd.ReadExecutions) -> None:
         def then(outcome: Outcome[tuple[ExecutionFact, ...]]) -> None:

@@ -17,6 +17,7 @@ from engine.broker.collect import (
     Executions,
     OneContract,
     Orders,
+    PositionList,
     Positions,
     Snapshot,
 )
@@ -43,7 +44,7 @@ from engine.wire.requests import (
     ReqMktData,
     ReqPositions,
 )
-from engine.wire.salvage import salvage_open_order
+from engine.wire.salvage import salvage_open_order, salvage_position
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ class Reads:
         self._positions_subscribed = False
         self._ask_time_after = 0.0
         self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._startup_over)
-        self._positions = Lists[tuple[PositionFact, ...]](link, "positions", PositionEnd)
+        self._positions = Lists[PositionList](link, "positions", PositionEnd)
         self._completed = Lists[CompletedOrders](link, "completed orders", CompletedOrdersEnd)
         self._lists: tuple[Lists[Any], ...] = (self._orders, self._positions, self._completed)
         self._numbered = Numbered(link)
@@ -79,10 +80,23 @@ class Reads:
         self._orders.expect(lambda: Orders(self._link.client_id), then, timeout_s)
 
     def positions(self, then: Then[tuple[PositionFact, ...]], timeout_s: float) -> None:
-        """Positions of all accounts. TWS subscribes who asks; we end that, so that no late update can slip into the
-        next answer."""
+        """Positions of all accounts; a row that cannot be read fails the whole."""
 
-        def and_unsubscribe(outcome: Outcome[tuple[PositionFact, ...]]) -> None:
+        def whole(outcome: Outcome[PositionList]) -> None:
+            if isinstance(outcome, Failed):
+                then(outcome)
+            elif outcome.value.unread:
+                then(Failed(f"positions: {outcome.value.unread[0].why}", refused=True))
+            else:
+                then(Complete(outcome.value.positions, outcome.broker_down))
+
+        self.positions_as_read(whole, timeout_s)
+
+    def positions_as_read(self, then: Then[PositionList], timeout_s: float) -> None:
+        """Positions of all accounts, and which rows could not be read. TWS subscribes who asks; we end that, so that no
+        late update can slip into the next answer."""
+
+        def and_unsubscribe(outcome: Outcome[PositionList]) -> None:
             if isinstance(outcome, Complete):
                 self._unsubscribe_positions()
             then(outcome)
@@ -169,8 +183,11 @@ class Reads:
             self._numbered.heard(event)
 
     def _heard_damaged(self, event: Malformed) -> None:
-        """A damaged open order is still an open order; any other damaged answer spoils its read."""
-        head = salvage_open_order(event.payload, self._link.version)
+        """A damaged open order is still an open order, and a damaged position may be one; any other damaged answer
+        spoils its read."""
+        head = salvage_open_order(event.payload, self._link.version) or salvage_position(
+            event.payload, str(event.error)
+        )
         if head is None:
             self._spoiled(event.error.message_id, str(event.error))
             return

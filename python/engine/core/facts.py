@@ -25,6 +25,22 @@ class PositionFact(msgspec.Struct, frozen=True):
     moved: bool = False
 
 
+class UnreadPosition(msgspec.Struct, frozen=True):
+    """A row of a list of positions that could not be read whole: something may be held there, and nobody knows
+    how much. `con_id`: 0 where not even that is certain; an empty `account` or `symbol` is any."""
+
+    account: str
+    con_id: int
+    symbol: str
+    why: str
+
+    def may_be(self, account: str, con_id: int, symbol: str) -> bool:
+        """Is it, for all that is known, the row of this contract?"""
+        if self.account not in ("", account):
+            return False
+        return con_id == self.con_id if self.con_id else self.symbol in ("", symbol)
+
+
 class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order the broker lists as open, whoever placed it.
 

@@ -1,21 +1,56 @@
-"""What can still be told of an openOrder whose tail does not fit its layout.
+"""What can still be told of an openOrder whose tail does not fit its layout, and of a position with a damaged field.
 
 The codec refuses such a message whole, and rightly so. But for an emergency stop, "an order is open in this contract"
 must not be lost because of a field far behind it: the first 25 fields have stood in the same places in every version.
+And of a position that cannot be read it is enough to know whose it is: the others can be closed.
 Never used to judge or forward an order; what is not certain here is left empty.
 """
 
 from __future__ import annotations
 
+import re
+
 from engine.core.contracts import Contract
 from engine.core.units import Absent
 from engine.wire.fields import parse_number
 from engine.wire.order import Order, OrderState
-from engine.wire.replies import OpenOrder
+from engine.wire.replies import OpenOrder, Reply
 
 OPEN_ORDER = b"5"
 HEAD_FIELDS = 25  # from the order id up to the permId
 VERSION_FIELD_BELOW = 145
+
+POSITION = b"61"
+POSITION_FIELDS = 16  # with the message's id and version; the same at every version of the text protocol
+_ID = re.compile(rb"[1-9]\d{0,9}")
+
+
+class DamagedPosition(Reply, frozen=True, gc=False):
+    """A position that could not be read whole. `con_id`: 0 where that is not certain."""
+
+    account: str
+    con_id: int
+    symbol: str
+    why: str
+
+
+def salvage_position(payload: bytes, why: str) -> DamagedPosition | None:
+    """Whose position it is, as far as that can be read; None where fields are missing or too many, so that nothing
+    stands where it should."""
+    parts = payload.split(b"\0")
+    if parts[0] != POSITION or len(parts) != POSITION_FIELDS + 1 or parts[-1]:
+        return None
+    account, con_id, symbol = parts[2:5]
+    number = int(con_id) if _ID.fullmatch(con_id) else 0
+    return DamagedPosition(_text(account), number, _text(symbol), why)
+
+
+def _text(field: bytes) -> str:
+    """Nothing where it is none."""
+    try:
+        return field.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return ""
 
 
 def salvage_open_order(payload: bytes, version: int) -> OpenOrder | None:

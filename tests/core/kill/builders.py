@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from engine.core.contracts import ComboLeg, Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, QuoteKind, WorkingOrder
+from engine.core.facts import (
+    Details,
+    ExecutionFact,
+    PositionFact,
+    PriceStep,
+    Quote,
+    QuoteKind,
+    UnreadPosition,
+    WorkingOrder,
+)
 from engine.core.kill import events as ev
 from engine.core.kill.commands import (
     AskQuote,
@@ -106,6 +115,7 @@ class Stage:
     def __init__(self, *positions: PositionFact, orders: list[WorkingOrder] | None = None, **settings: int) -> None:
         self.positions: list[PositionFact] | None = list(positions)
         self.orders: list[WorkingOrder] | None = orders or []
+        self.unread: list[UnreadPosition] = []  # rows of the list of positions
         self.executions: list[ExecutionFact] | None = []
         self.completed: list[WorkingOrder] = []
         self.ended: list[WorkingOrder] | None = None  # None: what is open no more was cancelled
@@ -230,6 +240,8 @@ class Stage:
                 answer = self._read(read_id, self.orders, ev.OrdersRead)
             case ReadPositions(read_id):
                 answer = self._read(read_id, self.positions, ev.PositionsRead)
+                if isinstance(answer, ev.PositionsRead):
+                    answer = replace(answer, unread=tuple(self.unread))
             case ReadExecutions(read_id):
                 answer = self._read(read_id, self.executions, ev.ExecutionsRead)
             case ReadCompleted(read_id):

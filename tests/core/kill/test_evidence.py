@@ -7,6 +7,7 @@ import pytest
 from core.kill.builders import ES, MS, D, execution, future, order, stock
 from engine.core.kill import evidence as module
 from engine.core.kill.evidence import Evidence, describe
+from engine.core.kill.looking import NOTHING_READ
 from engine.core.kill.report import Timings
 from engine.core.kill.traces import name_of
 
@@ -129,9 +130,9 @@ def test_of_a_stop_nobody_knows_what_it_protected_while_positions_have_not_been_
     evidence = Evidence(0)
     evidence.orders_listed([order(ES, "SELL", 3, order_type=kind)])
     evidence.orders_listed([])
-    assert [one.protective for one in evidence.cancelled({}, read=False)] == [protective]
+    assert [one.protective for one in evidence.cancelled({}, (NOTHING_READ,))] == [protective]
     assert [one.protective for one in evidence.cancelled({})] == [False]
-    assert [one.protective for one in evidence.cancelled({KEY: D(3)}, read=False)] == [kind != "LMT"]
+    assert [one.protective for one in evidence.cancelled({KEY: D(3)}, (NOTHING_READ,))] == [kind != "LMT"]
 
 
 def test_what_was_open_as_the_first_cancel_left_is_what_was_last_seen_until_a_list_follows() -> None:

@@ -204,7 +204,7 @@ class Closing:
             for item, attempt in self.orders.values()
             if attempt.live or attempt.untold
         )
-        self.ledger.positions(survey.positions, now_ns)
+        self.ledger.positions(survey.positions, now_ns, survey.unread)
         for item in self.items.values():
             item.looked(self.ledger.position(item.key), now_ns)
         commands: list[Command] = []

@@ -57,6 +57,7 @@ class Ending:
     def judge(self, survey: Survey, now_ns: int) -> None:
         """Is this survey clean, and was everything clean since one begun long enough before it?"""
         clean = not survey.orders and self.ledger.all_zero() and not self.closing.any_live and not self.closing.strays
+        clean = clean and not survey.unread
         if clean and not self.looking.counts(survey):
             self.proof.break_half()  # what a dead kill sent last may still surface
             return
@@ -112,7 +113,7 @@ class Ending:
 
     def _shown(self, survey: Survey | None) -> LoginOutcome:
         """Where nothing is left, and yet it is not proven: doubt is not residue."""
-        if survey is None:
+        if survey is None or survey.unread:
             return LoginOutcome.UNKNOWN
         held = any(self.ledger.position(key) != ZERO for key in self.ledger.seen())
         something = survey.orders or held or self.closing.strays
@@ -121,7 +122,7 @@ class Ending:
     def _nothing_more_to_do(self, now_ns: int) -> bool:
         """Every position that is left is one that only a person can close, by facts newer than the last order."""
         survey = self.looking.last
-        if survey is None or survey.orders or not self.looking.fresh(now_ns):
+        if survey is None or survey.orders or survey.unread or not self.looking.fresh(now_ns):
             return False
         if not self.joining.may_close or not self.reach.healthy or self.closing.strays:
             return False

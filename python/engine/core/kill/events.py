@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, UnreadPosition, WorkingOrder
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -130,10 +130,12 @@ class FirstLook(Event, frozen=True):
 
 
 class PositionsRead(Event, frozen=True):
-    """A complete list of positions, answered to `read_id` up to its end marker."""
+    """A list of positions, answered to `read_id` up to its end marker. Complete with its `unread` rows: what those are
+    about is unknown, and no fact of this list is about that."""
 
     read_id: int
     positions: tuple[PositionFact, ...]
+    unread: tuple[UnreadPosition, ...] = ()
 
 
 class ExecutionsRead(Event, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.facts import ExecutionFact, UnreadPosition, WorkingOrder
 from engine.core.kill.close_marks import by_a_kill
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.ledger import Key
@@ -102,9 +102,15 @@ class Evidence:
         for order in orders:
             self.orders.setdefault(name_of(order), order)
 
-    def cancelled(self, positions: dict[Key, Decimal], *, read: bool = True) -> tuple[CancelledOrder, ...]:
+    def cancelled(
+        self, positions: dict[Key, Decimal], unread: tuple[UnreadPosition, ...] = ()
+    ) -> tuple[CancelledOrder, ...]:
         """Others' orders seen open and no longer listed, except those that filled and closing orders of any kill.
-        `positions` as first seen; `read`: what is not among them was not there."""
+        `positions` as first seen; what is not among them, nor may be one of the `unread`, was not there."""
+
+        def read(o: WorkingOrder) -> bool:
+            return not any(row.may_be(o.account, o.contract.con_id, o.contract.symbol) for row in unread)
+
         gone = [order for order in self._gone() if not by_a_kill(order.order_ref)]
         return tuple(
             CancelledOrder(
@@ -116,7 +122,7 @@ class Evidence:
                 action=o.action,
                 quantity=o.remaining if o.quantity else None,
                 order_type=o.order_type,
-                protective=_protects(o, self._held((o.account, o.contract.con_id), positions), read=read),
+                protective=_protects(o, self._held((o.account, o.contract.con_id), positions), read=read(o)),
             )
             for o in gone
         )

@@ -56,7 +56,7 @@ from enum import Enum
 from itertools import combinations
 
 from engine.core.contracts import Contract
-from engine.core.facts import ExecutionFact, PositionFact
+from engine.core.facts import ExecutionFact, PositionFact, UnreadPosition
 from engine.core.kill.close_marks import by_a_kill
 from engine.core.kill.hidden_closes import HiddenCloses
 from engine.core.kill.traces import NOTHING, Flow, Key, Name, Traces, name_of
@@ -134,6 +134,7 @@ class Ledger:
         default_factory=set
     )  # traded shortly before the kill or since by anything but another kill's closing orders
     _nameless: dict[Contract, int] = field(default_factory=dict)
+    _unread: tuple[UnreadPosition, ...] = ()  # rows of the last list
     _read: bool = False
     _nothing_held: bool = False  # by the last read
     _executions_known: bool = False  # since the last read of positions
@@ -220,23 +221,29 @@ class Ledger:
         if not by_a_kill(order_ref):
             self._mixed.add(key)
 
-    def positions(self, listed: tuple[PositionFact, ...], now_ns: int) -> None:
-        """A complete list of positions. A contract that is not in it is at zero."""
+    def positions(self, listed: tuple[PositionFact, ...], now_ns: int, unread: tuple[UnreadPosition, ...] = ()) -> None:
+        """A complete list of positions. A contract that is not in it is at zero. What may be an `unread` row of it is
+        not judged by it, has nothing that is safe to close, and stays as it was."""
+        self._unread = unread
         seen = {self._key(fact): fact for fact in listed}
-        self._nothing_held = all(fact.quantity == ZERO for fact in listed)
+        self._nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
         self._maybe = self.traces.maybe(held, now_ns)
         for key, fact in seen.items():
             if key not in self._accounts:
                 self._open(key, fact.contract, fact.quantity)
         for key in self._traded():
-            if key not in self._accounts:  # a trade that no position shows: the feed may be late
+            untold = any(row.may_be(*key, "") for row in unread)
+            if key not in self._accounts and not untold:  # a trade that no position shows: the feed may be late
                 self._open(key, Contract(con_id=key[1]), ZERO)
         first, self._read = not self._read, True
         for key, account in self._accounts.items():
             quantity = seen[key].quantity if key in seen else ZERO
             if account.first_seen == ZERO and key in seen:
                 account.contract, account.first_seen = seen[key].contract, quantity
+            if self._is_unread(key):
+                account.traded_anew = True  # whatever stands then has to stand anew
+                continue
             self._judge(key, account, quantity, now_ns)
             if first and key in seen and seen[key].moved:
                 account.blind = True  # it contains a trade that the executions may tell only next time
@@ -520,12 +527,17 @@ class Ledger:
 
     def doubtful(self, key: Key) -> bool:
         """True while the last read of this contract is not believed, or may not show what has traded."""
-        return self._accounts[key].doubted or key in self._maybe
+        return self._accounts[key].doubted or key in self._maybe or self._is_unread(key)
+
+    def _is_unread(self, key: Key) -> bool:
+        """By the last list."""
+        symbol = self._accounts[key].contract.symbol
+        return any(row.may_be(key[0], key[1], symbol) for row in self._unread)
 
     def closable(self, key: Key) -> Decimal:
         """Signed position that may be closed now without crossing zero, whichever view is right."""
         account = self._accounts[key]
-        if not account.settled and not account.recent_only:
+        if (not account.settled and not account.recent_only) or self._is_unread(key):
             return ZERO
         expected = self.expected(key)
         own = self._own_since(key, account)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.core.facts import WorkingOrder
+from engine.core.facts import UnreadPosition, WorkingOrder
 from engine.core.kill.commands import Command
 from engine.core.kill.settings import KillSettings
 from engine.core.kill.survey import Survey, Surveyor
+
+NOTHING_READ = UnreadPosition("", 0, "", "no position has been read")
 
 
 @dataclass(slots=True)
@@ -33,6 +35,11 @@ class Looking:
         """The open orders that it listed."""
         return self.last.orders if self.last is not None else ()
 
+    @property
+    def unread(self) -> tuple[UnreadPosition, ...]:
+        """Positions that it could not read; before there is one, any."""
+        return self.last.unread if self.last is not None else (NOTHING_READ,)
+
     def soon(self, now_ns: int) -> None:
         """Something has happened."""
         self._gap_ns = self.settings.survey_gap_first_ns
@@ -46,6 +53,7 @@ class Looking:
     def failed(self, why: str, now_ns: int) -> bool:
         """True when the reason is news since the last complete look."""
         self._next_ns = now_ns + self._gap_ns
+        self._gap_ns = min(self._gap_ns * 2, self.settings.survey_gap_max_ns)  # it may stay so
         news = why not in self._failures
         self._failures.add(why)
         return news

@@ -30,7 +30,7 @@ from engine.core.kill.evidence import Evidence
 from engine.core.kill.joining import NO_LOCK, Joining, taken_over
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
-from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices
+from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices, in_words
 from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
@@ -234,8 +234,8 @@ class KillMachine:
                 return [*cancel, *self._looking.surveyor.heard_orders(read_id, orders, completed=gone)]
             case ev.FirstLook(orders):
                 self._evidence.first_look([order for order in orders if not self._is_ours(order)])
-            case ev.PositionsRead(read_id, positions):
-                self._looking.surveyor.heard_positions(read_id, positions, now_ns)
+            case ev.PositionsRead(read_id, positions, unread):
+                self._looking.surveyor.heard_positions(read_id, positions, now_ns, unread)
             case ev.ExecutionsRead(read_id, executions):
                 self._evidence.executions(executions)
                 self._looking.surveyor.heard_executions(read_id, executions)
@@ -350,7 +350,7 @@ class KillMachine:
     def _on_survey(self, survey: Survey, now_ns: int) -> list[Command]:
         """A complete view: into the ledger, past every attempt, and then judged."""
         self._looking.done(survey, now_ns)
-        commands = self._closing.surveyed(survey, now_ns)
+        commands = [*self._notices.unread(survey.unread), *self._closing.surveyed(survey, now_ns)]
         others = self._closing.others(survey.orders)
         commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)
@@ -456,7 +456,7 @@ class KillMachine:
             port=self.port,
             outcome=outcome,
             accounts=self._accounts,
-            cancelled=self._evidence.cancelled(held, read=self._looking.last is not None),
+            cancelled=self._evidence.cancelled(held, self._looking.unread),
             closed=closed_positions(self._closing, self._ledger, theirs),
             partly_closed=partly_closed(self._closing, self._ledger),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(outcome),
@@ -494,4 +494,8 @@ class KillMachine:
         failures = "; ".join(
             f"{what} could not be read: {why}" for what, why in self._looking.surveyor.failures.items()
         )
-        return failures or "the last reads are not complete, or do not agree with each other"
+        unread = () if self._looking.last is None else self._looking.unread
+        return (
+            "; ".join(filter(None, (*map(in_words, unread), failures)))
+            or "the last reads are not complete, or do not agree with each other"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.core.facts import UnreadPosition
 from engine.core.kill import events as ev
 from engine.core.kill.commands import Command, Say
 from engine.core.kill.settings import SECOND
@@ -19,6 +20,12 @@ OWN_NUMBERS_NOTE = (
 )
 
 
+def in_words(row: UnreadPosition) -> str:
+    what = row.symbol or (f"contract {row.con_id}" if row.con_id else "a contract that is not named")
+    account = row.account or "an account that is not named"
+    return f"a position could not be read, and is not closed by this kill: {what} in {account} ({row.why})"
+
+
 @dataclass(slots=True)
 class Notices:
     """`stray_ns`: how long a closing order that may yet arrive is not sent again."""
@@ -26,6 +33,7 @@ class Notices:
     stray_ns: int
     notes: list[str] = field(default_factory=list)
     _strays: bool = False
+    _unread: set[UnreadPosition] = field(default_factory=set)
 
     def keep(self, note: str) -> bool:
         """For the report. True when it is news."""
@@ -45,6 +53,12 @@ class Notices:
                 return [Say("read_only", READ_ONLY_NOTE)] if self.keep(READ_ONLY_NOTE) else []
             case _:
                 return []
+
+    def unread(self, rows: tuple[UnreadPosition, ...]) -> list[Command]:
+        """Positions that could not be read, each once."""
+        new = [row for row in rows if row not in self._unread]
+        self._unread.update(new)
+        return [Say("position_unread", in_words(row)) for row in new]
 
     def strays(self, *, any_left: bool) -> list[Command]:
         """Said as it begins, and as it is over."""

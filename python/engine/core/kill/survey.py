@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
+from engine.core.facts import ExecutionFact, PositionFact, UnreadPosition, WorkingOrder
 from engine.core.kill.commands import Command, ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
 
 COMPLETED_TRIES = 3  # on one connection, where nothing is known to be gone
@@ -25,6 +25,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     begun_ns: int
     orders: tuple[WorkingOrder, ...]
     positions: tuple[PositionFact, ...]
+    unread: tuple[UnreadPosition, ...] = ()  # rows of that list which could not be read
     executions: tuple[ExecutionFact, ...] | None
     completed: tuple[WorkingOrder, ...] | None = None
 
@@ -44,6 +45,7 @@ class Surveyor:
     _executions_id: int = 0
     _orders: tuple[WorkingOrder, ...] | None = None
     _positions: tuple[PositionFact, ...] | None = None
+    _unread: tuple[UnreadPosition, ...] = ()
     _executions: tuple[ExecutionFact, ...] | None = None
     _executions_over: bool = False
     _completed_id: int = 0
@@ -115,9 +117,15 @@ class Surveyor:
             self._completed_tries = max(self._completed_tries, 1)
         return [] if self._positions_id else self._ask_the_rest()
 
-    def heard_positions(self, read_id: int, positions: tuple[PositionFact, ...], now_ns: int) -> None:
+    def heard_positions(
+        self,
+        read_id: int,
+        positions: tuple[PositionFact, ...],
+        now_ns: int,
+        unread: tuple[UnreadPosition, ...] = (),
+    ) -> None:
         if self._active and read_id == self._positions_id:
-            self._positions = positions
+            self._positions, self._unread = positions, unread
             self._positions_ns = now_ns
             self.failures.pop("positions", None)
 
@@ -170,6 +178,7 @@ class Surveyor:
             begun_ns=self._begun_ns,
             orders=self._orders,
             positions=self._positions,
+            unread=self._unread,
             executions=self._executions,
             completed=self._completed,
         )
