@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.core.kill.report import LoginOutcome
+from engine.core.contracts import Contract
+from engine.core.kill.report import LoginOutcome, ResidueItem, ResidueReason
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.chain import draft, seal, tip_of
 from engine.journal.events import BaselineSet, Filled, LimitBreached, Restricted
@@ -224,6 +225,41 @@ def test_an_old_picture_excuses_no_second_close_of_what_a_kill_itself_has_closed
     with_fault(found, OLD)
     moved(found, 3, "QEKILL-cli2x1x1-1")
     assert "I2" in names(found)
+
+
+@pytest.mark.parametrize(
+    ("died_s", "ref", "excused"),
+    [
+        (17.0, "QEKILL-cli2x1x1-1", True),
+        (19.0, "QEKILL-cli2x1x1-1", False),  # it had the time to take its order back
+        (None, "QEKILL-cli2x1x1-1", False),
+        (17.0, "QEKILL-cli1x1x1-1", False),  # of one that lives
+    ],
+)
+def test_nobody_takes_back_the_order_of_a_program_that_died_before_it_could_know(
+    found: Evidence, died_s: float | None, ref: str, excused: bool
+) -> None:
+    found.movements["paper"].append(Movement(found.start_ns + 12 * 10**9, *KEY, D(1), "FOREIGN"))
+    moved(found, 3, ref)
+    found.presses[1].died_s = died_s
+    assert ("I2" not in names(found)) is excused
+
+
+@pytest.mark.parametrize(
+    ("ref", "reason", "claimed"),
+    [
+        ("QEKILL-older-1", ResidueReason.POSITION_UNCONFIRMED, False),
+        ("QEKILL-older-1", ResidueReason.REJECTED, True),
+        ("QEKILL-cli1x1x1-1", ResidueReason.POSITION_UNCONFIRMED, True),
+    ],
+)
+def test_an_order_that_only_says_that_it_is_a_kills_leads_astray(
+    found: Evidence, ref: str, reason: ResidueReason, claimed: bool
+) -> None:
+    left = ResidueItem(reason=reason, account=KEY[0], contract=Contract(con_id=KEY[1]), quantity=D(1))
+    told(found, outcome=LoginOutcome.UNKNOWN, residue=(left,))
+    found.movements["paper"].append(Movement(found.start_ns, *KEY, D(0), ref))
+    assert ("I5c" in names(found)) is claimed
 
 
 def test_an_old_picture_excuses_no_flat_where_only_the_product_has_traded(found: Evidence) -> None:

@@ -45,6 +45,7 @@ class PressSeen:
     truth: dict[str, Truth] = field(default_factory=dict)  # when the report was there
     open: frozenset[str] = frozenset()  # the logins that held or worked anything when it was pressed
     excused: bool = False  # it died, was frozen, or stopped waiting: it owes nothing any more
+    died_s: float | None = None  # nobody is there any more to take back what it has sent
 
 
 @dataclass

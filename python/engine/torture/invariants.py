@@ -28,6 +28,7 @@ IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way 
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
 PICTURE_S = 30.0  # before the deadline: a picture that is older leaves no time for what it shows at last
+WITHDRAWN_S = 6.0  # so long after a trade that made it too large a closing order is certainly taken back
 UNHEARD_MAX = 4  # swallowed orders: the waits are longer by then than the minute that a story gives a kill
 SHARES_OF_AN_OPTION = 100  # an assignment leaves so many to close
 SATURDAY, AFTERNOON = 5, 14  # from then on some market may be closed
@@ -102,9 +103,23 @@ def closes_only_reduce(found: Evidence) -> Iterator[str]:
                 continue
             shown_s = _shown_until_s(found, login, at_s)
             hidden = traded.get(key, -IN_FLIGHT_S - 1) >= shown_s - IN_FLIGHT_S or shown_s <= rested.get(key, -1) < at_s
-            if not hidden or at_s - IN_FLIGHT_S > crossed.get(key, at_s):
+            if not (hidden or _orphaned(found, moved.order_ref, traded.get(key))) or (
+                at_s - IN_FLIGHT_S > crossed.get(key, at_s)
+            ):
                 yield f"{login} {key}: {was:+f} became {now:+f} at {at_s:.3f} s by {moved.order_ref}"
             crossed.setdefault(key, at_s)
+
+
+def _orphaned(found: Evidence, order_ref: str, traded_s: float | None) -> bool:
+    """Whoever sent the order died before it could know of the trade that made it too large."""
+    return traded_s is not None and any(
+        one.died_s is not None and one.died_s - WITHDRAWN_S <= traded_s and order_ref.startswith(_marks_of(one.who))
+        for one in found.presses
+    )
+
+
+def _marks_of(who: str) -> str:
+    return f"{CLOSE_REF_PREFIX}-{who}x"
 
 
 def _others_orders(found: Evidence, login: str) -> set[str]:
@@ -206,6 +221,8 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
         if _unheard(found) + bool(outside) >= UNHEARD_MAX:
             continue
         unsure = {item.reason for item in report.residue} == {ResidueReason.POSITION_UNCONFIRMED}
+        if unsure and any(one.order_ref.startswith(OLDER_REF) for one in found.movements[login]):
+            continue  # no kill would have sized it so: what it says of itself leads astray
         if unsure and any(abs(at_s - press.at_s) <= UNKNOWABLE_S for at_s in outside):
             continue  # it looks like a feed that is late, and may be one
         if report.outcome not in (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE):

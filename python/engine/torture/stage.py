@@ -360,6 +360,7 @@ class Stage:
         """Nobody can ask for a report any more, or not in time."""
         for seen in self._presses.get(program, []):
             seen.excused = seen.excused or seen.report is None
+            seen.died_s = self.loop.time() if program.dead else None
 
     # --- what happens to them -------------------------------------------------------------------------
     def _foreign(self, act: acts.Foreign) -> None:
