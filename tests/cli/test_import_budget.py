@@ -22,6 +22,7 @@ OURS = {
     "engine.config.plan",
     "engine.config.quick",
     "engine.config.places",
+    "engine.hosts",
     "engine.wire",
     "engine.wire.opening",
 }

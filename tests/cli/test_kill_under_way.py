@@ -134,7 +134,7 @@ def test_without_a_thread_or_a_directory_nobody_is_found(tmp_path: Path, monkeyp
     assert (HOST, PORT) not in Glance([(HOST, PORT)], str(tmp_path))
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "192.168.1.7", "10.0.0.1"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0", "127.1.2.3", "::1", "192.168.1.7", "10.0.0.1"])
 def test_the_names_are_those_of_the_lock(host: str) -> None:
     assert key_of(host, PORT) == login_key(host, PORT)
 

@@ -5,18 +5,14 @@ Two names of one thing must come to one file, and nothing that a configuration o
 
 from __future__ import annotations
 
-import socket
 from hashlib import sha256
 
-_LOOPBACK = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "::", "::1", "0.0.0.0"})  # noqa: S104
+from engine.hosts import host_key
 
 
 def login_key(host: str, port: int) -> str:
-    """The file name that stands for a login. All names of this machine's loopback are one host."""
-    name = host.strip().rstrip(".").lower()
-    if name in _LOOPBACK or _is_loopback(name):
-        name = "loopback"
-    return f"{_file_name(name)}-{port}"
+    """The file name that stands for a login. All spellings of one host are one file."""
+    return f"{_file_name(host_key(host))}-{port}"
 
 
 def account_key(account: str, world: str = "") -> str:
@@ -32,11 +28,3 @@ def _file_name(text: str) -> str:
     """The text itself where it is harmless in every file system."""
     plain = all(char.isascii() and (char.isalnum() or char in ".-") for char in text)
     return text if plain and len(text) <= 100 else sha256(text.encode()).hexdigest()[:32]
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        packed = socket.inet_pton(socket.AF_INET, name)
-    except OSError:
-        return name.startswith("::ffff:127.")
-    return packed[0] == 127

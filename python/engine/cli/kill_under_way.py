@@ -14,6 +14,8 @@ from __future__ import annotations
 import _thread
 import os
 
+from engine.hosts import LOOPBACK, host_key
+
 DIRECTORY = "/tmp/quant-engine-locks"  # noqa: S108 as in engine.broker.lock_files (tests/cli/test_kill_under_way.py)
 NOTE_BYTES, STRUCK_AT, STRUCK = 512, 536, b"struck!\n"  # as in engine.broker.life_sign
 GENERATION_DIGITS_MAX = 5
@@ -61,10 +63,9 @@ class Glance:
 
 def key_of(host: str, port: int) -> str:
     """The name of the lock of a login, as in engine.broker.lock_names; empty where that would take too long to say."""
-    if host == "localhost" or host.startswith("127.") or host == "::1":
-        return f"loopback-{port}"
-    plain = host.replace(".", "").isdigit() and host.isascii()
-    return f"{host}-{port}" if plain else ""
+    name = host_key(host)
+    plain = name == LOOPBACK or (name.isascii() and name.replace(".", "").isdigit())
+    return f"{name}-{port}" if plain else ""
 
 
 def newest(key: str, names: list[str]) -> str:

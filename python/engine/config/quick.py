@@ -12,6 +12,7 @@ files), report a fault, or import anything.
 from __future__ import annotations
 
 from engine.config.plan import KillPlan, Place, default_plan
+from engine.hosts import place_key
 
 NAME_LENGTH_MAX = 32
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -157,9 +158,7 @@ def _plan(tables: Tables) -> KillPlan:
         raise _NotPlain
     plan.places = [_place(name.removeprefix("logins."), table) for name, table in tables.items()]
     names = {place.name.lower() for place in plan.places}
-    sites = {
-        ("127.0.0.1" if place.host.lower() == "localhost" else place.host.lower(), place.port) for place in plan.places
-    }
+    sites = {place_key(place.host, place.port) for place in plan.places}
     if len(names) < len(plan.places) or len(sites) < len(plan.places):
         raise _NotPlain
     return plan

@@ -35,6 +35,7 @@ from engine.config.salvage import (
     place_of,
 )
 from engine.config.web_table import WebTable
+from engine.hosts import place_key
 
 TABLES: dict[str, type[msgspec.Struct]] = {  # beside the logins; fields of Config
     "kill": KillTable,
@@ -308,8 +309,7 @@ def _fault_of(login: Login, others: list[Login]) -> str:
 
 
 def _same_place(one: Login | Place, other: Login | Place) -> bool:
-    hosts = {"127.0.0.1" if login.host.lower() == "localhost" else login.host.lower() for login in (one, other)}
-    return len(hosts) == 1 and one.port == other.port
+    return place_key(one.host, one.port) == place_key(other.host, other.port)
 
 
 def _read_table(kind: type[Table], raw: object, where: str, problems: list[Problem]) -> Table | None:

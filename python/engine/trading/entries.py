@@ -13,6 +13,7 @@ from engine.broker.tickets import Tickets
 from engine.broker.view import LoginView
 from engine.core.known import Known
 from engine.core.restrictions import Scope
+from engine.hosts import place_key
 from engine.trading.errors import BadLogin, DuplicateLogin, UnknownLogin
 from engine.trading.modes import TradingMode
 from engine.trading.outcomes import ConnectOutcome
@@ -98,7 +99,7 @@ class Entries:
                 "more than capitals",
                 then="Choose another name",
             )
-        same_place = login_key(new.host, new.port) == login_key(old.host, old.port)
+        same_place = place_key(new.host, new.port) == place_key(old.host, old.port)
         if same_place and new.client_id == old.client_id:
             raise DuplicateLogin(
                 f"Login {old.name!r} uses {old.host}:{old.port} with client id {old.client_id} already",
