@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from engine.journal.events import OrderEnded, OrderIntent, OrderRefused, Repaire
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.parcels import parse
 from engine.journal.spool import Spool
 from engine.journal.trouble import Code
 from engine.trading import order_records, slips
@@ -114,3 +118,71 @@ def test_a_program_that_ends_behind_a_refused_order_has_written_down_how_it_ende
         asyncio.run(work())
     journal.state()
     assert [type(one) for one in followed] == [OrderEnded]
+
+
+PROGRAM = """
+import asyncio, sys, threading
+from engine.core.restrictions import Scope
+from engine.journal.gate import LocalGate
+from engine.journal.journal import Journal
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.trading import order_records
+from engine.trading.order_records import OrderRecords, Outcome
+from engine.trading.rules import Rules
+
+how, hanging = sys.argv[1:]
+order_records.AT_THE_END_S_MAX = 0.2
+may_write = threading.Event()
+
+class Store(MemoryStore):
+    def append(self, drafts, *, expected_seq=None):
+        if hanging == "yes":
+            may_write.wait()
+        sealed = super().append(drafts, expected_seq=expected_seq)
+        print("written", len(drafts), flush=True)
+        return sealed
+
+journal = Journal(Store(Memory()), actor="test")
+rules = Rules(journal, LocalGate(), wall_ns=lambda: 1, actor="test")
+
+async def work():
+    records = OrderRecords(lambda: rules, lambda: Scope("paper", "h-1", ("DU1",)), lambda: 1, behind_s=0.0)
+    records.ended("mine", (21, 5), Outcome.REFUSED, "321")
+    await asyncio.sleep(0.05)
+    records.ended("mine", (21, 6), Outcome.REFUSED, "321")
+
+if how == "run":
+    asyncio.run(work())
+else:
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(work())
+"""
+
+
+def ended(how: str, hanging: str) -> tuple[str, str]:
+    """What a program that ends says: on its output, on its error stream."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, how, hanging], capture_output=True, text=True, env=environ, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("how", ["run", "stop"])
+def test_a_program_that_only_stops_its_loop_has_written_its_last_records_too(how: str) -> None:
+    said, wrong = ended(how, "no")
+    assert said == "written 1\nwritten 1\n"
+    assert "NOWHERE" not in wrong
+
+
+@pytest.mark.parametrize("how", ["run", "stop"])
+def test_records_that_a_hanging_disk_keeps_are_printed_when_the_program_ends(how: str) -> None:
+    """They were lost without a word: other programs counted the orders as live, and nobody knew why."""
+    said, wrong = ended(how, "yes")
+    assert said == ""
+    assert "WRITTEN DOWN NOWHERE: 2 records" in wrong
+    kept = [
+        chain.opened(chain.seal(chain.START, one)).event for parcel in parse(wrong).parcels for one in parcel.drafts
+    ]
+    assert [(one.client_id, one.order_id) for one in kept if isinstance(one, OrderEnded)] == [(21, 5), (21, 6)]

@@ -21,6 +21,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
+from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 
@@ -201,6 +202,10 @@ class Journal:
             stops = any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
             held = self._overdue.hold(drafts, stops=stops)
             return Kept(None, None, error.trouble, held, error.alarmed)
+
+    def watch(self, work: Future[None], *events: AnyEvent) -> None:
+        """A thread that does not come back is to keep these; a program that ends before it has prints them."""
+        self._overdue.watch(work, tuple(chain.drafts(events, actor=self._actor, at_ns=self._clock())))
 
     def keep_decided(
         self, decide: Callable[[JournalState | Unknown], tuple[AnyEvent, ...]], *, at_ns: int | None = None

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ class Overdue:
         self._telling = threading.Lock()
         self._parcels: deque[Parcel] = deque()
         self._sections: deque[Section] = deque()
+        self._under_way: list[tuple[Future[None], tuple[Draft, ...]]] = []
         self._records = 0
         self._lost = 0
         self._again: Callable[[], None] | None = None
@@ -80,6 +82,14 @@ class Overdue:
             self._sections.append(Section(page, text))
         self._see_to_it()
         return True
+
+    def watch(self, work: Future[None], drafts: tuple[Draft, ...]) -> None:
+        """A thread is about to write these and does not come back from its disk. Printed at the end if it has not by
+        then: it may have been written all the same, so only records go here of which a second one changes nothing.
+        """
+        with self._lock:
+            self._under_way = [one for one in self._under_way if not one[0].done()]
+            self._under_way.append((work, drafts))
 
     # --- getting rid of it -------------------------------------------------------------------------
     def first(self) -> tuple[Parcel, ...]:
@@ -132,14 +142,19 @@ class Overdue:
     # --- the end -----------------------------------------------------------------------------------
     def last_words(self) -> tuple[str, ...]:
         """What a program says that has to end now, after a last try: everything that is written nowhere."""
-        if not self or self._pid != os.getpid():  # a child of a fork holds nothing of its own
+        if self._pid != os.getpid():  # a child of a fork holds nothing of its own
+            return ()
+        with self._lock:
+            hanging = [drafts for work, drafts in self._under_way if not work.done()]
+        if not self and not hanging:
             return ()
         thread = self._thread
         if thread is not None:
             self._now.set()
             thread.join(LAST_TRY_S)
         with self._lock:
-            records = [line for parcel in self._parcels for line in printed(parcel)]
+            parcels = [*self._parcels, *(Parcel(named(drafts[0].at_ns), drafts) for drafts in hanging)]
+            records = [line for parcel in parcels for line in printed(parcel)]
             sections = [f"for {one.page}:\n{one.text}" for one in self._sections]
             lost = self._lost
         if not records and not sections and not lost:

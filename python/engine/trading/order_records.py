@@ -7,9 +7,12 @@ which a kill may run: a disk can hang.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -29,6 +32,8 @@ from engine.trading.slips import Slips, Standing
 
 Make: TypeAlias = Callable[[], AnyEvent]
 """What is to be written, made on the thread that writes."""
+Batch: TypeAlias = tuple[tuple[Make, tuple[int, ...]], ...]
+"""Records to write, and the numbers of the slips that each of them replaces."""
 
 SAME_REFUSAL_NS = 1_000_000_000  # the very same refusal is written down once in that time
 REFUSALS_MAX = 1_000
@@ -73,7 +78,9 @@ class OrderRecords:
         self._since_s: float | None = None
         self._batch_since_s: float | None = None
         self._writing: asyncio.Task[None] | None = None
-        self._work: Future[None] | None = None  # what a thread is writing, or has written last
+        self._work: Future[None] | None = None  # done when a thread has written its batch
+        self._batch: Batch = ()  # which that is
+        _alive.add(self)
         self._refusals: dict[tuple[object, ...], int] = {}
 
     async def intent(self, intent: Intent, order_ref: str, key: OrderKey) -> int | None:
@@ -187,20 +194,31 @@ class OrderRecords:
             self._missing += 1  # its slips stand
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_later(), name="order records")
-            self._writing.add_done_callback(self._write_at_the_end)
+            self._writing.add_done_callback(self._loop_ended)
 
-    def _write_at_the_end(self, writing: asyncio.Task[None]) -> None:
-        """The loop ends, and with it the program, perhaps at once: what is still to be written, and what is being
-        written, is waited for, and not long, as a disk may hang. A task that never began is told here, too.
+    def _loop_ended(self, writing: asyncio.Task[None]) -> None:
+        """A task that never began is told here, too."""
+        if writing.cancelled():
+            self.write_at_the_end()
+
+    def write_at_the_end(self) -> None:
+        """The loop ends, or the program, perhaps at once: what is still to be written, and what is being written, is
+        waited for, and not long, as a disk may hang. What does not come back from it the program prints as it ends.
         """
-        if not writing.cancelled():
-            return
-        if self._work is not None:
-            wait((self._work,), timeout=AT_THE_END_S_MAX)
-        batch = tuple(self._later)
+        before, batch = self._work, tuple(self._later)
+        works = [(before, self._batch)] if before is not None else []
         self._later.clear()
         if batch:
-            wait((self._daemons.submit(self._keep_batch, batch),), timeout=AT_THE_END_S_MAX)
+            work: Future[None] = Future()
+            with suppress(RuntimeError):  # so late that no thread begins any more
+                self._daemons.submit(self._keep_and_tell, batch, work, before)
+            works.append((work, batch))
+            self._work = work
+        self._batch = ()  # it is seen to
+        done, _ = wait([work for work, _ in works], timeout=AT_THE_END_S_MAX)
+        for work, late in works:
+            if late and work not in done:
+                self._rules().journal.watch(work, *(make() for make, _ in late))
 
     async def _write_later(self) -> None:
         while self._later:
@@ -212,19 +230,22 @@ class OrderRecords:
                 batch, self._missing = (*batch, (partial(Repaired, what=what), ())), 0
             self._batch_since_s, self._since_s = self._since_s, None
             try:
-                self._work = Future()
+                self._work, self._batch = Future(), batch
                 work = partial(self._keep_and_tell, batch, self._work)
                 await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._daemons, work))
             finally:
                 self._batch_since_s = None
 
-    def _keep_and_tell(self, batch: tuple[tuple[Make, tuple[int, ...]], ...], done: Future[None]) -> None:
+    def _keep_and_tell(self, batch: Batch, done: Future[None], behind: Future[None] | None = None) -> None:
+        """`behind`: a batch that another thread is still writing. An order does not begin behind its own end."""
         try:
+            if behind is not None:
+                wait((behind,))
             self._keep_batch(batch)
         finally:
             done.set_result(None)
 
-    def _keep_batch(self, batch: tuple[tuple[Make, tuple[int, ...]], ...]) -> None:
+    def _keep_batch(self, batch: Batch) -> None:
         """A slip is done before the end of its order is in the journal, and stands until its intent is."""
         events = tuple(make() for make, _ in batch)
         numbers = [(event, number) for event, (_, of_it) in zip(events, batch, strict=True) for number in of_it]
@@ -250,3 +271,15 @@ class OrderRecords:
 def _quantity(intent: Intent) -> Decimal:
     """As the order says it; what is no number at all stays none."""
     return intent.quantity if isinstance(intent.quantity, Decimal) else NOT_A_NUMBER
+
+
+_alive: weakref.WeakSet[OrderRecords] = weakref.WeakSet()
+
+
+def _at_the_end() -> None:
+    """A loop that was only stopped cancels nothing: what waits in it is written before the interpreter goes."""
+    for one in tuple(_alive):
+        one.write_at_the_end()
+
+
+atexit.register(_at_the_end)
