@@ -361,7 +361,7 @@ def test_it_is_where_an_order_may_have_filled_of_which_nobody_tells() -> None:
     book.traces.listed([], 0)
     for at_s in (1, 21, 60, 90):
         book.read(0, at_s)
-        assert book._accounts[KEY].doubted
+        assert book._holdings[KEY].doubted
 
 
 def test_nothing_is_called_flat_in_a_hurry_that_executions_contradict() -> None:

@@ -55,7 +55,7 @@ class Book(Ledger):
     def executed(self, *quantities: int) -> Book:
         """Our own order fills in these pieces."""
         for quantity in quantities:
-            self.own_execution(execution(ES, quantity, f"own.{len(self._own_executions)}.01"))
+            self.own_execution(execution(ES, quantity, f"own.{len(self._traded.own_executions)}.01"))
         return self.filled(sum(quantities))
 
     @property
