@@ -82,6 +82,10 @@ class Exposure(msgspec.Struct, frozen=True):
         """The largest position, long or short, that can come of it."""
         return max(self.position + self.buys, self.sells - self.position)
 
+    def reach(self, side: Side) -> Decimal:
+        """The largest position that this side's orders can make: long by buys, short by sells. Below zero: none."""
+        return self.position + self.buys if side is Side.BUY else self.sells - self.position
+
     def room(self, side: Side) -> Decimal:
         """How much more may be sent on this side that can only reduce, whatever of the rest fills."""
         if side is Side.SELL:

@@ -70,8 +70,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     def largest_within(self, worst_max: Decimal) -> Decimal:
         """The largest quantity with which the worst case would not pass a limit, or not be raised."""
+        return self.largest_reaching(max(worst_max, self.before.worst))
+
+    def largest_reaching(self, most: Decimal) -> Decimal:
+        """The largest quantity with which this side's orders could make a position of no more than that."""
         position = self.before.position
-        most = max(worst_max, self.before.worst)
         return max(self._until(most - position if self.side is Side.BUY else most + position), ZERO)
 
     def _until(self, most: Decimal) -> Decimal:

@@ -536,6 +536,49 @@ def test_beyond_the_limit_what_does_not_raise_the_worst_case_still_passes() -> N
     assert made.judge(order(ES, 1), FREE, NOW).failures == (Failure(Code.MAX_CONTRACTS, D(31), D(10), D(0), "futures"),)
 
 
+def test_orders_of_the_other_side_hide_no_new_position_beyond_the_limit() -> None:
+    """They may never fill: behind twenty sells of somebody else's, eleven bought were eleven long."""
+    made = desk(positions={ES: -10, MES: 0})
+    made.book.working(working(7, ES, Side.SELL, 10))  # by hand, beyond the limit
+    made.book.working(working(8, ES, Side.BUY, 10))
+    assert made.judge(order(ES, 10), FREE, NOW) == PASS
+    assert made.judge(order(ES, 11), FREE, NOW).failures == (
+        Failure(Code.MAX_CONTRACTS, D(11), D(10), D(10), "futures"),
+    )
+    short = desk(positions={ES: 3})
+    short.book.working(working(7, ES, Side.BUY, 20))
+    short.book.working(working(8, MES, Side.BUY, 4))  # counts beside it
+    assert short.judge(sell(ES, 9), FREE, NOW) == PASS
+    assert short.judge(sell(ES, 10), FREE, NOW).failures == (
+        Failure(Code.MAX_CONTRACTS, D(11), D(10), D(9), "futures"),
+    )
+
+
+def test_an_exit_beside_its_resting_stop_passes_however_small_the_limit_has_become() -> None:
+    made = desk(positions={ES: 10})
+    made.book.working(working(7, ES, Side.SELL, 10))
+    half = restricted(Kind.SIZE_FACTOR, "0.5")
+    assert made.judge(sell(ES, 10), half, NOW) == PASS
+    assert Code.MAX_CONTRACTS in made.judge(sell(ES, 11), half, NOW).codes
+
+
+def test_what_works_beyond_the_limit_already_can_be_made_smaller() -> None:
+    made = desk()
+    made.book.working(working(7, ES, Side.BUY, 20))
+    made.book.working(working(8, ES, Side.SELL, 30))
+    assert codes(made, order(ES, 15, special=modify())) == ()
+    assert codes(made, order(ES, 20, special=modify())) == ()
+
+
+def test_the_legs_of_a_combination_hide_behind_nothing_either() -> None:
+    legs = (Leg(CALL, 1, Side.BUY), Leg(PUT, 1, Side.BUY))
+    made = desk()
+    made.book.working(working(7, CALL, Side.SELL, 60))
+    made.book.working(working(8, PUT, Side.SELL, 60))
+    bag = Intent("DU1", 9, "BAG", "SPY", Side.BUY, D(55), "LMT", D(1), special=Special(legs=legs))
+    assert Failure(Code.MAX_CONTRACTS, D(115), D(50), None, "options") in made.judge(bag, FREE, NOW).failures
+
+
 def test_a_modify_counts_in_the_place_of_what_it_replaces() -> None:
     made = desk()
     made.book.working(working(7, ES, Side.BUY, 8, filled=D(1)))

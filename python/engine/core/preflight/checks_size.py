@@ -1,4 +1,8 @@
-"""How large: of one order, and of what the account could come to. Orders that raise no worst case always pass."""
+"""How large: of one order, and of what the account could come to.
+
+What raises no worst case passes, so that what is beyond a limit can be brought back; but behind orders of the other
+side, which may never fill, no new position beyond the limit is hidden.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +37,27 @@ def check_contracts(intent: Intent, facts: Facts, settings: Settings) -> Iterato
     for product, several in by_product.items():
         limit = settings.limits(product).account
         raised = sum((one.change.after.worst - one.change.before.worst for one in several), ZERO)
-        if limit is None or raised <= 0 or previews(intent):
+        if limit is None or previews(intent):
             continue
         scaled, before = facts.state.scaled(limit), several[0].total
-        if before + raised > scaled:
+        if raised <= 0:
+            yield from _check_hidden(several, product, scaled)
+        elif before + raised > scaled:
             largest = _largest(several[0], scaled - before) if len(several) == 1 else None
             yield Failure(Code.MAX_CONTRACTS, before + raised, scaled, largest, product.value)
+
+
+def _check_hidden(several: list[Touched], product: Product, limit: Decimal) -> Iterator[Failure]:
+    """What this order's own side could come to, where the other side's worst case is larger: beyond the limit no more
+    than the position that is there, as an exit beside a resting stop is.
+    """
+    for one in several:
+        change, others = one.change, one.total - one.change.before.worst
+        before = change.before.reach(change.side)
+        most, after = max(limit - others, before, abs(change.before.position)), change.after.reach(change.side)
+        if after > most:
+            largest = change.largest_reaching(most) if len(several) == 1 else None
+            yield Failure(Code.MAX_CONTRACTS, others + after, limit, largest, product.value)
 
 
 def _largest(one: Touched, free: Decimal) -> Decimal:
