@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from core.kill.book import Book
 from core.kill.builders import ES, SECOND, execution, order
-from core.kill.test_ledger import Book
 from engine.core.facts import ExecutionFact
 from engine.core.kill.hidden_closes import HiddenCloses
 from engine.core.kill.traces import Traces
