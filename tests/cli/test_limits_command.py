@@ -16,7 +16,7 @@ import pytest
 from engine.broker.lock_names import login_key
 from engine.cli import status_command
 from engine.cli.commands import main
-from engine.cli.limits_command import BAR_WIDTH, bar, crossed
+from engine.cli.limits_command import BAR_WIDTH, bar, crossed, percent
 from engine.core.limit_rules import Action, Limit
 from engine.core.limit_views import LimitView
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
@@ -147,6 +147,13 @@ def test_a_limit_that_only_alerts_says_so_when_it_is_crossed() -> None:
 @pytest.mark.parametrize(("used", "filled"), [("0", 0), ("0.5", 12), ("0.999", 23), ("1", 24), ("3", 24)])
 def test_a_bar_is_full_when_the_limit_is_crossed_and_never_before(used: str, filled: int) -> None:
     assert bar(Decimal(used)) == "█" * filled + "░" * (BAR_WIDTH - filled)
+
+
+@pytest.mark.parametrize(
+    ("used", "said"), [("0", "0%"), ("0.5", "50%"), ("0.999995", "99%"), ("1", "100%"), ("3", "300%"), ("99", "900%")]
+)
+def test_a_limit_is_called_used_up_when_it_is_crossed_and_never_before(used: str, said: str) -> None:
+    assert percent(Decimal(used)) == said
 
 
 def test_tighter_holds_at_once_looser_from_the_next_trading_day_with_a_reason(

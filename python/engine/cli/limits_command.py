@@ -127,7 +127,7 @@ def _line(row: dict[str, object], one: LimitView, told: set[str]) -> Text:
     else:
         style = "bold red" if used >= 1 else "yellow" if used >= NEARLY else "green"
         text.append(bar(used), style=style)
-        text.append(f"  {min(used, Decimal(9)):4.0%} used, {money_text(left, one.currency)} left")
+        text.append(f"  {percent(used):>4} used, {money_text(left, one.currency)} left")
     if row["acted"] or one.acted:
         text.append("\n" + " " * INDENT)
         text.append(crossed(one), style="bold yellow" if one.override else "bold red" if one.restriction else "yellow")
@@ -159,6 +159,11 @@ def _until(one: Restriction) -> str:
 
 def _minute(at_ns: int) -> str:
     return moment(at_ns, None)[:16]
+
+
+def percent(used: Decimal) -> str:
+    """How much of a limit is used, at most 900 %. Never rounded up: 100 % is crossed."""
+    return f"{int(min(used, Decimal(9)) * 100)}%"
 
 
 def bar(used: Decimal, width: int = BAR_WIDTH) -> str:
