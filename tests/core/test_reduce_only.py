@@ -55,12 +55,12 @@ def test_the_largest_that_reduces_does_and_one_more_does_not() -> None:
         assert largest == exposure.room(side)
 
 
-def test_the_largest_within_a_limit_keeps_it_and_one_more_does_not() -> None:
-    for position, buys, sells, side, limit in product(range(-3, 4), range(4), range(4), Side, range(0, 9, 2)):
+def test_the_largest_that_reaches_no_further_keeps_that_and_one_more_does_not() -> None:
+    for position, buys, sells, side, most in product(range(-3, 4), range(4), range(4), Side, range(0, 9, 2)):
         exposure = Exposure(D(position), D(buys), D(sells))
-        largest = plain_change(side, D(20), exposure).largest_within(D(limit))
-        within, beyond = (plain_change(side, largest + more, exposure) for more in (0, 1))
-        assert within.after.worst <= max(limit, exposure.worst) < beyond.after.worst
+        largest = plain_change(side, D(20), exposure).largest_reaching(D(most))
+        within, beyond = (plain_change(side, largest + more, exposure).after.reach(side) for more in (0, 1))
+        assert within <= max(most, exposure.reach(side)) < beyond
 
 
 def test_an_order_that_stays_within_the_worst_case_does_not_raise_it() -> None:

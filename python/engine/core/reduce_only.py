@@ -68,10 +68,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     def raises_worst(self) -> bool:
         return self.after.worst > self.before.worst
 
-    def largest_within(self, worst_max: Decimal) -> Decimal:
-        """The largest quantity with which the worst case would not pass a limit, or not be raised."""
-        return self.largest_reaching(max(worst_max, self.before.worst))
-
     def largest_reaching(self, most: Decimal) -> Decimal:
         """The largest quantity with which this side's orders could make a position of no more than that."""
         position = self.before.position

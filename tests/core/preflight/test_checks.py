@@ -545,6 +545,7 @@ def test_orders_of_the_other_side_hide_no_new_position_beyond_the_limit() -> Non
     assert made.judge(order(ES, 11), FREE, NOW).failures == (
         Failure(Code.MAX_CONTRACTS, D(11), D(10), D(10), "futures"),
     )
+    assert only(made, order(ES, 21)).largest == 10  # and not as much as raises no worst case
     short = desk(positions={ES: 3})
     short.book.working(working(7, ES, Side.BUY, 20))
     short.book.working(working(8, MES, Side.BUY, 4))  # counts beside it

@@ -43,25 +43,28 @@ def check_contracts(intent: Intent, facts: Facts, settings: Settings) -> Iterato
         if raised <= 0:
             yield from _check_hidden(several, product, scaled)
         elif before + raised > scaled:
-            largest = _largest(several[0], scaled - before) if len(several) == 1 else None
-            yield Failure(Code.MAX_CONTRACTS, before + raised, scaled, largest, product.value)
+            yield Failure(Code.MAX_CONTRACTS, before + raised, scaled, _largest(several, scaled), product.value)
 
 
 def _check_hidden(several: list[Touched], product: Product, limit: Decimal) -> Iterator[Failure]:
-    """What this order's own side could come to, where the other side's worst case is larger: beyond the limit no more
-    than the position that is there, as an exit beside a resting stop is.
-    """
+    """What this order's own side could come to, where the other side's worst case is larger."""
     for one in several:
-        change, others = one.change, one.total - one.change.before.worst
-        before = change.before.reach(change.side)
-        most, after = max(limit - others, before, abs(change.before.position)), change.after.reach(change.side)
-        if after > most:
-            largest = change.largest_reaching(most) if len(several) == 1 else None
-            yield Failure(Code.MAX_CONTRACTS, others + after, limit, largest, product.value)
+        others, after = one.total - one.change.before.worst, one.change.after.reach(one.change.side)
+        if after > _most(one, limit):
+            yield Failure(Code.MAX_CONTRACTS, others + after, limit, _largest(several, limit), product.value)
 
 
-def _largest(one: Touched, free: Decimal) -> Decimal:
-    return one.change.largest_within(one.change.before.worst + max(free, ZERO))
+def _most(one: Touched, limit: Decimal) -> Decimal:
+    """How far its side may go: to the limit; beyond it no further than it could before, or than the position that is
+    there, as an exit beside a resting stop does.
+    """
+    before = one.change.before
+    return max(limit - (one.total - before.worst), before.reach(one.change.side), abs(before.position))
+
+
+def _largest(several: list[Touched], limit: Decimal) -> Decimal | None:
+    """The largest quantity that would pass; of a combination nobody says it."""
+    return several[0].change.largest_reaching(_most(several[0], limit)) if len(several) == 1 else None
 
 
 def check_notional(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
