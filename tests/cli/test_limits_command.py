@@ -171,7 +171,9 @@ def test_tighter_holds_at_once_looser_from_the_next_trading_day_with_a_reason(
     assert "1.5 %" in told
     assert "becomes 3" not in told
     main(["limits", "history", "paper"])
-    assert "daily_loss_pct 1.5 → 3, from" in capsys.readouterr().out
+    history = capsys.readouterr().out.splitlines()
+    assert "daily_loss_pct 1.5 → 3, from" in history[-2] and history[-2].endswith("(qe limits): a wider market")
+    assert ", by " in history[-2] and history[-1].endswith("(qe limits)")  # no reason was asked for
     main(["limits", "history", "live"])
     assert "no change is on record" in capsys.readouterr().out
 

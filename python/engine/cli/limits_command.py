@@ -228,11 +228,11 @@ def _history(rules: Rules, chosen: Chosen) -> int:
         print(f"the journal cannot be read: {state.why}", file=sys.stderr)
         return EXIT_CANNOT
     for login in chosen.logins:
-        changes = changes_of(state.limit_changes, login.scope)
+        records = state.limit_changes
+        changes = [(one, record.actor) for record in records for one in changes_of((record,), login.scope)]
         print(f"{login.name}: " + ("no change is on record" if not changes else f"{len(changes)} changes"))
-        for one in changes:
+        for one, who in changes:
             later = "" if one.effective_ns <= one.told_ns else f", from {moment(one.effective_ns, None)[:16]}"
-            print(
-                f"  {moment(one.told_ns, None)[:19]}  {one.key} {one.old or '(none)'} → {one.new}{later}: {one.reason}"
-            )
+            what = f"{one.key} {one.old or '(none)'} → {one.new}{later}, by {who}"
+            print(f"  {moment(one.told_ns, None)[:19]}  {what}" + (f": {one.reason}" if one.reason else ""))
     return 0
