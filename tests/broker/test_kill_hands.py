@@ -31,7 +31,7 @@ from engine.broker.pacing import RATE_MAX
 from engine.broker.reaching import BESIDE_ANSWERED_MAX, BESIDE_MAX
 from engine.broker.reads import Reads
 from engine.core.contracts import Contract
-from engine.core.facts import PriceStep
+from engine.core.facts import AccountWorth, PriceStep
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
@@ -382,6 +382,27 @@ def test_an_execution_from_a_read_counts_for_its_order_too() -> None:
         assert fill.key == 7
         assert isinstance(read, ev.ExecutionsRead)
         assert [execution.order_ref for execution in read.executions] == ["QEKILL-k-7", "an older kill's"]
+
+    run_kill(test)
+
+
+def test_what_the_accounts_are_worth_is_read_once_and_for_the_machine() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        tws.answers[requests.ReqAccountSummary] = lambda _peer, request: [
+            replies.AccountSummary(request.req_id, ACCOUNT, "NetLiquidation", "5.00", "USD"),
+            replies.AccountSummaryEnd(request.req_id),
+        ]
+        kill.told.clear()
+        kill.do(cmd.ReadWorth(-1))
+        await settle()
+        assert ev.WorthRead(-1, (AccountWorth(ACCOUNT, {"NetLiquidation": Decimal(5)}),)) in kill.told
+        tws.answers[requests.ReqAccountSummary] = lambda _peer, request: [
+            replies.ErrorMessage(request.req_id, 322, "too many")
+        ]
+        kill.do(cmd.ReadWorth(-2))
+        await settle()
+        assert ev.ReadFailed(-2, "account values: too many (322)") in kill.told
 
     run_kill(test)
 

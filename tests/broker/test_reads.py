@@ -28,7 +28,7 @@ from engine.broker.inquiry import UNASKED_MAX, WAITING_MAX
 from engine.broker.link import Link
 from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
 from engine.core.contracts import Contract
-from engine.core.facts import Quote, QuoteKind
+from engine.core.facts import AccountWorth, Quote, QuoteKind
 from engine.core.units import BLANK, UNSET, Number
 from engine.simulator.virtual import settle
 from engine.wire import replies, requests
@@ -608,6 +608,41 @@ def test_completed_orders_that_may_have_ended_lately_tell_how_much_of_them_has_f
 
 
 # --- numbered --------------------------------------------------------------------------------------
+
+
+def test_what_accounts_are_worth_is_told_by_account_and_the_subscription_is_ended() -> None:
+    """What is blank, no number, or TWS's word for unset is not there."""
+
+    async def test(tws: ScriptedTws) -> None:
+        def told(_peer: Peer, request: requests.ReqAccountSummary) -> list[replies.Reply]:
+            rows = [
+                (ACCOUNT, "NetLiquidation", "100.50"),
+                (ACCOUNT, "GrossPositionValue", "0.00"),
+                (ACCOUNT, "MaintMarginReq", ""),
+                ("DU2", "NetLiquidation", "1.7976931348623157E308"),
+                ("DU2", "MaintMarginReq", "-3"),
+                ("DU2", "FullMaintMarginReq", "NaN"),
+                ("DU3", "NetLiquidation", "n/a"),
+            ]
+            others = replies.AccountSummary(request.req_id + 1, ACCOUNT, "MaintMarginReq", "9", "USD")
+            own = [replies.AccountSummary(request.req_id, account, tag, value, "USD") for account, tag, value in rows]
+            return [*own, others, replies.AccountSummaryEnd(request.req_id)]
+
+        tws.answers[requests.ReqAccountSummary] = told
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.worth(then, TIMEOUT_S))
+        assert outcome == Complete(
+            (
+                AccountWorth(ACCOUNT, {"NetLiquidation": Decimal("100.50"), "GrossPositionValue": Decimal("0.00")}),
+                AccountWorth("DU2", {"MaintMarginReq": Decimal(-3)}),
+            )
+        )
+        await settle()
+        [asked] = tws.requests(requests.ReqAccountSummary)
+        [ended] = tws.requests(requests.CancelAccountSummary)
+        assert ended.req_id == asked.req_id and asked.group == "All"
+
+    scripted(test)
 
 
 def test_executions_are_signed_and_summaries_of_combinations_left_out() -> None:

@@ -48,6 +48,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "executions_patience_ns": 1500 * MS,
             "proof_gap_ns": 400 * MS,
             "nothing_seen_ns": 2 * SECOND,
+            "unwitnessed_ns": 20 * SECOND,
             "settle_ns": SECOND,
             "doubt_ns": 4 * SECOND,
             "reduced_lag_ns": 6 * SECOND,

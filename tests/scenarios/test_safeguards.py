@@ -15,7 +15,7 @@ import pytest
 
 from engine.broker import inquiry, pacing
 from engine.broker.failures import LinkFailure
-from engine.core.kill import closing, ending, launching, ledger, lessons, lookups, machine, reactions, tending
+from engine.core.kill import closing, ending, launching, ledger, lessons, lookups, machine, reactions, tending, witness
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults
 from engine.simulator.scenario import Scenario, load_scenario
@@ -81,12 +81,13 @@ def believe_every_position(patch: Patch) -> None:
 
 
 def an_empty_answer_for_a_late_one(patch: Patch) -> None:
-    """A read that timed out is an empty list."""
+    """A read that timed out is an empty list, and the account values are not asked."""
 
     def fail(self: Any, why: str, *, refused: bool = False) -> None:
         self._settle(inquiry.Complete(self.make().result(), False))
 
     patch.setattr(inquiry._ListRead, "fail", fail)
+    patch.setattr(witness.Witness, "says", lambda _self: witness.Says.NOTHING_HELD)
 
 
 def the_link_is_always_up(patch: Patch) -> None:

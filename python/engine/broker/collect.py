@@ -12,7 +12,16 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from engine.broker import translate
 from engine.broker.clock import possible_seconds, unix_seconds
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, QuoteKind, UnreadPosition, WorkingOrder
+from engine.core.facts import (
+    AccountWorth,
+    Details,
+    ExecutionFact,
+    PositionFact,
+    Quote,
+    QuoteKind,
+    UnreadPosition,
+    WorkingOrder,
+)
 from engine.core.units import known
 from engine.wire import replies
 from engine.wire.replies import Reply
@@ -237,6 +246,32 @@ class Executions:
         age_s = now_s - at_s
         age_ns_min = max(int((age_s - EXECUTION_AGE_SLACK_S) * 1e9), 0)
         return translate.execution(row, recent=age_s <= EXECUTION_RECENT_S, age_ns_min=age_ns_min)
+
+
+class Worth:
+    """What the accounts are worth. What is no number is left out."""
+
+    message_ids = frozenset({63, 64})
+
+    def __init__(self, req_id: int) -> None:
+        self._req_id = req_id
+        self._values: dict[str, dict[str, Decimal]] = {}
+
+    usable = False
+
+    def take(self, reply: Reply) -> bool:
+        if not isinstance(reply, replies.AccountSummary) or reply.req_id != self._req_id:
+            return False
+        amount = translate.amount(reply.value)
+        if amount is not None:
+            self._values.setdefault(reply.account, {})[reply.tag] = amount
+        return True
+
+    def complete(self, reply: Reply) -> bool:
+        return isinstance(reply, replies.AccountSummaryEnd) and reply.req_id == self._req_id
+
+    def result(self) -> tuple[AccountWorth, ...]:
+        return tuple(AccountWorth(account, values) for account, values in self._values.items())
 
 
 class ContractDetails:

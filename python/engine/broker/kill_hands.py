@@ -27,7 +27,7 @@ from engine.broker.outbox import Parcel
 from engine.broker.reaching import Patience, Reaching
 from engine.broker.reads import Reads
 from engine.broker.reclaiming import Reclaiming
-from engine.core.facts import Details, ExecutionFact, Quote, WorkingOrder
+from engine.core.facts import AccountWorth, Details, ExecutionFact, Quote, WorkingOrder
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.events import Trouble
@@ -98,6 +98,7 @@ class Hands:
             cmd.ReadPositions: self._read_positions,
             cmd.ReadExecutions: self._read_executions,
             cmd.ReadCompleted: self._read_completed,
+            cmd.ReadWorth: self._read_worth,
             cmd.Resolve: self._resolve,
             cmd.AskRule: self._ask_rule,
             cmd.AskQuote: self._ask_quote,
@@ -262,6 +263,15 @@ class Hands:
 
         ago_s = self._loop.time() - self._pressed_at + command.before_ns / 1e9
         self._read("completed", command.read_id, lambda reads, timeout: reads.completed_orders(ago_s, then, timeout))
+
+    def _read_worth(self, command: cmd.ReadWorth) -> None:
+        def then(outcome: Outcome[tuple[AccountWorth, ...]]) -> None:
+            if isinstance(outcome, Complete):
+                self._answer("worth", ev.WorthRead(command.read_id, outcome.value))
+            else:
+                self._read_failed("worth", command.read_id, outcome)
+
+        self._read("worth", command.read_id, lambda reads, timeout_s: reads.worth(then, timeout_s))
 
     def _read(self, kind: str, read_id: int, ask: Callable[[Reads, float], None]) -> None:
         main = self._ways.main

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
+from engine.broker import translate
 from engine.broker.failures import LinkFailure
 from engine.broker.fan_out import Way
 from engine.broker.inquiry import Complete, Outcome
@@ -40,7 +41,6 @@ TAGS = (
 )
 NET_LIQUIDATION = "NetLiquidation"
 _ACCOUNT_READY = "AccountReady"
-_REAL_MAX = Decimal("1e300")  # what is larger is TWS's word for unset
 PNL_UPDATES_MIN = 2
 _BEHIND_THE_CANCEL_S = 0.01
 
@@ -303,7 +303,7 @@ class Login:
 
     def _take_value(self, row: replies.AccountSummary) -> None:
         complete = isinstance(self.view.account_values, Known)
-        amount = _amount(row.value)
+        amount = translate.amount(row.value)
         if row.tag == NET_LIQUIDATION and self.accountant is not None:
             self.accountant.net_liquidation(row.account, amount, row.currency)
         if amount is not None:
@@ -368,12 +368,3 @@ class Login:
         self._tell_doubt(why)
         if self.accountant is not None:
             self.accountant.link_down(why)
-
-
-def _amount(text: str) -> Decimal | None:
-    """The number; None where the broker left it blank, or says that there is none."""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if known(amount) is not None and amount.is_finite() and abs(amount) < _REAL_MAX else None

@@ -20,12 +20,13 @@ from engine.broker.collect import (
     PositionList,
     Positions,
     Snapshot,
+    Worth,
 )
 from engine.broker.failures import LinkFailure
 from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Then
 from engine.broker.link import Link, Listener
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
+from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, Quote, WorkingOrder
 from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
 from engine.wire.replies import (
     CompletedOrdersEnd,
@@ -35,7 +36,9 @@ from engine.wire.replies import (
     UnknownReply,
 )
 from engine.wire.requests import (
+    CancelAccountSummary,
     CancelPositions,
+    ReqAccountSummary,
     ReqAllOpenOrders,
     ReqCompletedOrders,
     ReqContractDetails,
@@ -48,6 +51,7 @@ from engine.wire.salvage import salvage_open_order, salvage_position
 
 T = TypeVar("T")
 
+WORTH_TAGS = "NetLiquidation,GrossPositionValue,MaintMarginReq,FullMaintMarginReq"
 _POSITIONS_NOT_YET = 2151
 _ASK_TIME_EVERY_S = 1.0  # while TWS does not tell it
 
@@ -121,6 +125,18 @@ class Reads:
         req_id = self._link.take_id()
         collector = Executions(req_id, self._link.server_now_s)
         self._numbered.ask("executions", req_id, ReqExecutions(req_id), collector, then, timeout_s)
+
+    def worth(self, then: Then[tuple[AccountWorth, ...]], timeout_s: float) -> None:
+        """What the accounts are worth, once: TWS has few subscriptions to spare."""
+        req_id = self._link.take_id()
+
+        def and_unsubscribe(outcome: Outcome[tuple[AccountWorth, ...]]) -> None:
+            if self._link.up:
+                self._link.post(CancelAccountSummary(req_id))
+            then(outcome)
+
+        request = ReqAccountSummary(req_id, "All", WORTH_TAGS)
+        self._numbered.ask("account values", req_id, request, Worth(req_id), and_unsubscribe, timeout_s)
 
     def contract_details(self, con_id: int, then: Then[Details], timeout_s: float) -> None:
         """Trading rules by contract id alone: every other field could contradict it."""

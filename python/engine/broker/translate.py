@@ -6,7 +6,7 @@ Must never add to an order what could contradict its contract id, and never leav
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from engine.core.contracts import Contract
 from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, WorkingOrder
@@ -23,6 +23,7 @@ NEVER_ROUTE = frozenset({"QBALGO", "QBALGO2"})
 """Listed for futures, but not an exchange that takes a plain order."""
 
 
+_REAL_MAX = Decimal("1e300")  # what is larger is TWS's word for unset
 _ID = re.compile(r"\d{1,9}", re.ASCII)
 
 NOBODY_KNOWS = -1
@@ -38,6 +39,15 @@ def _number(value: Number, what: str) -> Decimal:
     if number is None:
         raise Unclear(f"TWS sent no number for {what}")
     return number
+
+
+def amount(text: str) -> Decimal | None:
+    """The number of an account value; None where it is blank, no number, or TWS's word for unset."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and known(value) is not None and abs(value) < _REAL_MAX else None
 
 
 def position(reply: Position, *, moved: bool = False) -> PositionFact:

@@ -41,6 +41,13 @@ class UnreadPosition(msgspec.Struct, frozen=True):
         return con_id == self.con_id if self.con_id else self.symbol in ("", symbol)
 
 
+class AccountWorth(msgspec.Struct, frozen=True):
+    """What the broker says an account is worth, by its own tags; a value that is blank or no number is not there."""
+
+    account: str
+    values: dict[str, Decimal]
+
+
 class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order the broker lists as open, whoever placed it.
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from engine.core.contracts import ComboLeg, Contract
 from engine.core.facts import (
+    AccountWorth,
     Details,
     ExecutionFact,
     PositionFact,
@@ -33,6 +34,7 @@ from engine.core.kill.commands import (
     ReadExecutions,
     ReadOrders,
     ReadPositions,
+    ReadWorth,
     Resolve,
     Say,
     Stop,
@@ -118,6 +120,7 @@ class Stage:
         self.unread: list[UnreadPosition] = []  # rows of the list of positions
         self.executions: list[ExecutionFact] | None = []
         self.completed: list[WorkingOrder] = []
+        self.worth: list[AccountWorth] | None = None  # None: no answer comes, nor a failure
         self.ended: list[WorkingOrder] | None = None  # None: what is open no more was cancelled
         self._once_open: dict[int, WorkingOrder] = {}
         self.answers = True  # does TWS answer reads at all?
@@ -131,7 +134,8 @@ class Stage:
             host="127.0.0.1",
             port=7497,
             kill_id="k",
-            settings=KillSettings(**{"nothing_seen_ns": 0, **settings}),  # a book that is empty is one that was read
+            # a book that is empty is one that was read
+            settings=KillSettings(**{"nothing_seen_ns": 0, "unwitnessed_ns": 0, **settings}),
         )
 
     # what happens ----------------------------------------------------------------------------------------------------
@@ -246,6 +250,8 @@ class Stage:
                 answer = self._read(read_id, self.executions, ev.ExecutionsRead)
             case ReadCompleted(read_id):
                 answer = ev.CompletedRead(read_id, tuple(self.completed), self._ended())
+            case ReadWorth(read_id) if self.worth is not None:
+                answer = ev.WorthRead(read_id, tuple(self.worth))
         if answer is not None:
             self._do(self.machine.handle(answer, self.now_ns))
 
@@ -325,6 +331,7 @@ __all__ = [
     "ReadExecutions",
     "ReadOrders",
     "ReadPositions",
+    "ReadWorth",
     "Resolve",
     "Say",
     "Stage",

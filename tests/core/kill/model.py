@@ -16,7 +16,7 @@ from typing import Any
 from core.kill.faults import SILENCE, Fate, Faults, Key, Newcomer
 from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
-from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote
+from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, PriceStep, Quote
 from engine.core.kill import events as ev
 from engine.core.kill.close_marks import read_close_mark
 from engine.core.kill.commands import (
@@ -33,6 +33,7 @@ from engine.core.kill.commands import (
     ReadExecutions,
     ReadOrders,
     ReadPositions,
+    ReadWorth,
     Resolve,
     Say,
     Stop,
@@ -383,7 +384,13 @@ class Model:
             self._answered = set()
         lost = self.now_ns < f.lost_reads_until_ms * MS and self.market.chance(f.lost_reads_pct)
         match command:
-            case ReadOrders(read_id) | ReadPositions(read_id) | ReadExecutions(read_id) | ReadCompleted(read_id):
+            case (
+                ReadOrders(read_id)
+                | ReadPositions(read_id)
+                | ReadExecutions(read_id)
+                | ReadCompleted(read_id)
+                | ReadWorth(read_id)
+            ):
                 self._begun_ns[read_id] = self._survey_ns
                 unread = {ReadExecutions: f.executions_unread, ReadCompleted: f.completed_unread}
                 if lost or unread.get(type(command), False):
@@ -425,6 +432,10 @@ class Model:
                     self.say(line, ev.PositionsRead(read_id, shown.positions))
                 case ReadCompleted():
                     self.say(line, ev.CompletedRead(read_id, (), shown.ended))
+                case ReadWorth():
+                    worth = sum((abs(held) for held in self.market.positions.values()), ZERO)
+                    values = {"NetLiquidation": Decimal(100), "GrossPositionValue": worth, "MaintMarginReq": worth}
+                    self.say(line, ev.WorthRead(read_id, (AccountWorth("DU1", values),)))
                 case _:
                     for execution in shown.executions:
                         key = _close_key(execution.order_ref)

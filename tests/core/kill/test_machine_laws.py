@@ -16,7 +16,7 @@ from core.kill.market import Resting, contract
 from core.kill.model import Model
 from core.kill.profile import examples
 from engine.core.kill import events as ev
-from engine.core.kill.commands import Command, GlobalCancel, ReadOrders, Say, WakeAt
+from engine.core.kill.commands import Command, GlobalCancel, ReadOrders, ReadWorth, Say, WakeAt
 from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import MS, SECOND
@@ -223,7 +223,12 @@ def test_a_second_press_changes_nothing_but_one_global_cancel_or_one_look(model:
     forked = _forked(model, at, ev.PressedAgain())
     forked.run()
     for _, extra in forked.differences:
-        assert [type(command) for command in extra] in ([GlobalCancel, Say], [Say], [Say, ReadOrders])
+        assert [type(command) for command in extra] in (
+            [GlobalCancel, Say],
+            [Say],
+            [Say, ReadOrders],
+            [Say, ReadOrders, ReadWorth],
+        )
 
 
 @examples(250)

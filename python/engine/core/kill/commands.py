@@ -56,6 +56,13 @@ class ReadCompleted(Command, frozen=True):
     before_ns: int = 0
 
 
+class ReadWorth(Command, frozen=True):
+    """reqAccountSummary of all accounts, ended behind the answer: net liquidation, gross position value, maintenance
+    margin. Answer: `WorthRead` or `ReadFailed`."""
+
+    read_id: int
+
+
 class Resolve(Command, frozen=True):
     """Contract details by conId alone. Answer: `Resolved` or `Unresolved`."""
 

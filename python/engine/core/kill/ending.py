@@ -19,6 +19,7 @@ from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.settings import KillSettings
 from engine.core.kill.survey import Survey
+from engine.core.kill.witness import Says, Witness
 
 ZERO = Decimal(0)
 
@@ -32,6 +33,7 @@ class Ending:
     looking: Looking
     joining: Joining
     reach: Reach
+    witness: Witness
     proof: Proof = field(default_factory=Proof)
     outcome: LoginOutcome | None = None
     finished_ns: int | None = None
@@ -57,7 +59,7 @@ class Ending:
     def judge(self, survey: Survey, now_ns: int) -> None:
         """Is this survey clean, and was everything clean since one begun long enough before it?"""
         clean = not survey.orders and self.ledger.all_zero() and not self.closing.any_live and not self.closing.strays
-        clean = clean and not survey.unread
+        clean = clean and not survey.unread and not self._contradicted
         if clean and not self.looking.counts(survey):
             self.proof.break_half()  # what a dead kill sent last may still surface
             return
@@ -75,7 +77,21 @@ class Ending:
         """Where executions cannot be read, only time shows whether a fill is still on its way to the positions. Lists
         that were empty from the first may be those of a TWS that has not loaded its positions yet."""
         gap_ns = self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
-        return gap_ns if self.ledger.seen() else max(gap_ns, self.settings.nothing_seen_ns)
+        if self.ledger.seen():
+            return gap_ns
+        gap_ns = max(gap_ns, self.settings.nothing_seen_ns)
+        if self.witness.says() is Says.NOTHING_HELD:
+            return gap_ns
+        return max(gap_ns, min(self.settings.unwitnessed_ns, self.settings.deadline_ns * 3 // 4))
+
+    @property
+    def needs_witness(self) -> bool:
+        """Only the account values can tell an account that holds nothing from a TWS that has not loaded anything."""
+        return not self.ledger.seen() and not self.proof.proven
+
+    @property
+    def _contradicted(self) -> bool:
+        return not self.ledger.seen() and self.witness.says() is Says.SOMETHING_HELD
 
     def orders_seen(self, now_ns: int) -> None:
         """A list shows open orders; whether the rest of the look comes or not, nothing is flat."""

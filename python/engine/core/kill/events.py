@@ -13,7 +13,16 @@ from typing import TypeAlias
 
 import msgspec
 
-from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, UnreadPosition, WorkingOrder
+from engine.core.facts import (
+    AccountWorth,
+    Details,
+    ExecutionFact,
+    PositionFact,
+    PriceStep,
+    Quote,
+    UnreadPosition,
+    WorkingOrder,
+)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -160,6 +169,13 @@ class ReadFailed(Event, frozen=True):
 
     read_id: int
     why: str
+
+
+class WorthRead(Event, frozen=True):
+    """What TWS says its accounts are worth, answered to `read_id` up to its end marker."""
+
+    read_id: int
+    accounts: tuple[AccountWorth, ...]
 
 
 class PositionChanged(Event, frozen=True):

@@ -38,6 +38,7 @@ from engine.core.kill.reporting import closed_positions, partly_closed, residue
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
+from engine.core.kill.witness import Witness
 
 __all__ = ["KillMachine", "KillSettings"]
 
@@ -83,8 +84,16 @@ class KillMachine:
         self._looking = Looking(settings)
         self._cancelling = Cancelling(settings)
         self._senders = Senders(settings.settle_ns)
+        self._witness = Witness()
         self._ending = Ending(
-            settings, self._evidence, self._ledger, self._closing, self._looking, self._joining, self._reach
+            settings,
+            self._evidence,
+            self._ledger,
+            self._closing,
+            self._looking,
+            self._joining,
+            self._reach,
+            self._witness,
         )
         self._accounts: tuple[str, ...] = ()
         self._notices = Notices(settings.stray_ns)
@@ -185,6 +194,7 @@ class KillMachine:
                 | ev.PositionsRead()
                 | ev.ExecutionsRead()
                 | ev.CompletedRead()
+                | ev.WorthRead()
                 | ev.ReadFailed()
             ):
                 return self._on_read(event, now_ns)
@@ -243,18 +253,21 @@ class KillMachine:
                 self._looking.surveyor.heard_completed(read_id, ended)
                 if self._looking.surveyor.has_asked(read_id):
                     self._evidence.completed(orders)
+            case ev.WorthRead(read_id, worth):
+                return self._witness.heard(read_id, worth)
             case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
                 say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
                 return [*say, *self._cancelling.cannot_look(now_ns)]
             case _:
-                pass
+                assert isinstance(event, ev.ReadFailed)
+                self._witness.failed(event.read_id)
         return []
 
     def _on_connected(self, event: ev.Connected, now_ns: int) -> list[Command]:
         again = "connected again" if self._reach.ever_connected else "connected"
         self._reach.came()
         self._senders.connected(event.client_id)
-        self._accounts = event.accounts or self._accounts
+        self._accounts = self._witness.accounts = event.accounts or self._accounts
         self._closing.several_accounts = len(self._accounts) > 1
         self._evidence.mark("connected", now_ns)
         commands: list[Command] = []
@@ -305,6 +318,7 @@ class KillMachine:
 
     def _forget_view(self) -> None:
         """The view is broken: a survey under way is void, and so is a proof that was half made."""
+        self._witness.forget()
         self._looking.forget()
         self._ending.doubt()
 
@@ -404,7 +418,10 @@ class KillMachine:
             commands.append(Connect())
         commands += self._cancelling.overdue(now_ns)  # a press that is held back has a connection
         if self._reach.healthy:
-            commands += self._looking.due(now_ns)
+            begun = self._looking.due(now_ns)
+            commands += begun
+            if begun and self._ending.needs_witness:
+                commands += self._witness.ask()
             commands += self._closing.step(self._scene(now_ns))
         return commands + self._conclude(now_ns)
 
@@ -495,7 +512,8 @@ class KillMachine:
             f"{what} could not be read: {why}" for what, why in self._looking.surveyor.failures.items()
         )
         unread = () if self._looking.last is None else self._looking.unread
+        unloaded = self._witness.words() if self._ending.needs_witness and self._looking.last is not None else ""
         return (
-            "; ".join(filter(None, (*map(in_words, unread), failures)))
+            "; ".join(filter(None, (*map(in_words, unread), unloaded, failures)))
             or "the last reads are not complete, or do not agree with each other"
         )

@@ -1,0 +1,100 @@
+"""What the account values say where no list has ever shown a position: is nothing held, or is nothing loaded yet? Pure.
+
+A TWS that has just been started answers with an empty list until it has loaded the positions. What an account is worth
+comes to it by another way. Margin and gross position value prove that something is held; that nothing is, is believed
+only of an account that has told what it is worth, and only beside lists that are empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from engine.core.facts import AccountWorth
+from engine.core.kill.commands import Command, ReadWorth, Say
+
+NET_LIQUIDATION = "NetLiquidation"
+GROSS_VALUE = "GrossPositionValue"  # stocks and options
+MARGINS = ("MaintMarginReq", "FullMaintMarginReq")  # futures too; that of open orders is not among them
+TRIES_MAX = 3  # questions in a row without an answer; then this TWS does not tell
+
+
+class Says(Enum):
+    """By the newest answer."""
+
+    NOTHING_HELD = "nothing_held"  # every account has told what it is worth, and none holds anything
+    SOMETHING_HELD = "something_held"
+    NOTHING_TOLD = "nothing_told"  # or not of every account
+
+
+@dataclass(slots=True)
+class Witness:
+    """`accounts`: those that TWS manages."""
+
+    accounts: tuple[str, ...] = ()
+    _asked: int = 0
+    _awaited: int | None = None
+    _failed: int = 0
+    _worth: dict[str, AccountWorth] = field(default_factory=dict)  # by the newest answer
+    _said: bool = False
+
+    def ask(self) -> list[Command]:
+        """One question at a time. Its numbers are below zero, where no survey's are."""
+        if self._awaited is not None or self._failed >= TRIES_MAX:
+            return []
+        self._asked += 1
+        self._awaited = -self._asked
+        return [ReadWorth(self._awaited)]
+
+    def heard(self, read_id: int, told: tuple[AccountWorth, ...]) -> list[Command]:
+        if read_id != self._awaited:
+            return []
+        self._awaited, self._failed = None, 0
+        self._worth = {worth.account: worth for worth in told}
+        if self._said or self.says() is not Says.SOMETHING_HELD:
+            return []
+        self._said = True
+        return [Say("positions_missing", self.words())]
+
+    def failed(self, read_id: int) -> None:
+        """It may be any read's number."""
+        if read_id == self._awaited:
+            self._awaited = None
+            self._failed += 1
+            self._worth = {}
+
+    def forget(self) -> None:
+        """The connection or the link behind it is gone, and the answers with it. Perhaps for being asked."""
+        self._failed += self._awaited is not None
+        self._awaited = None
+        self._worth = {}
+
+    def says(self) -> Says:
+        """By the newest answer."""
+        if any(_signs(worth) for worth in self._worth.values()):
+            return Says.SOMETHING_HELD
+        told = bool(self.accounts) and all(_told(self._worth.get(account)) for account in self.accounts)
+        return Says.NOTHING_HELD if told else Says.NOTHING_TOLD
+
+    def words(self) -> str:
+        """Why an empty list is not believed."""
+        signs = [f"{worth.account} {sign}" for worth in self._worth.values() for sign in _signs(worth)[:1]]
+        if not signs:
+            return "no list has shown a position, and TWS has told nothing of what its accounts hold that confirms it"
+        return (
+            f"no list has shown a position, and the account values say that something is held ({', '.join(signs)}): "
+            "TWS may not have loaded its positions; look at the portfolio in its window"
+        )
+
+
+def _told(worth: AccountWorth | None) -> bool:
+    """Zero is what an account has that is not loaded either: it is there when it is worth something."""
+    if worth is None or not worth.values.get(NET_LIQUIDATION):
+        return False
+    return GROSS_VALUE in worth.values and any(margin in worth.values for margin in MARGINS)
+
+
+def _signs(worth: AccountWorth) -> list[str]:
+    """What shows that something is held."""
+    values = worth.values
+    return [f"{tag} {values[tag]}" for tag in (GROSS_VALUE, *MARGINS) if values.get(tag)]

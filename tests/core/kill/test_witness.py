@@ -1,0 +1,212 @@
+"""Where no list has ever shown a position: what the accounts are worth says whether that is so."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.kill.builders import ACCOUNT, ES, SECOND, D, ReadWorth, Stage, details, ev, held
+from engine.core.facts import AccountWorth
+from engine.core.kill.report import LoginOutcome
+from engine.core.kill.witness import TRIES_MAX, Says, Witness
+
+EMPTY = {"NetLiquidation": D(1000), "GrossPositionValue": D(0), "MaintMarginReq": D(0), "FullMaintMarginReq": D(0)}
+PATIENCE = {"nothing_seen_ns": 2 * SECOND, "unwitnessed_ns": 20 * SECOND}
+
+
+def worth(account: str = ACCOUNT, **values: int | None) -> AccountWorth:
+    told = {**EMPTY, **{tag: None if value is None else D(value) for tag, value in values.items()}}
+    return AccountWorth(account, {tag: value for tag, value in told.items() if value is not None})
+
+
+def heard(*told: AccountWorth, accounts: tuple[str, ...] = (ACCOUNT,)) -> Witness:
+    witness = Witness(accounts)
+    assert witness.ask() == [ReadWorth(-1)]
+    witness.heard(-1, told)
+    return witness
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ([worth()], Says.NOTHING_HELD),
+        ([worth(), worth("DU9", NetLiquidation=0)], Says.NOTHING_HELD),  # not one of ours
+        ([worth(FullMaintMarginReq=None)], Says.NOTHING_HELD),
+        ([worth(MaintMarginReq=None)], Says.NOTHING_HELD),
+        ([worth(NetLiquidation=-5)], Says.NOTHING_HELD),
+        ([], Says.NOTHING_TOLD),
+        ([worth("DU9")], Says.NOTHING_TOLD),
+        ([worth(NetLiquidation=0)], Says.NOTHING_TOLD),
+        ([worth(NetLiquidation=None)], Says.NOTHING_TOLD),
+        ([worth(GrossPositionValue=None)], Says.NOTHING_TOLD),
+        ([worth(MaintMarginReq=None, FullMaintMarginReq=None)], Says.NOTHING_TOLD),
+        ([worth(GrossPositionValue=1)], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=1)], Says.SOMETHING_HELD),
+        ([worth(FullMaintMarginReq=1, NetLiquidation=None)], Says.SOMETHING_HELD),
+        ([worth(), worth("DU9", GrossPositionValue=-1)], Says.SOMETHING_HELD),
+    ],
+)
+def test_what_the_values_of_one_account_say(told: list[AccountWorth], says: Says) -> None:
+    assert heard(*told).says() is says
+
+
+def test_every_account_has_to_be_told() -> None:
+    both = (ACCOUNT, "DU2")
+    assert heard(worth(), accounts=both).says() is Says.NOTHING_TOLD
+    assert heard(worth(), worth("DU2"), accounts=both).says() is Says.NOTHING_HELD
+    assert heard(worth(), accounts=()).says() is Says.NOTHING_TOLD
+
+
+def test_one_question_at_a_time_and_only_its_own_answer_counts() -> None:
+    witness = Witness((ACCOUNT,))
+    assert witness.ask() == [ReadWorth(-1)]
+    assert witness.ask() == []
+    witness.failed(1)
+    assert witness.heard(1, (worth(),)) == [] and witness.says() is Says.NOTHING_TOLD
+    witness.heard(-1, (worth(),))
+    assert witness.says() is Says.NOTHING_HELD and witness.ask() == [ReadWorth(-2)]
+    witness.failed(-2)
+    assert witness.says() is Says.NOTHING_TOLD, "what was told is older than a question that was not answered"
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_tws_that_does_not_tell_or_hangs_up_instead_is_not_asked_for_ever(hangs_up: bool) -> None:
+    witness = Witness((ACCOUNT,))
+    for number in range(1, TRIES_MAX + 1):
+        assert witness.ask() == [ReadWorth(-number)]
+        witness.forget() if hangs_up else witness.failed(-number)
+    assert witness.ask() == []
+    witness.forget()
+    assert witness.ask() == []
+
+
+def test_what_was_asked_or_told_on_a_lost_connection_is_nothing_on_the_next_one() -> None:
+    witness = Witness((ACCOUNT,))
+    witness.ask()
+    witness.forget()
+    witness.heard(-1, (worth(),))
+    assert witness.says() is Says.NOTHING_TOLD and witness.ask() == [ReadWorth(-2)]
+    witness.heard(-2, (worth(),))
+    assert witness.says() is Says.NOTHING_HELD
+    witness.forget()
+    assert witness.says() is Says.NOTHING_TOLD
+    for number in range(3, 3 + TRIES_MAX):
+        assert witness.ask() == [ReadWorth(-number)], "answers and quiet connections leave no failures behind"
+        witness.heard(-number, ())
+        witness.forget()
+
+
+def test_an_answer_forgives_the_failures_before_it() -> None:
+    witness = Witness((ACCOUNT,))
+    for number in range(1, 2 * TRIES_MAX + 2):
+        assert witness.ask() == [ReadWorth(-number)]
+        if number % 2:
+            witness.failed(-number)
+        else:
+            witness.heard(-number, (worth(),))
+
+
+# the kill -------------------------------------------------------------------------------------------------------------
+
+
+def flat_after_ms(stage: Stage) -> float:
+    """When it is called flat; -1: not within a minute."""
+    stage.begin()
+    stage.run(60_000)
+    return (stage.report.timings.flat_ms or -1) if stage.report.flat else -1
+
+
+def test_an_account_that_is_worth_something_and_holds_nothing_is_flat_as_soon_as_before() -> None:
+    stage = Stage(**PATIENCE)
+    stage.worth = [worth()]
+    assert 2000 <= flat_after_ms(stage) <= 2500
+
+
+@pytest.mark.parametrize("told", [None, [], [worth("DU9")]])
+def test_where_nothing_is_told_an_empty_list_has_to_stand_for_longer(told: list[AccountWorth] | None) -> None:
+    stage = Stage(**PATIENCE)
+    stage.worth = told
+    assert 20_000 <= flat_after_ms(stage) <= 20_600
+
+
+def test_where_the_time_is_short_three_quarters_of_it_are_enough() -> None:
+    assert 7500 <= flat_after_ms(Stage(deadline_ns=10 * SECOND, **PATIENCE)) <= 8100
+
+
+def test_an_account_with_a_margin_and_no_positions_is_not_flat_and_it_is_said_why() -> None:
+    stage = Stage(deadline_ns=40 * SECOND, **PATIENCE)
+    stage.worth = [worth(FullMaintMarginReq=1234)]
+    stage.begin()
+    stage.run(41_000)
+    report = stage.report
+    assert report.outcome is LoginOutcome.UNKNOWN
+    assert report.trouble == (
+        "no list has shown a position, and the account values say that something is held "
+        "(DU1 FullMaintMarginReq 1234): "
+        "TWS may not have loaded its positions; look at the portfolio in its window"
+    )
+    assert [one.text for one in report.timeline if one.kind == "positions_missing"] == [report.trouble]
+
+
+def test_once_the_values_agree_the_time_begins_anew() -> None:
+    stage = Stage(**PATIENCE)
+    stage.worth = [worth(GrossPositionValue=1)]
+    stage.begin()
+    stage.run(8000)
+    stage.worth = [worth()]
+    stage.run(5000)
+    assert stage.report.flat and 10_000 <= (stage.report.timings.flat_ms or 0) <= 11_500
+
+
+def test_positions_that_are_loaded_late_are_closed() -> None:
+    stage = Stage(**PATIENCE)
+    stage.worth = [worth(GrossPositionValue=1)]
+    stage.begin()
+    stage.run(8000)
+    stage.positions, stage.worth = [held(ES, 3)], None
+    stage.tell(ev.Resolved(ES.con_id, details(ES)))
+    stage.fill(stage.next_place())
+    stage.run(5000)
+    assert stage.report.flat and stage.report.trouble == ""
+
+
+def test_where_a_position_has_been_seen_nobody_is_asked_what_it_is_worth() -> None:
+    stage = Stage(held(ES, 3), **PATIENCE).begin(details_for=(ES,))
+    stage.worth = [worth(GrossPositionValue=1)]
+    stage.fill(stage.place)
+    stage.run(5000)
+    assert stage.report.flat and not stage.all(ReadWorth)
+
+
+def test_at_a_deadline_before_the_wait_is_over_it_is_said_that_nothing_confirms_the_empty_list() -> None:
+    stage = Stage(deadline_ns=10 * SECOND, **PATIENCE)
+    stage.begin()
+    for _ in range(11):
+        stage.tell(ev.OrderSeen(501, "Submitted"))  # no proof comes to its end
+        stage.run(1000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+    assert stage.report.trouble.startswith(
+        "no list has shown a position, and TWS has told nothing of what its accounts"
+    )
+
+
+def test_a_tws_that_refuses_to_tell_is_asked_three_times() -> None:
+    stage = Stage(**PATIENCE).begin()
+    for _ in range(2 * TRIES_MAX):
+        stage.run(1000)
+        stage.tell(*(ev.ReadFailed(asked.read_id, "too many (322)") for asked in stage.all(ReadWorth)))
+    assert len(stage.all(ReadWorth)) == TRIES_MAX and not stage.report.flat
+    stage.run(20_000)
+    assert stage.report.flat
+
+
+def test_what_a_lost_connection_told_confirms_nothing_on_the_next_one() -> None:
+    stage = Stage(**PATIENCE)
+    stage.worth = [worth()]
+    stage.begin()
+    stage.run(1000)
+    stage.worth = None
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"), ev.Connected((ACCOUNT,), 9000))
+    stage.run(10_000)
+    assert not stage.report.flat
+    stage.run(15_000)
+    assert stage.report.flat
