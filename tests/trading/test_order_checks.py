@@ -329,6 +329,23 @@ def test_orders_that_come_too_fast_are_refused(tmp_path: Path, settings: Setting
     beside(test, tmp_path, settings)
 
 
+def test_cancels_are_never_counted_and_never_held_back_by_any_rate(tmp_path: Path) -> None:
+    async def test(world: World, mgr: IBKRAccountManager, _memory: Memory) -> None:
+        tickets = []
+        for price in ("1.00", "2.00", "3.00"):
+            tickets.append(await mgr.place_order("paper", SPY, limit("BUY", "1", price)))
+            if price != "3.00":
+                await mgr.cancel_order("paper", tickets[-1])
+        for price in ("4.00", "5.00"):
+            with pytest.raises(errors.OrderError):
+                await mgr.place_order("paper", SPY, limit("BUY", "1", price))
+        assert Cause.ORDER_RATE in [one.cause for one in mgr.state("paper").standing]
+        await mgr.cancel_order("paper", tickets[-1])
+        assert all(ticket.ended for ticket in tickets)
+
+    beside(test, tmp_path, Settings(orders_per_minute_max=3, orders_per_second_max=3, rate_breaches_max=1))
+
+
 def test_while_tws_has_lost_ibkr_positions_are_unknown_and_no_order_leaves(tmp_path: Path) -> None:
     async def test(world: World, mgr: IBKRAccountManager, _memory: Memory) -> None:
         before = len(world.login("live").working())
