@@ -204,6 +204,17 @@ def test_nor_where_there_are_too_many_fills_to_look_at() -> None:
     assert not stood(book, -10_000 + 4095, 60).believed
 
 
+def test_nor_where_ours_and_others_are_together_too_many_to_look_at() -> None:
+    """What shows is all of ours and one of theirs: of a few that would be news."""
+    ours, theirs = [1, 2, 4, 8, 16, 32], [64, 128, 256, 512, 1024, 2048]
+    book = Book(first=-10_000)
+    for quantity in theirs:
+        book.traded(quantity)
+    assert not stood(book.executed(*ours), -10_000 + 63 + 64, 60).believed
+    few = Book(first=-10_000).traded(64).traded(128).executed(*ours)
+    assert stood(few, -10_000 + 63 + 64, 60).believed
+
+
 def test_fills_that_are_not_known_one_by_one_may_look_like_anything() -> None:
     assert not stood(Book(2, first=-10, recent=True).filled(8), -1, 60).believed
 

@@ -104,17 +104,13 @@ def closed_by_others(traded: Traded, key: Key, holding: Holding) -> bool:
 def in_pieces(traded: Traded, key: Key, holding: Holding) -> bool:
     """A feed shows each execution whole or not at all: could some of them together, or none, have moved the
     position so, without all of our own among them? Where not all are known one by one, anything could."""
-    moved = holding.position - holding.base
-    if moved == ZERO:
-        return True
     own = [signed for owner, signed in traded.own_executions.values() if owner == key]
     vague = key in traded.maybe or any(owner == key for _, owner, _ in traded.traces.hidden())
     if vague or sum(own, ZERO) != traded.own.get(key, ZERO):
         return True
-    ours, theirs = (
-        sums_of_some(own),
-        sums_of_any(signed for _, owner, signed in traded.foreign.values() if owner == key),
-    )
+    ours = sums_of_some(own)
+    theirs = sums_of_any(signed for _, owner, signed in traded.foreign.values() if owner == key)
     if ours is None or theirs is None or len(ours) * len(theirs) > SUMS_MAX:
         return True
+    moved = holding.position - holding.base
     return any(moved - part in ours for part in {ZERO, *theirs})
