@@ -10,6 +10,7 @@ from engine.core.kill.settings import SECOND
 
 KEY = ("DU1", ES.con_id)
 SETTLE, DOUBT, REDUCED, EXPECTED, LATE, CONTRADICTED, STANDING = (n * SECOND for n in (1, 4, 6, 10, 20, 90, 180))
+BEGAN_NS = 1_000 * SECOND  # the clock shows no zero when a kill begins
 CLOSE, OTHER = "QEKILL-other-1", "engine"
 
 
@@ -34,7 +35,7 @@ class Book(Ledger):
             self.read(first)
 
     def read(self, quantity: int, at_s: float = 0) -> Book:
-        self.positions((held(ES, quantity),) if quantity else (), int(at_s * SECOND))
+        self.positions((held(ES, quantity),) if quantity else (), BEGAN_NS + int(at_s * SECOND))
         return self
 
     def traded(self, quantity: int, order_ref: str = "") -> Book:

@@ -158,6 +158,12 @@ def test_when_they_have_stood_for_as_long_as_a_feed_is_late_they_are_ours() -> N
     assert book.all_zero()
 
 
+def test_our_fills_that_show_at_the_first_look_behind_them_are_not_late_however_long_they_have_stood_then() -> None:
+    book = after_the_press_before((1, OTHER), shows=6).executed(1)
+    assert not book.read(7, 60).believed
+    assert book.read(7, 70).believed
+
+
 def test_our_fills_that_show_in_time_or_go_the_other_way_are_ours_at_once() -> None:
     assert closed_behind(-3).read(0, 14).believed  # six seconds behind the first read that could have shown them
     assert not closed_behind(-3).read(0, 14.1).believed

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.kill.book import Book
+from core.kill.book import BEGAN_NS, Book
 from core.kill.builders import ES, SECOND, execution, order
 from engine.core.facts import ExecutionFact
 from engine.core.kill.hidden_closes import HiddenCloses
@@ -357,8 +357,8 @@ def test_it_is_where_anything_says_that_something_may_be_there(listed: tuple[Exe
 def test_it_is_where_an_order_may_have_filled_of_which_nobody_tells() -> None:
     book = told_behind_zero(close(-20))
     book.traces.patience_ns = 200 * SECOND
-    book.traces.listed([order(ES, "BUY", 5, perm_id=9)], 0)
-    book.traces.listed([], 0)
+    book.traces.listed([order(ES, "BUY", 5, perm_id=9)], BEGAN_NS)
+    book.traces.listed([], BEGAN_NS)
     for at_s in (1, 21, 60, 90):
         book.read(0, at_s)
         assert book._holdings[KEY].doubted

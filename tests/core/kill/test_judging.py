@@ -64,7 +64,10 @@ def test_what_has_vanished_without_an_execution_is_not_gone_for_a_long_time() ->
     assert book.read(0, 190).all_zero()
 
 
-@pytest.mark.parametrize(("sec_type", "rest", "believed"), [("OPT", 1, True), ("OPT", 0, False), ("STK", 1, False)])
+@pytest.mark.parametrize(
+    ("sec_type", "rest", "believed"),
+    [(kind, 1, True) for kind in ("OPT", "FOP", "WAR", "IOPT")] + [("OPT", 0, False), ("STK", 1, False)],
+)
 def test_an_option_may_end_without_an_execution_but_not_together_with_everything_else(
     sec_type: str, rest: int, believed: bool
 ) -> None:
@@ -225,6 +228,21 @@ def test_an_order_that_tells_of_more_than_its_executions_may_look_like_anything(
     book.traces.listed((order(ES, "BUY", 3, perm_id=5, filled=1),), 0)
     book.orders_told()
     assert not stood(book, -4, 60).believed
+
+
+@pytest.mark.parametrize("signed", [-3, 3])
+def test_as_much_as_our_order_may_have_filled_is_no_news_for_as_long_as_a_feed_may_be_late(signed: int) -> None:
+    book = Book(first=5)
+    book.in_flight([(KEY, D(signed))])
+    assert not stood(book, 5 + signed, 19).believed
+    assert stood(book, 5 + signed, 20).believed
+
+
+@pytest.mark.parametrize("signed", [-3, 3])
+def test_more_than_our_order_may_have_filled_is_news(signed: int) -> None:
+    book = Book(first=5)
+    book.in_flight([(KEY, D(signed))])
+    assert stood(book, 5 + signed + signed // 3, 4).believed
 
 
 def test_a_position_that_no_late_feed_explains_is_believed_after_a_while() -> None:

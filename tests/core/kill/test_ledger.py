@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kill.book import KEY, REDUCED, SETTLE, Book
+from core.kill.book import BEGAN_NS, KEY, REDUCED, SETTLE, Book
 from core.kill.builders import ES, D, execution, future, held, order
 from engine.core.kill.settings import SECOND
 
@@ -199,9 +199,9 @@ def test_trades_of_the_day_are_in_the_first_position_however_late_they_are_told(
 def test_an_order_that_is_gone_without_a_word_may_have_filled_for_as_long_as_it_is_given() -> None:
     book = Book()
     book.traces.patience_ns = REDUCED
-    book.traces.listed([order(ES, "SELL", 3)], 0)
+    book.traces.listed([order(ES, "SELL", 3)], BEGAN_NS)
     book.read(5)
-    book.traces.listed([], SECOND)
+    book.traces.listed([], BEGAN_NS + SECOND)
     assert (book.read(5, 1).can_close, book.believed) == (2, False)
     assert (book.read(5, 7).can_close, book.believed) == (5, True)
 

@@ -161,10 +161,8 @@ class Judge:
         low, high = hull((own, *self.traded.foreign_since(key, holding), *missed, *maybe))
         moved = holding.position - holding.base
         if not low <= moved <= high:
-            echo = self._echo(holding, now_ns)
+            echo = self._echo(holding, now_ns)  # a late feed may go through these once more
             low, high = low - echo.bought, high - echo.sold
-            if low <= moved <= high:
-                return None
             sold, bought = self.traded.in_flight.get(key, (ZERO, ZERO))
             if low + sold <= moved <= high + bought:  # a fill of ours that nobody has told yet?
                 return self.late_feed_ns
