@@ -196,6 +196,14 @@ def test_trades_of_the_day_are_in_the_first_position_however_late_they_are_told(
     assert (book.read(5, 1.1).can_close, book.believed) == (5, True)
 
 
+def test_what_an_order_says_it_trades_behind_the_first_list_counts_by_the_law() -> None:
+    book = Book(first=10)
+    book.traces.listed([order(ES, "SELL", 5)], BEGAN_NS)
+    book.traces.listed([order(ES, "SELL", 5, filled=D(3))], BEGAN_NS)
+    book.executions(())
+    assert (book.read(7, 1).can_close, book.believed) == (7, True)
+
+
 def test_an_order_that_is_gone_without_a_word_may_have_filled_for_as_long_as_it_is_given() -> None:
     book = Book()
     book.traces.patience_ns = REDUCED
