@@ -206,7 +206,7 @@ class OrderRecords:
         waited for, and not long, as a disk may hang. What does not come back from it the program prints as it ends.
         """
         before, batch = self._work, tuple(self._later)
-        works = [(before, self._batch)] if before is not None else []
+        works = [(before, self._batch)] if before is not None and self._batch else []  # waited for once
         self._later.clear()
         if batch:
             work: Future[None] = Future()
@@ -217,7 +217,7 @@ class OrderRecords:
         self._batch = ()  # it is seen to
         done, _ = wait([work for work, _ in works], timeout=AT_THE_END_S_MAX)
         for work, late in works:
-            if late and work not in done:
+            if work not in done:
                 self._rules().journal.watch(work, *(make() for make, _ in late))
 
     async def _write_later(self) -> None:
