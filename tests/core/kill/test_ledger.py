@@ -196,6 +196,10 @@ def test_trades_of_the_day_are_in_the_first_position_however_late_they_are_told(
     assert (book.read(5, 1.1).can_close, book.believed) == (5, True)
 
 
+def test_a_fill_of_ours_and_a_trade_of_others_that_cancel_out_may_be_missing_each_for_itself() -> None:
+    assert Book(first=5).filled(-2).traded(2).can_close == 3
+
+
 def test_what_an_order_says_it_trades_behind_the_first_list_counts_by_the_law() -> None:
     book = Book(first=10)
     book.traces.listed([order(ES, "SELL", 5)], BEGAN_NS)
