@@ -172,7 +172,7 @@ def test_that_no_order_was_seen_is_not_that_none_was_cancelled() -> None:
 def test_where_an_order_stays_open_nobody_says_that_none_was_seen() -> None:
     told = str(report(login(LoginOutcome.RESIDUE, residue=(left(order="BUY 7 LMT"),))))
     assert "no open order was seen" not in told
-    assert "cancelled nothing: the orders above are still open" in told
+    assert "cancelled nothing of yours: the orders above are still open" in told
 
 
 def test_what_was_closed_in_part_is_told_as_such() -> None:

@@ -33,7 +33,7 @@ ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them a
 NOTHING_CLOSED = "  closed    nothing"
 NOTHING_FILLED = "  closed    nothing: no closing order has filled"
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
-NO_ORDER_WENT = "  cancelled nothing: the orders above are still open"
+NO_ORDER_WENT = "  cancelled nothing of yours: the orders above are still open"
 GONE_ENDED = (
     "Start TWS, log in, and kill again. 'qe kill --watch 600' keeps trying for ten minutes; a guard that runs kills by "
     "itself what it finds once it is connected."

@@ -160,12 +160,12 @@ def test_a_closing_order_of_a_kill_is_no_order_of_the_users(listed: bool) -> Non
     close = order(ES, "SELL", 3, order_ref="QEKILL-k-1")
     if listed:
         evidence.orders_listed([close])
-        assert evidence.notes() == ()
+        assert evidence.notes(flat=True) == ()
         evidence.orders_listed([])
     else:
         evidence.completed((close,))
     assert evidence.cancelled({}) == ()
-    assert evidence.notes() == (
+    assert evidence.notes(flat=True) == (
         "1 closing order of a kill went with a global cancel; what was still needed was sent again",
     )
 
@@ -173,7 +173,7 @@ def test_a_closing_order_of_a_kill_is_no_order_of_the_users(listed: bool) -> Non
 def test_several_closing_orders_that_went_are_counted() -> None:
     evidence = Evidence(0)
     evidence.completed(tuple(order(ES, "SELL", 3, order_ref=f"QEKILL-k-{n}", perm_id=n) for n in (1, 2)))
-    assert evidence.notes() == (
+    assert evidence.notes(flat=True) == (
         "2 closing orders of a kill went with a global cancel; what was still needed was sent again",
     )
 
@@ -183,7 +183,7 @@ def test_a_closing_order_that_filled_did_not_go_with_a_cancel() -> None:
     evidence.orders_listed([order(ES, "SELL", 3, order_ref="QEKILL-k-1")])
     evidence.orders_listed([])
     evidence.executions((execution(ES, -3),))
-    assert evidence.notes() == ()
+    assert evidence.notes(flat=True) == ()
 
 
 @pytest.mark.parametrize(

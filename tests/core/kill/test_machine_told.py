@@ -274,16 +274,16 @@ def test_each_read_that_failed_is_in_the_trouble() -> None:
     )
 
 
-def test_that_another_kills_closes_went_with_the_cancel_is_noted_once_all_is_flat() -> None:
+def test_that_another_kills_closes_went_with_the_cancel_is_noted_and_what_came_of_it_once_all_is_flat() -> None:
     stage = Stage(held(CALL, 3), orders=[OTHERS_CLOSE]).begin()
     stage.orders = []
     place = stage.next_place()
-    assert stage.report.notes == ()
+    went = "1 closing order of a kill went with a global cancel"
+    assert stage.report.notes == (went,)
     stage.fill(place)
     stage.run(3000)
     assert stage.report.flat
-    [note] = stage.report.notes
-    assert note.startswith("1 closing order of a kill went with a global cancel")
+    assert stage.report.notes == (f"{went}; what was still needed was sent again",)
 
 
 def test_of_several_orders_of_this_kill_none_is_noted_as_gone_with_a_cancel() -> None:

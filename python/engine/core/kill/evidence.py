@@ -145,13 +145,14 @@ class Evidence:
             for kill_id, ago_ns in self.earlier.items()
         )
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, *, flat: bool) -> tuple[str, ...]:
         """What else has gone, in words."""
         count = sum(by_a_kill(order.order_ref) for order in self._gone())
         if not count:
             return ()
         orders = "1 closing order" if count == 1 else f"{count} closing orders"
-        return (f"{orders} of a kill went with a global cancel; what was still needed was sent again",)
+        again = "; what was still needed was sent again" if flat else ""
+        return (f"{orders} of a kill went with a global cancel{again}",)
 
     def _gone(self) -> list[WorkingOrder]:
         return [o for name, o in self.orders.items() if name not in self.open_now and name not in self.filled]

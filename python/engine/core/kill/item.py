@@ -59,6 +59,12 @@ class Moment:
         return Session.UNKNOWN if self.details is None else session_at(self.details, self.wall_s)
 
 
+def name_of(contract: Contract) -> str:
+    """A contract as lines of the timeline call it."""
+    terms = " ".join(filter(None, (contract.symbol, contract.last_trade_date, contract.right)))
+    return contract.local_symbol or terms or str(contract.con_id)
+
+
 @dataclass(slots=True)
 class Item:
     """One contract of one account."""
@@ -96,8 +102,7 @@ class Item:
     @property
     def name(self) -> str:
         """The contract; its account first, where the login has several."""
-        c = self.contract
-        name = c.local_symbol or " ".join(filter(None, (c.symbol, c.last_trade_date, c.right))) or str(c.con_id)
+        name = name_of(self.contract)
         return f"{self.key[0]} {name}" if self.names_account else name
 
     def looked(self, position: Decimal, now_ns: int) -> None:

@@ -34,7 +34,7 @@ from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices, 
 from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
-from engine.core.kill.reporting import closed_positions, partly_closed, residue
+from engine.core.kill.reporting import closed_positions, partly_closed, residue, why_unknown
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
@@ -481,7 +481,7 @@ class KillMachine:
             notes=(
                 *self._notices.notes,
                 *self._evidence.earlier_notes(),
-                *(self._evidence.notes() if outcome is LoginOutcome.FLAT else ()),
+                *self._evidence.notes(flat=outcome is LoginOutcome.FLAT),
             ),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=self._joining.ever_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,
@@ -508,12 +508,7 @@ class KillMachine:
     def _why_unknown(self) -> str:
         if self._reach.trouble:
             return self._reach.trouble
-        failures = "; ".join(
-            f"{what} could not be read: {why}" for what, why in self._looking.surveyor.failures.items()
-        )
-        unread = () if self._looking.last is None else self._looking.unread
-        unloaded = self._witness.words() if self._ending.needs_witness and self._looking.last is not None else ""
-        return (
-            "; ".join(filter(None, (*map(in_words, unread), unloaded, failures)))
-            or "the last reads are not complete, or do not agree with each other"
-        )
+        looked = self._looking.last is not None
+        unread = tuple(map(in_words, self._looking.unread)) if looked else ()
+        unloaded = self._witness.words() if looked and self._ending.needs_witness else ""
+        return why_unknown(self._ledger, self._looking.surveyor.failures, (*unread, unloaded))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -12,13 +12,15 @@ from engine.core.facts import WorkingOrder
 from engine.core.kill.attempt import Attempt
 from engine.core.kill.closing import Closing
 from engine.core.kill.evidence import describe
-from engine.core.kill.item import Item
+from engine.core.kill.item import Item, name_of
 from engine.core.kill.ledger import Key, Ledger
 from engine.core.kill.others_closes import Closed as OthersClose
 from engine.core.kill.report import ClosedPosition, PartlyClosed, ResidueItem, ResidueReason
 from engine.core.kill.senders import Senders, stop
 
 ZERO = Decimal(0)
+WHOLE_LOOK = ("open orders", "positions")  # without them there is none
+NAMES_MAX = 3
 
 
 def closed_positions(
@@ -137,6 +139,26 @@ def residue(
         for order in orders
     ]
     return (*positions, *working, *map(_stray, closing.strays))
+
+
+def why_unknown(ledger: Ledger, failures: Mapping[str, str], troubles: Iterable[str]) -> str:
+    """`failures`: which reads failed last, and why; `troubles`: what else is wrong, in words. What a kill can do
+    without comes last: it is no reason as long as something else is one."""
+    failed = {what: f"{what} could not be read: {why}" for what, why in failures.items()}
+    needed = [failed.pop(what) for what in failures if what in WHOLE_LOOK]
+    doubted = [name_of(ledger.contract(key)) for key in ledger.seen() if ledger.doubtful(key)]
+    said = [*filter(None, troubles), *needed, *_not_confirmed(doubted)]
+    return "; ".join([*said, *failed.values()]) or "the last reads are not complete, or do not agree with each other"
+
+
+def _not_confirmed(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    shown = ", ".join(names[:NAMES_MAX]) + (f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else "")
+    return [
+        f"what is held in {shown} is not confirmed yet: the position and what has traded do not agree, or an order is "
+        "gone and nobody has told whether it filled"
+    ]
 
 
 def _stray(attempt: Attempt) -> ResidueItem:
