@@ -45,6 +45,12 @@ def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
         make_private(tmp_path / "file" / "below")
 
 
+def test_a_place_that_takes_no_folders_is_told() -> None:
+    """/proc says of a new folder that there is no such file, though everything above it is there."""
+    with pytest.raises(FileNotFoundError):
+        make_private("/proc/quant-engine/state")
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o707, 0o770, 0o1777])
 def test_a_folder_that_others_may_write_into_is_not_believed(anybodys: Path, mode: int) -> None:
     state = anybodys / "state"

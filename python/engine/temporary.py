@@ -29,7 +29,10 @@ def make_private(folder: str | os.PathLike[str]) -> None:
     try:
         os.mkdir(path, 0o700)
     except FileNotFoundError:
-        make_private(os.path.dirname(path))
+        above = os.path.dirname(path)
+        if os.path.isdir(above):
+            raise  # /proc and the like take no folders, and say this
+        make_private(above)
         make_private(path)
     except OSError:
         if not os.path.isdir(path):

@@ -400,6 +400,17 @@ def test_rejections_by_contract_side_and_number() -> None:
     in_world(test, faults.Reject(contract="AAPL", action="SELL", first=1))
 
 
+def test_only_one_kind_of_order_is_refused() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        client.send(order(login, 1, "AAPL", "BUY", 5))
+        await client.until(lambda: client.errors(201))
+        ask = login.exchange.quote(instrument(login, "AAPL").con_id).ask
+        client.send(order(login, 2, "AAPL", "BUY", 5, ask + 1))
+        await client.until(lambda: "Filled" in statuses(client, 2))
+
+    in_world(test, faults.Reject(order_type="MKT"))
+
+
 def test_a_long_leg_is_refused_while_the_short_one_is_open() -> None:
     async def test(login: Login, client: WireClient) -> None:
         client.send(order(login, 1, LONG_PUT, "SELL", 2))

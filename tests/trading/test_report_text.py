@@ -136,6 +136,13 @@ def test_an_unreachable_login_says_that_nothing_was_done_and_why() -> None:
     assert "by hand" in text
 
 
+def test_one_that_took_the_first_global_cancel_and_was_gone_is_not_said_to_be_untouched() -> None:
+    struck = TimelineEntry(0.0, "cancel_sent", "global cancel sent (client 7)")
+    text = str(report(msgspec.structs.replace(GONE, timeline=(struck,))))
+    assert "A global cancel was sent, and TWS was gone" in text
+    assert "Nothing was cancelled" not in text
+
+
 def test_advice_for_several_logins_is_given_once_behind_what_to_do_by_hand() -> None:
     advice = "start TWS or IB Gateway and log in"
     other = msgspec.structs.replace(GONE, name="paper", trouble=f"nothing listens on 127.0.0.1:7497: {advice}")

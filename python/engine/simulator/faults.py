@@ -206,6 +206,7 @@ class Reject(Fault, frozen=True):
     text: str = "Order rejected - reason:The order was refused by the simulator's scenario"
     contract: str = ""  # as in positions, e.g. "AAPL" or "OPT SPY 20260320 500 P"; empty: all
     action: Literal["", "BUY", "SELL"] = ""
+    order_type: str = ""  # "MKT", "LMT", …; empty: all
     first: int | None = None
     while_short_options: bool = False  # only while the account is short options: margin of a long leg
 

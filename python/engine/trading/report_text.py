@@ -190,8 +190,12 @@ def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> li
 
 
 def _sent_in_advance(login: LoginReport) -> str:
-    early = any(entry.kind == "cancel_early" for entry in login.timeline)
-    return "A global cancel was sent in advance; TWS may have dropped it. Nothing was closed." if early else ""
+    kinds = {entry.kind for entry in login.timeline}
+    if "cancel_sent" in kinds:
+        return "A global cancel was sent, and TWS was gone before it said what that cancelled. Nothing was closed."
+    if "cancel_early" in kinds:
+        return "A global cancel was sent in advance; TWS may have dropped it. Nothing was closed."
+    return ""
 
 
 def _how_to_go_on(report: KillReport, goes_on_s: float) -> list[str]:

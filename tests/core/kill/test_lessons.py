@@ -68,6 +68,23 @@ def test_later_means_the_same_again_after_ever_longer_pauses() -> None:
     assert not lessons.market_refused
 
 
+def test_a_market_order_that_is_refused_twice_for_no_known_reason_becomes_a_limit_where_a_quote_gives_one() -> None:
+    lessons = learn(Lessons(SETTINGS), Remedy.OTHERWISE)
+    assert not lessons.wants_limit
+    learn(lessons, Remedy.OTHERWISE)
+    assert lessons.wants_limit and not lessons.market_refused  # without a quote: a market order again
+
+
+@pytest.mark.parametrize(
+    ("remedy", "place"), [(Remedy.LATER, sent()), (Remedy.OTHERWISE, priced())], ids=["later", "priced"]
+)
+def test_what_a_price_would_not_mend_makes_no_limit(remedy: Remedy, place: Place) -> None:
+    lessons = Lessons(SETTINGS)
+    for _ in range(3):
+        learn(lessons, remedy, place=place)
+    assert not lessons.wants_limit
+
+
 def test_so_many_refusals_without_progress_and_it_is_left_to_a_person() -> None:
     lessons = Lessons(SETTINGS)
     for tried in range(1, 7):

@@ -141,6 +141,17 @@ def test_a_cancel_sent_before_the_kill_was_there_is_told_with_its_own_time() -> 
     assert [(step.at_ms, step.text) for step in stage.report.timeline[1:2]] == [(100, "global cancel sent (client 7)")]
 
 
+def test_a_tws_that_took_that_cancel_and_is_gone_is_waited_for_to_the_deadline() -> None:
+    """It is being started again; one of which nothing was ever heard is given up after seconds."""
+    stage = Stage(deadline_ns=60 * SECOND).press()
+    stage.tell(ev.Struck(0, "global cancel sent (client 7)"))
+    stage.tell(ev.Disconnected(ev.Trouble.REFUSED, "nothing listens"))
+    stage.run(59_000)
+    assert not stage.finished
+    stage.run(2_000)
+    assert outcome(stage) is LoginOutcome.UNREACHABLE
+
+
 # the link behind TWS --------------------------------------------------------------------------------------------------
 
 

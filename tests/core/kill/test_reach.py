@@ -144,6 +144,14 @@ def test_a_tws_that_had_accepted_a_connection_and_is_gone_is_waited_for() -> Non
     assert not reach.given_up(10**15, 0, SETTINGS)
 
 
+def test_a_tws_that_took_the_first_global_cancel_and_is_gone_is_waited_for() -> None:
+    reach = Reach()
+    reach.struck()
+    reach.went(Trouble.CLOSED, "TWS ended it", 0)
+    reach.went(Trouble.REFUSED, "nothing listens", SECOND)
+    assert not reach.given_up(10**15, 0, SETTINGS)
+
+
 def test_a_second_answer_does_not_begin_the_standing_anew() -> None:
     reach = Reach()
     reach.stands(SECOND)

@@ -62,7 +62,7 @@ def test_a_capped_price_leaves_the_order_alive_and_is_as_far_as_it_goes(code: in
         (154, Remedy.LATER, R.HALTED),
         (163, Remedy.NEARER, R.REJECTED),
         (200, Remedy.REROUTE, R.UNRESOLVED),
-        (201, Remedy.LATER, R.REJECTED),
+        (201, Remedy.OTHERWISE, R.REJECTED),
         (203, Remedy.GIVE_UP, R.NO_PERMISSION),
         (312, Remedy.REROUTE, R.UNRESOLVED),
         (321, Remedy.REROUTE, R.UNRESOLVED),
@@ -126,9 +126,26 @@ def test_201_for_a_closed_market_asks_for_a_price(text: str) -> None:
     assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.LIMIT, R.MARKET_CLOSED)
 
 
-@pytest.mark.parametrize("text", ["account closed", "exchange rejects", "margin"])
-def test_other_201s_are_tried_again_later(text: str) -> None:
+def test_201_for_margin_waits_for_others_to_fill() -> None:
+    text = "Order rejected - reason:YOUR EQUITY WITH LOAN VALUE MUST EXCEED THE INITIAL MARGIN"
     assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.LATER)
+
+
+@pytest.mark.parametrize("text", ["account closed", "exchange rejects"])
+def test_other_201s_are_tried_again_and_then_otherwise(text: str) -> None:
+    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.OTHERWISE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Order rejected - reason:Market orders are not allowed in this contract",
+        "Order rejected - reason: Invalid order type",
+        "The exchange takes limit orders only",
+    ],
+)
+def test_201_for_what_kind_of_order_it_is_asks_for_a_price(text: str) -> None:
+    assert react(201, text) == Reaction(Effect.SUSPECT, Remedy.LIMIT)
 
 
 def test_201_for_a_halt_waits_for_the_halt_to_end() -> None:
@@ -137,7 +154,7 @@ def test_201_for_a_halt_waits_for_the_halt_to_end() -> None:
 
 @pytest.mark.parametrize("code", [2099, 2200, 9999, -1])
 def test_a_code_nobody_knows_makes_suspect_and_is_tried_again(code: int) -> None:
-    assert react(code, "?") == Reaction(Effect.SUSPECT, Remedy.LATER)
+    assert react(code, "?") == Reaction(Effect.SUSPECT, Remedy.OTHERWISE)
 
 
 @given(st.integers(), st.text())

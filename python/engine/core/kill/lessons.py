@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from engine.core.kill.commands import Place
+from engine.core.kill.commands import OrderType, Place
 from engine.core.kill.reactions import Reaction, Remedy
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.routing import LEVEL_MAX, LEVEL_MIN
@@ -19,6 +19,7 @@ MAY_PASS = frozenset({ResidueReason.HALTED, ResidueReason.READ_ONLY})
 """What can change within minutes, by the exchange or by a hand in TWS's settings: tried until the deadline."""
 
 RETRY_DOUBLINGS_MAX = 4
+SAME_AGAIN_MAX = 2  # then a market order that is refused for a reason nobody has a remedy for becomes a limit
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Lessons:
     not_before_ns: int = 0
     tries: int = 0  # failures without any progress
     market_refused: bool = False
-    market_idle: bool = False  # a market order found nobody in an open market: a limit, where a live quote gives one
+    market_idle: bool = False  # market orders come to nothing in an open market: a limit, where a live quote gives one
     hours_over: bool = False  # an order that stays inside regular hours would wait for the next ones
     level: int = 0  # how far through the market a limit has to go …
     level_max: int = LEVEL_MAX  # … and how far the broker lets it go
@@ -94,6 +95,8 @@ class Lessons:
                 self.alone = self.ask_alone = True
             case Remedy.GIVE_UP:
                 self.given_up = self.given_up or self.reason not in MAY_PASS
+            case Remedy.OTHERWISE if place.order_type is OrderType.MARKET:
+                self.market_idle = self.market_idle or self.tries >= SAME_AGAIN_MAX
             case _:
                 pass
 

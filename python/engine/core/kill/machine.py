@@ -160,6 +160,7 @@ class KillMachine:
     def _take(self, event: ev.Event, now_ns: int) -> list[Command]:
         match event:
             case ev.Struck(at_ns, text):
+                self._reach.struck()
                 self._evidence.mark("first_cancel", at_ns)
                 self._evidence.say(at_ns, "cancel_sent", text)
                 return []

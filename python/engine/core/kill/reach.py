@@ -30,7 +30,7 @@ class Reach:
     _retry_ns: int | None = None
     _tries: int = 0
     _refused: bool = False  # nothing listens there
-    _stood: bool = False  # TWS had accepted a connection, and did not hang up at once
+    _stood: bool = False  # TWS had accepted a connection, and did not hang up at once, or it took a global cancel
 
     @property
     def healthy(self) -> bool:
@@ -48,6 +48,10 @@ class Reach:
         the way to the dialog that is shown for it."""
         if self.standing_ns is None:
             self.standing_ns = now_ns
+
+    def struck(self) -> None:
+        """TWS has let a connection in and took a global cancel, before this kill had begun."""
+        self._stood = True
 
     def waits(self, text: str, now_ns: int) -> bool:
         """Such a connection is stayed on. True when the reason is news."""

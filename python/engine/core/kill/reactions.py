@@ -6,6 +6,7 @@ several meanings (201, 202, 321, 399, 10148).
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 import msgspec
@@ -30,6 +31,7 @@ class Remedy(Enum):
 
     NONE = "none"
     LATER = "later"  # the same again, when others have filled or a little later
+    OTHERWISE = "otherwise"  # the same again, and after that a limit order instead of a market order
     LIMIT = "limit"  # a limit order instead of a market order
     NEARER = "nearer"  # a limit price nearer to the market
     RESEND = "resend"  # the order lives as it was: the same change once more
@@ -59,12 +61,16 @@ JUST_ENDED = Reaction(Effect.ENDED, reason=ResidueReason.CLOSE_CANCELLED)
 
 _ALIVE = Reaction(Effect.ALIVE)
 _LATER = Reaction(Effect.SUSPECT, Remedy.LATER)
+_REFUSED = Reaction(Effect.SUSPECT, Remedy.OTHERWISE)
 _TOO_FAR = Reaction(Effect.SUSPECT, Remedy.NEARER)
 _CAPPED = Reaction(Effect.ALIVE, Remedy.NO_FURTHER)
 _SMALLER = Reaction(Effect.SUSPECT, Remedy.SMALLER)
 _REROUTE = Reaction(Effect.SUSPECT, Remedy.REROUTE, ResidueReason.UNRESOLVED)
 _HALTED = Reaction(Effect.SUSPECT, Remedy.LATER, ResidueReason.HALTED)
 _FORBIDDEN = Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.NO_PERMISSION)
+
+_NO_MARKET_ORDERS = re.compile(r"\border[ -]?types?\b|\bmarket orders?\b|\blimit orders? only\b|\bonly limit orders?\b")
+"""201 for what the order is, and not for what it would bring: the words of exchanges, brokers and tests differ."""
 
 REACTIONS: dict[int, Reaction] = {
     103: _LATER,  # duplicate order id
@@ -76,7 +82,7 @@ REACTIONS: dict[int, Reaction] = {
     161: _ALIVE,  # cancel tried on an order that is not in a cancellable state
     163: _TOO_FAR,  # further from the market than the precautions' percentage
     200: _REROUTE,
-    201: _LATER,
+    201: _REFUSED,
     CANCELLED: JUST_ENDED,  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
@@ -117,12 +123,16 @@ def react(code: int, text: str) -> Reaction:
         return Reaction(Effect.SUSPECT, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
     if code == 201 and "halt" in lowered:
         return _HALTED
+    if code == 201 and _NO_MARKET_ORDERS.search(lowered):
+        return Reaction(Effect.SUSPECT, Remedy.LIMIT)
     if code == 10148 and lowered.partition("state")[2].strip(" :.") in ("cancelled", "canceled", "apicancelled"):
         return JUST_ENDED
     if code == CANCELLED and "too far" in lowered:
         return Reaction(Effect.ENDED, Remedy.NEARER)
     if code == CANCELLED and lowered.partition("reason:")[2].strip():
         return Reaction(Effect.ENDED)
+    if code == 201 and "margin" in lowered:
+        return _LATER
     if code == 201 and "size exceeds" in lowered:
         return _SMALLER
     found = REACTIONS.get(code)
@@ -130,4 +140,4 @@ def react(code: int, text: str) -> Reaction:
         return found
     if 2100 <= code < 2200:
         return _HALTED if code == 2128 else _ALIVE  # warnings
-    return _LATER
+    return _REFUSED

@@ -270,6 +270,8 @@ class Trouble:
         for running, fault in self._of(faults.Reject):
             if fault.action and fault.action != order.action:
                 continue
+            if fault.order_type and fault.order_type != order.order_type:
+                continue
             if fault.contract and find_contract(self._server.exchange.catalogue, fault.contract) != instrument:
                 continue
             if fault.while_short_options and not self._short_options(account):
