@@ -85,6 +85,13 @@ def test_what_a_price_would_not_mend_makes_no_limit(remedy: Remedy, place: Place
     assert not lessons.wants_limit
 
 
+def test_a_refusal_that_nobody_has_a_remedy_for_may_pass_and_is_tried_on() -> None:
+    lessons = Lessons(SETTINGS)
+    for _ in range(20):
+        learn(lessons, Remedy.OTHERWISE)
+    assert not lessons.given_up
+
+
 def test_so_many_refusals_without_progress_and_it_is_left_to_a_person() -> None:
     lessons = Lessons(SETTINGS)
     for tried in range(1, 7):

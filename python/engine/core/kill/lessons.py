@@ -70,7 +70,8 @@ class Lessons:
             self.given_up = True  # it would wait for the next session, and there is no other way to trade it now
         self.hours_over = self.hours_over or self.reason is ResidueReason.MARKET_CLOSED
         self._mend(reaction.remedy, place)
-        worn_out = self.tries >= self.settings.tries_max and self.reason not in MAY_PASS
+        may_pass = self.reason in MAY_PASS or reaction.remedy is Remedy.OTHERWISE
+        worn_out = self.tries >= self.settings.tries_max and not may_pass
         self.given_up = self.given_up or worn_out
         self.wait(now_ns, self.settings.retry_first_ns * 2 ** min(self.tries - 1, RETRY_DOUBLINGS_MAX))
 

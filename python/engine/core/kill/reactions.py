@@ -82,7 +82,6 @@ REACTIONS: dict[int, Reaction] = {
     161: _ALIVE,  # cancel tried on an order that is not in a cancellable state
     163: _TOO_FAR,  # further from the market than the precautions' percentage
     200: _REROUTE,
-    201: _REFUSED,
     CANCELLED: JUST_ENDED,  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
@@ -119,25 +118,30 @@ def react(code: int, text: str) -> Reaction:
         return Reaction(Effect.QUEUED, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
     if code == 321 and "read-only" in lowered:
         return Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.READ_ONLY)
-    if code == 201 and ("closed" in lowered and ("exchange" in lowered or "market" in lowered)):
-        return Reaction(Effect.SUSPECT, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
-    if code == 201 and "halt" in lowered:
-        return _HALTED
-    if code == 201 and _NO_MARKET_ORDERS.search(lowered):
-        return Reaction(Effect.SUSPECT, Remedy.LIMIT)
+    if code == 201:
+        return _refused(lowered)
     if code == 10148 and lowered.partition("state")[2].strip(" :.") in ("cancelled", "canceled", "apicancelled"):
         return JUST_ENDED
     if code == CANCELLED and "too far" in lowered:
         return Reaction(Effect.ENDED, Remedy.NEARER)
     if code == CANCELLED and lowered.partition("reason:")[2].strip():
         return Reaction(Effect.ENDED)
-    if code == 201 and "margin" in lowered:
-        return _LATER
-    if code == 201 and "size exceeds" in lowered:
-        return _SMALLER
     found = REACTIONS.get(code)
     if found is not None:
         return found
     if 2100 <= code < 2200:
         return _HALTED if code == 2128 else _ALIVE  # warnings
     return _REFUSED
+
+
+def _refused(lowered: str) -> Reaction:
+    """201 says that an order is refused; only its text says why."""
+    if "closed" in lowered and ("exchange" in lowered or "market" in lowered):
+        return Reaction(Effect.SUSPECT, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
+    if "halt" in lowered:
+        return _HALTED
+    if _NO_MARKET_ORDERS.search(lowered):
+        return Reaction(Effect.SUSPECT, Remedy.LIMIT)
+    if "margin" in lowered:
+        return _LATER
+    return _SMALLER if "size exceeds" in lowered else _REFUSED
