@@ -82,6 +82,7 @@ REACTIONS: dict[int, Reaction] = {
     161: _ALIVE,  # cancel tried on an order that is not in a cancellable state
     163: _TOO_FAR,  # further from the market than the precautions' percentage
     200: _REROUTE,
+    201: _REFUSED,  # where its text says no more than that (see below)
     CANCELLED: JUST_ENDED,  # cancelled: by a global cancel, or for its price (see below)
     203: _FORBIDDEN,
     312: _REROUTE,
@@ -144,4 +145,4 @@ def _refused(lowered: str) -> Reaction:
         return Reaction(Effect.SUSPECT, Remedy.LIMIT)
     if "margin" in lowered:
         return _LATER
-    return _SMALLER if "size exceeds" in lowered else _REFUSED
+    return _SMALLER if "size exceeds" in lowered else REACTIONS[201]
