@@ -30,7 +30,7 @@ AVAILABLE_SINCE: dict[type[Reply], int] = {
     r.CompletedOrder: 150,
     r.CompletedOrdersEnd: 150,
 }
-KINDS = tuple(kind for kind in Reply.__subclasses__() if kind is not r.UnknownReply)
+KINDS = tuple(kind for kind in Reply.__subclasses__() if kind.__module__ == r.__name__ and kind is not r.UnknownReply)
 
 _CONTRACT = frozenset(
     {

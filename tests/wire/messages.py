@@ -45,7 +45,11 @@ CARRIED: dict[type, tuple[str, ...]] = {
     requests.PlaceOrder: (*CLIENT, "sec_id_type", "sec_id", "combo_legs", "delta_neutral"),
 }
 
-REPLY_TYPES = [kind for kind in replies.Reply.__subclasses__() if kind is not replies.UnknownReply]
+REPLY_TYPES = [  # what is salvaged from a damaged one is no message
+    kind
+    for kind in replies.Reply.__subclasses__()
+    if kind.__module__ == replies.__name__ and kind is not replies.UnknownReply
+]
 REQUEST_TYPES = [kind for kind in requests.Request.__subclasses__() if kind is not requests.UnknownRequest]
 
 
