@@ -190,6 +190,20 @@ def test_an_account_is_taken_from_a_silent_kill_of_another_login_and_the_rest_st
     first.release()
 
 
+def test_that_a_process_was_ended_is_told_whatever_else_stood_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its login's lock had an order in hand; its account's only had to be taken over."""
+    first, second = right_to(tmp_path, 7497, "U1"), right_to(tmp_path, 7497, "U1")
+    first.take()
+    really, words = CloserLock.shut_out, iter(["was ended (SIGKILL)"])
+    monkeypatch.setattr(CloserLock, "shut_out", lambda lock: next(words, "was shut out") if really(lock) else "")
+    assert wait_out(second, 3.1).state is LockState.TAKEN
+    assert next(words, None) is None and "was ended (SIGKILL)" in second.taken_from
+    second.release()
+    first.release()
+
+
 def test_one_who_had_only_a_part_of_the_right_does_not_go_on_with_it_when_he_wakes(tmp_path: Path) -> None:
     first, second = CloserLock("a", "kill first", tmp_path), CloserLock("a", "kill second", tmp_path)
     first.take()

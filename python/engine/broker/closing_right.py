@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.broker.closer_lock import FENCED, CloserLock, LockAnswer, LockState
+from engine.broker.closer_lock import ENDED, FENCED, CloserLock, LockAnswer, LockState
 from engine.broker.lock_names import account_key, login_key
 from engine.core.kill.events import Left
 
@@ -56,7 +56,8 @@ class ClosingRight:
             done = blocker.shut_out()
             if not done:
                 break
-            self.taken_from = f"{answer.text}, {done}"
+            if ENDED not in self.taken_from:  # that a process was ended is not unsaid by what else stood in the way
+                self.taken_from = f"{answer.text}, {done}"
             answer, blocker = self._take()
         self.silent_s = 0.0 if blocker is None else asked.get(blocker, 0.0)
         return answer
