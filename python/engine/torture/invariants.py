@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.core.kill.close_marks import by_a_kill
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueReason
 from engine.core.limit_rules import Limit
@@ -72,7 +73,7 @@ def _others_did_it(found: Evidence, login: str, at_s: float, truth: Truth) -> bo
     hidden = {
         order.key
         for order in found.arrived
-        if order.login == login and shown_s <= order.at_s and not order.order_ref.startswith(CLOSE_REF_PREFIX)
+        if order.login == login and shown_s <= order.at_s and not by_a_kill(order.order_ref)
     }
     if not truth.positions and shown_s < at_s and hidden.issuperset(truth.working.values()):
         return True
@@ -93,7 +94,7 @@ def closes_only_reduce(found: Evidence) -> Iterator[str]:
             key, at_s = (moved.account, moved.con_id), found.at(moved)
             was = held.get(key, ZERO)
             now = held[key] = was + moved.signed
-            if not moved.order_ref.startswith(CLOSE_REF_PREFIX) or moved.order_ref.startswith(OLDER_REF):
+            if not by_a_kill(moved.order_ref) or moved.order_ref.startswith(OLDER_REF):
                 rested[key] = at_s
                 if moved.order_ref in others:
                     traded[key] = at_s
@@ -138,7 +139,7 @@ def halts_bind(found: Evidence) -> Iterator[str]:
         for order in found.arrived:
             if order.login != halt.login or not from_s < order.at_s < until_s or not order.adds_risk:
                 continue
-            if not order.order_ref.startswith(CLOSE_REF_PREFIX) and not _surprised(found, order):
+            if not by_a_kill(order.order_ref) and not _surprised(found, order):
                 yield (
                     f"{halt.login} is halted since {halt.at_s:.3f} s; client {order.client_id} sent {order.signed:+f} "
                     f"of {order.key} at {order.at_s:.3f} s, with {order.held:+f} held and {order.working:+f} working"
@@ -303,7 +304,7 @@ def nobody_goes_on_by_itself(found: Evidence) -> Iterator[str]:
     for login, bound in _bound(found).items():
         resets = [one.reset_s for one in found.went_on if one.login == login and one.reset_s is not None]
         for order in found.arrived:
-            if order.login != login or order.order_ref.startswith(CLOSE_REF_PREFIX):
+            if order.login != login or by_a_kill(order.order_ref):
                 continue
             since = max((at for at in bound if at < order.at_s - 2 * _latency_s(found)), default=None)
             if since is not None and not any(since <= at <= order.at_s for at in resets):

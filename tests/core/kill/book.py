@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from core.kill.builders import ES, D, execution, held, order
 from engine.core.kill.ledger import Ledger
-from engine.core.kill.settings import SECOND
+from engine.core.kill.settings import SECOND, KillSettings
 
 KEY = ("DU1", ES.con_id)
 SETTLE, DOUBT, REDUCED, EXPECTED, LATE, CONTRADICTED, STANDING = (n * SECOND for n in (1, 4, 6, 10, 20, 90, 180))
@@ -19,14 +19,16 @@ class Book(Ledger):
 
     def __init__(self, *executions: int, first: int | None = None, recent: bool = False, listed: bool = True) -> None:
         super().__init__(
-            settle_ns=SETTLE,
-            doubt_ns=DOUBT,
-            reduced_lag_ns=REDUCED,
-            expected_lag_ns=EXPECTED,
-            late_feed_ns=LATE,
-            contradicted_ns=CONTRADICTED,
-            standing_feed_ns=STANDING,
-            gone_order_ns=0,
+            KillSettings(
+                settle_ns=SETTLE,
+                doubt_ns=DOUBT,
+                reduced_lag_ns=REDUCED,
+                expected_lag_ns=EXPECTED,
+                late_feed_ns=LATE,
+                contradicted_ns=CONTRADICTED,
+                standing_feed_ns=STANDING,
+                gone_order_ns=0,
+            )
         )
         self.listed = [execution(ES, q, f"early.{n}.01", recent=recent) for n, q in enumerate(executions)]
         if listed:

@@ -22,6 +22,7 @@ from core.kill.builders import (
 from engine.core.facts import UnreadPosition
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.report import LoginOutcome, ResidueReason
+from engine.core.kill.settings import KillSettings
 
 NQ = future(2, "NQ")
 ROW = UnreadPosition(ACCOUNT, NQ.con_id, "NQ", "no number")
@@ -130,21 +131,8 @@ def test_of_a_stop_in_a_contract_whose_row_cannot_be_read_nobody_knows_what_it_p
     assert [(one.perm_id, one.protective) for one in stage.report.cancelled] == [(501, True), (502, None), (503, False)]
 
 
-def ledger() -> Ledger:
-    return Ledger(
-        settle_ns=SECOND,
-        doubt_ns=4 * SECOND,
-        reduced_lag_ns=6 * SECOND,
-        expected_lag_ns=10 * SECOND,
-        late_feed_ns=20 * SECOND,
-        contradicted_ns=90 * SECOND,
-        standing_feed_ns=180 * SECOND,
-        gone_order_ns=6 * SECOND,
-    )
-
-
 def test_what_executions_tell_of_a_contract_whose_row_cannot_be_read_is_not_its_position() -> None:
-    book = ledger()
+    book = Ledger(KillSettings())
     book.executions(())
     book.positions((), 0, (ROW,))
     book.executions((execution(NQ, -2),))
@@ -155,7 +143,7 @@ def test_what_executions_tell_of_a_contract_whose_row_cannot_be_read_is_not_its_
 
 
 def test_a_doubted_position_has_to_stand_anew_behind_a_read_that_did_not_show_it() -> None:
-    book, key = ledger(), (ACCOUNT, NQ.con_id)
+    book, key = Ledger(KillSettings()), (ACCOUNT, NQ.con_id)
     book.executions(())
     book.positions((held(NQ, 5),), 0)
     for at_s in (1, 2, 3):

@@ -8,6 +8,7 @@ from engine.core.kill.item import name_of
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.reporting import why_unknown
+from engine.core.kill.settings import KillSettings
 
 DOUBT = (
     " is not confirmed yet: the position and what has traded do not agree, or an order is gone and nobody has told "
@@ -18,16 +19,7 @@ UNREAD = "completed orders could not be read: too old"
 
 def ledger(*names: str) -> Ledger:
     """With a doubted position in each."""
-    book = Ledger(
-        settle_ns=SECOND,
-        doubt_ns=4 * SECOND,
-        reduced_lag_ns=6 * SECOND,
-        expected_lag_ns=10 * SECOND,
-        late_feed_ns=20 * SECOND,
-        contradicted_ns=90 * SECOND,
-        standing_feed_ns=180 * SECOND,
-        gone_order_ns=6 * SECOND,
-    )
+    book = Ledger(KillSettings())
     contracts = [future(number, name) for number, name in enumerate(names, 1)]
     book.executions(())
     book.positions(tuple(held(contract, 1) for contract in contracts), 0)

@@ -47,6 +47,7 @@ from decimal import Decimal
 
 from engine.core.kill.explaining import closed_by_others, in_pieces, maybe_missed, surely_shown, what_shows
 from engine.core.kill.holding import Holding, Missed
+from engine.core.kill.settings import KillSettings
 from engine.core.kill.sums import hull
 from engine.core.kill.traces import NOTHING, Flow, Key
 from engine.core.kill.traded import Traded
@@ -61,12 +62,7 @@ class Judge:
     """Of one login's reads."""
 
     traded: Traded
-    doubt_ns: int
-    reduced_lag_ns: int
-    expected_lag_ns: int
-    late_feed_ns: int
-    contradicted_ns: int
-    standing_feed_ns: int
+    settings: KillSettings
     nothing_held: bool = False  # by the last read, of anything
 
     def see_executions(self, key: Key, holding: Holding) -> None:
@@ -97,14 +93,14 @@ class Judge:
             self._believe(key, holding, now_ns)
             holding.shows |= shown
             if shown and Missed.LATE in maybe_missed(self.traded, key, holding):
-                holding.unsettle(self.expected_lag_ns)  # the rest may still come
+                holding.unsettle(self.settings.expected_lag_ns)  # the rest may still come
                 holding.recent_only = True
             return
         if holding.doubted_since_ns is None or not agreeing:
             holding.doubted_since_ns = now_ns
             holding.agreeing_reads = 0
         holding.agreeing_reads += 1
-        if late and now_ns - holding.doubted_since_ns < self.late_feed_ns:
+        if late and now_ns - holding.doubted_since_ns < self.settings.late_feed_ns:
             return
         if lawful and self._may_miss_own(key, holding, now_ns):
             return
@@ -124,7 +120,7 @@ class Judge:
         it is over when something else shows."""
         if self.traded.closes.may_miss_one(key, holding.position, self.traded.traces):
             return holding.patience_ns
-        return min(holding.patience_ns, max(self.expected_lag_ns, self.reduced_lag_ns))
+        return min(holding.patience_ns, max(self.settings.expected_lag_ns, self.settings.reduced_lag_ns))
 
     def _may_miss_own(self, key: Key, holding: Holding, now_ns: int) -> bool:
         """What shows may be a trade just before ours, and ours still to come: as long as a feed may be late by them.
@@ -135,7 +131,7 @@ class Judge:
             return False
         assert since_ns is not None and holding.unsettled_ns is not None and holding.own_seen_ns is not None
         in_time = since_ns - holding.unsettled_ns < self._given_ns(key, holding)
-        return in_time and now_ns - holding.own_seen_ns < self.reduced_lag_ns
+        return in_time and now_ns - holding.own_seen_ns < self.settings.reduced_lag_ns
 
     def _shows_late(self, key: Key, holding: Holding, began_ns: int) -> bool:
         """Our own fills show at last, long behind themselves: the feed is later than the time after which trades just
@@ -143,7 +139,9 @@ class Judge:
         own = self.traded.own_since(key, holding)
         missed = (part for flow in maybe_missed(self.traded, key, holding).values() for part in flow)
         assert holding.own_seen_ns is not None
-        return began_ns - holding.own_seen_ns > self.reduced_lag_ns and any(own * part > ZERO for part in missed)
+        return began_ns - holding.own_seen_ns > self.settings.reduced_lag_ns and any(
+            own * part > ZERO for part in missed
+        )
 
     def _traded_on(self, key: Key, holding: Holding, now_ns: int) -> bool:
         """Others trade on, and no two reads are alike: none of them could ever stand for as long as it takes. One that
@@ -165,19 +163,23 @@ class Judge:
             low, high = low - echo.bought, high - echo.sold
             sold, bought = self.traded.in_flight.get(key, (ZERO, ZERO))
             if low + sold <= moved <= high + bought:  # a fill of ours that nobody has told yet?
-                return self.late_feed_ns
-            return self.contradicted_ns if self._vanished(holding) else self.doubt_ns
+                return self.settings.late_feed_ns
+            return self.settings.contradicted_ns if self._vanished(holding) else self.settings.doubt_ns
         if self.traded.closes.may_miss_one(key, holding.position, self.traded.traces):
-            return self.standing_feed_ns
+            return self.settings.standing_feed_ns
         if own == ZERO and holding.position != ZERO:
-            return self.late_feed_ns
+            return self.settings.late_feed_ns
         if what_shows(self.traded, key, holding, self.traded.expected(key, holding)):
-            return self.late_feed_ns if moved != ZERO else self.contradicted_ns
+            return self.settings.late_feed_ns if moved != ZERO else self.settings.contradicted_ns
         if holding.position == ZERO:  # nothing would be sent, but it would be called flat
-            return self.late_feed_ns if closed_by_others(self.traded, key, holding) else self.contradicted_ns
+            return (
+                self.settings.late_feed_ns
+                if closed_by_others(self.traded, key, holding)
+                else self.settings.contradicted_ns
+            )
         if self._echo(holding, now_ns) != NOTHING or in_pieces(self.traded, key, holding):
             return None  # a feed that misses some of our own fills would look like this
-        return self.late_feed_ns
+        return self.settings.late_feed_ns
 
     def _vanished(self, holding: Holding) -> bool:
         """Gone without an execution: an option can end so, by exercise, assignment or expiry. What else is held cannot,
@@ -186,7 +188,7 @@ class Judge:
 
     def _echo(self, holding: Holding, now_ns: int) -> Flow:
         """What a late feed may still go through."""
-        return holding.echo if now_ns - holding.echo_ns < self.late_feed_ns else NOTHING
+        return holding.echo if now_ns - holding.echo_ns < self.settings.late_feed_ns else NOTHING
 
     def _believe(self, key: Key, holding: Holding, now_ns: int) -> None:
         sold, bought = hull((self.traded.own_since(key, holding), *self.traded.foreign_since(key, holding)))

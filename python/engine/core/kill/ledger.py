@@ -18,6 +18,7 @@ from engine.core.kill.explaining import maybe_missed
 from engine.core.kill.hidden_closes import HiddenCloses
 from engine.core.kill.holding import Holding
 from engine.core.kill.judging import Judge
+from engine.core.kill.settings import KillSettings
 from engine.core.kill.sums import hull, nearest_to_zero
 from engine.core.kill.traces import NOTHING, Flow, Key, Traces
 from engine.core.kill.traded import Traded
@@ -32,14 +33,7 @@ ZERO = Decimal(0)
 class Ledger:
     """Positions of one login. Own fills are told by `own_fill`, others' executions come with the reads."""
 
-    settle_ns: int
-    doubt_ns: int
-    reduced_lag_ns: int
-    expected_lag_ns: int
-    late_feed_ns: int
-    contradicted_ns: int
-    standing_feed_ns: int
-    gone_order_ns: int
+    settings: KillSettings
     traces: Traces = field(init=False)
     _traded: Traded = field(init=False)
     _recent: TradesBefore = field(init=False)
@@ -50,26 +44,11 @@ class Ledger:
     _read: bool = False
 
     def __post_init__(self) -> None:
-        self.traces = Traces(self.gone_order_ns)
-        closes = HiddenCloses(self.standing_feed_ns)
-        self._recent = TradesBefore(
-            self.settle_ns,
-            self.reduced_lag_ns,
-            self.expected_lag_ns,
-            self.standing_feed_ns,
-            closes,
-            self.traces,
-        )
+        self.traces = Traces(self.settings.gone_order_ns)
+        closes = HiddenCloses(self.settings.standing_feed_ns)
+        self._recent = TradesBefore(self.settings, closes, self.traces)
         self._traded = Traded(self.traces, closes, self._recent)
-        self._judge = Judge(
-            self._traded,
-            self.doubt_ns,
-            self.reduced_lag_ns,
-            self.expected_lag_ns,
-            self.late_feed_ns,
-            self.contradicted_ns,
-            self.standing_feed_ns,
-        )
+        self._judge = Judge(self._traded, self.settings)
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
         """Our own closing orders filled `signed` more in this contract."""
@@ -138,7 +117,7 @@ class Ledger:
     def _open(self, key: Key, contract: Contract, quantity: Decimal) -> None:
         """What the first complete list did not name was at zero then."""
         settled = key not in self._recent.flows and (self._read or self._traded.known)
-        patience_ns = self._recent.patience_ns(key, quantity) if key in self._recent.flows else self.settle_ns
+        patience_ns = self._recent.patience_ns(key, quantity) if key in self._recent.flows else self.settings.settle_ns
         base = ZERO if self._read else quantity
         self._holdings[key] = Holding(
             contract, base=base, settled=settled, patience_ns=patience_ns, recent_only=key in self._recent.flows

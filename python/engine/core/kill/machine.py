@@ -68,16 +68,7 @@ class KillMachine:
         self.settings = settings = settings or KillSettings()
         self._clocks = Clocks(settings, wall_offset_ns)
         self._evidence = Evidence(0, others_closes=OthersCloses(kill_id))
-        self._ledger = Ledger(
-            settle_ns=settings.settle_ns,
-            doubt_ns=settings.doubt_ns,
-            reduced_lag_ns=settings.reduced_lag_ns,
-            expected_lag_ns=settings.expected_lag_ns,
-            late_feed_ns=settings.late_feed_ns,
-            contradicted_ns=settings.contradicted_ns,
-            standing_feed_ns=settings.standing_feed_ns,
-            gone_order_ns=settings.gone_order_ns,
-        )
+        self._ledger = Ledger(settings)
         self._closing = Closing(kill_id, settings, self._ledger)
         self._reach = Reach()
         self._joining = Joining()

@@ -88,7 +88,6 @@ class Traded:
         if self._before is None:
             for order, key, signed in self.traces.hidden():
                 self.recent.note_late(key, signed, order.order_ref)
-                self._note_whose(key, order.order_ref)
         self._sum_up()
         self.known = True
 

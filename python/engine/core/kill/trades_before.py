@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from engine.core.kill.close_marks import by_a_kill
 from engine.core.kill.hidden_closes import HiddenCloses
+from engine.core.kill.settings import KillSettings
 from engine.core.kill.traces import NOTHING, Flow, Key, Traces
 
 ZERO = Decimal(0)
@@ -29,10 +30,7 @@ class _Piece(NamedTuple):
 class TradesBefore:
     """Of one login, by contract."""
 
-    settle_ns: int
-    reduced_lag_ns: int
-    expected_lag_ns: int
-    standing_feed_ns: int
+    settings: KillSettings
     closes: HiddenCloses
     traces: Traces
     flows: dict[Key, Flow] = field(default_factory=dict)
@@ -56,7 +54,7 @@ class TradesBefore:
         """How long a first read may miss them: each as long as its kind, from when it was made. Only of a contract that
         has some."""
         if key in self.late and not self.closes.may_miss_one(key, position, self.traces):
-            return self.expected_lag_ns  # an order does not tell in how many pieces it has filled
+            return self.settings.expected_lag_ns  # an order does not tell in how many pieces it has filled
         return max(0, *(self._lag_of_ns(key, piece, position) - piece.age_ns for piece in self._pieces[key]))
 
     def _lag_of_ns(self, key: Key, piece: _Piece, position: Decimal) -> int:
@@ -77,9 +75,9 @@ class TradesBefore:
         if one_sided and (position == ZERO or too_large):
             return 0
         hidden = self.closes.may_miss_one(key, position, self.traces)
-        return self.standing_feed_ns if hidden else self.expected_lag_ns
+        return self.settings.standing_feed_ns if hidden else self.settings.expected_lag_ns
 
     def lag_ns(self, flow: Flow, position: Decimal) -> int:
         """Longer where some of it may have closed the position, or where nothing is left."""
         reduced = position == ZERO or any(position * part < ZERO for part in flow)
-        return self.reduced_lag_ns if reduced else self.settle_ns
+        return self.settings.reduced_lag_ns if reduced else self.settings.settle_ns
