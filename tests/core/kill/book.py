@@ -40,6 +40,17 @@ class Book(Ledger):
         self.positions((held(ES, quantity),) if quantity else (), BEGAN_NS + int(at_s * SECOND))
         return self
 
+    def surveyed(self, quantity: int, at_s: float = 0) -> Book:
+        """A whole look: executions, as they were told until now, and the position."""
+        self.executions(tuple(self.listed))
+        return self.read(quantity, at_s)
+
+    def surveyed_until(self, quantity: int, until_s: int) -> Book:
+        """A look each second, from the second second on, that always shows the same."""
+        for at_s in range(2, until_s + 1):
+            self.surveyed(quantity, at_s)
+        return self
+
     def traded(self, quantity: int, order_ref: str = "") -> Book:
         """Somebody else's execution shows up in the list."""
         self.listed.append(execution(ES, quantity, f"since.{len(self.listed)}.01", order_ref=order_ref))

@@ -11,6 +11,7 @@ from core.kill.market import Resting, contract
 from core.kill.model import Model
 from engine.core.contracts import ComboLeg, Contract
 from engine.core.facts import QuoteKind
+from engine.core.kill.close_marks import close_mark
 from engine.core.kill.reactions import REACTIONS, Remedy, react
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import SECOND, KillSettings
@@ -58,7 +59,9 @@ def books(draw: st.DrawFn, *, hopeful: bool) -> tuple[dict[int, Contract], dict[
 
 
 @st.composite
-def resting_orders(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) -> list[Resting]:
+def resting_orders(
+    draw: st.DrawFn, contracts: dict[int, Contract], positions: dict[Key, Decimal], *, hopeful: bool
+) -> list[Resting]:
     if not contracts:
         return []
     orders = []
@@ -82,6 +85,9 @@ def resting_orders(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: 
             order.filled = order.quantity - 1
         if not hopeful and draw(one_in(25)):
             order.held, order.status = True, "Inactive"
+        if owner == "kill" and (hopeful or draw(st.booleans())):
+            held = abs(positions.get((order.account, order.contract.con_id), Decimal(0)))
+            order.order_ref = close_mark("old", n, (held or order.quantity) + order.filled)
         orders.append(order)
     return orders
 
@@ -267,7 +273,7 @@ def last_orders_of_a_dead_kill(draw: st.DrawFn, f: Faults, positions: dict[Key, 
 def models(draw: st.DrawFn, *, hopeful: bool = False) -> Model:
     """A whole case, ready to run."""
     contracts, positions = draw(books(hopeful=hopeful))
-    orders = draw(resting_orders(contracts, hopeful=hopeful))
+    orders = draw(resting_orders(contracts, positions, hopeful=hopeful))
     f = draw(faults(contracts, hopeful=hopeful))
     if not hopeful:
         f.newcomers += tuple(last_orders_of_a_dead_kill(draw, f, positions))

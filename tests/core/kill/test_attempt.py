@@ -264,6 +264,15 @@ def test_of_an_order_sent_again_under_its_own_id_the_first_sending_may_be_what_h
     assert attempt.live
 
 
+def test_but_what_that_one_has_filled_is_filled() -> None:
+    """Else a stray word ends the order with nothing filled, and it is closed once more before the executions tell."""
+    attempt = sent()
+    attempt.sent(5, 1, 3)
+    attempt.status("Inactive", None, 0, 1)
+    attempt.surveyed(replace(survey(2), completed=(completed_as(attempt, "Filled", 5),)))
+    assert (attempt.live, attempt.filled, attempt.uncounted_fill()) == (False, 5, -5)
+
+
 # doubts ---------------------------------------------------------------------------------------------------------------
 
 

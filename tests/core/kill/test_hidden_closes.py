@@ -30,7 +30,7 @@ def trade(signed: int, exec_id: str = "bot.01", age_s: int = 0) -> ExecutionFact
 
 
 def ended(action: str, quantity: int, filled: int, perm_id: int = 501) -> Traces:
-    traces = Traces(0)
+    traces = Traces(0, 0)
     traces.completed([order(ES, action, quantity, filled=Decimal(filled), order_ref=CLOSE, perm_id=perm_id)], 0)
     traces.executions([((perm_id, 0, 0), KEY, Decimal(filled))])
     return traces
@@ -56,7 +56,7 @@ def test_a_position_as_before_the_close_may_miss_it(side: int) -> None:
 def test_zero_the_other_side_and_another_contract_do_not() -> None:
     closes = after(close(-20))
     assert not may_miss(closes, 0) and not may_miss(closes, -20)
-    assert not closes.may_miss_one(("DU1", ES.con_id + 1), Decimal(20), Traces(0))
+    assert not closes.may_miss_one(("DU1", ES.con_id + 1), Decimal(20), Traces(0, 0))
 
 
 def test_less_than_was_closed_in_one_execution_shows_it() -> None:
@@ -94,12 +94,12 @@ def test_what_its_mark_says_was_there_is_left_behind_an_order_of_which_nothing_e
     """A kill died behind the first half of a position that TWS takes in halves, or in the middle of an order that the
     next press has cancelled; completed orders name no quantity, or cannot be read."""
     closes = after(marked(-20, held=40, number=1))
-    assert not may_miss(closes, 20, Traces(0))
-    assert may_miss(closes, 21, Traces(0)) and may_miss(closes, 40, Traces(0))
+    assert not may_miss(closes, 20, Traces(0, 0))
+    assert may_miss(closes, 21, Traces(0, 0)) and may_miss(closes, 40, Traces(0, 0))
 
 
 def test_what_the_order_itself_says_has_filled_is_not_left() -> None:
-    closes, traces = after(marked(-20, held=40, number=1)), Traces(0)
+    closes, traces = after(marked(-20, held=40, number=1)), Traces(0, 0)
     traces.listed([order(ES, "SELL", 40, filled=Decimal(30), order_ref="QEKILL-other.1-1of40", perm_id=501)], 0)
     traces.executions([((501, 0, 0), KEY, Decimal(20))])
     assert may_miss(closes, 20, traces) and not may_miss(closes, 10, traces)
@@ -109,20 +109,20 @@ def test_all_that_an_order_has_traded_counts_however_old() -> None:
     closes = after(
         close(-15, "kill1.01", 300, "QEKILL-other.1-1of40", 501), close(-5, "kill1.02", 20, "QEKILL-other.1-1of40", 501)
     )
-    assert not may_miss(closes, 20, Traces(0)) and may_miss(closes, 25, Traces(0))
+    assert not may_miss(closes, 20, Traces(0, 0)) and may_miss(closes, 25, Traces(0, 0))
 
 
 def test_behind_the_second_half_nothing_is_left_of_the_first() -> None:
     closes = after(marked(-20, held=40, number=1), marked(-20, held=20, number=2))
-    assert may_miss(closes, 20, Traces(0))
-    assert not closes.have_left(KEY, Traces(0))
-    assert after(marked(-20, held=40, number=1)).have_left(KEY, Traces(0))
+    assert may_miss(closes, 20, Traces(0, 0))
+    assert not closes.have_left(KEY, Traces(0, 0))
+    assert after(marked(-20, held=40, number=1)).have_left(KEY, Traces(0, 0))
 
 
 def test_each_kill_that_has_left_something_counts() -> None:
     closes = after(marked(-20, held=40, number=1), close(-5, "b.01", 0, "QEKILL-next.1-7of5", 900))
-    assert closes.have_left(KEY, Traces(0))
-    assert not closes.have_left(("DU1", ES.con_id + 1), Traces(0))
+    assert closes.have_left(KEY, Traces(0, 0))
+    assert not closes.have_left(("DU1", ES.con_id + 1), Traces(0, 0))
 
 
 def test_of_several_orders_the_one_that_has_least_left_tells() -> None:
@@ -167,7 +167,7 @@ def test_a_piece_that_is_told_later_may_have_been_the_last_however_old_it_is() -
 
 
 def test_what_only_the_order_tells_may_have_been_the_last() -> None:
-    closes, traces = after(close(-4, "kill4.01", 5)), Traces(0)
+    closes, traces = after(close(-4, "kill4.01", 5)), Traces(0, 0)
     traces.listed([order(ES, "SELL", 5, order_ref=CLOSE)], 0)
     traces.completed([order(ES, "SELL", 5, filled=Decimal(5), order_ref=CLOSE)], 1)
     traces.executions([((501, 0, 0), KEY, Decimal(4))])
@@ -183,23 +183,23 @@ def test_the_same_list_again_makes_none_of_them_later() -> None:
 
 def ended_untold(filled: int) -> Traces:
     """Only the order tells of its fills."""
-    traces = Traces(0)
+    traces = Traces(0, 0)
     traces.listed([order(ES, "SELL", filled, order_ref=CLOSE)], 0)
     traces.completed([order(ES, "SELL", filled, filled=Decimal(filled), order_ref=CLOSE)], 1)
     return traces
 
 
 def test_of_an_order_that_nobody_tells_of_nothing_is_left() -> None:
-    assert may_miss(after(close(-20)), 20, Traces(0))
+    assert may_miss(after(close(-20)), 20, Traces(0, 0))
 
 
 def test_an_order_that_has_filled_counts_before_an_execution_tells_of_it() -> None:
-    traces = Traces(0)
+    traces = Traces(0, 0)
     working = order(ES, "SELL", 20, order_ref=CLOSE)
     traces.listed([working], 0)
     traces.completed([order(ES, "SELL", 20, filled=Decimal(20), order_ref=CLOSE)], 1)
     assert may_miss(after(), 20, traces)
-    bots = Traces(0)
+    bots = Traces(0, 0)
     bots.listed([order(ES, "SELL", 20, order_ref="bot")], 0)
     bots.completed([order(ES, "SELL", 20, filled=Decimal(20), order_ref="bot")], 1)
     assert not may_miss(after(), 20, bots)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.kill.book import EXPECTED, KEY, SETTLE, Book
+from core.kill.book import BEGAN_NS, EXPECTED, KEY, SETTLE, STANDING, Book
 from core.kill.builders import ES, D, execution, order
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact
@@ -222,12 +222,48 @@ def test_fills_that_are_not_known_one_by_one_may_look_like_anything() -> None:
     assert not stood(Book(2, first=-10, recent=True).filled(8), -1, 60).believed
 
 
-def test_an_order_that_tells_of_more_than_its_executions_may_look_like_anything() -> None:
+def told_by_an_order(filled: int) -> Book:
+    """2 bought just before, of 10 short or 12; we buy the 8 that are safe; and an order tells that it has bought."""
     book = Book(2, first=-10, recent=True).executed(8)
-    book.traces.listed((order(ES, "BUY", 3, perm_id=5),), 0)
-    book.traces.listed((order(ES, "BUY", 3, perm_id=5, filled=1),), 0)
+    book.traces.listed((order(ES, "BUY", 5, perm_id=5),), 0)
+    book.traces.listed((order(ES, "BUY", 5, perm_id=5, filled=filled),), 0)
     book.orders_told()
-    assert not stood(book, -4, 60).believed
+    return book
+
+
+@pytest.mark.parametrize("shown", [-10, -9, -8, -7, -6, -5])
+def test_an_order_that_tells_of_more_than_its_executions_may_show_any_part_of_it(shown: int) -> None:
+    """None, one, two or three of those that it tells of, the 2 bought before or not, and nothing of ours."""
+    assert not stood(told_by_an_order(3), shown, 60).believed
+
+
+def test_but_no_more_than_it_tells() -> None:
+    assert not stood(told_by_an_order(3), -4, 19).believed
+    assert stood(told_by_an_order(3), -4, 20).believed
+
+
+@pytest.mark.parametrize(("shown", "believed"), [(-7, False), (-5, False), (-4, True)])
+def test_an_order_that_is_gone_without_a_word_may_show_any_part_of_it(shown: int, *, believed: bool) -> None:
+    book = Book(2, first=-10, recent=True).executed(8)
+    book.traces.patience_ns = STANDING
+    book.traces.listed((order(ES, "BUY", 3, perm_id=5),), BEGAN_NS)
+    book.traces.listed((), BEGAN_NS)
+    assert (book.surveyed_until(shown, 60).expected(KEY) == shown) == believed
+
+
+def test_fills_of_ours_that_were_believed_are_no_part_of_what_may_be_missing() -> None:
+    """10 bought of 25 short, and believed; 4 more, and the trade of others shows in them or not: never 4 without 10."""
+    book = Book(first=-25).executed(10).surveyed(-15).executed(4).traded(1)
+    assert not book.surveyed_until(-11, 21).believed
+    assert book.surveyed(-11, 22).believed and book.can_close == -11
+
+
+def test_nor_where_it_is_not_known_which_of_them_were_believed() -> None:
+    """3 and 7 told of what was counted as 5 and 5."""
+    book = Book(first=-25).filled(5).surveyed(-20)
+    for piece in (3, 7):
+        book.own_execution(execution(ES, piece, f"own.{piece}.01"))
+    assert not book.filled(5).traded(1).surveyed_until(-15, 60).believed
 
 
 @pytest.mark.parametrize("signed", [-3, 3])

@@ -218,6 +218,60 @@ def test_an_order_that_is_gone_without_a_word_may_have_filled_for_as_long_as_it_
     assert (book.read(5, 7).can_close, book.believed) == (5, True)
 
 
+def ended_late(filled: int, *, held: int = -25, closed: int = 23) -> Book:
+    """An order to buy 6 is first heard of by its end, behind the first lists: so much of it has filled, and no list of
+    executions shows anything of it. Of what was held we have closed a part."""
+    book = Book(first=held)
+    book.traces.completed([order(ES, "BUY", 6, filled=D(filled), perm_id=5)], BEGAN_NS + SECOND)
+    book.executions(())
+    return book.executed(closed)
+
+
+def test_what_an_order_filled_that_is_heard_of_by_its_end_counts_as_of_today_for_as_long_as_a_feed_may_be_late() -> (
+    None
+):
+    """1 of it, and of 25 short 23 and 1 are closed: nothing looks different where the feed misses either 1."""
+    book = ended_late(1).surveyed(-2, 1).executed(1).surveyed_until(-1, 20)
+    assert (book.can_close, book.believed) == (0, False)
+
+
+def test_but_where_executions_stay_silent_about_it_it_was_of_another_day() -> None:
+    book = ended_late(1).surveyed(-2, 1).executed(1).surveyed_until(-1, 21)
+    assert (book.can_close, book.believed) == (-1, True)
+
+
+def test_not_while_executions_cannot_be_read() -> None:
+    book = ended_late(1).surveyed(-2, 1).executed(1)
+    for at_s in range(2, 60):
+        book.read(-1, at_s)
+    assert (book.can_close, book.believed) == (0, False)
+
+
+def test_nor_where_the_position_has_moved_by_it() -> None:
+    book = ended_late(1).surveyed(-1, 1)
+    for at_s in range(2, 40):
+        assert book.surveyed(-1, at_s).believed
+
+
+def test_nor_where_it_was_told_before_the_first_list_of_executions() -> None:
+    """It counts as of the beginning then: in the first position or not."""
+    book = Book(listed=False)
+    book.traces.completed([order(ES, "BUY", 6, filled=D(5), perm_id=5)], BEGAN_NS)
+    book.surveyed(-25)
+    assert not book.surveyed_until(-25, 9).believed
+    for at_s in range(10, 60):
+        assert (book.surveyed(-25, at_s).believed, book.expected(KEY)) == (True, -25)
+
+
+def test_an_order_that_was_seen_open_has_filled_since_whatever_executions_say() -> None:
+    book = Book(first=-25)
+    book.traces.listed([order(ES, "BUY", 6, perm_id=5)], BEGAN_NS)
+    book.traces.completed([order(ES, "BUY", 6, filled=D(1), perm_id=5)], BEGAN_NS + SECOND)
+    book.executions(())
+    book.executed(23).read(-2, 1).executed(1)
+    assert not book.surveyed_until(-1, 60).believed
+
+
 def test_a_part_of_our_own_fills_missing_is_still_never_believed_after_trades_unseen() -> None:
     book = seen_too_late(-2, filled=25)
     for at_s in (30, 60, 90):

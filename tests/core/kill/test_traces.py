@@ -18,7 +18,7 @@ HELD = [(KEY, "ES")]
 
 
 def traces(*open_now: WorkingOrder) -> Traces:
-    made = Traces(PATIENCE_NS)
+    made = Traces(PATIENCE_NS, PATIENCE_NS)
     made.listed(open_now, 0)
     return made
 
@@ -208,7 +208,7 @@ def test_the_same_list_of_executions_again_shows_nothing_more() -> None:
 
 
 def test_times_count_from_their_events_and_not_from_the_beginning() -> None:
-    made = Traces(PATIENCE_NS)
+    made = Traces(PATIENCE_NS, PATIENCE_NS)
     made.listed([sell(5, filled=D(2)), sell(1, perm_id=502, order_id=4)], 100 * SECOND)
     assert maybe(made, 105.9) == {KEY: Flow(sold=D(-2))}
     assert maybe(made, 106) == {}

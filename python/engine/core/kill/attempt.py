@@ -211,6 +211,8 @@ class Attempt:
         if survey.serial <= self.sent_serial or not self.live:
             return
         ended = next((order for order in survey.completed or () if self.is_listed_as(order)), None)
+        if ended is not None:
+            self.filled_said = max(self.filled_said, ended.filled)
         # sent again under its own id, it may be the first one that has ended, and the second that lives
         if ended is not None and self.sends == 1 and not any(self.is_listed_as(order) for order in survey.orders):
             self.status(ended.status, ended.filled, ended.perm_id, survey.serial)

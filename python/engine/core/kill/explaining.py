@@ -103,14 +103,17 @@ def closed_by_others(traded: Traded, key: Key, holding: Holding) -> bool:
 
 def in_pieces(traded: Traded, key: Key, holding: Holding) -> bool:
     """A feed shows each execution whole or not at all: could some of them together, or none, have moved the
-    position so, without all of our own among them? Where not all are known one by one, anything could."""
-    own = [signed for owner, signed in traded.own_executions.values() if owner == key]
-    vague = key in traded.maybe or any(owner == key for _, owner, _ in traded.traces.hidden())
-    if vague or sum(own, ZERO) != traded.own.get(key, ZERO):
+    position so, without all of our own among them? What only orders have told, and what may have traded beyond that,
+    came in pieces that nobody knows: any part of it may show. Where not all of ours are known one by one, anything
+    could."""
+    own = traded.own_pieces_since(key, holding)
+    if own is None:
         return True
     ours = sums_of_some(own)
     theirs = sums_of_any(signed for _, owner, signed in traded.foreign.values() if owner == key)
     if ours is None or theirs is None or len(ours) * len(theirs) > SUMS_MAX:
         return True
+    vague = (signed for _, owner, signed in traded.traces.hidden() if owner == key)
+    low, high = hull((*vague, *traded.maybe.get(key, NOTHING)))
     moved = holding.position - holding.base
-    return any(moved - part in ours for part in {ZERO, *theirs})
+    return any(low <= moved - part - some <= high for part in {ZERO, *theirs} for some in ours)

@@ -44,7 +44,7 @@ class Ledger:
     _read: bool = False
 
     def __post_init__(self) -> None:
-        self.traces = Traces(self.settings.gone_order_ns)
+        self.traces = Traces(self.settings.gone_order_ns, self.settings.late_feed_ns)
         closes = HiddenCloses(self.settings.standing_feed_ns)
         self._recent = TradesBefore(self.settings, closes, self.traces)
         self._traded = Traded(self.traces, closes, self._recent)
@@ -84,6 +84,8 @@ class Ledger:
         """A complete list of positions. A contract that is not in it is at zero. What may be an `unread` row of it is
         not judged by it, has nothing that is safe to close, and stays as it was."""
         self._unread = unread
+        if self._traded.known and self.traces.settle_old(self._contained(), now_ns):
+            self._traded.orders_told()
         seen = {self._key(fact): fact for fact in listed}
         self._judge.nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
@@ -107,6 +109,11 @@ class Ledger:
             if first and key in seen and seen[key].moved:
                 holding.blind = True  # it contains a trade that the executions may tell only next time
         self._traded.known = False
+
+    def _contained(self) -> set[Key]:
+        """Contracts whose believed position has all that others have traded since in it."""
+        since = self._traded.since
+        return {key for key, holding in self._holdings.items() if since.get(key, NOTHING) == holding.base_foreign}
 
     def _key(self, fact: PositionFact) -> Key:
         """A contract without an id gets one of ours, below zero: several of them are several positions."""

@@ -7,7 +7,7 @@ filled whole; after `patience_ns` it is taken not to have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -57,6 +57,7 @@ class _Trace:
     filled: Decimal = ZERO  # the most that anybody has said …
     filled_ns: int = 0  # … and since when
     gone_ns: int | None = None  # since when it is not listed as open
+    begun: bool = False  # listed as open, or told before the first list of executions: what it tells later is new
     ended: bool = False  # listed as completed: `filled` is all there will be
     executed: dict[Key, Decimal] = field(default_factory=dict)  # by executions; never negative
 
@@ -87,6 +88,7 @@ class Traces:
     """Others' orders, from first sight to the last word about them."""
 
     patience_ns: int
+    old_fill_ns: int
     _traces: dict[Name, _Trace] = field(default_factory=dict)
 
     def listed(self, orders: Iterable[WorkingOrder], now_ns: int) -> None:
@@ -97,7 +99,7 @@ class Traces:
             trace = self._trace(order, now_ns)
             if not known:
                 trace.first_filled = order.filled
-            trace.gone_ns, trace.ended = None, False
+            trace.begun, trace.gone_ns, trace.ended = True, None, False
             open_now.add(name_of(order))
             if order.perm_id:  # it had none before
                 self._traces.pop((0, order.client_id, order.order_id), None)
@@ -128,6 +130,29 @@ class Traces:
             if name in self._traces:
                 executed = self._traces[name].executed
                 executed[key] = executed.get(key, ZERO) + abs(quantity)
+
+    def begin(self) -> None:
+        """The first list of executions is there: what has been told until now is of the beginning."""
+        for trace in self._traces.values():
+            trace.begun = True
+
+    def settle_old(self, contained: Container[Key], now_ns: int) -> bool:
+        """True where something that counted until now counts no more. Call it behind a complete list of executions.
+
+        An order first heard of by its end, behind the first list, may have filled on another day: it is then in the
+        first position, and no list of executions ever shows it. Where they have been silent about it for `old_fill_ns` it was so, but not of
+        a contract in `contained`, whose position has moved by it.
+        """
+        old = [trace for trace in self._traces.values() if self._is_old(trace, contained, now_ns)]
+        for trace in old:
+            trace.first_filled = trace.filled
+        return bool(old)
+
+    def _is_old(self, trace: _Trace, contained: Container[Key], now_ns: int) -> bool:
+        told = trace.filled - trace.first_filled
+        if trace.begun or not told or now_ns - trace.filled_ns < self.old_fill_ns:
+            return False
+        return not any(key in contained for key, _ in trace.unshown(told))
 
     def left(self, name: Name, key: Key) -> Decimal:
         """How much of this contract the order has not filled, as far as anybody has said; zero of an unknown order."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import accumulate
 
 from engine.core.facts import ExecutionFact
 from engine.core.kill.close_marks import by_a_kill
@@ -88,6 +89,7 @@ class Traded:
         if self._before is None:
             for order, key, signed in self.traces.hidden():
                 self.recent.note_late(key, signed, order.order_ref)
+            self.traces.begin()
         self._sum_up()
         self.known = True
 
@@ -121,6 +123,14 @@ class Traded:
     def own_since(self, key: Key, holding: Holding) -> Decimal:
         """By us, beyond what the base contains."""
         return self.own.get(key, ZERO) - holding.base_own
+
+    def own_pieces_since(self, key: Key, holding: Holding) -> list[Decimal] | None:
+        """Our own executions beyond what the base contains, signed, one by one; None where not all are known so."""
+        pieces = [signed for owner, signed in self.own_executions.values() if owner == key]
+        sums = [ZERO, *accumulate(pieces)]
+        if sums[-1] != self.own.get(key, ZERO) or holding.base_own not in sums:
+            return None
+        return pieces[sums.index(holding.base_own) :]
 
     def expected(self, key: Key, holding: Holding) -> Decimal:
         """The position by the law."""
