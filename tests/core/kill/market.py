@@ -328,6 +328,11 @@ class Market:
         if new.fills_after_ms is not None:
             self.clock.after(new.fills_after_ms, lambda: self._fill(order, order.remaining) if order.open else None)
 
+    def closes_live(self, key: Key, before_ns: int) -> bool:
+        """Is a closing order of the kill open here that was there before?"""
+        ours = (order for order in self.orders if order.key is not None and order.open)
+        return any((o.account, o.contract.con_id) == key and o.arrived_ns <= before_ns for o in ours)
+
     def _others_order(self, key: Key, action: str, quantity: Decimal) -> Resting:
         return Resting(key[0], self.contracts[key[1]], action, quantity, next(self.perm_ids), client_id=3)
 

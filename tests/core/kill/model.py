@@ -18,7 +18,7 @@ from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
 from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, PriceStep, Quote
 from engine.core.kill import events as ev
-from engine.core.kill.close_marks import read_close_mark
+from engine.core.kill.close_marks import by_a_kill, read_close_mark
 from engine.core.kill.commands import (
     AskQuote,
     AskRule,
@@ -176,6 +176,9 @@ class Model:
             after(new.at_ms, lambda n=new: self._newcomer(n))
 
     def _newcomer(self, new: Newcomer) -> None:
+        lost_ns = self.faults.lock_lost_at_ms * MS
+        if self.faults.lock == "lost" and by_a_kill(new.order_ref) and self.market.closes_live(new.key, lost_ns):
+            return  # whoever takes the lock sends nothing beside a closing order that the broker shows
         self.market.arrive(new, after_the_result=self.finished_ns is not None)
 
     # events to the machine -------------------------------------------------------------------------------------------

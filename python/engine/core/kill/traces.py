@@ -140,8 +140,8 @@ class Traces:
         """True where something that counted until now counts no more. Call it behind a complete list of executions.
 
         An order first heard of by its end, behind the first list, may have filled on another day: it is then in the
-        first position, and no list of executions ever shows it. Where they have been silent about it for `old_fill_ns` it was so, but not of
-        a contract in `contained`, whose position has moved by it.
+        first position, and no list of executions ever shows it. Where they have been silent about it for `old_fill_ns`
+        it was so, but not of a contract in `contained`, whose position has moved by it.
         """
         old = [trace for trace in self._traces.values() if self._is_old(trace, contained, now_ns)]
         for trace in old:
