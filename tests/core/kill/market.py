@@ -223,6 +223,7 @@ class Market:
             order_ref=place.order_ref,
             key=place.key,
             fills_on_cancel=self._chance(self.faults.fills_on_cancel_pct),
+            arrived_ns=self.clock.now_ns,
         )
         twins = [o for o in self.orders if o.key and o.open and _key(o) == _key(order)]
         if twins and not self._surprised(_key(order)):
