@@ -80,6 +80,48 @@ def test_who_met_nobody_is_told_of_no_end(tmp_path: Path) -> None:
     second.release()
 
 
+MARK, OTHER_MARK = b"20 trade", b"21 trade"
+
+
+def left_flat(locks: Path, port: int, *accounts: str, mark: bytes = MARK) -> None:
+    right = right_to(locks, port, *accounts)
+    right.take()
+    right.release(flat=True, proven=mark)
+
+
+def test_the_next_kill_learns_behind_which_trades_it_was_flat_whether_it_waited_or_not(tmp_path: Path) -> None:
+    first, second = right_to(tmp_path, 7496, "U1", "U2"), right_to(tmp_path, 7496, "U1", "U2")
+    first.take()
+    assert second.take().state is LockState.BUSY and second.proven == b""
+    first.release(flat=True, proven=MARK)
+    assert second.take().state is second.take().state is LockState.TAKEN
+    assert second.proven == MARK
+    second.release(flat=False, proven=MARK)
+    assert second.proven == b""
+    third = right_to(tmp_path, 7496, "U1", "U2")
+    assert third.take().state is LockState.TAKEN and third.proven == b""
+    third.release(flat=True, proven=MARK)
+    fourth = right_to(tmp_path, 7496, "U1", "U2")
+    assert fourth.take().state is LockState.TAKEN and fourth.proven == MARK
+    fourth.release()
+
+
+def test_not_of_a_login_or_an_account_that_it_does_not_speak_of(tmp_path: Path) -> None:
+    left_flat(tmp_path, 7496, "U1")
+    for port, accounts in ((7496, ("U1", "U2")), (7497, ("U1",)), (7496, ("U2",))):
+        other = right_to(tmp_path, port, *accounts)
+        assert other.take().state is LockState.TAKEN and other.proven == b""
+        other.release()
+
+
+def test_nor_where_its_login_and_its_account_say_different_things(tmp_path: Path) -> None:
+    left_flat(tmp_path, 7496, "U1")
+    left_flat(tmp_path, 7497, "U1", mark=OTHER_MARK)
+    right = right_to(tmp_path, 7496, "U1")
+    assert right.take().state is LockState.TAKEN and right.proven == b""
+    right.release()
+
+
 def test_of_several_ends_the_worst_counts(tmp_path: Path) -> None:
     flat, open_ = right_to(tmp_path, 7496, "U1"), right_to(tmp_path, 7497, "U2")
     waiting = right_to(tmp_path, 4001, "U1", "U2")

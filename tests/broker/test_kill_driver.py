@@ -52,6 +52,9 @@ class FakeMachine:
     def report(self) -> LoginReport:
         return FLAT if self.outcome is LoginOutcome.FLAT else msgspec.structs.replace(FLAT, outcome=self.outcome)
 
+    def proven_trades(self) -> bytes:
+        return b"8 trades" if self.outcome is LoginOutcome.FLAT else b""
+
     def heard(self, kind: type[ev.Event]) -> list[Any]:
         return [event for _, event in self.told if isinstance(event, kind)]
 
@@ -559,7 +562,8 @@ def test_a_kill_that_is_over_says_to_who_waits_whether_it_is_flat(locks: Path, o
         driver.press_again()
         await asyncio.sleep(1)
         assert later.take().state is LockState.TAKEN
-        assert later.left is (ev.Left.FLAT if outcome is LoginOutcome.FLAT else ev.Left.ENDED)
+        flat = outcome is LoginOutcome.FLAT
+        assert (later.left, later.proven) == ((ev.Left.FLAT, b"8 trades") if flat else (ev.Left.ENDED, b""))
         later.release()
 
     drive(test)

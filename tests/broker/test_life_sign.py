@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.broker import lock_files
-from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask, has_struck, left
+from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask, has_struck, left, proven
 from engine.core.kill.events import Left
 
 
@@ -115,6 +115,27 @@ def test_what_the_last_holder_said_of_its_end_is_gone_with_the_next_one(tmp_path
     lock_files.write_note(fd, "process 2, kill b")
     Answering(fd, b"second")
     assert left(fd) is Left.DEAD
+
+
+def test_behind_which_trades_it_was_flat_is_said_by_who_was_flat_and_by_nobody_else(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    assert proven(fd) == b""
+    holder = Answering(fd, b"first")
+    holder.over(flat=True, proven=b"8 bytes!")
+    assert (left(fd), proven(fd)) == (Left.FLAT, b"8 bytes!")
+    holder.strike()
+    assert proven(fd) == b""
+    holder.over(flat=False, proven=b"8 bytes!")
+    assert (left(fd), proven(fd)) == (Left.ENDED, b"")
+    holder.over(flat=True)
+    assert (left(fd), proven(fd)) == (Left.FLAT, b"")
+
+
+def test_it_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    fd = file_of(tmp_path)
+    Answering(fd, b"first").over(flat=True, proven=b"8 bytes!")
+    lock_files.write_note(fd, "process 2, kill b")
+    assert proven(fd) == b""
 
 
 def test_what_the_last_holder_said_of_its_cancel_is_gone_with_the_next_one(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from engine.broker import lock_files
 from engine.broker.hung_process import end_holder_of
-from engine.broker.life_sign import Answering, Silence, ask, has_struck, left
+from engine.broker.life_sign import Answering, Silence, ask, has_struck, left, proven
 from engine.broker.lock_files import shared_directory
 from engine.core.kill.events import Left
 
@@ -41,12 +41,14 @@ class LockState(Enum):
 
 class LockAnswer(msgspec.Struct, frozen=True):
     """`text`: who holds it, or why there is no lock. `struck`: its holder says that its global cancel has left. `left`:
-    how the one has left it who was met there before; None: nobody was."""
+    how the one has left it who was met there before; None: nobody was. `proven`: the mark that the last holder left who
+    was flat, met or not."""
 
     state: LockState
     text: str = ""
     struck: bool = False
     left: Left | None = None
+    proven: bytes = b""
 
 
 class CloserLock:
@@ -90,11 +92,11 @@ class CloserLock:
         self._met = answer.state is LockState.BUSY
         return answer
 
-    def release(self, *, flat: bool = False) -> None:
-        """Give the lock back. `flat`: this kill has proven that, and nothing of its own is under way. The file stays:
-        removing it could split one lock into two."""
+    def release(self, *, flat: bool = False, proven: bytes = b"") -> None:
+        """Give the lock back. `flat`: this kill has proven that, behind trades with the mark `proven`, and nothing of
+        its own is under way. The file stays: removing it could split one lock into two."""
         if self._answering is not None and self.held:
-            self._answering.over(flat=flat)
+            self._answering.over(flat=flat, proven=proven)
         fd, self._fd = self._fd, None
         self._answering = None
         if fd is not None:
@@ -201,11 +203,11 @@ class CloserLock:
             os.close(fd)
             return LockAnswer(LockState.BUSY, f"{self._who_is_inside()}, stopped in the middle of sending an order")
         self._fd, self._gate, self._inside, self._pid = fd, gate, 0, os.getpid()
-        how = left(fd) if self._met else None
+        how, mark = left(fd) if self._met else None, proven(fd)
         lock_files.write_note(fd, f"process {self._pid}, {self._note}")
         self._answering = Answering(fd, (self._pid << 32 ^ time.monotonic_ns()).to_bytes(16, "big")[-8:])
         _HELD.add(self)
-        return LockAnswer(LockState.TAKEN, left=how)
+        return LockAnswer(LockState.TAKEN, left=how, proven=mark)
 
     def _who_is_inside(self) -> str:
         """Who stopped with an order in his hands: the holder of the generation before, by his note."""

@@ -31,6 +31,7 @@ class ClosingRight:
         self._granted = False
         self.taken_from = ""  # who hung and has been shut out for this right; empty: nobody
         self.left: Left | None = None  # how those have left it who stood in the way: the worst; None: nobody did
+        self._proven: dict[CloserLock, bytes] = {}  # the mark that each lock's last holder left
         self.silent_s = 0.0  # how long who stands in the way has shown no life, as of the last asking
 
     def cover(self, accounts: Iterable[str]) -> None:
@@ -62,11 +63,20 @@ class ClosingRight:
         self.silent_s = 0.0 if blocker is None else asked.get(blocker, 0.0)
         return answer
 
-    def release(self, *, flat: bool = False) -> None:
-        """Give everything back. `flat`: it is proven, and nothing of this kill is under way any more."""
+    @property
+    def proven(self) -> bytes:
+        """The mark of the trades behind which the login was flat, by the word of whoever had it last. Empty where those
+        who had its locks, this address and its accounts, do not all say the same."""
+        marks = {self._proven.get(lock, b"") for lock in self._locks}
+        return marks.pop() if len(marks) == 1 else b""
+
+    def release(self, *, flat: bool = False, proven: bytes = b"") -> None:
+        """Give everything back. `flat`: it is proven, behind trades with the mark `proven`, and nothing of this kill is
+        under way any more."""
         self._granted, self.taken_from, self.left = False, "", None
-        self._release_accounts(flat=flat)
-        self._login.release(flat=flat)
+        self._proven.clear()
+        self._release_accounts(flat=flat, proven=proven)
+        self._login.release(flat=flat, proven=proven)
 
     # --- while it is held --------------------------------------------------------------------------
     def show_life(self) -> None:
@@ -110,7 +120,10 @@ class ClosingRight:
         """The answer, and the lock that somebody else is busy with."""
         worst = LockAnswer(LockState.TAKEN)
         for lock in self._locks:
+            had = lock.current
             answer = lock.take()
+            if not had and answer.state is LockState.TAKEN:
+                self._proven[lock] = answer.proven
             self.left = worst_of(self.left, answer.left)
             if answer.state is LockState.BUSY:
                 self._granted = False
@@ -121,9 +134,9 @@ class ClosingRight:
         self._granted = True
         return worst, None
 
-    def _release_accounts(self, *, flat: bool = False) -> None:
+    def _release_accounts(self, *, flat: bool = False, proven: bytes = b"") -> None:
         for lock in self._accounts.values():
-            lock.release(flat=flat)
+            lock.release(flat=flat, proven=proven)
 
 
 def worst_of(one: Left | None, other: Left | None) -> Left | None:

@@ -44,6 +44,8 @@ class Machine(Protocol):
 
     def report(self) -> LoginReport: ...
 
+    def proven_trades(self) -> bytes: ...
+
 
 class DriverSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`deadline_s` is the machine's own: the driver only makes sure that it is kept.
@@ -438,19 +440,22 @@ class KillDriver:
         if self._alarm is not None:
             self._alarm.cancel()
         self._hands.let_go("the kill is over")
-        self._keeper.release(flat=self._ends_flat())
+        flat, trades = self._how_it_ends()
+        self._keeper.release(flat=flat, proven=trades)
         self.over = True
         for then in self._when_over:
             self._loop.call_soon(then)
 
-    def _ends_flat(self) -> bool:
-        """Proven, and seen to the end: so no closing order of this kill is under way any more."""
+    def _how_it_ends(self) -> tuple[bool, bytes]:
+        """Is it flat: proven, and seen to the end, so that no closing order of this kill is under way any more? And the
+        mark of the trades behind which it is."""
         if self._fault is not None or self._seen.blind or self._latest is None or not self._latest.flat:
-            return False
+            return False, b""
         try:
-            return self._machine.report().flat
+            flat = self._machine.report().flat
+            return flat, self._machine.proven_trades() if flat else b""
         except Exception:  # a fault of ours has been told where it showed; the lock is given back whatever happens
-            return False
+            return False, b""
 
     def _report_fault(self, pump: asyncio.Task[None]) -> LoginReport:
         """The machine gave no result. Say so, with what the last reads showed."""

@@ -2,9 +2,10 @@
 
 The holder writes only when somebody waits, so that a kill alone never depends on a disk; once, when its global
 cancel has left, so that who comes later looks at the orders before taking its closing orders with another one; and
-once when it is over, so that nobody waits for what a dead one may have sent last. What stands here can make a waiting
-kill take over (which is safe at any time: see closer_lock) or not take over, look before it cancels, and count what
-its own reads show as a proof without that wait; it never lets anybody send.
+once when it is over, so that nobody waits for what a dead one may have sent last, nor for a feed to show trades behind
+which that one was flat. What stands here can make a waiting kill take over (which is safe at any time: see closer_lock)
+or not take over, look before it cancels, and count what its own reads show as a proof without these waits; it never
+lets anybody send.
 """
 
 from __future__ import annotations
@@ -64,9 +65,10 @@ class Answering:
         """The global cancel of this kill has left."""
         _put(self._fd, _STRUCK, _STRUCK_AT)
 
-    def over(self, *, flat: bool) -> None:
-        """This kill is over: whoever comes now is the first again, and whoever waits need not take it for dead."""
-        _put(self._fd, _ENDED[Left.FLAT if flat else Left.ENDED], _STRUCK_AT)
+    def over(self, *, flat: bool, proven: bytes = b"") -> None:
+        """This kill is over: whoever comes now is the first again, and whoever waits need not take it for dead.
+        `proven`: at most eight bytes, which the next one reads where it was flat."""
+        _put(self._fd, _ENDED[Left.FLAT if flat else Left.ENDED] + proven[:_WORD].ljust(_WORD, b"\0"), _STRUCK_AT)
 
 
 def has_struck(fd: int) -> bool:
@@ -78,6 +80,13 @@ def left(fd: int) -> Left:
     """How its last holder left it, before the next one writes anything there."""
     said = _get(fd, _WORD, _STRUCK_AT)
     return next((how for how, word in _ENDED.items() if said == word), Left.DEAD)
+
+
+def proven(fd: int) -> bytes:
+    """The mark of the trades behind which its last holder was flat, by his word; empty: he was not, or left none."""
+    said = _get(fd, 2 * _WORD, _STRUCK_AT)
+    mark = said[_WORD:]
+    return mark if said[:_WORD] == _ENDED[Left.FLAT] and len(mark) == _WORD and any(mark) else b""
 
 
 def ask(fd: int, question: int) -> bytes | None:

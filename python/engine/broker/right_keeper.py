@@ -81,14 +81,14 @@ class RightKeeper:
         """Nothing more will be asked for. What is held is kept until `release`."""
         self._over = True
 
-    def release(self, *, flat: bool) -> None:
-        """Give it back. `flat`: proven, and nothing of this kill is under way."""
+    def release(self, *, flat: bool, proven: bytes = b"") -> None:
+        """Give it back. `flat`: proven, behind trades with this mark, and nothing of this kill is under way."""
         self._over = True
         for timer in (self._asking, self._living):
             if timer is not None:
                 timer.cancel()
         self._living = None
-        self._right.release(flat=flat)
+        self._right.release(flat=flat, proven=proven)
 
     def _ask(self) -> None:
         """Ask for the right to close; while another kill has it, ask again, so that its death is noticed at once.
@@ -118,7 +118,10 @@ class RightKeeper:
         if self._accounts_known:
             self.may_close = True
             left = self._right.left or ev.Left.DEAD
-            self._tell(ev.LockTaken(shared_nothing=not alone, taken_from=self._right.taken_from, left=left))
+            right = self._right
+            self._tell(
+                ev.LockTaken(shared_nothing=not alone, taken_from=right.taken_from, left=left, proven=right.proven)
+            )
 
     def _show_life(self) -> None:
         """Answer those who wait for what this kill holds, and notice that somebody has taken it."""

@@ -218,6 +218,17 @@ def test_completed_orders_that_nobody_asked_for_were_not_cancelled_by_the_kill()
     assert stage.report.cancelled == ()
 
 
+def test_what_completed_orders_tell_counts_whatever_they_were_asked_for() -> None:
+    """A dead kill's order fills behind the first look; executions and positions are late, and only the list that says
+    what was cancelled tells of it."""
+    stage = Stage(held(CALL, 3), takeover_settle_ns=SECOND, settle_ns=SECOND).press()
+    stage.tell(ev.LockBusy("pid 7"), CONNECTED)
+    asked = stage.all(ReadCompleted)[-1]
+    dead = order(CALL, "SELL", 1, order_ref="QEKILL-dead-1of3", perm_id=77, filled=D(1))
+    stage.tell(ev.CompletedRead(asked.read_id, (), (dead,)), ev.LockTaken())
+    assert stage.next_place().quantity == 2
+
+
 def test_an_old_list_that_comes_late_takes_no_proof_back() -> None:
     stage = Stage(quarantine_ns=20 * SECOND).begin()
     stage.run(1000)

@@ -184,8 +184,6 @@ class Closing:
 
     def surveyed(self, survey: Survey, now_ns: int) -> list[Command]:
         """A complete survey: into the ledger, past every attempt; open items, ask where new contracts trade."""
-        if survey.completed is not None:
-            self.ledger.traces.completed(self._not_ours(survey.completed), now_ns)
         self._take_executions(survey, now_ns)
         for item in self.items.values():
             if item.attempt is not None:
@@ -218,6 +216,10 @@ class Closing:
     def listed(self, orders: tuple[WorkingOrder, ...], now_ns: int) -> None:
         """A complete list of open orders, be it part of a survey that comes to its end or not."""
         self.ledger.traces.listed(self._not_ours(orders), now_ns)
+
+    def ended(self, orders: tuple[WorkingOrder, ...], now_ns: int) -> None:
+        """Orders that the broker lists as completed."""
+        self.ledger.traces.completed(self._not_ours(orders), now_ns)
 
     def _not_ours(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
         """Without any order of this kill, living or ended."""

@@ -15,6 +15,7 @@ from engine.core.kill.joining import Joining
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
 from engine.core.kill.proof import Proof
+from engine.core.kill.proven import ProvenFlat
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.settings import KillSettings
@@ -34,6 +35,7 @@ class Ending:
     joining: Joining
     reach: Reach
     witness: Witness
+    proven: ProvenFlat
     proof: Proof = field(default_factory=Proof)
     outcome: LoginOutcome | None = None
     finished_ns: int | None = None
@@ -77,7 +79,7 @@ class Ending:
         """Where executions cannot be read, only time shows whether a fill is still on its way to the positions. Lists
         that were empty from the first may be those of a TWS that has not loaded its positions yet."""
         gap_ns = self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
-        if self.ledger.seen():
+        if self.ledger.seen() or self.proven.covers_last:
             return gap_ns
         gap_ns = max(gap_ns, self.settings.nothing_seen_ns)
         if self.witness.says() is Says.NOTHING_HELD:
@@ -87,11 +89,12 @@ class Ending:
     @property
     def needs_witness(self) -> bool:
         """Only the account values can tell an account that holds nothing from a TWS that has not loaded anything."""
-        return not self.ledger.seen() and not self.proof.proven
+        return not self.ledger.seen() and not self.proof.proven and not self.proven.covers_last
 
     @property
     def _contradicted(self) -> bool:
-        return not self.ledger.seen() and self.witness.says() is Says.SOMETHING_HELD
+        unseen = not self.ledger.seen() and not self.proven.covers_last
+        return unseen and self.witness.says() is Says.SOMETHING_HELD
 
     def orders_seen(self, now_ns: int) -> None:
         """A list shows open orders; whether the rest of the look comes or not, nothing is flat."""

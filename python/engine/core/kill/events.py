@@ -99,11 +99,13 @@ class LockTaken(Event, frozen=True):
     """This kill is now the one that may send closing orders for the login. `shared_nothing`: no lock can be had on
     this machine, so another closer cannot be excluded; the machine then counts twice before it sends. `taken_from`: who
     had it until now and hung, and what was done to him; he can send nothing any more. Empty: nobody hung. `left`: what
-    the others said who had it while this kill waited; of several the worst."""
+    the others said who had it while this kill waited; of several the worst. `proven`: the mark of the trades behind
+    which the last of them was proven flat (proven.py), whether this kill waited for it or not; empty: none."""
 
     shared_nothing: bool = False
     taken_from: str = ""
     left: Left = Left.DEAD
+    proven: bytes = b""
 
 
 class LockBusy(Event, frozen=True):

@@ -27,6 +27,8 @@
 | is zero, and executions say that something is there; or  |                                                  |
 | has not moved by our fills, but trades before may be why | after `contradicted_ns` and three reads          |
 | goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
+| is zero, and another kill was proven flat behind exactly |                                                  |
+| the executions that are listed (proven.py)               | at once                                          |
 | shows nothing of what another kill has closed, and is    |                                                  |
 | not what its orders have left (hidden_closes.py)         | after `standing_feed_ns` from the close          |
 | looks like a late view that misses our own fills         | never: a second close could cross zero; but like  |
@@ -114,6 +116,11 @@ class Judge:
             explaining = what_shows(self.traded, key, holding, expected)
             holding.shows |= explaining  # and explain nothing later
             self._believe(key, holding, now_ns)
+
+    def take_as_proven(self, key: Key, holding: Holding, now_ns: int) -> None:
+        """What it shows is all that there is: every trade that could be missing is in it."""
+        holding.shows |= {Missed.RECENT, Missed.LATE, Missed.UNSURE}
+        self._believe(key, holding, now_ns)
 
     def _given_ns(self, key: Key, holding: Holding) -> int:
         """How long what obeys the law has to stand. The long time is for what looks as before another kill's closes:

@@ -110,6 +110,15 @@ class Ledger:
                 holding.blind = True  # it contains a trade that the executions may tell only next time
         self._traded.known = False
 
+    def believe_nothing_held(self, now_ns: int) -> None:
+        """Another kill has proven that nothing was held behind exactly the trades of the last list, and the last
+        positions show nothing held. Not of a contract of which an order tells more than executions, or may."""
+        traded = {key for _, key, _ in self._traded.foreign.values()}
+        hidden = {key for _, key, _ in self.traces.hidden()}
+        for key, holding in self._holdings.items():
+            if key in traded and key not in hidden and key not in self._traded.maybe and holding.position == ZERO:
+                self._judge.take_as_proven(key, holding, now_ns)
+
     def _contained(self) -> set[Key]:
         """Contracts whose believed position has all that others have traded since in it."""
         since = self._traded.since

@@ -32,6 +32,7 @@ from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
 from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices, in_words
 from engine.core.kill.others_closes import OthersCloses
+from engine.core.kill.proven import ProvenFlat, trades_mark
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
 from engine.core.kill.reporting import closed_positions, partly_closed, residue, why_unknown
@@ -76,6 +77,7 @@ class KillMachine:
         self._cancelling = Cancelling(settings)
         self._senders = Senders(settings.settle_ns)
         self._witness = Witness()
+        self._proven = ProvenFlat()
         self._ending = Ending(
             settings,
             self._evidence,
@@ -85,6 +87,7 @@ class KillMachine:
             self._joining,
             self._reach,
             self._witness,
+            self._proven,
         )
         self._accounts: tuple[str, ...] = ()
         self._notices = Notices(settings.stray_ns)
@@ -245,6 +248,7 @@ class KillMachine:
                 self._looking.surveyor.heard_completed(read_id, ended)
                 if self._looking.surveyor.has_asked(read_id):
                     self._evidence.completed(orders)
+                    self._closing.ended(ended, now_ns)  # also where no look has asked: what it tells is told
             case ev.WorthRead(read_id, worth):
                 return self._witness.heard(read_id, worth)
             case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
@@ -340,6 +344,7 @@ class KillMachine:
         if self._joining.may_close:
             return []
         took_over = self._joining.take()
+        self._proven.heard(b"" if taken.taken_from else taken.proven, self._looking.surveyor.serial)
         if taken.shared_nothing:
             self._notices.keep(NO_LOCK)
             self._looking.not_before(now_ns + self.settings.nothing_shared_settle_ns)
@@ -357,6 +362,8 @@ class KillMachine:
         """A complete view: into the ledger, past every attempt, and then judged."""
         self._looking.done(survey, now_ns)
         commands = [*self._notices.unread(survey.unread), *self._closing.surveyed(survey, now_ns)]
+        if self._proven.look(survey):
+            self._ledger.believe_nothing_held(now_ns)
         others = self._closing.others(survey.orders)
         commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)
@@ -451,6 +458,12 @@ class KillMachine:
         self._stopped = not self.settings.quarantine_ns
         stop: list[Command] = [Stop()] if self._stopped else []
         return [Say("finished", outcome.value), Finish(by_hand), *stop]
+
+    def proven_trades(self) -> bytes:
+        """The mark of the trades behind which it is proven flat, for the next kill; empty: it is not, or they could not
+        be read."""
+        last = self._looking.last
+        return trades_mark(last.executions or ()) if self._ending.proof.proven and last is not None else b""
 
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""
