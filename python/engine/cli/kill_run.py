@@ -24,8 +24,8 @@ from engine.broker.handover import Handover, struck_words
 from engine.cli import process_start
 from engine.cli.completing import with_configuration
 from engine.cli.first_strike import Attempt, FirstStrike
+from engine.cli.hand_needed import HandNeeded
 from engine.cli.kill_arguments import KillArguments
-from engine.cli.not_reached import NotReached
 from engine.cli.presses import Presses
 from engine.config.places import home_folder, state_folder
 from engine.config.plan import KillPlan, Place
@@ -77,7 +77,7 @@ class KillRun:
         self._name_columns = name_columns(place.name for place in plan.places)
         self._timeline: list[str] = []
         self._said_at = time.monotonic()
-        self._not_reached = NotReached()
+        self._hand_needed = HandNeeded()
         self._code = 0
         hands.speak_through(self.warn, self.last_words)
 
@@ -155,7 +155,7 @@ class KillRun:
         """Somebody who sees nothing for seconds presses something."""
         while True:
             await asyncio.sleep(SILENCE_S / 10)
-            by_hand = self._not_reached.words((time.monotonic_ns() - self._pressed_ns) / 1e9)
+            by_hand = self._hand_needed.words((time.monotonic_ns() - self._pressed_ns) / 1e9)
             if by_hand:
                 self.warn(by_hand)
             if time.monotonic() - self._said_at >= SILENCE_S:
@@ -175,7 +175,7 @@ class KillRun:
 
     # --- telling -----------------------------------------------------------------------------------
     def _show(self, name: str, step: TimelineEntry) -> None:
-        self._not_reached.heard(name, step.kind)
+        self._hand_needed.heard(name, step.kind)
         self._timeline.append(timeline_line(name, step, self._name_columns, columns_max=None))
         self.warn(timeline_line(name, step, self._name_columns, columns_max=self._columns))
 
