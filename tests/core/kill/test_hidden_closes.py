@@ -354,6 +354,55 @@ def test_it_is_where_anything_says_that_something_may_be_there(listed: tuple[Exe
     assert book.read(0, 91).all_zero()
 
 
+def bought_back_twice(*listed: tuple[int, str]) -> Book:
+    """Short 1 that somebody is assigned, which no execution tells: another kill buys 1 back, and sells it again."""
+    book = Book(first=-1)
+    trades = [close(signed, f"{n}.01", order_ref=ref, perm_id=500 + n) for n, (signed, ref) in enumerate(listed)]
+    book.executions(tuple(trades))
+    return book
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [(1, "QEKILL-other.1-4of1"), (-1, "QEKILL-other.1-7of1")],
+        [(-1, "QEKILL-other.1-7of1"), (1, "QEKILL-other.1-4of1")],  # in whatever order they are listed
+    ],
+)
+def test_zero_behind_a_kill_that_closed_to_both_sides_is_zero_when_its_last_order_left_nothing(
+    listed: list[tuple[int, str]],
+) -> None:
+    book = bought_back_twice(*listed)
+    for at_s in (1, 10, 20):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 21).all_zero()
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [(1, "QEKILL-other.1-4of1"), (-1, "QEKILL-other.1-7of2")],  # the last of its orders has left something
+        [(1, "QEKILL-other.1-4of1"), (-1, "QEKILL-third.1-7of1")],  # two kills: who knows which was the last
+        [(1, "QEKILL-other.1-4of1"), (-1, "QEKILL-other.1-7")],  # an older program's mark does not say
+        [(1, "QEKILL-other.1"), (-1, "QEKILL-other.1-7of1")],  # no kill marks like that
+        [(1, "QEKILL-other.1-4of1"), (-1, "QEKILL-other.1")],
+        [(1, "QEKILL-other.1-4of1"), (-1, "QEKILL-other.1-7of1"), (1, "bot"), (-1, "bot")],  # somebody else too
+        [(1, "bot"), (-1, "bot")],  # and no kill at all
+    ],
+)
+def test_it_is_doubted_where_anything_says_that_it_may_not_have_been_the_last(listed: list[tuple[int, str]]) -> None:
+    book = bought_back_twice(*listed)
+    for at_s in (1, 21, 60, 90):
+        assert not book.read(0, at_s).all_zero()
+    assert book.read(0, 91).all_zero()
+
+
+def test_what_shows_beside_a_kill_that_left_nothing_is_no_zero() -> None:
+    book = bought_back_twice((1, "QEKILL-other.1-4of1"), (-1, "QEKILL-other.1-7of1"))
+    for at_s in (1, 21, 60):
+        assert not book.read(1, at_s).all_zero()
+
+
 def test_it_is_where_an_order_may_have_filled_of_which_nobody_tells() -> None:
     book = told_behind_zero(close(-20))
     book.traces.patience_ns = 200 * SECOND

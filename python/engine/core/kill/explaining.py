@@ -96,9 +96,18 @@ def _only_closed(traded: Traded, key: Key, holding: Holding) -> bool:
 
 def closed_by_others(traded: Traded, key: Key, holding: Holding) -> bool:
     """Zero, and executions of another kill's closes that are told behind it: it contained them, for a close opens
-    nothing. Not where such an order has something left, which says that something is there."""
-    told = key not in traded.maybe and not traded.closes.have_left(key, traded.traces)
-    return told and _only_closed(traded, key, holding)
+    nothing. Not where such an order has something left, which says that something is there. To both sides it has closed
+    only where something moved the position that no execution tells (an assignment); then its last order has to say that
+    nothing was left."""
+    if key in traded.maybe or traded.closes.have_left(key, traded.traces):
+        return False
+    return _only_closed(traded, key, holding) or _closed_at_last(traded, key, holding)
+
+
+def _closed_at_last(traded: Traded, key: Key, holding: Holding) -> bool:
+    """Nothing but one kill's closes has traded, and the last of them has ended at nothing by its own mark."""
+    only_theirs = key not in traded.mixed and traded.own_since(key, holding) == ZERO
+    return only_theirs and holding.position == ZERO and traded.closes.ended_at_nothing(key, traded.traces)
 
 
 def in_pieces(traded: Traded, key: Key, holding: Holding) -> bool:

@@ -112,6 +112,16 @@ class HiddenCloses:
                 last[whose] = max(close, last.get(whose, close), key=_number)
         return any(self._left(close.order, close.mark, key, traces) != ZERO for close in last.values())
 
+    def ended_at_nothing(self, key: Key, traces: Traces) -> bool:
+        """Are all these closes one kill's, and was the last of its orders for all that it held to be there, and filled
+        so far? What moved the position between them, and no execution tells, that kill has seen."""
+        closes = [close for close in self._closes.values() if close.key == key]
+        last = max(closes, key=_number, default=None)
+        if last is None or last.mark is None or last.mark.held is None or key in self._reopened:
+            return False
+        one_kill = all(close.mark is not None and close.mark.kill_id == last.mark.kill_id for close in closes)
+        return one_kill and self._left(last.order, last.mark, key, traces) == ZERO
+
     def _left(self, order: Name, mark: CloseMark | None, key: Key, traces: Traces) -> Decimal:
         """What was there behind what this order has traded, as far as anybody has said."""
         if mark is None or mark.held is None:

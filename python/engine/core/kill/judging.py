@@ -23,7 +23,7 @@
 | breaks it as a fill of ours would that nobody has told   | after `late_feed_ns` and three reads             |
 | looks like a late view of others' executions             | after `late_feed_ns` and three reads             |
 | is zero, and nothing but another kill's closes, filled   |                                                  |
-| whole, is told behind it                                 | after `late_feed_ns` and three reads             |
+| whole, is told behind it: to one side, or by one kill    | after `late_feed_ns` and three reads             |
 | is zero, and executions say that something is there; or  |                                                  |
 | has not moved by our fills, but trades before may be why | after `contradicted_ns` and three reads          |
 | goes through trades that were believed lately            | not for `late_feed_ns` since then, zero neither  |
