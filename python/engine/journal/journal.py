@@ -38,9 +38,10 @@ from engine.journal.late_records import LateRecords, Taken
 from engine.journal.overdue import Overdue
 from engine.journal.parcels import Parcel
 from engine.journal.reader import Reader
+from engine.journal.reserve import Reserve
 from engine.journal.sections import Sections
 from engine.journal.snapshots import SNAPSHOT_EVERY, Snapshots
-from engine.journal.spool import Spool
+from engine.journal.spool import Spool, named
 from engine.journal.state import JournalState, halt_for, view
 from engine.journal.stops import alarm_for, fresh_alarm
 from engine.journal.store import Store
@@ -60,12 +61,20 @@ class Journal:
     """One store, its books as far as they have been read, and the answers that follow from them."""
 
     def __init__(
-        self, store: Store, *, actor: str, clock: Callable[[], int] = time.time_ns, spool: Spool | None = None
+        self,
+        store: Store,
+        *,
+        actor: str,
+        clock: Callable[[], int] = time.time_ns,
+        spool: Spool | None = None,
+        reserve: Reserve | None = None,
     ) -> None:
         self._store = store
         self._actor = actor
         self._clock = clock
         self._spool = spool
+        self._reserve = reserve
+        self._reserved = reserve is None
         self._group = Group(store.append)
         self._lock = threading.RLock()
         self._reader = Reader(store)
@@ -83,6 +92,7 @@ class Journal:
             put=self._put,
             failing=lambda: self._append_trouble is not None,
             spool=spool,
+            reserve=reserve,
             overdue=self._overdue,
             actor=actor,
         )
@@ -196,12 +206,23 @@ class Journal:
             return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq))
         except JournalError as error:
             drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
-            spooled = self._spool.write(drafts) if self._spool is not None else None
-            if spooled is not None:
-                return Kept(None, spooled, error.trouble, spooled.name, error.alarmed)
             stops = any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
+            name = named(now_ns)
+            spooled = self._beside(drafts, name, stops=stops)
+            if spooled is not None:
+                return Kept(None, spooled, error.trouble, name, error.alarmed)
             held = self._overdue.hold(drafts, stops=stops)
             return Kept(None, None, error.trouble, held, error.alarmed)
+
+    def _beside(self, drafts: Sequence[Draft], name: str, *, stops: bool) -> Path | None:
+        """In a file, until the journal can take them. What stops somebody goes into the reserve too where there is
+        none beside the journal: temporary files may be gone after a reboot. None: no file can take them.
+        """
+        spooled = None if self._spool is None else self._spool.write(drafts, name)
+        safe = spooled is not None and self._spool is not None and spooled.parent == self._spool.places[0]
+        if stops and not safe and self._reserve is not None and self._reserve.write(drafts, name):
+            return spooled or self._reserve.path
+        return spooled
 
     def watch(self, work: Future[None], *events: AnyEvent) -> None:
         """A thread that does not come back is to keep these; a program that ends before it has prints them."""
@@ -240,6 +261,7 @@ class Journal:
             self._try_again(self._append_trouble, now_ns)
         if self._append_trouble is None:
             self._late.take_in_files(now_ns, lambda what: self.keep(Repaired(what=what), at_ns=now_ns))
+            self._late.take_in_reserve(now_ns, lambda what: self._tell_lost_stop(what, now_ns))
         if self._overdue:
             self._late.catch_up(now_ns, self.sections.kept)
         self._snapshot_when_due(now_ns)
@@ -284,7 +306,15 @@ class Journal:
             raise
         if self._append_trouble is not None:
             self._set_append_trouble(None)
+        if not self._reserved and self._reserve is not None:
+            self._reserved = True  # asked once, or behind every append of a disk that has room for no more
+            self._reserve.make()
         return sealed
+
+    def _tell_lost_stop(self, what: str, now_ns: int) -> None:
+        """Whom it stopped cannot be read: everybody, until a person has looked."""
+        self.raise_alarm(what)
+        self.keep(Repaired(what=what), at_ns=now_ns)
 
     def _set_append_trouble(self, trouble: Trouble | None) -> None:
         """Answers that were given before do not know of it: the mark is forgotten first, then they are."""
@@ -358,7 +388,9 @@ def open_journal(folder: Path, *, actor: str, clock: Callable[[], int] = time.ti
     """The journal in a folder, usually `journal` in the state folder. Nothing is opened before it is used."""
     from engine.journal.sqlite_store import SqliteStore
 
-    journal = Journal(SqliteStore(folder), actor=actor, clock=clock, spool=Spool(folder))
+    journal = Journal(
+        SqliteStore(folder), actor=actor, clock=clock, spool=Spool(folder), reserve=Reserve(folder / "reserve")
+    )
     journal.retry_on_a_thread()
     return journal
 

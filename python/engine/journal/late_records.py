@@ -1,6 +1,6 @@
-"""Records that waited, taken into the journal: from files beside it, from this program's memory, and those that a
-program has printed as it ended. A parcel goes in whole and once: whether it is in already is decided on the very state
-on which the append is made.
+"""Records that waited, taken into the journal: from files beside it, from the reserve, from this program's memory, and
+those that a program has printed as it ended. A parcel goes in whole and once: whether it is in already is decided on
+the very state on which the append is made.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from engine.journal.chain import Draft, Sealed
 from engine.journal.events import Repaired, TakenIn
 from engine.journal.overdue import Overdue
 from engine.journal.parcels import Parcel
+from engine.journal.reserve import Reserve, Waiting
 from engine.journal.spool import SpoilError, Spool
 from engine.journal.state import JournalState
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
@@ -49,6 +50,7 @@ class LateRecords:
         put: Put,
         failing: Callable[[], bool],
         spool: Spool | None,
+        reserve: Reserve | None,
         overdue: Overdue,
         actor: str,
     ) -> None:
@@ -56,6 +58,8 @@ class LateRecords:
         self._put = put
         self._failing = failing
         self._spool = spool
+        self._reserve = reserve
+        self._told: set[bytes] = set()  # heads of damaged parcels
         self._overdue = overdue
         self._actor = actor
 
@@ -80,6 +84,28 @@ class LateRecords:
         except JournalError:
             return  # it goes on waiting
         spool.done(path)
+
+    def take_in_reserve(self, now_ns: int, tell_lost: Callable[[str], object]) -> None:
+        """What stops somebody and found no other room. A parcel is cleared when it is durable in the journal, and not
+        before. `tell_lost` gets a sentence about one that is not what was written.
+        """
+        if self._reserve is None:
+            return
+        for one in self._reserve.waiting():
+            if one.parcel is None:
+                self._lost(self._reserve, one, tell_lost)
+                continue
+            try:
+                self.take_in((one.parcel,), now_ns)
+            except JournalError:
+                return  # it goes on waiting
+            self._reserve.done(one)
+
+    def _lost(self, reserve: Reserve, one: Waiting, tell_lost: Callable[[str], object]) -> None:
+        if one.head not in self._told:  # once, also where it cannot be set aside
+            self._told.add(one.head)
+            tell_lost(f"a stop in {reserve.path} is not what was written: see which login should be halted")
+        reserve.set_aside(one)
 
     def take_in(self, parcels: Sequence[Parcel], now_ns: int, *, known: Container[str] = ()) -> Taken:
         """Several parcels at once, all or none. `known`: names of parcels that are in the journal although the books

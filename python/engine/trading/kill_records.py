@@ -29,6 +29,11 @@ from engine.trading.stories import KILL_TRIGGER, Pressed, kill_story, unfinished
 BEHIND_THE_CANCEL_S = 0.02  # the first cancels are on the wire by then
 PAPER_S_MAX = 3.0  # how long a report waits for its own records: a disk that hangs must not keep it from the operator
 
+REMEMBERED_NOWHERE = (
+    "No file could take it either: if this program ends before there is room, nothing remembers this kill. Type then: "
+    "qe journal take-in FILE (with what it prints), or qe halt --all, and look before anything trades again"
+)
+
 EARLIER_NS_MAX = 600_000_000_000  # a kill that was pressed longer before than this is history, ended or not
 
 
@@ -131,6 +136,8 @@ class KillRecords:
             return
         where = kept.whereabouts if kept.spooled is None else f"it waits in {kept.spooled.parent}"
         note = f"the record of this kill is not in the journal yet, {where}: {kept.trouble.short}"
+        if kept.spooled is None:
+            note += f". {REMEMBERED_NOWHERE}"
         if note not in self.notes:
             self.notes.append(note)
 
