@@ -115,6 +115,10 @@ class Book:
             found = self._worths[account] = Worth()
         return found
 
+    def unit(self, con_id: int) -> Decimal | None:
+        """What one contract of it counts in money."""
+        return self._units.get(con_id)
+
     def order(self, key: OrderKey) -> tuple[Resting, ...]:
         """An order as it stands, one record for each contract; empty: it is not working."""
         places = sorted(self._of_order.get(key, ()))

@@ -730,6 +730,50 @@ def test_in_money_too_what_does_not_raise_the_worst_case_passes() -> None:
     assert made.judge(sell(ES, 5, limit="6000"), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
 
 
+def test_in_money_too_orders_of_the_other_side_hide_no_new_position_beyond_the_limit() -> None:
+    made = desk(Settings(account_notional=D(1000)))
+    price(made, SPY, "100")
+    made.book.working(working(7, SPY, Side.SELL, 20))
+    assert made.judge(order(SPY, 10), FREE, NOW) == PASS
+    assert made.judge(order(SPY, 11), FREE, NOW).failures == (Failure(Code.ACCOUNT_NOTIONAL, D(1100), D(1000)),)
+    assert made.judge(order(SPY, 10, limit=101), FREE, NOW).failures == (
+        Failure(Code.ACCOUNT_NOTIONAL, D(1010), D(1000)),  # at its own price
+    )
+    made.book.working(working(8, SPY, Side.BUY, 4))
+    assert made.judge(order(SPY, 6), FREE, NOW) == PASS
+    assert made.judge(order(SPY, 7), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
+    made.book.working(working(9, ES, Side.BUY, 1))  # counts beside it
+    price(made, ES, "1")
+    assert made.judge(order(SPY, 6), FREE, NOW).failures == (Failure(Code.ACCOUNT_NOTIONAL, D(1050), D(1000)),)
+
+
+def test_behind_a_short_that_is_bought_back_only_what_is_opened_counts_in_money() -> None:
+    made = desk(Settings(account_notional=D(1000)), positions={SPY: -5})
+    price(made, SPY, "100")
+    made.book.working(working(7, SPY, Side.SELL, 20))
+    assert made.judge(order(SPY, 15, limit=90), FREE, NOW) == PASS
+    assert made.judge(order(SPY, 17, limit=90), FREE, NOW).failures == (
+        Failure(Code.ACCOUNT_NOTIONAL, D(1080), D(1000)),
+    )
+
+
+def test_in_money_too_an_exit_beside_its_resting_stop_passes_beyond_the_limit() -> None:
+    made = desk(Settings(account_notional=D(1000)), positions={SPY: 20})
+    price(made, SPY, "100")
+    made.book.working(working(7, SPY, Side.SELL, 20))
+    assert made.judge(sell(SPY, 20), FREE, NOW) == PASS
+    assert made.judge(sell(SPY, 21), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
+
+
+def test_behind_the_other_side_too_the_accounts_worth_has_to_be_known() -> None:
+    made = desk(Settings(account_notional=D(1000)), positions={ES: 1})
+    price(made, SPY, "100")
+    made.book.working(working(7, SPY, Side.SELL, 20))
+    assert made.judge(order(SPY, 1), FREE, NOW).failures == (
+        Failure(Code.NOTIONAL_UNKNOWN, "the account's other contracts", None),
+    )
+
+
 # price ----------------------------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,9 @@ def check_order_quantity(intent: Intent, facts: Facts, settings: Settings) -> It
             yield Failure(Code.ORDER_QUANTITY, one.change.quantity, scaled, scaled, about(one.con_id, facts))
 
 
+OTHER_CONTRACTS = "the account's other contracts"
+
+
 def check_contracts(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
     """Of the account's product, worst case, under the size factor: a sum over its contracts, whatever their side."""
     by_product: dict[Product, list[Touched]] = defaultdict(list)
@@ -91,8 +94,24 @@ def _check_account_notional(facts: Facts, limit: Decimal) -> Iterator[Failure]:
     changes = ((one.change.after.worst - one.change.before.worst) * (one.unit or ZERO) for one in facts.touched)
     raised = sum(changes, ZERO)
     if raised <= 0:
-        return
-    if facts.notional is None:
-        yield Failure(Code.NOTIONAL_UNKNOWN, "the account's other contracts", None)
+        yield from _check_hidden_worth(facts, limit)
+    elif facts.notional is None:
+        yield Failure(Code.NOTIONAL_UNKNOWN, OTHER_CONTRACTS, None)
     elif facts.notional + raised > limit:
         yield Failure(Code.ACCOUNT_NOTIONAL, facts.notional + raised, limit)
+
+
+def _check_hidden_worth(facts: Facts, limit: Decimal) -> Iterator[Failure]:
+    """As `_check_hidden`, in money: what the order's own side could come to, what it adds at the order's price."""
+    for one in facts.touched:
+        before, after = one.change.before, one.change.after.reach(one.change.side)
+        if after <= max(before.reach(one.change.side), abs(before.position)):
+            continue
+        if facts.notional is None:
+            yield Failure(Code.NOTIONAL_UNKNOWN, OTHER_CONTRACTS, None)
+            continue
+        stands = max(before.reach(one.change.side), ZERO)
+        held = (stands - before.worst) * (one.unit_held or ZERO)  # without a price nothing stands there
+        reached = facts.notional + held + (after - stands) * (one.unit or ZERO)
+        if reached > limit:
+            yield Failure(Code.ACCOUNT_NOTIONAL, reached, limit)

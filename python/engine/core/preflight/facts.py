@@ -20,6 +20,7 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
 
     `change`: the exposure with and without the order. `total`: the worst cases of its product in this account, before.
     `unit`: what one contract is worth in the currency of the limits, at the order's price; None: nobody knows.
+    `unit_held`: the same at the price by which the account's worst case counts it; None: likewise.
     """
 
     con_id: int
@@ -29,6 +30,7 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     listing: Listing | None = None
     reference: Reference | None = None
     unit: Decimal | None = None
+    unit_held: Decimal | None = None
 
 
 class Pace(msgspec.Struct, frozen=True):

@@ -129,6 +129,7 @@ def touched_by(
                 listing=listing,
                 reference=near,
                 unit=terms.unit(listing, price, settings.notional_currency),
+                unit_held=book.unit(order.con_id),
             )
         )
     return tuple(found)
