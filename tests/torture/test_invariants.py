@@ -371,3 +371,29 @@ def test_every_invariant_is_in_the_documentation_with_the_function_that_checks_i
     text = DOCS.read_text(encoding="utf-8")
     for name, check in INVARIANTS.items():
         assert f"| {name} |" in text and f"`{check.__name__}`" in text, name
+
+
+@pytest.mark.parametrize(
+    ("ref", "at_s", "died_s", "con_id", "claimed"),
+    [
+        ("QEKILL-cli1x1x1.1-2of1", 2.0, 2.5, KEY[1], False),
+        ("QEKILL-cli1x1x1.1-2of2", 2.0, 2.5, KEY[1], True),  # it was for all that was there
+        ("QEKILL-cli1x1x1.1-2", 2.0, 2.5, KEY[1], True),  # it does not say
+        ("mine", 2.0, 2.5, KEY[1], True),
+        ("QEKILL-cli1x1x1.1-2of1", 2.0, None, KEY[1], True),  # it lives, and could have closed the rest
+        ("QEKILL-cli9x1x1.1-2of1", 2.0, 2.5, KEY[1], True),  # another one died
+        ("QEKILL-cli1x1x1.1-2of1", -150.0, 2.5, KEY[1], True),  # three minutes were over
+        ("QEKILL-cli1x1x1.1-2of1", 2.0, 2.5, 99, True),  # in another contract
+    ],
+)
+def test_the_rest_that_a_dead_kill_had_left_in_doubt_may_be_an_old_picture(
+    found: Evidence, ref: str, at_s: float, died_s: float | None, con_id: int, claimed: bool
+) -> None:
+    found.presses[1].who, found.presses[1].died_s = "cli1", died_s
+    close = dataclasses.replace(order(found, at_s), order_ref=ref, key=(KEY[0], con_id), signed=D(-1), held=D(2))
+    found.arrived.append(close)
+    item = ResidueItem(
+        account=KEY[0], contract=Contract(con_id=KEY[1]), quantity=D(1), reason=ResidueReason.POSITION_UNCONFIRMED
+    )
+    told(found, outcome=LoginOutcome.RESIDUE, residue=(item,))
+    assert ("I5c" in names(found)) is claimed

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.close_marks import by_a_kill, read_close_mark
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueReason
 from engine.core.limit_rules import Limit
@@ -28,6 +28,7 @@ UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too la
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
+STANDING_S = 180.0  # behind a kill's close: until then an old picture may be of before it
 PICTURE_S = 30.0  # before the deadline: a picture that is older leaves no time for what it shows at last
 WITHDRAWN_S = 6.0  # so long after a trade that made it too large a closing order is certainly taken back
 UNHEARD_MAX = 4  # swallowed orders: the waits are longer by then than the minute that a story gives a kill
@@ -226,6 +227,8 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
             continue  # no kill would have sized it so: what it says of itself leads astray
         if unsure and any(abs(at_s - press.at_s) <= UNKNOWABLE_S for at_s in outside):
             continue  # it looks like a feed that is late, and may be one
+        if unsure and _left_in_doubt(found, login, report, ends_s):
+            continue  # it may be that rest, or an old picture of the part that was closed
         if report.outcome not in (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE):
             left = ", ".join(sorted({item.reason.value for item in report.residue}))
             yield f"{press.who}: {login} ended {report.outcome.value} ({left or report.trouble}); it could be flat"
@@ -400,6 +403,24 @@ def _shown_until_s(found: Evidence, login: str, at_s: float) -> float:
 
 def _ends_s(fault: f.Fault) -> float:
     return fault.after_s + (float("inf") if fault.for_s is None else fault.for_s)
+
+
+def _left_in_doubt(found: Evidence, login: str, report: LoginReport, ends_s: float) -> bool:
+    """Has a kill whose program died closed only a part of each of these, too lately for three minutes to be over?"""
+    parts = {
+        one.key
+        for one in found.arrived
+        if one.login == login and one.at_s + STANDING_S > ends_s and _of_a_dead_kill_in_doubt(found, one)
+    }
+    return all((item.account, item.contract.con_id) in parts for item in report.residue)
+
+
+def _of_a_dead_kill_in_doubt(found: Evidence, order: Arrived) -> bool:
+    """The mark says what was safe to close, and more was there: what had traded just before was shown or not."""
+    mark = read_close_mark(order.order_ref)
+    if mark is None or mark.held is None or mark.held >= abs(order.held):
+        return False
+    return any(one.died_s is not None and mark.kill_id.startswith(f"{one.who}x") for one in found.presses)
 
 
 def _old_picture(found: Evidence, login: str, press: PressSeen) -> bool:

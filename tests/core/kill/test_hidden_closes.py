@@ -125,6 +125,21 @@ def test_each_kill_that_has_left_something_counts() -> None:
     assert not closes.have_left(("DU1", ES.con_id + 1), Traces(0, 0))
 
 
+def test_the_last_order_is_the_one_with_the_highest_number_in_whatever_order_they_are_listed() -> None:
+    for listed in ([(2, 20), (1, 40)], [(1, 40), (2, 20)]):
+        closes = after(*(marked(-20, held=held, number=number) for number, held in listed))
+        assert not closes.have_left(KEY, Traces(0, 0)) and closes.ended_at_nothing(KEY, Traces(0, 0))
+    for listed in ([(2, 40), (1, 20)], [(1, 20), (2, 40)]):
+        closes = after(*(marked(-20, held=held, number=number) for number, held in listed))
+        assert closes.have_left(KEY, Traces(0, 0)) and not closes.ended_at_nothing(KEY, Traces(0, 0))
+
+
+def test_the_same_list_again_tells_of_no_more_that_was_traded() -> None:
+    closes = after(marked(-20, held=40, number=1))
+    closes.executions((marked(-20, held=40, number=1),))
+    assert closes.have_left(KEY, Traces(0, 0)) and not may_miss(closes, 20, Traces(0, 0))
+
+
 def test_of_several_orders_the_one_that_has_least_left_tells() -> None:
     closes = after(close(-20), close(-10, "kill2.01", perm_id=502))
     traces = ended("SELL", 40, 20)
@@ -395,6 +410,22 @@ def test_it_is_doubted_where_anything_says_that_it_may_not_have_been_the_last(li
     for at_s in (1, 21, 60, 90):
         assert not book.read(0, at_s).all_zero()
     assert book.read(0, 91).all_zero()
+
+
+def test_nor_is_it_believed_where_others_traded_before_it_or_this_kill_did() -> None:
+    theirs = (
+        close(1, "4.01", order_ref="QEKILL-other.1-4of1", perm_id=504),
+        close(-1, "7.01", order_ref="QEKILL-other.1-7of1", perm_id=507),
+    )
+    mixed, ours = Book(first=-1), Book(first=-2).executed(1)
+    before = (trade(1, "bot1.01"), trade(-1, "bot2.01"))
+    mixed.executions(before)
+    mixed.executions((*before, *theirs))
+    ours.executions(theirs)
+    for book in (mixed, ours):
+        for at_s in (1, 21, 60, 90):
+            assert not book.read(0, at_s).all_zero()
+        assert book.read(0, 91).all_zero()
 
 
 def test_what_shows_beside_a_kill_that_left_nothing_is_no_zero() -> None:

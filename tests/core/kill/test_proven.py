@@ -121,6 +121,16 @@ def test_a_trade_just_before_the_press_is_in_it_too() -> None:
     assert book.surveyed(0, 1).all_zero()
 
 
+@pytest.mark.parametrize("at_s", [3, 8])
+def test_what_was_in_it_explains_nothing_that_shows_later(at_s: int) -> None:
+    """Sold 5 just before the press. Short 5 behind the proof is news and no trade that was missing: four seconds."""
+    book = Book(-5, first=0, recent=True)
+    book.believe_nothing_held(BEGAN_NS)
+    for second in range(1, at_s + 1):
+        book.surveyed(-5, second)
+    assert book.believed is (at_s == 8)
+
+
 def nothing_traded() -> Book:
     return Book(first=5).surveyed(0, 1)
 

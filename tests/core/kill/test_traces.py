@@ -248,3 +248,23 @@ def test_a_vague_order_that_was_never_seen_open_is_gone_since_it_was_told() -> N
     made.completed([completed(vague, 1)], 5 * SECOND)
     assert maybe(made, 10.9) == {KEY: Flow(ANY_AMOUNT, -ANY_AMOUNT)}
     assert maybe(made, 11) == {}
+
+
+def heard_by_its_end(of: WorkingOrder, filled: int) -> Traces:
+    """Behind the first list of executions, and by no list of open orders."""
+    made = traces()
+    made.begin()
+    made.completed([completed(of, filled)], 0)
+    return made
+
+
+def test_what_has_turned_out_to_be_of_another_day_is_no_news_a_second_time() -> None:
+    made = heard_by_its_end(sell(5, perm_id=7), 3)
+    assert made.settle_old((), PATIENCE_NS)
+    assert hidden(made) == {} and not made.settle_old((), 2 * PATIENCE_NS)
+
+
+def test_one_leg_whose_position_has_moved_by_it_says_of_all_that_it_is_of_today() -> None:
+    made = heard_by_its_end(order(SPREAD, "BUY", 2, perm_id=7), 1)
+    assert not made.settle_old({(ACCOUNT, 22)}, PATIENCE_NS)
+    assert made.settle_old({(ACCOUNT, 99)}, PATIENCE_NS)
