@@ -55,3 +55,12 @@ def test_two_kills_that_closed_the_same_contract_are_two_rows() -> None:
 def test_what_an_earlier_kill_left_is_left_only_if_the_last_one_left_it() -> None:
     first = ended(residue=[held("SPY", 3, reason="market_closed")])
     assert position_rows([first, ended(closed=[held("SPY", 3)])], LIVE) == [row("SPY", "long 3")]
+
+
+def test_what_another_kill_closed_is_told_once_by_that_one_if_it_tells() -> None:
+    """A kill that nobody joined tells what one before it had closed that had not ended."""
+    after, own = ended(closed=[held("SPY", 3, by_other_kill=True, filled="0")]), ended(closed=[held("SPY", 3)])
+    assert position_rows([after], LIVE) == [row("SPY", "long 3")]
+    assert position_rows([after, own], LIVE) == [row("SPY", "long 3")]
+    both = ended(closed=[held("SPY", 2, by_other_kill=True, filled="2")])
+    assert position_rows([own, both], LIVE) == [row("SPY", "long 3"), row("SPY", "long 2")]

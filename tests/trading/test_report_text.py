@@ -27,8 +27,11 @@ from engine.core.kill.report import (
     Sender,
     TimelineEntry,
     Timings,
+    Trade,
+    Trader,
 )
-from engine.trading.report_text import REASONS, WIDTH, name_of, render
+from engine.trading.naming import name_of
+from engine.trading.report_text import REASONS, WIDTH, render
 from engine.trading.reports import KillReport
 
 ES = Contract(con_id=1, symbol="ES", sec_type="FUT", local_symbol="ESH6", exchange="CME", currency="USD")
@@ -188,6 +191,24 @@ def test_what_was_closed_in_part_is_told_as_such() -> None:
     text = str(report(login(outcome=LoginOutcome.RESIDUE, residue=(left(),), partly_closed=(part, bare))))
     assert "7 of long 10 ESH6 at 5.5" in text and "2 of short 9 SPY 20260417 560.5P" in text
     assert "closed    nothing" not in text
+
+
+def test_a_part_beside_which_others_traded_is_held_against_what_is_left() -> None:
+    ours = Trade(by=Trader.THIS_KILL, quantity=Decimal(-7), avg_price=Decimal("5.5"))
+    program = Trade(by=Trader.CLIENT, quantity=Decimal(1), client_id=42)
+    sums = {"at_press": Decimal(10), "traded": Decimal(-7), "traded_by_others": Decimal(1), "trades": (ours, program)}
+    part = PartlyClosed(account="DU1", contract=ES, quantity=Decimal(10), filled=Decimal(7), **sums)
+    told = report(login(outcome=LoginOutcome.RESIDUE, residue=(left(account="DU1"),), partly_closed=(part,)))
+    text = " ".join(str(told).split())
+    assert "in part: long 10 ESH6: this kill sold 7 at 5.5; client 42 bought 1; 1 more sold" in text
+
+
+def test_json_tells_who_has_traded_and_what_is_not_known() -> None:
+    ours = Trade(by=Trader.THIS_KILL, quantity=Decimal(-7), avg_price=Decimal("5.5"))
+    part = PartlyClosed(account="DU1", contract=ES, quantity=Decimal(10), filled=Decimal(7), trades=(ours,))
+    row = report(login(partly_closed=(part,))).to_dict()["logins"]["paper"]["partly_closed"][0]
+    assert row["traded_by_others"] is None and "strike" not in row["contract"]
+    assert list(row["trades"]) == [{"by": "this_kill", "quantity": "-7", "avg_price": "5.5", "client_id": None}]
 
 
 def test_closed_positions_name_their_price_and_who_closed_them() -> None:

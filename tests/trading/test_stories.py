@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact
 from engine.core.kill.report import ClosedPosition, LoginOutcome, LoginReport, ResidueItem, ResidueReason, TimelineEntry
@@ -83,3 +85,12 @@ def test_the_timeline_is_one_for_all_logins_and_names_the_orders_sent() -> None:
 def test_closed_positions_are_not_listed() -> None:
     rows = [PositionFact("DU1", ES, Decimal(2)), PositionFact("DU1", AAPL, Decimal(0))]
     assert position_lines("paper", rows) == ("paper DU1: long 2 ESH6",)
+
+
+def test_what_was_opened_since_the_press_was_not_there_before() -> None:
+    """What another kill had closed before this one looked was."""
+    since = msgspec.structs.replace(CLOSED, at_press=Decimal(0))
+    theirs = msgspec.structs.replace(since, by_other_kill=True)
+    for closed, before in ((CLOSED, 1), (since, 0), (theirs, 1)):
+        one = report(login("paper", LoginOutcome.FLAT, closed=(closed,)))
+        assert len(kill_story(one, incident_id="i", pressed_ns=PRESSED).before or ()) == before

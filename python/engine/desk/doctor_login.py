@@ -26,7 +26,7 @@ from engine.core.hours import Session, session_at
 from engine.core.known import Known
 from engine.desk.findings import Finding, fault, warning, well
 from engine.trading.modes import TradingMode, misplaced_accounts
-from engine.trading.report_text import name_of
+from engine.trading.naming import name_of
 from engine.wire.order import Order
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.contracts import Contract
 from engine.journal.events import KillEnded, Record
-from engine.trading.report_text import amount_of, name_of
+from engine.trading.naming import amount_of, name_of
 
 
 class _Contract(msgspec.Struct, frozen=True):
@@ -38,6 +38,13 @@ class _Item(msgspec.Struct, frozen=True):
     contract: _Contract = _Contract()
     order: str = ""  # an order that is left, in words; a position has none
     reason: str = ""
+    by_other_kill: bool = False
+    filled: Decimal | None = None  # by the orders of the kill that reports
+
+    @property
+    def of_another(self) -> bool:
+        """Closed by another kill, which tells it as its own if it can."""
+        return self.by_other_kill and not self.filled
 
 
 class _Login(msgspec.Struct, frozen=True):
@@ -70,15 +77,20 @@ def position_rows(records: Iterable[Record], logins: tuple[str, ...]) -> list[Ro
         for record in records
         if isinstance(record.event, KillEnded)
     ]
-    told = [(name, login) for report in reports for name, login in report.logins.items() if name in logins]
-    rows: list[Row] = []
-    for name, login in sorted(told, key=lambda one: one[1].joined):  # stable: the order of time within each
-        known = {(row.login, row.account, row.name) for row in rows} if login.joined else set()
-        rows += [
-            _row(name, item)
-            for item in login.closed
-            if item.quantity and (name, item.account, item.contract.name) not in known
-        ]
+    told = [
+        (name, item, login.joined or item.of_another)
+        for report in reports
+        for name, login in report.logins.items()
+        if name in logins
+        for item in login.closed
+        if item.quantity
+    ]
+    rows = [_row(name, item) for name, item, watched in told if not watched]
+    known = {(row.login, row.account, row.name) for row in rows}
+    for name, item, watched in told:
+        if watched and (name, item.account, item.contract.name) not in known:
+            known.add((name, item.account, item.contract.name))
+            rows.append(_row(name, item))
     left = reports[-1].logins if reports else {}
     rows += [
         _row(name, item, item.reason or "left")

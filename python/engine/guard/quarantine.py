@@ -18,7 +18,7 @@ from engine.guard.keeper import Telling
 from engine.guard.records import Picture, Records, pressed_kills
 from engine.guard.stops import Stops
 from engine.trading import IBKRAccountManager, TradingError
-from engine.trading.report_text import amount_of, name_of
+from engine.trading.naming import amount_of, name_of
 from engine.trading.risk_sweep import adding_risk
 from engine.trading.shortly import shortly
 from engine.trading.verification import order_text

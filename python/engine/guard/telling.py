@@ -11,7 +11,7 @@ from engine.core.known import Known
 from engine.core.limit_views import LimitsView
 from engine.core.restrictions import Override
 from engine.trading import IBKRAccountManager
-from engine.trading.report_text import name_of
+from engine.trading.naming import name_of
 
 if TYPE_CHECKING:
     from engine.guard.guard import Guard

@@ -13,7 +13,7 @@ from engine.broker.inquiry import Complete, Outcome, Then
 from engine.broker.reads import Reads, answer
 from engine.core.facts import Details, ExecutionFact, PositionFact, WorkingOrder
 from engine.core.reconcile import Difference
-from engine.trading.report_text import name_of
+from engine.trading.naming import name_of
 
 T = TypeVar("T")
 

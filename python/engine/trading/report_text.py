@@ -11,21 +11,18 @@ import re
 import sys
 import textwrap
 from collections.abc import Collection
-from decimal import Decimal
 
-from engine.core.contracts import Contract
 from engine.core.kill.report import (
     CancelledOrder,
-    ClosedPosition,
     KillReport,
     LoginOutcome,
     LoginReport,
-    PartlyClosed,
     ResidueItem,
     ResidueReason,
     Sender,
 )
-from engine.core.units import known
+from engine.trading.closed_text import closed_row, partly_row
+from engine.trading.naming import amount_of, name_of, number
 
 WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
@@ -75,7 +72,6 @@ REASONS: dict[ResidueReason, str] = {
 }
 
 _TOGETHER = "\N{NO-BREAK SPACE}"  # a number and its unit are never on two lines
-_OPTION_SYMBOL = re.compile(r"\b([A-Z][A-Z.]{0,5}) ?(\d{6})([CP])(\d{8})\b")  # OCC's: SPY   260417P00560000
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b[0m"
 
 
@@ -264,8 +260,12 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
     lines = _wrap(f"{login.name} ({login.mode}, {accounts}): {verdict}{took}", "", "  ")
     lines[0] = _paint(lines[0], _BOLD, colour)
     several = len(login.accounts) > 1
-    closed = [_closed(item, several=several) for item in login.closed]
-    partly = [_partly(item, several=several) for item in login.partly_closed]
+    closed = [closed_row(item, several=several) for item in login.closed]
+    left = {(item.account, item.contract.con_id): item.quantity for item in login.residue if not item.order}
+    partly = [
+        partly_row(item, left.get((item.account, item.contract.con_id)), several=several)
+        for item in login.partly_closed
+    ]
     lines += _titled("closed", closed + partly) or [NOTHING_FILLED if login.timings.last_close_ms else NOTHING_CLOSED]
     lines += _cancelled(login)
     if login.joined:
@@ -296,26 +296,8 @@ def _unprotected(order: CancelledOrder) -> str:
     return "no longer protects" if order.protective else "no longer protects what may be open"
 
 
-def _closed(item: ClosedPosition, *, several: bool) -> str:
-    price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
-    account = f" in {item.account}" if several else ""
-    if item.filled is not None and item.filled_by_other is not None:
-        by = f", {_number(item.filled)} by this kill, {_number(item.filled_by_other)} by another"
-    elif item.by_other_kill:
-        by = ", by another kill"
-    else:
-        by = "" if item.orders_sent else ", not by this kill's orders"
-    return f"{amount_of(item.quantity)} {name_of(item.contract)}{price}{account}{by}"
-
-
-def _partly(item: PartlyClosed, *, several: bool) -> str:
-    price = "" if item.avg_price is None else f" at {_number(item.avg_price)}"
-    account = f" in {item.account}" if several else ""
-    return f"{_number(item.filled)} of {amount_of(item.quantity)} {name_of(item.contract)}{price}{account}"
-
-
 def _order(order: CancelledOrder) -> str:
-    size = "" if order.quantity is None else f" {_number(order.quantity)}"
+    size = "" if order.quantity is None else f" {number(order.quantity)}"
     text = f"{order.action}{size} {name_of(order.contract)} {order.order_type}"
     if order.quantity is None:
         text += ", size not told by TWS"
@@ -351,47 +333,6 @@ def _rows(rows: list[str], indent: str) -> list[str]:
     if len(shown) < len(rows):
         lines.append(f"{indent}and {len(rows) - len(shown)} more (all of them: to_json())")
     return lines
-
-
-def name_of(contract: Contract) -> str:
-    """A contract as a trader would say it."""
-    strike = known(contract.strike)
-    if contract.sec_type in ("OPT", "FOP") and strike is not None:
-        return f"{contract.symbol} {contract.last_trade_date} {_number(strike)}{contract.right[:1]}"
-    if contract.sec_type == "FUT":
-        return contract.local_symbol.strip() or f"{contract.symbol} {contract.last_trade_date}"
-    if contract.sec_type == "BAG":
-        return f"{contract.symbol} combination".strip()
-    if contract.sec_type == "CASH":
-        return f"{contract.symbol}.{contract.currency}"
-    return contract.symbol or contract.local_symbol or f"contract {contract.con_id}"
-
-
-def readable(text: str) -> str:
-    """A line of the kill's, with options named as here and no padding: core writes the broker's own symbols."""
-    return _OPTION_SYMBOL.sub(_option, " ".join(text.split()))
-
-
-def _option(found: re.Match[str]) -> str:
-    symbol, date, right, thousandths = found.groups()
-    return f"{symbol} 20{date} {_number((Decimal(thousandths) / 1000).normalize())}{right}"
-
-
-def amount_of(quantity: Decimal) -> str:
-    """A signed quantity as a trader would say it: "long 3"."""
-    return f"{'long' if quantity > 0 else 'short'} {_number(abs(quantity))}"
-
-
-def quantity_text(quantity: Decimal, *, sign: bool = False) -> str:
-    """A quantity without needless digits; `sign`: a plus before what is above zero."""
-    return f"{'+' if sign and quantity > 0 else ''}{_number(quantity)}"
-
-
-def _number(value: Decimal) -> str:
-    text = f"{value:f}"
-    if "." not in text:
-        return text
-    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) >= 1 else text.rstrip("0").rstrip(".")
 
 
 def _seconds(ms: float) -> str:

@@ -49,7 +49,7 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
         for name, report in self.logins.items():
             login = data["logins"][name]
             data["logins"][name] = {"name": name, "flat": report.flat, **login}
-            for part in ("cancelled", "closed", "residue"):
+            for part in ("cancelled", "closed", "partly_closed", "residue"):
                 for row in login[part]:
                     row["contract"] = {key: value for key, value in row["contract"].items() if _says(value)}
         return data

@@ -18,8 +18,8 @@ from engine.core.exposure import ZERO, Place
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.known import Fact, Known
 from engine.core.reduce_only import risk_adding_anywhere
+from engine.trading.naming import name_of
 from engine.trading.order_intent import key_of, resting_of
-from engine.trading.report_text import name_of
 from engine.wire.requests import CancelOrder
 
 ROUNDS_MAX = 8

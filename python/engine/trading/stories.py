@@ -12,7 +12,7 @@ from engine.core.facts import PositionFact
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, TimelineEntry
 from engine.core.restrictions import Scope
 from engine.journal.incident_log import Story
-from engine.trading.report_text import amount_of, name_of, readable
+from engine.trading.naming import amount_of, name_of, readable
 from engine.trading.reports import KillReport
 
 KILL_TRIGGER = "kill switch"
@@ -82,10 +82,15 @@ def _known(logins: Iterable[LoginReport]) -> bool:
 
 
 def _before(logins: tuple[LoginReport, ...]) -> tuple[str, ...] | None:
-    """As first read: what is closed now, and what is left of what was not."""
+    """As first read: what is closed now, and what is left of what was not. What was opened since is not among it."""
     if not _known(logins):
         return None
-    rows = [_line(login, item.account, item.quantity, item.contract) for login in logins for item in login.closed]
+    rows = [
+        _line(login, item.account, item.quantity, item.contract)
+        for login in logins
+        for item in login.closed
+        if item.at_press != 0 or item.by_other_kill
+    ]
     for login, item in _left(logins):
         rows.append(_line(login, item.account, item.first_seen or item.quantity, item.contract))
     return tuple(rows)

@@ -10,7 +10,8 @@ from textwrap import fill
 
 from engine.core.kill.report import TimelineEntry
 from engine.trading.kill_switch import OnStep
-from engine.trading.report_text import WIDTH, readable, split_advice
+from engine.trading.naming import readable
+from engine.trading.report_text import WIDTH, split_advice
 from engine.voice import ERR, Voice
 
 NAME_COLUMNS_MIN = 8

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.core.facts import ExecutionFact, PositionFact, WorkingOrder
 from engine.core.reconcile import Difference
-from engine.trading.report_text import amount_of, name_of, quantity_text
+from engine.trading.naming import amount_of, name_of, quantity_text
 
 EXECUTIONS_SHOWN = 5
 

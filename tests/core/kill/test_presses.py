@@ -275,7 +275,7 @@ def test_what_a_kill_cancelled_that_died_is_asked_for_and_told_by_the_next(told_
     assert [one.order_type for one in stage.report.cancelled] == ["STP"]
     assert stage.report.notes[0] == (
         "kill dead had begun 4.0 s before this one and not ended by the records then: "
-        "what was cancelled since it began is listed here too"
+        "what it cancelled and closed is listed here too"
     )
 
 

@@ -9,7 +9,9 @@ from engine.core.facts import ExecutionFact, UnreadPosition, WorkingOrder
 from engine.core.kill.close_marks import by_a_kill
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.ledger import Key
+from engine.core.kill.others_closes import Closed as OthersClose
 from engine.core.kill.others_closes import OthersCloses
+from engine.core.kill.others_trades import OthersTrades
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
 from engine.core.kill.settings import SECOND
 from engine.core.kill.traces import Name, name_of
@@ -43,6 +45,7 @@ class Evidence:
     )  # kills that have not ended: how long before they were pressed
     closes: dict[str, ExecutionFact] = field(default_factory=dict)  # of any kill's closing orders today
     others_closes: OthersCloses = field(default_factory=OthersCloses)
+    others_trades: OthersTrades = field(default_factory=OthersTrades)
 
     def say(self, now_ns: int, kind: str, text: str) -> None:
         if len(self.timeline) < TIMELINE_MAX:
@@ -87,6 +90,7 @@ class Evidence:
     def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
         """Orders that were executed whole have gone because they filled, not because they were cancelled."""
         self.others_closes.executions(listed)
+        self.others_trades.executions(listed)
         totals: dict[Name, Decimal] = {}
         for e in listed:
             name = name_of(e)
@@ -137,11 +141,15 @@ class Evidence:
     def _earlier(self, close: ExecutionFact) -> bool:
         return any(close.order_ref.startswith(f"{CLOSE_REF_PREFIX}-{kill_id}.") for kill_id in self.earlier)
 
+    def closed_by_others(self, *, joined: bool) -> dict[Key, OthersClose]:
+        """By another kill, as far as it is told here: by the one that this one has `joined`, and by earlier ones."""
+        return self.others_closes.closed(joined=joined, earlier=self.earlier)
+
     def earlier_notes(self) -> tuple[str, ...]:
         """Whose doings are told here too. A guard that is told of a press may begin before the press itself."""
         return tuple(
             f"kill {kill_id} had begun {ago_ns / 1e9:.1f} s before this one and not ended by the records then"
-            f"{GUARDS if ago_ns < SAME_PRESS_NS_MAX else ''}: what was cancelled since it began is listed here too"
+            f"{GUARDS if ago_ns < SAME_PRESS_NS_MAX else ''}: what it cancelled and closed is listed here too"
             for kill_id, ago_ns in self.earlier.items()
         )
 

@@ -33,6 +33,7 @@ class Holding:
     base_own: Decimal = ZERO
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
+    at_first: Decimal | None = None  # by the first complete list; None: a row of it could not be read, and may be this
     shows: set[Missed] = field(default_factory=set)  # the base is known to contain these
     blind: bool = False  # believed while executions were unknown: the next ones may be contained in it …
     unsure: Flow = NOTHING  # … these

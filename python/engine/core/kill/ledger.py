@@ -40,7 +40,8 @@ class Ledger:
     _judge: Judge = field(init=False)
     _holdings: dict[Key, Holding] = field(default_factory=dict)
     _nameless: dict[Contract, int] = field(default_factory=dict)
-    _unread: tuple[UnreadPosition, ...] = ()  # rows of the last list
+    _unread: tuple[UnreadPosition, ...] = ()  # rows of the last list …
+    _first_unread: tuple[UnreadPosition, ...] = ()  # … and of the first
     _read: bool = False
 
     def __post_init__(self) -> None:
@@ -86,6 +87,8 @@ class Ledger:
         self._unread = unread
         if self._traded.known and self.traces.settle_old(self._contained(), now_ns):
             self._traded.orders_told()
+        if not self._read:
+            self._first_unread = unread
         seen = {self._key(fact): fact for fact in listed}
         self._judge.nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
@@ -135,8 +138,14 @@ class Ledger:
         settled = key not in self._recent.flows and (self._read or self._traded.known)
         patience_ns = self._recent.patience_ns(key, quantity) if key in self._recent.flows else self.settings.settle_ns
         base = ZERO if self._read else quantity
+        unread = any(row.may_be(*key, contract.symbol) for row in self._first_unread)
         self._holdings[key] = Holding(
-            contract, base=base, settled=settled, patience_ns=patience_ns, recent_only=key in self._recent.flows
+            contract,
+            base=base,
+            settled=settled,
+            patience_ns=patience_ns,
+            recent_only=key in self._recent.flows,
+            at_first=None if unread else base,
         )
 
     def unsettle(self, key: Key, patience_ns: int) -> None:
@@ -163,6 +172,10 @@ class Ledger:
     def first_seen(self, key: Key) -> Decimal:
         """As first read, for the report."""
         return self._holdings[key].first_seen
+
+    def at_first(self, key: Key) -> Decimal | None:
+        """By the first complete list, for the report. None: not known."""
+        return self._holdings[key].at_first
 
     def doubtful(self, key: Key) -> bool:
         """True while the last read of this contract is not believed, or may not show what has traded."""

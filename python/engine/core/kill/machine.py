@@ -32,13 +32,15 @@ from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
 from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices, in_words
 from engine.core.kill.others_closes import OthersCloses
+from engine.core.kill.others_trades import OthersTrades
 from engine.core.kill.proven import ProvenFlat, trades_mark
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
-from engine.core.kill.reporting import closed_positions, partly_closed, residue, why_unknown
+from engine.core.kill.reporting import residue, why_unknown
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
+from engine.core.kill.told_closed import ToldClosed
 from engine.core.kill.witness import Witness
 
 __all__ = ["KillMachine", "KillSettings"]
@@ -68,7 +70,7 @@ class KillMachine:
         self.name, self.mode, self.host, self.port, self.kill_id = name, mode, host, port, kill_id
         self.settings = settings = settings or KillSettings()
         self._clocks = Clocks(settings, wall_offset_ns)
-        self._evidence = Evidence(0, others_closes=OthersCloses(kill_id))
+        self._evidence = Evidence(0, others_closes=OthersCloses(kill_id), others_trades=OthersTrades(kill_id))
         self._ledger = Ledger(settings)
         self._closing = Closing(kill_id, settings, self._ledger)
         self._reach = Reach()
@@ -468,7 +470,8 @@ class KillMachine:
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""
         outcome = self._ending.told()
-        theirs = self._evidence.others_closes.closed() if self._joining.ever_busy else {}
+        theirs = self._evidence.closed_by_others(joined=self._joining.ever_busy)
+        told = ToldClosed(self._closing, self._ledger, self._evidence.others_trades, theirs)
         held = {key: self._ledger.first_seen(key) for key in self._ledger.seen()}
         held |= {key: closed.quantity for key, closed in theirs.items() if held.get(key, ZERO) == ZERO}
         return LoginReport(
@@ -479,8 +482,8 @@ class KillMachine:
             outcome=outcome,
             accounts=self._accounts,
             cancelled=self._evidence.cancelled(held, self._looking.unread),
-            closed=closed_positions(self._closing, self._ledger, theirs),
-            partly_closed=partly_closed(self._closing, self._ledger),
+            closed=told.closed(),
+            partly_closed=told.partly(),
             residue=() if outcome is LoginOutcome.FLAT else self._residue(outcome),
             senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
             notes=(

@@ -1,4 +1,4 @@
-"""What another kill has closed, from the broker's own executions: for the report of a press that joined it. Pure.
+"""What another kill has closed, from the broker's own executions: for the report of a press behind it. Pure.
 
 Nothing is decided from it. Closing orders carry the id of their kill in their mark. The kill under way is the one whose
 orders are open, or were executed lately; of its executions the older ones count too, and those of other kills of the
@@ -52,11 +52,14 @@ class OthersCloses:
             self._known[execution.identity] = execution
         self._read = True
 
-    def closed(self) -> dict[Key, Closed]:
-        """By account and contract; what its orders came to in all."""
+    def closed(self, *, joined: bool, earlier: Iterable[str] = ()) -> dict[Key, Closed]:
+        """By account and contract; what its orders came to in all. `joined`: of the kill under way. `earlier`: of these
+        that had not ended when this one was pressed, be it that they had died."""
+        begun = tuple(f"{kill_id}." for kill_id in earlier)
         found: dict[Key, list[ExecutionFact]] = {}
         for execution in self._known.values():
-            if self._kill_of(execution.order_ref) in self._under_way:
+            kill_id = self._kill_of(execution.order_ref)
+            if (joined and kill_id in self._under_way) or kill_id.startswith(begun):
                 found.setdefault((execution.account, execution.con_id), []).append(execution)
         return {key: _total(some) for key, some in found.items() if _traded(some) != ZERO}
 

@@ -63,28 +63,61 @@ class ResidueItem(msgspec.Struct, frozen=True, kw_only=True):
     order: str = ""  # for working orders: whose and what, e.g. "client 7: BUY 3 LMT 4100"
 
 
+class Trader(Enum):
+    """Whose trade it was, by the mark of its order."""
+
+    THIS_KILL = "this_kill"
+    ANOTHER_KILL = "another_kill"
+    CLIENT = "client"  # a program: its client id is told
+    TWS = "tws"  # typed into TWS
+    LIQUIDATION = "liquidation"  # IBKR's own
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """What one party has bought, or sold, of a contract since its position was first read."""
+
+    by: Trader
+    quantity: Decimal  # signed, bought positive
+    avg_price: Decimal | None = None  # None: not told for all of it
+    client_id: int | None = None  # of a program
+
+
 class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A position that was open when first read, or that a kill which this one joined has closed since, and that fresh
-    reads show closed."""
+    reads show closed.
+
+    `at_press + traded + traded_by_others` is zero, as far as executions tell all. None is not known, and never zero;
+    records from before these were told have None.
+    """
 
     account: str
     contract: Contract
-    quantity: Decimal  # as first read, signed
+    quantity: Decimal  # as first read, signed; of one opened since the press, as it was first seen
     orders_sent: int
-    avg_price: Decimal | None = None  # of our closing fills, or the other kill's; None when the broker named none
+    avg_price: Decimal | None = None  # of our fills, or the other kill's; None: not told for all of them
     by_other_kill: bool = False  # by executions of its closing orders
-    filled: Decimal | None = None  # where both have closed: by this kill's orders …
-    filled_by_other: Decimal | None = None  # … and by the other's, also before this one first read the position
+    filled: Decimal | None = None  # by this kill's orders, what they bought and what they sold, never negative
+    filled_by_other: Decimal | None = None  # by another kill's, also before this one first read the position
+    at_press: Decimal | None = None  # by the first complete list of positions; zero: opened since
+    traded: Decimal | None = None  # by this kill's orders, bought positive
+    traded_by_others: Decimal | None = None  # by everybody else, bought positive; None: executions were not read
+    trades: tuple[Trade, ...] = ()  # who, and at what price: as far as executions tell
 
 
 class PartlyClosed(msgspec.Struct, frozen=True, kw_only=True):
-    """A position of which this kill's orders have closed `filled` contracts, and that the last read shows still."""
+    """A position of which closing orders, this kill's or another's, have closed something, and that the last read shows
+    still. What more fields say is as in `ClosedPosition`."""
 
     account: str
     contract: Contract
     quantity: Decimal  # as first read, signed
     filled: Decimal
-    avg_price: Decimal | None = None  # of our closing fills; None where the broker named none
+    avg_price: Decimal | None = None
+    filled_by_other: Decimal | None = None
+    at_press: Decimal | None = None
+    traded: Decimal | None = None
+    traded_by_others: Decimal | None = None
+    trades: tuple[Trade, ...] = ()
 
 
 class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,87 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from types import MappingProxyType
-
-import msgspec
 
 from engine.core.facts import WorkingOrder
 from engine.core.kill.attempt import Attempt
 from engine.core.kill.closing import Closing
 from engine.core.kill.evidence import describe
 from engine.core.kill.item import Item, name_of
-from engine.core.kill.ledger import Key, Ledger
-from engine.core.kill.others_closes import Closed as OthersClose
-from engine.core.kill.report import ClosedPosition, PartlyClosed, ResidueItem, ResidueReason
+from engine.core.kill.ledger import Ledger
+from engine.core.kill.report import ResidueItem, ResidueReason
 from engine.core.kill.senders import Senders, stop
 
 ZERO = Decimal(0)
 WHOLE_LOOK = ("open orders", "positions")  # without them there is none
 NAMES_MAX = 3
-
-
-def closed_positions(
-    closing: Closing, ledger: Ledger, theirs: Mapping[Key, OthersClose] = MappingProxyType({})
-) -> tuple[ClosedPosition, ...]:
-    """Contracts that were open when first seen, or that another kill has closed (`theirs`), and that the last read
-    shows at zero."""
-    at_zero = [key for key in ledger.seen() if ledger.position(key) == ZERO]
-    closed = [_closed(key, closing, ledger, theirs.get(key)) for key in at_zero]
-    unread = [_closed_unseen(key, by) for key, by in theirs.items() if key not in ledger.seen()]
-    return tuple(item for item in (*closed, *unread) if item.quantity != ZERO)
-
-
-def partly_closed(closing: Closing, ledger: Ledger) -> tuple[PartlyClosed, ...]:
-    """Contracts of which our orders have closed something, and that the last read shows open."""
-    filled: dict[Key, Decimal] = {}
-    for item, attempt in closing.orders.values():  # once: a large book is reported on again and again
-        filled[item.key] = filled.get(item.key, ZERO) + attempt.filled
-    return tuple(
-        PartlyClosed(
-            account=key[0],
-            contract=ledger.contract(key),
-            quantity=ledger.first_seen(key),
-            filled=quantity,
-            avg_price=_average(closing, closing.items.get(key)),
-        )
-        for key, quantity in filled.items()
-        if quantity != ZERO and ledger.position(key) != ZERO
-    )
-
-
-def _closed(key: Key, closing: Closing, ledger: Ledger, by: OthersClose | None) -> ClosedPosition:
-    item = closing.items.get(key)
-    own = ClosedPosition(
-        account=key[0],
-        contract=ledger.contract(key),
-        quantity=ledger.first_seen(key),
-        orders_sent=0 if item is None else item.orders_sent,
-        avg_price=_average(closing, item),
-    )
-    if by is None:
-        return own
-    filled = sum((attempt.filled for owner, attempt in closing.orders.values() if owner is item), ZERO)
-    if filled == ZERO:
-        return _closed_unseen(key, by)
-    return msgspec.structs.replace(own, by_other_kill=True, filled=filled, filled_by_other=abs(by.quantity))
-
-
-def _closed_unseen(key: Key, by: OthersClose) -> ClosedPosition:
-    return ClosedPosition(
-        account=key[0],
-        contract=by.contract,
-        quantity=by.quantity,
-        orders_sent=0,
-        avg_price=by.avg_price,
-        by_other_kill=True,
-    )
-
-
-def _average(closing: Closing, item: Item | None) -> Decimal | None:
-    """Over what its orders have filled; None where that is nothing, or nothing was ever sent."""
-    fills = [fill for owner, attempt in closing.orders.values() if owner is item for fill in attempt.fills.values()]
-    total = sum((quantity for quantity, _ in fills), ZERO)
-    return None if total == ZERO else sum((quantity * price for quantity, price in fills), ZERO) / total
 
 
 def residue(
