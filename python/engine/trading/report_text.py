@@ -51,6 +51,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.CLOSE_WORKING: "the closing order is at the exchange and not filled",
     ResidueReason.CLOSE_WITHDRAWN: "the closing order did not fill in time and was withdrawn: nothing works for it now",
     ResidueReason.CLOSE_CANCELLED: "the closing order was cancelled before it filled: nothing works for it now",
+    ResidueReason.CLOSE_NOT_SENT: "the closing order never left for TWS",
     ResidueReason.CLOSE_UNACKNOWLEDGED: "TWS did not acknowledge the closing order: is a dialog open in its window?",
     ResidueReason.REJECTED: "the broker refuses the closing order",
     ResidueReason.READ_ONLY: "TWS's API is read-only: untick it in API settings, then run the kill again",

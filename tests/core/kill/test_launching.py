@@ -314,6 +314,7 @@ def test_a_stock_outside_regular_hours_is_priced_from_a_fresh_quote() -> None:
         D("99.5"),
         True,
     )
+    stage.tell(ev.CloseSent(stage.place.key))
     assert [e.text for e in stage.report.timeline if e.kind == "close_sent"] == ["SPY: SELL 3 LMT at 99.50 on SMART"]
 
 
@@ -332,6 +333,7 @@ def test_outside_regular_hours_without_a_live_quote_a_market_order_and_it_says_s
     stage = Stage(held(stock(), 3)).begin()
     stage.tell(extended(stock()), ev.Quoted(21, quote(kind=QuoteKind.DELAYED)))
     assert stage.place.order_type is OrderType.MARKET
+    stage.tell(ev.CloseSent(stage.place.key))
     said = next(e.text for e in stage.report.timeline if e.kind == "close_sent")
     assert said == "SPY: SELL 3 MKT on SMART. no live quote: a market order needs none"
 

@@ -331,6 +331,7 @@ def test_where_a_login_has_several_accounts_each_closing_order_says_whose_it_is(
     stage = Stage(held(ES, 1)).press()
     stage.tell(ev.LockTaken(), ev.Connected(accounts, 9000))
     stage.run(2000)
+    stage.tell(ev.CloseSent(stage.place.key))
     assert told(stage, "close_sent")[0].startswith(begins)
 
 

@@ -72,6 +72,7 @@ def by_hours(contract: Contract, trading: str, liquid: str) -> ev.Resolved:
 
 def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
     stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.tell(ev.CloseSent(stage.place.key))
     stage.run(2990)
     assert stage.withdrawn == []
     stage.run(100)
@@ -79,6 +80,44 @@ def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
     assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
     said = "TWS did not acknowledge the closing order; look for a dialog on its screen"
     assert stage.residue[0].detail == said
+
+
+def sent_lines(stage: Stage) -> list[str]:
+    return [step.text for step in stage.report.timeline if step.kind == "close_sent"]
+
+
+def test_an_order_is_said_to_be_sent_when_it_leaves_and_not_when_it_is_decided() -> None:
+    stage = stage_with()
+    assert len(stage.placed) == 1 and sent_lines(stage) == []
+    stage.tell(ev.CloseSent(1), ev.CloseSent(1), ev.CloseStatus(1, "Submitted", D(0), 901))
+    assert sent_lines(stage) == ["SPY C: SELL 3 MKT on SMART"]
+
+
+@pytest.mark.parametrize("word", [ev.CloseStatus(1, "Submitted", D(0), 901), ev.CloseError(1, 201, "margin")])
+def test_what_the_broker_speaks_of_has_left(word: ev.Event) -> None:
+    stage = stage_with()
+    stage.tell(word)
+    assert len(sent_lines(stage)) == 1
+
+
+def test_an_order_that_waits_for_room_was_not_refused_an_acknowledgement() -> None:
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.run(3100)
+    assert stage.withdrawn == [1]
+    assert stage.reasons == [ResidueReason.CLOSE_NOT_SENT]
+    assert stage.residue[0].detail == "it waited for room on a connection"
+    stage.tell(ev.CloseNotSent(1, "withdrawn before it was sent"), ev.CloseSent(1))
+    assert sent_lines(stage) == []
+    assert stage.residue[0].detail == "it waited for room on a connection"
+
+
+def test_an_order_whose_connection_was_lost_before_it_left_says_so_until_one_is_taken() -> None:
+    stage = stage_with()
+    stage.tell(ev.CloseNotSent(1, "the connection that carried this order is gone"))
+    assert stage.reasons == [ResidueReason.CLOSE_NOT_SENT]
+    assert stage.residue[0].detail == "the connection that carried this order is gone"
+    stage.acknowledge(stage.next_place())
+    assert stage.reasons == [ResidueReason.CLOSE_WORKING]
 
 
 def test_silence_ends_in_the_very_instant_and_so_does_the_wait_for_a_cancel() -> None:

@@ -15,9 +15,9 @@ from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Q
 from engine.core.kill import events as ev
 from engine.core.kill.attempt import Attempt, Doubt, State
 from engine.core.kill.chatter import Chatter
-from engine.core.kill.commands import CancelClose, Command, Place, Resolve
+from engine.core.kill.commands import CancelClose, Command, Place, Resolve, Say
 from engine.core.kill.item import Item, Moment
-from engine.core.kill.launching import launch
+from engine.core.kill.launching import SENT, launch
 from engine.core.kill.ledger import Key, Ledger
 from engine.core.kill.lookups import Lookups
 from engine.core.kill.settings import KillSettings
@@ -56,6 +56,7 @@ class Closing:
     _unfilled: dict[Key, int] = field(default_factory=dict)  # ended since the last executions: newest survey then
     _listed: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # by the last survey
     _acknowledged: bool = False  # TWS has acknowledged a closing order of this kill
+    _leaving: dict[int, Say] = field(default_factory=dict)  # what to say of an order when it leaves, by its key
 
     @property
     def ever_placed(self) -> bool:
@@ -105,7 +106,8 @@ class Closing:
                 self._heard_fill(attempt, execution)
             case ev.CloseError(_, code, text):
                 item.heard_error(key, code, text, now_ns, serial)
-            case ev.CloseNotSent():
+            case ev.CloseNotSent(_, why):
+                item.heard_not_sent(attempt, why)
                 attempt.not_sent(serial, self._surface_ns(now_ns))
             case ev.CarrierEnded():
                 attempt.carrier_ended(serial, self._surface_ns(now_ns))
@@ -118,6 +120,17 @@ class Closing:
         if may_arrive:
             attempt.may_arrive(now_ns + self.settings.stray_ns)
         attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
+
+    def left(self, event: ev.Event) -> list[Command]:
+        """What to say when a closing order has left: its bytes are on the wire, or the broker speaks of it. Of one that
+        was taken back before that nothing: it was never sent."""
+        match event:
+            case ev.CloseSent(key) | ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key):
+                said = self._leaving.pop(key, None)
+                return [] if said is None else [said]
+            case ev.CloseNotSent(key):
+                self._leaving.pop(key, None)
+        return []
 
     def _heard_fill(self, attempt: Attempt, execution: ExecutionFact) -> None:
         self.ledger.own_execution(execution)
@@ -302,11 +315,14 @@ class Closing:
         step += launch(item, moment) if item.attempt is None else tend(item, item.attempt, moment)
         for command in step:
             if isinstance(command, Place) and item.attempt is not None:
+                for said in step:
+                    if isinstance(said, Say) and said.kind == SENT:
+                        self._leaving[command.key] = said
                 self.orders[command.key] = (item, item.attempt)
                 item.waiting_since_ns = None
             elif isinstance(command, Resolve):
                 self.lookups.asked_alone(command.contract)
-        return step
+        return [command for command in step if not isinstance(command, Say) or command.kind != SENT]
 
     def _moment(self, item: Item, closable: Decimal, may_launch: bool, scene: Scene, serial_done: int) -> Moment:
         details, pending = self.lookups.details(item.contract, alone=item.lessons.alone)

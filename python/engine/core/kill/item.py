@@ -28,6 +28,7 @@ OVERTAKEN = frozenset(
     {
         None,
         ResidueReason.REJECTED,
+        ResidueReason.CLOSE_NOT_SENT,
         ResidueReason.CLOSE_UNACKNOWLEDGED,
         ResidueReason.CLOSE_CANCELLED,
     }
@@ -135,6 +136,11 @@ class Item:
             self._heard_notice(attempt, reaction.remedy)
         else:
             self._heard_objection(attempt, reaction, code, text, serial)
+
+    def heard_not_sent(self, attempt: Attempt, why: str) -> None:
+        """Its bytes were never written. One that this kill has taken back has its reason already."""
+        if attempt.waits and attempt.cancel_ns is None and self.lessons.reason in OVERTAKEN:
+            self.lessons.reason, self.lessons.detail = ResidueReason.CLOSE_NOT_SENT, why
 
     def _heard_notice(self, attempt: Attempt, remedy: Remedy) -> None:
         attempt.heard()

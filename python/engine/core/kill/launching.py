@@ -25,6 +25,7 @@ from engine.core.kill.routing import (
     whole_part,
 )
 
+SENT = "close_sent"  # the line that is said when the order has left, and not before
 DETAILS_TRIES_MAX = 3  # unanswered look-ups of a contract that no order can be routed without
 
 
@@ -107,7 +108,7 @@ def _send(item: Item, moment: Moment, size: Decimal, routed: Contract, chosen: T
     item.quotes.order_sent()
     price = f" at {place.limit_price}" if place.limit_price is not None else ""
     text = f"{item.name}: {place.action} {size} {place.order_type.value}{price} on {routed.exchange}. {chosen.note}"
-    return [Say("close_sent", text.rstrip(". ")), place]
+    return [Say(SENT, text.rstrip(". ")), place]
 
 
 def _exchange(item: Item, moment: Moment) -> str | None:

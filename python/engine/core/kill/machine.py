@@ -218,7 +218,8 @@ class KillMachine:
             case _:
                 if self._closing.heard(event, now_ns, self._looking.surveyor.serial):
                     self._looking.soon(now_ns)
-                return self._notices.heard(event) + self._notices.strays(any_left=bool(self._closing.strays))
+                said = self._closing.left(event)
+                return said + self._notices.heard(event) + self._notices.strays(any_left=bool(self._closing.strays))
         return []
 
     def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:

@@ -32,6 +32,7 @@ class ResidueReason(Enum):
     CLOSE_WORKING = "close_working"  # the closing order is live but not (wholly) filled
     CLOSE_WITHDRAWN = "close_withdrawn"  # the closing order has not filled in time, and this kill has withdrawn it
     CLOSE_CANCELLED = "close_cancelled"  # the closing order was cancelled, and nobody said why
+    CLOSE_NOT_SENT = "close_not_sent"  # it has not left: it waited for room on a connection, or that was lost
     CLOSE_UNACKNOWLEDGED = "close_unacknowledged"  # sent, and the broker said nothing
     REJECTED = "rejected"  # the broker refuses the closing order
     READ_ONLY = "read_only"  # TWS's API is in read-only mode

@@ -81,12 +81,20 @@ def _mind_silence(item: Item, attempt: Attempt, moment: Moment) -> list[Command]
     """Nothing heard since it was sent: withdraw it before anything else is sent for this contract."""
     if moment.now_ns - attempt.sent_ns < attempt.acknowledge_ns:
         return []
-    item.lessons.reason = ResidueReason.CLOSE_UNACKNOWLEDGED
-    item.lessons.detail = "TWS did not acknowledge the closing order; look for a dialog on its screen"
+    if attempt.waits:
+        reason, detail, silent = (
+            ResidueReason.CLOSE_NOT_SENT,
+            "it waited for room on a connection",
+            "it has not left yet",
+        )
+    else:
+        reason, silent = ResidueReason.CLOSE_UNACKNOWLEDGED, "no acknowledgement"
+        detail = "TWS did not acknowledge the closing order; look for a dialog on its screen"
+    item.lessons.reason, item.lessons.detail = reason, detail
     attempt.suspect(Doubt.SILENT, moment.serial_begun)
     attempt.cancel_ns = moment.now_ns
     return [
-        Say("close_silent", f"{item.name}: no acknowledgement, withdrawing the order"),
+        Say("close_silent", f"{item.name}: {silent}, withdrawing the order"),
         CancelClose(attempt.place.key),
     ]
 
