@@ -138,5 +138,7 @@ def test_of_two_presses_the_first_tells_what_the_second_has_found_out_and_done(t
     first, second = judged.report.logins["paper"], reports[0].logins["paper"]
     assert judged.flat["paper"] and first.flat and second.flat and first.residue == ()
     assert {"AAPL", "MSFT", "ES"} <= {row.contract.symbol for row in first.closed}
-    assert {row.contract.symbol for row in second.closed} == {"AAPL"}
+    assert {row.contract.symbol for row in second.closed if not row.by_other_kill} == {"AAPL"}
+    assert all(row.filled == 0 for row in second.closed if row.by_other_kill)  # what the first one had closed
+    assert len(first.closed) == len({row.contract.con_id for row in first.closed})
     assert first.notes[-1] == TOLD_BY_LATER

@@ -180,9 +180,34 @@ def test_that_no_order_was_seen_is_not_that_none_was_cancelled() -> None:
 
 
 def test_where_an_order_stays_open_nobody_says_that_none_was_seen() -> None:
-    told = str(report(login(LoginOutcome.RESIDUE, residue=(left(order="BUY 7 LMT"),))))
+    stays = left(ResidueReason.WORKING_ORDER, order="BUY 7 LMT")
+    told = str(report(login(LoginOutcome.RESIDUE, residue=(stays,))))
     assert "no open order was seen" not in told
     assert "cancelled nothing of yours: the orders above are still open" in told
+
+
+def test_flat_while_a_program_still_sends_is_not_over_and_says_so_before_anything_else() -> None:
+    still = Sender(client_id=42, orders=9, last_ms=1400.0, still=True)
+    lines = str(report(login(senders=(still,)))).splitlines()
+    assert lines[0].startswith(" FLAT ")
+    assert " ".join(lines[2:4]).startswith(
+        "NOT OVER: Stop the program that keeps sending orders: client id 42 at paper."
+    )
+    over = msgspec.structs.replace(still, still=False)
+    assert "NOT OVER" not in str(report(login(senders=(over,))))
+
+
+def test_where_some_orders_went_and_some_stay_both_are_counted() -> None:
+    gone = (cancelled(), cancelled(order_id=6, protective=True))
+    stays = left(ResidueReason.WORKING_ORDER, order="client 7: BUY 7 LMT")
+    text = str(report(login(LoginOutcome.RESIDUE, residue=(stays, left()), cancelled=gone)))
+    assert "\n  left open 1 of 3 orders, see above\n" in text and "cancelled nothing" not in text
+    assert "left open" not in str(report(login(cancelled=gone)))
+
+
+def test_a_closing_order_that_may_yet_arrive_is_no_order_of_yours() -> None:
+    stray = left(ResidueReason.STRAY_CLOSE, order="SELL 3 MKT")
+    assert "cancelled nothing: no open order was seen" in str(report(login(LoginOutcome.RESIDUE, residue=(stray,))))
 
 
 def test_what_was_closed_in_part_is_told_as_such() -> None:

@@ -146,3 +146,14 @@ def test_what_the_watch_closed_and_cancelled_is_in_the_report_that_ends_it_and_i
         assert bytes(last.report).count(NOTE.encode()) == 2
 
     stage(str(path), test)
+
+
+def test_what_one_kill_saw_the_other_close_is_told_once() -> None:
+    seen = msgspec.structs.replace(closed(1), by_other_kill=True, filled=Decimal(0))
+    both = msgspec.structs.replace(closed(1), by_other_kill=True, filled=Decimal(2))
+    third = msgspec.structs.replace(closed(2), by_other_kill=True, filled=Decimal(0))
+    one = login(closed=(closed(1),))
+    assert with_later(one, login(closed=(seen, third))).closed == (closed(1), third)
+    assert with_later(one, login(closed=(both, closed(1)))).closed == (closed(1), both)
+    watch = Watched(login(), one, 0)
+    assert with_watched(login(closed=(seen, third)), watch, SECOND).closed == (closed(1), third)

@@ -55,7 +55,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.CLOSE_UNACKNOWLEDGED: "TWS did not acknowledge the closing order: is a dialog open in its window?",
     ResidueReason.REJECTED: "the broker refuses the closing order",
     ResidueReason.READ_ONLY: "TWS's API is read-only: untick it in API settings, then run the kill again",
-    ResidueReason.NO_BID: "nobody buys it",
+    ResidueReason.NO_BID: "nobody takes the other side of it",
     ResidueReason.NO_QUOTE: "a price was needed and no live quote was to be had",
     ResidueReason.MARKET_CLOSED: "its market is closed",
     ResidueReason.HALTED: "trading in it is halted",
@@ -91,7 +91,11 @@ def render(
     `unread`: why there may be logins that are not in the report. `goes_on_s`: so long the kill goes on behind it.
     """
     lines = [_headline(report, unread, colour=colour)]
-    if not report.flat:
+    if report.flat:
+        for step in _stop_senders(report):  # nobody may go home on the word FLAT while it trades on
+            told = _wrap(f"NOT OVER: {step} It opens positions again.", "", "  ")
+            lines += ["", *(_paint(line, _BOLD, colour) for line in told)]
+    else:
         lines += ["", _paint("Do by hand, now:", _BOLD, colour)]
         for number, step in enumerate((*_stop_senders(report), *BY_HAND), 1):
             lines += _wrap(f"{number}. {step}", "  ", "     ")
@@ -288,9 +292,11 @@ def _sender(sender: Sender) -> str:
 def _cancelled(login: LoginReport) -> list[str]:
     plain = [_order(order) for order in login.cancelled if order.protective is False]
     stops = [f"{_order(order)}: {_unprotected(order)}" for order in login.cancelled if order.protective is not False]
+    still = sum(item.reason is ResidueReason.WORKING_ORDER for item in login.residue)
     if plain or stops:
-        return [*_titled("cancelled", plain), *_titled("stops off", stops)]
-    return [NO_ORDER_WENT if any(item.order for item in login.residue) else NO_ORDER_SEEN]
+        left = [f"{still} of {len(plain) + len(stops) + still} orders, see above"] if still else []
+        return [*_titled("cancelled", plain), *_titled("stops off", stops), *_titled("left open", left)]
+    return [NO_ORDER_WENT if still else NO_ORDER_SEEN]
 
 
 def _unprotected(order: CancelledOrder) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.core.kill.report import LoginReport, TimelineEntry
+from engine.core.kill.report import ClosedPosition, LoginReport, TimelineEntry
 
 ANOTHER_KILL = "watched until another kill of this login was begun, which has a report of its own"
 TOLD_BY_LATER = "another kill of this login was begun meanwhile: what is left is told as that one knows it"
@@ -38,7 +38,7 @@ def with_watched(verified: LoginReport, watched: Watched, pressed_ns: int) -> Lo
     names = {order.perm_id for order in cancelled if order.perm_id}
     return msgspec.structs.replace(
         verified,
-        closed=(*closed, *verified.closed),
+        closed=(*closed, *_beside((*told.closed, *closed), verified.closed)),
         partly_closed=(*partly, *verified.partly_closed),
         cancelled=(*cancelled, *(one for one in verified.cancelled if one.perm_id not in names)),
         timeline=(*steps, *verified.timeline),
@@ -58,8 +58,18 @@ def with_later(login: LoginReport, later: LoginReport) -> LoginReport:
         residue=later.residue,
         trouble=later.trouble,
         senders=later.senders,
-        closed=(*login.closed, *(row for row in later.closed if row not in login.closed)),
+        closed=(*login.closed, *_beside(login.closed, later.closed)),
         partly_closed=(*partly, *(row for row in later.partly_closed if row not in partly)),
         cancelled=(*login.cancelled, *(one for one in later.cancelled if one.perm_id not in known)),
         notes=(*(note for note in login.notes if note != ANOTHER_KILL), TOLD_BY_LATER),
     )
+
+
+def _beside(told: tuple[ClosedPosition, ...], more: tuple[ClosedPosition, ...]) -> tuple[ClosedPosition, ...]:
+    """What is told there besides: not what one of them has seen the other close."""
+    known = {(row.account, row.contract.con_id) for row in told}
+
+    def watched(row: ClosedPosition) -> bool:
+        return row.by_other_kill and not row.filled and (row.account, row.contract.con_id) in known
+
+    return tuple(row for row in more if row not in told and not watched(row))

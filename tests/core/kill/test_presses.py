@@ -257,6 +257,15 @@ def test_a_press_after_the_joined_one_looks_as_well() -> None:
     assert cancels(stage.tell(ev.PressedAgain())) == 1
 
 
+def test_a_joined_press_that_never_had_to_cancel_tells_no_time_of_a_cancel() -> None:
+    stage = joined(OTHERS_CLOSE, deadline_ns=30 * SECOND)
+    stage.run(3000)
+    stage.orders = []
+    stage.run(28_000)
+    assert stage.finished and stage.cancels == 0
+    assert stage.report.timings.first_cancel_ms is None
+
+
 # a kill before this one has died --------------------------------------------------------------------------------------
 
 STOP = order(ES, "SELL", 3, order_type="STP", client_id=-1, status="Cancelled")

@@ -6,7 +6,9 @@ import pytest
 
 from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, details, ev, execution, held, option, order
 from engine.core.facts import PositionFact, WorkingOrder
+from engine.core.kill.commands import ReadCompleted
 from engine.core.kill.report import LoginOutcome, ResidueReason
+from engine.core.kill.reporting import list_may_be_short
 
 CALL = option(11)
 
@@ -82,6 +84,23 @@ def test_an_order_that_went_before_any_list_is_told_by_the_completed_orders_of_t
     stage.begin(details_for=(ES,))
     [gone] = stage.report.cancelled
     assert (gone.client_id, gone.protective) == (-1, True)
+
+
+def test_where_completed_orders_are_not_told_the_list_of_cancelled_orders_may_be_short_and_says_so() -> None:
+    """Server versions below 150 do not tell them."""
+    failures = {"positions": "cut", "completed orders": "this TWS is too old"}
+    [note] = list_may_be_short(failures)
+    assert note.startswith("TWS has not told its completed orders (this TWS is too old): ")
+    stage = Stage(held(ES, 3))
+    stage.press()
+    stage.tell(ev.LockTaken())
+    stage.answers = False
+    stage.tell(ev.Connected(("DU1",), 9000))
+    [read] = stage.all(ReadCompleted)
+    stage.tell(ev.ReadFailed(read.read_id, "this TWS is too old"))
+    assert stage.report.notes == (note,)
+    stage.tell(ev.CompletedRead(read.read_id, ()))
+    assert stage.report.notes == () == list_may_be_short({"positions": "cut"})
 
 
 def test_what_was_open_behind_the_first_cancel_and_not_read_since_is_told_as_last_seen() -> None:

@@ -36,7 +36,7 @@ from engine.core.kill.others_trades import OthersTrades
 from engine.core.kill.proven import ProvenFlat, trades_mark
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
-from engine.core.kill.reporting import residue, why_unknown
+from engine.core.kill.reporting import list_may_be_short, residue, why_unknown
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
@@ -491,6 +491,7 @@ class KillMachine:
                 *self._notices.notes,
                 *self._evidence.earlier_notes(),
                 *self._evidence.notes(flat=outcome is LoginOutcome.FLAT),
+                *list_may_be_short(self._looking.surveyor.failures),
             ),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=self._joining.ever_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,

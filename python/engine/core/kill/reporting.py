@@ -73,6 +73,17 @@ def residue(
     return (*positions, *working, *map(_stray, closing.strays))
 
 
+def list_may_be_short(failures: Mapping[str, str]) -> tuple[str, ...]:
+    """What the list of cancelled orders cannot have where TWS has not told its completed orders."""
+    why = failures.get("completed orders")
+    if why is None:
+        return ()
+    return (
+        f"TWS has not told its completed orders ({why}): orders that were cancelled before the first list was read are "
+        "missing among the cancelled",
+    )
+
+
 def why_unknown(ledger: Ledger, failures: Mapping[str, str], troubles: Iterable[str]) -> str:
     """`failures`: which reads failed last, and why; `troubles`: what else is wrong, in words. What a kill can do
     without comes last: it is no reason as long as something else is one."""
