@@ -31,6 +31,7 @@ from engine.wire.replies import (
     TickSnapshotEnd,
 )
 from engine.wire.requests import (
+    CancelAccountSummary,
     CancelMktData,
     CancelPnL,
     CancelPositions,
@@ -121,6 +122,25 @@ def test_a_feed_stands_still_until_the_last_that_holds_it_ends_and_does_not_begi
 
     long = faults.StandingFeed(feed="positions", for_s=20)
     in_world(test, faults.StandingFeed(feed="positions", for_s=10), long, holdings=HELD)
+
+
+def test_old_account_values_show_what_was_held_and_positions_do_not() -> None:
+    async def test(login: Login, client: WireClient) -> None:
+        async def gross() -> str:
+            told = await client.ask(ReqAccountSummary(9, "All", "GrossPositionValue"), AccountSummaryEnd)
+            client.send(CancelAccountSummary(9))
+            return next(row.value for row in told if isinstance(row, AccountSummary) and row.account == "DU1")
+
+        held = await gross()
+        client.send(order(login, 1, "AAPL", "SELL", 100))
+        await asyncio.sleep(5)
+        *rows, _ = await client.ask(ReqPositions(), PositionEnd)
+        assert {row.contract.symbol: row.position for row in rows if isinstance(row, Position)}["AAPL"] == 0
+        assert await gross() == held
+        await asyncio.sleep(60)
+        assert await gross() != held
+
+    in_world(test, faults.OldAccountValues(for_s=60), holdings=HELD)
 
 
 def test_positions_multi_are_for_one_account() -> None:

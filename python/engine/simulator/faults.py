@@ -188,6 +188,10 @@ class StandingFeed(Fault, frozen=True):
     feed: Literal["positions", "orders"]
 
 
+class OldAccountValues(Fault, frozen=True):
+    """Account values are those of the moment at which this begins, until it ends: in TWS, up to three minutes."""
+
+
 class LateCommissions(Fault, frozen=True):
     """Commission reports come this late, or never."""
 
@@ -341,6 +345,7 @@ AnyFault: TypeAlias = (
     | SilentFills
     | StalePositions
     | StandingFeed
+    | OldAccountValues
     | LateCommissions
     | AccountNotReady
     | Reject

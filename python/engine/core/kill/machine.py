@@ -78,7 +78,7 @@ class KillMachine:
         self._looking = Looking(settings)
         self._cancelling = Cancelling(settings)
         self._senders = Senders(settings.settle_ns)
-        self._witness = Witness()
+        self._witness = Witness(age_ns_max=settings.standing_feed_ns)
         self._proven = ProvenFlat()
         self._ending = Ending(
             settings,
@@ -367,6 +367,8 @@ class KillMachine:
         commands = [*self._notices.unread(survey.unread), *self._closing.surveyed(survey, now_ns)]
         if self._proven.look(survey):
             self._ledger.believe_nothing_held(now_ns)
+        if self._ending.needs_witness:
+            self._witness.traded(survey.executions or ())
         others = self._closing.others(survey.orders)
         commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)

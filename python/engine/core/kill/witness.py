@@ -7,15 +7,18 @@ only of an account that has told what it is worth, and only beside lists that ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from engine.core.facts import AccountWorth
+from engine.core.facts import AccountWorth, ExecutionFact
 from engine.core.kill.commands import Command, ReadWorth, Say
+from engine.core.kill.old_values import with_old_values
 
 NET_LIQUIDATION = "NetLiquidation"
 GROSS_VALUE = "GrossPositionValue"  # stocks and options
 MARGINS = ("MaintMarginReq", "FullMaintMarginReq")  # futures too; that of open orders is not among them
+LONGER = "the list of positions has to stay empty for longer"
 TRIES_MAX = 3  # questions in a row without an answer; then this TWS does not tell
 
 
@@ -24,19 +27,22 @@ class Says(Enum):
 
     NOTHING_HELD = "nothing_held"  # every account has told what it is worth, and none holds anything
     SOMETHING_HELD = "something_held"
-    NOTHING_TOLD = "nothing_told"  # or not of every account
+    NOTHING_TOLD = "nothing_told"  # or not of every account, or what may be old
 
 
 @dataclass(slots=True)
 class Witness:
-    """`accounts`: those that TWS manages."""
+    """`accounts`: those that TWS manages. `age_ns_max`: how old a value may be."""
 
     accounts: tuple[str, ...] = ()
+    age_ns_max: int = 0
     _asked: int = 0
     _awaited: int | None = None
     _failed: int = 0
     _worth: dict[str, AccountWorth] = field(default_factory=dict)  # by the newest answer
+    _old: frozenset[str] = frozenset()  # accounts whose values may be those of before their last trades
     _said: bool = False
+    _said_old: bool = False
 
     def ask(self) -> list[Command]:
         """One question at a time. Its numbers are below zero, where no survey's are."""
@@ -51,10 +57,18 @@ class Witness:
             return []
         self._awaited, self._failed = None, 0
         self._worth = {worth.account: worth for worth in told}
-        if self._said or self.says() is not Says.SOMETHING_HELD:
+        if not self._said and self.says() is Says.SOMETHING_HELD:
+            self._said = True
+            return [Say("positions_missing", self.words())]
+        old = ", ".join(sign for worth in self._worth.values() if worth.account in self._old for sign in _sign(worth))
+        if self._said_old or not old or self.says() is Says.SOMETHING_HELD:
             return []
-        self._said = True
-        return [Say("positions_missing", self.words())]
+        self._said_old = True
+        return [Say("values_old", f"account values may be those of before the last trades ({old}): {LONGER}")]
+
+    def traded(self, listed: Iterable[ExecutionFact]) -> None:
+        """A complete list of executions, as the newest look shows it; empty where they could not be read."""
+        self._old = with_old_values(listed, self.age_ns_max)
 
     def failed(self, read_id: int) -> None:
         """It may be any read's number."""
@@ -71,14 +85,15 @@ class Witness:
 
     def says(self) -> Says:
         """By the newest answer."""
-        if any(_signs(worth) for worth in self._worth.values()):
-            return Says.SOMETHING_HELD
+        holders = {worth.account for worth in self._worth.values() if _sign(worth)}
+        if holders:
+            return Says.NOTHING_TOLD if holders <= self._old else Says.SOMETHING_HELD
         told = bool(self.accounts) and all(_told(self._worth.get(account)) for account in self.accounts)
         return Says.NOTHING_HELD if told else Says.NOTHING_TOLD
 
     def words(self) -> str:
         """Why an empty list is not believed."""
-        signs = [f"{worth.account} {sign}" for worth in self._worth.values() for sign in _signs(worth)[:1]]
+        signs = [sign for worth in self._worth.values() if worth.account not in self._old for sign in _sign(worth)]
         if not signs:
             return "no list has shown a position, and TWS has told nothing of what its accounts hold that confirms it"
         return (
@@ -94,7 +109,7 @@ def _told(worth: AccountWorth | None) -> bool:
     return GROSS_VALUE in worth.values and any(margin in worth.values for margin in MARGINS)
 
 
-def _signs(worth: AccountWorth) -> list[str]:
-    """What shows that something is held."""
+def _sign(worth: AccountWorth) -> list[str]:
+    """What shows first that something is held; empty: nothing."""
     values = worth.values
-    return [f"{tag} {values[tag]}" for tag in (GROSS_VALUE, *MARGINS) if values.get(tag)]
+    return [f"{worth.account} {tag} {values[tag]}" for tag in (GROSS_VALUE, *MARGINS) if values.get(tag)][:1]

@@ -20,20 +20,30 @@ class Books:
         self._server = server
         self._values: dict[str, AccountValues] | None = None
         self._positions: list[PositionView] = []
+        self._old: dict[str, AccountValues] | None = None
 
     def freeze(self) -> None:
         """The link is lost: from now on only what is known now."""
         self._server.catch_up()
         exchange = self._server.exchange
         self._positions = exchange.positions()
-        self._values = {account: exchange.account_values(account) for account in exchange.accounts}
+        self._values = {account: self.values(account) for account in exchange.accounts}
 
     def thaw(self) -> None:
         self._values = None
 
+    def values_stand_still(self) -> None:
+        """Account values, and they alone, stay as they are now."""
+        self._old = {account: self.values(account) for account in self._server.exchange.accounts}
+
+    def values_go_on(self) -> None:
+        self._old = None
+
     def values(self, account: str) -> AccountValues:
         if self._values is not None:
             return self._values[account]
+        if self._old is not None:
+            return self._old[account]
         self._server.catch_up()
         return self._server.exchange.account_values(account)
 

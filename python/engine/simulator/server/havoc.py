@@ -126,6 +126,9 @@ class Havoc:
                 if feed == "orders":
                     self._server.orders_stand_still()
                 return self._server.feeds_go_on
+            case faults.OldAccountValues():
+                self._server.books.values_stand_still()
+                return self._server.books.values_go_on
         return None
 
     def _behave(self, **changes: object) -> Callable[[], None]:
