@@ -229,6 +229,18 @@ def test_what_completed_orders_tell_counts_whatever_they_were_asked_for() -> Non
     assert stage.next_place().quantity == 2
 
 
+@pytest.mark.parametrize("taken", [ev.LockTaken(), ev.LockTaken(shared_nothing=True)])
+def test_behind_another_kill_completed_orders_are_asked_for_before_anything_is_sized(taken: ev.LockTaken) -> None:
+    """Its last order has filled behind the first look; executions and positions are late."""
+    stage = Stage(held(CALL, 3), takeover_settle_ns=SECOND, nothing_shared_settle_ns=SECOND).press()
+    stage.tell(ev.LockBusy("pid 7"), CONNECTED, taken)
+    stage.run(500)
+    asked = len(stage.all(ReadCompleted))
+    stage.ended = [order(CALL, "SELL", 1, order_ref="QEKILL-dead-1of3", perm_id=77, filled=D(1))]
+    assert stage.next_place().quantity == 2
+    assert len(stage.all(ReadCompleted)) == asked + 1, "and once only"
+
+
 def test_an_old_list_that_comes_late_takes_no_proof_back() -> None:
     stage = Stage(quarantine_ns=20 * SECOND).begin()
     stage.run(1000)

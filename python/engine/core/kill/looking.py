@@ -81,6 +81,11 @@ class Looking:
         if proof:
             self._proof_after_ns = max(self._proof_after_ns, at_ns)
 
+    def settle_until(self, at_ns: int, *, proof: bool = True) -> None:
+        """The same behind another kill: what it sent last may fill unseen, and completed orders tell of that first."""
+        self.not_before(at_ns, proof=proof)
+        self.surveyor.ask_completed_from(at_ns)
+
     def next_ns(self) -> int | None:
         """When the next one is due; None while one is under way."""
         return None if self.surveyor.active else self._next_ns

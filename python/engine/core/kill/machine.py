@@ -350,11 +350,11 @@ class KillMachine:
         self._proven.heard(b"" if taken.taken_from else taken.proven, self._looking.surveyor.serial)
         if taken.shared_nothing:
             self._notices.keep(NO_LOCK)
-            self._looking.not_before(now_ns + self.settings.nothing_shared_settle_ns)
+            self._looking.settle_until(now_ns + self.settings.nothing_shared_settle_ns)
             return [Say("no_lock", NO_LOCK)]
         if took_over:
             flat = taken.left is ev.Left.FLAT and not taken.taken_from
-            self._looking.not_before(now_ns + self.settings.takeover_settle_ns, proof=not flat)
+            self._looking.settle_until(now_ns + self.settings.takeover_settle_ns, proof=not flat)
             cancel = self._cancelling.press(now_ns, look_first=False) if self._reach.connected else []
             return [taken_over(taken.taken_from, taken.left), *cancel]
         return []

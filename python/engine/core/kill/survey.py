@@ -2,7 +2,8 @@
 
 Positions are asked for only after the orders have been heard (the first survey asks for all at once, the server
 answers in order), and executions last, so that an execution the position list does not show yet is seen. Completed
-orders are asked for where one may have filled unseen: in the first survey of a connection, and when one is gone.
+orders are asked for where one may have filled unseen: in the first survey of a connection, when one is gone, and when
+another kill is, behind its last orders.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Surveyor:
     _completed: tuple[WorkingOrder, ...] | None = None
     _completed_over: bool = True
     _completed_tries: int = 0  # left on this connection, until they have been told once
+    _completed_from_ns: int | None = None  # a look begun from then on asks for them again
     _positions_ns: int = 0
 
     @property
@@ -73,6 +75,10 @@ class Surveyor:
         """Is it the number of any read so far? Its answer is evidence, be it that its survey has come to nothing."""
         return read_id < self._next_read_id
 
+    def ask_completed_from(self, at_ns: int) -> None:
+        """Looks begun from then on ask for completed orders until they have been told once."""
+        self._completed_from_ns = at_ns
+
     def begin(self, now_ns: int, *, all_at_once: bool) -> list[Command]:
         """Start a survey. `all_at_once` saves a round trip where one connection answers in order."""
         self.serial += 1
@@ -84,6 +90,9 @@ class Surveyor:
         self._orders_id = self.take_read_id()
         commands: list[Command] = [ReadOrders(self._orders_id)]
         self._positions_id = self._executions_id = self._completed_id = 0
+        if self._completed_from_ns is not None and now_ns >= self._completed_from_ns:
+            self._completed_from_ns = None
+            self._completed_tries = COMPLETED_TRIES
         if all_at_once:
             self._completed_tries = COMPLETED_TRIES
             commands += self._ask_the_rest()
