@@ -10,6 +10,8 @@ import os
 import stat
 import sys
 
+IN_MEMORY = "/dev/shm"  # noqa: S108 – what it holds has 0700
+
 
 def temporary_folder() -> str:
     """This user's folder for temporary files, as the platform names it."""
@@ -19,8 +21,17 @@ def temporary_folder() -> str:
 
 def own_temporary_folder() -> str:
     """A folder of ours in it, which other users do not share."""
+    return os.path.join(temporary_folder(), _ours())
+
+
+def own_memory_folder() -> str | None:
+    """A folder of ours that needs no disk, and is gone when the machine is started again. None: there are none here."""
+    return os.path.join(IN_MEMORY, _ours()) if os.path.isdir(IN_MEMORY) else None
+
+
+def _ours() -> str:
     user = str(os.geteuid()) if sys.platform != "win32" else os.environ.get("USERNAME", "user")
-    return os.path.join(temporary_folder(), f"quant-engine-{user}")
+    return f"quant-engine-{user}"
 
 
 def make_private(folder: str | os.PathLike[str]) -> None:

@@ -96,6 +96,8 @@ from engine.journal import overdue
 from engine.journal.journal import open_journal
 overdue.AGAIN_S = 0.01
 os.environ["TMPDIR"] = str(folder / "temporary")
+import engine.temporary
+engine.temporary.IN_MEMORY = str(folder / "none")
 held = open_journal(inside, actor="test")
 fill()
 refused(note("x" * 2000))
@@ -130,6 +132,37 @@ say(chain.verify(SqliteStore(inside).read())[1])
         tmp_path,
     )
     assert said == ["full", "0", "None"]
+
+
+@needs_a_disk
+def test_a_halt_on_a_disk_that_is_read_only_with_its_temporary_files_is_known_to_the_next_program(
+    tmp_path: Path,
+) -> None:
+    said = spoken(
+        """
+from engine.journal.journal import open_journal
+import engine.temporary
+os.environ["TMPDIR"] = str(folder / "temporary")
+memory = folder.parent / "memory"
+memory.mkdir()
+engine.temporary.IN_MEMORY = str(memory)
+held = open_journal(inside, actor="test")
+held.append(note())
+for one in (mine, other, held): one.close()
+held = open_journal(inside, actor="test")
+mount("-o", "remount,ro", str(folder))
+kept = held.keep(halt())
+say(kept.spooled is not None and kept.spooled.parent.parent.parent == memory)
+say(oct(kept.spooled.parent.parent.stat().st_mode)[-3:])
+mount("-o", "remount,rw", str(folder))
+later = open_journal(inside, actor="test")
+later.tend(1)
+say([one.id for one in later.state().restrictions])
+say(kept.spooled.exists())
+""",
+        tmp_path,
+    )
+    assert said == ["True", "700", "['h1']", "False"]
 
 
 @needs_a_disk

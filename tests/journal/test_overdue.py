@@ -268,6 +268,7 @@ def test_a_program_that_ends_with_records_that_are_nowhere_prints_them(tmp_path:
         (tmp_path / name).write_text("in the way")
     code = (
         "from pathlib import Path; from engine.journal.journal import open_journal; from journal.worlds import halt\n"
+        "import engine.temporary; engine.temporary.IN_MEMORY = '/nowhere'\n"
         f"open_journal(Path({str(tmp_path / 'journal')!r}), actor='ann').keep(halt())"
     )
     done = subprocess.run(

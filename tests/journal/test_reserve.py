@@ -340,6 +340,8 @@ from engine.journal.journal import open_journal
 (folder / "filler").unlink(missing_ok=True)
 mount("-t", "tmpfs", "-o", "size=400k,nr_inodes=64", "tmpfs", str(folder))
 os.environ["TMPDIR"] = str(folder / "temporary")
+import engine.temporary
+engine.temporary.IN_MEMORY = str(folder / "none")
 held = open_journal(inside, actor="test")
 held.append(note())
 for number in range(200):

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from engine.journal.chain import Draft
-from engine.temporary import make_private, own_temporary_folder
+from engine.temporary import make_private, own_memory_folder, own_temporary_folder
 
 _ENDING = ".spool"
 _BROKEN = ".unreadable"
@@ -39,12 +39,12 @@ class SpoilError(Exception):
 
 
 class Spool:
-    """Where the records of one journal wait: beside it, or where temporary files go."""
+    """Where the records of one journal wait: beside it, or where temporary files go, or in memory without a disk."""
 
     def __init__(self, folder: Path, *, elsewhere: Path | None = None) -> None:
         key = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
-        apart = elsewhere if elsewhere is not None else Path(own_temporary_folder())
-        self.places = (folder / "spool", apart / f"spool-{key}")
+        apart = (elsewhere,) if elsewhere is not None else (own_temporary_folder(), own_memory_folder())
+        self.places = (folder / "spool", *(Path(one) / f"spool-{key}" for one in apart if one is not None))
 
     def write(self, drafts: Sequence[Draft], name: str = "") -> Path | None:
         """Keep drafts where it is possible. None: it is possible nowhere."""
