@@ -147,3 +147,18 @@ def test_a_temporary_name_is_no_record(spool: Spool) -> None:
     assert path is not None
     os.rename(path, path.with_suffix(".new"))  # noqa: PTH104
     assert spool.waiting() == ()
+
+
+def test_where_no_disk_takes_a_file_it_waits_in_memory_and_any_environment_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "disk").write_text("in the way")
+    monkeypatch.setattr("engine.temporary.IN_MEMORY", str(tmp_path / "memory"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "disk"))
+    path = Spool(tmp_path / "disk").write(chain.drafts((halt(),), actor="test", at_ns=1000))
+    assert path is not None and tmp_path / "memory" in path.parents
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert Spool(tmp_path / "disk").waiting() == (path,)
+    monkeypatch.setattr("engine.temporary.IN_MEMORY", str(tmp_path / "there is none"))
+    assert Spool(tmp_path / "disk").waiting() == ()
