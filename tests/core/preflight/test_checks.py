@@ -765,6 +765,15 @@ def test_in_money_too_an_exit_beside_its_resting_stop_passes_beyond_the_limit() 
     assert made.judge(sell(SPY, 21), FREE, NOW).codes == (Code.ACCOUNT_NOTIONAL,)
 
 
+def test_the_legs_of_a_combination_raise_the_accounts_worth_together() -> None:
+    made = desk(Settings(account_notional=D("0.8")))
+    price(made, ES, "0.01")
+    price(made, MES, "0.1")
+    legs = Special(legs=(Leg(ES, 1, Side.BUY), Leg(MES, 1, Side.BUY)))
+    bag = Intent("DU1", 9, "BAG", "ES", Side.BUY, D(1), "LMT", D(1), special=legs)
+    assert Failure(Code.ACCOUNT_NOTIONAL, D("1.00"), D("0.8")) in failures(made, bag)
+
+
 def test_behind_the_other_side_too_the_accounts_worth_has_to_be_known() -> None:
     made = desk(Settings(account_notional=D(1000)), positions={ES: 1})
     price(made, SPY, "100")
