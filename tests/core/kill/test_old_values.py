@@ -107,12 +107,12 @@ def pressed(executions: list[ExecutionFact] | None, **settings: int) -> Stage:
 
 def test_a_press_behind_trades_that_closed_everything_is_flat_when_the_list_has_stayed_empty() -> None:
     stage = pressed(BOUGHT_AND_SOLD)
-    stage.run(60_000)
+    stage.run(100_000)
     report = stage.report
-    assert report.flat and 20_000 <= (report.timings.flat_ms or 0) <= 20_600
+    assert report.flat and 90_000 <= (report.timings.flat_ms or 0) <= 90_600
     assert [one.text for one in report.timeline if one.kind == "values_old"] == [
         "account values may be those of before the last trades (DU1 MaintMarginReq 500): "
-        "the list of positions has to stay empty for longer"
+        "the list of positions has to stay empty for a minute and a half"
     ]
     assert "positions_missing" not in stage.said
 
@@ -125,6 +125,12 @@ def test_without_trades_that_explain_them_the_values_say_that_something_is_held(
     stage.run(41_000)
     assert stage.report.outcome is LoginOutcome.UNKNOWN and "DU1 MaintMarginReq 500" in stage.report.trouble
     assert "values_old" not in stage.said
+
+
+def test_a_deadline_that_is_shorter_than_that_ends_as_unknown() -> None:
+    stage = pressed(BOUGHT_AND_SOLD, deadline_ns=60 * SECOND)
+    stage.run(61_000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
 
 
 def test_values_that_turn_too_old_to_be_of_before_the_trades_contradict_again() -> None:

@@ -82,8 +82,11 @@ class Ending:
         if self.ledger.seen() or self.proven.covers_last:
             return gap_ns
         gap_ns = max(gap_ns, self.settings.nothing_seen_ns)
-        if self.witness.says() is Says.NOTHING_HELD:
-            return gap_ns
+        match self.witness.says():
+            case Says.NOTHING_HELD:
+                return gap_ns
+            case Says.MAY_BE_OLD:
+                return max(gap_ns, self.settings.contradicted_ns)
         return max(gap_ns, min(self.settings.unwitnessed_ns, self.settings.deadline_ns * 3 // 4))
 
     @property

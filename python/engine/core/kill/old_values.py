@@ -4,7 +4,7 @@ TWS sends new account values every three minutes, or when it sees a position cha
 everything they may still show what was held. An account with a trade so young that traded everything away may do so:
 each contract of today came to zero, by the sum of what was traded in it, or by the closing order of a kill, whose mark
 says how much was there. More than that nothing proves it: what was held since yesterday and not traded shows in the
-values alike. So such values contradict nothing, and confirm nothing either.
+values alike. So such values confirm nothing, and what they contradict takes longest to believe.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     reduced_lag_ns: int = 6 * SECOND  # the same where a trade of the last seconds may have closed it already
     expected_lag_ns: int = 10 * SECOND  # the same where a close that nobody has told the end of may have filled
     late_feed_ns: int = 20 * SECOND  # the same where a position feed that is late would look like it
-    contradicted_ns: int = 90 * SECOND  # the same where executions contradict it, and believing it would be worse
+    contradicted_ns: int = 90 * SECOND  # the same where executions or account values contradict it, which is worse
     standing_feed_ns: int = 180 * SECOND  # the same where it looks as before another kill's closes; TWS's own interval
     gone_order_ns: int = 6 * SECOND  # how long an order that is gone without a word may have filled unseen
     stray_ns: int = 30 * SECOND  # how long an order may be under way on a connection that TWS has not ended

@@ -18,7 +18,7 @@ from engine.core.kill.old_values import with_old_values
 NET_LIQUIDATION = "NetLiquidation"
 GROSS_VALUE = "GrossPositionValue"  # stocks and options
 MARGINS = ("MaintMarginReq", "FullMaintMarginReq")  # futures too; that of open orders is not among them
-LONGER = "the list of positions has to stay empty for longer"
+LONGER = "the list of positions has to stay empty for a minute and a half"
 TRIES_MAX = 3  # questions in a row without an answer; then this TWS does not tell
 
 
@@ -27,7 +27,8 @@ class Says(Enum):
 
     NOTHING_HELD = "nothing_held"  # every account has told what it is worth, and none holds anything
     SOMETHING_HELD = "something_held"
-    NOTHING_TOLD = "nothing_told"  # or not of every account, or what may be old
+    MAY_BE_OLD = "may_be_old"  # something, and it may be of before the last trades
+    NOTHING_TOLD = "nothing_told"  # or not of every account
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Witness:
         """By the newest answer."""
         holders = {worth.account for worth in self._worth.values() if _sign(worth)}
         if holders:
-            return Says.NOTHING_TOLD if holders <= self._old else Says.SOMETHING_HELD
+            return Says.MAY_BE_OLD if holders <= self._old else Says.SOMETHING_HELD
         told = bool(self.accounts) and all(_told(self._worth.get(account)) for account in self.accounts)
         return Says.NOTHING_HELD if told else Says.NOTHING_TOLD
 
