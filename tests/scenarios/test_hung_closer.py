@@ -61,9 +61,13 @@ def test_the_second_press_finishes_what_a_stopped_one_began_and_waking_it_adds_n
             code, printed, said = end_of(start_qe("kill", home=tmp_path))
             assert (code, right_and_flat(world)) == (0, True), printed + said
             assert f"process {first.pid}" in said and "the other kill hung" in said
+            said = " ".join(said.split())  # lines of the timeline are as wide as a terminal
             ended = "was ended (SIGKILL)" in said  # it was stopped in the middle of sending an order
             first.send_signal(signal.SIGCONT)
+            seconds_words = said
             code, printed, said = end_of(first)
-            assert (code, right_and_flat(world)) == (-signal.SIGKILL if ended else 0, True), printed + said
+            assert (code, right_and_flat(world)) == (-signal.SIGKILL if ended else 0, True), (
+                f"{printed}{said}\nthe second press:\n{seconds_words}"
+            )
             had_the_right = words != "connected"
-            assert ended or not had_the_right or "another one has taken over" in said
+            assert ended or not had_the_right or "another one has taken over" in " ".join(said.split())
