@@ -60,8 +60,8 @@ def test_the_second_press_finishes_what_a_stopped_one_began_and_waking_it_adds_n
         with stopped_kill(tmp_path, words) as first:
             code, printed, said = end_of(start_qe("kill", home=tmp_path))
             assert (code, right_and_flat(world)) == (0, True), printed + said
-            assert f"process {first.pid}" in said and "the other kill hung" in said
             said = " ".join(said.split())  # lines of the timeline are as wide as a terminal
+            assert f"process {first.pid}" in said and "the other kill hung" in said
             ended = "was ended (SIGKILL)" in said  # it was stopped in the middle of sending an order
             first.send_signal(signal.SIGCONT)
             seconds_words = said
