@@ -16,6 +16,8 @@ from io import FileIO
 
 from engine.wire.replies import (
     AccountDownloadEnd,
+    AccountSummary,
+    AccountSummaryEnd,
     AccountUpdateMultiEnd,
     CompletedOrdersEnd,
     CurrentTime,
@@ -27,6 +29,7 @@ from engine.wire.replies import (
     Reply,
 )
 from engine.wire.requests import (
+    ReqAccountSummary,
     ReqAccountUpdates,
     ReqAccountUpdatesMulti,
     ReqAllOpenOrders,
@@ -40,6 +43,7 @@ from engine.wire.requests import (
 from engine.wire.sessions import ClientHello, ServerEvent, ServerSession, Started
 
 ACCOUNTS = {"paper": "DU1000001", "live": "U1000001"}
+WORTH = {"NetLiquidation": "100000", "GrossPositionValue": "0", "MaintMarginReq": "0", "FullMaintMarginReq": "0"}
 HELLO_TIME = "20260311 10:30:00 EST"
 RECEIVE_BYTES = 65536
 
@@ -61,6 +65,9 @@ def answers(request: ServerEvent, account: str) -> tuple[Reply, ...]:
             return (AccountDownloadEnd(request.account),)
         case ReqAccountUpdatesMulti():
             return (AccountUpdateMultiEnd(request.req_id),)
+        case ReqAccountSummary():
+            told = (AccountSummary(request.req_id, account, tag, value, "USD") for tag, value in WORTH.items())
+            return (*told, AccountSummaryEnd(request.req_id))
         case ReqCurrentTime():
             return (CurrentTime(int(time.time())),)
         case _:
