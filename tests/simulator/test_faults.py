@@ -616,7 +616,15 @@ def test_a_closing_order_is_one_against_a_position() -> None:
 
 
 # faults whose test stands with their subject
-ELSEWHERE = {"silent-fills", "stale-positions", "account-not-ready", "liquidation", "slow-cancel", "assignment"}
+ELSEWHERE = {
+    "silent-fills",
+    "stale-positions",
+    "account-not-ready",
+    "old-account-values",
+    "liquidation",
+    "slow-cancel",
+    "assignment",
+}
 
 
 def test_every_fault_is_tested_here_or_with_its_subject() -> None:
