@@ -146,6 +146,21 @@ def test_a_damaged_stop_halts_everybody_and_is_told_once(world: World, monkeypat
     assert names(world.reserve) == []
 
 
+def test_a_damaged_stop_of_which_nobody_can_be_told_goes_on_waiting(world: World) -> None:
+    """Set aside without the alarm, nothing would say any more that somebody was to be halted."""
+    world.fill()
+    world.program().keep(PRESSED)
+    world.mend()
+    spoil(world.reserve)
+    world.memory.alarm_fails = True
+    journal = world.program()
+    journal.tend(1)
+    assert len(world.reserve.waiting()) == 1 and not any(isinstance(one, Repaired) for one in world.events())
+    world.memory.alarm_fails = False
+    journal.tend(2)
+    assert journal.check(PAPER, 3).kind is Kind.HALT and world.reserve.waiting() == ()
+
+
 def test_a_damaged_stop_keeps_no_other_from_being_taken_in(world: World) -> None:
     world.fill()
     world.program().keep(PRESSED)

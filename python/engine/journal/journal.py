@@ -311,10 +311,12 @@ class Journal:
             self._reserve.make()
         return sealed
 
-    def _tell_lost_stop(self, what: str, now_ns: int) -> None:
-        """Whom it stopped cannot be read: everybody, until a person has looked."""
-        self.raise_alarm(what)
+    def _tell_lost_stop(self, what: str, now_ns: int) -> bool:
+        """Whom it stopped cannot be read: everybody, until a person has looked. False: the others could not be told."""
+        if not self.raise_alarm(what):
+            return False
         self.keep(Repaired(what=what), at_ns=now_ns)
+        return True
 
     def _set_append_trouble(self, trouble: Trouble | None) -> None:
         """Answers that were given before do not know of it: the mark is forgotten first, then they are."""

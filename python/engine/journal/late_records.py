@@ -85,9 +85,9 @@ class LateRecords:
             return  # it goes on waiting
         spool.done(path)
 
-    def take_in_reserve(self, now_ns: int, tell_lost: Callable[[str], object]) -> None:
+    def take_in_reserve(self, now_ns: int, tell_lost: Callable[[str], bool]) -> None:
         """What stops somebody and found no other room. A parcel is cleared when it is durable in the journal, and not
-        before. `tell_lost` gets a sentence about one that is not what was written.
+        before. `tell_lost` gets a sentence about one that is not what was written; True: everybody is halted for it.
         """
         if self._reserve is None:
             return
@@ -101,10 +101,11 @@ class LateRecords:
                 return  # it goes on waiting
             self._reserve.done(one)
 
-    def _lost(self, reserve: Reserve, one: Waiting, tell_lost: Callable[[str], object]) -> None:
+    def _lost(self, reserve: Reserve, one: Waiting, tell_lost: Callable[[str], bool]) -> None:
         if one.head not in self._told:  # once, also where it cannot be set aside
+            if not tell_lost(f"a stop in {reserve.path} is not what was written: see which login should be halted"):
+                return  # it goes on waiting: nothing else says that somebody was to be halted
             self._told.add(one.head)
-            tell_lost(f"a stop in {reserve.path} is not what was written: see which login should be halted")
         reserve.set_aside(one)
 
     def take_in(self, parcels: Sequence[Parcel], now_ns: int, *, known: Container[str] = ()) -> Taken:

@@ -79,7 +79,7 @@ class Ending:
         """Where executions cannot be read, only time shows whether a fill is still on its way to the positions. Lists
         that were empty from the first may be those of a TWS that has not loaded its positions yet."""
         gap_ns = self.settings.proof_gap_ns if survey.executions is not None else self.settings.settle_ns
-        if self.ledger.seen() or self.proven.covers_last:
+        if not self._unseen:
             return gap_ns
         gap_ns = max(gap_ns, self.settings.nothing_seen_ns)
         match self.witness.says():
@@ -92,12 +92,16 @@ class Ending:
     @property
     def needs_witness(self) -> bool:
         """Only the account values can tell an account that holds nothing from a TWS that has not loaded anything."""
-        return not self.ledger.seen() and not self.proof.proven and not self.proven.covers_last
+        return self._unseen and not self.proof.proven
 
     @property
     def _contradicted(self) -> bool:
-        unseen = not self.ledger.seen() and not self.proven.covers_last
-        return unseen and self.witness.says() is Says.SOMETHING_HELD
+        return self._unseen and self.witness.says() is Says.SOMETHING_HELD
+
+    @property
+    def _unseen(self) -> bool:
+        """No list has ever shown a contract, nor has another kill proven that nothing was held behind these trades."""
+        return not self.ledger.seen() and not self.proven.covers_last
 
     def orders_seen(self, now_ns: int) -> None:
         """A list shows open orders; whether the rest of the look comes or not, nothing is flat."""
