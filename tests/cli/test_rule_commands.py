@@ -120,16 +120,20 @@ def test_a_halt_can_ask_for_what_adds_risk_to_be_cancelled(elsewhere: Path, caps
     assert len(standing) == 1
 
 
-def test_a_halt_of_a_login_that_is_halted_shows_the_reason_that_stands_and_the_new_one(
+def test_a_halt_of_a_login_that_is_halted_shows_the_reason_that_stands_and_records_the_new_one(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["halt", "paper", "--reason", "the first"]) == 0
     assert "halted already" not in capsys.readouterr().out
     assert main(["halt", "paper", "--reason", "the second"]) == 0
     said = capsys.readouterr().out
-    assert "the first\n  it was halted already" in said and "not recorded: the second\n" in said
+    assert said.startswith("paper: halt (manual): the second\n  it was halted already: the first (")
     assert main(["halt", "paper", "--reason", "the first"]) == 0
     assert "halted already" not in capsys.readouterr().out
+    standing = state_of("paper", capsys)["standing"]
+    assert isinstance(standing, list)
+    assert [one["reason"] for one in standing] == ["the first", "the second"]
+    assert main(["resume", "paper"]) == 0
 
 
 def test_a_name_that_does_not_exist_halts_nothing_and_says_which_do(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ from engine.core.resume import Code as Obstructs
 from engine.journal import trouble
 from engine.journal.events import AnyEvent, IncidentClosed, IncidentOpened, Restricted, Verified
 from engine.journal.gate import GateBusy, LocalGate
+from engine.journal.journal import Journal
 from engine.journal.kept import Kept
-from engine.journal.memory_store import Memory
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.reserve import Reserve
+from engine.journal.spool import Spool
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
-from engine.trading.rules import NOT_DRAINED, UNTOLD, Rules
+from engine.trading.rules import NOT_DRAINED, SAME_MAX, UNTOLD, Rules
 from trading.rules_in_memory import rules_in_memory
 
 PAPER = Scope("paper", "loopback-7497", ("DU1",))
@@ -103,12 +107,90 @@ def test_a_program_that_calls_the_same_login_otherwise_is_bound_too() -> None:
     assert not rules.state(Scope("demo", "elsewhere", ("DU1",))).may_add_risk
 
 
-def test_halting_twice_is_one_halt() -> None:
+def test_the_same_halt_by_the_same_person_is_one_halt() -> None:
     memory = Memory()
     rules = rules_in_memory(Wall(), memory)
     first = rules.halt(PAPER, "Manual halt")
-    assert rules.halt(PAPER, "again").restriction == first.restriction
+    assert rules.halt(PAPER, "Manual halt") == first
     assert len(memory.records) == 1
+
+
+@pytest.mark.parametrize(("reason", "actor"), [("odd fills", "test"), ("Manual halt", "ann"), ("odd fills", "ann")])
+def test_who_halts_again_and_why_is_written_down_beside_the_first_and_one_resume_lifts_both(
+    reason: str, actor: str
+) -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    first = rules.halt(PAPER, "Manual halt")
+    again = rules.halt(PAPER, reason, actor=actor)
+    assert again.durable and again.drained and not again.notes
+    assert again.before == (first.restriction,)
+    assert str(again) == f"paper: halt (manual): {reason}\n  it was halted already: Manual halt (test)"
+    told = [(one.reason, one.actor, one.since_ns) for one in rules.state(PAPER).standing]
+    assert told[0][:2] == ("Manual halt", "test") and told[1][:2] == (reason, actor) and told[0][2] < told[1][2]
+    assert [one.actor for one in memory.records] == ["test", actor]
+    assert rules.halt(PAPER, "Manual halt") == first, "said already"
+    resumed = rules.resume(PAPER)
+    assert str(resumed) == "paper: lifted manual" and resumed.state.may_add_risk
+
+
+def test_a_limit_that_restricts_again_for_the_same_is_not_doubled() -> None:
+    rules = rules_in_memory(Wall())
+    first = rules.halt(PAPER, "down 2.01 %", cause=Cause.DAILY_LOSS)
+    assert rules.halt(PAPER, "down 2.02 %", cause=Cause.DAILY_LOSS) == first
+
+
+def test_for_ever_new_reasons_are_all_in_the_journal_and_not_without_end_in_the_state() -> None:
+    memory = Memory()
+    rules = rules_in_memory(Wall(), memory)
+    rules.halt(PAPER, "the strongest", cancel=True)
+    for number in range(3 * SAME_MAX):
+        assert rules.halt(PAPER, f"reason {number}").restriction.reason == f"reason {number}"
+    standing = rules.state(PAPER).standing
+    assert len(standing) == SAME_MAX and any(one.cancel for one in standing)
+    assert len(memory.records) == 3 * SAME_MAX + 1
+    assert rules.resume(PAPER).state.may_add_risk
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_halt_that_stands_already_halts_nobody_else_where_the_new_reason_cannot_be_written(
+    waits: bool, tmp_path: Path
+) -> None:
+    memory, wall = Memory(), Wall()
+    spool, reserve = Spool(tmp_path / "journal", elsewhere=tmp_path / "elsewhere"), Reserve(tmp_path / "reserve")
+    journal = Journal(MemoryStore(memory), actor="test", clock=wall, spool=spool if waits else None, reserve=reserve)
+    rules = Rules(journal, LocalGate(), wall_ns=wall, actor="test")
+    first = rules.halt(PAPER, "Manual halt")
+    memory.fails = trouble.Code.FULL
+    again = rules.halt(PAPER, "odd fills")
+    assert again.restriction == first.restriction and again.durable and again.told
+    assert again.notes[0].startswith("that it was halted once more is not written down yet: ")
+    assert memory.alarm is None and reserve.waiting() == (), "the room is kept for a kill"
+    memory.fails = None
+    wall.ns += 2_000_000_000
+    assert [one.reason for one in rules.state(PAPER).standing] == ["Manual halt", "odd fills"]
+    journal.close()
+
+
+def test_a_halt_that_is_lifted_while_a_new_reason_cannot_be_written_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory, wall = Memory(), Wall()
+    rules, other = (rules_in_memory(wall, memory, prefix=prefix) for prefix in "ab")
+    first = rules.halt(PAPER, "Manual halt")
+    keep = rules.journal.keep
+
+    def keeping(event: AnyEvent, **how: Any) -> Kept:
+        if not how.get("stops", True):
+            other.resume(PAPER)
+            memory.fails = trouble.Code.FULL
+        return keep(event, **how)
+
+    monkeypatch.setattr(rules.journal, "keep", keeping)
+    again = rules.halt(PAPER, "odd fills")
+    assert again.restriction != first.restriction and again.restriction.reason == "odd fills"
+    assert memory.alarm is not None and again.told
+    assert not other.state(PAPER).may_add_risk
 
 
 def test_a_longer_or_another_halt_stands_beside_the_first() -> None:

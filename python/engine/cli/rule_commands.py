@@ -29,8 +29,6 @@ def halt(arguments: argparse.Namespace) -> int:
     halted = [rules.halt(one.scope, arguments.reason, actor=actor("halt"), cancel=cancel) for one in chosen.logins]
     for one in halted:
         print(one)
-        if one.restriction.reason != arguments.reason:
-            print(f"  it was halted already, for that; asked for again now, which is not recorded: {arguments.reason}")
     whose = f"on {', '.join(one.name for one in chosen.logins)}"
     if chosen.faults and arguments.all:
         whose = "on any login"

@@ -173,18 +173,24 @@ class Journal:
     # recording --------------------------------------------------------------------------------------------------------
 
     def append(
-        self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
+        self,
+        *events: AnyEvent,
+        actor: str | None = None,
+        at_ns: int | None = None,
+        expected_seq: int | None = None,
+        stops: bool = True,
     ) -> tuple[Record, ...]:
         """Record events, all or none. Durable, and binding in every process, when it returns.
 
         `expected_seq`: the `seq` of the state on which the decision was made; Conflict if somebody has appended since.
+        `stops` False: whom these stop is stopped already, so nobody has to be told where they cannot be written.
         """
         now_ns = self._clock() if at_ns is None else at_ns
         drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
         try:
             sealed = self._put(drafts, expected_seq)
         except JournalError as error:
-            alarm = alarm_for(events, error.trouble, now_ns)
+            alarm = alarm_for(events, error.trouble, now_ns) if stops else None
             if alarm is None:
                 raise
             raise JournalError(error.trouble, alarmed=self._store.raise_alarm(alarm)) from error
@@ -196,17 +202,22 @@ class Journal:
         return records
 
     def keep(
-        self, *events: AnyEvent, actor: str | None = None, at_ns: int | None = None, expected_seq: int | None = None
+        self,
+        *events: AnyEvent,
+        actor: str | None = None,
+        at_ns: int | None = None,
+        expected_seq: int | None = None,
+        stops: bool = True,
     ) -> Kept:
         """Record events, or let them wait beside the journal until somebody can. Never raises for what fails; Conflict
-        only with an `expected_seq`, as `append` does.
+        only with an `expected_seq`, as `append` does. `stops` as there: False takes no room that is kept for stops.
         """
         now_ns = self._clock() if at_ns is None else at_ns
         try:
-            return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq))
+            return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq, stops=stops))
         except JournalError as error:
             drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
-            stops = any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
+            stops = stops and any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
             name = named(now_ns)
             spooled = self._beside(drafts, name, stops=stops)
             if spooled is not None:

@@ -31,6 +31,7 @@ from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
 
 VERIFIED_AGE_NS_MAX = 3600 * 1_000_000_000  # a verification older than this says nothing about now
 TRIES_MAX = 20  # of a decision that others overtook by appending
+SAME_MAX = 20  # halts of one login by hand that stand side by side: a program in a loop may halt for ever new reasons
 
 UNTOLD = "whether another process was just sending an order cannot be told"
 UNHEARD = "others hear of it only when they cannot write either, or when it is written"
@@ -51,19 +52,22 @@ class Halted(msgspec.Struct, frozen=True, kw_only=True):
     """A halt that binds. `durable`: written down; `drained`: nothing that passed the checks before is still to leave;
     `told`: every program of the machine knows, and not this one alone.
 
-    `notes` say in words whatever is not as it should be.
+    `before`: halts by others, or for other reasons, that stood already. `notes` say in words whatever is not as it
+    should be.
     """
 
     restriction: Restriction
     durable: bool
     drained: bool
     told: bool = True
+    before: tuple[Restriction, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         one = self.restriction
         text = f"{one.scope.login}: {one.kind.value} ({one.cause.value}): {one.reason}"
-        return "\n".join((text, *(f"  {note}" for note in self.notes)))
+        before = (f"  it was halted already: {each.reason} ({each.actor})" for each in self.before)
+        return "\n".join((text, *before, *(f"  {note}" for note in self.notes)))
 
 
 class Resumed(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +80,7 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         if not self.lifted:
             return f"{self.login}: nothing was in the way"
-        lifted = ", ".join(one.cause.value for one in self.lifted)
+        lifted = ", ".join(dict.fromkeys(one.cause.value for one in self.lifted))
         now = f"; now {self.state.kind.value} ({self.state.size_factor})" if self.state.kind is not None else ""
         return f"{self.login}: lifted {lifted}{now}"
 
@@ -154,12 +158,21 @@ class Rules:
         cancel: bool = False,
         actor: str | None = None,
     ) -> Halted:
-        """Restrict a login. Returns when it binds everybody; a halt that stands already is not doubled. `cancel`: every
-        program cancels those of its own working orders that add risk.
+        """Restrict a login. Returns when it binds everybody; a halt that stands already is not doubled, except that who
+        halts by hand what others have halted is a reason more. `cancel`: every program cancels those of its own working
+        orders that add risk.
         """
         scope = self.known(scope)
-        standing = self._standing(scope, cause, kind, until_ns, cancel=cancel)
-        if standing is not None:
+        same = self._same(scope, cause, kind)
+        enough = [one for one in same if _lasts(one, until_ns) and (one.cancel or not cancel)]
+        who = actor or self._actor
+        said = next((one for one in enough if (one.reason, one.actor) == (reason, who)), None)
+        if enough and said is None and cause is Cause.MANUAL:
+            again = self._halt_again(scope, reason, same, enough[0], actor=who)
+            if again is not None:
+                return again
+        elif enough:
+            standing = said or enough[0]
             return self._halted(standing, durable=standing.id not in self._latched)
         restriction = Restriction(
             id=self._new_id(),
@@ -168,7 +181,7 @@ class Rules:
             cause=cause,
             since_ns=self._wall_ns(),
             until_ns=until_ns,
-            actor=actor or self._actor,
+            actor=who,
             reason=reason,
             size_factor=size_factor,
             cancel=cancel,
@@ -211,25 +224,47 @@ class Rules:
             return self._gate.drain()
         return False
 
-    def _standing(
-        self, scope: Scope, cause: Cause, kind: Kind, until_ns: int | None, *, cancel: bool
-    ) -> Restriction | None:
-        """The same halt, if it stands for this very login, by the same cause, and for at least as long."""
-        for one in self.state(scope).standing:
-            lasts = one.until_ns is None or (until_ns is not None and one.until_ns >= until_ns)
-            same = one.scope.login == scope.login and one.cause is cause and one.kind is kind
-            if same and lasts and (one.cancel or not cancel):
-                return one
-        return None
+    def _same(self, scope: Scope, cause: Cause, kind: Kind) -> tuple[Restriction, ...]:
+        """What stands for this very login, of this kind and by this cause, the oldest first."""
+        return tuple(
+            one
+            for one in self.state(scope).standing
+            if (one.scope.login, one.cause, one.kind) == (scope.login, cause, kind)
+        )
 
-    def _halted(self, restriction: Restriction, *, durable: bool, notes: tuple[str, ...] = ()) -> Halted:
+    def _halt_again(
+        self, scope: Scope, reason: str, same: tuple[Restriction, ...], standing: Restriction, *, actor: str
+    ) -> Halted | None:
+        """One more person, or one more reason: written down beside `standing`, which binds already. So it raises no
+        alarm and takes no room that is kept for stops. Of many the one that stands is written once more under its id.
+        None: it could not be written, and what stood has just been lifted.
+        """
+        again = msgspec.structs.replace(standing, since_ns=self._wall_ns(), actor=actor, reason=reason)
+        if len(same) < SAME_MAX:
+            again = msgspec.structs.replace(again, id=self._new_id(), scope=scope)
+        kept = self.journal.keep(Restricted(restriction=again), actor=actor, stops=False)
+        if kept.trouble is None:
+            return self._halted(again, durable=True, before=same)
+        if standing.id not in {one.id for one in self.state(scope).standing}:
+            return None
+        note = f"that it was halted once more is not written down yet: {kept.trouble.short}; {kept.whereabouts}"
+        return self._halted(standing, durable=standing.id not in self._latched, before=same, notes=(note,))
+
+    def _halted(
+        self,
+        restriction: Restriction,
+        *,
+        durable: bool,
+        before: tuple[Restriction, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> Halted:
         try:
             drained, why = self._gate.drain(), NOT_DRAINED
         except GateBusy as busy:
             drained, why = False, f"{UNTOLD}: {busy}"
         notes = notes if drained else (*notes, why)
         told = durable or restriction.id not in self._untold
-        return Halted(restriction=restriction, durable=durable, drained=drained, told=told, notes=notes)
+        return Halted(restriction=restriction, durable=durable, drained=drained, told=told, before=before, notes=notes)
 
     # --- going on ----------------------------------------------------------------------------------
     def resume(self, scope: Scope, *, override: bool = False, reason: str = "", actor: str | None = None) -> Resumed:
@@ -307,13 +342,18 @@ class Rules:
         return True
 
 
+def _lasts(one: Restriction, until_ns: int | None) -> bool:
+    """It stands for at least as long."""
+    return one.until_ns is None or (until_ns is not None and one.until_ns >= until_ns)
+
+
 def _adds_risk(scope: Scope, state: State) -> str | None:
     return None if state.may_add_risk else f"{scope.login} is restricted: {described(state)}"
 
 
 def described(state: State) -> str:
     """Why a login may not do everything, the severest first."""
-    return "; ".join(f"{one.kind.value} ({one.cause.value}): {one.reason}" for one in state.standing)
+    return "; ".join(dict.fromkeys(f"{one.kind.value} ({one.cause.value}): {one.reason}" for one in state.standing))
 
 
 def _refused(kind: type[ResumeRefused], scope: Scope, asked: str, plan: Plan) -> ResumeRefused:
