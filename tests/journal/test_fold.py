@@ -185,6 +185,18 @@ def test_what_a_person_has_verified_and_reset_owes_no_kill_any_more() -> None:
     assert open_scopes(Reset(scope=PAPER, reason="r"), pressed("k", PAPER)) == {"k": (PAPER,)}
 
 
+def test_an_incident_that_is_opened_once_more_is_about_all_that_either_record_names() -> None:
+    """Parcels that waited in several places are not taken in in the order in which they were decided on."""
+    other = Scope("other")
+    narrow = IncidentOpened(incident_id="i", scope=PAPER, trigger="t", what="w")
+    wide = msgspec.structs.replace(narrow, scope=LIVE, also=(PAPER, other))
+    for events in ((narrow, wide), (wide, narrow), (wide, narrow, narrow)):
+        (found,) = (one.event for one in state(*events).incidents_open.values())
+        assert {one.login for one in (found.scope, *found.also)} == {"paper", "live", "other"}
+        assert len(found.also) == 2 and found.scope == events[-1].scope
+    assert state(narrow, IncidentClosed(incident_id="i", cause="c", action="a")).incidents(PAPER) == ()
+
+
 def test_orders_and_incidents_are_open_until_they_are_closed() -> None:
     opening = [
         IncidentOpened(incident_id=name, scope=scope, trigger="t", what="w")

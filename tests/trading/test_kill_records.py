@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from engine.core.kill.report import LoginOutcome, LoginReport
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.desk.incidents import incidents
@@ -21,6 +24,7 @@ from engine.journal.events import (
 from engine.journal.gate import LocalGate
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.reserve import Reserve
 from engine.journal.spool import Spool
 from engine.journal.trouble import Code
 from engine.trading.kill_records import EARLIER_NS_MAX, Earlier, KillRecords
@@ -40,7 +44,10 @@ class Program:
 
     def __init__(self, folder: Path, memory: Memory, store: MemoryStore | None = None) -> None:
         spool = Spool(folder / "journal", elsewhere=folder / "elsewhere")
-        self.journal = Journal(store or MemoryStore(memory), actor="test", clock=lambda: 1, spool=spool)
+        reserve = Reserve(folder / "reserve")
+        self.journal = Journal(
+            store or MemoryStore(memory), actor="test", clock=lambda: 1, spool=spool, reserve=reserve
+        )
         self.rules = Rules(self.journal, LocalGate(), wall_ns=lambda: 1, actor="test")
         self.records = KillRecords(lambda: self.rules, folder / "log.md")
 
@@ -85,6 +92,43 @@ def test_two_presses_of_one_emergency_are_one_shutdown_one_incident_and_two_pres
             assert shutdown.kind is Kind.SHUTDOWN and shutdown.scope.accounts == (ACCOUNT,)
         assert len(written(memory, KillPressed)) == 2
         assert len(written(memory, IncidentOpened)) == 1
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("full", [(), ("journal",), ("journal", "elsewhere")], ids=["file", "temporary", "reserve"])
+def test_presses_at_once_on_a_full_disk_are_one_incident_about_all_their_logins(
+    full: tuple[str, ...], tmp_path: Path
+) -> None:
+    async def test() -> None:
+        memory = Memory()
+        programs = [Program(tmp_path, memory) for _ in range(3)]
+        presses = [
+            Pressed(kill_id=f"k{number}", reason="EMERGENCY", scopes=(scope,), at_ns=100 + number)
+            for number, scope in enumerate((PAPER, LIVE, PAPER))
+        ]
+        presses[0] = msgspec.structs.replace(presses[0], beside=(LIVE,))
+        (tmp_path / "journal").mkdir()
+        programs[0].journal.append(IncidentNoted(incident_id="none", text="the reserve is made"))
+        memory.fails = Code.FULL
+        for place in full:
+            (tmp_path / place).mkdir(exist_ok=True)
+            for one in (tmp_path / place).iterdir():
+                one.unlink()
+            (tmp_path / place).rmdir()
+            (tmp_path / place).write_text("in the way")
+        await programs[0].pressed(presses[0])
+        await asyncio.gather(*(one.pressed(press) for one, press in zip(programs[1:], presses[1:], strict=True)))
+        memory.fails = memory.alarm = None
+        later = Program(tmp_path, memory)
+        later.journal.tend(1)
+        for one in programs:
+            one.journal.tend(1)  # what it held itself, if no file could take it
+        state = later.journal.state()
+        (incident,) = {one.incident_id for one in written(memory, IncidentOpened)}
+        assert state.incidents(PAPER) == state.incidents(LIVE) == (incident,)
+        assert len(written(memory, KillPressed)) == 3
+        assert [one.scope.login for one in later.shutdowns()] == ["paper", "paper"], "each says so for itself"
 
     asyncio.run(test())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
@@ -30,9 +31,12 @@ from engine.journal.events import (
     Restricted,
 )
 from engine.journal.gate import LocalGate
+from engine.journal.journal import Journal
 from engine.journal.loss_records import changes_of
-from engine.journal.memory_store import Memory
+from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.spool import Spool
 from engine.journal.trouble import Code
+from engine.trading.incident_records import keep_incident
 from engine.trading.limit_source import LimitSource
 from engine.trading.loss_consequences import Seen
 from engine.trading.loss_ledger import OWED_AFTER_NS, LossLedger, Outcome
@@ -362,6 +366,22 @@ def test_a_peak_that_could_not_be_written_is_written_later_unless_somebody_has_a
         peak = one.ledger._books.baseline(Basis.PEAK)
         assert peak is not None
         assert peak.equity == D(expected)
+
+
+def test_two_programs_that_see_a_breach_on_a_full_disk_begin_one_incident_and_a_kill_joins_it(tmp_path: Path) -> None:
+    memory = Memory()
+    one, other = Program(memory), Program(memory, "b")
+    for each in (one, other):
+        spool = Spool(tmp_path, elsewhere=tmp_path)
+        each.rules.journal = Journal(MemoryStore(memory), actor="test", clock=lambda: NOON, spool=spool)
+        each.step(0, "100000")
+    memory.fails = Code.FULL
+    for each in (one, other):
+        assert each.step(1, "98000").judgement.breaches
+    kill = keep_incident(one.rules.journal, (PAPER,), trigger="kill switch", what="pressed", at_ns=NOON, mark="mark")
+    memory.fails = memory.alarm = None
+    one.rules.journal.tend(NOON)
+    assert {each.incident_id for each in written(memory, IncidentOpened)} == {kill.id}
 
 
 def test_a_period_that_began_while_the_disk_was_full_counts_from_there() -> None:

@@ -118,7 +118,9 @@ def _note(books: Books, record: Record) -> None:
         ):
             note_money(books, record, event)
         case IncidentOpened():
-            books.incidents_open[event.incident_id] = record
+            books.incidents_open[event.incident_id] = _widened(
+                books.incidents_open.get(event.incident_id), record, event
+            )
         case IncidentClosed():
             books.incidents_open.pop(event.incident_id, None)
         case JournalOpened() | TakenIn() | NotUnderstood() | Repaired():
@@ -127,6 +129,19 @@ def _note(books: Books, record: Record) -> None:
             pass  # told in the record itself; nothing that is decided depends on it
         case _:
             assert_never(event)
+
+
+def _widened(before: Record | None, record: Record, event: IncidentOpened) -> Record:
+    """An incident that is opened once more, as where its records waited in several places: it is about all logins that
+    either record names.
+    """
+    if before is None or not isinstance(before.event, IncidentOpened):
+        return record
+    named = (event.scope, *event.also)
+    more = tuple(one for one in (before.event.scope, *before.event.also) if one not in named)
+    if not more:
+        return record
+    return msgspec.structs.replace(record, event=msgspec.structs.replace(event, also=(*event.also, *more)))
 
 
 def _note_journal(books: Books, record: Record, event: JournalOpened | TakenIn | NotUnderstood | Repaired) -> None:

@@ -29,6 +29,7 @@ from engine.core.known import Unknown
 from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain, late_sections
 from engine.journal.answers import Answers
+from engine.journal.beside import Beside, Decide, Waiting, incidents_in
 from engine.journal.chain import Draft, Sealed
 from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted
 from engine.journal.fold import snapshot
@@ -41,7 +42,7 @@ from engine.journal.reader import Reader
 from engine.journal.reserve import Reserve
 from engine.journal.sections import Sections
 from engine.journal.snapshots import SNAPSHOT_EVERY, Snapshots
-from engine.journal.spool import Spool, named
+from engine.journal.spool import Spool
 from engine.journal.state import JournalState, halt_for, view
 from engine.journal.stops import alarm_for, fresh_alarm
 from engine.journal.store import Store
@@ -73,8 +74,6 @@ class Journal:
         self._actor = actor
         self._clock = clock
         self._spool = spool
-        self._reserve = reserve
-        self._reserved = reserve is None
         self._group = Group(store.append)
         self._lock = threading.RLock()
         self._reader = Reader(store)
@@ -86,6 +85,7 @@ class Journal:
         self._tended_ns: int | None = None
         self._answers = Answers()
         self._overdue = Overdue()
+        self._beside = Beside(spool, reserve, self._overdue)
         self.sections = Sections(spool, self._overdue, clock)  # of the incident log
         self._late = LateRecords(
             state=self.state,
@@ -148,6 +148,10 @@ class Journal:
         """What is not as it should be and stops nothing. The next record that is written mends it."""
         flaw = self._store.flaw()
         return None if flaw is None else f"the journal's bell: {flaw}. {FLAWED}"
+
+    def waiting_incidents(self) -> Waiting:
+        """Those that are open by records which wait beside the journal. Looks at the disk."""
+        return self._what_is_known()[1]
 
     def recorded(self, identities: Iterable[str]) -> dict[str, Decimal]:
         """Those of these executions that our records contain, with the quantity they contain of each."""
@@ -216,45 +220,49 @@ class Journal:
         try:
             return Kept(self.append(*events, actor=actor, at_ns=now_ns, expected_seq=expected_seq, stops=stops))
         except JournalError as error:
-            drafts = chain.drafts(events, actor=actor or self._actor, at_ns=now_ns)
-            stops = stops and any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
-            name = named(now_ns)
-            spooled = self._beside(drafts, name, stops=stops)
-            if spooled is not None:
-                return Kept(None, spooled, error.trouble, name, error.alarmed)
-            held = self._overdue.hold(drafts, stops=stops)
-            return Kept(None, None, error.trouble, held, error.alarmed)
+            return self._keep_beside(events, error, actor=actor, at_ns=now_ns, stops=stops)
 
-    def _beside(self, drafts: Sequence[Draft], name: str, *, stops: bool) -> Path | None:
-        """In a file, until the journal can take them. What stops somebody goes into the reserve too where there is
-        none beside the journal: temporary files may be gone after a reboot. None: no file can take them.
-        """
-        spooled = None if self._spool is None else self._spool.write(drafts, name)
-        safe = spooled is not None and self._spool is not None and spooled.parent == self._spool.places[0]
-        if stops and not safe and self._reserve is not None and self._reserve.write(drafts, name):
-            return spooled or self._reserve.path
-        return spooled
+    def _keep_beside(
+        self, events: Sequence[AnyEvent], error: JournalError, *, actor: str | None, at_ns: int, stops: bool
+    ) -> Kept:
+        drafts = chain.drafts(events, actor=actor or self._actor, at_ns=at_ns)
+        stops = stops and any(isinstance(one, Restricted | KillPressed | KillEnded) for one in events)
+        return self._beside.keep(drafts, error, stops=stops)
 
     def watch(self, work: Future[None], *events: AnyEvent) -> None:
         """A thread that does not come back is to keep these; a program that ends before it has prints them."""
         self._overdue.watch(work, tuple(chain.drafts(events, actor=self._actor, at_ns=self._clock())))
 
-    def keep_decided(
-        self, decide: Callable[[JournalState | Unknown], tuple[AnyEvent, ...]], *, at_ns: int | None = None
-    ) -> Kept:
-        """Keep what `decide` makes of the state, on that very state as long as it can be had: of two who decide in the
-        same moment, one sees what the other has written. `decide` may be called more than once, and only the events of
-        its last call are kept. Never raises for what fails.
+    def keep_decided(self, decide: Decide, *, at_ns: int | None = None) -> Kept:
+        """Keep what `decide` makes of the state and of the incidents that wait to be written down, on that very state
+        as long as it can be had: of two who decide in the same moment, one sees what the other has written, or has
+        left beside a journal that takes nothing. `decide` may be called more than once, and only the events of its last
+        call are kept. Never raises for what fails.
         """
+        now_ns = self._clock() if at_ns is None else at_ns
+        failure: JournalError | None = None
         for _ in range(CONFLICTS_MAX):
-            state = self.state()
+            state, waiting = self._what_is_known()
             if isinstance(state, Unknown):
                 break
             try:
-                return self.keep(*decide(state), at_ns=at_ns, expected_seq=state.seq)
+                return Kept(self.append(*decide(state, waiting), at_ns=now_ns, expected_seq=state.seq))
             except Conflict:
                 continue
-        return self.keep(*decide(self.state()), at_ns=at_ns)
+            except JournalError as error:
+                failure = error
+                break
+        with self._beside.alone():
+            events = decide(*self._what_is_known())
+            if failure is None:
+                return self.keep(*events, at_ns=now_ns)
+            return self._keep_beside(events, failure, actor=None, at_ns=now_ns, stops=True)
+
+    def _what_is_known(self) -> tuple[JournalState | Unknown, Waiting]:
+        """What waits is looked at first: what is taken in meanwhile is in the state then."""
+        parcels = self._beside.waiting()
+        state = self.state()
+        return state, incidents_in(parcels, () if isinstance(state, Unknown) else state.taken_in)
 
     def raise_alarm(self, text: str) -> bool:
         """Halt every login of the machine although it cannot be recorded. False: the others could not be told."""
@@ -317,9 +325,7 @@ class Journal:
             raise
         if self._append_trouble is not None:
             self._set_append_trouble(None)
-        if not self._reserved and self._reserve is not None:
-            self._reserved = True  # asked once, or behind every append of a disk that has room for no more
-            self._reserve.make()
+        self._beside.make_ready()
         return sealed
 
     def _tell_lost_stop(self, what: str, now_ns: int) -> bool:

@@ -104,6 +104,11 @@ class Overdue:
                 found.append(parcel)
         return tuple(found)
 
+    def held(self) -> tuple[Parcel, ...]:
+        """All of it, the oldest first."""
+        with self._lock:
+            return tuple(self._parcels)
+
     def done(self, parcels: Sequence[Parcel]) -> None:
         """They are where they belong, perhaps since another thread has put them there."""
         names = {one.name for one in parcels}

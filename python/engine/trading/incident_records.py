@@ -1,8 +1,9 @@
 """An incident begins, or goes on: which of the two it is, its record, and its section in the log.
 
 One open incident of a login takes up everything that happens to it until a person closes it. What happens to several
-logins at once is one incident: if one of them has an open one already, that is from now on about all of them. Where the
-journal cannot be read, a new one begins: two incidents about one thing are better than none.
+logins at once is one incident: if one of them has an open one already, that is from now on about all of them. So it is
+where the journal takes nothing and the records wait beside it. Where neither can be read, a new one begins: two
+incidents about one thing are better than none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from engine.core.known import Unknown
 from engine.core.restrictions import Scope
 from engine.journal import incident_log
+from engine.journal.beside import Waiting
 from engine.journal.events import IncidentJoined, IncidentOpened
 from engine.journal.incident_log import Story
 from engine.journal.journal import Journal
@@ -30,14 +32,29 @@ class IncidentEvent(msgspec.Struct, frozen=True):
 
 
 def begin_or_join(
-    state: JournalState | Unknown, scopes: tuple[Scope, ...], *, trigger: str, what: str, at_ns: int, mark: str
+    state: JournalState | Unknown,
+    waiting: Waiting,
+    scopes: tuple[Scope, ...],
+    *,
+    trigger: str,
+    what: str,
+    at_ns: int,
+    mark: str,
 ) -> IncidentEvent:
-    """The incident that is open for any of these logins, or a new one, named by its time and the end of `mark`."""
+    """The incident that is open for any of these logins, or a new one, named by its time and the end of `mark`. One
+    that is open by a record that still waits is written down once more: that record may get lost where it is.
+    """
     if not isinstance(state, Unknown):
         found = [one for scope in scopes for one in state.incidents(scope)]
         if found:
             joined = IncidentJoined(incident_id=found[0], what=what)
             return IncidentEvent(found[0], (*_widened(state, found[0], scopes), joined), joined=True)
+    for opened in waiting:
+        if any(opened.concerns(scope) for scope in scopes):
+            more = tuple(scope for scope in scopes if not opened.concerns(scope))
+            opened = msgspec.structs.replace(opened, also=(*opened.also, *more))
+            joined = IncidentJoined(incident_id=opened.incident_id, what=what)
+            return IncidentEvent(opened.incident_id, (opened, joined), joined=True)
     name = f"{strftime('%y%m%d-%H%M%S', gmtime(at_ns // 1_000_000_000))}-{mark[-4:]}"
     first, *others = scopes
     opened = IncidentOpened(incident_id=name, scope=first, trigger=trigger, what=what, also=tuple(others))
@@ -50,8 +67,8 @@ def keep_incident(
     """The same, written down: a halt and the kill behind it, or two programs, come to one incident."""
     begun: list[IncidentEvent] = []
 
-    def decide(state: JournalState | Unknown) -> tuple[IncidentOpened | IncidentJoined, ...]:
-        begun.append(begin_or_join(state, scopes, trigger=trigger, what=what, at_ns=at_ns, mark=mark))
+    def decide(state: JournalState | Unknown, waiting: Waiting) -> tuple[IncidentOpened | IncidentJoined, ...]:
+        begun.append(begin_or_join(state, waiting, scopes, trigger=trigger, what=what, at_ns=at_ns, mark=mark))
         return begun[-1].events
 
     journal.keep_decided(decide)

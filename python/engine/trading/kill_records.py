@@ -15,6 +15,7 @@ import msgspec
 
 from engine.core.known import Unknown
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
+from engine.journal.beside import Waiting
 from engine.journal.events import Adopted, AnyEvent, IncidentJoined, KillEnded, KillPressed, Restricted
 from engine.journal.incident_log import section
 from engine.journal.kept import Kept
@@ -106,9 +107,10 @@ class KillRecords:
         for one in restrictions:
             rules.latch(one)
 
-        def decide(state: JournalState | Unknown) -> tuple[AnyEvent, ...]:
+        def decide(state: JournalState | Unknown, waiting: Waiting) -> tuple[AnyEvent, ...]:
             incident = begin_or_join(
                 state,
+                waiting,
                 (*press.scopes, *press.beside),
                 trigger=KILL_TRIGGER,
                 what=f"the kill switch was pressed: {press.reason}",
@@ -146,7 +148,7 @@ class KillRecords:
         data = msgspec.Raw(msgspec.json.encode(report.to_dict()))
         verdict = "flat" if report.flat else "not flat"
 
-        def decide(state: JournalState | Unknown) -> tuple[AnyEvent, ...]:
+        def decide(state: JournalState | Unknown, _waiting: Waiting) -> tuple[AnyEvent, ...]:
             return (
                 KillEnded(kill_id=press.kill_id, scopes=press.scopes, flat=report.flat, report=data),
                 *_adopted(press, report),

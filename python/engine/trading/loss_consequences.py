@@ -16,6 +16,7 @@ from engine.core.judgements import Judgement
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_rules import Action
 from engine.core.restrictions import Cause, Restriction, Scope
+from engine.journal.beside import Waiting
 from engine.journal.events import AnyEvent, IncidentJoined, Lifted, Restricted
 from engine.journal.incident_log import Story
 from engine.journal.loss_records import jump_suspected, limit_breached
@@ -52,15 +53,23 @@ class Decided(msgspec.Struct, frozen=True):
     events: tuple[AnyEvent, ...]
 
 
-def decided_on(judgement: Judgement, state: JournalState | Unknown, seen: Seen, new_id: Callable[[], str]) -> Decided:
-    """Everything beside the baselines, in the order in which it is written down."""
+def decided_on(
+    judgement: Judgement,
+    state: JournalState | Unknown,
+    seen: Seen,
+    new_id: Callable[[], str],
+    waiting: Callable[[], Waiting] = lambda: (),
+) -> Decided:
+    """Everything beside the baselines, in the order in which it is written down. `waiting` is asked for the incidents
+    that wait beside the journal, if one begins.
+    """
     scope, now_ns = seen.scope, seen.now_ns
     restrictions = tuple(
         one.restriction(id_=new_id(), scope=where, since_ns=now_ns, actor=ACTOR)
         for one in judgement.impositions
         for where in (seen.others if one.everywhere else (scope,))
     )
-    incident = _incident(judgement, state, seen, new_id)
+    incident = _incident(judgement, state, seen, new_id, waiting)
     lifted = _lifted(judgement, state, scope)
     events = (
         *(limit_breached(scope, one) for one in judgement.breaches),
@@ -96,14 +105,20 @@ def _what(judgement: Judgement) -> tuple[str, str]:
 
 
 def _incident(
-    judgement: Judgement, state: JournalState | Unknown, seen: Seen, new_id: Callable[[], str]
+    judgement: Judgement,
+    state: JournalState | Unknown,
+    seen: Seen,
+    new_id: Callable[[], str],
+    waiting: Callable[[], Waiting],
 ) -> IncidentEvent | None:
     trigger, what = _what(judgement)
     if not trigger or not seen.reached:  # nothing has happened on a login that nobody has seen yet
         return None
     everywhere = any(one.everywhere for one in judgement.impositions)
     first = (seen.scope, *(one for one in seen.others if one.login != seen.scope.login)) if everywhere else None
-    return begin_or_join(state, first or (seen.scope,), trigger=trigger, what=what, at_ns=seen.now_ns, mark=new_id())
+    return begin_or_join(
+        state, waiting(), first or (seen.scope,), trigger=trigger, what=what, at_ns=seen.now_ns, mark=new_id()
+    )
 
 
 def _lifted(judgement: Judgement, state: JournalState | Unknown, scope: Scope) -> tuple[Lifted, ...]:

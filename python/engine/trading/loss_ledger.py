@@ -26,6 +26,7 @@ from engine.core.peaks import Peak, to_record
 from engine.core.restrictions import UNRESTRICTED, Override, Restriction, Scope, State, effective
 from engine.core.watching import Sight, unseen
 from engine.journal import loss_records
+from engine.journal.beside import Waiting
 from engine.journal.events import AnyEvent, Record, Restricted
 from engine.journal.incident_log import Story
 from engine.journal.loss_records import baseline_set, books_of, changes_of
@@ -171,6 +172,7 @@ class LossLedger:
         jumps: Iterable[Jump],
         state: JournalState | Unknown,
         seen: Seen,
+        waiting: Callable[[], Waiting] = lambda: (),
     ) -> Decided:
         """Judge, and say what follows: in the order in which it is written down."""
         now_ns = seen.now_ns
@@ -180,7 +182,7 @@ class LossLedger:
         if limits.unreadable:
             unknown = (*unknown, limits.unreadable)
         judgement = judge(sight.grace(limits.settings), limits.clock, books, seen.equity, now_ns, unknown=unknown)
-        return decided_on(judgement, state, seen, self._new_id)
+        return decided_on(judgement, state, seen, self._new_id, waiting)
 
     # --- without one --------------------------------------------------------------------------------
     def _unwritten(self, seen: Seen, *, on_thread: bool) -> Outcome:
@@ -189,7 +191,8 @@ class LossLedger:
         limits = self._limits = self._limits or in_force(self._the_source(), (), seen.now_ns)
         books = self._with_acted(self._books)
         jumps = self._jumps.not_written((), seen.scope)
-        decided = self._decide(limits, self._sight.put_into(books), self._sight, jumps, NO_JOURNAL, seen)
+        waiting = rules.journal.waiting_incidents if rules is not None and on_thread else lambda: ()
+        decided = self._decide(limits, self._sight.put_into(books), self._sight, jumps, NO_JOURNAL, seen, waiting)
         judgement = decided.judgement
         self._jumps.kept_back(jumps)
         self._sight = self._sight.judged(judgement.books)

@@ -381,6 +381,8 @@ def test_an_order_sized_by_money_needs_a_price_to_be_judged_by() -> None:
     assert only(made, intent) == Failure(Code.CASH_QUANTITY, "1001", None)
     price(made, SPY, "100")
     assert only(made, intent) == Failure(Code.ORDER_QUANTITY, D(11), D(10), D(10))
+    both = order(SPY, 12, special=Special(cash_qty=D(100)))
+    assert only(made, both) == Failure(Code.ORDER_QUANTITY, D(12), D(10), D(10)), "of both the larger"
     price(made, SPY, "-100.1")
     assert codes(made, intent) == ()
     price(made, SPY, "100", NOW - 31 * SECOND_NS)

@@ -34,6 +34,11 @@ def test_its_bonds_to_others_are_kept() -> None:
     )
 
 
+def test_one_that_tws_is_asked_to_hold_is_known_for_it() -> None:
+    """Else a halt between the legs of a bracket would not see that an exit transmits its entry."""
+    assert of(sell(ES, 3, special=Special(untransmitted=True))) == (msgspec.structs.replace(PLAIN, untransmitted=True),)
+
+
 def test_of_a_modify_what_is_filled_no_longer_counts() -> None:
     assert of(sell(ES, 3), msgspec.structs.replace(PLAIN, filled=D(2)))[0].remaining == 1
     assert of(sell(ES, 3), msgspec.structs.replace(PLAIN, filled=D(5)))[0].remaining == 0
