@@ -101,7 +101,8 @@ def _values(node: ast.AST) -> Iterator[Change]:
 def _branches(node: ast.AST) -> Iterator[Change]:
     match node:
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
-            yield test, "always", _field(node, "test", ast.Constant(True))
+            if not (isinstance(test, ast.Constant) and test.value is True):  # `while True` is so always
+                yield test, "always", _field(node, "test", ast.Constant(True))
             yield test, "never", _field(node, "test", ast.Constant(False))
 
 

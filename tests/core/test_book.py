@@ -111,6 +111,8 @@ def test_it_tells_whether_a_position_has_yet_to_show_a_fill() -> None:
     made.sent(resting(7, BUY, 3))
     made.ended((1, 7), filled=True)
     assert made.waits_for_positions
+    made.position(held(1, con_id=99))
+    assert made.waits_for_positions, "one of several contracts is enough"
     made.position(held(4))
     assert not made.waits_for_positions
 

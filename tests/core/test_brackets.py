@@ -159,6 +159,14 @@ def test_what_tws_shows_or_what_has_ended_is_held_no_longer() -> None:
     made = book(5, parent)
     made.ended((1, 1), filled=False)
     assert not made.change(leg, None).releases
+    assert not made._untransmitted, "ids are many, and what has ended is forgotten"
+
+
+def test_an_exit_that_tws_may_not_have_attached_is_attached_to_nothing() -> None:
+    made = book(0, resting(1, BUY, 5))
+    leg = resting(2, SELL, 5, parent=1)
+    assert made.change(leg, None).attached == 5
+    assert made.change(msgspec.structs.replace(leg, rebound=True), None).attached == 0
 
 
 def test_the_refusal_says_that_held_orders_would_leave() -> None:
