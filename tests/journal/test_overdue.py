@@ -177,12 +177,28 @@ def test_beyond_the_bound_records_are_counted_and_the_gap_is_recorded_and_a_stop
     assert [bool(one) for one in names] == [True, True, False, False]
     assert "it is nowhere" in world.journal.keep(note("5")).whereabouts
     assert world.journal.keep(PRESSED).name
-    assert "and 3 more that it had no room for" in last_words()[0]
+    assert "3 records that there was no room for. " in last_words()[0]
     world.free_journal()
     for _ in range(2):
         world.journal.tend(1000)
     assert world.events() == [note("0"), note("1"), PRESSED]
     assert [one.split()[0] for one in world.gaps()] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("records", "sections", "lost", "begins", "says", "keeps_quiet"),
+    [
+        (2, 0, 0, "2 records.", ("Keep what follows", "take-in FILE"), ("by hand", "lost")),
+        (1, 2, 0, "1 record, 2 sections of the incident log.", ("by hand", "take-in FILE"), ("lost",)),
+        (0, 0, 5, "5 records that there was no room for.", ("is lost", "qe verify"), ("Keep", "take-in", "by hand")),
+    ],
+)
+def test_the_last_words_say_what_is_to_be_done_and_nothing_that_cannot_be(
+    records: int, sections: int, lost: int, begins: str, says: tuple[str, ...], keeps_quiet: tuple[str, ...]
+) -> None:
+    said = overdue._headline(records, sections, lost)
+    assert said.startswith(f"WRITTEN DOWN NOWHERE: {begins}")
+    assert all(one in said for one in says) and not any(one in said for one in keeps_quiet)
 
 
 def test_a_section_is_held_until_its_page_or_a_file_can_be_written(
@@ -194,7 +210,10 @@ def test_a_section_is_held_until_its_page_or_a_file_can_be_written(
     world.fill()
     assert "this program holds it" in (world.journal.sections.add(page, "## one\n") or "")
     assert "holds" not in (world.journal.sections.add(page, "## no room\n") or "")
-    assert last_words()[1:] == (f"for {page}:\n## one\n",)
+    head, *rest = last_words()
+    assert rest == [f"for {page}:\n## one\n"]
+    assert head.startswith("WRITTEN DOWN NOWHERE: 1 section of the incident log. ") and "by hand" in head
+    assert "take-in" not in head and "record" not in head, "there is none to take in"
     world.journal.tend(1000)
     page.rmdir()
     for _ in range(2):
@@ -283,7 +302,7 @@ def test_a_program_that_ends_with_records_that_are_nowhere_prints_them(tmp_path:
         },
     )
     head, record = done.stderr.splitlines()
-    assert head.startswith("WRITTEN DOWN NOWHERE: 1 records")
+    assert head.startswith("WRITTEN DOWN NOWHERE: 1 record. ")
     assert '"actor":"ann"' in record and '"reason":"a halt"' in record
 
 

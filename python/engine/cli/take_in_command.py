@@ -55,9 +55,10 @@ def _left(found: Found) -> int:
         print(f"NOT TAKEN IN: {what}", file=sys.stderr)
     if found.other_lines:
         lines = "1 line is no record" if found.other_lines == 1 else f"{found.other_lines} lines are no records"
-        print(f"{lines}. If sections of the incident log are among them, add them there by hand", file=sys.stderr)
+        sections = "Sections of the incident log among them are added by hand, each to the page that it names"
+        print(f"{lines}. {sections}", file=sys.stderr)
     if not found.parcels and not found.wrong:
-        print('no record was found: each is a line that begins with {"parcel":', file=sys.stderr)
+        print('no record was found, and nothing taken in: each is a line that begins with {"parcel":', file=sys.stderr)
         return EXIT_WRONG
     return EXIT_WRONG if found.wrong else 0
 

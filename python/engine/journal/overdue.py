@@ -164,13 +164,7 @@ class Overdue:
             lost = self._lost
         if not records and not sections and not lost:
             return ()
-        more = f", and {lost} more that it had no room for" if lost else ""
-        head = (
-            f"WRITTEN DOWN NOWHERE: {len(records)} records and {len(sections)} sections of the incident log{more}. "
-            "Neither the journal nor any file could take them before this program ended. Keep what follows in a file; "
-            "the records go back into the journal with: qe journal take-in FILE"
-        )
-        return (head, *records, *sections)
+        return (_headline(len(records), len(sections), lost), *records, *sections)
 
     def _see_to_it(self) -> None:
         with self._lock:
@@ -194,6 +188,26 @@ class Overdue:
             with self._lock:
                 if self._thread is threading.current_thread():  # and not the one that has taken its place
                     self._thread = None
+
+
+def _headline(records: int, sections: int, lost: int) -> str:
+    """What it is, and what is to be done with it: for somebody who has never seen it before."""
+    counted = (
+        (records, "record", ""),
+        (sections, "section", " of the incident log"),
+        (lost, "record", " that there was no room for"),
+    )
+    what = ", ".join(f"{count} {name}{'s' * (count != 1)}{whose}" for count, name, whose in counted if count)
+    told = [f"WRITTEN DOWN NOWHERE: {what}. Nothing could take this before this program ended"]
+    if records or sections:
+        told.append("Keep what follows in a file")
+    if sections:
+        told.append("Sections are added by hand, each to the page that it names")
+    if lost:
+        told.append("What had no room is lost: hold our records against the broker (qe verify)")
+    if records:
+        told.append("Records go back into the journal with: qe journal take-in FILE")
+    return ". ".join(told)
 
 
 _alive: weakref.WeakSet[Overdue] = weakref.WeakSet()
