@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.alerting import MINUTE_NS, STANDING_MAX, Alert, Alerting, AlertSettings, Message, Severity
+from engine.core.alerting import (
+    MINUTE_NS,
+    NEWS_AFTER_NS,
+    STANDING_MAX,
+    Alert,
+    Alerting,
+    AlertSettings,
+    Message,
+    Severity,
+)
 from engine.core.limit_rules import SECOND_NS as S
 
 SETTINGS = AlertSettings()
@@ -85,6 +94,34 @@ def test_what_goes_by_another_title_is_told_anew_although_it_was_acknowledged() 
     assert desk.told(ended) == ("K: NOT FLAT",)
     assert desk.told(ended) == ()
     assert desk.later(300) == ("Still: K: NOT FLAT",)
+
+
+def about(*things: str) -> Alert:
+    return Alert(key="k", severity=Severity.CRITICAL, title="K", text=" ".join(things), about=frozenset(things))
+
+
+def test_what_has_come_to_an_alert_is_told_although_the_rest_was_acknowledged() -> None:
+    desk = Desk()
+    assert desk.told(about("a")) == ("K",)
+    desk.state, _ = desk.state.acknowledged(None, "ann")
+    assert desk.told(about("a")) == desk.later(400) == ()
+    assert desk.told(about("a", "b")) == ("More: K",)
+    desk.now_ns += 300 * S
+    (again,) = desk.due()
+    assert again == Message(Severity.CRITICAL, "Still: K", "a b\n(for 5 min; qe ack stops this)")
+    assert desk.state.unacknowledged_since(Severity.CRITICAL) == desk.now_ns - 300 * S  # not since before the ack
+
+
+def test_what_comes_fast_to_an_alert_is_told_in_one() -> None:
+    desk = Desk()
+    began_ns = desk.now_ns
+    desk.told(about("a"))
+    assert [title for number in range(29) for title in (*desk.told(about("a", str(number))), *desk.later(1))] == []
+    assert NEWS_AFTER_NS == 30 * S
+    assert desk.later(1) == ("More: K",)
+    assert desk.told(about("28")) == desk.later(299) == ()  # the others are gone, and nothing has come
+    assert desk.later(1) == ("Still: K",)
+    assert desk.state.unacknowledged_since(Severity.CRITICAL) == began_ns
 
 
 def test_what_is_over_is_said_once_and_begins_anew_when_it_comes_back() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
-from engine.core.foreign import NOTHING, Answer, ForeignSettings, judge_foreign
+from engine.core.foreign import NOTHING, Answer, Before, ForeignSettings, judge_foreign
 from engine.core.known import Fact, Known, Unknown
-from engine.core.restrictions import Kind
+from engine.core.restrictions import UNRESTRICTED, Cause, Kind, Restriction, Scope, State, effective
 
 ES = Contract(con_id=1, symbol="ES")
 UNKNOWN = Unknown("not read")
@@ -100,3 +101,57 @@ def test_the_same_things_have_the_same_key() -> None:
     same = judge_foreign(Kind.SHUTDOWN, held(5), orders(2, 1), UNKNOWN, ALL, kill_runs=False)
     other = judge_foreign(Kind.SHUTDOWN, held(6), orders(2, 1), UNKNOWN, ALL, kill_runs=False)
     assert one.key == same.key != other.key
+
+
+def state(*restrictions: tuple[Kind, Cause]) -> State:
+    standing = [
+        Restriction(id=str(number), scope=Scope("paper"), kind=kind, cause=cause, since_ns=0, actor="a", reason="r")
+        for number, (kind, cause) in enumerate(restrictions)
+    ]
+    return effective(standing, Scope("paper"), 1)
+
+
+BLIND = state((Kind.HALT, Cause.BLIND))
+HALTED = state((Kind.HALT, Cause.BLIND), (Kind.HALT, Cause.MANUAL))
+
+
+def met(before: Before, now: State, adding: Orders) -> list[int]:
+    found = before.without(now, adding)
+    assert isinstance(found, Known)
+    return [one.perm_id for one in found.value]
+
+
+def test_nothing_that_worked_before_is_taken_back_because_a_login_is_blind() -> None:
+    before = Before().seen(UNRESTRICTED, orders(1, 2))
+    assert met(before, BLIND, orders(1, 2, 3)) == [3]
+    assert met(before, state((Kind.HALT, Cause.BLIND), (Kind.SIZE_FACTOR, Cause.WEEKLY_LOSS)), orders(1, 3)) == [3]
+    assert met(before, HALTED, orders(1, 2, 3)) == [1, 2, 3]
+    assert met(before, state((Kind.HALT, Cause.MANUAL)), orders(1, 2, 3)) == [1, 2, 3]
+    assert before.without(BLIND, UNKNOWN) is UNKNOWN
+
+
+def test_what_came_while_it_was_blind_or_halted_did_not_work_before() -> None:
+    before = Before().seen(UNRESTRICTED, orders(1))
+    for now in (BLIND, HALTED, state((Kind.HALT, Cause.MANUAL)), state((Kind.SHUTDOWN, Cause.KILL_SWITCH))):
+        assert before.seen(now, orders(1, 2)) is before
+    assert before.seen(UNRESTRICTED, UNKNOWN) is before
+    assert met(before.seen(UNRESTRICTED, orders(2)), BLIND, orders(1, 2)) == [1]
+
+
+def test_an_order_that_was_made_larger_meanwhile_is_another_one() -> None:
+    before = Before().seen(UNRESTRICTED, orders(1))
+    larger = msgspec.structs.replace(order(1), quantity=Decimal(2))
+    assert met(before, BLIND, Known((larger,), 0)) == [1]
+
+
+def test_who_comes_to_a_login_that_is_blind_already_takes_what_is_there_for_what_was_there() -> None:
+    before = Before().seen(BLIND, orders(1))
+    assert met(before, BLIND, orders(1, 2)) == [2]
+    assert Before().seen(HALTED, orders(1)) == Before()
+    assert met(Before(), BLIND, orders(1)) == [1]  # never seen: nothing is known to have worked before
+
+
+def test_an_alert_is_about_orders_and_positions_whatever_their_size() -> None:
+    one = judge_foreign(Kind.SHUTDOWN, held(5), orders(1), UNKNOWN, ALL, kill_runs=False)
+    assert one.about == {"order 1", "DU1 1"}
+    assert one.about == judge_foreign(Kind.SHUTDOWN, held(6), orders(1), UNKNOWN, ALL, kill_runs=False).about

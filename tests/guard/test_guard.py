@@ -209,6 +209,45 @@ def test_under_a_halt_a_foreign_order_that_adds_risk_is_cancelled_if_nothing_pro
     post(tmp_path, test)
 
 
+def test_nothing_of_others_is_cancelled_because_tws_was_away_in_the_night(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper")
+        for trader in (3, 7, 11, 0):
+            paper.trader(trader).cancel_all()
+        paper.trader(7).place("SPY", "BUY", 5, "LMT", Decimal(1))
+        paper.trader(0).place("AAPL", "BUY", 5, "LMT", Decimal(1))
+        await asyncio.sleep(10)
+        before = there(here)
+        paper.server.trouble.add(faults.Restart(down_s=90.0))
+        await asyncio.sleep(60)
+        assert here.manager.state("paper").standing[0].cause is Cause.BLIND
+        await asyncio.sleep(140)
+        assert here.manager.state("paper").kind is None
+        assert len(before) == 2
+        assert there(here) == before
+        assert [title for title in here.titles() if "somebody else" in title] == []
+
+    post(tmp_path, test)
+
+
+def test_of_each_order_that_nothing_is_done_about_a_person_is_told_although_the_first_was_acknowledged(
+    tmp_path: Path,
+) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper")
+        here.manager.halt_trading("paper", "a test")
+        await asyncio.sleep(15)
+        paper.trader(0).place("SPY", "BUY", 5, "LMT", Decimal(1))
+        await asyncio.sleep(60)
+        await here.guard.answer(Request("ack"))
+        told = len(here.messages)
+        paper.trader(0).place("AAPL", "BUY", 7, "LMT", Decimal(1))
+        await asyncio.sleep(60)
+        assert any("BUY 7 AAPL" in message.text for message in here.messages[told:])
+
+    post(tmp_path, test)
+
+
 def adding(here: Post) -> frozenset[int]:
     """The orders on paper that add risk, by permId; the others protect."""
     orders, positions = here.manager.working_orders("paper"), here.manager.positions("paper")

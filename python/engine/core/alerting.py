@@ -2,6 +2,7 @@
 
 An alert has a key: what is told under the same key while it stands is one thing, told once and then repeated. The
 messages of a minute are bounded; what does not fit waits, the gravest first, and nothing is dropped without a word.
+What an alert is about may grow while it stands: what has come is told anew, whoever has acknowledged the rest.
 Must never hold back the first word of something critical for what is not.
 """
 
@@ -15,6 +16,7 @@ import msgspec
 from engine.core.limit_rules import SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
+NEWS_AFTER_NS = 30 * SECOND_NS  # so long after a message of the same alert: who trades fast is told of in one
 STANDING_MAX = 1_000  # alerts that are kept: more different ones are one alert that there are too many
 
 
@@ -43,7 +45,7 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a person has to know. `lasting`: it stands until it is cleared, and is repeated until it is
-    acknowledged; otherwise it is told once.
+    acknowledged; otherwise it is told once. `about`: what it names, if that may change while it stands.
     """
 
     key: str
@@ -51,20 +53,26 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     text: str
     lasting: bool = True
+    about: frozenset[str] = frozenset()
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert that is not over. `told_ns` None: it waits for room. `told`: how often; `since_ns`: when it began."""
+    """An alert that is not over. `told_ns` None: it waits for room. `told`: how often; `since_ns`: when it began.
+    `news`: it is about something that nobody was told of yet.
+    """
 
     alert: Alert
     since_ns: int
     told_ns: int | None = None
     told: int = 0
     acknowledged: str = ""  # by whom
+    news: bool = False
 
     def due(self, settings: AlertSettings, now_ns: int) -> bool:
         if self.told_ns is None:
             return True
+        if self.news:
+            return now_ns - self.told_ns >= NEWS_AFTER_NS
         if self.acknowledged or settings.repeat_after_ns is None or not self.alert.lasting:
             return False
         return now_ns - self.told_ns >= settings.repeat_after_ns
@@ -86,14 +94,17 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0  # how many could not be sent for want of room when it was last looked
 
     def told(self, alert: Alert, now_ns: int) -> Alerting:
-        """Something is the matter. If it is graver than before, or goes by another title, it is told anew, acknowledged
-        or not.
+        """Something is the matter. If it is graver than before, or about more, or goes by another title, it is told
+        anew, acknowledged or not.
         """
         before = self.standing.get(alert.key)
         if before is None:
             found = Standing(alert=alert, since_ns=now_ns)
         elif alert.severity > before.alert.severity or alert.title != before.alert.title:
             found = msgspec.structs.replace(before, alert=alert, told_ns=None, told=0, acknowledged="")
+        elif alert.about - before.alert.about:
+            since_ns = now_ns if before.acknowledged else before.since_ns  # of this nobody has been silent yet
+            found = msgspec.structs.replace(before, alert=alert, news=True, acknowledged="", since_ns=since_ns)
         else:
             found = msgspec.structs.replace(before, alert=alert)
         return self._with(_bounded({**self.standing, alert.key: found}, alert.key))
@@ -148,7 +159,7 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
             recent.append(now_ns)
             messages.append(_message(one, now_ns))
             if one.alert.lasting:
-                standing[key] = msgspec.structs.replace(one, told_ns=now_ns, told=one.told + 1)
+                standing[key] = msgspec.structs.replace(one, told_ns=now_ns, told=one.told + 1, news=False)
             else:
                 del standing[key]
         waiting = len(wanted) - len(messages)
@@ -162,6 +173,8 @@ def _message(one: Standing, now_ns: int) -> Message:
     alert = one.alert
     if not one.told:
         return Message(alert.severity, alert.title, alert.text)
+    if one.news:
+        return Message(alert.severity, f"More: {alert.title}", alert.text)
     minutes = (now_ns - one.since_ns) // MINUTE_NS
     return Message(alert.severity, f"Still: {alert.title}", f"{alert.text}\n(for {minutes} min; qe ack stops this)")
 

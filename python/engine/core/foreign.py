@@ -3,18 +3,22 @@
 Another client's order cannot be cancelled by its number. A global cancel reaches it, and takes protective orders with
 it; or whoever has its client's id, which is free when that program is gone. So under a halt a global cancel is sent
 only where it takes nothing protective; else the ids are borrowed. After a kill everything goes.
+
+Being blind is a halt of another kind: it ends by itself, and every restart of TWS in the night makes one. Nothing that
+worked before is taken back for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import Enum
 
 import msgspec
 
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.known import Fact, Known
-from engine.core.restrictions import Kind
+from engine.core.restrictions import Kind, State
 
 
 class Answer(Enum):
@@ -64,8 +68,36 @@ class Found(msgspec.Struct, frozen=True):
             tuple(sorted((one.account, one.contract.con_id, one.quantity) for one in self.positions)),
         )
 
+    @property
+    def about(self) -> frozenset[str]:
+        """The names of these things, whatever their size is by now."""
+        orders = (f"order {one.perm_id}" for one in self.orders)
+        return frozenset((*orders, *(f"{one.account} {one.contract.con_id}" for one in self.positions)))
+
 
 NOTHING = Found(Answer.NOTHING)
+Stood = frozenset[tuple[int, Decimal]]  # orders by permId and size: one that was made larger is another one
+
+
+class Before(msgspec.Struct, frozen=True):
+    """Which orders worked on a login when it was last seen free to add risk. `stood` None: it was never seen."""
+
+    stood: Stood | None = None
+
+    def seen(self, state: State, orders: Fact[tuple[WorkingOrder, ...]]) -> Before:
+        """What a look has shown. Who comes to a login that is blind already takes what is there for what was there."""
+        if not isinstance(orders, Known) or not (state.may_add_risk or (self.stood is None and state.only_blind)):
+            return self
+        return Before(frozenset((one.perm_id, one.quantity) for one in orders.value))
+
+    def without(self, state: State, adding: Fact[tuple[WorkingOrder, ...]]) -> Fact[tuple[WorkingOrder, ...]]:
+        """The orders that add risk and are to be met in this state: all of them, but where it is only blind none that
+        worked before.
+        """
+        if not isinstance(adding, Known) or not state.only_blind or self.stood is None:
+            return adding
+        fresh = tuple(one for one in adding.value if (one.perm_id, one.quantity) not in self.stood)
+        return Known(fresh, adding.at_ns)
 
 
 def judge_foreign(

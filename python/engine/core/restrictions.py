@@ -113,6 +113,13 @@ class State(msgspec.Struct, frozen=True):
     def may_reduce(self) -> bool:
         return self.kind is not Kind.SHUTDOWN
 
+    @property
+    def only_blind(self) -> bool:
+        """Nothing but being blind keeps it from adding risk: that ends by itself as soon as the facts are back."""
+        return not self.may_add_risk and all(
+            one.cause is Cause.BLIND for one in self.standing if one.kind is not Kind.SIZE_FACTOR
+        )
+
     def scaled(self, limit: Decimal) -> Decimal:
         """A size limit under the factors, in whole units: half of one is none."""
         return (limit * self.size_factor).to_integral_value(ROUND_FLOOR)

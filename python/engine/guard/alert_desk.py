@@ -124,9 +124,18 @@ class AlertDesk:
         self._state = Alerting()
 
     # --- telling ------------------------------------------------------------------------------------
-    def tell(self, key: str, severity: Severity, title: str, text: str, *, lasting: bool = True) -> None:
-        """Something is the matter; under the same key it is the same matter."""
-        alert = Alert(key=key, severity=severity, title=title, text=text, lasting=lasting)
+    def tell(
+        self,
+        key: str,
+        severity: Severity,
+        title: str,
+        text: str,
+        *,
+        lasting: bool = True,
+        about: frozenset[str] = frozenset(),
+    ) -> None:
+        """Something is the matter; under the same key it is the same matter, and told anew if it is `about` more."""
+        alert = Alert(key=key, severity=severity, title=title, text=text, lasting=lasting, about=about)
         self._state = self._state.told(alert, self._now_ns())
 
     def clear(self, key: str, text: str) -> None:

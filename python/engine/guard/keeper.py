@@ -25,7 +25,16 @@ VERIFY_S_MAX = 60.0  # a verification that takes longer is told: it waits for a 
 class Telling(Protocol):
     """Where alerts go (`engine.guard.alert_desk`)."""
 
-    def tell(self, key: str, severity: Severity, title: str, text: str, *, lasting: bool = True) -> None: ...
+    def tell(
+        self,
+        key: str,
+        severity: Severity,
+        title: str,
+        text: str,
+        *,
+        lasting: bool = True,
+        about: frozenset[str] = frozenset(),
+    ) -> None: ...
 
     def clear(self, key: str, text: str) -> None: ...
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from engine.core.alerting import Severity
-from engine.core.foreign import NOTHING, Answer, ForeignSettings, Found, judge_foreign
+from engine.core.foreign import NOTHING, Answer, Before, ForeignSettings, Found, judge_foreign
 from engine.core.known import Known
 from engine.guard.borrowing import cancel_under_its_id
 from engine.guard.keeper import Telling
@@ -54,6 +54,7 @@ class Quarantine:
         self._wall_ns = wall_ns
         self._log = log
         self._answered: dict[str, tuple[tuple[object, ...], float]] = {}
+        self._before: dict[str, Before] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -84,8 +85,9 @@ class Quarantine:
                 self._alerts.clear(key, f"{name}: nothing of others is left that may not be there")
                 self._alerts.clear(f"{name}: cancelled", "nothing of theirs is left")
         elif not self._was_answered(name, found):
+            before = self._answered.get(name)
             self._answered[name] = (found.key, asyncio.get_running_loop().time())
-            await self._answer(name, key, found)
+            await self._answer(name, key, found, again=before is not None and before[0] == found.key)
 
     def _was_answered(self, name: str, found: Found) -> bool:
         before = self._answered.get(name)
@@ -109,13 +111,13 @@ class Quarantine:
     def found(self, name: str, picture: Picture) -> Found | None:
         """What is there that may not be, by these records; None: nobody knows, or a kill is seeing to it."""
         positions, orders = self._manager.positions(name), self._manager.working_orders(name)
-        kind = picture.states[name].kind
-        if kind is None:
+        state = picture.states[name]
+        before = self._before[name] = self._before.get(name, Before()).seen(state, orders)
+        if state.kind is None:
             return NOTHING
         kill_runs = self._manager.killing(name) or self._others_kill(name, picture)
-        found = judge_foreign(
-            kind, positions, orders, adding_risk(orders, positions), self._settings, kill_runs=kill_runs
-        )
+        adding = before.without(state, adding_risk(orders, positions))
+        found = judge_foreign(state.kind, positions, orders, adding, self._settings, kill_runs=kill_runs)
         is_known = isinstance(positions, Known) and isinstance(orders, Known)
         return found if found.answer is not Answer.NOTHING or (is_known and not kill_runs) else None
 
@@ -129,10 +131,13 @@ class Quarantine:
             for event, at_ns in pressed_kills(picture.kills_open)
         )
 
-    async def _answer(self, name: str, key: str, found: Found) -> None:
-        self._log(_told(name, found, "; ".join(_things(found))))
+    async def _answer(self, name: str, key: str, found: Found, *, again: bool = False) -> None:
+        """`again`: the same has been met already. What is only told does not fill the log as long as it stands."""
+        if not (again and found.answer is Answer.TELL):
+            self._log(_told(name, found, "; ".join(_things(found))))
         what = _told(name, found, shortly(_things(found)))  # a person reads it on a phone
-        self._alerts.tell(key, Severity.CRITICAL, f"{name}: somebody else trades where nobody may", what)
+        title = f"{name}: somebody else trades where nobody may"
+        self._alerts.tell(key, Severity.CRITICAL, title, what, about=found.about)
         if found.answer is Answer.KILL:
             self._stops.kill_soon((name,), f"quarantine: {what}")
         elif found.answer is Answer.CANCEL_ALL:
