@@ -6,11 +6,13 @@ import pytest
 
 from core.kill.builders import ACCOUNT, ES, SECOND, D, Stage, execution, future
 from engine.core.facts import AccountWorth, ExecutionFact
-from engine.core.kill.old_values import with_old_values
+from engine.core.kill.old_values import that_may_have_opened, with_old_values
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.witness import Says, Witness
 
-OLD = AccountWorth(ACCOUNT, {"NetLiquidation": D(1000), "GrossPositionValue": D(0), "MaintMarginReq": D(500)})
+EMPTY = {"NetLiquidation": D(1000), "GrossPositionValue": D(0), "MaintMarginReq": D(0)}
+OLD = AccountWorth(ACCOUNT, {**EMPTY, "MaintMarginReq": D(500)})
+NOTHING = AccountWorth(ACCOUNT, EMPTY)
 AGE = 180 * SECOND
 PATIENCE = {"nothing_seen_ns": 2 * SECOND, "unwitnessed_ns": 20 * SECOND}
 NQ = future(2, "NQ")
@@ -69,9 +71,33 @@ def test_old_are_values_behind_young_trades_that_left_nothing(listed: list[Execu
     assert with_old_values(listed, AGE) == accounts
 
 
+@pytest.mark.parametrize(
+    ("listed", "accounts"),
+    [
+        ([], set()),
+        (BOUGHT_AND_SOLD, set()),
+        ([traded(3, age_s=179)], {ACCOUNT}),
+        ([traded(-3, age_s=179)], {ACCOUNT}),  # or held since yesterday and closed
+        ([traded(3, age_s=180)], set()),  # the values are of after it
+        ([traded(3, 1, 900), traded(-2, 2)], {ACCOUNT}),
+        ([*BOUGHT_AND_SOLD, traded(1, 3, 5000, NQ)], set()),  # that one is in every value
+        ([*BOUGHT_AND_SOLD, traded(1, 3, 60, NQ)], {ACCOUNT}),
+        ([*BOUGHT_AND_SOLD, traded(1, 3, 60, account="DU2")], {"DU2"}),
+        ([traded(-3, ref="QEKILL-a-1of3")], set()),  # a kill's order has closed all that was there
+        ([traded(-2, ref="QEKILL-a-1of3")], {ACCOUNT}),
+        ([traded(3, 1, ref="QEKILL-a-1of3"), traded(2, 2, 59)], {ACCOUNT}),  # opened again, or before: nobody knows
+    ],
+)
+def test_something_may_have_been_opened_by_young_trades_that_left_something(
+    listed: list[ExecutionFact], accounts: set[str]
+) -> None:
+    assert that_may_have_opened(listed, AGE) == accounts
+
+
 def test_a_correction_replaces_what_it_corrects() -> None:
     corrected = execution(ES, -3, "e.2.02", recent=False, age_ns_min=60 * SECOND)
     assert with_old_values([traded(3, 1), traded(-2, 2), corrected], AGE) == {ACCOUNT}
+    assert that_may_have_opened([traded(3, 1), traded(-2, 2), corrected], AGE) == set()
 
 
 def test_trades_of_contracts_without_an_id_may_be_of_several() -> None:
@@ -99,9 +125,9 @@ def test_values_that_are_not_old_need_no_excuse() -> None:
 # the kill -------------------------------------------------------------------------------------------------------------
 
 
-def pressed(executions: list[ExecutionFact] | None, **settings: int) -> Stage:
+def pressed(executions: list[ExecutionFact] | None, worth: AccountWorth = OLD, **settings: int) -> Stage:
     stage = Stage(**PATIENCE, **settings)
-    stage.worth, stage.executions = [OLD], executions
+    stage.worth, stage.executions = [worth], executions
     return stage.begin()
 
 
@@ -147,3 +173,57 @@ def test_values_are_asked_for_and_excused_only_while_nothing_was_seen() -> None:
     stage.worth = [AccountWorth(ACCOUNT, {**OLD.values, "MaintMarginReq": D(0)})]
     stage.run(5000)
     assert stage.report.flat and 2000 <= (stage.report.timings.flat_ms or 0) <= 3500
+
+
+@pytest.mark.parametrize(
+    "executions",
+    [
+        [],
+        BOUGHT_AND_SOLD,
+        [traded(-3, age_s=180)],
+        [traded(-3, ref="QEKILL-a-1of3")],
+        [*BOUGHT_AND_SOLD, traded(1, 3, 5000, NQ)],
+    ],
+)
+def test_values_that_show_nothing_confirm_an_empty_list_where_no_young_trade_may_have_opened_something(
+    executions: list[ExecutionFact],
+) -> None:
+    stage = pressed(executions, NOTHING)
+    stage.run(5000)
+    assert stage.report.flat and 2000 <= (stage.report.timings.flat_ms or 0) <= 2500
+    assert "values_old" not in stage.said
+
+
+@pytest.mark.parametrize("quantity", [3, -3])
+def test_values_of_before_a_trade_that_may_have_opened_something_are_no_answer(quantity: int) -> None:
+    stage = pressed([traded(quantity)], NOTHING)
+    stage.run(30_000)
+    assert stage.report.flat and 20_000 <= (stage.report.timings.flat_ms or 0) <= 20_600
+    assert [one.text for one in stage.report.timeline if one.kind == "values_old"] == [
+        "account values may be those of before the last trades (DU1 may have opened something since): "
+        "the list of positions has to stay empty for twenty seconds"
+    ]
+
+
+def test_as_soon_as_the_values_have_to_be_of_after_that_trade_they_count() -> None:
+    stage = pressed([traded(3, age_s=170)], NOTHING)
+    stage.run(10_000)
+    assert not stage.report.flat
+    stage.executions = [traded(3, age_s=180)]
+    stage.run(1000)
+    assert stage.report.flat
+
+
+def test_an_account_that_may_have_opened_something_is_not_vouched_for_by_another() -> None:
+    witness = Witness((ACCOUNT, "DU2"), AGE)
+    witness.traded([traded(3)])
+    witness.ask()
+    (said,) = witness.heard(-1, (NOTHING, AccountWorth("DU2", EMPTY)))
+    assert witness.says() is Says.NOTHING_TOLD
+    assert "DU1 may have opened" in said.text and "DU2" not in said.text  # type: ignore[attr-defined]
+
+
+def test_where_the_trades_cannot_be_read_nobody_knows_how_old_the_values_are() -> None:
+    stage = pressed(None, NOTHING)
+    stage.run(30_000)
+    assert stage.report.flat and 20_000 <= (stage.report.timings.flat_ms or 0) <= 20_600

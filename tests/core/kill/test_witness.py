@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.kill.builders import ACCOUNT, ES, SECOND, D, ReadWorth, Stage, details, ev, held
+from core.kill.builders import ACCOUNT, ES, SECOND, D, ReadWorth, Stage, details, ev, execution, held
 from engine.core.facts import AccountWorth
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.witness import TRIES_MAX, Says, Witness
@@ -20,6 +20,7 @@ def worth(account: str = ACCOUNT, **values: int | None) -> AccountWorth:
 
 def heard(*told: AccountWorth, accounts: tuple[str, ...] = (ACCOUNT,)) -> Witness:
     witness = Witness(accounts)
+    witness.traded(())
     assert witness.ask() == [ReadWorth(-1)]
     witness.heard(-1, told)
     return witness
@@ -58,6 +59,7 @@ def test_every_account_has_to_be_told() -> None:
 
 def test_one_question_at_a_time_and_only_its_own_answer_counts() -> None:
     witness = Witness((ACCOUNT,))
+    witness.traded(())
     assert witness.ask() == [ReadWorth(-1)]
     assert witness.ask() == []
     witness.failed(1)
@@ -81,6 +83,7 @@ def test_a_tws_that_does_not_tell_or_hangs_up_instead_is_not_asked_for_ever(hang
 
 def test_what_was_asked_or_told_on_a_lost_connection_is_nothing_on_the_next_one() -> None:
     witness = Witness((ACCOUNT,))
+    witness.traded(())
     witness.ask()
     witness.forget()
     witness.heard(-1, (worth(),))
@@ -145,6 +148,34 @@ def test_an_account_with_a_margin_and_no_positions_is_not_flat_and_it_is_said_wh
         "TWS may not have loaded its positions; look at the portfolio in its window"
     )
     assert [one.text for one in report.timeline if one.kind == "positions_missing"] == [report.trouble]
+
+
+@pytest.mark.parametrize("age_s", [1, 5, 14])
+@pytest.mark.parametrize("signed", [3, -3])
+def test_a_trade_just_before_the_press_does_not_show_that_the_positions_are_loaded(age_s: int, signed: int) -> None:
+    """A stop may have filled while TWS was being started: it tells of one contract, and of none beside it."""
+    stage = Stage(deadline_ns=60 * SECOND, **PATIENCE)
+    stage.worth = [worth(MaintMarginReq=500)]
+    stage.executions = [execution(ES, signed, age_ns_min=age_s * SECOND)]
+    stage.begin()
+    stage.run(61_000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN and "DU1 MaintMarginReq 500" in stage.report.trouble
+
+
+def test_nor_does_a_trade_behind_the_press() -> None:
+    stage = Stage(**PATIENCE)
+    stage.worth = [worth(MaintMarginReq=500)]
+    stage.begin()
+    stage.run(500)
+    stage.executions = [execution(ES, 3)]
+    stage.run(120_000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN and "DU1 MaintMarginReq 500" in stage.report.trouble
+
+
+def test_a_list_that_names_a_contract_with_zero_is_loaded() -> None:
+    stage = Stage(held(ES, 0), **PATIENCE)
+    stage.worth = [worth(MaintMarginReq=500)]
+    assert 0 <= flat_after_ms(stage) <= 500 and not stage.all(ReadWorth)
 
 
 def test_once_the_values_agree_the_time_begins_anew() -> None:

@@ -100,8 +100,9 @@ class Ending:
 
     @property
     def _unseen(self) -> bool:
-        """No list has ever shown a contract, nor has another kill proven that nothing was held behind these trades."""
-        return not self.ledger.seen() and not self.proven.covers_last
+        """No list of positions has ever shown a contract (an execution is no list: it tells of none that is held beside
+        its own), nor has another kill proven that nothing was held behind these trades."""
+        return not self.ledger.named and not self.proven.covers_last
 
     def orders_seen(self, now_ns: int) -> None:
         """A list shows open orders; whether the rest of the look comes or not, nothing is flat."""

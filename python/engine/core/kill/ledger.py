@@ -42,6 +42,7 @@ class Ledger:
     _nameless: dict[Contract, int] = field(default_factory=dict)
     _unread: tuple[UnreadPosition, ...] = ()  # rows of the last list …
     _first_unread: tuple[UnreadPosition, ...] = ()  # … and of the first
+    named: bool = False  # has a list of positions shown a contract, be it with zero?
     _read: bool = False
 
     def __post_init__(self) -> None:
@@ -90,6 +91,7 @@ class Ledger:
         if not self._read:
             self._first_unread = unread
         seen = {self._key(fact): fact for fact in listed}
+        self.named = self.named or bool(seen)
         self._judge.nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
         self._traded.maybe = self.traces.maybe(held, now_ns)

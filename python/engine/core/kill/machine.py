@@ -368,7 +368,7 @@ class KillMachine:
         if self._proven.look(survey):
             self._ledger.believe_nothing_held(now_ns)
         if self._ending.needs_witness:
-            self._witness.traded(survey.executions or ())
+            self._witness.traded(survey.executions)
         others = self._closing.others(survey.orders)
         commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)

@@ -7,17 +7,18 @@ only of an account that has told what it is worth, and only beside lists that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.core.facts import AccountWorth, ExecutionFact
 from engine.core.kill.commands import Command, ReadWorth, Say
-from engine.core.kill.old_values import with_old_values
+from engine.core.kill.old_values import that_may_have_opened, with_old_values
 
 NET_LIQUIDATION = "NetLiquidation"
 GROSS_VALUE = "GrossPositionValue"  # stocks and options
 MARGINS = ("MaintMarginReq", "FullMaintMarginReq")  # futures too; that of open orders is not among them
+LONG = "the list of positions has to stay empty for twenty seconds"
 LONGER = "the list of positions has to stay empty for a minute and a half"
 TRIES_MAX = 3  # questions in a row without an answer; then this TWS does not tell
 
@@ -25,10 +26,10 @@ TRIES_MAX = 3  # questions in a row without an answer; then this TWS does not te
 class Says(Enum):
     """By the newest answer."""
 
-    NOTHING_HELD = "nothing_held"  # every account has told what it is worth, and none holds anything
+    NOTHING_HELD = "nothing_held"  # every account has told what it is worth behind its trades, and none holds anything
     SOMETHING_HELD = "something_held"
     MAY_BE_OLD = "may_be_old"  # something, and it may be of before the last trades
-    NOTHING_TOLD = "nothing_told"  # or not of every account
+    NOTHING_TOLD = "nothing_told"  # or not of every account, or of before a trade that may have opened something
 
 
 @dataclass(slots=True)
@@ -41,7 +42,9 @@ class Witness:
     _awaited: int | None = None
     _failed: int = 0
     _worth: dict[str, AccountWorth] = field(default_factory=dict)  # by the newest answer
-    _old: frozenset[str] = frozenset()  # accounts whose values may be those of before their last trades
+    _old: frozenset[str] = frozenset()  # accounts whose values may be those of before their last trades …
+    _opened: frozenset[str] = frozenset()  # … and of these, those which may have opened something
+    _traded: bool = False  # are today's trades known?
     _said: bool = False
     _said_old: bool = False
 
@@ -61,15 +64,25 @@ class Witness:
         if not self._said and self.says() is Says.SOMETHING_HELD:
             self._said = True
             return [Say("positions_missing", self.words())]
-        old = ", ".join(sign for worth in self._worth.values() if worth.account in self._old for sign in _sign(worth))
-        if self._said_old or not old or self.says() is Says.SOMETHING_HELD:
+        why = self._why_old()
+        if self._said_old or not why or self.says() is Says.SOMETHING_HELD:
             return []
         self._said_old = True
-        return [Say("values_old", f"account values may be those of before the last trades ({old}): {LONGER}")]
+        return [Say("values_old", f"account values may be those of before the last trades ({why}")]
 
-    def traded(self, listed: Iterable[ExecutionFact]) -> None:
-        """A complete list of executions, as the newest look shows it; empty where they could not be read."""
-        self._old = with_old_values(listed, self.age_ns_max)
+    def _why_old(self) -> str:
+        """And what follows from it. Empty: they are not taken to be old, or nobody has told any."""
+        old = ", ".join(sign for worth in self._worth.values() if worth.account in self._old for sign in _sign(worth))
+        if old:
+            return f"{old}): {LONGER}"
+        opened = ", ".join(account for account in self.accounts if account in self._opened and account in self._worth)
+        return f"{opened} may have opened something since): {LONG}" if opened else ""
+
+    def traded(self, listed: Sequence[ExecutionFact] | None) -> None:
+        """A complete list of executions, as the newest look shows it; None where they could not be read."""
+        self._traded = listed is not None
+        self._old = with_old_values(listed or (), self.age_ns_max)
+        self._opened = that_may_have_opened(listed or (), self.age_ns_max)
 
     def failed(self, read_id: int) -> None:
         """It may be any read's number."""
@@ -90,7 +103,8 @@ class Witness:
         if holders:
             return Says.MAY_BE_OLD if holders <= self._old else Says.SOMETHING_HELD
         told = bool(self.accounts) and all(_told(self._worth.get(account)) for account in self.accounts)
-        return Says.NOTHING_HELD if told else Says.NOTHING_TOLD
+        fresh = self._traded and self._opened.isdisjoint(self.accounts)
+        return Says.NOTHING_HELD if told and fresh else Says.NOTHING_TOLD
 
     def words(self) -> str:
         """Why an empty list is not believed."""
