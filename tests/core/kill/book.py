@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from core.kill.builders import ES, D, execution, held, order
+from engine.core.facts import ExecutionFact
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.settings import SECOND, KillSettings
 
@@ -35,6 +36,9 @@ class Book(Ledger):
             self.executions(tuple(self.listed))
         if first is not None:
             self.read(first)
+
+    def executions(self, listed: tuple[ExecutionFact, ...], now_ns: int = BEGAN_NS) -> None:
+        super().executions(listed, now_ns)
 
     def read(self, quantity: int, at_s: float = 0) -> Book:
         self.positions((held(ES, quantity),) if quantity else (), BEGAN_NS + int(at_s * SECOND))

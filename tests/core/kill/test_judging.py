@@ -78,7 +78,7 @@ def test_an_option_may_end_without_an_execution_but_not_together_with_everything
             PositionFact("DU1", other, Decimal(rest if at_s else 1)),
         ]
         ledger.positions(tuple(facts), int(at_s * SECOND))
-        ledger.executions(())
+        ledger.executions((), 0)
     assert (not ledger.doubtful(("DU1", 11))) is believed
 
 

@@ -133,9 +133,9 @@ def test_of_a_stop_in_a_contract_whose_row_cannot_be_read_nobody_knows_what_it_p
 
 def test_what_executions_tell_of_a_contract_whose_row_cannot_be_read_is_not_its_position() -> None:
     book = Ledger(KillSettings())
-    book.executions(())
+    book.executions((), 0)
     book.positions((), 0, (ROW,))
-    book.executions((execution(NQ, -2),))
+    book.executions((execution(NQ, -2),), SECOND)
     book.positions((), SECOND, (ROW,))
     assert book.seen() == ()
     book.positions((held(NQ, 1),), 2 * SECOND)
@@ -144,7 +144,7 @@ def test_what_executions_tell_of_a_contract_whose_row_cannot_be_read_is_not_its_
 
 def test_a_doubted_position_has_to_stand_anew_behind_a_read_that_did_not_show_it() -> None:
     book, key = Ledger(KillSettings()), (ACCOUNT, NQ.con_id)
-    book.executions(())
+    book.executions((), 0)
     book.positions((held(NQ, 5),), 0)
     for at_s in (1, 2, 3):
         book.positions((held(NQ, 7),), at_s * SECOND)

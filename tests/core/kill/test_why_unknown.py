@@ -21,7 +21,7 @@ def ledger(*names: str) -> Ledger:
     """With a doubted position in each."""
     book = Ledger(KillSettings())
     contracts = [future(number, name) for number, name in enumerate(names, 1)]
-    book.executions(())
+    book.executions((), 0)
     book.positions(tuple(held(contract, 1) for contract in contracts), 0)
     book.positions(tuple(held(contract, 2) for contract in contracts), SECOND)
     return book

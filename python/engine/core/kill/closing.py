@@ -253,7 +253,7 @@ class Closing:
                 was_live = ours[1].live
                 self._heard_fill(ours[1], execution)
                 self._account_for(*ours, now_ns, survey.serial, was_live=was_live)
-        self.ledger.executions(executions)
+        self.ledger.executions(executions, now_ns)
 
     def _unsettle_unfilled(self) -> None:
         """Orders of ours that are over: without executions only time shows whether they have filled after all."""

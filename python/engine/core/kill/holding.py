@@ -53,3 +53,10 @@ class Holding:
         self.patience_ns = patience_ns if self.settled else max(patience_ns, self.patience_ns)
         self.settled = self.recent_only = False
         self.doubted_since_ns = self.unsettled_ns = None
+
+    def doubt_recent(self, patience_ns: int) -> None:
+        """One more trade has come to light that was made just before the kill."""
+        recent_only = self.settled or self.recent_only
+        self.shows.discard(Missed.RECENT)
+        self.unsettle(patience_ns)
+        self.recent_only = recent_only

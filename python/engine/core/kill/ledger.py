@@ -71,14 +71,16 @@ class Ledger:
         """This execution belongs to one of our closing orders: `own_fill` counts it."""
         self._traded.own_execution(execution)
 
-    def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
+    def executions(self, listed: tuple[ExecutionFact, ...], now_ns: int) -> None:
         """A complete list of executions. Corrections replace what they correct."""
         first = not self._traded.begun
-        self._traded.executions(listed)
+        self._traded.executions(listed, now_ns)
         for key, holding in self._holdings.items():
             if first and key in self._recent.flows:  # read before the first list of executions: it may miss them
                 holding.unsettle(self._recent.patience_ns(key, holding.position))
                 holding.recent_only = True
+            elif key in self._traded.told_late:
+                holding.doubt_recent(self._recent.patience_ns(key, holding.position))
             if holding.blind:
                 self._judge.see_executions(key, holding)
 

@@ -1,8 +1,8 @@
 """What has traded in each contract of one login: by others' executions and orders, and by our own closing orders. Pure.
 
-Others' trades count from the first complete list of executions on: what that one holds, the first position contains.
-But the youngest of those may be missing from it (trades_before.py), and what an order says counts until executions show
-it (traces.py).
+Others' trades count from the first complete list of executions on: what that one holds, the first position contains,
+and so it does what a later list tells of an earlier time. But the youngest of those may be missing from it
+(trades_before.py), and what an order says counts until executions show it (traces.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Traded:
         default_factory=set
     )  # traded shortly before the kill or since by anything but another kill's closing orders
     known: bool = False  # executions, since the last read of positions
+    told_late: set[Key] = field(default_factory=set)  # by the last list, of trades before the first one
     _before: dict[Key, Flow] | None = None  # sums of the first list: trades of the day before the kill
+    _before_ns: int = 0  # when it was there
+    _orders_before: dict[tuple[Name, Key], Decimal] = field(default_factory=dict)  # of it, what only orders told
 
     @property
     def begun(self) -> bool:
@@ -70,8 +73,9 @@ class Traded:
         if self._before is not None:
             self._sum_up()
 
-    def executions(self, listed: tuple[ExecutionFact, ...]) -> None:
+    def executions(self, listed: tuple[ExecutionFact, ...], now_ns: int) -> None:
         """A complete list of executions. Corrections replace what they correct."""
+        self.told_late.clear()
         theirs = [execution for execution in listed if execution.identity not in self.own_executions]
         self.closes.executions(theirs)
         for execution in theirs:
@@ -79,6 +83,8 @@ class Traded:
             key = (execution.account, execution.con_id)
             if self._before is not None and identity not in self.foreign:
                 self._note_whose(key, execution.order_ref)
+                if execution.age_ns_min > now_ns - self._before_ns:
+                    self._take_late(execution, key, self._before)
             elif self._before is None and (
                 execution.recent or self.closes.knows(identity)
             ):  # the first read may miss it
@@ -89,9 +95,23 @@ class Traded:
         if self._before is None:
             for order, key, signed in self.traces.hidden():
                 self.recent.note_late(key, signed, order.order_ref)
+                self._orders_before[name_of(order), key] = signed
             self.traces.begin()
+            self._before_ns = now_ns
         self._sum_up()
         self.known = True
+
+    def _take_late(self, execution: ExecutionFact, key: Key, before: dict[Key, Flow]) -> None:
+        """By its age it was made before the first list, which did not show it yet. The first position may contain it as
+        any other of that time: to count it as made since would be to expect it once more."""
+        told = self._orders_before.get((name_of(execution), key), ZERO)
+        known = max(min(told, execution.quantity), ZERO) + min(max(told, execution.quantity), ZERO)
+        self._orders_before[name_of(execution), key] = told - known
+        new = execution.quantity - known
+        before[key] = before.get(key, NOTHING).plus(new)
+        if new != ZERO and (execution.recent or self.closes.knows(execution.identity)):
+            self.recent.note(key, new, execution.order_ref, execution.age_ns_min)
+            self.told_late.add(key)
 
     def _note_whose(self, key: Key, order_ref: str) -> None:
         if not by_a_kill(order_ref):
