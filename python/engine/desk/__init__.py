@@ -1,1 +1,1 @@
-"""The operator's paper: the drill and its record."""
+"""The operator's paper: the printed page, the check before the day, incidents, drills and their records."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, WorkingOrder
+from engine.core.facts import Details, ExecutionFact, PositionFact, Quote, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.attempt import Attempt, Doubt, State
 from engine.core.kill.chatter import Chatter
@@ -162,13 +162,24 @@ class Closing:
         """Until when an order whose carrier is gone may still surface."""
         return now_ns + self.settings.settle_ns
 
-    def heard_details(self, con_id: int, details: Details | None) -> None:
+    def answered(self, event: ev.Event, now_ns: int) -> None:
+        """What the broker says of a contract that was asked about: where it trades, its price steps, its quote."""
+        match event:
+            case ev.Resolved(con_id, details):
+                self._heard_details(con_id, details)
+            case ev.Unresolved(con_id):
+                self._heard_details(con_id, None)
+            case ev.RuleHeard(rule_id, steps):
+                self.lookups.heard_rule(rule_id, steps)
+            case ev.Quoted(con_id, quote):
+                self._heard_quote(con_id, quote, now_ns, "")
+            case ev.NoQuote(con_id, why):
+                self._heard_quote(con_id, None, now_ns, why)
+
+    def _heard_details(self, con_id: int, details: Details | None) -> None:
         self.lookups.answered(con_id, details, [item.contract for item in self.items.values()])
 
-    def heard_rule(self, rule_id: int, steps: tuple[PriceStep, ...]) -> None:
-        self.lookups.heard_rule(rule_id, steps)
-
-    def heard_quote(self, con_id: int, quote: Quote | None, now_ns: int, why: str) -> None:
+    def _heard_quote(self, con_id: int, quote: Quote | None, now_ns: int, why: str) -> None:
         for item in self.items.values():
             if item.contract.con_id == con_id:
                 item.heard_quote(quote, now_ns, why)

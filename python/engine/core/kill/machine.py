@@ -30,17 +30,16 @@ from engine.core.kill.evidence import Evidence
 from engine.core.kill.joining import NO_LOCK, Joining, taken_over
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.looking import Looking
-from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE, Notices, in_words
+from engine.core.kill.notices import OWN_NUMBERS_NOTE, Notices
 from engine.core.kill.others_closes import OthersCloses
 from engine.core.kill.others_trades import OthersTrades
 from engine.core.kill.proven import ProvenFlat, trades_mark
 from engine.core.kill.reach import Reach
-from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem
-from engine.core.kill.reporting import list_may_be_short, residue, why_unknown
+from engine.core.kill.report import LoginOutcome, LoginReport
+from engine.core.kill.reporting import Reporter
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
-from engine.core.kill.told_closed import ToldClosed
 from engine.core.kill.witness import Witness
 
 __all__ = ["KillMachine", "KillSettings"]
@@ -93,6 +92,15 @@ class KillMachine:
         )
         self._accounts: tuple[str, ...] = ()
         self._notices = Notices(settings.stray_ns)
+        self._reporter = Reporter(
+            name=name,
+            mode=mode,
+            host=host,
+            port=port,
+            ending=self._ending,
+            senders=self._senders,
+            notices=self._notices,
+        )
         self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False
         self._resting = False  # it looks on, and sends nothing that acts
@@ -145,9 +153,6 @@ class KillMachine:
                 self._evidence.say(now_ns, kind, text)
             case GlobalCancel(early=False):
                 self._evidence.mark("first_cancel", now_ns)
-            case Place():
-                self._evidence.mark("first_close", now_ns)
-                self._evidence.mark_last("last_close", now_ns)
             case _:
                 pass
 
@@ -195,18 +200,10 @@ class KillMachine:
                 | ev.ReadFailed()
             ):
                 return self._on_read(event, now_ns)
-            case ev.Resolved(con_id, details):
-                self._closing.heard_details(con_id, details)
-            case ev.Unresolved(con_id):
-                self._closing.heard_details(con_id, None)
-            case ev.RuleHeard(rule_id, steps):
-                self._closing.heard_rule(rule_id, steps)
+            case ev.Resolved() | ev.Unresolved() | ev.RuleHeard() | ev.Quoted() | ev.NoQuote():
+                self._closing.answered(event, now_ns)
             case ev.ServerClock(unix_s):
                 return self._notices.clock(self._clocks.heard(unix_s, now_ns))
-            case ev.Quoted(con_id, quote):
-                self._closing.heard_quote(con_id, quote, now_ns, "")
-            case ev.NoQuote(con_id, why):
-                self._closing.heard_quote(con_id, None, now_ns, why)
             case ev.PositionChanged(position):
                 self._closing.heard_position(position, self._looking.surveyor.serial)
                 if position.quantity != ZERO:
@@ -215,6 +212,11 @@ class KillMachine:
             case ev.OrderSeen():
                 self._ending.doubt()
                 self._looking.soon(now_ns)
+            case ev.CloseSent():
+                self._evidence.mark("first_close", now_ns)
+                self._evidence.mark_last("last_close", now_ns)
+                self._closing.heard(event, now_ns, self._looking.surveyor.serial)
+                return self._closing.left(event)
             case _:
                 if self._closing.heard(event, now_ns, self._looking.surveyor.serial):
                     self._looking.soon(now_ns)
@@ -472,55 +474,4 @@ class KillMachine:
 
     def report(self) -> LoginReport:
         """What is known now. Final after `Finish`; newer after a quarantine."""
-        outcome = self._ending.told()
-        theirs = self._evidence.closed_by_others(joined=self._joining.ever_busy)
-        told = ToldClosed(self._closing, self._ledger, self._evidence.others_trades, theirs)
-        held = {key: self._ledger.first_seen(key) for key in self._ledger.seen()}
-        held |= {key: closed.quantity for key, closed in theirs.items() if held.get(key, ZERO) == ZERO}
-        return LoginReport(
-            name=self.name,
-            mode=self.mode,
-            host=self.host,
-            port=self.port,
-            outcome=outcome,
-            accounts=self._accounts,
-            cancelled=self._evidence.cancelled(held, self._looking.unread),
-            closed=told.closed(),
-            partly_closed=told.partly(),
-            residue=() if outcome is LoginOutcome.FLAT else self._residue(outcome),
-            senders=self._senders.told(self._now_ns, self._evidence.pressed_ns),
-            notes=(
-                *self._notices.notes,
-                *self._evidence.earlier_notes(),
-                *self._evidence.notes(flat=outcome is LoginOutcome.FLAT),
-                *list_may_be_short(self._looking.surveyor.failures),
-            ),
-            trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
-            joined=self._joining.ever_busy and not self._closing.ever_placed and outcome is LoginOutcome.FLAT,
-            timings=self._evidence.timings(),
-            timeline=tuple(self._evidence.timeline),
-        )
-
-    def _residue(self, outcome: LoginOutcome) -> tuple[ResidueItem, ...]:
-        """Where the last look came to its end, what it showed; otherwise the orders of the newest list there is."""
-        whole = outcome is LoginOutcome.RESIDUE
-        return residue(
-            self._closing,
-            self._ledger,
-            self._looking.orders if whole else self._evidence.last_listed(),
-            link_up=self._reach.link_up,
-            may_close=self._joining.may_close,
-            holder=self._joining.holder,
-            read_only=READ_ONLY_NOTE in self._notices.notes,
-            resting=self._resting,
-            senders=self._senders,
-            now_ns=self._now_ns,
-        )
-
-    def _why_unknown(self) -> str:
-        if self._reach.trouble:
-            return self._reach.trouble
-        looked = self._looking.last is not None
-        unread = tuple(map(in_words, self._looking.unread)) if looked else ()
-        unloaded = self._witness.words() if looked and self._ending.needs_witness else ""
-        return why_unknown(self._ledger, self._looking.surveyor.failures, (*unread, unloaded))
+        return self._reporter.report(self._accounts, self._now_ns, resting=self._resting)

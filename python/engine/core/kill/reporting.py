@@ -3,74 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.core.facts import WorkingOrder
 from engine.core.kill.attempt import Attempt
-from engine.core.kill.closing import Closing
+from engine.core.kill.ending import Ending
 from engine.core.kill.evidence import describe
 from engine.core.kill.item import Item, name_of
-from engine.core.kill.ledger import Ledger
-from engine.core.kill.report import ResidueItem, ResidueReason
+from engine.core.kill.ledger import Key, Ledger
+from engine.core.kill.notices import READ_ONLY_NOTE, Notices, in_words
+from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, ResidueReason
 from engine.core.kill.senders import Senders, stop
+from engine.core.kill.told_closed import ToldClosed
 
 ZERO = Decimal(0)
 WHOLE_LOOK = ("open orders", "positions")  # without them there is none
 NAMES_MAX = 3
 
 
-def residue(
-    closing: Closing,
-    ledger: Ledger,
-    orders: tuple[WorkingOrder, ...],
-    *,
-    link_up: bool,
-    may_close: bool,
-    holder: str,
-    read_only: bool,
-    resting: bool,
-    senders: Senders,
-    now_ns: int,
-) -> tuple[ResidueItem, ...]:
-    """Everything that the last complete read still shows, or may be hiding, each with its one reason."""
-    positions = []
-    for key in ledger.seen():
-        item, quantity = closing.items.get(key), ledger.position(key)
+@dataclass(slots=True, kw_only=True)
+class Reporter:
+    """The report of one login's kill, at whatever moment it is asked for."""
+
+    name: str
+    mode: str
+    host: str
+    port: int
+    ending: Ending
+    senders: Senders
+    notices: Notices
+
+    def report(self, accounts: tuple[str, ...], now_ns: int, *, resting: bool) -> LoginReport:
+        """`resting`: the kill looks on, and sends nothing any more."""
+        evidence, closing, ledger = self.ending.evidence, self.ending.closing, self.ending.ledger
+        looking, ever_busy = self.ending.looking, self.ending.joining.ever_busy
+        outcome = self.ending.told()
+        flat = outcome is LoginOutcome.FLAT
+        theirs = evidence.closed_by_others(joined=ever_busy)
+        told = ToldClosed(closing, ledger, evidence.others_trades, theirs)
+        held = {key: ledger.first_seen(key) for key in ledger.seen()}
+        held |= {key: closed.quantity for key, closed in theirs.items() if held.get(key, ZERO) == ZERO}
+        return LoginReport(
+            name=self.name,
+            mode=self.mode,
+            host=self.host,
+            port=self.port,
+            outcome=outcome,
+            accounts=accounts,
+            cancelled=evidence.cancelled(held, looking.unread),
+            closed=told.closed(),
+            partly_closed=told.partly(),
+            residue=() if flat else self._residue(outcome, now_ns, resting=resting),
+            senders=self.senders.told(now_ns, evidence.pressed_ns),
+            notes=(
+                *self.notices.notes,
+                *evidence.earlier_notes(),
+                *evidence.notes(flat=flat),
+                *list_may_be_short(looking.surveyor.failures),
+            ),
+            trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
+            joined=ever_busy and not closing.ever_placed and flat,
+            timings=evidence.timings(),
+            timeline=tuple(evidence.timeline),
+        )
+
+    # what is left ---------------------------------------------------------------------------------------------------
+
+    def _residue(self, outcome: LoginOutcome, now_ns: int, *, resting: bool) -> tuple[ResidueItem, ...]:
+        """Everything that is open still, or may be, each with its one reason. Orders are those of the last look
+        where it came to its end, and otherwise of the newest list there is."""
+        whole = outcome is LoginOutcome.RESIDUE
+        orders = self.ending.looking.orders if whole else self.ending.evidence.last_listed()
+        positions = [self._position(key, now_ns, resting=resting) for key in self.ending.ledger.seen()]
+        strays = map(_stray, self.ending.closing.strays)
+        return (*filter(None, positions), *map(_working, orders), *strays)
+
+    def _position(self, key: Key, now_ns: int, *, resting: bool) -> ResidueItem | None:
+        ledger = self.ending.ledger
+        quantity = ledger.position(key)
         if quantity == ZERO and ledger.doubtful(key):
             quantity = ledger.expected(key)  # executions say so, and no list of positions shows it
         if quantity == ZERO:
-            continue
+            return None
+        reason, detail = self._why_open(key, now_ns, resting=resting)
+        return ResidueItem(
+            account=key[0],
+            contract=ledger.contract(key),
+            quantity=quantity,
+            reason=reason,
+            first_seen=ledger.first_seen(key),
+            detail=detail,
+        )
+
+    def _why_open(self, key: Key, now_ns: int, *, resting: bool) -> tuple[ResidueReason, str]:
+        """What stands in the way of everything comes before what stands in the way of this one."""
+        item, joining = self.ending.closing.items.get(key), self.ending.joining
         told = item.lessons.detail if item is not None else ""
-        if not link_up:
-            reason, detail = ResidueReason.LINK_DOWN, told
-        elif not may_close:
-            reason, detail = ResidueReason.ANOTHER_KILL, holder
-        elif read_only:
-            reason, detail = ResidueReason.READ_ONLY, told
-        else:
-            sending, doubtful = senders.still_in(key, now_ns), ledger.doubtful(key)
-            reason, detail = _reason(item, sending, doubtful=doubtful, resting=resting)
-        positions.append(
-            ResidueItem(
-                account=key[0],
-                contract=ledger.contract(key),
-                quantity=quantity,
-                reason=reason,
-                first_seen=ledger.first_seen(key),
-                detail=detail,
-            )
-        )
-    working = [
-        ResidueItem(
-            account=order.account,
-            contract=order.contract,
-            quantity=order.remaining if order.buys else -order.remaining,
-            reason=ResidueReason.WORKING_ORDER,
-            order=describe(order),
-        )
-        for order in orders
-    ]
-    return (*positions, *working, *map(_stray, closing.strays))
+        if not self.ending.reach.link_up:
+            return ResidueReason.LINK_DOWN, told
+        if not joining.may_close:
+            return ResidueReason.ANOTHER_KILL, joining.holder
+        if READ_ONLY_NOTE in self.notices.notes:
+            return ResidueReason.READ_ONLY, told
+        doubtful = self.ending.ledger.doubtful(key)
+        return _reason(item, self.senders.still_in(key, now_ns), doubtful=doubtful, resting=resting)
+
+    def _why_unknown(self) -> str:
+        if self.ending.reach.trouble:
+            return self.ending.reach.trouble
+        looking = self.ending.looking
+        looked = looking.last is not None
+        unread = tuple(map(in_words, looking.unread)) if looked else ()
+        unloaded = self.ending.witness.words() if looked and self.ending.needs_witness else ""
+        return why_unknown(self.ending.ledger, looking.surveyor.failures, (*unread, unloaded))
 
 
 def list_may_be_short(failures: Mapping[str, str]) -> tuple[str, ...]:
@@ -102,6 +148,16 @@ def _not_confirmed(names: list[str]) -> list[str]:
         f"what is held in {shown} is not confirmed yet: the position and what has traded do not agree, or an order is "
         "gone and nobody has told whether it filled"
     ]
+
+
+def _working(order: WorkingOrder) -> ResidueItem:
+    return ResidueItem(
+        account=order.account,
+        contract=order.contract,
+        quantity=order.remaining if order.buys else -order.remaining,
+        reason=ResidueReason.WORKING_ORDER,
+        order=describe(order),
+    )
 
 
 def _stray(attempt: Attempt) -> ResidueItem:
