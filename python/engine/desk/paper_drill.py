@@ -2,8 +2,8 @@
 
 It is refused for anything but an account that its id says is paper, and for a login where anything stands that it has
 not made itself. The kill is `qe kill` in a process of its own, with a state folder of its own: a drill halts nobody and
-opens no incident. What it shows is what IBKR's paper system does, which is more than any simulator can, and less than
-the real one.
+opens no incident. Whatever ends the drill, what it has made goes first. What it shows is what IBKR's paper system does,
+which is more than any simulator can, and less than the real one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from engine.core.known import Known
 from engine.desk.drill_result import Told
 from engine.own_program import qe
 from engine.trading import IBKRAccountManager, Order, OrderTicket, TradingError, TradingMode
+from engine.trading.errors import OrderUnconfirmed
 from engine.trading.manager import ManagerSettings
 
 CONTRACT = Contract(symbol="SPY", sec_type="STK", exchange="SMART", currency="USD")
@@ -86,34 +87,99 @@ async def hold_paper_drill(login: Login, home: Path, say: Callable[[str], None])
     try:
         await _check(manager, login, outcome.accounts)
         say(f"{login.name}: paper account {outcome.accounts[0]}, nothing held, nothing working")
-        notes: list[str] = []
-        opened = await _open(manager, login, outcome.accounts[0], notes, say)
-        resting = await _rest(manager, login, outcome.accounts[0], notes, say)
-        if not (opened or resting):
-            raise Refused("neither a position nor an order could be made: " + "; ".join(notes))
-        say(f"{login.name}: pulling the switch")
-        started_at, began = datetime.now(UTC), time.monotonic()
-        exit_code, printed, report = await _kill(login)
-        seconds = time.monotonic() - began
-        flat = await _flat(manager, login)
-        say(f"{login.name}: {'flat' if flat else 'NOT FLAT'} by reads of the drill's own")
+        return await _to_its_end(_Held(manager, login, outcome.accounts, say))
     finally:
         await manager.disconnect_all()
-    return PaperDrill(
-        login=login.name,
-        accounts=outcome.accounts,
-        started_at=started_at.isoformat(timespec="seconds"),
-        version=__version__,
-        opened=opened,
-        resting=resting,
-        seconds=round(seconds, 3),
-        exit_code=exit_code,
-        told=_told(report),
-        report=msgspec.Raw(report or b"null"),
-        printed=printed,
-        flat=flat,
-        notes=tuple(notes),
-    )
+
+
+async def _to_its_end(held: _Held) -> PaperDrill:
+    """Ctrl-C ends a drill as everything else does, but what it has made goes first; a second one is not waited for."""
+    drilling = asyncio.create_task(held.hold())
+    try:
+        return await asyncio.shield(drilling)
+    except asyncio.CancelledError:
+        if not drilling.done():
+            held.stop()
+            await asyncio.gather(drilling, return_exceptions=True)
+        raise
+
+
+class _Held:
+    """A drill from its first order on. `in_doubt`: TWS has not confirmed an order, which may be live."""
+
+    def __init__(
+        self, manager: IBKRAccountManager, login: Login, accounts: tuple[str, ...], say: Callable[[str], None]
+    ) -> None:
+        self._manager, self._login, self._accounts, self._say = manager, login, accounts, say
+        self._notes: list[str] = []
+        self._in_doubt = False
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._say(f"{self._login.name}: stopped; what the drill has made goes first (Ctrl-C again leaves it there)")
+
+    async def hold(self) -> PaperDrill:
+        opened = await self._open()
+        resting = not self._stopped and await self._rest()
+        nothing = "neither a position nor an order could be made: " + "; ".join(self._notes)
+        if not (opened or resting or self._in_doubt or self._stopped):
+            raise Refused(nothing)
+        self._say(f"{self._login.name}: pulling the switch")
+        started_at, began = datetime.now(UTC), time.monotonic()
+        exit_code, printed, report = await _kill(self._login)
+        seconds = time.monotonic() - began
+        flat = await _flat(self._manager, self._login)
+        self._say(f"{self._login.name}: {'flat' if flat else 'NOT FLAT'} by reads of the drill's own")
+        if not (opened or resting):
+            after = "nothing is there" if flat else "SOMETHING IS THERE: close it in TWS"
+            raise Refused(f"{nothing}\nThe switch was pulled all the same, since an order may be live: {after}")
+        return PaperDrill(
+            login=self._login.name,
+            accounts=self._accounts,
+            started_at=started_at.isoformat(timespec="seconds"),
+            version=__version__,
+            opened=opened,
+            resting=resting,
+            seconds=round(seconds, 3),
+            exit_code=exit_code,
+            told=_told(report),
+            report=msgspec.Raw(report or b"null"),
+            printed=printed,
+            flat=flat,
+            notes=tuple(self._notes),
+        )
+
+    async def _open(self) -> bool:
+        """One share at the market. A market that is closed is no reason not to drill the rest."""
+        ticket = await self._place(Order(order_type="MKT"))
+        end = time.monotonic() + FILL_S
+        while ticket is not None and time.monotonic() < end and not self._stopped:
+            if ticket.filled:
+                self._say(f"{self._login.name}: bought 1 SPY")
+                return True
+            await asyncio.sleep(0.1)
+        if ticket is not None:
+            self._notes.append(
+                "the market order was not filled (is the market open?): it was left working for the kill to cancel"
+            )
+        return False
+
+    async def _rest(self) -> bool:
+        """One order that rests far from the market."""
+        ticket = await self._place(Order(order_type="LMT", lmt_price=ONE))
+        if ticket is not None:
+            self._say(f"{self._login.name}: a limit order of 1 SPY at 1.00 is working")
+        return ticket is not None
+
+    async def _place(self, order: Order) -> OrderTicket | None:
+        order = msgspec.structs.replace(order, action="BUY", total_quantity=ONE, tif="DAY", account=self._accounts[0])
+        try:
+            return await self._manager.place_order(self._login.name, CONTRACT, order)
+        except TradingError as error:
+            self._in_doubt = self._in_doubt or isinstance(error, OrderUnconfirmed)
+            self._notes.append(str(error).rstrip("."))
+            return None
 
 
 async def _check(manager: IBKRAccountManager, login: Login, accounts: tuple[str, ...]) -> None:
@@ -140,44 +206,6 @@ async def _read(manager: IBKRAccountManager, login: Login) -> tuple[int, int]:
             return sum(1 for one in positions.value if one.quantity), len(orders.value)
         await asyncio.sleep(0.5)
     raise Refused(f"{login.name}: positions and orders cannot be read")
-
-
-async def _open(
-    manager: IBKRAccountManager, login: Login, account: str, notes: list[str], say: Callable[[str], None]
-) -> bool:
-    """One share at the market. A market that is closed is no reason not to drill the rest."""
-    order = Order(action="BUY", total_quantity=ONE, order_type="MKT", tif="DAY", account=account)
-    ticket = await _place(manager, login, order, notes)
-    end = time.monotonic() + FILL_S
-    while ticket is not None and time.monotonic() < end:
-        if ticket.filled:
-            say(f"{login.name}: bought 1 SPY")
-            return True
-        await asyncio.sleep(0.1)
-    if ticket is not None:
-        notes.append(
-            "the market order was not filled (is the market open?): it was left working for the kill to cancel"
-        )
-    return False
-
-
-async def _rest(
-    manager: IBKRAccountManager, login: Login, account: str, notes: list[str], say: Callable[[str], None]
-) -> bool:
-    """One order that rests far from the market."""
-    order = Order(action="BUY", total_quantity=ONE, order_type="LMT", lmt_price=ONE, tif="DAY", account=account)
-    ticket = await _place(manager, login, order, notes)
-    if ticket is not None:
-        say(f"{login.name}: a limit order of 1 SPY at 1.00 is working")
-    return ticket is not None
-
-
-async def _place(manager: IBKRAccountManager, login: Login, order: Order, notes: list[str]) -> OrderTicket | None:
-    try:
-        return await manager.place_order(login.name, CONTRACT, order)
-    except TradingError as error:
-        notes.append(str(error))
-        return None
 
 
 async def _kill(login: Login) -> tuple[int, str, bytes | None]:
