@@ -462,6 +462,16 @@ def test_a_number_given_as_a_text_is_called_one(field: str, tmp_path: Path) -> N
     beside(test, tmp_path)
 
 
+def test_a_price_that_is_none_may_be_left_out(tmp_path: Path) -> None:
+    order = replace(limit("BUY", "1"), order_type="MKT", lmt_price=None)
+
+    async def test(world: World, mgr: IBKRAccountManager, memory: Memory) -> None:
+        with pytest.raises(errors.OrderNotSent, match="lmt_price is None, which is no number: .* or leave it out"):
+            await mgr.place_order("paper", SPY, order)
+
+    beside(test, tmp_path)
+
+
 def test_a_refusal_has_the_code_of_its_first_check(tmp_path: Path) -> None:
     order = Order(action="BUY", total_quantity=D(1), order_type="LMT", tif="DAY")
 

@@ -34,6 +34,7 @@ T = TypeVar("T")
 READ_S = 6.0
 QUOTE_S = 12.0  # a snapshot may take TWS eleven seconds
 CLOCK_S_MAX = 5.0
+TOLD_TO_S = 1.5  # TWS tells its time in whole seconds, and an answer takes its time
 IDS_MAX = 8
 COMPLETED_S = 60.0
 SESSIONS_MAX = 20  # positions that are looked at
@@ -152,6 +153,8 @@ def _clock(login: Place, link: Link) -> Finding:
     if abs(apart) > CLOCK_S_MAX and not os.environ.get(SIMULATED_WORLD):
         what = f"this machine's clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} TWS's"
         return warning(login.name, what, "set this machine's clock (NTP)")
+    if abs(apart) < TOLD_TO_S:
+        return well(login.name, "the clocks agree to the second")
     return well(login.name, f"the clocks differ by {abs(apart):.0f} s")
 
 

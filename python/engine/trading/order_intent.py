@@ -58,7 +58,7 @@ def _no_number(order: Order) -> str:
     for field in order.__struct_fields__:
         value = getattr(order, field)
         if field in _JUDGED_NUMBERS and not isinstance(value, int | float | Decimal | Absent):
-            return f'{field} is {_told(value)}, which is no number: write Decimal("…")'
+            return f'{field} is {_told(value)}, which is no number: write Decimal("…"), or leave it out'
         if isinstance(value, float):
             return f"{field} is {value!r}, a float: write Decimal({str(value)!r})"
         beyond = isinstance(value, Decimal) and not value.is_finite()

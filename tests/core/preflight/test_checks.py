@@ -79,11 +79,17 @@ def test_every_code_belongs_to_exactly_one_check_and_has_its_words() -> None:
         assert "{" not in text
 
 
+def test_what_positions_and_orders_are_unknown_for_alike_is_said_once() -> None:
+    gone = Failure(Code.POSITION_UNKNOWN, "TWS has lost its link to IBKR (1100)", None)
+    assert sentences(Verdict((gone, gone))) == sentence(gone)
+
+
 def test_a_sentence_names_the_leg_and_the_quantity_that_would_pass() -> None:
     failure = Failure(Code.WOULD_CROSS_ZERO, D(5), D(3), D("2E+1"), "contract 7")
     assert sentence(failure).startswith("would_cross_zero (contract 7): trading is halted, and 5 is more than")
     assert "; the largest quantity that would pass is 20; " in sentence(failure)
-    assert sentences(Verdict((failure, failure))) == f"{sentence(failure)}\n{sentence(failure)}"
+    other = Failure(Code.POSITION_UNKNOWN, "not read", None)
+    assert sentences(Verdict((failure, other))) == f"{sentence(failure)}\n{sentence(other)}"
     assert sentence(Failure(Code.MARGIN, D(3), D(2))) == (
         "margin: it would need 3 of margin, and there is 2; send less, or free margin first"
     )

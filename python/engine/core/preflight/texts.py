@@ -109,8 +109,10 @@ def sentence(failure: Failure) -> str:
 
 
 def sentences(verdict: Verdict) -> str:
-    """All of them, a line each. A verdict that passed says so."""
-    return "\n".join(map(sentence, verdict.failures)) or "passes"
+    """All of them, a line each: what is the matter with positions and orders alike is said once. A verdict that passed
+    says so.
+    """
+    return "\n".join(dict.fromkeys(map(sentence, verdict.failures))) or "passes"
 
 
 def page() -> str:

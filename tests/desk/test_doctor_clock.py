@@ -1,0 +1,34 @@
+"""What the doctor says of the clocks: TWS tells whole seconds, so a second is no difference."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine.desk import doctor_login
+from engine.desk.findings import Grade
+
+
+@pytest.mark.parametrize(
+    ("theirs_s", "grade", "what"),
+    [
+        (999.0, Grade.WELL, "the clocks agree to the second"),
+        (1000.9, Grade.WELL, "the clocks agree to the second"),
+        (997.0, Grade.WELL, "the clocks differ by 3 s"),
+        (990.0, Grade.WARNING, "this machine's clock is 10 s ahead of TWS's"),
+        (1010.0, Grade.WARNING, "this machine's clock is 10 s behind TWS's"),
+        (None, Grade.WARNING, "TWS does not tell the time"),
+    ],
+)
+def test_a_difference_that_whole_seconds_make_is_none(
+    monkeypatch: pytest.MonkeyPatch, theirs_s: float | None, grade: Grade, what: str
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    monkeypatch.delenv("QE_SIMULATED_WORLD", raising=False)
+    login: Any = SimpleNamespace(name="paper")
+    link: Any = SimpleNamespace(server_now_s=lambda: theirs_s)
+    found = doctor_login._clock(login, link)
+    assert (found.grade, found.what) == (grade, what)
