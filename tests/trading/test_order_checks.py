@@ -466,7 +466,7 @@ def test_a_price_that_is_none_may_be_left_out(tmp_path: Path) -> None:
     order = replace(limit("BUY", "1"), order_type="MKT", lmt_price=None)
 
     async def test(world: World, mgr: IBKRAccountManager, memory: Memory) -> None:
-        with pytest.raises(errors.OrderNotSent, match="lmt_price is None, which is no number: .* or leave it out"):
+        with pytest.raises(errors.OrderNotSent, match=r"lmt_price is None, which is no number: .* or leave it out"):
             await mgr.place_order("paper", SPY, order)
 
     beside(test, tmp_path)
