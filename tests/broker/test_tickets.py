@@ -108,6 +108,36 @@ def test_an_order_that_tws_objects_to_and_lists_is_alive() -> None:
     run_tickets(test)
 
 
+@pytest.mark.parametrize("objects", [True, False])
+def test_another_order_with_the_same_order_ref_says_nothing_of_this_one(objects: bool) -> None:
+    """Of another client, numbered alike, or of this one: it made a refused or lost order an acknowledged one."""
+
+    async def test(tws: ScriptedTws, tickets: Tickets) -> None:
+        error = replies.ErrorMessage(1, 201, "Order rejected")
+        tws.answers[requests.PlaceOrder] = lambda _p, _r: [error] if objects else []
+        others = [
+            open_order(order_id=number, client_id=client, ref="QE-paper-1") for number, client in ((1, 7), (9, 1))
+        ]
+        tws.answers[requests.ReqAllOpenOrders] = lambda _p, _r: [*others, replies.OpenOrderEnd()]
+        _, answer = await tickets.place(ES, ORDER, PATIENCE_S)
+        assert answer.shown is (False if objects else None)
+
+    run_tickets(test)
+
+
+def test_an_order_that_is_listed_by_its_perm_id_is_alive() -> None:
+    async def test(tws: ScriptedTws, tickets: Tickets) -> None:
+        tws.answers[requests.PlaceOrder] = lambda _p, r: [
+            order_status("Inactive", order_id=r.order_id, perm_id=55),
+        ]
+        row = open_order(order_id=0, client_id=0, perm_id=55)
+        tws.answers[requests.ReqAllOpenOrders] = lambda _p, _r: [row, replies.OpenOrderEnd()]
+        _, answer = await tickets.place(ES, ORDER, PATIENCE_S)
+        assert answer.shown
+
+    run_tickets(test)
+
+
 @pytest.mark.parametrize("listable", [True, False])
 def test_silence_is_neither_acknowledged_nor_refused(listable: bool) -> None:
     async def test(tws: ScriptedTws, tickets: Tickets) -> None:

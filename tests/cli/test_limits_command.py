@@ -75,7 +75,7 @@ def test_each_limit_shows_how_much_is_used_and_what_is_left(capsys: pytest.Captu
     journal(peak(100_000))
     assert main(["limits", "show", "paper"]) == 0
     told = capsys.readouterr().out
-    assert "equity $100,000.00, 0 min ago: nobody watches now" in told
+    assert "equity $100,000.00, 0 min ago by the records: no guard knows it now" in told
     assert "circuit breaker   15 %" in told.replace("15.0", "15")
     assert "0% used, $15,000.00 left" in told
     main(["limits", "show", "--json"])

@@ -154,7 +154,7 @@ def test_unknown_is_neither_zero_nor_the_last_that_was_known() -> None:
     assert "? positions, ? working orders" in text
     assert "equity is not known now" in text
     alone = drawn({"paper": UNRESTRICTED}, None)
-    assert "nobody watches" in alone
+    assert "no guard runs: equity and positions are not known here" in alone
     assert "equity $" not in alone
 
 

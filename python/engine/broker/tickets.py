@@ -128,7 +128,9 @@ class Tickets:
         return Answer(False, ticket.status) if ticket.ended else answer_
 
     async def _judge(self, ticket: OrderTicket, patience_s: float, *, anew: bool = False) -> Answer:
-        """An error is not proof that an order is dead, nor silence that it lives: a fresh list decides."""
+        """An error is not proof that an order is dead, nor silence that it lives: a fresh list decides. By the numbers:
+        programs give many orders the same orderRef, and those of another client have numbers of their own.
+        """
         if ticket.status not in ("", HELD_OR_REFUSED) and not anew:
             return Answer(True, _text(ticket))
         outcome: Outcome[tuple[WorkingOrder, ...]]
@@ -137,8 +139,8 @@ class Tickets:
         if not isinstance(outcome, Complete) or outcome.broker_down:
             return Answer(None, text or "TWS did not answer")
         listed = any(
-            order.order_ref == ticket.order_ref
-            or (order.client_id == ticket.client_id and order.order_id == ticket.order_id)
+            (order.client_id, order.order_id) == (ticket.client_id, ticket.order_id)
+            or (ticket.perm_id != 0 and order.perm_id == ticket.perm_id)
             for order in outcome.value
         )
         if listed or ticket.filled > 0:

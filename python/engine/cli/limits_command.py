@@ -115,7 +115,7 @@ def _equity(view: LimitsView, live: dict[str, object] | None, now_ns: int, told:
         return f"equity {money_text(Decimal(str(live['equity'])), str(live['currency']))}, as the guard sees it now"
     if isinstance(view.equity, Known):
         seen, age = view.equity.value, max(0, now_ns - view.equity.at_ns) // MINUTE_NS
-        return f"equity {money_text(seen.amount, seen.currency)}, {age} min ago: nobody watches now"
+        return f"equity {money_text(seen.amount, seen.currency)}, {age} min ago by the records: no guard knows it now"
     return f"equity is {_not_known(view.equity.why, told)}"
 
 

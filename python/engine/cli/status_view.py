@@ -100,7 +100,7 @@ def _login_in_short(name: str, mode: str, state: State, told: Mapping[str, Any] 
         text.append(f"  {reason.cause.value}: {reason.reason}", style="red")
     text.truncate(room, overflow="ellipsis")
     if told is None:
-        text.append("\nnobody watches: no equity, no positions are known"[: room + 1], style="dim")
+        text.append("\nno guard runs: equity and positions are not known here"[: room + 1], style="dim")
         return _panel(text, name, mode, state, width)
     limits = told["limits"]
     known = limits["equity"] is not None and not limits["stale"]
@@ -133,7 +133,7 @@ def _login(name: str, mode: str, state: State, told: Mapping[str, Any] | None, *
             style="red" if one.kind is not Kind.SIZE_FACTOR else "yellow",
         )
     if told is None:
-        text.append("\nnobody watches: no equity, no positions are known", style="dim")
+        text.append("\nno guard runs: equity and positions are not known here", style="dim")
     else:
         _add_facts(text, told, width - 4, roomy=roomy)
     return _panel(text, name, mode, state, width)
