@@ -7,6 +7,11 @@ from core.kill.builders import ES, D, execution, held, order
 from engine.core.facts import Details, Quote, QuoteKind
 
 
+def test_an_execution_of_which_nobody_told_how_old_it_is_counts_as_young() -> None:
+    fact = execution(ES, 1)
+    assert (fact.age_ns_min, fact.recent) == (0, True)
+
+
 def test_remaining_is_what_may_still_fill() -> None:
     assert order(ES, "BUY", 5, filled=D(2)).remaining == 3
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from core.limit_worlds import CLOCK, NOON, SECOND, SETTINGS, D, worth
 from engine.core.books import Books, Flow, Jump
+from engine.core.equity import Equity
+from engine.core.known import Known, Unknown
 from engine.core.limit_changes import Change, standing
 from engine.core.limit_rules import Basis
 from engine.core.limits import judge
@@ -22,7 +24,11 @@ from engine.journal.events import (
     BaselineSet,
     JumpSettled,
     JumpSuspected,
+    KillEnded,
+    KillPressed,
     Lifted,
+    LimitBreached,
+    LimitsTaken,
     Rebased,
     Record,
     Reset,
@@ -35,8 +41,11 @@ from engine.journal.loss_records import (
     cash_flow,
     changes_of,
     jump_suspected,
+    last_equity,
     limit_breached,
     limit_changed,
+    limits_changed,
+    owed_kill,
 )
 from engine.journal.state import view
 
@@ -209,6 +218,65 @@ def test_records_without_a_moment_of_their_own_are_of_the_moment_they_were_writt
     books = kept.books_of()
     assert [(one.basis, one.at_ns) for one in books.baselines] == [(Basis.DAY, NOON + 5)]
     assert books.jumps == (Jump(amount=D(2), currency="USD", at_ns=NOON + 6),)
+
+
+def shut_down(id_: str, cause: Cause, since_ns: int) -> Restricted:
+    return Restricted(
+        restriction=Restriction(
+            id=id_, scope=PAPER, kind=Kind.SHUTDOWN, cause=cause, since_ns=since_ns, actor="limits", reason="15 %"
+        )
+    )
+
+
+def test_a_kill_is_owed_until_one_was_begun_for_this_shutdown_of_this_login() -> None:
+    kept = Kept()
+    assert owed_kill(view(kept.books), PAPER, NOON) is None
+    kept.write(shut_down("s1", Cause.KILL_SWITCH, NOON))
+    assert owed_kill(view(kept.books), PAPER, NOON) is None, "a kill shut it down, and no limit"
+    kept.write(shut_down("s2", Cause.CIRCUIT_BREAKER, NOON))
+    kept.write(KillPressed(kill_id="other", scopes=(LIVE,), reason="r"), NOON + 1)
+    owed = owed_kill(view(kept.books), PAPER, NOON)
+    assert owed is not None and owed.id == "s2"
+    kept.write(KillEnded(kill_id="old", scopes=(PAPER,), flat=True, report=msgspec.Raw(b"{}")), NOON - 1)
+    assert owed_kill(view(kept.books), PAPER, NOON) is not None, "it ended before the limit acted"
+    kept.write(KillPressed(kill_id="k", scopes=(LIVE, PAPER), reason="r"), NOON - 5)
+    assert owed_kill(view(kept.books), PAPER, NOON) is None, "one that is open is its own program's"
+    kept.write(KillEnded(kill_id="k", scopes=(LIVE, PAPER), flat=False, report=msgspec.Raw(b"{}")), NOON + 2)
+    assert owed_kill(view(kept.books), PAPER, NOON) is None, "and so is one that ended since"
+
+
+def test_the_last_equity_is_the_youngest_of_its_login_that_was_written_down_anywhere() -> None:
+    kept = Kept()
+    assert isinstance(last_equity(view(kept.books), PAPER), Unknown)
+
+    def baseline(amount: int, period: str, as_of_ns: int | None, scope: Scope = PAPER) -> BaselineSet:
+        return BaselineSet(
+            scope=scope, period=period, period_id="p", equity=D(amount), currency="USD", as_of_ns=as_of_ns
+        )
+
+    kept.write(baseline(100, "day", NOON + 5), NOON + 9)
+    kept.write(baseline(200, "week", NOON + 1), NOON + 10)
+    kept.write(baseline(300, "day", NOON + 20, LIVE), NOON + 20)
+    assert last_equity(view(kept.books), PAPER) == Known(Equity(D(100), "USD"), NOON + 5)
+    kept.write(baseline(400, "month", None), NOON + 7)
+    assert last_equity(view(kept.books), PAPER) == Known(Equity(D(400), "USD"), NOON + 7)
+    breach = LimitBreached(
+        scope=PAPER, limit="daily_loss", baseline=D(400), net_deposits=D(0), equity=D(380), currency="USD",
+        loss_pct=D(5), limit_pct=D(2), period_id="p",
+    )  # fmt: skip
+    kept.write(breach, NOON + 8)
+    assert last_equity(view(kept.books), PAPER) == Known(Equity(D(380), "USD"), NOON + 8)
+
+
+def test_what_limits_are_first_used_with_is_one_record_and_each_later_change_one_of_its_own() -> None:
+    def change(key: str, old: str, new: str) -> Change:
+        return Change(key=key, old=old, new=new, reason="r", told_ns=NOON, effective_ns=NOON)
+
+    changes = [change("a", "", "1"), change("b", "2", "3"), change("c", "", "4")]
+    first, later = limits_changed(PAPER, changes)
+    assert first == LimitsTaken(scope=PAPER, values=(("a", "1"), ("c", "4")))
+    assert later == limit_changed(PAPER, changes[1])
+    assert tuple(limits_changed(PAPER, ())) == ()
 
 
 def test_changes_of_limits_come_back_in_the_order_in_which_they_were_told() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from engine.simulator.virtual import run
 from engine.trading import heartbeats
-from engine.trading.heartbeats import EVERY_S, FOLDER, Heart, Words, file_name, listen
+from engine.trading.heartbeats import EVERY_S, FOLDER, Heart, Words, beat_for, file_name, good_bye_of, listen
 from engine.trading.process_identity import identity
 
 
@@ -40,6 +40,65 @@ def test_an_engine_beats_until_it_says_good_bye(tmp_path: Path) -> None:
 
     run(main())
     assert touches[0] > 1
+
+
+def test_a_sign_of_life_from_elsewhere_is_a_touch_and_its_good_bye_a_removal(tmp_path: Path) -> None:
+    beat_for(tmp_path, "../far away", ("paper",))
+    (beat,) = listen(tmp_path)
+    assert (beat.name, beat.words) == ("far-away", Words(0, ("paper",))), "nothing that it says becomes a path"
+    path = tmp_path / FOLDER / beat.name
+    os.utime(path, ns=(1, 1))
+    beat_for(tmp_path, "../far away", ("paper",))
+    assert listen(tmp_path)[0].touched_ns > 1
+    beat_for(tmp_path, "../far away", ("live",))
+    assert listen(tmp_path)[0].words.logins == ("live",)
+    for _ in range(2):
+        good_bye_of(tmp_path, "../far away")
+        assert listen(tmp_path) == ()
+
+
+def test_what_says_nothing_is_an_engine_of_all_logins_and_what_is_being_written_is_none(tmp_path: Path) -> None:
+    assert listen(tmp_path) == (), "no folder, no engines"
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    for name, data in (("touched", b""), ("odd", b"{"), (".hidden", b""), ("half.new", b"")):
+        (folder / name).write_bytes(data)
+    assert [(one.name, one.words) for one in listen(tmp_path)] == [("odd", Words()), ("touched", Words())]
+
+
+def test_one_that_says_good_bye_while_the_folder_is_read_is_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat_for(tmp_path, "gone", ())
+
+    def gone(_path: Path) -> bytes:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(heartbeats, "_head", gone)
+    assert listen(tmp_path) == ()
+
+
+def test_who_is_started_anew_takes_the_place_of_those_of_its_name_that_are_dead(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    for name in (f"mine-{dead.pid}", f"mine-{os.getppid()}", "mine-abc", f"other-{dead.pid}"):
+        (folder / name).write_bytes(b"")
+
+    async def main() -> None:
+        heart = Heart(tmp_path, "mine")
+        heart.start(())
+        await asyncio.sleep(EVERY_S)
+        assert {one.name for one in listen(tmp_path)} == {
+            f"mine-{os.getpid()}",
+            f"mine-{os.getppid()}",
+            "mine-abc",
+            f"other-{dead.pid}",
+        }
+        heart.stop()
+
+    run(main())
 
 
 def test_a_program_that_ends_right_behind_its_good_bye_has_said_it(tmp_path: Path) -> None:

@@ -139,8 +139,6 @@ def _widened(before: Record | None, record: Record, event: IncidentOpened) -> Re
         return record
     named = (event.scope, *event.also)
     more = tuple(one for one in (before.event.scope, *before.event.also) if one not in named)
-    if not more:
-        return record
     return msgspec.structs.replace(record, event=msgspec.structs.replace(event, also=(*event.also, *more)))
 
 

@@ -12,10 +12,9 @@ import msgspec
 
 from engine.core.restrictions import Cause, Kind, Override, Restriction, Scope, State, effective
 from engine.journal.books import Books
-from engine.journal.events import Adopted, BaselineSet, CashFlow, IncidentOpened, LimitBreached, Record, Verified
+from engine.journal.events import Adopted, BaselineSet, IncidentOpened, LimitBreached, Record, Verified
 from engine.journal.store import Alarm
 
-ZERO = Decimal(0)
 Scoped = TypeVar("Scoped", BaselineSet, LimitBreached, Verified, Adopted)
 
 
@@ -76,15 +75,6 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     def breach(self, scope: Scope, limit: str) -> Record | None:
         """The last time that a limit of a login was crossed."""
         return _last(self.breaches, LimitBreached, scope, lambda event: event.limit == limit)
-
-    def deposits_since(self, scope: Scope, since_ns: int) -> dict[str, Decimal]:
-        """Net deposits that took effect after a moment, by currency. Empty: none were recorded."""
-        sums: dict[str, Decimal] = {}
-        for record in self.cash_flows:
-            flow = record.event
-            if isinstance(flow, CashFlow) and flow.effective_ns > since_ns and flow.scope.meets(scope):
-                sums[flow.currency] = sums.get(flow.currency, ZERO) + flow.amount
-        return sums
 
     def last_verified(self, scope: Scope) -> Record | None:
         """The last verification of a login."""
