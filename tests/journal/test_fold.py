@@ -171,6 +171,7 @@ def test_a_kill_that_was_pressed_while_the_flat_one_ran_is_not_answered_for() ->
         (Scope("a", ""), Scope("b", "h-2"), False),
         (Scope("a", "h-1", ("DU1",)), Scope("a", "h-2", ("DU1", "DU2")), True),
         (Scope("a", "h-1", ("DU1", "DU2")), Scope("a", "h-2", ("DU1",)), False),
+        (Scope("a", "h-1", ("DU1",)), Scope("b", "h-2", ("DU1",)), True),
     ],
 )
 def test_a_kill_is_answered_for_where_it_was_the_same_tws_or_all_of_its_accounts(
