@@ -27,6 +27,7 @@ from engine.journal.events import (
     NotUnderstood,
     OrderEnded,
     OrderIntent,
+    OrderRefused,
     Record,
     Repaired,
     Restricted,
@@ -128,6 +129,11 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
                 limit_price=D("9.5"),
             ),
             "order intent: paper: BUY 2 ES LMT 9.5 (e-1)",
+            Tone.PLAIN,
+        ),
+        (
+            OrderRefused(scope=PAPER, symbol="ES", action="BUY", quantity=D(11), codes=("max_contracts", "collar")),
+            "order refused: paper: BUY 11 ES: max_contracts, collar",
             Tone.PLAIN,
         ),
         (

@@ -283,6 +283,7 @@ def test_what_of_a_kill_could_not_be_written_is_told_with_where_it_waits(tmp_pat
         record, section = one.records.notes
         assert "the record of this kill is not in the journal yet, it waits in" in record
         assert "log.md cannot be written" in section and "the section waits in" in section
+        assert "has the record" not in section, "the journal has not"
         memory.fails = None
         (tmp_path / "log.md").rmdir()
         one.journal.tend(2)

@@ -1,7 +1,7 @@
 """operator/INCIDENT_LOG.md: the incident log as a page that a person completes.
 
 Sections are only ever added at the end. The file is never read, parsed or rewritten, so nothing that a person did to it
-can stop anything or get lost. What cannot be written is returned as a sentence; the journal has the record.
+can stop anything or get lost. What cannot be written is returned as a sentence.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def append(path: Path, text: str) -> str | None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        return f"the incident log {path} cannot be written ({error.strerror or error}); the journal has the record"
+        return f"the incident log {path} cannot be written ({error.strerror or error})"
     return None
 
 

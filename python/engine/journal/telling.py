@@ -24,6 +24,7 @@ from engine.journal.events import (
     LimitsTaken,
     NotUnderstood,
     OrderIntent,
+    OrderRefused,
     Record,
     Repaired,
     Reset,
@@ -105,10 +106,8 @@ def _about(event: AnyEvent, zone: tzinfo | None) -> str:
         case KillEnded():
             flat = "flat" if event.flat else "NOT flat"
             return f"{_logins(event.scopes)}: {flat} (kill {event.kill_id})"
-        case OrderIntent():
-            price = "" if event.limit_price is None else f" {event.limit_price}"
-            order = f"{event.action} {event.quantity} {event.symbol} {event.order_type}{price}"
-            return f"{event.scope.login}: {order} ({event.order_ref})"
+        case OrderIntent() | OrderRefused():
+            return f"{event.scope.login}: {event.action} {event.quantity} {event.symbol}{_how(event)}"
         case Filled():
             return f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}"
         case Verified():
@@ -127,6 +126,13 @@ def _about(event: AnyEvent, zone: tzinfo | None) -> str:
             return f"{event.what}{'; every login was halted' if event.alarm else ''}"
         case _:
             return ", ".join(_fields(event, zone))
+
+
+def _how(event: OrderIntent | OrderRefused) -> str:
+    if isinstance(event, OrderRefused):
+        return f": {', '.join(event.codes)}"
+    price = "" if event.limit_price is None else f" {event.limit_price}"
+    return f" {event.order_type}{price} ({event.order_ref})"
 
 
 def _money(event: BaselineSet | LimitBreached | CashFlow | JumpSuspected | JumpSettled, zone: tzinfo | None) -> str:
