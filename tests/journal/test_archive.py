@@ -16,7 +16,7 @@ from engine.journal.history import archives, records, walk
 from engine.journal.journal import Journal
 from engine.journal.repair import repair
 from engine.journal.sqlite_store import SqliteStore
-from engine.journal.trouble import Code, JournalError
+from engine.journal.trouble import Code, JournalError, Trouble
 from journal.killed import killed_at, needs_tracing
 from journal.worlds import PAPER, halt, note, on
 
@@ -35,6 +35,32 @@ def days(folder: Path, count: int = 4) -> tuple[SqliteStore, Journal]:
 
 def seqs(folder: Path) -> list[int]:
     return [one.seq for one in records(folder, SqliteStore(folder))]
+
+
+def test_who_reads_on_past_a_damaged_archive_is_told_of_it_and_who_does_not_ask_is_refused(tmp_path: Path) -> None:
+    store, journal = days(tmp_path)
+    for day in (1, 2):
+        archive(tmp_path, store, journal, before_ns=day * DAY)
+    whole = seqs(tmp_path)
+    broken = archives(tmp_path)[0]
+    broken.write_bytes(broken.read_bytes()[:-9])
+    damaged: list[Trouble] = []
+    rest = [one.seq for one in records(tmp_path, store, damaged=damaged)]
+    assert 0 < len(rest) < len(whole) and rest == whole[-len(rest) :]
+    assert [one.code for one in damaged] == [Code.ARCHIVE] and str(broken) in damaged[0].what
+    with pytest.raises(JournalError, match="is damaged"):
+        list(records(tmp_path, store))
+    found = walk(tmp_path, store)
+    assert found.wrong_archive is not None and found.wrong_live is None and found.live > 0
+
+
+def test_an_archive_that_does_not_follow_the_one_before_it_is_named(tmp_path: Path) -> None:
+    store, journal = days(tmp_path)
+    for day in (1, 2):
+        archive(tmp_path, store, journal, before_ns=day * DAY)
+    first, second = archives(tmp_path)
+    shutil.copyfile(first, second)
+    assert f"{second.name} does not follow record" in (walk(tmp_path, store).wrong_archive or "")
 
 
 def test_a_halt_outlives_the_day_that_is_archived(tmp_path: Path) -> None:

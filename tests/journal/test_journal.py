@@ -11,7 +11,7 @@ from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal import chain
 from engine.journal.answers import SCOPES_MAX
 from engine.journal.chain import Draft, opened
-from engine.journal.events import IncidentNoted, Lifted, Repaired, Restricted
+from engine.journal.events import Filled, IncidentNoted, Lifted, OrderIntent, Repaired, Restricted
 from engine.journal.journal import (
     TEND_EVERY_NS,
     UNREADABLE,
@@ -117,6 +117,35 @@ def test_a_decision_on_an_old_state_is_refused() -> None:
     with pytest.raises(Conflict):
         other.append(halt(id="h2"), expected_seq=0)
     other.append(halt(id="h2"), expected_seq=1)
+
+
+def test_whose_orders_and_which_executions_are_in_our_records_is_asked_of_the_journal() -> None:
+    memory = Memory()
+    other = journal(memory)
+    intent = OrderIntent(
+        scope=PAPER, account="DU1", order_ref="mine", con_id=1, symbol="ES", action="BUY", quantity=Decimal(2),
+        order_type="MKT", client_id=1, order_id=5,
+    )  # fmt: skip
+    filled = Filled(
+        scope=PAPER, account="DU1", identity="0001", exec_id="0001.01", con_id=1, quantity=Decimal(2), price=Decimal(9)
+    )
+    journal(memory).append(intent, filled)
+    assert other.ours(["mine", "another's"]) == {"mine"}
+    assert other.recorded(["0001", "0002"]) == {"0001": 2}
+
+
+def test_who_has_looked_knows_when_there_is_something_new_and_whether_it_can_be_read() -> None:
+    memory = Memory()
+    one = journal(memory)
+    assert one.stirred() and not one.readable, "it was never looked at"
+    one.state()
+    assert not one.stirred() and one.readable and one.flaw() is None
+    journal(memory).append(halt())
+    assert one.stirred()
+    assert not one.glance(PAPER, 1000).may_add_risk and not one.stirred()
+    memory.unreadable = Code.CORRUPT
+    assert not one.glance(PAPER, 1000).may_add_risk
+    assert one.stirred() and not one.readable and one.trouble() is not None
 
 
 def test_a_record_that_was_changed_stops_entries() -> None:

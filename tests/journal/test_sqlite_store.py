@@ -258,6 +258,27 @@ def test_an_append_does_not_cover_up_what_was_lost_meanwhile(tmp_path: Path) -> 
     assert told.value.trouble.code is Code.SHORTENED
 
 
+def test_a_bell_that_is_missing_spoilt_or_unreadable_is_told_of_until_the_next_record_makes_a_new_one(
+    tmp_path: Path,
+) -> None:
+    store, bell = SqliteStore(tmp_path), tmp_path / "bell"
+    assert store.flaw() is None, "there is no journal that could miss it"
+    journal = Journal(store, actor="test")
+    journal.append(note())
+    assert store.flaw() is None
+    for spoil, says in (
+        (bell.unlink, "bell is missing"),
+        (lambda: bell.write_bytes(b"?" * 4096), str(bell)),
+        (lambda: (bell.unlink(), bell.mkdir()), "bell cannot be read"),
+    ):
+        spoil()
+        assert says in (SqliteStore(tmp_path).flaw() or "")
+        if bell.is_dir():
+            bell.rmdir()
+        SqliteStore(tmp_path).append([chain.draft(note(), actor="test", at_ns=1)])
+        assert SqliteStore(tmp_path).flaw() is None
+
+
 def test_a_new_bell_knows_the_last_record_and_the_alarm(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     mine = Journal(store, actor="test")
