@@ -16,6 +16,11 @@ _THIS_MACHINE = frozenset(
 _MAPPED = "::ffff:"  # how IPv6 writes an address of IPv4
 
 
+def is_host(host: object) -> bool:
+    """Can this be where a TWS is? Names and addresses have no blanks, and nothing that cannot be printed."""
+    return isinstance(host, str) and bool(host) and host.isprintable() and " " not in host
+
+
 def host_key(host: str) -> str:
     """One text for all spellings of a host that are one place: lower case, addresses in their plain form."""
     name = host.strip().rstrip(".").lower()

@@ -23,6 +23,7 @@ OURS = {
     "engine.config.quick",
     "engine.config.places",
     "engine.hosts",
+    "engine.names",
     "engine.wire",
     "engine.wire.opening",
 }

@@ -19,8 +19,11 @@ import pytest
 from cli.simulated import PATIENCE_S, PYTHON_PATH, environment, qe, simulated, start_qe
 from engine.broker.closing_right import ClosingRight
 from engine.cli import presses
-from engine.cli.kill_run import record_folders
+from engine.cli.kill_arguments import KillArguments
+from engine.cli.kill_run import KillRun, record_folders
 from engine.config.places import FILE_NAME, config_file, state_folder
+from engine.config.plan import Place, default_plan
+from engine.trading import IBKRAccountManager
 
 
 def records(home: Path) -> list[dict[str, object]]:
@@ -247,23 +250,72 @@ def test_a_sound_login_asked_for_by_name_keeps_its_result(tmp_path: Path) -> Non
     assert not re.search(r"^family\b", done.stdout, re.MULTILINE)  # no line of a login of its own
 
 
-def test_a_login_the_manager_will_not_have_is_unknown_and_not_forgotten(tmp_path: Path) -> None:
+def test_two_logins_whose_names_differ_in_capitals_are_both_closed(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
-        world.config('[logins.odd]\nmode = "live"\nhost = "no where"\n[kill]\ndeadline_s = 2\n')
+        first, second = (login.port for login in world.before.logins.values())
+        tables = (
+            f'[logins.{name}]\nmode = "live"\nport = {port}\n' for name, port in (("live", first), ("Live", second))
+        )
+        (tmp_path / "quant-engine.toml").write_text("".join(tables), encoding="utf-8")
         done = qe("kill", "--json", home=tmp_path)
+        truth = world.truth()
+    assert all(login.flat for login in truth.logins.values())
     report = json.loads(done.stdout)
-    assert (done.returncode, report["flat"], report["logins"]["odd"]["outcome"]) == (2, False, "unknown")
+    assert {name: login["outcome"] for name, login in report["logins"].items()} == {"live": "flat", "Live-2": "flat"}
+    assert done.returncode == 0 and "differ by more than capitals" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["lvie", "family"])
-def test_a_login_that_a_faulty_configuration_may_have_named_is_no_reason_to_refuse(tmp_path: Path, name: str) -> None:
+class _NoHands(presses.Presses):
+    def __init__(self) -> None:
+        """Signals are left to whoever runs the tests."""
+        self.unsaid = []
+
+
+def test_a_login_that_was_struck_is_killed_under_another_name_where_the_manager_will_not_have_its_own() -> None:
+    plan = default_plan()
+    plan.places = [
+        Place(name, "live", "127.0.0.1", 5000 + at) for at, name in enumerate(("live", "LIVE", "\x00", "n" * 99))
+    ]
+    run, manager = KillRun(KillArguments(), plan, _NoHands(), 0), IBKRAccountManager()
+    for place in plan.places:
+        run.take_in(manager, place)
+    assert len(manager.logins) == 4
+
+
+def test_a_login_asked_for_by_name_is_killed_where_it_reads_and_no_other_one_for_it(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        ports = {name: login.port for name, login in world.before.logins.items()}
+        text = "".join(f'[logins.{name}]\nport = {port}\nmode = "{name}"\n' for name, port in ports.items())
+        (tmp_path / "quant-engine.toml").write_text(text.replace("[logins.live]", 'colour = "red"\n[logins.live]'))
+        done = qe("kill", "paper", "--json", home=tmp_path)
+        truth = world.truth()
+    assert truth.logins["paper"].flat
+    assert truth.logins["live"].resting == world.before.logins["live"].resting
+    report = json.loads(done.stdout)
+    outcomes = {name: login["outcome"] for name, login in report["logins"].items()}
+    assert (done.returncode, outcomes) == (2, {"paper": "flat", "paper-elsewhere": "unknown"})
+    assert "logins.paper.colour unknown key" in report["logins"]["paper-elsewhere"]["trouble"]
+
+
+def test_a_login_of_which_nobody_knows_where_it_is_costs_no_other_one_its_positions(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
         world.config(UNUSABLE)
-        done = qe("kill", "--login", name, home=tmp_path)
+        done = qe("kill", "--login", "family", "--deadline", "1", home=tmp_path)
+        truth = world.truth()
+    for name, login in truth.logins.items():
+        assert login.resting == world.before.logins[name].resting
+    assert done.returncode == 2
+    assert "family: UNKNOWN" in done.stdout
+
+
+def test_a_login_that_a_faulty_configuration_may_have_named_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        world.config(UNUSABLE)
+        done = qe("kill", "--login", "lvie", home=tmp_path)
         truth = world.truth()
     assert all(login.flat for login in truth.logins.values())
     assert done.returncode == 2
-    assert f"No login {name!r} could be read in it, so every login that is known is killed." in done.stderr
+    assert "No login 'lvie' could be read in it, so every login that is known is killed." in done.stderr
 
 
 def test_a_broken_installation_still_cancels_and_says_what_to_do(tmp_path: Path) -> None:

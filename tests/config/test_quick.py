@@ -14,7 +14,7 @@ from engine.config.quick import PORTS, read_quickly
 from engine.config.reader import interpret, plan_of
 from engine.config.template import template
 
-NAMES = ["paper", "live", "Paper", "a-b", "x_1", "--", "", "p p", "'q'", "ü", "n" * 33]
+NAMES = ["paper", "live", "Paper", "a-b", "x_1", "--", "", "p p", "'q'", "ü", "n" * 41]
 HEADERS = [
     *(f"[logins.{name}]" for name in NAMES),
     "[kill]",
@@ -53,6 +53,9 @@ VALUES = [
         '"localhost"',
         '"LOCALHOST"',
         '"127.0.0.2"',
+        '" 127.0.0.2\t"',
+        '"no where"',
+        '" "',
         '"::1"',
         '"0.0.0.0"',
         '"a\\nb"',

@@ -13,8 +13,10 @@ from engine.config import places as files
 from engine.config.model import default_config
 from engine.config.plan import KillPlan, default_plan
 from engine.config.problems import ConfigError
-from engine.config.reader import interpret, load, plan_for_kill, plan_of
+from engine.config.reader import interpret, load, plan_for_kill, plan_of, plan_of_reading
 from engine.config.salvage import ALL_UNREAD
+from engine.names import name_key
+from engine.trading import IBKRAccountManager, TradingMode
 
 GOOD = """
 [logins.paper]
@@ -236,9 +238,10 @@ def test_a_fault_that_leaves_no_doubt_where_the_login_is_does_not_save_it(tmp_pa
         'mode = "live"\ngatway = true',
         'mode = "lvie"',
         "",
-        'mode = "live"\nport = 4001\nhots = "10.0.0.1"',
-        'mode = "live"\nport = 4001\nip = "10.0.0.1"',
         'mode = "live"\nport = 4001\nhost = 7',
+        'mode = "live"\nport = 4001\nhost = "no where"',
+        'mode = "live"\nport = 4001\nhost = "127.0.0.1\\u0000"',
+        'mode = "live"\nport = 4001\nhost = " "',
         'mode = "live"\nport = 4001\nport = 4002',
         'mode = "live\nport = 4001',
         "[logins.family.tws]\nport = 4001",
@@ -249,6 +252,38 @@ def test_a_login_that_may_be_anywhere_is_named_with_the_reason(tmp_path: Path, t
     assert rows(plan) == [("a", "127.0.0.1", 5001), *rows(default_plan())]
     assert list(plan.unusable) == ["family"] and plan.unusable["family"] and plan.faults
     assert plan.stand_ins == {"paper", "live"}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'mode = "live"\nport = 4001\ncolour = "red"',
+        'mode = "live"\nport = "4001"\nhots = "10.0.0.1"',
+        'mode = "live"\nport = 4001\nip = "10.0.0.1"',
+    ],
+)
+def test_a_login_that_may_be_meant_to_be_elsewhere_is_killed_where_it_reads(tmp_path: Path, table: str) -> None:
+    plan = plan_for_kill(saved(tmp_path, f"{SOUND}[logins.family]\n{table}\n"), {})
+    assert rows(plan) == [("a", "127.0.0.1", 5001), ("family", "127.0.0.1", 4001)]
+    assert list(plan.doubtful) == ["family"] and plan.doubtful["family"] and plan.faults and not plan.unusable
+
+
+def test_a_login_that_may_be_elsewhere_and_reads_like_another_one_is_where_nobody_knows(tmp_path: Path) -> None:
+    plan = plan_for_kill(saved(tmp_path, f'{SOUND}[logins.b]\nmode = "paper"\nport = 5001\nhots = "10.0.0.1"\n'), {})
+    assert rows(plan) == [("a", "127.0.0.1", 5001), *rows(default_plan())]
+    assert list(plan.unusable) == ["b"] and not plan.doubtful
+
+
+def test_blanks_around_a_host_are_no_part_of_it(tmp_path: Path) -> None:
+    path = saved(tmp_path, '[logins.a]\nmode = "live"\nhost = " 127.0.0.2\t"\n')
+    assert [login.host for login in load(path, {}).logins] == ["127.0.0.2"]
+    assert places(path) == [("a", "127.0.0.2", 7496)]
+
+
+@pytest.mark.parametrize("host", ["no where", "127.0.0.1\\u0000", "\\n", " "])
+def test_a_host_that_can_be_none_is_a_fault(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match="a name or an address, without blanks"):
+        load(saved(tmp_path, f'[logins.a]\nmode = "live"\nhost = "{host}"\n'), {})
 
 
 @pytest.mark.parametrize(
@@ -278,7 +313,35 @@ def test_two_tables_of_one_name_are_two_logins(tmp_path: Path) -> None:
     text = '[logins.a]\nmode = "live"\nport = 4001\n[logins.a]\nmode = "live"\nport = 4002\n'
     assert places(saved(tmp_path, text)) == [("a", "127.0.0.1", 4001), ("a-2", "127.0.0.1", 4002)]
     text = '[logins.a]\nmode = "live"\nport = 4001\n[logins.A]\nmode = "live"\nport = 4002\n'
-    assert places(saved(tmp_path, text)) == [("a", "127.0.0.1", 4001), ("A", "127.0.0.1", 4002)]
+    assert places(saved(tmp_path, text)) == [("a", "127.0.0.1", 4001), ("A-2", "127.0.0.1", 4002)]
+    assert plan_for_kill(saved(tmp_path, text), {}).written == {"A-2": "A"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["live", "Live", "LIVE", "paper", "default-live", "Default-Live", "l" * 45, "\u00fc \u0001"]
+            ),
+            st.sampled_from(['mode = "live"', "mode = 3", 'mode = "live"\ncolour = "red"', "mode = "]),
+        ),
+        max_size=6,
+    )
+)
+def test_every_login_of_a_plan_has_a_name_that_the_manager_takes(tables: list[tuple[str, str]]) -> None:
+    """Or it would be struck and left out, with its positions open and their stops gone."""
+    text = "".join(f"[logins.{quoted(name)}]\nport = {5000 + at}\n{rest}\n" for at, (name, rest) in enumerate(tables))
+    plan = plan_of_reading(interpret(text, {}, source="x"))
+    manager = IBKRAccountManager()
+    for place in plan.places:
+        manager.add_account(place.name, TradingMode(place.mode), host=place.host, port=place.port, client_id=9000)
+    names = [*manager.logins, *plan.unusable]
+    assert len({name_key(name) for name in names}) == len(names) >= len({name for name, _ in tables})
+
+
+def quoted(name: str) -> str:
+    return f'"{name}"' if name.isprintable() else f'"{name[0]} \\u0001"'
 
 
 def test_values_nested_without_end_are_a_problem_and_not_a_crash() -> None:

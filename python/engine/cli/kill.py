@@ -17,6 +17,7 @@ from engine.cli.kill_arguments import USAGE, BadArgument, KillArguments, parse
 from engine.config import places
 from engine.config.plan import KillPlan, default_plan
 from engine.config.quick import read_quickly
+from engine.names import called
 
 TYPE_CHECKING = False  # what `typing` has, without loading it
 if TYPE_CHECKING:
@@ -85,19 +86,23 @@ def make_plan(arguments: KillArguments) -> KillPlan:
 
 def choose(plan: KillPlan, names: list[str]) -> None:
     """Leave the logins asked for. If the configuration may have named one that is not there, all of them stay: it is
-    better to kill too many than to refuse because of a slip in a file."""
-    wanted = [name.lower() for name in names]
-    chosen = [place for place in plan.places if place.name.lower() in wanted]
-    missing = [name for name in names if name.lower() not in [place.name.lower() for place in chosen]]
+    better to kill too many than to refuse because of a slip in a file. One that is there by its own name is not
+    missing, whatever else is wrong with it: no other login is closed for it."""
+    known = [*(place.name for place in plan.places), *plan.unusable]
+    found = {name: called(name, known, plan.written) for name in names}
+    missing = [name for name in names if not found[name]]
     if missing and not plan.faults:
-        known = ", ".join(place.name for place in plan.places)
-        raise BadArgument(f"there is no login {missing[0]!r}; there are: {known}")
+        raise BadArgument(f"there is no login {missing[0]!r}; there are: {', '.join(known)}")
     if missing:
         plan.faults.append(f"No login {missing[0]!r} could be read in it, so every login that is known is killed.")
         return
-    plan.places = chosen
-    if not any(place.name in plan.stand_ins for place in chosen):  # of those asked for nothing is uncertain
-        plan.unusable.clear()
+    asked = {each for several in found.values() for each in several}
+    if not asked.isdisjoint(plan.unusable):
+        asked |= plan.stand_ins  # it may be there; it is none of those that are known to be elsewhere
+    plan.places = [place for place in plan.places if place.name in asked]
+    plan.doubtful = {name: why for name, why in plan.doubtful.items() if name in asked}
+    if asked.isdisjoint(plan.stand_ins):  # of those asked for nothing is uncertain but what stands in these
+        plan.unusable = {name: why for name, why in plan.unusable.items() if name in asked}
         plan.unread = ""
 
 

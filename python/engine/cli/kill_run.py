@@ -32,6 +32,7 @@ from engine.config.plan import KillPlan, Place
 from engine.core.kill.report import TimelineEntry
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.journal import overdue
+from engine.names import free_name
 from engine.temporary import make_private, temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.manager import ManagerSettings
@@ -78,6 +79,8 @@ class KillRun:
         self._timeline: list[str] = []
         self._said_at = time.monotonic()
         self._hand_needed = HandNeeded()
+        self._known_as: dict[str, str] = {}  # by the manager, of a login of the plan
+        self._refused: dict[str, str] = {}  # by the manager, and why
         self._code = 0
         hands.speak_through(self.warn, self.last_words)
 
@@ -114,17 +117,21 @@ class KillRun:
                 self.warn(fault)
             for name in self._plan.unusable:
                 self.warn(f"{name} IS LEFT OUT: where it is could not be determined")
-        self.warn("KILL " + ", ".join(f"{place.name} {place.host}:{place.port}" for place in self._plan.places))
+            for name in self._plan.doubtful:
+                self.warn(f"{name} MAY BE ELSEWHERE: it is killed where the configuration seems to say that it is")
+        places = ", ".join(f"{place.name} {place.host}:{place.port}" for place in self._plan.places)
+        self.warn(f"KILL {places}" if places else "NOTHING CAN BE KILLED: no address of what was asked for is known")
 
     async def _kill(self, strike: FirstStrike) -> None:
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
         manager = IBKRAccountManager(settings=ManagerSettings(kill=settings_of(self._plan)))
+        begun = strike.finish()
         for place in self._plan.places:
-            self._add(manager, place)
+            self.take_in(manager, place)
         reassuring = asyncio.create_task(self._reassure())
-        report = await self._press(manager, strike)
+        report = await self._press(manager, begun)
         reassuring.cancel()
-        report = with_configuration(report, self._plan)
+        report = with_configuration(report, self._plan, self._refused)
         self._tell(report)
         for note in manager.kill_notes:
             self.warn(note)
@@ -132,22 +139,26 @@ class KillRun:
             self.warn(f"Watching for late fills for {self._plan.watch_s:g} s, then everything is verified once more.")
             await asyncio.sleep(self._plan.watch_s)
             report = await manager.kill_switch_all(self._arguments.reason, on_step=self._show, after_watch=True)
-            report = with_configuration(msgspec.structs.replace(report, goes_on_s=0.0), self._plan)
+            report = msgspec.structs.replace(report, goes_on_s=0.0)
+            report = with_configuration(report, self._plan, self._refused)
             self._tell(report)
         self._code = report.exit_code
 
-    async def _press(self, manager: IBKRAccountManager, strike: FirstStrike) -> KillReport:
+    async def _press(self, manager: IBKRAccountManager, begun: list[Attempt]) -> KillReport:
         """The press itself, with whatever the first strike has opened."""
-        begun = strike.finish()
+        handovers = {}
         for attempt in begun:
+            name = self._known_as.get(attempt.target.name)
             if attempt.struck_ns is not None:
                 at_ms = (attempt.struck_ns - self._pressed_ns) / 1e6
                 step = TimelineEntry(at_ms, "cancel_sent", struck_words(attempt.client_id))
-                self._show(attempt.target.name, step)
+                self._show(name or attempt.target.name, step)
+            if name is not None:
+                handovers[name] = handover(attempt)
         return await manager.kill_switch_all(
             self._arguments.reason,
             on_step=self._show,
-            handovers={attempt.target.name: handover(attempt) for attempt in begun},
+            handovers=handovers,
             pressed_ns=self._pressed_ns,
         )
 
@@ -164,14 +175,23 @@ class KillRun:
                     f"{at_s:8.3f} s  still working; the report comes at {self._plan.deadline_s:g} s at the latest"
                 )
 
-    def _add(self, manager: IBKRAccountManager, place: Place) -> None:
-        try:
-            manager.add_account(
-                place.name, TradingMode(place.mode), host=place.host, port=place.port, client_id=self._plan.client_id
-            )
-        except TradingError as error:
-            self.warn(f"{place.name} IS LEFT OUT: {error}")
-            self._plan.unusable[place.name] = str(error)
+    def take_in(self, manager: IBKRAccountManager, place: Place) -> None:
+        """A name that the manager will not have is no reason to leave a login alone that may have lost its stops to the
+        first strike: it gets another one.
+        """
+        why = ""
+        for name in dict.fromkeys((place.name, free_name(place.name, manager.logins))):
+            try:
+                manager.add_account(
+                    name, TradingMode(place.mode), host=place.host, port=place.port, client_id=self._plan.client_id
+                )
+            except TradingError as error:
+                why = why or str(error)
+            else:
+                self._known_as[place.name] = name
+                return
+        self.warn(f"{place.name} IS LEFT OUT: {why}")
+        self._refused[free_name(place.name, [*self._refused, *self._plan.unusable])] = why
 
     # --- telling -----------------------------------------------------------------------------------
     def _show(self, name: str, step: TimelineEntry) -> None:

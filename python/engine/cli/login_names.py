@@ -17,6 +17,7 @@ from engine.config.reader import plan_for_kill
 from engine.core.known import Unknown
 from engine.core.restrictions import Scope
 from engine.journal.journal import open_journal
+from engine.names import called
 
 
 class NoSuchLogin(Exception):
@@ -52,13 +53,14 @@ def choose(names: list[str], config: str | None, *, stopping: bool = False) -> C
         return Chosen(tuple(known.values()), faults)
     chosen = {}
     for name in names:
-        found = known.get(name) or next((one for one in known.values() if one.name.lower() == name.lower()), None)
-        found = found or _on_record(name)
-        if found is None and not (stopping and faults):
+        found = [known[each] for each in called(name, known, plan.written)]
+        if not found and (recorded := _on_record(name)) is not None:
+            found = [recorded]
+        if not found and not (stopping and faults):
             beside = f". The configuration has faults, and may name more: {faults[0]}" if faults else ""
             raise NoSuchLogin(f"there is no login {name!r}; there are: {', '.join(known) or 'none'}{beside}")
-        found = found or Named(Scope(name), "")
-        chosen[found.name] = found
+        for one in found or [Named(Scope(name), "")]:
+            chosen[one.name] = one
     return Chosen(tuple(chosen.values()), faults)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from engine.names import CLIENT_ID_MAX
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 PORT_MAX = 65_535
 
@@ -19,7 +21,7 @@ class GatewayTable(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     client_id: Annotated[
-        Annotated[int, Meta(ge=0, le=2_000_000_000)],
+        Annotated[int, Meta(ge=0, le=CLIENT_ID_MAX)],
         Meta(
             description="Its own API client id on every login, to read with. If it is in use the next four are tried."
         ),

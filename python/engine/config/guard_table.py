@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from engine.names import CLIENT_ID_MAX
+
 Silence: TypeAlias = Annotated[float, Meta(ge=0, le=86_400)]
 Every: TypeAlias = Annotated[float, Meta(ge=0, le=86_400)]
 
@@ -15,7 +17,7 @@ class GuardTable(msgspec.Struct, frozen=True, kw_only=True):
     """The guard, `qe guard run`: a process of its own that enforces the limits when the engine hangs, dies or lies."""
 
     client_id: Annotated[
-        Annotated[int, Meta(ge=0, le=2_000_000_000)],
+        Annotated[int, Meta(ge=0, le=CLIENT_ID_MAX)],
         Meta(description="Its API client id on every login. If it is in use the next seven are tried."),
     ] = 90
     required: Annotated[

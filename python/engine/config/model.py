@@ -15,10 +15,11 @@ from engine.config.guard_table import AlertsTable, GuardTable
 from engine.config.limits_table import LimitsTable
 from engine.config.preflight_table import PreflightTable
 from engine.config.web_table import WebTable
+from engine.names import CLIENT_ID_MAX
 
 Mode: TypeAlias = Literal["paper", "live"]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
-ClientId: TypeAlias = Annotated[int, Meta(ge=0, le=2_000_000_000)]
+ClientId: TypeAlias = Annotated[int, Meta(ge=0, le=CLIENT_ID_MAX)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
 
 LOCAL = "127.0.0.1"

@@ -22,11 +22,14 @@ class KillPlan:
     `faults`: what was wrong with the configuration, in words. `unusable`: the logins it names without saying for
     certain where they are, by name, each with the reason. `unread`: why there may be logins that nobody knows of;
     empty: there are none. `stand_ins`: the places that are defaults, put in for what could not be read, by name.
+    `doubtful`: the places that are used as they read, and may be meant to be elsewhere, by name, each with the reason.
+    `written`: what the configuration calls a login that goes by another name here, because its own was taken.
     """
 
     __slots__ = (
         "client_id",
         "deadline_s",
+        "doubtful",
         "faults",
         "market_patience_s",
         "places",
@@ -35,6 +38,7 @@ class KillPlan:
         "unread",
         "unusable",
         "watch_s",
+        "written",
     )
 
     def __init__(
@@ -56,6 +60,8 @@ class KillPlan:
         self.unusable: dict[str, str] = {}
         self.unread = ""
         self.stand_ins: set[str] = set()
+        self.doubtful: dict[str, str] = {}
+        self.written: dict[str, str] = {}
 
 
 def default_plan() -> KillPlan:

@@ -12,13 +12,12 @@ files), report a fault, or import anything.
 from __future__ import annotations
 
 from engine.config.plan import KillPlan, Place, default_plan
-from engine.hosts import place_key
+from engine.hosts import is_host, place_key
+from engine.names import CLIENT_ID_MAX, PLAIN_CHARACTERS, is_plain, name_key
 
-NAME_LENGTH_MAX = 32
-NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 PORTS = {("paper", False): 7497, ("live", False): 7496, ("paper", True): 4002, ("live", True): 4001}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Windows Notepad writes one
-SECONDS_MAX, CLIENT_ID_MAX, DIGITS_MAX = 86_400, 2_000_000_000, 12
+SECONDS_MAX, DIGITS_MAX = 86_400, 12
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ def _known_table(name: str) -> bool:
     login = name.removeprefix("logins.")
     if name in ("kill", login):
         return name == "kill" or name in PASSED_OVER
-    plain = login.replace("-", "").replace("_", "")
-    return bool(plain) and len(login) <= NAME_LENGTH_MAX and NAME_CHARACTERS.issuperset(login)
+    return is_plain(login)
 
 
 def _uncommented(text: str) -> str:
@@ -113,7 +111,7 @@ def _value(text: str) -> Value:
 
 def _pass_over(key: str, text: str) -> Value:
     """A value that nobody asks for, if it is one: plain, or a plain list of such, or of days."""
-    if not key or not NAME_CHARACTERS.issuperset(key):
+    if not key or not PLAIN_CHARACTERS.issuperset(key):
         raise _NotPlain
     if text[:1] != "[":
         return _value(text)
@@ -157,7 +155,7 @@ def _plan(tables: Tables) -> KillPlan:
     if not plan.deadline_s or not 1 <= plan.market_patience_s <= 600:
         raise _NotPlain
     plan.places = [_place(name.removeprefix("logins."), table) for name, table in tables.items()]
-    names = {place.name.lower() for place in plan.places}
+    names = {name_key(place.name) for place in plan.places}
     sites = {place_key(place.host, place.port) for place in plan.places}
     if len(names) < len(plan.places) or len(sites) < len(plan.places):
         raise _NotPlain
@@ -169,7 +167,8 @@ def _place(name: str, table: dict[str, Value]) -> Place:
     mode, host, gateway = table.get("mode"), table.get("host", "127.0.0.1"), table.get("gateway", False)
     if not isinstance(mode, str) or not isinstance(host, str) or not isinstance(gateway, bool):
         raise _NotPlain
-    if mode not in ("paper", "live") or not host:
+    host = host.strip()
+    if mode not in ("paper", "live") or not is_host(host):
         raise _NotPlain
     _whole(table, "client_id", 0, CLIENT_ID_MAX, 0)
     return Place(name, mode, host, _whole(table, "port", 1, 65535, PORTS[mode, gateway]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -26,16 +26,16 @@ from engine.config.preflight_table import PreflightTable
 from engine.config.problems import ConfigError, Lines, Problem, choices_of, nearest
 from engine.config.salvage import (
     ALL_UNREAD,
-    NAME_LENGTH_MAX,
     PART_UNREAD,
-    free_name,
     login_of,
     may_hold_logins,
     may_name_logins,
+    place_as_read,
     place_of,
 )
 from engine.config.web_table import WebTable
-from engine.hosts import place_key
+from engine.hosts import is_host, place_key
+from engine.names import LENGTH_MAX, free_name, is_plain, name_key
 
 TABLES: dict[str, type[msgspec.Struct]] = {  # beside the logins; fields of Config
     "kill": KillTable,
@@ -53,15 +53,18 @@ Table = TypeVar("Table", bound=msgspec.Struct)
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a file comes to: the logins without a fault in `config`, and what is certain of the others.
 
-    `salvaged`: where a login with faults is all the same. `unusable`: why that is open, by name. `unread`: why there
-    may be logins beyond all these.
+    `salvaged`: where a login with faults is all the same. `doubtful`: where one is as it reads, and why it may be
+    meant to be elsewhere. `unusable`: why that is open, by name. `unread`: why there may be logins beyond all these.
+    `written`: what the file calls those that go by another name here.
     """
 
     config: Config
     problems: tuple[Problem, ...]
     salvaged: tuple[Place, ...] = ()
+    doubtful: tuple[tuple[Place, str], ...] = ()
     unusable: dict[str, str] = {}
     unread: str = ""
+    written: dict[str, str] = {}
 
 
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -106,28 +109,51 @@ def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> 
         text = _text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         return plan_without(path, error, environ)
-    return _plan_of_reading(interpret(text, environ, source=path or ""), path, [])
+    return plan_of_reading(interpret(text, environ, source=path or ""), path)
 
 
 def plan_without(path: str | None, error: Exception, environ: Mapping[str, str] = os.environ) -> KillPlan:
     """The same where the file cannot be read, and why."""
-    return _plan_of_reading(interpret("", environ, source=path or ""), path, [_unreadable(error)])
+    return plan_of_reading(interpret("", environ, source=path or ""), path, [_unreadable(error)])
 
 
-def _plan_of_reading(reading: Reading, path: str | None, unreadable: list[Problem]) -> KillPlan:
+def plan_of_reading(reading: Reading, path: str | None = None, unreadable: Sequence[Problem] = ()) -> KillPlan:
+    """The kill's plan that a reading comes to. Every login of it has a name of its own."""
     plan = plan_of(reading.config)
     plan.faults += [problem.render(path or "environment") for problem in (*unreadable, *reading.problems)]
     plan.unread = ALL_UNREAD if unreadable else reading.unread
+    named = {login.name for login in reading.config.logins}
+    plan.written = {name: written for name, written in reading.written.items() if name in named and name != written}
     for place in reading.salvaged:
         if not any(_same_place(place, other) for other in plan.places):
-            place.name = free_name(place.name, [other.name for other in plan.places])
+            place.name = _named(place.name, plan, reading)
             plan.places.append(place)
-    for name, why in reading.unusable.items():
-        taken = [*plan.unusable, *(place.name for place in plan.places)]
-        plan.unusable[free_name(name, taken)] = why
+    unusable = dict(reading.unusable)
+    for place, why in reading.doubtful:
+        if any(_same_place(place, other) for other in plan.places):
+            unusable[place.name] = why  # what stands there is another one's; where this one is, nobody knows
+        else:
+            place.name = _named(place.name, plan, reading)
+            plan.places.append(place)
+            plan.doubtful[place.name] = why
+    for name, why in unusable.items():
+        plan.unusable[_named(name, plan, reading)] = why
     if plan.unusable or plan.unread:
         _add_defaults(plan)
     return plan
+
+
+def _named(name: str, plan: KillPlan, reading: Reading) -> str:
+    """A name for one more login of the plan; what the file calls it is remembered where that is another one."""
+    free = free_name(name, _taken(plan))
+    written = reading.written.get(name, name)
+    if free != written:
+        plan.written[free] = written
+    return free
+
+
+def _taken(plan: KillPlan) -> list[str]:
+    return [*plan.unusable, *(place.name for place in plan.places)]
 
 
 def plan_of(config: Config) -> KillPlan:
@@ -140,11 +166,10 @@ def plan_of(config: Config) -> KillPlan:
 def _add_defaults(plan: KillPlan) -> None:
     """Let the default logins stand in for what could not be read, unless a login that could is there already."""
     read = list(plan.places)
-    named = {*plan.unusable, *(place.name for place in read)}
     for default in default_plan().places:
         if not any(_same_place(default, place) for place in read):
-            if default.name in named:
-                default.name = f"default-{default.name}"
+            if free_name(default.name, _taken(plan)) != default.name:
+                default.name = free_name(f"default-{default.name}", _taken(plan))
             plan.places.append(default)
             plan.stand_ins.add(default.name)
 
@@ -155,7 +180,8 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     lines = Lines(text)
     problems: list[Problem] = []
     unusable: dict[str, str] = {}
-    raw, unread = _parse(text, problems, unusable)
+    written: dict[str, str] = {}
+    raw, unread = _parse(text, problems, unusable, written)
     if not (raw.get("logins") or unusable or unread):
         raw["logins"] = {"paper": {"mode": "paper"}, "live": {"mode": "live"}}
     _override(raw, environ, problems)
@@ -168,18 +194,21 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     }
     logins: list[Login] = []
     salvaged: list[Place] = []
+    doubtful: list[tuple[Place, str]] = []
     tables = raw.get("logins", {})
     if not isinstance(tables, dict):
         problems.append(Problem(where="logins", text="must be a table of logins: [logins.paper]"))
         tables, unread = {}, unread or PART_UNREAD
     for name, table in tables.items():
-        _read_login(name, table, problems, logins, salvaged, unusable)
+        _read_login(name, table, problems, logins, salvaged, doubtful, unusable)
     return Reading(
         config=Config(logins=tuple(logins), source=source, **found),
         problems=lines.locate(problems),
         salvaged=tuple(salvaged),
+        doubtful=tuple(doubtful),
         unusable=unusable,
         unread=unread,
+        written=written,
     )
 
 
@@ -192,7 +221,9 @@ def _unreadable(error: Exception) -> Problem:
     return Problem(where="", text=f"cannot be read: {reason}")
 
 
-def _parse(text: str, problems: list[Problem], unusable: dict[str, str]) -> tuple[dict[str, Any], str]:
+def _parse(
+    text: str, problems: list[Problem], unusable: dict[str, str], written: dict[str, str]
+) -> tuple[dict[str, Any], str]:
     """The tables of the file, and why they may not be all. With a syntax error, those of its sections that are sound by
     themselves; a login whose section is not goes to `unusable`."""
     try:
@@ -203,11 +234,12 @@ def _parse(text: str, problems: list[Problem], unusable: dict[str, str]) -> tupl
     unread = ""
     for section in _sections(text):
         try:
-            _merge(raw, _toml(section))
+            _merge(raw, _toml(section), written)
         except _NotToml as error:
             name = login_of(section)
             if name is not None:
-                unusable[free_name(name, unusable)] = f"[logins.{name}] is not valid TOML: {error}"
+                free = free_name(name, unusable)
+                unusable[free], written[free] = f"[logins.{name}] is not valid TOML: {error}", name
             elif may_name_logins(section):
                 unread = PART_UNREAD
     return raw, unread if raw.get("logins") or unusable else ALL_UNREAD
@@ -235,7 +267,7 @@ def _sections(text: str) -> list[str]:
     return ["\n".join(section) for section in sections]
 
 
-def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+def _merge(into: dict[str, Any], new: dict[str, Any], written: dict[str, str]) -> None:
     """Add the tables of one more section. A login that is there already is another one: two of a name are an error."""
     logins = new.pop("logins", {})
     into.update(new)
@@ -244,7 +276,8 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
         into["logins"] = None  # not a table of logins, which is told where they are read
         return
     for name, table in logins.items():
-        known[free_name(name, known) if name in known else name] = table
+        free = free_name(name, known) if name in known else name
+        known[free], written[free] = table, name
 
 
 def overrides(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -276,11 +309,19 @@ def _read_login(
     problems: list[Problem],
     logins: list[Login],
     salvaged: list[Place],
+    doubtful: list[tuple[Place, str]],
     unusable: dict[str, str],
 ) -> None:
-    """Put one login where it belongs: among those without a fault, or those whose place is certain, or the rest."""
+    """Put one login where it belongs: among those without a fault, or those whose place is certain, or may be another,
+    or the rest."""
     where, before = f"logins.{name}", len(problems)
     sound = _read_values(LoginTable, raw, where, problems)
+    if "host" in sound:
+        written, host = sound["host"], sound["host"].strip()
+        sound["host"] = host
+        if not is_host(host):
+            del sound["host"]
+            problems.append(Problem.of_value(f"{where}.host", written, "expected a name or an address, without blanks"))
     if len(problems) == before:
         login = login_from(name, LoginTable(**sound))
         fault = _fault_of(login, logins)
@@ -291,17 +332,20 @@ def _read_login(
     place = place_of(name, raw, sound) if isinstance(raw, dict) else None
     if place is not None:
         salvaged.append(place)
+        return
+    why = "; ".join(f"{problem.where} {problem.text}" for problem in problems[before:])
+    place = place_as_read(name, raw, sound) if isinstance(raw, dict) else None
+    if place is not None:
+        doubtful.append((place, why))
     else:
-        why = "; ".join(f"{problem.where} {problem.text}" for problem in problems[before:])
         unusable[free_name(name, unusable)] = why
 
 
 def _fault_of(login: Login, others: list[Login]) -> str:
-    plain = login.name.replace("-", "").replace("_", "")
-    if not (plain.isascii() and plain.isalnum() and len(login.name) <= NAME_LENGTH_MAX):
-        return f"a login's name has at most {NAME_LENGTH_MAX} letters, digits, - or _"
+    if not is_plain(login.name):
+        return f"a login's name has at most {LENGTH_MAX} letters, digits, - or _"
     for other in others:
-        if other.name.lower() == login.name.lower():
+        if name_key(other.name) == name_key(login.name):
             return f"there is a login {other.name!r} already; names differ by more than capitals"
         if _same_place(login, other):
             return f"the same TWS as logins.{other.name} ({other.host}:{other.port}); each login has its own"

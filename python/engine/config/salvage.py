@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engine.config.model import GATEWAY_PORTS, LOCAL, TWS_PORTS, Mode
@@ -18,7 +18,6 @@ from engine.config.plan import Place
 ALL_UNREAD = "the configuration could not be read: there may be other logins"
 PART_UNREAD = "the configuration could not all be read: there may be other logins"
 
-NAME_LENGTH_MAX = 32
 PORT_MAX = 65535
 _KEYS = ("mode", "host", "port", "gateway", "client_id")
 _SPELLED_ALMOST = 0.8  # difflib's ratio from which an unknown key is a known one with a slip of the finger
@@ -44,6 +43,16 @@ def place_of(name: str, raw: Mapping[str, object], sound: Mapping[str, Any]) -> 
         if doubtful & {"port", "gateway", "mode"}:
             return None
         port = (GATEWAY_PORTS if sound.get("gateway") else TWS_PORTS)[mode]
+    return Place(name, mode, sound.get("host", LOCAL), port, mode_known="mode" in sound)
+
+
+def place_as_read(name: str, raw: Mapping[str, object], sound: Mapping[str, Any]) -> Place | None:
+    """Where a login is as its table reads, if that says a port and nothing about its host that cannot be: it may be
+    meant to be elsewhere, and is not left alone for that."""
+    port = sound.get("port", _port_in_quotes(raw.get("port")))
+    if port is None or ("host" in raw and "host" not in sound):
+        return None
+    mode: Mode = sound.get("mode", _CAUTIOUS_MODE)
     return Place(name, mode, sound.get("host", LOCAL), port, mode_known="mode" in sound)
 
 
@@ -89,10 +98,3 @@ def login_of(section: str) -> str | None:
     """The login whose table this section of a file opens."""
     found = _LOGIN_HEADER.match(section)
     return found[2] if found else None
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name, or one made of it, that can be printed and that nobody else has."""
-    stem = "".join(char if char.isprintable() else "?" for char in name).strip()[:NAME_LENGTH_MAX] or "unnamed"
-    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
-    return stem if stem not in taken else next(each for each in numbered if each not in taken)

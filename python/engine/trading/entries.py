@@ -13,13 +13,11 @@ from engine.broker.tickets import Tickets
 from engine.broker.view import LoginView
 from engine.core.known import Known
 from engine.core.restrictions import Scope
-from engine.hosts import place_key
+from engine.hosts import is_host, place_key
+from engine.names import CLIENT_ID_MAX, LENGTH_MAX, is_usable, name_key
 from engine.trading.errors import BadLogin, DuplicateLogin, UnknownLogin
 from engine.trading.modes import TradingMode
 from engine.trading.outcomes import ConnectOutcome
-
-NAME_MAX = 40
-CLIENT_ID_MAX = 2_147_483_647
 
 
 class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +91,7 @@ class Entries:
         return entry
 
     def _check_against(self, new: LoginConfig, old: LoginConfig) -> None:
-        if new.name.lower() == old.name.lower():  # commands take a name whatever its capitals
+        if name_key(new.name) == name_key(old.name):  # commands take a name whatever its capitals
             raise DuplicateLogin(
                 f"There is a login {old.name!r} already ({old.mode.value}, {old.host}:{old.port}); names differ by "
                 "more than capitals",
@@ -110,11 +108,11 @@ class Entries:
 def check(config: LoginConfig) -> None:
     """Refuse what cannot be right, saying why."""
     name, mode = config.name, config.mode
-    if not isinstance(name, str) or not name.strip() or len(name) > NAME_MAX or not name.isprintable():
-        raise BadLogin(f"A login's name is 1 to {NAME_MAX} printable characters, not {name!r}")
+    if not is_usable(name):
+        raise BadLogin(f"A login's name is 1 to {LENGTH_MAX} printable characters, not {name!r}")
     if not isinstance(mode, TradingMode):
         raise BadLogin(f"The mode of {name!r} is {mode!r}", then="Use TradingMode.PAPER or TradingMode.LIVE")
-    if not isinstance(config.host, str) or not config.host.strip() or any(char.isspace() for char in config.host):
+    if not is_host(config.host):
         raise BadLogin(f"The host of {name!r} is {config.host!r}", then="Give a host name or address, or leave it out")
     if not _whole(config.port) or not 1 <= config.port <= 65535:
         raise BadLogin(

@@ -20,6 +20,7 @@ from engine.guard.day_line import SECOND_NS, Kept
 from engine.guard.telling import limits_data
 from engine.journal.events import Verified
 from engine.journal.loss_records import changes_of
+from engine.names import called
 from engine.trading import presence
 from engine.trading.limit_source import LimitSource, in_force
 from engine.trading.loss_watches import limits_on_record
@@ -60,8 +61,8 @@ class Reading:
     def check_names(self, names: tuple[str, ...]) -> None:
         """Raises NoSuchLogin for a name that nobody has. With faults in the configuration the kill itself looks."""
         plan = self._settings.found().plan
-        known = {place.name.lower() for place in plan.places}
-        unknown = [name for name in names if name.lower() not in known]
+        known = [place.name for place in plan.places]
+        unknown = [name for name in names if not called(name, known, plan.written)]
         if unknown and not plan.faults:
             raise NoSuchLogin(
                 f"there is no login {unknown[0]!r}; there are: {', '.join(self.scopes())}. Nothing was done"
