@@ -208,3 +208,33 @@ def test_a_cancel_is_done_when_tws_shows_the_end_and_not_before(
         assert answer.shown is still_there
 
     run_tickets(test)
+
+
+@pytest.mark.parametrize(
+    ("listed", "known_again"),
+    [
+        ({}, True),
+        ({"perm_id": 78}, False),  # the number was given out anew
+        ({"order_id": 9}, False),
+        ({"client_id": 2}, False),
+    ],
+)
+@pytest.mark.parametrize("by", [open_order, order_status])
+def test_an_order_of_an_earlier_connection_is_known_again_by_its_perm_id_alone(
+    by: Callable[..., replies.Reply], listed: dict[str, int], known_again: bool
+) -> None:
+    async def test(tws: ScriptedTws, tickets: Tickets) -> None:
+        tws.answers[requests.PlaceOrder] = shown()
+        ticket, _ = await tickets.place(ES, ORDER, PATIENCE_S)
+        assert ticket.perm_id == 77
+        later = Tickets("paper", tickets._link, tickets._reads, before=tickets)
+        assert later.get(ticket.order_id) is None
+        tws.peer.send(by(**{"order_id": ticket.order_id, "perm_id": 77, **listed}))
+        await settle()
+        assert (later.get(ticket.order_id) is ticket) is known_again
+        at_last = Tickets("paper", tickets._link, tickets._reads, before=later)
+        assert [*at_last.living().values()] == [ticket]
+        ticket.status = "Filled"
+        assert at_last.living() == {}
+
+    run_tickets(test)

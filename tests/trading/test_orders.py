@@ -14,6 +14,7 @@ from engine.core.contracts import Contract
 from engine.journal import chain
 from engine.journal.events import OrderIntent
 from engine.journal.memory_store import Memory, MemoryStore
+from engine.simulator import faults
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, current_loop, settle
 from engine.trading import IBKRAccountManager, errors
@@ -131,6 +132,29 @@ def test_without_a_connection_nothing_is_sent_and_the_reason_is_given(tmp_path: 
     beside(test, tmp_path)
 
 
+def test_an_order_can_be_cancelled_after_a_restart_of_tws_and_its_ticket_goes_on(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        mgr = manager(loop, tmp_path)
+        await mgr.connect_all()
+        paper = world.login("paper")
+        before = len(paper.working())
+        spy = Contract(con_id=756733, symbol="SPY", sec_type="STK", exchange="SMART", currency="USD")
+        first, second = [await mgr.place_order("paper", spy, BUY) for _ in range(2)]
+        paper.server.trouble.add(faults.Restart(down_s=5.0))
+        await asyncio.sleep(10)
+        assert not mgr.connected("paper")
+        await mgr.connect("paper")
+        await mgr.cancel_order("paper", first)
+        assert first.ended
+        assert not second.ended
+        assert len(paper.working()) == before + 1
+        paper.trader(1).cancel_all()
+        await asyncio.sleep(5)
+        assert second.ended
+
+    stage("calm", test)
+
+
 def test_after_the_button_no_order_leaves_not_even_one_that_was_waiting(tmp_path: Path) -> None:
     async def test(tws: ScriptedTws, mgr: IBKRAccountManager) -> None:
         assert (await mgr.preflight("paper", AAPL, BUY)).passed  # so that everything it needs is known
@@ -166,7 +190,8 @@ def test_a_cancel_that_is_not_confirmed_says_so(tmp_path: Path) -> None:
         tws.peer.transport.abort()
         await settle()
         await mgr.connect("paper")
-        with pytest.raises(errors.CancelUnconfirmed, match="another connection"):
+        tws.answers[requests.ReqAllOpenOrders] = lambda _p, _r: [replies.OpenOrderEnd()]
+        with pytest.raises(errors.CancelUnconfirmed, match="another connection, and TWS has not shown it"):
             await mgr.cancel_order("paper", ticket)
 
     beside(test, tmp_path)

@@ -68,18 +68,30 @@ def _text(ticket: OrderTicket) -> str:
 
 
 class Tickets:
-    """All orders placed over one link."""
+    """All orders placed over one link. `before`: those of the login's last link: the same client goes on with what TWS
+    shows of them again. By permId, since order ids are given out anew after a restart.
+    """
 
-    def __init__(self, login: str, link: Link, reads: Reads) -> None:
+    def __init__(self, login: str, link: Link, reads: Reads, before: Tickets | None = None) -> None:
         self._login = login
         self._link = link
         self._reads = reads
         self._tickets: dict[int, OrderTicket] = {}
+        self._earlier: dict[int, OrderTicket] = {} if before is None else before.living()
         self._changed = asyncio.Event()
         link.listen(Listener(self._heard, lambda _failure: self._changed.set()))
 
+    @property
+    def client_id(self) -> int:
+        return self._link.client_id
+
     def get(self, order_id: int) -> OrderTicket | None:
         return self._tickets.get(order_id)
+
+    def living(self) -> dict[int, OrderTicket]:
+        """What may still trade and can be known again, by permId."""
+        every = (*self._earlier.values(), *self._tickets.values())
+        return {ticket.perm_id: ticket for ticket in every if ticket.perm_id and not ticket.ended}
 
     def open(self, order: Order) -> OrderTicket:
         """The ticket of an order that is about to be placed, with its numbers."""
@@ -164,7 +176,19 @@ class Tickets:
                 del self._tickets[order_id]
         self._tickets[ticket.order_id] = ticket
 
+    def _know_again(self, client_id: int, order_id: int, perm_id: int) -> None:
+        ticket = self._earlier.get(perm_id)
+        if ticket is not None and (ticket.client_id, ticket.order_id) == (client_id, order_id):
+            self._tickets.setdefault(order_id, self._earlier.pop(perm_id))
+
     def _heard(self, event: ClientEvent) -> None:
+        match event:
+            case OrderStatus() | Execution():
+                self._know_again(event.client_id, event.order_id, event.perm_id)
+            case OpenOrder():
+                self._know_again(event.order.client_id, event.order_id, event.order.perm_id)
+            case _:
+                pass
         match event:
             case OrderStatus() if event.client_id == self._link.client_id and event.order_id in self._tickets:
                 ticket = self._tickets[event.order_id]

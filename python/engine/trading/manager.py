@@ -476,7 +476,7 @@ class IBKRAccountManager:
             entry.view.forget(text)
             return ConnectOutcome(name=config.name, connected=False, accounts=accounts, mode_mismatch=True, text=text)
         entry.login = login
-        entry.tickets = Tickets(config.name, login.link, login.reads)
+        entry.tickets = Tickets(config.name, login.link, login.reads, before=entry.tickets)
         entry.close_after_kill = False
         if self._settings.trades:
             self._orders.attach(entry, login)

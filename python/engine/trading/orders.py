@@ -79,10 +79,12 @@ class Orders:
         """See `IBKRAccountManager.cancel_order`."""
         tickets = _live_tickets(entry)
         if tickets.get(ticket.order_id) is not ticket:
+            await live_login(entry).refresh()  # over a fresh connection TWS has perhaps not shown it yet
+        if tickets.get(ticket.order_id) is not ticket:
             raise errors.CancelUnconfirmed(
-                f"Order {ticket.order_id} was placed over another connection",
-                "Nothing was sent: only the client that placed an order can cancel it",
-                "Cancel it in TWS, or press the kill switch",
+                f"Order {ticket.order_id} was placed over another connection, and TWS has not shown it over this one",
+                f"Nothing was sent: it has ended, or is another client's than client {tickets.client_id}",
+                "Look for it in TWS: cancel it there, or press the kill switch",
             )
         answer = await tickets.cancel(ticket, self._patience_s)
         if answer.shown is not False:
