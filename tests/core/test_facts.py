@@ -64,3 +64,19 @@ def test_hours_and_rules_that_the_broker_does_not_tell_are_empty() -> None:
 
 def test_a_contract_is_taken_as_trading_until_a_halt_is_told() -> None:
     assert not Quote(D(1), D(2), QuoteKind.LIVE).halted
+
+
+@pytest.mark.parametrize(
+    ("exec_id", "corrects"),
+    [
+        ("0000e0d5.2.01.01", False),
+        ("0000e0d5.2.01.02", True),
+        ("0000e0d5.2.01.10", True),
+        ("0000e0d5.2.01.", False),
+        ("0000e0d5.2.01.x2", False),
+        ("12", False),
+        ("", False),
+    ],
+)
+def test_an_execution_corrects_another_one_by_the_number_behind_its_last_dot(exec_id: str, corrects: bool) -> None:
+    assert msgspec.structs.replace(execution(ES, 1), exec_id=exec_id).corrects is corrects

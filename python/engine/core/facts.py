@@ -108,6 +108,12 @@ class ExecutionFact(msgspec.Struct, frozen=True, kw_only=True):
         """The part of `exec_id` that a correction keeps."""
         return self.exec_id.rpartition(".")[0] or self.exec_id
 
+    @property
+    def corrects(self) -> bool:
+        """It replaces an earlier one: those that do not are numbered 01."""
+        version = self.exec_id.rpartition(".")[2]
+        return "." in self.exec_id and version.isdecimal() and int(version) > 1
+
 
 class PriceStep(msgspec.Struct, frozen=True):
     """One band of a market rule: from `low_edge` upwards, prices are multiples of `increment`."""

@@ -102,7 +102,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         if self.unbegun or self.adopted:
             lines += self._shown()
         for one in self.missed:
-            lines.append(f"  taken into our records: {_execution_text(one)} (it had been missed)")
+            why = "it corrects an earlier report of it" if one.corrects else "it had been missed"
+            lines.append(f"  taken into our records: {_execution_text(one)} ({why})")
         return lines + [f"  {note}" for note in self.notes]
 
     def _shown(self) -> list[str]:
