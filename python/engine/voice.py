@@ -13,6 +13,7 @@ import os
 import queue
 import threading
 import time
+from functools import cache
 
 LINES_MAX = 10_000
 OUT, ERR = 1, 2
@@ -62,3 +63,9 @@ class Voice:
                 if fd == OUT:  # the verdict is worth more than where it belongs
                     self._write(ERR, whole)
                 return
+
+
+@cache
+def shared_voice() -> Voice:
+    """One for the process: its thread lives as long, however often a kill is pressed."""
+    return Voice()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from engine.simulator.scenario import load_scenario
 from engine.simulator.server import World
 from engine.trading import IBKRAccountManager, KillReport, TradingMode
 from engine.trading.manager import ManagerSettings
+from engine.voice import shared_voice
 
 
 def test_both_logins_are_flattened_over_real_sockets(tmp_path: Path) -> None:
@@ -69,6 +72,84 @@ def in_thread(mgr: IBKRAccountManager, reports: list[KillReport]) -> threading.T
     thread = threading.Thread(target=lambda: reports.append(asyncio.run(mgr.kill_switch_all("watchdog"))))
     thread.start()
     return thread
+
+
+@pytest.fixture
+def pythons_own() -> Iterator[None]:
+    """SIGINT as a program finds it that was started in a terminal: whoever runs the tests may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt_at(step: str) -> Callable[[str, TimelineEntry], None]:
+    """Ctrl-C, once, when a kill has come so far."""
+    pressed: list[str] = []
+
+    def heard(_name: str, entry: TimelineEntry) -> None:
+        if entry.kind == step and not pressed:
+            pressed.append(step)
+            signal.raise_signal(signal.SIGINT)
+
+    return heard
+
+
+@pytest.mark.usefixtures("pythons_own")
+def test_one_ctrl_c_does_not_keep_the_report_from_whoever_waits_for_it(
+    world_apart: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def engine() -> KillReport:
+        mgr = managed(world_apart, tmp_path)
+        report = await mgr.kill_switch_all("EMERGENCY", on_step=interrupt_at("close_sent"))
+        await mgr.disconnect_all()
+        return report
+
+    assert asyncio.run(engine()).flat
+    assert shared_voice().finish(10)
+    assert "The kill goes on, and its report comes." in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("pythons_own")
+def test_a_second_ctrl_c_stops_the_kill_and_the_report_says_so(tmp_path: Path) -> None:
+    async def engine() -> tuple[KillReport, set[str]]:
+        mgr = IBKRAccountManager(lock_directory=tmp_path / "locks")
+        mgr.add_account("paper", TradingMode.PAPER, port=free_port())
+        loop = asyncio.get_running_loop()
+        for at_s in (0.05, 0.1, 0.5):  # the second is the same press
+            loop.call_later(at_s, signal.raise_signal, signal.SIGINT)
+        report = await mgr.kill_switch_all("EMERGENCY")
+        await mgr.disconnect_all()
+        await asyncio.sleep(0.05)
+        return report, {task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("kill")}
+
+    began = time.monotonic()
+    report, left = asyncio.run(engine())
+    assert 0.5 <= time.monotonic() - began < 4
+    assert (report.flat, report.exit_code) == (False, 2)
+    assert "stopped by Ctrl-C" in report.logins["paper"].trouble and "fault of this program" not in str(report)
+    assert not left
+
+
+def test_a_program_that_takes_ctrl_c_itself_keeps_it(world_apart: World, tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    async def engine() -> KillReport:
+        mgr = managed(world_apart, tmp_path)
+        return await mgr.kill_switch_all("EMERGENCY", on_step=interrupt_at("close_sent"))
+
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        assert asyncio.run(engine()).flat
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def test_a_watchdog_thread_kills_while_the_engines_loop_hangs(world_apart: World, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ TIMELINE_MAX = 5_000
 WORTH_A_HOLD = (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE)  # it may open again; its TWS may come up
 
 
+class GivenUp(Exception):
+    """The kill was stopped by whoever waited for it; the text says how."""
+
+
 class Machine(Protocol):
     """What the driver needs of `engine.core.kill.machine.KillMachine`."""
 
@@ -233,6 +237,13 @@ class KillDriver:
         """Another kill of this login has begun, and knows better from now on."""
         self._followed_by = driver
 
+    def give_up(self, why: str) -> None:
+        """Somebody stops it before it has a result: no order leaves any more, and the result says so."""
+        if self._result.done():
+            self.stop_watching(why)
+        else:
+            self._break(GivenUp(why))
+
     def press_again(self) -> None:
         self._tell(ev.PressedAgain())
 
@@ -381,7 +392,8 @@ class KillDriver:
         await self._until(pump, self._result, at=began_s + settings.deadline_s + settings.grace_s)
         if not self._result.done():
             self._finish(self._report_fault(pump))
-            self._hands.cancel_everything()
+            if not isinstance(self._fault, GivenUp) or not self._keeper.waiting:  # another kill's orders would go too
+                self._hands.cancel_everything()
             self._stop()
         else:
             await self._until(pump, at=self._loop.time() + self._watch_s)
@@ -462,7 +474,9 @@ class KillDriver:
         fault = self._fault
         if pump.done() and not pump.cancelled():
             fault = pump.exception()
-        if fault is not None:
+        if isinstance(fault, GivenUp):
+            why = str(fault)
+        elif fault is not None:
             why = f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})"
         elif pump.done():
             why = "the kill ended without a result, which is a fault of this program"

@@ -72,7 +72,7 @@ class Entries:
 
     def get(self, name: str) -> Entry:
         """The login of that name; UnknownLogin says which ones there are."""
-        entry = self._by_name.get(name)
+        entry = self._by_name.get(name) if isinstance(name, str) else None
         if entry is None:
             there_are = ", ".join(map(repr, self._by_name)) or "none"
             raise UnknownLogin(
@@ -114,6 +114,11 @@ def check(config: LoginConfig) -> None:
         raise BadLogin(f"The mode of {name!r} is {mode!r}", then="Use TradingMode.PAPER or TradingMode.LIVE")
     if not is_host(config.host):
         raise BadLogin(f"The host of {name!r} is {config.host!r}", then="Give a host name or address, or leave it out")
+    if not (config.account is None or isinstance(config.account, str)):
+        raise BadLogin(f"The account of {name!r} is {config.account!r}", then="Give its id as a text, or leave it out")
+    spare = config.spare_ids
+    if not isinstance(spare, tuple) or not all(_whole(one) and 0 <= one <= CLIENT_ID_MAX for one in spare):
+        raise BadLogin(f"The spare ids of {name!r} are {spare!r}", then="Give a tuple of client ids, or leave it out")
     if not _whole(config.port) or not 1 <= config.port <= 65535:
         raise BadLogin(
             f"The port of {name!r} is {config.port!r}",

@@ -23,7 +23,9 @@ from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginReport, TimelineEntry
 from engine.core.kill.settings import KillSettings
 from engine.core.restrictions import Scope
+from engine.trading.arguments import words
 from engine.trading.entries import Entry
+from engine.trading.interrupts import INTERRUPTS
 from engine.trading.kill_records import Earlier, KillRecords
 from engine.trading.modes import TradingMode, misplaced_note
 from engine.trading.reports import KillReport
@@ -33,6 +35,9 @@ from engine.trading.watched import ANOTHER_KILL, Watched, with_later, with_watch
 OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""
 
+BY_HAND = (
+    "stopped by Ctrl-C: closing orders that were sent may still fill, so cancel everything before you close by hand"
+)
 IN_USE = "a kill is using this connection"
 LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
 LOOK_SOON_S = 0.02  # when only they are waited for
@@ -195,12 +200,13 @@ class KillSwitch:
         kills of the press before have done since their report belongs into this one's. `beside`: logins with a press of
         their own that belongs to the same incident.
         """
+        pressed_ns = pressed_ns if type(pressed_ns) is int else None
         names = tuple(entry.config.name for entry in entries)
         joining = {name for name in names if name in self._drivers and self._drivers[name].working}
         press = self._press
         if press is None or press.report.done() or press.names != names or joining != set(names):
             watched = self._watched(names) if after_watch and not joining else {}
-            press = self._press = self._begin(names, str(reason), pressed_ns, entries, watched, beside)
+            press = self._press = self._begin(names, words(reason), pressed_ns, entries, watched, beside)
         for entry in entries:
             name = entry.config.name
             if name in joining:
@@ -208,11 +214,13 @@ class KillSwitch:
                 driver.press_again()
             else:
                 driver = self._start(entry, f"{press.kill_id}.{names.index(name) + 1}", handovers.get(name), pressed_ns)
-            if on_step is not None:
+            if callable(on_step):  # or the kill would end here, and the next login would get none
                 driver.watch(partial(on_step, name))
             press.follow(name, driver)
-        report = await asyncio.shield(press.report)  # whoever waits here may be cancelled; the kill is not
-        await self._records.settled()
+        waited_for = press
+        with INTERRUPTS.taken(lambda: _stop(waited_for)):
+            report = await asyncio.shield(press.report)  # whoever waits here may be cancelled; the kill is not
+            await self._records.settled()
         return report
 
     def _watched(self, names: tuple[str, ...]) -> dict[str, Watched]:
@@ -329,6 +337,12 @@ def _tell_of_earlier(press: _Press, earlier: Earlier) -> None:
     driver = press.drivers.get(earlier.login)
     if driver is not None:
         driver.earlier_press(earlier.kill_id, earlier.ago_ns)
+
+
+def _stop(press: _Press) -> None:
+    """Whoever waits for it wants no more, and gets the report of what is known."""
+    for driver in press.drivers.values():
+        driver.give_up(BY_HAND)
 
 
 def _release(entries: list[Entry]) -> None:

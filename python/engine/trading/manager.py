@@ -35,6 +35,7 @@ from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import Restriction, Scope, State
 from engine.journal.events import CashFlow
+from engine.trading.arguments import words
 from engine.trading.entries import Entries, Entry, LoginConfig
 from engine.trading.errors import OrderNotSent
 from engine.trading.heartbeats import Heart
@@ -293,7 +294,7 @@ class IBKRAccountManager:
             link_settings=self._settings.login.link,
             settings=VerifySettings(halt=halt),
             adopt=adopt,
-            reason=reason,
+            reason=words(reason),
         )
 
     def state(self, name: str) -> State:
@@ -342,7 +343,8 @@ class IBKRAccountManager:
         """Money came in (positive) or went out: neither gain nor loss. `shows`: equity contains it already; None: this
         program watches the login and knows. Raises CashFlowRefused and RulesUnreadable; nothing was recorded then.
         """
-        return self._watches.record_cash_flow(self._entries.get(name), amount, reason, currency=currency, shows=shows)
+        entry = self._entries.get(name)
+        return self._watches.record_cash_flow(entry, amount, words(reason), currency=words(currency), shows=shows)
 
     # --- what is known -----------------------------------------------------------------------------
     def connected(self, name: str) -> bool:

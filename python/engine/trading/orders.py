@@ -19,6 +19,7 @@ from engine.core.preflight.texts import sentences
 from engine.core.preflight.verdict import Code, Verdict
 from engine.core.restrictions import State
 from engine.trading import errors
+from engine.trading.arguments import wrong_kind
 from engine.trading.entries import Entry
 from engine.trading.order_checks import Asked, OrderChecks, Passage
 from engine.trading.order_records import OrderRecords, Outcome
@@ -59,6 +60,7 @@ class Orders:
 
     async def place(self, entry: Entry, contract: Contract, order: Order) -> OrderTicket:
         """See `IBKRAccountManager.place_order`."""
+        _check_kinds(contract, order)
         checks = self._checks_of(entry)
         await checks.tended()
         state = checks.state()
@@ -69,6 +71,7 @@ class Orders:
 
     async def preflight(self, entry: Entry, contract: Contract, order: Order, *, margin: bool) -> Verdict:
         """See `IBKRAccountManager.preflight`."""
+        _check_kinds(contract, order)
         checks = self._checks_of(entry)
         await checks.tended()
         asked = await checks.ready(live_login(entry), contract, order)
@@ -77,6 +80,12 @@ class Orders:
 
     async def cancel(self, entry: Entry, ticket: OrderTicket) -> None:
         """See `IBKRAccountManager.cancel_order`."""
+        if not isinstance(ticket, OrderTicket):
+            raise errors.CancelUnconfirmed(
+                f"{ticket!r} is no ticket of an order",
+                "Nothing was sent",
+                "Give what place_order has returned; an order without one is cancelled in TWS, or by cancel_all_orders",
+            )
         tickets = _live_tickets(entry)
         if tickets.get(ticket.order_id) is not ticket:
             await live_login(entry).refresh()  # over a fresh connection TWS has perhaps not shown it yet
@@ -177,6 +186,12 @@ class Orders:
                 wall_ns=self._wall_ns,
             )
         return found
+
+
+def _check_kinds(contract: object, order: object) -> None:
+    wrong = wrong_kind(contract, order)
+    if wrong:
+        raise errors.OrderNotSent(f"The order cannot be judged: {wrong}", "It was not sent", "Correct the call")
 
 
 def _outcome(ticket: OrderTicket, answer: Answer) -> Outcome:

@@ -27,6 +27,7 @@ from engine.journal.journal import Journal, open_journal
 from engine.journal.kept import Kept
 from engine.journal.state import JournalState
 from engine.journal.trouble import CONSEQUENCE, Conflict, JournalError, Trouble
+from engine.trading.arguments import words
 from engine.trading.errors import ResetRefused, ResumeRefused, RulesUnreadable
 
 VERIFIED_AGE_NS_MAX = 3600 * 1_000_000_000  # a verification older than this says nothing about now
@@ -162,7 +163,7 @@ class Rules:
         halts by hand what others have halted is a reason more. `cancel`: every program cancels those of its own working
         orders that add risk.
         """
-        scope = self.known(scope)
+        scope, reason = self.known(scope), words(reason)
         same = self._same(scope, cause, kind)
         enough = [one for one in same if _lasts(one, until_ns) and (one.cancel or not cancel)]
         who = actor or self._actor
@@ -269,6 +270,7 @@ class Rules:
     # --- going on ----------------------------------------------------------------------------------
     def resume(self, scope: Scope, *, override: bool = False, reason: str = "", actor: str | None = None) -> Resumed:
         """Lift what may be lifted. Raises ResumeRefused with everything that is in the way, or RulesUnreadable."""
+        reason = words(reason)
         for _ in range(TRIES_MAX):
             seq, state, facts = self._facts(scope)
             plan = plan_resume(scope.login, state, facts, override=override, reason=reason)
@@ -282,6 +284,7 @@ class Rules:
 
     def reset(self, scope: Scope, *, reason: str, actor: str | None = None) -> Halted:
         """End a shutdown. The login is halted then, until a resume arms it. Raises ResetRefused or RulesUnreadable."""
+        reason = words(reason)
         for _ in range(TRIES_MAX):
             seq, state, facts = self._facts(scope)
             plan = plan_reset(scope.login, state, facts, reason=reason)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from functools import cache
 from textwrap import fill
 
 from engine.core.kill.report import TimelineEntry
 from engine.trading.kill_switch import OnStep
 from engine.trading.naming import readable
 from engine.trading.report_text import WIDTH, split_advice
-from engine.voice import ERR, Voice
+from engine.voice import ERR, shared_voice
 
 NAME_COLUMNS_MIN = 8
 WITH_ADVICE = ("disconnected", "waiting", "link_down", "read_only")  # steps whose text goes on to say what to do
@@ -27,14 +26,8 @@ def on_terminal(names: Iterable[str]) -> OnStep | None:
             return None
     except (OSError, ValueError):  # closed, or not a file at all
         return None
-    voice, columns, wide = _voice(), columns_of(ERR), name_columns(names)
+    voice, columns, wide = shared_voice(), columns_of(ERR), name_columns(names)
     return lambda name, step: voice.say(timeline_line(name, step, wide, columns_max=columns), ERR)
-
-
-@cache
-def _voice() -> Voice:
-    """One for the process: its thread lives as long, however often a kill is pressed."""
-    return Voice()
 
 
 def name_columns(names: Iterable[str]) -> int:
