@@ -52,7 +52,7 @@ def _caught_up(traded: Traded, key: Key, holding: Holding, expected: Decimal) ->
     missed = holding.position - expected
     low, high = hull(part for flow in maybe_missed(traded, key, holding).values() for part in flow)
     moved = expected - holding.base
-    moved_low, moved_high = hull((traded.own_since(key, holding), *traded.foreign_since(key, holding)))
+    moved_low, moved_high = hull((*traded.own_since(key, holding), *traded.foreign_since(key, holding)))
     unique = (missed == low or moved == moved_high) and (missed == high or moved == moved_low)
     return shown if unique and _nothing_cancels_out(traded, key, holding) else set()
 
@@ -77,10 +77,10 @@ def _left_behind(traded: Traded, key: Key, holding: Holding) -> bool:
     if traded.since.get(key, NOTHING) != holding.base_foreign:
         return False
     own, recent = traded.own_since(key, holding), traded.recent.flows.get(key, NOTHING)
-    if not any(own * part > ZERO for part in recent):
-        return own != ZERO  # they went the other way
+    if not any(ours * part > ZERO for ours in own for part in recent):
+        return own != NOTHING  # they went the other way
     pieces = [signed for owner, signed in traded.own_executions.values() if owner == key]
-    if key in traded.recent.late or sum(pieces, ZERO) != own:
+    if key in traded.recent.late or sum(pieces, ZERO) != own.net:
         return False  # how they were executed is not known
     ours, theirs = sums_of_any(pieces), sums_of_any(traded.recent.sizes(key))
     return ours is not None and theirs is not None and ours.isdisjoint(theirs)
@@ -88,7 +88,7 @@ def _left_behind(traded: Traded, key: Key, holding: Holding) -> bool:
 
 def _only_closed(traded: Traded, key: Key, holding: Holding) -> bool:
     """Nothing is left, and all that has traded is another kill's closes, to one side: they end at zero."""
-    if holding.position != ZERO or key in traded.mixed or traded.own_since(key, holding) != ZERO:
+    if holding.position != ZERO or key in traded.mixed or traded.own_since(key, holding) != NOTHING:
         return False
     recent, since = traded.recent.flows.get(key, NOTHING), traded.since.get(key, NOTHING)
     return ZERO in (recent.bought + since.bought, recent.sold + since.sold)
@@ -106,7 +106,7 @@ def closed_by_others(traded: Traded, key: Key, holding: Holding) -> bool:
 
 def _closed_at_last(traded: Traded, key: Key, holding: Holding) -> bool:
     """Nothing but one kill's closes has traded, and the last of them has ended at nothing by its own mark."""
-    only_theirs = key not in traded.mixed and traded.own_since(key, holding) == ZERO
+    only_theirs = key not in traded.mixed and traded.own_since(key, holding) == NOTHING
     return only_theirs and holding.position == ZERO and traded.closes.ended_at_nothing(key, traded.traces)
 
 

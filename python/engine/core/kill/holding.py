@@ -30,7 +30,7 @@ class Holding:
     patience_ns: int  # … for this long
     recent_only: bool  # if not settled, then for nothing else than trades shortly before the kill
     base_foreign: Flow = NOTHING  # … and the executions it already contains
-    base_own: Decimal = ZERO
+    base_own: Flow = NOTHING  # … and the fills of our own
     position: Decimal = ZERO  # as last read
     first_seen: Decimal = ZERO  # the first position that was not zero
     at_first: Decimal | None = None  # by the first complete list; None: a row of it could not be read, and may be this

@@ -134,7 +134,7 @@ class Judge:
         Not where it began to show when that trade had had its time."""
         own, since_ns = self.traded.own_since(key, holding), holding.doubted_since_ns
         missed = (part for flow in maybe_missed(self.traded, key, holding).values() for part in flow)
-        if holding.settled or not any(own * part > ZERO for part in missed):
+        if holding.settled or not any(ours * part > ZERO for part in missed for ours in own):
             return False
         assert since_ns is not None and holding.unsettled_ns is not None and holding.own_seen_ns is not None
         in_time = since_ns - holding.unsettled_ns < self._given_ns(key, holding)
@@ -147,7 +147,7 @@ class Judge:
         missed = (part for flow in maybe_missed(self.traded, key, holding).values() for part in flow)
         assert holding.own_seen_ns is not None
         return began_ns - holding.own_seen_ns > self.settings.reduced_lag_ns and any(
-            own * part > ZERO for part in missed
+            ours * part > ZERO for part in missed for ours in own
         )
 
     def _traded_on(self, key: Key, holding: Holding, now_ns: int) -> bool:
@@ -163,7 +163,7 @@ class Judge:
         missed = [part for flow in maybe_missed(self.traded, key, holding).values() for part in flow]
         # any part of which a late feed may not show
         maybe = self.traded.maybe.get(key, NOTHING)
-        low, high = hull((own, *self.traded.foreign_since(key, holding), *missed, *maybe))
+        low, high = hull((*own, *self.traded.foreign_since(key, holding), *missed, *maybe))
         moved = holding.position - holding.base
         if not low <= moved <= high:
             echo = self._echo(holding, now_ns)  # a late feed may go through these once more
@@ -174,7 +174,7 @@ class Judge:
             return self.settings.contradicted_ns if self._vanished(holding) else self.settings.doubt_ns
         if self.traded.closes.may_miss_one(key, holding.position, self.traded.traces):
             return self.settings.standing_feed_ns
-        if own == ZERO and holding.position != ZERO:
+        if own == NOTHING and holding.position != ZERO:
             return self.settings.late_feed_ns
         if what_shows(self.traded, key, holding, self.traded.expected(key, holding)):
             return self.settings.late_feed_ns if moved != ZERO else self.settings.contradicted_ns
@@ -198,13 +198,13 @@ class Judge:
         return holding.echo if now_ns - holding.echo_ns < self.settings.late_feed_ns else NOTHING
 
     def _believe(self, key: Key, holding: Holding, now_ns: int) -> None:
-        sold, bought = hull((self.traded.own_since(key, holding), *self.traded.foreign_since(key, holding)))
+        sold, bought = hull((*self.traded.own_since(key, holding), *self.traded.foreign_since(key, holding)))
         if sold or bought:
             echo = self._echo(holding, now_ns)
             holding.echo, holding.echo_ns = Flow(echo.bought + bought, echo.sold + sold), now_ns
         holding.base = holding.position
         holding.base_foreign = self.traded.since.get(key, NOTHING)
-        holding.base_own = self.traded.own.get(key, ZERO)
+        holding.base_own = self.traded.own.get(key, NOTHING)
         holding.blind = not self.traded.known
         holding.settled = True
         holding.doubted_since_ns = None

@@ -197,10 +197,10 @@ class Ledger:
             return ZERO
         expected = self.expected(key)
         own = self._traded.own_since(key, holding)
-        if not own and holding.position == expected and holding.unsure == NOTHING and self._undisputed(key):
+        if own == NOTHING and holding.position == expected and holding.unsure == NOTHING and self._undisputed(key):
             return expected  # every view is the same one: in a large book, of nearly every contract and every time
         # trades that no execution tells of, and a feed that does not show our own fills yet
-        views = [holding.position, expected, holding.position + own]
+        views = [holding.position, expected, *(holding.position + part for part in (*own, own.net))]
         flows = maybe_missed(self._traded, key, holding).values()
         hidden = hull(part for flow in (*flows, self._traded.maybe.get(key, NOTHING)) for part in flow)
         safe = nearest_to_zero([view + part for view in views for part in (ZERO, *hidden)])

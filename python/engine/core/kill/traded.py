@@ -33,7 +33,7 @@ class Traded:
     since: dict[Key, Flow] = field(default_factory=dict)  # what others have traded since the first list
     maybe: dict[Key, Flow] = field(default_factory=dict)  # what they may have traded beyond that
     anew: set[Key] = field(default_factory=set)  # by others, since the last read: the reads until now need not show it
-    own: dict[Key, Decimal] = field(default_factory=dict)
+    own: dict[Key, Flow] = field(default_factory=dict)
     own_executions: dict[str, tuple[Key, Decimal]] = field(default_factory=dict)
     foreign: dict[str, tuple[Name, Key, Decimal]] = field(default_factory=dict)  # by execution identity
     in_flight: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)  # we may have sold, and bought, more
@@ -52,7 +52,7 @@ class Traded:
         return self._before is not None
 
     def own_fill(self, key: Key, signed: Decimal) -> None:
-        self.own[key] = self.own.get(key, ZERO) + signed
+        self.own[key] = self.own.get(key, NOTHING).plus(signed)
 
     def own_execution(self, execution: ExecutionFact) -> None:
         """This execution belongs to one of our closing orders: `own_fill` counts it."""
@@ -140,18 +140,19 @@ class Traded:
         """By others, beyond what the base contains."""
         return self.since.get(key, NOTHING).since(holding.base_foreign)
 
-    def own_since(self, key: Key, holding: Holding) -> Decimal:
-        """By us, beyond what the base contains."""
-        return self.own.get(key, ZERO) - holding.base_own
+    def own_since(self, key: Key, holding: Holding) -> Flow:
+        """By us, beyond what the base contains. To both sides where others have turned the position meanwhile: a late
+        feed may show the one part and not the other."""
+        return self.own.get(key, NOTHING).since(holding.base_own)
 
     def own_pieces_since(self, key: Key, holding: Holding) -> list[Decimal] | None:
         """Our own executions beyond what the base contains, signed, one by one; None where not all are known so."""
         pieces = [signed for owner, signed in self.own_executions.values() if owner == key]
         sums = [ZERO, *accumulate(pieces)]
-        if sums[-1] != self.own.get(key, ZERO) or holding.base_own not in sums:
+        if sums[-1] != self.own.get(key, NOTHING).net or holding.base_own.net not in sums:
             return None
-        return pieces[sums.index(holding.base_own) :]
+        return pieces[sums.index(holding.base_own.net) :]
 
     def expected(self, key: Key, holding: Holding) -> Decimal:
         """The position by the law."""
-        return holding.base + self.own_since(key, holding) + self.foreign_since(key, holding).net
+        return holding.base + self.own_since(key, holding).net + self.foreign_since(key, holding).net
