@@ -17,6 +17,7 @@ from engine.gateway.client import Client
 from engine.gateway.fence import Fence
 from engine.gateway.keeper import Keeper
 from engine.gateway.order_desk import OrderDesk
+from engine.gateway.sweeping import Sweeping
 from engine.gateway.tally import ClientLine, LoginLine
 from engine.trading.rules import described
 from engine.wire.codec import encode_request
@@ -53,14 +54,19 @@ class Door:
         self._log = log
         self._clients: dict[Client, None] = {}  # in the order they came, so that what is done to all is always the same
         self._server: asyncio.AbstractServer | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._sweeping = Sweeping(desk, self._here, self._cancel_of, self.log)
+        self._running: tuple[asyncio.Task[None], ...] = ()
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         self.desk.open()
         self._server = await loop.create_server(self._at_the_door(), *self.address)
         self.address = (self.address[0], self._server.sockets[0].getsockname()[1])  # port 0: whichever is free
-        self._keeping = loop.create_task(self._keeper.run(), name=f"keep {self.desk.entry.config.name}")
+        name = self.desk.entry.config.name
+        self._running = (
+            loop.create_task(self._keeper.run(), name=f"keep {name}"),
+            loop.create_task(self._sweeping.run(), name=f"sweep {name}"),
+        )
 
     async def close(self) -> None:
         """No new clients; those that are here lose their connection, as if TWS had ended."""
@@ -68,9 +74,10 @@ class Door:
             self._server.close()
         for client in tuple(self._clients):
             client.close("the gateway ends")
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait({self._keeping})
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
         await self.desk.settled()
 
     def scope(self) -> Scope:
@@ -90,14 +97,19 @@ class Door:
         if client.client_id is None or not client.ready:
             return 0
         found = [one for one in self.desk.working(client.client_id) if left is None or one in left]
-        now, later = found[:CANCELS_A_SECOND], found[CANCELS_A_SECOND:]
-        if later:
-            asyncio.get_running_loop().call_later(1.0, self._cancel_all_of, client, frozenset(later))
-        cancels = b"".join(frame(encode_request(CancelOrder(one), client.version)) for one in now)
-        if not cancels or not client.pass_on(cancels):
-            return 0
-        self.desk.tally.count("cancelled in a kill", len(now))
-        return len(now)
+        if len(found) > CANCELS_A_SECOND:
+            later = frozenset(found[CANCELS_A_SECOND:])
+            asyncio.get_running_loop().call_later(1.0, self._cancel_all_of, client, later)
+        count = _cancel(client, found)
+        self.desk.tally.count("cancelled in a kill", count)
+        return count
+
+    def _here(self) -> dict[int, Client]:
+        return {each.client_id: each for each in self._clients if each.client_id is not None and each.ready}
+
+    def _cancel_of(self, client_id: int, numbers: list[int]) -> int:
+        client = self._here().get(client_id)
+        return 0 if client is None else _cancel(client, numbers)
 
     def line(self) -> LoginLine:
         """For the status."""
@@ -169,3 +181,10 @@ class Door:
             then=self._client,
             log=self.log,
         )
+
+
+def _cancel(client: Client, numbers: list[int]) -> int:
+    """So many of its orders as TWS takes cancels of in a second, over its own connection. How many went."""
+    now = numbers[:CANCELS_A_SECOND]
+    cancels = b"".join(frame(encode_request(CancelOrder(one), client.version)) for one in now)
+    return len(now) if cancels and client.pass_on(cancels) else 0
