@@ -162,7 +162,7 @@ class Closing:
         """Until when an order whose carrier is gone may still surface."""
         return now_ns + self.settings.settle_ns
 
-    def answered(self, event: ev.Event, now_ns: int) -> None:
+    def answered(self, event: ev.Resolved | ev.Unresolved | ev.RuleHeard | ev.Quoted | ev.NoQuote, now_ns: int) -> None:
         """What the broker says of a contract that was asked about: where it trades, its price steps, its quote."""
         match event:
             case ev.Resolved(con_id, details):
@@ -173,8 +173,8 @@ class Closing:
                 self.lookups.heard_rule(rule_id, steps)
             case ev.Quoted(con_id, quote):
                 self._heard_quote(con_id, quote, now_ns, "")
-            case ev.NoQuote(con_id, why):
-                self._heard_quote(con_id, None, now_ns, why)
+            case _:
+                self._heard_quote(event.con_id, None, now_ns, event.why)
 
     def _heard_details(self, con_id: int, details: Details | None) -> None:
         self.lookups.answered(con_id, details, [item.contract for item in self.items.values()])
