@@ -39,6 +39,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     wrapping_up: bool
     wall_s: float  # since the Unix epoch
     besieged: frozenset[Key] = frozenset()  # contracts in which a program keeps sending orders
+    probe_seen: bool = False  # before the rest is sent, a look has to show how things stand behind the first order
 
 
 @dataclass(slots=True)
@@ -204,6 +205,16 @@ class Closing:
             if item.attempt is not None:
                 item.attempt.orphaned(serial, self._surface_ns(now_ns), adrift=False)
 
+    def withdraw(self, now_ns: int) -> list[Command]:
+        """Another kill closes: take back what has not filled."""
+        live = [item.attempt for item in self.items.values() if item.attempt is not None and item.live]
+        commands: list[Command] = []
+        for attempt in live:
+            if attempt.cancel_ns is None:
+                attempt.cancel_ns = now_ns
+                commands.append(CancelClose(attempt.place.key))
+        return commands
+
     # what was seen --------------------------------------------------------------------------------------------------
 
     def surveyed(self, survey: Survey, now_ns: int) -> list[Command]:
@@ -317,7 +328,7 @@ class Closing:
         return self._chatter.brief(commands, scene.now_ns)
 
     def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene, serial_done: int) -> list[Command]:
-        free = free and (item.live or self._probed())
+        free = free and (item.live or self._probed(serial_done if scene.probe_seen else None))
         may_launch = free and scene.sized
         if scene.may_send and scene.sized and not item.live and not free and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
@@ -356,8 +367,11 @@ class Closing:
     def _is_short_option(self, item: Item) -> bool:
         return item.contract.sec_type in OPTIONS and self.ledger.position(item.key) < ZERO
 
-    def _probed(self) -> bool:
-        """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently."""
+    def _probed(self, serial_seen: int | None) -> bool:
+        """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently. And
+        the look with `serial_seen`, if any, has to be one that could show it, and with it another kill's."""
+        if serial_seen is not None and serial_seen <= min((a.sent_serial for _, a in self.orders.values()), default=-1):
+            return False
         self._acknowledged = self._acknowledged or any(a.acknowledged for _, a in self.orders.values())
         return self._acknowledged or not any(a.state is State.SENT for _, a in self.orders.values())
 

@@ -37,6 +37,7 @@ from engine.core.kill.proven import ProvenFlat, trades_mark
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport
 from engine.core.kill.reporting import Reporter
+from engine.core.kill.rivals import Rivals
 from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
 from engine.core.kill.survey import Survey
@@ -74,6 +75,8 @@ class KillMachine:
         self._closing = Closing(kill_id, settings, self._ledger)
         self._reach = Reach()
         self._joining = Joining()
+        self._rivals = Rivals(kill_id, settings)
+        self._shares_nothing = False
         self._looking = Looking(settings)
         self._cancelling = Cancelling(settings)
         self._senders = Senders(settings.settle_ns)
@@ -346,15 +349,21 @@ class KillMachine:
     def _on_lock_taken(self, taken: ev.LockTaken, now_ns: int) -> list[Command]:
         """Who died may have sent something that still surfaces, so neither a size nor a proof is of before that. Of
         who was flat nothing is under way: that lets a proof count, and by his word alone nothing is sent sooner."""
-        if self._joining.may_close:
+        if self._joining.has_right:
             return []
         took_over = self._joining.take()
         self._proven.heard(b"" if taken.taken_from else taken.proven, self._looking.surveyor.serial)
+        self._shares_nothing = taken.shared_nothing
         if taken.shared_nothing:
             self._notices.keep(NO_LOCK)
             self._looking.settle_until(now_ns + self.settings.nothing_shared_settle_ns)
+            self._looking.not_before(
+                now_ns + self.settings.nothing_shared_settle_ns + self._rivals.spread_ns(), proof=False
+            )
             return [Say("no_lock", NO_LOCK)]
+        self._mind_records()
         if took_over:
+            self._rivals.all_ended()
             flat = taken.left is ev.Left.FLAT and not taken.taken_from
             self._looking.settle_until(now_ns + self.settings.takeover_settle_ns, proof=not flat)
             cancel = self._cancelling.press(now_ns, look_first=False) if self._reach.connected else []
@@ -367,6 +376,7 @@ class KillMachine:
         """A complete view: into the ledger, past every attempt, and then judged."""
         self._looking.done(survey, now_ns)
         commands = [*self._notices.unread(survey.unread), *self._closing.surveyed(survey, now_ns)]
+        commands += self._mind_rivals(survey, now_ns)
         if self._proven.look(survey):
             self._ledger.believe_nothing_held(now_ns)
         if self._ending.needs_witness:
@@ -380,6 +390,19 @@ class KillMachine:
         if self._cancelling.held_back:
             self._looking.at_once(now_ns)
         return commands
+
+    def _mind_rivals(self, survey: Survey, now_ns: int) -> list[Command]:
+        """Who gives way withdraws what it has sent. Who goes on cancels and looks anew, as behind a kill that died."""
+        self._rivals.looked(survey, now_ns)
+        if not self._joining.gives_way and not survey.orders and self._ledger.all_zero():
+            return []  # nothing is left that two could close
+        goes_on, said = self._joining.mind(self._first_at_work())
+        if not said or self._ending.proof.proven:
+            return []
+        if not goes_on:
+            return [*said, *self._closing.withdraw(now_ns)]
+        self._looking.settle_until(now_ns + self.settings.nothing_shared_settle_ns)
+        return [*said, *self._cancelling.press(now_ns, look_first=False)]
 
     def _mind_orders(self, others: list[WorkingOrder], now_ns: int) -> list[Command]:
         """`others`: listed orders but for this kill's living closes."""
@@ -405,8 +428,19 @@ class KillMachine:
         if self.kill_id.startswith(f"{kill_id}.") or kill_id in self._evidence.earlier:
             return []
         self._evidence.earlier[kill_id] = ago_ns
+        self._mind_records()
+        said = self._joining.mind(self._first_at_work())[1] if self._joining.gives_way else []
         told = self._evidence.has("orders_gone") and self._reach.connected
-        return [self._ask_what_was_cancelled()] if told else []
+        return [*said, self._ask_what_was_cancelled()] if told else said
+
+    def _mind_records(self) -> None:
+        """Who has not ended by the records, and has no lock that is this kill's now, is dead."""
+        if self._joining.has_right and not self._shares_nothing:
+            for kill_id in self._evidence.earlier:
+                self._rivals.ended(kill_id)
+
+    def _first_at_work(self) -> str:
+        return self._rivals.first(self._now_ns, sent=self._closing.ever_placed)
 
     def _is_ours(self, order: WorkingOrder) -> bool:
         return order.order_ref.startswith(f"{CLOSE_REF_PREFIX}-{self.kill_id}-")
@@ -442,6 +476,7 @@ class KillMachine:
             wrapping_up=wrapping_up,
             wall_s=self._clocks.wall_s(now_ns),
             besieged=self._senders.besieged(now_ns),
+            probe_seen=self._shares_nothing,
         )
 
     # the end --------------------------------------------------------------------------------------------------------

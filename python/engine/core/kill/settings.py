@@ -52,6 +52,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     tries_max: int = 6  # rejections of one contract without any progress before it is left to a person
     takeover_settle_ns: int = 1 * SECOND  # after another kill died: its last orders may still surface
     nothing_shared_settle_ns: int = 1500 * MS  # where no lock can be had: look twice before sending
+    nothing_shared_spread_ns: int = 3 * SECOND  # … and up to so much later: who was pressed at the same time differs
     wrap_up_ns: int = 3 * SECOND  # before the deadline: withdraw our own unfilled orders
     clock_apart_ns: int = 5 * SECOND  # this machine's clock differs from TWS's by more: it is said
     read_age_max_ns: int = 10 * SECOND  # an older read describes nothing
