@@ -181,6 +181,14 @@ class Stage:
     def acknowledge(self, place: Place) -> list[Command]:
         return self.tell(ev.CloseStatus(place.key, "Submitted", D(0), 900 + place.key))
 
+    def acknowledge_first(self) -> Place:
+        """The first closing order is acknowledged, and a look shows it: now the rest may go."""
+        place = self.place
+        self.acknowledge(place)
+        self.orders = [*(self.orders or ()), self.listed(place)]
+        self.run(50)
+        return place
+
     def price_rules(self, contract: Contract, *bands: tuple[str, str], tick: str = "0.01") -> list[Command]:
         """The broker tells the contract's own rules: its tick and, where there are `bands`, market rule 7 on SMART."""
         more: dict[str, Any] = {"valid_exchanges": ("CBOE", "SMART"), "market_rule_ids": (6, 7)} if bands else {}

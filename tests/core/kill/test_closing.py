@@ -59,7 +59,8 @@ def test_when_the_first_stays_silent_another_one_is_tried() -> None:
 
 def test_once_acknowledged_always_acknowledged() -> None:
     stage = Stage(held(option(1, "A"), 2), held(option(2, "B"), 1)).begin()
-    stage.acknowledge(stage.place)
+    stage.acknowledge_first()
+    stage.orders = []
     stage.fill(stage.placed[0])
     stage.positions = [held(option(1, "A"), 1), held(option(2, "B"), 1), held(option(3, "C"), 1)]
     stage.executions = [*(stage.executions or []), execution(option(3), 1, "9.01"), execution(option(1), 1, "8.01")]
@@ -73,7 +74,7 @@ def test_once_acknowledged_always_acknowledged() -> None:
 def test_short_options_go_before_what_may_cover_them() -> None:
     stage = Stage(held(CALL, 3), held(option(12), -3), held(option(13), -1)).begin()
     assert sent_to(stage) == [12]
-    stage.acknowledge(stage.place)
+    stage.acknowledge_first()
     assert sent_to(stage) == [12, 13]
     stage.fill(stage.placed[0])
     stage.run(300)
@@ -94,7 +95,7 @@ def test_the_stock_behind_short_calls_waits_and_so_does_the_future_behind_short_
 
 def test_another_underlying_or_another_account_does_not_wait() -> None:
     stage = Stage(held(option(12), -3), held(option(13, "QQQ"), 1), held(CALL, 1, "DU2")).begin()
-    stage.acknowledge(stage.place)
+    stage.acknowledge_first()
     assert sorted(sent_to(stage)) == [11, 12, 13]
 
 
@@ -466,8 +467,7 @@ def test_a_hint_that_says_nothing_new_delays_nothing() -> None:
 
 def test_near_the_deadline_our_own_unfilled_orders_are_withdrawn_and_nothing_new_is_sent() -> None:
     stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 2), deadline_ns=20 * SECOND, wrap_up_ns=3 * SECOND).begin()
-    stage.acknowledge(stage.place)
-    stage.run(1)
+    stage.acknowledge_first()
     first, second = stage.placed
     stage.orders = [stage.listed(first), stage.listed(second)]
     stage.acknowledge(second)

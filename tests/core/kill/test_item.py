@@ -214,8 +214,7 @@ def test_a_refused_leg_is_tried_again_as_soon_as_another_has_filled() -> None:
 
 def test_an_error_that_is_still_to_be_learned_from_is_not_overtaken_by_others_fills() -> None:
     stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 2)).begin()
-    stage.acknowledge(stage.place)
-    stage.run(1)
+    stage.acknowledge_first()
     first, second = stage.placed
     stage.orders = [stage.listed(first)]
     stage.reject(first, 201, "margin")

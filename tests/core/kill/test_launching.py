@@ -38,8 +38,7 @@ def extended(contract: Contract, **more: object) -> ev.Resolved:
 
 def test_a_long_is_sold_and_a_short_is_bought_back() -> None:
     stage = Stage(held(option(11), 3), held(option(12, "QQQ"), -2)).begin()
-    stage.acknowledge(stage.place)
-    stage.run(1)
+    stage.acknowledge_first()
     assert {(p.contract.con_id, p.action, p.quantity) for p in stage.placed} == {(11, "SELL", 3), (12, "BUY", 2)}
 
 
@@ -125,7 +124,7 @@ def test_contracts_of_one_product_are_looked_up_once() -> None:
     stage = Stage(held(future(1), 1), held(future(2), 2), held(future(3, "NQ"), 3)).begin()
     assert [r.contract.con_id for r in stage.all(Resolve)] == [1, 3]
     stage.tell(ev.Resolved(1, details(future(1), "CME")), ev.Resolved(3, details(future(3, "NQ"), "CME")))
-    stage.acknowledge(stage.place)
+    stage.acknowledge_first()
     assert len(stage.placed) == 3
 
 
@@ -174,8 +173,7 @@ def test_what_was_not_refused_is_named_as_the_position_has_it() -> None:
 def test_a_look_up_of_another_contract_never_names_this_one() -> None:
     stage = Stage(held(stock(22, "A"), 3), held(stock(21, "B"), 3)).begin()
     stage.tell(ev.Resolved(22, details(stock(22, "A"), "SMART")))
-    stage.acknowledge(stage.place)
-    stage.run(1)
+    stage.acknowledge_first()
     stage.reject(stage.placed[1], 478, "conflicts")
     stage.run(1000)
     stage.tell(ev.Resolved(21, details(stock(22, "A"), "SMART")))  # it answers with another one
@@ -430,7 +428,7 @@ def test_a_rule_is_asked_for_once_and_serves_every_contract() -> None:
     more = {"valid_exchanges": ("SMART",), "market_rule_ids": (7,)}
     stage = Stage(held(option(11), 3), held(option(12), 3)).begin()
     stage.reject(stage.place, 387, "not supported")
-    stage.run(1)
+    stage.run(50)  # a look behind it
     stage.reject(stage.placed[1], 387, "not supported")
     stage.run(1000)
     stage.tell(*[ev.Resolved(n, details(option(n), "SMART", **more)) for n in (11, 12)])
@@ -485,8 +483,7 @@ def test_a_stock_outside_regular_hours_is_on_its_own_price_steps() -> None:
     cheap, other = stock(22, "CHEAP"), stock(21)
     stage = Stage(held(other, 3), held(cheap, 3)).begin()
     stage.tell(extended(other), ev.Quoted(21, quote()), ev.Quoted(22, quote("0.5012", "0.5020")))
-    stage.acknowledge(stage.place)
-    stage.run(1)
+    stage.acknowledge_first()
     assert Resolve(cheap) in stage.all(Resolve)
     stage.tell(ev.Quoted(22, quote("0.5012", "0.5020")))
     stage.tell(extended(cheap, min_tick=D("0.0001")))

@@ -51,7 +51,7 @@ def test_nothing_is_flat_while_it_may_arrive_and_the_report_names_it() -> None:
 def test_nor_is_it_over_with_what_only_a_person_can_close() -> None:
     """The second is missing for so long that it counts as ended, and is closed by hand; and yet it may arrive."""
     stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 1), stray_ns=2 * SECOND, retry_first_ns=60 * SECOND).begin()
-    stage.acknowledge(stage.place)
+    stage.acknowledge_first()
     first, second = stage.placed
     stage.orders = [stage.listed(first)]
     stage.tell(ev.CloseOrphaned(second.key, may_arrive=True))

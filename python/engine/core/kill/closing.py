@@ -39,7 +39,6 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     wrapping_up: bool
     wall_s: float  # since the Unix epoch
     besieged: frozenset[Key] = frozenset()  # contracts in which a program keeps sending orders
-    probe_seen: bool = False  # before the rest is sent, a look has to show how things stand behind the first order
 
 
 @dataclass(slots=True)
@@ -328,7 +327,7 @@ class Closing:
         return self._chatter.brief(commands, scene.now_ns)
 
     def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene, serial_done: int) -> list[Command]:
-        free = free and (item.live or self._probed(serial_done if scene.probe_seen else None))
+        free = free and (item.live or self._probed(serial_done))
         may_launch = free and scene.sized
         if scene.may_send and scene.sized and not item.live and not free and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
@@ -367,10 +366,11 @@ class Closing:
     def _is_short_option(self, item: Item) -> bool:
         return item.contract.sec_type in OPTIONS and self.ledger.position(item.key) < ZERO
 
-    def _probed(self, serial_seen: int | None) -> bool:
+    def _probed(self, serial_done: int) -> bool:
         """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently. And
-        the look with `serial_seen`, if any, has to be one that could show it, and with it another kill's."""
-        if serial_seen is not None and serial_seen <= min((a.sent_serial for _, a in self.orders.values()), default=-1):
+        the last look has to be one that shows it: it shows another kill's first order as well, if one was pressed at
+        the same moment that no lock keeps apart from this one."""
+        if serial_done <= min((attempt.sent_serial for _, attempt in self.orders.values()), default=-1):
             return False
         self._acknowledged = self._acknowledged or any(a.acknowledged for _, a in self.orders.values())
         return self._acknowledged or not any(a.state is State.SENT for _, a in self.orders.values())

@@ -476,7 +476,6 @@ class KillMachine:
             wrapping_up=wrapping_up,
             wall_s=self._clocks.wall_s(now_ns),
             besieged=self._senders.besieged(now_ns),
-            probe_seen=self._shares_nothing,
         )
 
     # the end --------------------------------------------------------------------------------------------------------
