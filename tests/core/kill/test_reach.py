@@ -23,7 +23,7 @@ def test_a_new_login_is_neither_healthy_nor_given_up() -> None:
 
 def test_healthy_means_connected_and_linked() -> None:
     reach = Reach()
-    reach.came()
+    reach.came(0)
     assert reach.healthy
     assert reach.linked(False, 1100)
     assert not reach.healthy
@@ -38,7 +38,7 @@ def test_a_new_connection_starts_with_a_clean_slate() -> None:
     reach = Reach()
     reach.went(Trouble.SILENT, "silence", 0)
     reach.linked(False, 1100)
-    reach.came()
+    reach.came(0)
     assert reach.healthy
     assert reach.trouble == ""
     assert not reach.retry_due(10**15)
@@ -59,10 +59,25 @@ def test_the_first_retry_after_a_connection_is_quick_again() -> None:
     reach = Reach()
     for _ in range(4):
         reach.went(Trouble.FAILED, "", 0)
-    reach.came()
-    reach.went(Trouble.FAILED, "", SECOND)
-    assert not reach.retry_due(SECOND + 100 * MS - 1)
-    assert reach.retry_due(SECOND + 100 * MS)
+    reach.came(SECOND)
+    reach.went(Trouble.FAILED, "", 2 * SECOND)
+    assert not reach.retry_due(2 * SECOND + 100 * MS - 1)
+    assert reach.retry_due(2 * SECOND + 100 * MS)
+
+
+def test_connections_that_end_at_once_are_tried_less_and_less_and_told_once() -> None:
+    reach, now = Reach(), 0
+    told = [reach.went(Trouble.FAILED, "reset", now)]
+    told_came = []
+    for _ in range(4):
+        now += SECOND
+        told_came.append(reach.came(now))
+        now += SECOND - 1
+        told.append(reach.went(Trouble.FAILED, "reset", now))
+    assert told == [True, False, False, False, False]
+    assert told_came == [True, True, False, False]
+    assert not reach.retry_due(now + SECOND - 1)
+    assert reach.retry_due(now + SECOND)
 
 
 def test_the_same_failure_over_and_over_is_news_once() -> None:
@@ -70,8 +85,8 @@ def test_the_same_failure_over_and_over_is_news_once() -> None:
     assert reach.went(Trouble.REFUSED, "nobody", 0)
     assert not reach.went(Trouble.REFUSED, "nobody", 1)
     assert reach.went(Trouble.SILENT, "silence", 2)
-    reach.came()
-    assert reach.went(Trouble.SILENT, "silence", 3)
+    reach.came(3)
+    assert reach.went(Trouble.SILENT, "silence", 3 + SECOND)
 
 
 def test_a_failure_without_words_takes_those_of_its_kind() -> None:
@@ -94,7 +109,7 @@ def test_a_refused_port_is_given_up_sooner_than_a_silent_one_and_neither_before_
 
 def test_a_login_that_was_reached_once_is_never_given_up() -> None:
     reach = Reach()
-    reach.came()
+    reach.came(0)
     reach.went(Trouble.REFUSED, "", 0)
     assert not reach.given_up(10**15, 0, SETTINGS)
 

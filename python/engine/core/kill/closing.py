@@ -39,6 +39,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     wrapping_up: bool
     wall_s: float  # since the Unix epoch
     besieged: frozenset[Key] = frozenset()  # contracts in which a program keeps sending orders
+    shares_nothing: bool = False  # no lock could be had: another kill may close, too
 
 
 @dataclass(slots=True)
@@ -327,7 +328,7 @@ class Closing:
         return self._chatter.brief(commands, scene.now_ns)
 
     def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene, serial_done: int) -> list[Command]:
-        free = free and (item.live or self._probed(serial_done))
+        free = free and (item.live or self._probed(serial_done, alone=not scene.shares_nothing))
         may_launch = free and scene.sized
         if scene.may_send and scene.sized and not item.live and not free and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
@@ -366,11 +367,10 @@ class Closing:
     def _is_short_option(self, item: Item) -> bool:
         return item.contract.sec_type in OPTIONS and self.ledger.position(item.key) < ZERO
 
-    def _probed(self, serial_done: int) -> bool:
-        """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently. And
-        the last look has to be one that shows it: it shows another kill's first order as well, if one was pressed at
-        the same moment that no lock keeps apart from this one."""
-        if serial_done <= min((attempt.sent_serial for _, attempt in self.orders.values()), default=-1):
+    def _probed(self, serial_done: int, *, alone: bool) -> bool:
+        """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently. Where
+        another kill may be at work the last look has to be one that shows that order: it shows the other's as well."""
+        if not alone and serial_done <= min((attempt.sent_serial for _, attempt in self.orders.values()), default=-1):
             return False
         self._acknowledged = self._acknowledged or any(a.acknowledged for _, a in self.orders.values())
         return self._acknowledged or not any(a.state is State.SENT for _, a in self.orders.values())

@@ -269,7 +269,7 @@ class KillMachine:
 
     def _on_connected(self, event: ev.Connected, now_ns: int) -> list[Command]:
         again = "connected again" if self._reach.ever_connected else "connected"
-        self._reach.came()
+        news = self._reach.came(now_ns)
         self._senders.connected(event.client_id)
         self._accounts = self._witness.accounts = event.accounts or self._accounts
         self._closing.several_accounts = len(self._accounts) > 1
@@ -283,6 +283,8 @@ class KillMachine:
         commands += self._looking.surveyor.begin(now_ns, all_at_once=True)
         if event.own_numbers:
             self._notices.keep(OWN_NUMBERS_NOTE)
+        if not news:
+            return commands
         accounts = ", ".join(self._accounts)
         cancel = "looking before another global cancel" if self._cancelling.held_back else "global cancel sent"
         return [*commands, Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; {cancel}")]
@@ -476,6 +478,7 @@ class KillMachine:
             wrapping_up=wrapping_up,
             wall_s=self._clocks.wall_s(now_ns),
             besieged=self._senders.besieged(now_ns),
+            shares_nothing=self._shares_nothing,
         )
 
     # the end --------------------------------------------------------------------------------------------------------

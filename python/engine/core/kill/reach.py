@@ -14,6 +14,7 @@ RETRIES_NS = (
     800 * MS,
     SECOND,
 )  # after the first loss, the second …; the last for all more
+TRIES_TOLD = 3  # connections that do not stand
 STOOD_NS = SECOND  # a connection that was there for so long
 
 
@@ -28,7 +29,9 @@ class Reach:
     standing_ns: int | None = None  # since when a connection stands that TWS has not let in yet
     _counted_ns: int = 0  # patience counts from here, if that is later than the press
     _retry_ns: int | None = None
-    _tries: int = 0
+    _tries: int = 0  # since a connection last stood
+    _came_ns: int = 0
+    _lost_for: str = ""  # why the last connection ended, or was not had
     _refused: bool = False  # nothing listens there
     _stood: bool = False  # TWS had accepted a connection, and did not hang up at once, or it took a global cancel
 
@@ -36,12 +39,14 @@ class Reach:
     def healthy(self) -> bool:
         return self.connected and self.link_up
 
-    def came(self) -> None:
-        """Connected. A link that is down is told right behind it."""
+    def came(self, now_ns: int) -> bool:
+        """Connected. A link that is down is told right behind it. True when that is news: where each one ends
+        at once the next is none."""
         self.connected = self.ever_connected = self.link_up = True
         self.trouble = ""
         self._retry_ns = None
-        self._tries = 0
+        self._came_ns = now_ns
+        return self._tries < TRIES_TOLD
 
     def stands(self, now_ns: int) -> None:
         """TWS has accepted a connection, answered or not: it is waited for as long as that stands. Somebody may be on
@@ -61,9 +66,13 @@ class Reach:
         return news
 
     def went(self, trouble: Trouble, text: str, now_ns: int) -> bool:
-        """Lost, or not reached. True when that is news: the same failure over and over is said once."""
+        """Lost, or not reached. True when that is news: the same failure over and over is said once, also where TWS
+        lets every connection in and ends it at once."""
         text = text or trouble.value
-        news = self.connected or self._tries == 0 or text != self.trouble
+        if self.connected and now_ns - self._came_ns >= STOOD_NS:
+            self._tries = 0
+        news = self._tries == 0 or text != self._lost_for
+        self._lost_for = text
         self.connected = False
         if self.standing_ns is not None and now_ns - self.standing_ns >= STOOD_NS:
             self._counted_ns = now_ns  # it stood: TWS was there until now. One that hangs up at once was not
