@@ -238,7 +238,9 @@ def test_whom_it_waited_for_is_at_an_end_when_the_right_is_had() -> None:
 
 
 def test_where_no_lock_can_be_had_a_look_behind_the_first_order_comes_before_the_rest() -> None:
-    stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 2), nothing_shared_settle_ns=0, nothing_shared_spread_ns=0).press()
+    stage = Stage(
+        held(CALL, 3), held(option(12, "QQQ"), 2), nothing_shared_settle_ns=0, nothing_shared_spread_ns=0
+    ).press()
     stage.tell(ev.LockTaken(shared_nothing=True), ev.Connected((ACCOUNT,), 9000))
     first = stage.place
     stage.acknowledge(first)
