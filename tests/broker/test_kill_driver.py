@@ -549,6 +549,19 @@ def test_the_second_kill_watches_and_takes_over_within_a_tenth_of_a_second(locks
     drive(test)
 
 
+def test_a_press_that_this_kill_answers_is_no_earlier_one(locks: Path) -> None:
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = make(machine, locks)
+        driver.presses.add("mine")
+        driver.start()
+        for kill_id in ("mine", "other"):
+            driver.earlier_press(kill_id, 1)
+        await asyncio.sleep(1)
+        assert [each.kill_id for each in machine.heard(ev.EarlierPress)] == ["other"]
+
+    drive(test)
+
+
 @pytest.mark.parametrize("outcome", [LoginOutcome.FLAT, LoginOutcome.RESIDUE])
 def test_a_kill_that_is_over_says_to_who_waits_whether_it_is_flat(locks: Path, outcome: LoginOutcome) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:

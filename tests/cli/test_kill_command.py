@@ -54,7 +54,7 @@ def test_every_login_is_flat_and_the_exchange_agrees(tmp_path: Path) -> None:
         world.config()
         done = qe("kill", "--reason", "because", home=tmp_path)
         truth = world.truth()
-    assert (done.returncode, done.stdout.lstrip()[:4]) == (0, "FLAT")
+    assert (done.returncode, done.stdout[:6]) == (0, " FLAT ")  # on the first line: of it alone somebody may look
     assert "because" in done.stdout
     assert all(login.flat and not login.crossings for login in truth.logins.values())
     [record] = records(tmp_path)
@@ -125,7 +125,7 @@ def test_something_left_exits_with_1(tmp_path: Path) -> None:
         world.config()
         done = qe("kill", "--deadline", "3", home=tmp_path)
     assert done.returncode == 1
-    assert "NOT FLAT" in done.stdout.splitlines()[1]
+    assert "NOT FLAT" in done.stdout.splitlines()[0]
     assert "1-877-442-2757" in done.stdout
 
 
@@ -170,8 +170,8 @@ def test_a_configuration_that_is_not_there_falls_back_to_the_defaults(tmp_path: 
     assert "nowhere.toml: cannot be read" in done.stderr
     assert all(login.flat for login in truth.logins.values())
     assert done.returncode == 2
-    first = done.stdout.splitlines()[1]
-    assert first == " NOT FLAT  the configuration could not be read: there may be other logins"
+    first = done.stdout.splitlines()[0]
+    assert first == " NOT FLAT  2 of 4 logins verified flat; there may be other logins"
     assert "cannot be read: No such file" in " ".join(done.stdout.split())
 
 
@@ -188,7 +188,7 @@ def test_a_configuration_that_never_comes_holds_nothing_up_and_is_told(tmp_path:
     assert all(login.flat for login in truth.logins.values())
     assert done.returncode == 2
     assert "pipe.toml: cannot be read: nothing came within 1 s: it is a pipe, or its disk hangs" in done.stderr
-    assert done.stdout.splitlines()[1].startswith(" NOT FLAT  the configuration could not be read")
+    assert done.stdout.splitlines()[0] == " NOT FLAT  2 of 4 logins verified flat; there may be other logins"
 
 
 def test_a_configuration_from_windows_notepad_is_read(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_login_that_could_not_be_used_is_in_the_report_as_unknown(tmp_path: Pa
         done = qe("kill", "--deadline", "1", home=tmp_path)
     assert all(login.flat for login in truth.logins.values())
     assert (done.returncode, again.returncode) == (2, 2)
-    assert "NOT FLAT" in done.stdout.splitlines()[1]
+    assert "NOT FLAT" in done.stdout.splitlines()[0]
     assert "family: UNKNOWN\n  Where it is could not be determined, and nothing was sent to it:" in done.stdout
     assert 'logins.family.port is "40O1"' in done.stdout
     report = json.loads(again.stdout)
@@ -551,14 +551,14 @@ def test_two_terminals_at_once_both_end_flat_and_nothing_crosses_zero(tmp_path: 
 
 def test_a_press_held_up_by_another_kill_names_its_process_and_the_way_out(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
-        world.config()
+        world.config("[kill]\ntake_over_s = 0\n")
         other = ClosingRight("127.0.0.1", world.before.logins["paper"].port, "kill of a test")
         other.take()
         try:
-            done = qe("kill", "--login", "paper", "--deadline", "2", home=tmp_path)
+            done = qe("kill", "--login", "paper", "--deadline", "8", home=tmp_path)
         finally:
             other.release()
-    assert done.returncode != 0 and "NOT FLAT" in done.stdout.splitlines()[1]
+    assert done.returncode != 0 and "NOT FLAT" in done.stdout.splitlines()[0]
     assert f"kill -9 {os.getpid()}\n" in done.stdout
     assert "did the closing" not in done.stdout
 

@@ -108,6 +108,30 @@ def test_a_report_that_may_lack_logins_is_not_flat_whatever_they_are() -> None:
     assert (data["flat"], data["exit_code"], data["unread"]) == (False, 2, PART_UNREAD)
 
 
+def test_what_is_known_to_be_open_comes_before_what_may_be() -> None:
+    bad = msgspec.structs.replace(report(login(), GONE), unread=PART_UNREAD)
+    assert str(bad).splitlines()[0] == " NOT FLAT  paper flat, live not reached; there may be other logins"
+    many = report(*(login(f"family-{number}") for number in range(9)), GONE)
+    first = str(msgspec.structs.replace(many, unread=PART_UNREAD)).splitlines()[0]
+    assert first == " NOT FLAT  9 of 10 logins verified flat; there may be other logins"
+
+
+def test_of_a_login_without_a_place_nobody_says_that_anything_keeps_trying() -> None:
+    lost = LoginReport(name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="port is 40O1")
+    text = " ".join(str(msgspec.structs.replace(report(lost), goes_on_s=600)).split())
+    assert "family: NOTHING TRIES IT, NOW OR LATER. Correct the configuration" in text
+    assert "keeps trying" not in text and "keeps trying" not in " ".join(str(report(lost)).split())
+
+
+def test_what_another_login_of_the_same_press_has_closed_is_not_called_another_kills() -> None:
+    mine = ClosedPosition(account="DU1234567", contract=ES, quantity=Decimal(3), orders_sent=1, filled=Decimal(3))
+    seen = msgspec.structs.replace(mine, orders_sent=0, filled=None, by_other_kill=True, filled_by_other=Decimal(3))
+    both = str(report(login(closed=(mine,)), login("second", closed=(seen,), joined=True)))
+    assert "another kill" not in both and "paper did the closing; this one watched" in both
+    apart = str(report(login(closed=(mine,)), login("other", accounts=("DU7",), closed=(seen,), joined=True)))
+    assert "by another kill" in apart and "another kill did the closing" in apart
+
+
 def test_a_login_without_a_place_says_only_why() -> None:
     one = LoginReport(name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="no port")
     text = str(report(one))
@@ -418,7 +442,8 @@ def test_a_combination_is_not_taken_for_an_outright() -> None:
 
 def test_a_login_that_was_not_reached_says_whether_anything_goes_on_and_how_to_go_on() -> None:
     text = " ".join(str(report(login(), GONE)).split())
-    assert "live: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS, log in, and kill again." in text
+    ended = "live: THIS KILL HAS ENDED, AND NOTHING GOES ON."
+    assert f"{ended} Start TWS and log in, or put right what stands above, and kill again." in text
     assert "'qe kill --watch 600' keeps trying" in text and "a guard that runs" in text
     on = " ".join(str(msgspec.structs.replace(report(login(), GONE), goes_on_s=600)).split())
     assert "live: this kill keeps trying for 600 s more" in on and "HAS ENDED" not in on
@@ -428,10 +453,13 @@ def test_a_login_that_was_not_reached_says_whether_anything_goes_on_and_how_to_g
 def test_one_that_was_not_reached_and_one_with_something_left_have_their_own_ways_on() -> None:
     other = msgspec.structs.replace(BAD, name="other")
     text = " ".join(str(report(login(), other, GONE)).split())
-    assert f"{GONE.name}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS, log in, and kill again." in text
+    assert f"{GONE.name}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Start TWS and log in, or put" in text
     assert "other: THIS KILL HAS ENDED, AND NOTHING GOES ON. Close what is left in TWS" in text
     on = " ".join(str(msgspec.structs.replace(report(login(), other, GONE), goes_on_s=60)).split())
-    assert "finds. Start TWS and log in." in on and "other: this kill keeps trying for 60 s more" in on
+    assert (
+        "finds. Start TWS and log in, or put right what stands above." in on
+        and "other: this kill keeps trying for 60 s more" in on
+    )
 
 
 @pytest.mark.parametrize("other", [BAD, VAGUE])

@@ -90,6 +90,7 @@ class KillDriver:
         self._machine = machine
         self._right = right
         self._settings = settings
+        self.presses: set[str] = set()  # that this kill answers, by their ids
         self._watchers: list[Callable[[TimelineEntry], None]] = []
         self._loop = asyncio.get_running_loop()
         self._clock_ns = 0
@@ -248,7 +249,11 @@ class KillDriver:
         self._tell(ev.PressedAgain())
 
     def earlier_press(self, kill_id: str, ago_ns: int) -> None:
-        """Another kill of this login has not ended by the records: what it cancelled is told by this one too."""
+        """Another kill of this login has not ended by the records: what it cancelled is told by this one too. A press
+        that this very kill answers is no other one.
+        """
+        if kill_id in self.presses:
+            return
         self._tell(ev.EarlierPress(kill_id, ago_ns))
 
     def stop_watching(self, why: str = "") -> None:

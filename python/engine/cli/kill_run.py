@@ -205,7 +205,8 @@ class KillRun:
             self._voice.say(report.to_json(), OUT)
         else:
             text = report.to_text(colour=colour_wanted(os.environ))
-            self._voice.say(f"\n{text}\n", OUT)
+            self._voice.say("", ERR)  # there, and not before the verdict: `qe kill | head -1` shows it
+            self._voice.say(f"{text}\n", OUT)
             if os.isatty(OUT):
                 self._voice.say(text.partition("\n")[0], OUT)  # again, where the eye is: it may have scrolled off
         self._keep(report.kill_id, report.to_dict())

@@ -16,15 +16,16 @@ KILLS = (Trader.THIS_KILL, Trader.ANOTHER_KILL)
 NOT_BY_US = ", not by this kill's orders"
 
 
-def closed_row(item: ClosedPosition, *, several: bool) -> str:
-    """`several`: the login has more than one account."""
+def closed_row(item: ClosedPosition, *, several: bool, beside: str = "") -> str:
+    """`several`: the login has more than one account. `beside`: the login of the same press that has closed it."""
     what = f"{amount_of(item.quantity)} {name_of(item.contract)}"
     account = f" in {item.account}" if several else ""
     price = _price(item.avg_price)
     if item.by_other_kill:
         along = [_did(trade) for trade in item.trades if trade.by not in KILLS]
         both = f", {number(item.filled or ZERO)} by this kill, {number(item.filled_by_other or ZERO)} by another"
-        return "; ".join([f"{what}{price}{account}{both if item.filled else ', by another kill'}", *along])
+        other = f", told at {beside}" if beside else ", by another kill"
+        return "; ".join([f"{what}{price}{account}{both if item.filled else other}", *along])
     if not _as_expected(item, -item.quantity):
         return f"{what}{account}{_opened(item)}: {'; '.join(_who(item, ZERO))}"
     return f"{what}{price}{account}{'' if item.orders_sent else NOT_BY_US}"

@@ -84,6 +84,7 @@ class _Press:
 
     def follow(self, name: str, driver: KillDriver) -> None:
         self.drivers[name] = driver
+        driver.presses.add(self.kill_id)
         driver.when_finished(lambda _report: self._take(name))
 
     def _take(self, name: str) -> None:

@@ -32,10 +32,11 @@ NOTHING_FILLED = "  closed    nothing: no closing order has filled"
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
 NO_ORDER_WENT = "  cancelled nothing of yours: the orders above are still open"
 GONE_ENDED = (
-    "Start TWS, log in, and kill again. 'qe kill --watch 600' keeps trying for ten minutes; a guard that runs kills by "
-    "itself what it finds once it is connected."
+    "Start TWS and log in, or put right what stands above, and kill again. 'qe kill --watch 600' keeps trying for ten "
+    "minutes; a guard that runs kills by itself what it finds once it is connected."
 )
 LEFT_ENDED = "Close what is left in TWS, or kill again: 'qe kill --watch 600' keeps trying for ten minutes."
+NOWHERE = "NOTHING TRIES IT, NOW OR LATER. Correct the configuration and kill again, or close it in TWS."
 NOTHING_DONE = "Nothing was cancelled, nothing was closed."
 BY_HAND = (
     "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
@@ -108,7 +109,7 @@ def render(
     lines += _how_to_go_on(report, goes_on_s)
     for login in report.logins.values():
         if login.outcome is not LoginOutcome.UNREACHABLE and _located(login):
-            lines += ["", *_done(login, colour=colour)]
+            lines += ["", *_done(login, _closers_beside(report, login), colour=colour)]
     if notes:
         lines += ["", *(line for note in notes for part in note.splitlines() for line in _wrap(_clean(part), "", "  "))]
     lines += ["", *_wrap(f"kill {report.kill_id}, {report.started_at}, reason: {_clean(report.reason)}", "", "  ")]
@@ -128,10 +129,14 @@ def _headline(report: KillReport, unread: str, *, colour: bool) -> str:
         who = f"all {len(report.logins)} logins" if len(report.logins) > 1 else "verified"
         who += " verified" if len(report.logins) > 1 else ""
         return _paint(" FLAT ", _GREEN, colour) + f" {who}: no position, no working order"
-    said = unread or ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items())
+    flat = sum(login.flat for login in report.logins.values())
+    if unread and flat == len(report.logins):
+        return _paint(" NOT FLAT ", _RED, colour) + f" {unread}"
+    beside = "; there may be other logins" if unread else ""  # what is known to be open comes first
+    said = ", ".join(f"{name} {_short(login)}" for name, login in report.logins.items()) + beside
     verdict = " NOT FLAT "
-    if not unread and len(verdict) + 1 + len(said) > WIDTH:
-        said = f"{sum(login.flat for login in report.logins.values())} of {len(report.logins)} logins verified flat"
+    if len(verdict) + 1 + len(said) > WIDTH:
+        said = f"{flat} of {len(report.logins)} logins verified flat{beside}"
     return _paint(verdict, _RED, colour) + f" {said or 'no login was named, nothing was done'}"
 
 
@@ -201,10 +206,11 @@ def _sent_in_advance(login: LoginReport) -> str:
 
 def _how_to_go_on(report: KillReport, goes_on_s: float) -> list[str]:
     """Whoever reads NOT REACHED or NOT FLAT must not believe that somebody is still trying, nor the reverse."""
-    unflat = [login for login in report.logins.values() if not login.flat]
-    lines: list[str] = []
+    unflat = [login for login in report.logins.values() if not login.flat and _located(login)]
+    nowhere = ", ".join(login.name for login in report.logins.values() if not _located(login))
+    lines = ["", *_wrap(f"{nowhere}: {NOWHERE}", "", "  ")] if nowhere else []
     for gone, going_on, ended in (
-        (True, "closes what it finds. Start TWS and log in.", GONE_ENDED),
+        (True, "closes what it finds. Start TWS and log in, or put right what stands above.", GONE_ENDED),
         (False, "closes what it can.", LEFT_ENDED),
     ):
         who = ", ".join(login.name for login in unflat if (login.outcome is LoginOutcome.UNREACHABLE) is gone)
@@ -258,14 +264,28 @@ def _left(item: ResidueItem, *, several: bool) -> str:
 # --- what was done ---------------------------------------------------------------------------------
 
 
-def _done(login: LoginReport, *, colour: bool) -> list[str]:
+def _closers_beside(report: KillReport, login: LoginReport) -> dict[tuple[str, int], str]:
+    """Which login of the same press has closed what this one saw closed: two connections may lead to one account."""
+    return {
+        (item.account, item.contract.con_id): other.name
+        for other in report.logins.values()
+        if other is not login and not set(other.accounts).isdisjoint(login.accounts)
+        for item in other.closed
+        if item.filled
+    }
+
+
+def _done(login: LoginReport, beside: dict[tuple[str, int], str], *, colour: bool) -> list[str]:
     verdict = "FLAT" if login.flat else "done so far"
     took = "" if login.timings.finished_ms is None else f" after {_seconds(login.timings.finished_ms)}"
     accounts = ", ".join(login.accounts) or "accounts unknown"
     lines = _wrap(f"{login.name} ({login.mode}, {accounts}): {verdict}{took}", "", "  ")
     lines[0] = _paint(lines[0], _BOLD, colour)
     several = len(login.accounts) > 1
-    closed = [closed_row(item, several=several) for item in login.closed]
+    closed = [
+        closed_row(item, several=several, beside=beside.get((item.account, item.contract.con_id), ""))
+        for item in login.closed
+    ]
     left = {(item.account, item.contract.con_id): item.quantity for item in login.residue if not item.order}
     partly = [
         partly_row(item, left.get((item.account, item.contract.con_id)), several=several)
@@ -275,7 +295,8 @@ def _done(login: LoginReport, *, colour: bool) -> list[str]:
     lines += _cancelled(login)
     if login.joined:
         did = "did the closing; this one watched and verified" if login.flat else "may be closing; this one watched"
-        lines += _titled("joined", [f"another kill {did}"])
+        who = ", ".join(dict.fromkeys(beside.values())) or "another kill"
+        lines += _titled("joined", [f"{who} {did}"])
     lines += _titled("sending", [_sender(sender) for sender in login.senders])
     for note in login.notes:
         lines += _titled("note", [_clean(note)])
