@@ -76,6 +76,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "tries_max": 6,
             "takeover_settle_ns": SECOND,
             "nothing_shared_settle_ns": 1500 * MS,
+            "nothing_shared_spread_ns": 3 * SECOND,
             "wrap_up_ns": 3 * SECOND,
             "clock_apart_ns": 5 * SECOND,
             "read_age_max_ns": 10 * SECOND,

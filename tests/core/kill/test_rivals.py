@@ -75,12 +75,20 @@ def test_of_several_it_is_the_earliest() -> None:
     assert seen.first(0, sent=True) == "h.1"
 
 
-def test_what_it_traded_of_late_shows_it_too_and_what_is_older_does_not() -> None:
-    lately, before, unread = rivals(), rivals(), rivals()
-    look(lately, 0, executions=(trade("j.1", 1),))
-    look(before, 0, executions=(trade("j.1", 1, recent=False),))
-    look(unread, 0, executions=None)
-    assert [seen.first(0, sent=True) for seen in (lately, before, unread)] == ["j.1", "", ""]
+def test_what_it_has_traded_since_the_first_look_shows_it_too_and_what_is_older_does_not() -> None:
+    before, since, older = rivals(), rivals(), rivals()
+    look(before, 0, executions=(trade("j.1", 1),))
+    look(since, 0, executions=None)
+    look(since, S, executions=(trade("j.1", 1),))
+    look(older, 0)
+    look(older, S, executions=(trade("j.1", 1, recent=False),))
+    assert [seen.first(S, sent=True) for seen in (before, since, older)] == ["", "j.1", ""]
+
+
+def test_an_order_that_is_open_shows_it_though_a_part_of_it_had_traded_before() -> None:
+    seen = rivals()
+    look(seen, 0, close("j.1", 1, filled=1), executions=(trade("j.1", 1),))
+    assert seen.first(0, sent=True) == "j.1"
 
 
 # how long -----------------------------------------------------------------------------------------------------------
@@ -199,9 +207,12 @@ def test_it_gives_way_to_a_later_one_only_as_long_as_it_has_sent_nothing() -> No
 
 
 def test_a_proof_is_not_disturbed_by_the_end_of_the_other() -> None:
-    stage = Stage(orders=[], quarantine_ns=30 * SECOND).press()
-    stage.executions = [trade(ELDER, 1)]
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)], quarantine_ns=30 * SECOND).press()
     stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    assert say(stage, "gives_way")
+    stage.positions, stage.orders = [], []
+    stage.executions = [execution(CALL, -3, order_ref=f"QEKILL-{ELDER}-1of3", client_id=9001, perm_id=1)]
     stage.run(8000)
     assert stage.report.flat and stage.cancels == 1 and say(stage, "goes_on") == []
 

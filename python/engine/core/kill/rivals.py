@@ -48,9 +48,14 @@ class Rivals:
     _ended: tuple[str, ...] = ()  # presses
 
     def looked(self, survey: Survey, now_ns: int) -> None:
-        """A complete look."""
+        """A complete look. What was traded before the first one may be all that a kill has done that has ended."""
         if self._first_ns is None:
             self._first_ns = now_ns
+            self._seen = {
+                (mark.kill_id, mark.number)
+                for execution in survey.executions or ()
+                if (mark := read_close_mark(execution.order_ref))
+            } - {(mark.kill_id, mark.number) for o in survey.orders if (mark := read_close_mark(o.order_ref))}
         lives = now_ns - self._first_ns >= self.settings.settle_ns
         is_open = [(mark, order.filled) for order in survey.orders if (mark := read_close_mark(order.order_ref))]
         recent = [execution.order_ref for execution in survey.executions or () if execution.recent]
