@@ -562,6 +562,25 @@ def test_a_press_that_this_kill_answers_is_no_earlier_one(locks: Path) -> None:
     drive(test)
 
 
+def test_that_another_kill_is_gone_is_told_also_where_tws_is_not_reached(locks: Path) -> None:
+    """Or the report tells a person to end a process that is dead."""
+
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.port = PORT + 1  # where nothing listens
+        other = ClosingRight(HOST, PORT, "kill other", locks)
+        other.take()
+        driver = make(machine, locks, take_over_s=0)
+        driver.start()
+        await asyncio.sleep(1)
+        other.release(flat=False)
+        await asyncio.sleep(1)
+        busy, free = machine.heard(ev.LockBusy)
+        assert ("kill other" in busy.holder, free.holder) == (True, "")
+        assert not machine.heard(ev.LockTaken)
+
+    drive(test)
+
+
 @pytest.mark.parametrize("outcome", [LoginOutcome.FLAT, LoginOutcome.RESIDUE])
 def test_a_kill_that_is_over_says_to_who_waits_whether_it_is_flat(locks: Path, outcome: LoginOutcome) -> None:
     async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:

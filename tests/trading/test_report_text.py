@@ -440,6 +440,13 @@ def test_a_combination_is_not_taken_for_an_outright() -> None:
     assert name_of(Contract(sec_type="BAG")) == "combination"
 
 
+def test_nobody_is_told_to_end_a_kill_that_has_ended() -> None:
+    busy = TimelineEntry(1.0, "lock_busy", "another kill is closing this login (process 4711, kill x)")
+    free = TimelineEntry(2.0, "lock_free", "the other kill has ended")
+    assert "kill -9 4711" in str(report(msgspec.structs.replace(GONE, timeline=(busy,))))
+    assert "kill -9" not in str(report(msgspec.structs.replace(GONE, timeline=(busy, free))))
+
+
 def test_a_login_that_was_not_reached_says_whether_anything_goes_on_and_how_to_go_on() -> None:
     text = " ".join(str(report(login(), GONE)).split())
     ended = "live: THIS KILL HAS ENDED, AND NOTHING GOES ON."

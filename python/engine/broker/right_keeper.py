@@ -122,6 +122,9 @@ class RightKeeper:
             self._tell(
                 ev.LockTaken(shared_nothing=not alone, taken_from=right.taken_from, left=left, proven=right.proven)
             )
+        elif self._holder is not None:  # it is gone, and what it closed is not known before TWS is reached
+            self._holder = None
+            self._tell(ev.LockBusy())
 
     def _show_life(self) -> None:
         """Answer those who wait for what this kill holds, and notice that somebody has taken it."""

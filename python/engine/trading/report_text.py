@@ -236,7 +236,7 @@ def _way_out(login: LoginReport) -> list[str]:
 
 def _other_kill(login: LoginReport) -> str | None:
     """Who has the right to close here, if it is another kill to the end."""
-    told = [entry for entry in login.timeline if entry.kind in ("lock_busy", "took_over")]
+    told = [entry for entry in login.timeline if entry.kind in ("lock_busy", "lock_free", "took_over")]
     if told and told[-1].kind == "lock_busy":
         return told[-1].text
     return next((item.detail for item in login.residue if item.reason is ResidueReason.ANOTHER_KILL), None)

@@ -115,7 +115,7 @@ def test_what_a_quote_says_is_said_of_its_own_contract() -> None:
     stage = Stage(held(CALL, 3), held(OTHER, 1)).begin()
     stage.acknowledge_first()
     stage.tell(ev.Quoted(11, quote(halted=True)))
-    assert stage.reasons[:2] == [ResidueReason.HALTED, ResidueReason.CLOSE_WORKING]
+    assert stage.reasons[:2] == [ResidueReason.HALTED, ResidueReason.CLOSE_NOT_SENT]
 
 
 # the connection and the link ------------------------------------------------------------------------------------------

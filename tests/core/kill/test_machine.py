@@ -577,8 +577,9 @@ def test_an_order_that_stays_is_named_with_its_owner() -> None:
 
 def test_one_that_only_waits_its_turn_says_what_it_waits_for() -> None:
     stage = Stage(held(option(1, "A"), 1), held(option(2, "B"), 1)).begin()
+    stage.tell(ev.CloseSent(stage.place.key))
     stage.run(500)
-    assert stage.reasons == [ResidueReason.CLOSE_WORKING, ResidueReason.WAITING_TURN]
+    assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED, ResidueReason.WAITING_TURN]
 
 
 def test_what_the_deadline_caught_without_another_reason_is_out_of_time() -> None:

@@ -166,6 +166,14 @@ def test_what_only_a_person_can_close_keeps_its_reason_although_somebody_keeps_s
     assert left(stage)[0] is ResidueReason.FRACTIONAL
 
 
+def test_of_a_close_that_tws_has_not_shown_nobody_says_that_it_is_at_the_exchange() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=2 * SECOND).begin()
+    assert left(stage)[0] is ResidueReason.CLOSE_NOT_SENT
+    stage.tell(ev.CloseSent(stage.place.key))
+    stage.run(2100)
+    assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
+
+
 def test_a_close_that_is_under_way_needs_no_words() -> None:
     assert left(unfilled()) == (ResidueReason.CLOSE_WORKING, "")
 

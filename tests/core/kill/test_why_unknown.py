@@ -38,6 +38,11 @@ def test_reads_that_a_look_needs_come_before_that_and_other_troubles_first() -> 
     assert said == f"a row; {needed}; what is held in ESZ6{DOUBT}; {UNREAD}"
 
 
+def test_what_could_not_be_read_is_named_once() -> None:
+    failures = {"positions": "positions: no complete answer within 6 s"}
+    assert why_unknown(ledger(), failures, ()) == "positions could not be read: no complete answer within 6 s"
+
+
 def test_several_contracts_are_named_and_more_are_counted() -> None:
     assert why_unknown(ledger("ES", "NQ", "CL"), {}, ()) == f"what is held in ESZ6, NQZ6, CLZ6{DOUBT}"
     assert why_unknown(ledger("ES", "NQ", "CL", "GC"), {}, ()) == f"what is held in ESZ6, NQZ6, CLZ6 and 1 more{DOUBT}"

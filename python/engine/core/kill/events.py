@@ -111,7 +111,8 @@ class LockTaken(Event, frozen=True):
 class LockBusy(Event, frozen=True):
     """Another kill closes this login; this one cancels, watches and reports until the lock is free. `spare`: that kill
     moves, and says that its own global cancel has left: another one would take its closing orders with it, so the
-    orders are looked at first. Told again when that is no longer so."""
+    orders are looked at first. Told again when that is no longer so. No `holder`: nobody has it any more, and this kill
+    gets it as soon as it knows which accounts there are to close."""
 
     holder: str = ""
     spare: bool = False

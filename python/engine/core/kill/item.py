@@ -232,6 +232,8 @@ class Item:
             return reason, self.lessons.detail
         if attempt is None or not attempt.live:
             return ResidueReason.CLOSE_WITHDRAWN, ""
+        if not attempt.acknowledged:
+            return why_unseen(attempt), ""
         return reason, "" if attempt.cancel_ns is None else "it is withdrawn, and TWS has not confirmed that"
 
     def conclude(self, moment: Moment) -> list[Command]:
@@ -257,3 +259,8 @@ class Item:
             self.lessons.wait(moment.now_ns, self.settings.retry_first_ns)  # cancelled, and nobody said why
         text = f"{self.name}: closing order ended, {attempt.filled} filled. {self.lessons.detail}"
         return [Say("close_ended", text.strip())]
+
+
+def why_unseen(attempt: Attempt) -> ResidueReason:
+    """Of a living order that the broker has not shown: nobody may say that it is at the exchange."""
+    return ResidueReason.CLOSE_NOT_SENT if attempt.waits else ResidueReason.CLOSE_UNACKNOWLEDGED

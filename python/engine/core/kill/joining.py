@@ -47,6 +47,8 @@ class Joining:
             return []
         self._held = self.ever_busy = True
         self.holder = holder
+        if not holder:
+            return [Say("lock_free", "the other kill has ended: this one closes as soon as TWS is reached")]
         return [Say("lock_busy", f"another kill is closing this login ({holder}); watching and verifying")]
 
     def lose(self) -> list[Command]:

@@ -10,7 +10,7 @@ from engine.core.facts import WorkingOrder
 from engine.core.kill.attempt import Attempt
 from engine.core.kill.ending import Ending
 from engine.core.kill.evidence import describe
-from engine.core.kill.item import Item, name_of
+from engine.core.kill.item import Item, name_of, why_unseen
 from engine.core.kill.ledger import Key, Ledger
 from engine.core.kill.notices import READ_ONLY_NOTE, Notices, in_words
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, ResidueReason
@@ -133,7 +133,7 @@ def list_may_be_short(failures: Mapping[str, str]) -> tuple[str, ...]:
 def why_unknown(ledger: Ledger, failures: Mapping[str, str], troubles: Iterable[str]) -> str:
     """`failures`: which reads failed last, and why; `troubles`: what else is wrong, in words. What a kill can do
     without comes last: it is no reason as long as something else is one."""
-    failed = {what: f"{what} could not be read: {why}" for what, why in failures.items()}
+    failed = {what: f"{what} could not be read: {why.removeprefix(f'{what}: ')}" for what, why in failures.items()}
     needed = [failed.pop(what) for what in failures if what in WHOLE_LOOK]
     doubted = [name_of(ledger.contract(key)) for key in ledger.seen() if ledger.doubtful(key)]
     said = [*filter(None, troubles), *needed, *_not_confirmed(doubted)]
@@ -188,8 +188,8 @@ def _under_way(item: Item, *, doubtful: bool, resting: bool) -> ResidueReason:
         return ResidueReason.POSITION_UNCONFIRMED
     if resting:
         return ResidueReason.OPENED_SINCE
-    if item.live:
-        return ResidueReason.CLOSE_WORKING
+    if item.attempt is not None and item.live:
+        return ResidueReason.CLOSE_WORKING if item.attempt.acknowledged else why_unseen(item.attempt)
     if item.blocked:
         return ResidueReason.WAITING_FOR_ORDERS
     if item.waiting_since_ns is not None:
