@@ -17,6 +17,7 @@ from engine.core.known import Fact, Known, Unknown
 from engine.gateway import door
 from engine.gateway.sweeping import Sweeping
 from engine.simulator.faults import DropRequests
+from engine.wire.requests import CancelOrder
 from gateway.post import SPY, Post, listed, order, post, statuses
 from simulator.wire_client import WireClient
 
@@ -81,6 +82,8 @@ def test_more_orders_than_tws_takes_cancels_of_go_one_second_after_another(
         it.rules.halt(it.desk.entry.scope, "a loss", cancel=True)
         await asyncio.sleep(12)
         assert [last(client, number) for number in range(1, 6)] == ["Cancelled"] * 5
+        sent_ns = [entry.at_ns for entry in it.world.log.requests(CancelOrder)]
+        assert all(later - earlier >= 10**9 for earlier, later in zip(sent_ns, sent_ns[2:], strict=False))
         assert it.desk.tally.counts["cancelled under a halt"] == 5
 
     post(tmp_path, test)

@@ -18,6 +18,7 @@ from engine.gateway.order_desk import OrderDesk
 from engine.trading.risk_sweep import adding_risk
 
 LOOK_EVERY_S = 0.5
+SWEPT_S = 1.0  # behind a sweep: it sends as many cancels for a client as TWS takes of it in a second
 AGAIN_AFTER_S = 5.0  # a cancel takes its time; so long after it the same order is not cancelled again
 
 OnCancel = Callable[[int, list[int]], int]
@@ -38,10 +39,11 @@ class Sweeping:
 
     async def run(self) -> None:
         """Until cancelled."""
+        pause_s = LOOK_EVERY_S
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            if self._is_asked_for() and self._going():
-                await self._sweep()
+            await asyncio.sleep(pause_s)
+            swept = self._is_asked_for() and bool(self._going()) and await self._sweep()
+            pause_s = SWEPT_S if swept else LOOK_EVERY_S
 
     def _is_asked_for(self) -> bool:
         """By a halt. What a kill has to go is its own business, and the door's."""
@@ -62,10 +64,11 @@ class Sweeping:
                 found.setdefault(one.client_id, []).append(one.order_id)
         return found
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> bool:
+        """True when something went."""
         login = self._desk.login
         if login is None or not login.link.up:
-            return
+            return False
         await login.refresh()  # where it fails nothing is known, and nothing goes
         now, cancelled = asyncio.get_running_loop().time(), 0
         for client_id, numbers in self._going().items() if self._is_asked_for() else ():
@@ -76,3 +79,4 @@ class Sweeping:
         if cancelled:
             self._desk.tally.count("cancelled under a halt", cancelled)
             self._log(f"{cancelled} orders of clients that add risk were cancelled: the halt asks for it")
+        return cancelled > 0

@@ -75,9 +75,26 @@ def test_connections_that_end_at_once_are_tried_less_and_less_and_told_once() ->
         now += SECOND - 1
         told.append(reach.went(Trouble.FAILED, "reset", now))
     assert told == [True, False, False, False, False]
-    assert told_came == [True, True, False, False]
+    assert told_came == [True, True, True, False]
     assert not reach.retry_due(now + SECOND - 1)
     assert reach.retry_due(now + SECOND)
+
+
+def test_a_connection_behind_ever_so_many_that_were_refused_is_news() -> None:
+    reach = Reach()
+    for at_s in range(5):
+        reach.went(Trouble.REFUSED, "nobody", at_s * SECOND)
+    assert reach.came(6 * SECOND)
+
+
+def test_one_that_stood_makes_the_next_one_news_again() -> None:
+    reach, now = Reach(), 0
+    for _ in range(3):
+        reach.came(now)
+        reach.went(Trouble.FAILED, "reset", now)
+    assert not reach.came(now)
+    reach.went(Trouble.FAILED, "reset", now + SECOND)
+    assert reach.came(now + 2 * SECOND)
 
 
 def test_the_same_failure_over_and_over_is_news_once() -> None:

@@ -176,8 +176,48 @@ def test_an_order_that_it_is_taking_back_already_is_not_taken_back_twice() -> No
     stage.run(500)  # silence: withdrawn
     assert stage.withdrawn == [1]
     stage.orders = [close(ELDER, 1)]
-    stage.run(300)
+    stage.run(200)
     assert say(stage, "gives_way") and stage.withdrawn == [1]
+
+
+@pytest.mark.parametrize(("orphaned", "times"), [(False, 2), (True, 1)])
+def test_a_withdrawal_that_tws_does_not_confirm_is_asked_for_again_but_not_of_a_connection_that_is_gone(
+    orphaned: bool, times: int
+) -> None:
+    stage = Stage(held(CALL, 3), acknowledge_ns=2 * SECOND).begin()
+    place = stage.place
+    stage.acknowledge(place)
+    stage.orders = [stage.listed(place), close(ELDER, 1)]
+    stage.run(500)
+    if orphaned:
+        stage.tell(ev.CloseOrphaned(place.key))
+    stage.run(2300)
+    assert say(stage, "gives_way") and not say(stage, "goes_on")
+    assert stage.withdrawn == [place.key] * times
+
+
+def test_who_loses_the_right_while_giving_way_does_not_go_on_for_that() -> None:
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)]).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    assert say(stage, "gives_way")
+    stage.tell(ev.LockLost())
+    stage.run(10_000)
+    assert stage.placed == []
+    stage.orders = []
+    stage.tell(ev.LockTaken())
+    assert stage.next_place(3000).quantity == 3
+    assert not say(stage, "goes_on")
+
+
+def test_who_gives_way_to_another_one_says_so() -> None:
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)]).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(2000)
+    stage.orders = [close("i", 1)]
+    stage.run(500)
+    assert [text.split(" is ")[0] for text in say(stage, "gives_way")] == ["kill j", "kill i"]
+    assert stage.residue[0].detail.startswith("kill i,") and stage.cancels == 1
 
 
 def test_it_goes_on_when_the_other_shows_nothing_any_more_and_looks_anew_first() -> None:

@@ -22,7 +22,7 @@ from engine.core.kill.ledger import Key, Ledger
 from engine.core.kill.lookups import Lookups
 from engine.core.kill.settings import KillSettings
 from engine.core.kill.survey import Survey
-from engine.core.kill.tending import tend
+from engine.core.kill.tending import cancel, tend
 
 ZERO = Decimal(0)
 OPTIONS = ("OPT", "FOP")
@@ -207,13 +207,8 @@ class Closing:
 
     def withdraw(self, now_ns: int) -> list[Command]:
         """Another kill closes: take back what has not filled."""
-        live = [item.attempt for item in self.items.values() if item.attempt is not None and item.live]
-        commands: list[Command] = []
-        for attempt in live:
-            if attempt.cancel_ns is None:
-                attempt.cancel_ns = now_ns
-                commands.append(CancelClose(attempt.place.key))
-        return commands
+        live = [(item, item.attempt) for item in self.items.values() if item.attempt is not None and item.live]
+        return [command for item, attempt in live if not attempt.adrift for command in cancel(item, attempt, now_ns)]
 
     # what was seen --------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class Joining:
             return []
         self.has_right = self.spare = False
         self._held = self.ever_busy = True
-        self.holder = ""
+        self.holder = self._first = ""
         return [Say("lock_lost", "this kill did not move, and another one has taken over; watching and verifying")]
 
     def take(self) -> bool:
@@ -68,9 +68,9 @@ class Joining:
 
     def mind(self, first: str) -> tuple[bool, list[Command]]:
         """`first`: the kill that is given way to now; empty: none. True when this one goes on that has given way."""
-        before, self._first = self._first, first if self.has_right else ""
-        if bool(before) == bool(self._first):
+        if not self.has_right or first == self._first:
             return False, []
+        before, self._first = self._first, first
         self.spare = bool(first)
         if not first:
             self.holder = ""

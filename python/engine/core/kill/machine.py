@@ -394,15 +394,16 @@ class KillMachine:
         return commands
 
     def _mind_rivals(self, survey: Survey, now_ns: int) -> list[Command]:
-        """Who gives way withdraws what it has sent. Who goes on cancels and looks anew, as behind a kill that died."""
+        """Who gives way withdraws what it has sent, and again what TWS does not confirm. Who goes on cancels and looks
+        anew, as behind a kill that died."""
         self._rivals.looked(survey, now_ns)
         if not self._joining.gives_way and not survey.orders and self._ledger.all_zero():
             return []  # nothing is left that two could close
         goes_on, said = self._joining.mind(self._first_at_work())
-        if not said or self._ending.proof.proven:
-            return []
-        if not goes_on:
+        if self._joining.gives_way:
             return [*said, *self._closing.withdraw(now_ns)]
+        if not goes_on or self._ending.proof.proven:
+            return []
         self._looking.settle_until(now_ns + self.settings.nothing_shared_settle_ns)
         return [*said, *self._cancelling.press(now_ns, look_first=False)]
 

@@ -14,7 +14,7 @@ RETRIES_NS = (
     800 * MS,
     SECOND,
 )  # after the first loss, the second …; the last for all more
-TRIES_TOLD = 3  # connections that do not stand
+SHORT_TOLD = 3  # connections in a row that end at once, until the next one is no news
 STOOD_NS = SECOND  # a connection that was there for so long
 
 
@@ -31,6 +31,7 @@ class Reach:
     _retry_ns: int | None = None
     _tries: int = 0  # since a connection last stood
     _came_ns: int = 0
+    _short: int = 0  # connections in a row that did not stand
     _lost_for: str = ""  # why the last connection ended, or was not had
     _refused: bool = False  # nothing listens there
     _stood: bool = False  # TWS had accepted a connection, and did not hang up at once, or it took a global cancel
@@ -46,7 +47,7 @@ class Reach:
         self.trouble = ""
         self._retry_ns = None
         self._came_ns = now_ns
-        return self._tries < TRIES_TOLD
+        return self._short < SHORT_TOLD
 
     def stands(self, now_ns: int) -> None:
         """TWS has accepted a connection, answered or not: it is waited for as long as that stands. Somebody may be on
@@ -69,8 +70,9 @@ class Reach:
         """Lost, or not reached. True when that is news: the same failure over and over is said once, also where TWS
         lets every connection in and ends it at once."""
         text = text or trouble.value
-        if self.connected and now_ns - self._came_ns >= STOOD_NS:
-            self._tries = 0
+        if self.connected:
+            stood = now_ns - self._came_ns >= STOOD_NS
+            self._tries, self._short = (0, 0) if stood else (self._tries, self._short + 1)
         news = self._tries == 0 or text != self._lost_for
         self._lost_for = text
         self.connected = False

@@ -9,11 +9,13 @@ ended, by its lock or by the records, is nobody's rival.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import chain
+from typing import TypeAlias
 from zlib import crc32
 
+from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.close_marks import read_close_mark
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.core.kill.survey import Survey
@@ -28,12 +30,16 @@ OPEN_NS = 20 * SECOND
 """The same while one of its orders is open, and since that last filled."""
 
 
+Order: TypeAlias = tuple[str, int]
+"""A closing order by its mark: whose it is, and which of its kill's orders."""
+
+
 @dataclass(slots=True)
 class _Rival:
     news_ns: int  # when its last new order was seen …
     moved_ns: int = 0  # … and when an open one had filled further
     lives: bool = False  # a new one came after this kill had begun to look
-    open_orders: dict[int, Decimal] = field(default_factory=dict)  # by the last look: how much each has filled
+    open_orders: dict[Order, Decimal] = field(default_factory=dict)  # by the last look: how much each has filled
 
 
 @dataclass(slots=True)
@@ -43,41 +49,35 @@ class Rivals:
     own_id: str
     settings: KillSettings
     _first_ns: int | None = None  # when the first look was complete
-    _seen: set[tuple[str, int]] = field(default_factory=set)  # closing orders: whose, and which of its orders
+    _seen: set[Order] = field(default_factory=set)
     _by_id: dict[str, _Rival] = field(default_factory=dict)
-    _ended: tuple[str, ...] = ()  # presses
+    _ended: set[str] = field(default_factory=set)  # presses
 
     def looked(self, survey: Survey, now_ns: int) -> None:
         """A complete look. What was traded before the first one may be all that a kill has done that has ended."""
+        executions = survey.executions or ()
+        is_open = {order: one.filled for one in survey.orders for order in _marked([one])}
         if self._first_ns is None:
             self._first_ns = now_ns
-            self._seen = {
-                (mark.kill_id, mark.number)
-                for execution in survey.executions or ()
-                if (mark := read_close_mark(execution.order_ref))
-            } - {(mark.kill_id, mark.number) for o in survey.orders if (mark := read_close_mark(o.order_ref))}
+            self._seen = _marked(executions) - is_open.keys()
         lives = now_ns - self._first_ns >= self.settings.settle_ns
-        is_open = [(mark, order.filled) for order in survey.orders if (mark := read_close_mark(order.order_ref))]
-        recent = [execution.order_ref for execution in survey.executions or () if execution.recent]
-        traded = filter(None, map(read_close_mark, recent))
-        for mark in chain((mark for mark, _ in is_open), traded):
-            if (mark.kill_id, mark.number) not in self._seen:
-                self._seen.add((mark.kill_id, mark.number))
-                rival = self._by_id.setdefault(mark.kill_id, _Rival(now_ns))
-                rival.news_ns, rival.lives = now_ns, rival.lives or lives
+        for kill_id, number in (is_open.keys() | _marked(e for e in executions if e.recent)) - self._seen:
+            self._seen.add((kill_id, number))
+            rival = self._by_id.setdefault(kill_id, _Rival(now_ns))
+            rival.news_ns, rival.lives = now_ns, rival.lives or lives
         for kill_id, rival in self._by_id.items():
-            open_orders = {mark.number: filled for mark, filled in is_open if mark.kill_id == kill_id}
-            if any(filled > rival.open_orders.get(number, filled) for number, filled in open_orders.items()):
+            open_orders = {order: filled for order, filled in is_open.items() if order[0] == kill_id}
+            if any(filled > rival.open_orders.get(order, filled) for order, filled in open_orders.items()):
                 rival.moved_ns = now_ns
             rival.open_orders = open_orders
 
     def ended(self, press_id: str) -> None:
         """The records and the lock say together that this one is dead."""
-        self._ended = (*self._ended, press_id)
+        self._ended.add(press_id)
 
     def all_ended(self) -> None:
         """The right to close was another's, and is this kill's now: who was seen until now is not at work."""
-        self._ended = (*self._ended, *map(_press, self._by_id))
+        self._ended.update(map(_press, self._by_id))
 
     def first(self, now_ns: int, *, sent: bool) -> str:
         """The kill to give way to; empty: none. `sent`: this one has sent a closing order."""
@@ -104,6 +104,12 @@ def _at_work(rival: _Rival, now_ns: int) -> bool:
     if not rival.open_orders:
         return now_ns - rival.news_ns < LIVES_NS
     return now_ns - max(rival.news_ns, rival.moved_ns) < OPEN_NS
+
+
+def _marked(some: Iterable[WorkingOrder | ExecutionFact]) -> set[Order]:
+    """The closing orders that these are, or are of."""
+    marks = filter(None, (read_close_mark(one.order_ref) for one in some))
+    return {(mark.kill_id, mark.number) for mark in marks}
 
 
 def _press(kill_id: str) -> str:
