@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from engine.core.kill.report import LoginOutcome, TimelineEntry
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, current_loop, settle, until
 from engine.trading import IBKRAccountManager, TradingMode, Unknown, errors
+from engine.trading.manager import new_kill_id
 from engine.wire import requests
 from trading.stage import LIVE_PORT, PAPER_PORT, manager, stage
 
@@ -471,3 +473,19 @@ def test_a_manager_whose_loop_was_closed_kills_on_the_next_loop(tmp_path: Path) 
 
 def _give_in() -> None:
     raise asyncio.CancelledError
+
+
+def test_kill_ids_are_in_the_order_of_the_presses_to_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no lock keeps two kills apart the later press gives way by them."""
+    at_ms = 1_795_779_764_000  # a whole second
+    ids = []
+    for ms in (0, 1, 35, 36, 999, 1000):
+        monkeypatch.setattr(time, "time_ns", lambda ms=ms: (at_ms + ms) * 1_000_000)
+        ids.append(new_kill_id())
+    assert ids == sorted(ids) and len({one[:14] for one in ids}) == 6
+    assert {len(one) for one in ids} == {16}
+
+
+def test_two_kills_of_one_millisecond_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1_795_779_764_000_000_000)
+    assert len({new_kill_id() for _ in range(50)}) > 40
