@@ -37,6 +37,17 @@ def test_of_a_login_that_refuses_orders_they_are_said_at_once() -> None:
     assert needed.words(0.6).startswith("live REFUSES")
 
 
+def test_of_a_login_that_does_not_tell_its_orders_they_are_said_unless_it_refuses_them_too() -> None:
+    needed = HandNeeded()
+    needed.heard("paper", "orders_unread")
+    said = needed.words(4.0)
+    assert said.startswith("paper DOES NOT TELL ITS OPEN ORDERS") and "Global Cancel" in said
+    needed.heard("live", "read_only")
+    assert needed.words(5.0).startswith("live REFUSES")
+    needed.heard("live", "orders_unread")
+    assert needed.words(6.0) == ""
+
+
 def test_two_logins_that_need_a_hand_for_two_reasons_have_the_steps_once() -> None:
     needed = HandNeeded()
     needed.heard("paper", "read_only")

@@ -63,3 +63,9 @@ class Contract(msgspec.Struct, frozen=True, gc=False):
     delta_neutral: DeltaNeutral | None = None
     description: str = ""
     issuer_id: str = ""
+
+
+def short_name(contract: Contract) -> str:
+    """A contract as lines of a kill's timeline call it."""
+    terms = " ".join(filter(None, (contract.symbol, contract.last_trade_date, contract.right)))
+    return contract.local_symbol or terms or str(contract.con_id)

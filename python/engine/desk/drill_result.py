@@ -99,7 +99,7 @@ def _judge_login(told: ToldLogin, truth: LoginTruth, expect: Expect) -> list[Fin
     expected = expect.of(name)
     if expected is not None and told.outcome.value != expected:
         findings.append(Finding(name, f"ended {told.outcome.value}, expected {expected}"))
-    if told.outcome is LoginOutcome.RESIDUE and expect.reasons:
+    if told.residue and expect.reasons:
         reasons = {item.reason.value for item in told.residue}
         if not reasons <= set(expect.reasons):
             findings.append(

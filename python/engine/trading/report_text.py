@@ -47,6 +47,7 @@ BY_HAND = (
 REASONS: dict[ResidueReason, str] = {
     ResidueReason.WORKING_ORDER: "order still open",
     ResidueReason.WAITING_FOR_ORDERS: "not closed: an order in it could not be cancelled, and may fill",
+    ResidueReason.ORDERS_UNREAD: "not closed: TWS does not tell its open orders, and one in it may fill",
     ResidueReason.STILL_SENDING: "not closed for good: a program keeps sending orders in it",
     ResidueReason.WAITING_TURN: "not closed: another closing order had to come first",
     ResidueReason.CLOSE_WORKING: "the closing order is at the exchange and not filled",

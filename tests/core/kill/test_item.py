@@ -25,6 +25,23 @@ def cancelled(stage: Stage) -> None:
     stage.tell(ev.CloseStatus(stage.place.key, "Cancelled", D(0), 0))
 
 
+# the report -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_behind_one_that_was_withdrawn_is_told_as_what_it_is() -> None:
+    """While the login is watched it is closed again, and nobody has shown that the new order is at the exchange."""
+    stage = stage_with(deadline_ns=5 * SECOND, quarantine_ns=60 * SECOND)
+    first = stage.acknowledge_first()
+    stage.run(4000)
+    assert stage.withdrawn == [first.key] and stage.reasons[0] is ResidueReason.CLOSE_WORKING
+    stage.orders = []
+    stage.tell(ev.CloseStatus(first.key, "Cancelled", D(0), 901))
+    second = stage.next_place()
+    assert stage.reasons == [ResidueReason.CLOSE_NOT_SENT]
+    stage.tell(ev.CloseSent(second.key))
+    assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,17 @@ def test_it_is_finished_when_its_result_is_given_and_not_before() -> None:
 # connecting -----------------------------------------------------------------------------------------------------------
 
 
+def test_connections_that_each_end_at_once_are_told_a_few_times_and_cancel_every_time() -> None:
+    stage = Stage().press()
+    stage.tell(ev.LockTaken())
+    stage.answers = False
+    for _ in range(10):
+        stage.tell(ev.Connected((ACCOUNT,), 9000))
+        stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "TWS ended the connection"))
+        stage.run(1000)
+    assert stage.said.count("connected") == 3 and stage.cancels == 10
+
+
 def test_a_failed_connection_is_tried_again() -> None:
     stage = Stage().press()
     assert len(stage.all(Connect)) == 1
@@ -210,6 +221,14 @@ def test_a_holder_that_is_met_again_after_this_kill_was_shut_out_is_news() -> No
     stage = watching()
     stage.tell(ev.LockTaken(), ev.LockLost(), ev.LockBusy("pid 7"))
     assert stage.said.count("lock_busy") == 2
+
+
+def test_a_right_that_is_free_again_is_told_until_this_kill_can_take_it() -> None:
+    stage = watching()
+    stage.tell(ev.LockBusy(""))
+    assert [entry.kind for entry in stage.report.timeline][-1] == "lock_free"
+    stage.tell(ev.LockBusy(""))
+    assert stage.said.count("lock_free") == 1
 
 
 @pytest.mark.parametrize(

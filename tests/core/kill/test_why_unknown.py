@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from core.kill.builders import ES, SECOND, D, Stage, execution, future, held, order
-from engine.core.contracts import Contract
-from engine.core.kill.item import name_of
+from engine.core.contracts import Contract, short_name
 from engine.core.kill.ledger import Ledger
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.reporting import why_unknown
@@ -54,9 +53,9 @@ def test_where_nothing_is_known_to_be_wrong_the_looks_are_not_complete() -> None
 
 
 def test_a_contract_has_a_name_whatever_is_told_of_it() -> None:
-    assert name_of(ES) == "ESZ6"
-    assert name_of(Contract(con_id=7, symbol="SPY", last_trade_date="20260417", right="P")) == "SPY 20260417 P"
-    assert name_of(Contract(con_id=7)) == "7"
+    assert short_name(ES) == "ESZ6"
+    assert short_name(Contract(con_id=7, symbol="SPY", last_trade_date="20260417", right="P")) == "SPY 20260417 P"
+    assert short_name(Contract(con_id=7)) == "7"
 
 
 def test_an_order_of_which_nobody_tells_whether_it_filled_is_named_as_the_reason() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engine.core.contracts import Contract
+from engine.core.contracts import Contract, short_name
 from engine.core.facts import Details, Quote
 from engine.core.hours import Session, session_at
 from engine.core.kill.attempt import ZERO, Attempt, Doubt, State
@@ -60,12 +60,6 @@ class Moment:
         return Session.UNKNOWN if self.details is None else session_at(self.details, self.wall_s)
 
 
-def name_of(contract: Contract) -> str:
-    """A contract as lines of the timeline call it."""
-    terms = " ".join(filter(None, (contract.symbol, contract.last_trade_date, contract.right)))
-    return contract.local_symbol or terms or str(contract.con_id)
-
-
 @dataclass(slots=True)
 class Item:
     """One contract of one account."""
@@ -103,7 +97,7 @@ class Item:
     @property
     def name(self) -> str:
         """The contract; its account first, where the login has several."""
-        name = name_of(self.contract)
+        name = short_name(self.contract)
         return f"{self.key[0]} {name}" if self.names_account else name
 
     def looked(self, position: Decimal, now_ns: int) -> None:

@@ -92,7 +92,7 @@ class Ledger:
             self._traded.orders_told()
         if not self._read:
             self._first_unread = unread
-        seen = {self._key(fact): fact for fact in listed}
+        seen = {self.key_of(fact): fact for fact in listed}
         self.named = self.named or bool(seen)
         self._judge.nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
@@ -131,7 +131,7 @@ class Ledger:
         since = self._traded.since
         return {key for key, holding in self._holdings.items() if since.get(key, NOTHING) == holding.base_foreign}
 
-    def _key(self, fact: PositionFact) -> Key:
+    def key_of(self, fact: PositionFact) -> Key:
         """A contract without an id gets one of ours, below zero: several of them are several positions."""
         if fact.contract.con_id > 0:
             return fact.account, fact.contract.con_id

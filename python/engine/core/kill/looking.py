@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.core.facts import UnreadPosition, WorkingOrder
 from engine.core.kill.commands import Command
 from engine.core.kill.settings import KillSettings
+from engine.core.kill.shown import Shown
 from engine.core.kill.survey import Survey, Surveyor
 
 NOTHING_READ = UnreadPosition("", 0, "", "no position has been read")
@@ -19,6 +20,7 @@ class Looking:
     settings: KillSettings
     surveyor: Surveyor = field(init=False)
     last: Survey | None = None  # the newest complete one
+    shown: Shown = field(default_factory=Shown)  # by a newer list of positions whose look has come to nothing
     _done_ns: int = 0
     _next_ns: int = 0
     _gap_ns: int = field(init=False)
@@ -62,6 +64,7 @@ class Looking:
         """A complete look, at this moment."""
         self.last, self._done_ns = survey, now_ns
         self._failures.clear()
+        self.shown.taken()
 
     def again(self, now_ns: int, *, proving: bool, alive: bool) -> None:
         """The next one. `proving`: the last one was clean, and another has to agree with it. `alive`: a program keeps

@@ -7,7 +7,7 @@ for one contract in the air, and always finishes by its deadline.
 
 from __future__ import annotations
 
-from engine.core.facts import WorkingOrder
+from engine.core.facts import PositionFact, UnreadPosition, WorkingOrder
 from engine.core.kill import events as ev
 from engine.core.kill.cancelling import Cancelling
 from engine.core.kill.clocks import Clocks
@@ -248,7 +248,7 @@ class KillMachine:
             case ev.FirstLook(orders):
                 self._evidence.first_look([order for order in orders if not self._is_ours(order)])
             case ev.PositionsRead(read_id, positions, unread):
-                self._looking.surveyor.heard_positions(read_id, positions, now_ns, unread)
+                return self._on_positions(read_id, positions, unread, now_ns)
             case ev.ExecutionsRead(read_id, executions):
                 self._evidence.executions(executions)
                 self._looking.surveyor.heard_executions(read_id, executions)
@@ -261,11 +261,24 @@ class KillMachine:
                 return self._witness.heard(read_id, worth)
             case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
                 say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
-                return [*say, *self._cancelling.cannot_look(now_ns)]
+                return [*say, *self._cancelling.cannot_look(now_ns), *self._tell_shown()]
             case _:
                 assert isinstance(event, ev.ReadFailed)
                 self._witness.failed(event.read_id)
         return []
+
+    def _on_positions(
+        self, read_id: int, positions: tuple[PositionFact, ...], unread: tuple[UnreadPosition, ...], now_ns: int
+    ) -> list[Command]:
+        if not self._looking.surveyor.asked_positions(read_id):
+            return []
+        self._looking.surveyor.heard_positions(read_id, positions, now_ns, unread)
+        self._looking.shown.heard(positions)
+        return self._tell_shown()
+
+    def _tell_shown(self) -> list[Command]:
+        """What is held, where the open orders beside it cannot be read."""
+        return self._looking.shown.tell() if self._looking.surveyor.orders_unread else []
 
     def _on_connected(self, event: ev.Connected, now_ns: int) -> list[Command]:
         again = "connected again" if self._reach.ever_connected else "connected"
@@ -463,7 +476,7 @@ class KillMachine:
         if self._reach.healthy:
             begun = self._looking.due(now_ns)
             commands += begun
-            if begun and self._ending.needs_witness:
+            if begun and self._ending.needs_witness and not self._looking.shown.positions:
                 commands += self._witness.ask()
             commands += self._closing.step(self._scene(now_ns))
         return commands + self._conclude(now_ns)

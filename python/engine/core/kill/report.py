@@ -28,6 +28,7 @@ class ResidueReason(Enum):
     WORKING_ORDER = "working_order"  # an order the broker still lists as open
     STILL_SENDING = "still_sending"  # a program keeps sending orders in the contract
     WAITING_FOR_ORDERS = "waiting_for_orders"  # a resting order in the contract could not be confirmed gone
+    ORDERS_UNREAD = "orders_unread"  # which orders are open could not be read, and one in the contract may fill
     WAITING_TURN = "waiting_turn"  # another closing order had to come first
     CLOSE_WORKING = "close_working"  # the closing order is live but not (wholly) filled
     CLOSE_WITHDRAWN = "close_withdrawn"  # the closing order has not filled in time, and this kill has withdrawn it

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.core.facts import WorkingOrder
+from engine.core.contracts import short_name
+from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.attempt import Attempt
 from engine.core.kill.ending import Ending
 from engine.core.kill.evidence import describe
-from engine.core.kill.item import Item, name_of, why_unseen
+from engine.core.kill.item import Item, why_unseen
 from engine.core.kill.ledger import Key, Ledger
 from engine.core.kill.notices import READ_ONLY_NOTE, Notices, in_words
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, ResidueReason
@@ -43,6 +44,7 @@ class Reporter:
         theirs = evidence.closed_by_others(joined=ever_busy)
         told = ToldClosed(closing, ledger, evidence.others_trades, theirs)
         held = {key: ledger.first_seen(key) for key in ledger.seen()}
+        held |= {key: fact.quantity for key, fact in self._shown().items() if held.get(key, ZERO) == ZERO}
         held |= {key: closed.quantity for key, closed in theirs.items() if held.get(key, ZERO) == ZERO}
         return LoginReport(
             name=self.name,
@@ -75,13 +77,33 @@ class Reporter:
         where it came to its end, and otherwise of the newest list there is."""
         whole = outcome is LoginOutcome.RESIDUE
         orders = self.ending.looking.orders if whole else self.ending.evidence.last_listed()
-        positions = [self._position(key, now_ns, resting=resting) for key in self.ending.ledger.seen()]
+        shown = self._shown()
+        seen = self.ending.ledger.seen()
+        positions = [self._position(key, shown.get(key), now_ns, resting=resting) for key in seen]
+        unsized = [self._unsized(fact) for key, fact in shown.items() if key not in seen]
         strays = map(_stray, self.ending.closing.strays)
-        return (*filter(None, positions), *map(_working, orders), *strays)
+        return (*filter(None, positions), *unsized, *map(_working, orders), *strays)
 
-    def _position(self, key: Key, now_ns: int, *, resting: bool) -> ResidueItem | None:
+    def _shown(self) -> dict[Key, PositionFact]:
+        """What is held by a list of positions that is newer than the last complete look."""
+        return {self.ending.ledger.key_of(fact): fact for fact in self.ending.looking.shown.positions}
+
+    def _unsized(self, fact: PositionFact) -> ResidueItem:
+        """No complete look has shown it, so nothing has been sent for it."""
+        reason, detail = self._in_the_way() or (self._not_begun(), "")
+        return ResidueItem(
+            account=fact.account,
+            contract=fact.contract,
+            quantity=fact.quantity,
+            reason=reason,
+            first_seen=fact.quantity,
+            detail=detail,
+        )
+
+    def _position(self, key: Key, shown: PositionFact | None, now_ns: int, *, resting: bool) -> ResidueItem | None:
+        """`shown`: by a list that is newer than the last complete look. That it shows nothing is not believed."""
         ledger = self.ending.ledger
-        quantity = ledger.position(key)
+        quantity = ledger.position(key) if shown is None else shown.quantity
         if quantity == ZERO and ledger.doubtful(key):
             quantity = ledger.expected(key)  # executions say so, and no list of positions shows it
         if quantity == ZERO:
@@ -98,16 +120,27 @@ class Reporter:
 
     def _why_open(self, key: Key, now_ns: int, *, resting: bool) -> tuple[ResidueReason, str]:
         """What stands in the way of everything comes before what stands in the way of this one."""
-        item, joining = self.ending.closing.items.get(key), self.ending.joining
-        told = item.lessons.detail if item is not None else ""
-        if not self.ending.reach.link_up:
-            return ResidueReason.LINK_DOWN, told
-        if not joining.may_close:
-            return ResidueReason.ANOTHER_KILL, joining.holder
-        if READ_ONLY_NOTE in self.notices.notes:
-            return ResidueReason.READ_ONLY, told
+        item = self.ending.closing.items.get(key)
+        if (of_all := self._in_the_way()) is not None:
+            reason, detail = of_all
+            return reason, detail or (item.lessons.detail if item is not None else "")
         doubtful = self.ending.ledger.doubtful(key)
-        return _reason(item, self.senders.still_in(key, now_ns), doubtful=doubtful, resting=resting)
+        reason, detail = _reason(item, self.senders.still_in(key, now_ns), doubtful=doubtful, resting=resting)
+        return (self._not_begun(), detail) if reason is ResidueReason.OUT_OF_TIME else (reason, detail)
+
+    def _in_the_way(self) -> tuple[ResidueReason, str] | None:
+        """Of every close of this login."""
+        if not self.ending.reach.link_up:
+            return ResidueReason.LINK_DOWN, ""
+        if not self.ending.joining.may_close:
+            return ResidueReason.ANOTHER_KILL, self.ending.joining.holder
+        if READ_ONLY_NOTE in self.notices.notes:
+            return ResidueReason.READ_ONLY, ""
+        return None
+
+    def _not_begun(self) -> ResidueReason:
+        unread = self.ending.looking.surveyor.orders_unread
+        return ResidueReason.ORDERS_UNREAD if unread else ResidueReason.OUT_OF_TIME
 
     def _why_unknown(self) -> str:
         if self.ending.reach.trouble:
@@ -135,7 +168,7 @@ def why_unknown(ledger: Ledger, failures: Mapping[str, str], troubles: Iterable[
     without comes last: it is no reason as long as something else is one."""
     failed = {what: f"{what} could not be read: {why.removeprefix(f'{what}: ')}" for what, why in failures.items()}
     needed = [failed.pop(what) for what in failures if what in WHOLE_LOOK]
-    doubted = [name_of(ledger.contract(key)) for key in ledger.seen() if ledger.doubtful(key)]
+    doubted = [short_name(ledger.contract(key)) for key in ledger.seen() if ledger.doubtful(key)]
     said = [*filter(None, troubles), *needed, *_not_confirmed(doubted)]
     return "; ".join([*said, *failed.values()]) or "the last reads are not complete, or do not agree with each other"
 

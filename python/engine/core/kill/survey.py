@@ -3,7 +3,8 @@
 Positions are asked for only after the orders have been heard (the first survey asks for all at once, the server
 answers in order), and executions last, so that an execution the position list does not show yet is seen. Completed
 orders are asked for where one may have filled unseen: in the first survey of a connection, when one is gone, and when
-another kill is, behind its last orders.
+another kill is, behind its last orders. Where the orders could not be read, positions are asked for beside them too, to
+be told and for nothing else: what is held is worth knowing all the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from engine.core.facts import ExecutionFact, PositionFact, UnreadPosition, WorkingOrder
 from engine.core.kill.commands import Command, ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
 
+ORDERS = "open orders"
 COMPLETED_TRIES = 3  # on one connection, where nothing is known to be gone
 
 
@@ -44,6 +46,7 @@ class Surveyor:
     _orders_id: int = 0
     _positions_id: int = 0
     _executions_id: int = 0
+    _shown_id: int = 0  # positions to be told only: older than the orders, should those come
     _orders: tuple[WorkingOrder, ...] | None = None
     _positions: tuple[PositionFact, ...] | None = None
     _unread: tuple[UnreadPosition, ...] = ()
@@ -89,13 +92,16 @@ class Surveyor:
         self._executions_over, self._completed_over = False, True
         self._orders_id = self.take_read_id()
         commands: list[Command] = [ReadOrders(self._orders_id)]
-        self._positions_id = self._executions_id = self._completed_id = 0
+        self._positions_id = self._executions_id = self._completed_id = self._shown_id = 0
         if self._completed_from_ns is not None and now_ns >= self._completed_from_ns:
             self._completed_from_ns = None
             self._completed_tries = COMPLETED_TRIES
         if all_at_once:
             self._completed_tries = COMPLETED_TRIES
             commands += self._ask_the_rest()
+        elif self.orders_unread:
+            self._shown_id = self.take_read_id()
+            commands.append(ReadPositions(self._shown_id))
         return commands
 
     def abandon(self) -> None:
@@ -116,12 +122,21 @@ class Surveyor:
     def awaits_orders(self, read_id: int) -> bool:
         return self._active and read_id == self._orders_id
 
+    def asked_positions(self, read_id: int) -> bool:
+        """Is it the newest question for them? The look it belongs to may have come to nothing."""
+        return read_id in (self._positions_id, self._shown_id)
+
+    @property
+    def orders_unread(self) -> bool:
+        """TWS does not tell its open orders: the last question for them has failed."""
+        return ORDERS in self.failures
+
     def heard_orders(self, read_id: int, orders: tuple[WorkingOrder, ...], *, completed: bool = False) -> list[Command]:
         """`completed`: is what has become of the orders to be asked for too?"""
         if not self.awaits_orders(read_id):
             return []
         self._orders = orders
-        self.failures.pop("open orders", None)
+        self.failures.pop(ORDERS, None)
         if completed:
             self._completed_tries = max(self._completed_tries, 1)
         return [] if self._positions_id else self._ask_the_rest()
@@ -161,7 +176,7 @@ class Surveyor:
             self.failures["completed orders"] = why
             self._completed_over = True
         elif read_id in (self._orders_id, self._positions_id):
-            self.failures["open orders" if read_id == self._orders_id else "positions"] = why
+            self.failures[ORDERS if read_id == self._orders_id else "positions"] = why
             self._active = False
             return True
         return False
