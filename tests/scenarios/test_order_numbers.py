@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.core.kill.notices import OWN_NUMBERS_NOTE
+from engine.core.kill.outcome.notices import OWN_NUMBERS_NOTE
 from engine.simulator.scenario import OrderSetup, load_scenario
 from engine.simulator.server.orders import OrderDesk
 from scenarios.rehearsal import rehearse

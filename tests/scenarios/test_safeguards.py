@@ -15,7 +15,11 @@ import pytest
 
 from engine.broker import inquiry, pacing
 from engine.broker.failures import LinkFailure
-from engine.core.kill import closing, ending, launching, ledger, lessons, lookups, machine, reactions, tending, witness
+from engine.core.kill import machine
+from engine.core.kill.closes import closing, launching, lessons, lookups, reactions, tending
+from engine.core.kill.held import ledger
+from engine.core.kill.looks import witness
+from engine.core.kill.outcome import ending
 from engine.core.kill.report import LoginOutcome
 from engine.simulator import faults
 from engine.simulator.scenario import Scenario, load_scenario
@@ -103,7 +107,7 @@ def nobody_waits_for_resting_orders(patch: Patch) -> None:
 def queued_orders_stay(patch: Patch) -> None:
     """An order that waits for the next session is left where it is."""
     patch.setattr(reactions, "react", lambda *_: reactions.Reaction(reactions.Effect.ALIVE))
-    patch.setattr("engine.core.kill.item.react", reactions.react)
+    patch.setattr("engine.core.kill.closes.item.react", reactions.react)
     patch.setattr(tending, "cancel", lambda *_: [])
 
 

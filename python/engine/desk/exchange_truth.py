@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.held.close_marks import by_a_kill
 from engine.simulator.exchange import Movement
 from engine.simulator.server import Login, World
 from engine.simulator.server.naming import label

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.kill.close_marks import by_a_kill, read_close_mark
 from engine.core.kill.commands import CLOSE_REF_PREFIX
+from engine.core.kill.held.close_marks import by_a_kill, read_close_mark
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueReason
 from engine.core.limit_rules import Limit
 from engine.core.restrictions import Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from zlib import crc32
 
-from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.held.close_marks import by_a_kill
 from engine.core.units import known
 from engine.simulator.server import Entry, Kind, World
 from engine.torture.evidence import Arrived, Evidence, Outside, Truth

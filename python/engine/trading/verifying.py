@@ -17,7 +17,7 @@ import msgspec
 
 from engine.broker.reads import Reads
 from engine.core.facts import ExecutionFact
-from engine.core.kill.close_marks import by_a_kill
+from engine.core.kill.held.close_marks import by_a_kill
 from engine.core.known import Unknown
 from engine.core.reconcile import Reconciliation, reconcile
 from engine.core.restrictions import Cause, Scope

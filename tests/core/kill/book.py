@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from core.kill.builders import ES, D, execution, held, order
 from engine.core.facts import ExecutionFact
-from engine.core.kill.ledger import Ledger
+from engine.core.kill.held.ledger import Ledger
 from engine.core.kill.settings import SECOND, KillSettings
 
 KEY = ("DU1", ES.con_id)

@@ -11,8 +11,8 @@ from core.kill.market import Resting, contract
 from core.kill.model import Model
 from engine.core.contracts import ComboLeg, Contract
 from engine.core.facts import QuoteKind
-from engine.core.kill.close_marks import close_mark
-from engine.core.kill.reactions import REACTIONS, Remedy, react
+from engine.core.kill.closes.reactions import REACTIONS, Remedy, react
+from engine.core.kill.held.close_marks import close_mark
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import SECOND, KillSettings
 

@@ -18,7 +18,6 @@ from core.kill.market import Clock, Market, Resting, Shown, contract
 from engine.core.contracts import Contract
 from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, PriceStep, Quote
 from engine.core.kill import events as ev
-from engine.core.kill.close_marks import by_a_kill, read_close_mark
 from engine.core.kill.commands import (
     AskQuote,
     AskRule,
@@ -39,6 +38,7 @@ from engine.core.kill.commands import (
     Stop,
     WakeAt,
 )
+from engine.core.kill.held.close_marks import by_a_kill, read_close_mark
 from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginReport
 from engine.core.kill.settings import MS, SECOND, KillSettings

@@ -15,6 +15,7 @@ from core.kill.profile import examples
 from engine.core.contracts import ComboLeg, Contract
 from engine.core.facts import Details, ExecutionFact, PositionFact, PriceStep, Quote, QuoteKind, WorkingOrder
 from engine.core.kill import events as ev
+from engine.core.kill.closes.reactions import REACTIONS
 from engine.core.kill.commands import (
     Command,
     Finish,
@@ -28,7 +29,6 @@ from engine.core.kill.commands import (
     WakeAt,
 )
 from engine.core.kill.machine import KillMachine
-from engine.core.kill.reactions import REACTIONS
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.settings import MS, SECOND, KillSettings
 

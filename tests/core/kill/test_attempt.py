@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from core.kill.builders import ES, D, OrderType, Place, execution, order
 from engine.core.facts import ExecutionFact, WorkingOrder
-from engine.core.kill.attempt import Attempt, Doubt, State
+from engine.core.kill.closes.attempt import Attempt, Doubt, State
+from engine.core.kill.looks.survey import Survey
 from engine.core.kill.settings import SECOND
-from engine.core.kill.survey import Survey
 
 PLACE = Place(
     key=1, account="DU1", contract=ES, action="SELL", quantity=D(5), order_type=OrderType.MARKET, order_ref="QEKILL-k-1"

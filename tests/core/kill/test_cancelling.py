@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.kill.builders import ACCOUNT, ES, MS, SECOND, GlobalCancel, Stage, ev, held, option, order
-from engine.core.kill.cancelling import Cancelling
+from engine.core.kill.cancels.cancelling import Cancelling
 from engine.core.kill.commands import Command
 from engine.core.kill.settings import KillSettings
 

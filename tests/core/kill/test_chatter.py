@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.kill.builders import MS, SECOND, CancelClose, Say
-from engine.core.kill.chatter import LINES_MAX, TALKATIVE, WINDOW_NS, Chatter
+from engine.core.kill.closes.chatter import LINES_MAX, TALKATIVE, WINDOW_NS, Chatter
 from engine.core.kill.commands import Command
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.kill.close_marks import CloseMark, by_a_kill, close_mark, read_close_mark
+from engine.core.kill.held.close_marks import CloseMark, by_a_kill, close_mark, read_close_mark
 
 KILL_IDS = st.text("0123456789abcdef.-x", min_size=1, max_size=24)
 

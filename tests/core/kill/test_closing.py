@@ -21,7 +21,7 @@ from core.kill.builders import (
 )
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
-from engine.core.kill.closing import touches
+from engine.core.kill.closes.closing import touches
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import SECOND
 

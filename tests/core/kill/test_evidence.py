@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.kill.builders import ES, MS, D, execution, future, order, stock
-from engine.core.kill import evidence as module
-from engine.core.kill.evidence import Evidence, describe
-from engine.core.kill.looking import NOTHING_READ
+from engine.core.kill.held.traces import name_of
+from engine.core.kill.looks.looking import NOTHING_READ
+from engine.core.kill.outcome import evidence as module
+from engine.core.kill.outcome.evidence import Evidence, describe
 from engine.core.kill.report import Timings
-from engine.core.kill.traces import name_of
 
 KEY = ("DU1", ES.con_id)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.kill.builders import ES, D, details, option, steps
 from engine.core.facts import PriceStep
-from engine.core.kill.grid import BANDS_MAX, Grid, price_grid
+from engine.core.kill.closes.grid import BANDS_MAX, Grid, price_grid
 
 NICKELS = steps(("0", "0.05"), ("3", "0.10"))
 

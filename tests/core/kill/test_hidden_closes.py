@@ -9,8 +9,8 @@ import pytest
 from core.kill.book import BEGAN_NS, Book
 from core.kill.builders import ES, SECOND, execution, order
 from engine.core.facts import ExecutionFact
-from engine.core.kill.hidden_closes import HiddenCloses
-from engine.core.kill.traces import Traces
+from engine.core.kill.held.hidden_closes import HiddenCloses
+from engine.core.kill.held.traces import Traces
 
 KEY = ("DU1", ES.con_id)
 CLOSE = "QEKILL-other.1-1"

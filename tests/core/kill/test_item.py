@@ -6,7 +6,7 @@ import pytest
 
 from core.kill.builders import ES, D, Resolve, Stage, ev, execution, future, held, option, quote
 from engine.core.contracts import Contract
-from engine.core.kill.item import Item
+from engine.core.kill.closes.item import Item
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import MS, SECOND, KillSettings
 

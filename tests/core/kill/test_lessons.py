@@ -7,10 +7,10 @@ import pytest
 
 from core.kill.builders import ES, D, OrderType, Place, stock
 from engine.core.contracts import Contract
-from engine.core.kill.lessons import Lessons
-from engine.core.kill.reactions import Effect, Reaction, Remedy
+from engine.core.kill.closes.lessons import Lessons
+from engine.core.kill.closes.reactions import Effect, Reaction, Remedy
+from engine.core.kill.closes.routing import LEVEL_MAX, LEVEL_MIN
 from engine.core.kill.report import ResidueReason
-from engine.core.kill.routing import LEVEL_MAX, LEVEL_MIN
 from engine.core.kill.settings import MS, SECOND, KillSettings
 
 SETTINGS = KillSettings(retry_first_ns=500 * MS, tries_max=6)

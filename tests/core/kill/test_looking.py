@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.kill.builders import ACCOUNT, ReadOrders, Stage, ev, held, option
 from engine.core.kill.commands import Command
-from engine.core.kill.looking import Looking
+from engine.core.kill.looks.looking import Looking
+from engine.core.kill.looks.survey import Survey
 from engine.core.kill.settings import KillSettings
-from engine.core.kill.survey import Survey
 
 CALL = option(11)
 

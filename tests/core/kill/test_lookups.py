@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.kill.builders import ES, Resolve, details, future, stock
-from engine.core.kill.lookups import Lookups
+from engine.core.kill.closes.lookups import Lookups
 
 NQ = future(2, "NQ")
 

@@ -20,7 +20,7 @@ from core.kill.builders import (
     order,
 )
 from engine.core.facts import PositionFact, WorkingOrder
-from engine.core.kill.notices import READ_ONLY_NOTE
+from engine.core.kill.outcome.notices import READ_ONLY_NOTE
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
 CALL = option(11)

@@ -9,7 +9,7 @@ from engine.core.facts import PositionFact
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.machine import KillMachine
-from engine.core.kill.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE
+from engine.core.kill.outcome.notices import OWN_NUMBERS_NOTE, READ_ONLY_NOTE
 from engine.core.kill.settings import MS
 
 HELD = [

@@ -6,9 +6,9 @@ import pytest
 
 from core.kill.builders import ACCOUNT, ES, SECOND, D, Stage, execution, future
 from engine.core.facts import AccountWorth, ExecutionFact
-from engine.core.kill.old_values import that_may_have_opened, with_old_values
+from engine.core.kill.looks.old_values import that_may_have_opened, with_old_values
+from engine.core.kill.looks.witness import Says, Witness
 from engine.core.kill.report import LoginOutcome
-from engine.core.kill.witness import Says, Witness
 
 EMPTY = {"NetLiquidation": D(1000), "GrossPositionValue": D(0), "MaintMarginReq": D(0)}
 OLD = AccountWorth(ACCOUNT, {**EMPTY, "MaintMarginReq": D(500)})

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.kill.builders import ACCOUNT, ES, SECOND, D, Stage, ev, execution, held, option, order
 from engine.core.facts import ExecutionFact
-from engine.core.kill.others_closes import OthersCloses
+from engine.core.kill.other_kills.others_closes import OthersCloses
 from engine.core.kill.report import ClosedPosition, Trade, Trader
 
 CALL = option(11)

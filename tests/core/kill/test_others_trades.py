@@ -8,7 +8,7 @@ import pytest
 
 from core.kill.builders import ACCOUNT, ES, D, execution, option
 from engine.core.facts import ExecutionFact
-from engine.core.kill.others_trades import Others, OthersTrades, trades_of
+from engine.core.kill.outcome.others_trades import Others, OthersTrades, trades_of
 from engine.core.kill.report import Trade, Trader
 
 CALL = option(11)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.kill.proof import Proof
+from engine.core.kill.outcome.proof import Proof
 
 GAP = 400
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from core.kill.book import BEGAN_NS, CLOSE, KEY, OTHER, Book
 from core.kill.builders import ACCOUNT, ES, SECOND, D, Stage, ev, execution, held, order
 from engine.core.facts import AccountWorth, ExecutionFact, UnreadPosition
-from engine.core.kill.proven import ProvenFlat, trades_mark
-from engine.core.kill.survey import Survey
+from engine.core.kill.looks.survey import Survey
+from engine.core.kill.other_kills.proven import ProvenFlat, trades_mark
 
 OPENED, CLOSED = execution(ES, 5, "1.01", order_ref=OTHER), execution(ES, -5, "2.01", order_ref=CLOSE)
 TRADES = (OPENED, CLOSED)

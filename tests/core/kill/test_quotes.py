@@ -6,7 +6,7 @@ import pytest
 
 from core.kill.builders import quote
 from engine.core.facts import Quote, QuoteKind
-from engine.core.kill.quotes import Quotes
+from engine.core.kill.closes.quotes import Quotes
 
 
 def asked(at_ns: int = 5) -> Quotes:

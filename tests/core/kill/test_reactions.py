@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.kill.reactions import (
+from engine.core.kill.closes.reactions import (
     CANCELLED,
     JUST_ENDED,
     REACTIONS,

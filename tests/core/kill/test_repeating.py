@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from core.kill.builders import ES, MS, Say, order
 from engine.core.facts import WorkingOrder
+from engine.core.kill.cancels.repeating import Repeating
 from engine.core.kill.commands import GlobalCancel
-from engine.core.kill.repeating import Repeating
 from engine.core.kill.settings import KillSettings
 
 STAYS = order(ES, "BUY", 1, perm_id=1)

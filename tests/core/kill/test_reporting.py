@@ -7,8 +7,8 @@ import pytest
 from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, details, ev, execution, held, option, order
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.commands import ReadCompleted
+from engine.core.kill.outcome.reporting import list_may_be_short
 from engine.core.kill.report import LoginOutcome, ResidueReason
-from engine.core.kill.reporting import list_may_be_short
 
 CALL = option(11)
 

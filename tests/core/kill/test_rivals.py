@@ -20,10 +20,10 @@ from core.kill.builders import (
     order,
 )
 from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.kill.looks.survey import Survey
+from engine.core.kill.other_kills.rivals import Rivals
 from engine.core.kill.report import ResidueReason
-from engine.core.kill.rivals import Rivals
 from engine.core.kill.settings import KillSettings
-from engine.core.kill.survey import Survey
 
 CALL = option(11)
 ELDER, YOUNGER = "j", "l"  # the stage's kill is "k"

@@ -13,9 +13,8 @@ from core.kill.builders import ES, D, details, future, option, quote, stock
 from engine.core.contracts import Contract
 from engine.core.facts import Quote, QuoteKind
 from engine.core.hours import Session
-from engine.core.kill.commands import OrderType
-from engine.core.kill.grid import Grid
-from engine.core.kill.routing import (
+from engine.core.kill.closes.grid import Grid
+from engine.core.kill.closes.routing import (
     LEVEL_MAX,
     LEVEL_MIN,
     LIMIT_OFFSETS,
@@ -28,6 +27,7 @@ from engine.core.kill.routing import (
     two_sided,
     whole_part,
 )
+from engine.core.kill.commands import OrderType
 
 TICK = Grid(((D(0), D("0.25")),))
 CENT = Grid(((D(0), D("0.01")),))

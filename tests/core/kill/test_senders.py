@@ -6,8 +6,8 @@ from typing import Any
 
 from core.kill.builders import ACCOUNT, ES, MS, SECOND, Say, combination, execution, order
 from engine.core.facts import ExecutionFact, WorkingOrder
+from engine.core.kill.cancels.senders import Senders, stop
 from engine.core.kill.report import Sender
-from engine.core.kill.senders import Senders, stop
 
 KEY = (ACCOUNT, ES.con_id)
 

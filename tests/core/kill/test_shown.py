@@ -20,9 +20,9 @@ from core.kill.builders import (
 )
 from engine.core.contracts import Contract
 from engine.core.kill.commands import ReadWorth
+from engine.core.kill.looks.shown import NAMES_MAX, Shown
+from engine.core.kill.looks.survey import Surveyor
 from engine.core.kill.report import LoginOutcome, ResidueReason
-from engine.core.kill.shown import NAMES_MAX, Shown
-from engine.core.kill.survey import Surveyor
 
 CALL = option(11)
 NAMELESS = Contract(symbol="CL", sec_type="FUT", local_symbol="CLF7")

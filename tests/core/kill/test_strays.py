@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.kill.builders import ACCOUNT, D, Place, Stage, ev, execution, held, option
-from engine.core.kill.attempt import Attempt
+from engine.core.kill.closes.attempt import Attempt
 from engine.core.kill.commands import OrderType
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import SECOND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.kill.builders import ES, MS, D, execution, held, order
 from engine.core.kill.commands import ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
-from engine.core.kill.survey import Surveyor
+from engine.core.kill.looks.survey import Surveyor
 
 PATIENCE_NS = 1000 * MS
 ORDERS = (order(ES, "BUY", 1),)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from core.kill.builders import ACCOUNT, ES, SECOND, D, combination, execution, order
 from engine.core.contracts import ComboLeg
 from engine.core.facts import ExecutionFact, WorkingOrder
-from engine.core.kill.traces import ANY_AMOUNT, Flow, Traces, name_of
+from engine.core.kill.held.traces import ANY_AMOUNT, Flow, Traces, name_of
 
 PATIENCE_NS = 6 * SECOND
 KEY = (ACCOUNT, ES.con_id)

@@ -20,7 +20,7 @@ from core.kill.builders import (
     order,
 )
 from engine.core.facts import UnreadPosition
-from engine.core.kill.ledger import Ledger
+from engine.core.kill.held.ledger import Ledger
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import KillSettings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.kill.builders import ES, SECOND, D, Stage, execution, future, held, order
 from engine.core.contracts import Contract, short_name
-from engine.core.kill.ledger import Ledger
+from engine.core.kill.held.ledger import Ledger
+from engine.core.kill.outcome.reporting import why_unknown
 from engine.core.kill.report import LoginOutcome
-from engine.core.kill.reporting import why_unknown
 from engine.core.kill.settings import KillSettings
 
 DOUBT = (

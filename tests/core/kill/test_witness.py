@@ -6,8 +6,8 @@ import pytest
 
 from core.kill.builders import ACCOUNT, ES, SECOND, D, ReadWorth, Stage, details, ev, execution, held
 from engine.core.facts import AccountWorth
+from engine.core.kill.looks.witness import TRIES_MAX, Says, Witness
 from engine.core.kill.report import LoginOutcome
-from engine.core.kill.witness import TRIES_MAX, Says, Witness
 
 EMPTY = {"NetLiquidation": D(1000), "GrossPositionValue": D(0), "MaintMarginReq": D(0), "FullMaintMarginReq": D(0)}
 PATIENCE = {"nothing_seen_ns": 2 * SECOND, "unwitnessed_ns": 20 * SECOND}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from engine.core.facts import PositionFact, UnreadPosition, WorkingOrder
 from engine.core.kill import events as ev
-from engine.core.kill.cancelling import Cancelling
+from engine.core.kill.cancels.cancelling import Cancelling
+from engine.core.kill.cancels.senders import Senders
 from engine.core.kill.clocks import Clocks
-from engine.core.kill.closing import Closing, Scene
+from engine.core.kill.closes.closing import Closing, Scene
 from engine.core.kill.commands import (
     CLOSE_REF_PREFIX,
     CancelClose,
@@ -25,23 +26,22 @@ from engine.core.kill.commands import (
     Stop,
     WakeAt,
 )
-from engine.core.kill.ending import ZERO, Ending
-from engine.core.kill.evidence import Evidence
-from engine.core.kill.joining import NO_LOCK, Joining, taken_over
-from engine.core.kill.ledger import Ledger
-from engine.core.kill.looking import Looking
-from engine.core.kill.notices import OWN_NUMBERS_NOTE, Notices
-from engine.core.kill.others_closes import OthersCloses
-from engine.core.kill.others_trades import OthersTrades
-from engine.core.kill.proven import ProvenFlat, trades_mark
+from engine.core.kill.held.ledger import Ledger
+from engine.core.kill.looks.looking import Looking
+from engine.core.kill.looks.survey import Survey
+from engine.core.kill.looks.witness import Witness
+from engine.core.kill.other_kills.joining import NO_LOCK, Joining, taken_over
+from engine.core.kill.other_kills.others_closes import OthersCloses
+from engine.core.kill.other_kills.proven import ProvenFlat, trades_mark
+from engine.core.kill.other_kills.rivals import Rivals
+from engine.core.kill.outcome.ending import ZERO, Ending
+from engine.core.kill.outcome.evidence import Evidence
+from engine.core.kill.outcome.notices import OWN_NUMBERS_NOTE, Notices
+from engine.core.kill.outcome.others_trades import OthersTrades
+from engine.core.kill.outcome.reporting import Reporter
 from engine.core.kill.reach import Reach
 from engine.core.kill.report import LoginOutcome, LoginReport
-from engine.core.kill.reporting import Reporter
-from engine.core.kill.rivals import Rivals
-from engine.core.kill.senders import Senders
 from engine.core.kill.settings import MS, SECOND, KillSettings
-from engine.core.kill.survey import Survey
-from engine.core.kill.witness import Witness
 
 __all__ = ["KillMachine", "KillSettings"]
 
