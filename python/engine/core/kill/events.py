@@ -310,4 +310,5 @@ class Woke(Event, frozen=True):
     """The time asked for by `WakeAt` has come, or simply time has passed."""
 
 
-KillEvent: TypeAlias = Event
+ReadEvent: TypeAlias = FirstLook | OrdersRead | PositionsRead | ExecutionsRead | CompletedRead | WorthRead | ReadFailed
+"""An answer to a read, or that there is none."""

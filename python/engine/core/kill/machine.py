@@ -83,15 +83,15 @@ class KillMachine:
         self._witness = Witness(age_ns_max=settings.standing_feed_ns)
         self._proven = ProvenFlat()
         self._ending = Ending(
-            settings,
-            self._evidence,
-            self._ledger,
-            self._closing,
-            self._looking,
-            self._joining,
-            self._reach,
-            self._witness,
-            self._proven,
+            settings=settings,
+            evidence=self._evidence,
+            ledger=self._ledger,
+            closing=self._closing,
+            looking=self._looking,
+            joining=self._joining,
+            reach=self._reach,
+            witness=self._witness,
+            proven=self._proven,
         )
         self._accounts: tuple[str, ...] = ()
         self._notices = Notices(settings.stray_ns)
@@ -227,7 +227,7 @@ class KillMachine:
                 return said + self._notices.heard(event) + self._notices.strays(any_left=bool(self._closing.strays))
         return []
 
-    def _on_read(self, event: ev.Event, now_ns: int) -> list[Command]:
+    def _on_read(self, event: ev.ReadEvent, now_ns: int) -> list[Command]:
         match event:
             case ev.OrdersRead(read_id, orders):
                 if not self._looking.surveyor.awaits_orders(read_id):
@@ -259,13 +259,16 @@ class KillMachine:
                     self._closing.ended(ended, now_ns)  # also where no look has asked: what it tells is told
             case ev.WorthRead(read_id, worth):
                 return self._witness.heard(read_id, worth)
-            case ev.ReadFailed(read_id, why) if self._looking.surveyor.failed(read_id, why):
-                say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
-                return [*say, *self._cancelling.cannot_look(now_ns), *self._tell_shown()]
-            case _:
-                assert isinstance(event, ev.ReadFailed)
-                self._witness.failed(event.read_id)
+            case ev.ReadFailed(read_id, why):
+                return self._on_read_failed(read_id, why, now_ns)
         return []
+
+    def _on_read_failed(self, read_id: int, why: str, now_ns: int) -> list[Command]:
+        if not self._looking.surveyor.failed(read_id, why):
+            self._witness.failed(read_id)
+            return []
+        say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
+        return [*say, *self._cancelling.cannot_look(now_ns), *self._tell_shown()]
 
     def _on_positions(
         self, read_id: int, positions: tuple[PositionFact, ...], unread: tuple[UnreadPosition, ...], now_ns: int

@@ -25,7 +25,7 @@ from engine.core.kill.settings import KillSettings
 ZERO = Decimal(0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Ending:
     settings: KillSettings
     evidence: Evidence
