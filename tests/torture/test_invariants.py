@@ -210,6 +210,31 @@ def test_what_an_old_picture_hides_of_others_excuses_one_close_and_no_second(
     assert "I2" in names(found)
 
 
+LOST = f.LinkLost(after_s=2.0, for_s=60.0)
+ERRORS_DROPPED = f.DropReplies(replies=("ErrorMessage",), first=6)
+
+
+@pytest.mark.parametrize(
+    ("faults", "excused"),
+    [
+        ((LOST, ERRORS_DROPPED), True),
+        ((LOST,), False),  # 1100 tells of it
+        ((ERRORS_DROPPED,), False),
+        ((LOST, replace(ERRORS_DROPPED, replies=("Position",))), False),
+        ((LOST, replace(ERRORS_DROPPED, login="live")), False),
+        ((LOST, replace(ERRORS_DROPPED, after_s=3.0)), False),
+        ((LOST, replace(ERRORS_DROPPED, for_s=1.0)), False),
+    ],
+)
+def test_a_link_that_is_lost_without_a_word_shows_an_old_picture(
+    found: Evidence, faults: tuple[f.AnyFault, ...], excused: bool
+) -> None:
+    with_fault(found, *faults)
+    found.movements["paper"].append(Movement(found.start_ns + 5 * 10**9, *KEY, D(-5), "FOREIGN"))
+    moved(found, 8, "QEKILL-cli1x1x1-1")
+    assert ("I2" not in names(found)) is excused
+
+
 @pytest.mark.parametrize(("fault", "excused"), [(OLD, True), (replace(OLD, after_s=16.0), False), (None, False)])
 def test_the_fill_of_an_order_that_rested_excuses_a_close_only_where_an_old_picture_hides_it(
     found: Evidence, fault: f.AnyFault | None, excused: bool

@@ -396,9 +396,22 @@ def _shown_until_s(found: Evidence, login: str, at_s: float) -> float:
         if fault.login in ("", login) and fault.after_s <= at_s:
             if isinstance(fault, f.StalePositions):
                 shown_s = min(shown_s, at_s - fault.lag_s)
-            elif isinstance(fault, f.StandingFeed) and at_s <= _ends_s(fault) + UNKNOWABLE_S:
+            elif at_s <= _ends_s(fault) + UNKNOWABLE_S and (
+                isinstance(fault, f.StandingFeed) or (isinstance(fault, f.LinkLost) and _untold(found, login, fault))
+            ):
                 shown_s = min(shown_s, fault.after_s)
     return shown_s
+
+
+def _untold(found: Evidence, login: str, lost: f.LinkLost) -> bool:
+    """TWS has lost IBKR and its word for that may have vanished: what it tells from memory looks like any answer."""
+    return any(
+        isinstance(fault, f.DropReplies)
+        and fault.login in ("", login)
+        and "ErrorMessage" in fault.replies
+        and fault.after_s <= lost.after_s <= _ends_s(fault)
+        for fault in found.story.scenario.faults
+    )
 
 
 def _ends_s(fault: f.Fault) -> float:
