@@ -185,6 +185,45 @@ def test_a_fault_of_the_machine_is_unknown_never_flat_and_never_a_hang(locks: Pa
     drive(test)
 
 
+@pytest.mark.parametrize("where", ["handle", "report"])
+def test_a_fault_of_the_machine_as_it_is_stopped_leaves_a_report(locks: Path, where: str) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("a planted fault")
+
+    async def test(_tws: ScriptedTws, machine: FakeMachine) -> None:
+        driver = make(machine, locks)
+        driver.start()
+        await settle()
+        if where == "report":
+            machine.report = broken  # type: ignore[method-assign]
+        else:
+            machine.on[ev.PressedAgain] = broken
+        driver.give_up("stopped by Ctrl-C")
+        driver.press_again()
+        report = await result_of(driver)
+        assert report.outcome is LoginOutcome.UNKNOWN
+        assert report.trouble.startswith("stopped by Ctrl-C, and the kill failed by a fault of this program")
+
+    drive(test)
+
+
+def test_what_is_heard_as_it_is_stopped_is_told_and_nothing_is_done_about_it(locks: Path) -> None:
+    async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
+        machine.outcome = LoginOutcome.RESIDUE
+        machine.on[ev.PressedAgain] = lambda _event: [cmd.ReadOrders(1)]
+        driver = make(machine, locks)
+        driver.start()
+        await settle()
+        driver.give_up("stopped by Ctrl-C")
+        driver.press_again()
+        report = await result_of(driver)
+        assert report.outcome is LoginOutcome.UNKNOWN and machine.heard(ev.PressedAgain)
+        await over(driver)
+        assert not tws.requests(requests.ReqAllOpenOrders)
+
+    drive(test)
+
+
 def test_a_faulty_kill_lists_what_was_last_read(locks: Path) -> None:
     async def test(tws: ScriptedTws, machine: FakeMachine) -> None:
         tws.answers[requests.ReqPositions] = lambda _p, _r: [position(quantity=3), replies.PositionEnd()]

@@ -364,6 +364,8 @@ def test_two_interrupts_stop_it_and_it_says_so(tmp_path: Path, second: signal.Si
     assert b"NOT VERIFIED FLAT" in said
     [record] = records(tmp_path)
     assert record["flat"] is False and record["stopped"] == presses.STOPPED
+    assert b"gone: never reached" in said and b"no cancel and no closing order was sent" in said
+    assert list(record["logins"]) == ["gone"]  # type: ignore[call-overload]
 
 
 def test_ctrl_z_does_not_leave_it_standing(tmp_path: Path) -> None:

@@ -475,3 +475,11 @@ def test_nor_does_one_with_something_left_leave_open_whether_anything_goes_on(ot
     assert f"{other.name}: THIS KILL HAS ENDED, AND NOTHING GOES ON. Close what is left in TWS, or kill again" in text
     on = " ".join(str(msgspec.structs.replace(report(login(), other), goes_on_s=600)).split())
     assert f"{other.name}: this kill keeps trying for 600 s more" in on and "HAS ENDED" not in on
+
+
+def test_only_a_login_that_let_the_kill_in_is_said_to_be_reached() -> None:
+    never = str(report(login("live", LoginOutcome.UNKNOWN, trouble="the kill failed", accounts=())))
+    assert "It could not be proven flat." in never and "was reached" not in never
+    for kind in ("connected", "cancel_sent"):
+        step = TimelineEntry(1.0, kind, "in")
+        assert "It was reached" in str(report(login("live", LoginOutcome.UNKNOWN, timeline=(step,), accounts=())))

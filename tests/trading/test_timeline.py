@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from engine.core.kill.report import TimelineEntry
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import manager as managers
+from engine.trading.kill_switch import OnStep
 from engine.trading.timeline import timeline_line
 from engine.wire.errors import NotTws
 from trading.stage import manager, stage
@@ -103,7 +106,12 @@ def test_a_kill_that_nobody_listens_to_is_told_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: bool
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(managers, "on_terminal", lambda _names: lambda name, _step: told.append(name))
+
+    @contextmanager
+    def telling(_names: object, _deadline_s: float) -> Iterator[OnStep]:
+        yield lambda name, _step: told.append(name)
+
+    monkeypatch.setattr(managers, "told", telling)
 
     async def test(_world: World, loop: VirtualLoop) -> None:
         mgr = manager(loop, tmp_path)

@@ -22,11 +22,15 @@ from engine.broker.last_seen import LastSeen
 from engine.broker.right_keeper import RightKeeper
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
-from engine.core.kill.report import LoginOutcome, LoginReport, TimelineEntry
+from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, ResidueReason, TimelineEntry
 
 SECOND_NS = 1_000_000_000
 EVENTS_AT_ONCE = 1_000  # then the loop gets its turn: a machine that feeds itself must not starve the deadline
 TIMELINE_MAX = 5_000
+LISTED_EARLIER = "What is listed was read earlier and may have changed: check this login in TWS now"
+CANCELS_AS_IT_STOPS = "one more global cancel leaves as this kill stops; open closing orders go with it"
+MAY_FILL = ": closing orders that were sent may still fill, so cancel everything before you close by hand"
+NONE_SENT = " before a closing order was sent: close by hand what is open"
 WORTH_A_HOLD = (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE)  # it may open again; its TWS may come up
 
 
@@ -186,7 +190,7 @@ class KillDriver:
             report = self._machine.report()
         except Exception as fault:  # whoever asks gets an answer, and the kill ends as by any fault of ours
             self._break(fault)
-            report = self._faulty(f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})")
+            report = self._faulty(_fault_of_ours(fault))
         if self._seen.blind and (report.flat or self._by_hand):
             seen = "flat when last seen" if report.flat else "what is left is as last seen"
             note = f"{seen}; it could not be watched until the end of this kill: {self._seen.blind}"
@@ -480,14 +484,40 @@ class KillDriver:
         if pump.done() and not pump.cancelled():
             fault = pump.exception()
         if isinstance(fault, GivenUp):
-            why = str(fault)
-        elif fault is not None:
-            why = f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})"
+            return self._stopped_report(str(fault))
+        if fault is not None:
+            why = _fault_of_ours(fault)
         elif pump.done():
             why = "the kill ended without a result, which is a fault of this program"
         else:
             why = "the kill gave no result by its deadline, which is a fault of this program"
         return self._faulty(why)
+
+    def _stopped_report(self, why: str) -> LoginReport:
+        """Nothing is wrong with the machine: it tells what was done, and what was never reached. It hears what has come
+        by now, and nothing that it asks for then is carried out."""
+        try:
+            while self._events:
+                event = self._events.popleft()
+                self._heard(event)
+                self._machine.handle(event, self._now_ns(), more=True)
+            report = self._machine.report()
+        except Exception as fault:  # whoever waits gets an answer all the same
+            return self._faulty(f"{why}, and {_fault_of_ours(fault)}")
+        if report.outcome is LoginOutcome.UNREACHABLE:
+            trouble = f"{why} before TWS let it in; {report.trouble or 'it has not answered'}"
+            return msgspec.structs.replace(report, trouble=trouble)
+        return msgspec.structs.replace(
+            report,
+            outcome=LoginOutcome.UNKNOWN,
+            residue=tuple(map(_stopped_before, report.residue)),
+            trouble=f"{why}{MAY_FILL if self._seen.closes_asked else NONE_SENT}. {LISTED_EARLIER}",
+            notes=(*report.notes, CANCELS_AS_IT_STOPS) if self._cancels_as_it_stops else report.notes,
+        )
+
+    @property
+    def _cancels_as_it_stops(self) -> bool:
+        return not self._keeper.waiting and not self._seen.blind  # another kill's orders would go too
 
     def _faulty(self, why: str) -> LoginReport:
         return LoginReport(
@@ -498,6 +528,17 @@ class KillDriver:
             outcome=LoginOutcome.UNKNOWN,
             accounts=self._seen.accounts,
             residue=self._seen.residue(),
-            trouble=f"{why}. What is listed was read earlier and may have changed: check this login in TWS now",
+            trouble=f"{why}. {LISTED_EARLIER}",
             timeline=tuple(self._timeline),
         )
+
+
+def _fault_of_ours(fault: BaseException) -> str:
+    return f"the kill failed by a fault of this program ({type(fault).__name__}: {fault})"
+
+
+def _stopped_before(item: ResidueItem) -> ResidueItem:
+    """It was not the time that ran out."""
+    if item.reason is not ResidueReason.OUT_OF_TIME:
+        return item
+    return msgspec.structs.replace(item, reason=ResidueReason.CLOSE_NOT_SENT, detail="the kill was stopped first")

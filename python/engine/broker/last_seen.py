@@ -15,12 +15,13 @@ from engine.core.kill.report import ResidueItem, ResidueReason
 
 class LastSeen:
     """`blind`: why nothing can be seen now; empty when it can. `at`: begin of the newest survey of which orders and
-    positions have both been read, by the loop's clock."""
+    positions have both been read, by the loop's clock. `closes_asked`: whether a closing order was ever handed on."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.accounts: tuple[str, ...] = ()
         self.blind = ""
+        self.closes_asked = False
         self.at = self._began = self._loop.time()
         self._unread: set[int] = set()  # the orders and positions of the survey under way
         self._positions: tuple[PositionFact, ...] = ()
@@ -33,6 +34,8 @@ class LastSeen:
                 self._began, self._unread = self._loop.time(), {read_id}
             case cmd.ReadPositions(read_id):
                 self._unread.add(read_id)
+            case cmd.Place():
+                self.closes_asked = True
 
     def heard(self, event: ev.Event) -> None:
         """An event on its way to the machine."""

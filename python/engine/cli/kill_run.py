@@ -24,7 +24,6 @@ from engine.broker.handover import Handover, struck_words
 from engine.cli import process_start
 from engine.cli.completing import with_configuration
 from engine.cli.first_strike import Attempt, FirstStrike
-from engine.cli.hand_needed import HandNeeded
 from engine.cli.kill_arguments import KillArguments
 from engine.cli.presses import Presses
 from engine.config.places import home_folder, state_folder
@@ -35,6 +34,7 @@ from engine.journal import overdue
 from engine.names import free_name
 from engine.temporary import make_private, temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
+from engine.trading.hand_needed import HandNeeded
 from engine.trading.manager import ManagerSettings
 from engine.trading.timeline import columns_of, name_columns, timeline_line
 from engine.voice import ERR, OUT, Voice
@@ -43,7 +43,7 @@ from engine.wire.sessions import ClientSession
 EXIT_UNKNOWN = 2
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
 CLOCKS_OF_A_DRILL_NS = 10**18  # thirty years
-SILENCE_S = 5.0  # after so long without news, say that there is none
+LOOK_EVERY_S = 0.5  # whether there is anything to say in the meantime
 
 
 def begin(arguments: KillArguments, plan: KillPlan, strike: FirstStrike, hands: Presses, pressed_ns: int) -> NoReturn:
@@ -78,7 +78,7 @@ class KillRun:
         self._name_columns = name_columns(place.name for place in plan.places)
         self._timeline: list[str] = []
         self._said_at = time.monotonic()
-        self._hand_needed = HandNeeded()
+        self._hand_needed = HandNeeded((), plan.deadline_s)
         self._known_as: dict[str, str] = {}  # by the manager, of a login of the plan
         self._refused: dict[str, str] = {}  # by the manager, and why
         self._code = 0
@@ -90,9 +90,11 @@ class KillRun:
 
     def last_words(self, text: str) -> None:
         """Said when the operator stops the kill: the process ends right behind it."""
-        self.warn(f"\n{text}")
+        logins = self._hand_needed.stopped_words()
+        self.warn("\n".join([f"\n{text}", *(f"{name}: {known}" for name, known in logins.items())]))
         try:
-            self._keep("stopped", {"stopped": text, "flat": False, "timeline": self._timeline})
+            record = {"stopped": text, "flat": False, "logins": logins, "timeline": self._timeline}
+            self._keep("stopped", record)
             self._tell_unwritten()
         finally:
             self._voice.finish(LAST_WORDS_S)
@@ -165,15 +167,12 @@ class KillRun:
     async def _reassure(self) -> None:
         """Somebody who sees nothing for seconds presses something."""
         while True:
-            await asyncio.sleep(SILENCE_S / 10)
-            by_hand = self._hand_needed.words((time.monotonic_ns() - self._pressed_ns) / 1e9)
-            if by_hand:
-                self.warn(by_hand)
-            if time.monotonic() - self._said_at >= SILENCE_S:
-                at_s = (time.monotonic_ns() - self._pressed_ns) / 1e9
-                self.warn(
-                    f"{at_s:8.3f} s  still working; the report comes at {self._plan.deadline_s:g} s at the latest"
-                )
+            await asyncio.sleep(LOOK_EVERY_S)
+            at_s = (time.monotonic_ns() - self._pressed_ns) / 1e9
+            needed = self._hand_needed
+            text = needed.words(at_s) or needed.quiet_words(at_s, time.monotonic() - self._said_at)
+            if text:
+                self.warn(text)
 
     def take_in(self, manager: IBKRAccountManager, place: Place) -> None:
         """A name that the manager will not have is no reason to leave a login alone that may have lost its stops to the
@@ -189,13 +188,14 @@ class KillRun:
                 why = why or str(error)
             else:
                 self._known_as[place.name] = name
+                self._hand_needed.expect(name)
                 return
         self.warn(f"{place.name} IS LEFT OUT: {why}")
         self._refused[free_name(place.name, [*self._refused, *self._plan.unusable])] = why
 
     # --- telling -----------------------------------------------------------------------------------
     def _show(self, name: str, step: TimelineEntry) -> None:
-        self._hand_needed.heard(name, step.kind)
+        self._hand_needed.heard(name, step)
         self._timeline.append(timeline_line(name, step, self._name_columns, columns_max=None))
         self.warn(timeline_line(name, step, self._name_columns, columns_max=self._columns))
 

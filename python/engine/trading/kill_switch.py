@@ -35,9 +35,7 @@ from engine.trading.watched import ANOTHER_KILL, Watched, with_later, with_watch
 OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""
 
-BY_HAND = (
-    "stopped by Ctrl-C: closing orders that were sent may still fill, so cancel everything before you close by hand"
-)
+BY_HAND = "stopped by Ctrl-C"
 IN_USE = "a kill is using this connection"
 LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
 LOOK_SOON_S = 0.02  # when only they are waited for

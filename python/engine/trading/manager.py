@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -29,7 +30,7 @@ from engine.config.places import incident_log, state_folder
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.events import Trouble
-from engine.core.kill.settings import KillSettings
+from engine.core.kill.settings import SECOND, KillSettings
 from engine.core.limit_views import LimitsView
 from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Verdict
@@ -41,6 +42,7 @@ from engine.trading.errors import OrderNotSent
 from engine.trading.heartbeats import Heart
 from engine.trading.kill_records import KillRecords
 from engine.trading.kill_switch import KillSwitch, OnStep
+from engine.trading.kill_telling import told
 from engine.trading.loss_watch import KillHere
 from engine.trading.loss_watches import LossWatches
 from engine.trading.modes import TradingMode, misplaced_accounts
@@ -48,7 +50,6 @@ from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
 from engine.trading.rules import Halted, Resumed, Rules, open_rules
-from engine.trading.timeline import on_terminal
 from engine.trading.verification import Verification
 from engine.trading.verify_login import verify_login
 from engine.trading.verifying import Settings as VerifySettings
@@ -70,7 +71,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_patience_s: float = 5.0  # for TWS to show an order, or its end
     heartbeat: bool = True  # say that this engine lives, as long as it is connected and its event loop turns
     enforce_limits: bool = True  # False: a guard, or another program, watches the losses of these logins
-    tells: bool = True  # what a kill does is told on the terminal, if there is one and nobody else tells it
+    tells: bool = True  # what a kill does is told on standard error, where nobody else tells it
     trades: bool = True  # False: it only watches and kills; no order is placed, and none is followed
 
 
@@ -217,17 +218,18 @@ class IBKRAccountManager:
         Works connected, half-connected and never connected. Cancelling the caller does not stop it; pressing again
         joins it. From now on this manager places no orders. `after_watch`: this press ends a watch behind the one
         before it, and reports what that has closed and cancelled since. `on_step` hears what happens, as it happens;
-        without one it is told on the terminal, if standard error is one.
+        without one it is told on standard error: to a terminal all of it, elsewhere what a person has to do by hand
+        while TWS does not let the kill in.
         """
-        entries = list(self._entries)
-        return await self._kill_switch_here().press(
-            entries,
-            reason,
-            on_step=on_step or self._on_terminal(self.logins),
-            handovers=handovers,
-            pressed_ns=pressed_ns,
-            after_watch=after_watch,
-        )
+        with self._telling(self.logins, on_step) as tell:
+            return await self._kill_switch_here().press(
+                list(self._entries),
+                reason,
+                on_step=tell,
+                handovers=handovers,
+                pressed_ns=pressed_ns,
+                after_watch=after_watch,
+            )
 
     @property
     def kill_notes(self) -> tuple[str, ...]:
@@ -248,17 +250,21 @@ class IBKRAccountManager:
         """
         entry = self._entries.get(name)
         others = tuple(self._entries.get(other).scope for other in beside if other != name)
-        return await self._kill_switch_here().press(
-            [entry],
-            reason,
-            on_step=on_step or self._on_terminal([name]),
-            handovers=_NO_HANDOVERS,
-            pressed_ns=pressed_ns,
-            beside=others,
-        )
+        with self._telling([name], on_step) as tell:
+            return await self._kill_switch_here().press(
+                [entry],
+                reason,
+                on_step=tell,
+                handovers=_NO_HANDOVERS,
+                pressed_ns=pressed_ns,
+                beside=others,
+            )
 
-    def _on_terminal(self, names: Iterable[str]) -> OnStep | None:
-        return on_terminal(names) if self._settings.tells else None
+    def _telling(self, names: Iterable[str], on_step: OnStep | None) -> AbstractContextManager[OnStep | None]:
+        """Whoever listens himself hears it alone."""
+        if on_step or not self._settings.tells:
+            return nullcontext(on_step)
+        return told(names, self._settings.kill.deadline_ns / SECOND)
 
     # --- halt and resume ---------------------------------------------------------------------------
     def halt_trading(self, name: str, reason: str, *, cancel: Literal["none", "risk_adding"] = "none") -> Halted:

@@ -37,6 +37,8 @@ GONE_ENDED = (
 )
 LEFT_ENDED = "Close what is left in TWS, or kill again: 'qe kill --watch 600' keeps trying for ten minutes."
 NOWHERE = "NOTHING TRIES IT, NOW OR LATER. Correct the configuration and kill again, or close it in TWS."
+REACHED = "It was reached, and could not be proven flat."
+NOT_PROVEN = "It could not be proven flat."
 NOTHING_DONE = "Nothing was cancelled, nothing was closed."
 BY_HAND = (
     "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
@@ -176,7 +178,7 @@ def _shared_advice(report: KillReport) -> dict[str, list[str]]:
 def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> list[str]:
     verdict, words = {
         LoginOutcome.UNREACHABLE: ("NOT REACHED", _sent_in_advance(login) or NOTHING_DONE),
-        LoginOutcome.UNKNOWN: ("UNKNOWN", "It was reached, and could not be proven flat."),
+        LoginOutcome.UNKNOWN: ("UNKNOWN", REACHED if _reached(login) else NOT_PROVEN),
         LoginOutcome.RESIDUE: ("NOT FLAT", "This is left:"),
     }[login.outcome]
     place = f" ({login.mode}, {login.host}:{login.port})" if _located(login) else ""
@@ -194,6 +196,12 @@ def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> li
         lines += _wrap(f"{said}:", "  ", "    ")
         lines += _rows([_left(item, several=len(login.accounts) > 1) for item in items], "      ")
     return lines + _way_out(login)
+
+
+def _reached(login: LoginReport) -> bool:
+    """TWS has let a connection in, not only taken one."""
+    told = any(entry.kind in ("connected", "cancel_sent") for entry in login.timeline)
+    return told or bool(login.accounts) or login.timings.connected_ms is not None
 
 
 def _sent_in_advance(login: LoginReport) -> str:
@@ -292,7 +300,8 @@ def _done(login: LoginReport, beside: dict[tuple[str, int], str], *, colour: boo
         partly_row(item, left.get((item.account, item.contract.con_id)), several=several)
         for item in login.partly_closed
     ]
-    lines += _titled("closed", closed + partly) or [NOTHING_FILLED if login.timings.last_close_ms else NOTHING_CLOSED]
+    nothing = NOTHING_CLOSED if login.timings.last_close_ms is None else NOTHING_FILLED
+    lines += _titled("closed", closed + partly) or [nothing]
     lines += _cancelled(login)
     if login.joined:
         did = "did the closing; this one watched and verified" if login.flat else "may be closing; this one watched"
