@@ -211,6 +211,24 @@ def test_while_another_kill_closes_this_one_watches_and_says_so_once() -> None:
     assert stage.reasons == [ResidueReason.ANOTHER_KILL] and stage.residue[0].detail == "pid 7"
 
 
+def test_before_the_right_to_close_is_known_to_be_anybodys_no_holder_is_named() -> None:
+    stage = Stage(held(CALL, 3)).press()
+    stage.tell(ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    assert stage.placed == [] and stage.residue[0].detail == ""
+
+
+def test_a_holder_that_has_ended_before_tws_is_reached_is_told_as_that() -> None:
+    stage = Stage(held(CALL, 3)).press()
+    stage.tell(ev.LockBusy("pid 7"), ev.LockBusy())
+    told = [entry.text for entry in stage.report.timeline if entry.kind in ("lock_free", "lock_busy")]
+    assert told == [
+        "another kill is closing this login (pid 7); watching and verifying",
+        "the other kill has ended: this one closes as soon as TWS is reached",
+    ]
+    assert stage.said.count("lock_free") == 1
+
+
 def test_another_holder_is_news() -> None:
     stage = watching()
     stage.tell(ev.LockBusy("pid 8"))

@@ -123,6 +123,23 @@ def test_while_its_order_is_open_it_is_twenty_since_that_was_sent_or_has_filled(
     assert seen.first(40 * S, sent=True) == ""
 
 
+def test_that_the_kill_looked_late_makes_nobody_live() -> None:
+    seen = rivals()
+    look(seen, 30 * S)
+    look(seen, 31 * S - 1, close("j.1", 1))  # it was on its way
+    assert seen.first(34 * S - 2, sent=True) == "j.1"
+    assert seen.first(34 * S - 1, sent=True) == ""
+
+
+def test_one_of_its_open_orders_that_fills_is_enough() -> None:
+    seen = rivals()
+    look(seen, 0)
+    look(seen, S, close("j.1", 1), close("j.1", 2))
+    look(seen, 20 * S, close("j.1", 1), close("j.1", 2, filled=1))
+    assert seen.first(40 * S - 1, sent=True) == "j.1"
+    assert seen.first(40 * S, sent=True) == ""
+
+
 def test_it_shows_again_after_it_was_taken_for_dead() -> None:
     seen = rivals()
     look(seen, 0, close("j.1", 1))
@@ -168,6 +185,33 @@ def test_it_watches_takes_back_what_it_has_sent_and_leaves_the_others_orders_alo
     assert len(stage.placed) == 1 and stage.cancels == 1
     assert stage.residue[0].reason is ResidueReason.ANOTHER_KILL
     assert stage.residue[0].detail == "kill j, which no lock keeps apart from this one"
+
+
+def test_who_gives_way_looks_before_another_global_cancel_and_who_goes_on_sends_it_at_once() -> None:
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)]).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    assert say(stage, "gives_way") and stage.cancels == 1
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"), ev.Connected((ACCOUNT,), 9000))
+    stage.tell(ev.PressedAgain())
+    stage.run(500)
+    assert stage.cancels == 1 and say(stage, "press_spared")
+    stage.orders = []
+    stage.run(4000)
+    assert say(stage, "goes_on") and stage.cancels == 2
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"), ev.Connected((ACCOUNT,), 9000))
+    assert stage.cancels == 3
+
+
+def test_who_gave_way_all_along_reports_that_another_kill_has_closed_it() -> None:
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)]).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    stage.positions, stage.orders = [], []
+    stage.executions = [execution(CALL, -3, order_ref=f"QEKILL-{ELDER}-1of3", client_id=9001, perm_id=1)]
+    stage.run(8000)
+    assert stage.report.flat and stage.report.joined
+    assert [(one.contract, one.quantity) for one in stage.report.closed] == [(CALL, 3)]
 
 
 def test_an_order_that_it_is_taking_back_already_is_not_taken_back_twice() -> None:

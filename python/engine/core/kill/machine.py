@@ -415,10 +415,10 @@ class KillMachine:
         self._rivals.looked(survey, now_ns)
         if not self._joining.gives_way and not survey.orders and self._ledger.all_zero():
             return []  # nothing is left that two could close
-        goes_on, said = self._joining.mind(self._first_at_work())
+        said = self._joining.mind(self._first_at_work())
         if self._joining.gives_way:
             return [*said, *self._closing.withdraw(now_ns)]
-        if not goes_on or self._ending.proof.proven:
+        if not said or self._ending.proof.proven:
             return []
         self._looking.settle_until(now_ns + self.settings.nothing_shared_settle_ns)
         return [*said, *self._cancelling.press(now_ns, look_first=False)]
@@ -448,7 +448,7 @@ class KillMachine:
             return []
         self._evidence.earlier[kill_id] = ago_ns
         self._mind_records()
-        said = self._joining.mind(self._first_at_work())[1] if self._joining.gives_way else []
+        said = self._joining.mind(self._first_at_work()) if self._joining.gives_way else []
         told = self._evidence.has("orders_gone") and self._reach.connected
         return [*said, self._ask_what_was_cancelled()] if told else said
 

@@ -66,19 +66,18 @@ class Joining:
         self.has_right = True
         return took_over
 
-    def mind(self, first: str) -> tuple[bool, list[Command]]:
-        """`first`: the kill that is given way to now; empty: none. True when this one goes on that has given way."""
+    def mind(self, first: str) -> list[Command]:
+        """`first`: the kill that is given way to now; empty: none, and a kill that has given way goes on."""
         if not self.has_right or first == self._first:
-            return False, []
+            return []
         before, self._first = self._first, first
         self.spare = bool(first)
         if not first:
-            self.holder = ""
             gone = f"the other kill ({before}) is not at work any more: going on from what the broker shows"
-            return True, [Say("goes_on", gone)]
+            return [Say("goes_on", gone)]
         self.ever_busy, self.holder = True, f"kill {first}, which no lock keeps apart from this one"
         way = "is closing this login too, and no lock keeps the two apart: giving way to it, watching and verifying"
-        return False, [Say("gives_way", f"kill {first} {way}")]
+        return [Say("gives_way", f"kill {first} {way}")]
 
 
 def taken_over(taken_from: str, left: Left) -> Say:

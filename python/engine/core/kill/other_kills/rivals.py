@@ -85,9 +85,8 @@ class Rivals:
         at_work = [
             kill_id
             for kill_id, rival in self._by_id.items()
-            if (press := _press(kill_id)) != mine
-            and (press < mine or not sent)
-            and press not in self._ended
+            if (press := _press(kill_id)) not in self._ended
+            and (press < mine if sent else press != mine)
             and _at_work(rival, now_ns)
         ]
         return min(at_work, default="")
