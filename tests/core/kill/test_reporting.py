@@ -90,7 +90,10 @@ def test_where_completed_orders_are_not_told_the_list_of_cancelled_orders_may_be
     """Server versions below 150 do not tell them."""
     failures = {"positions": "cut", "completed orders": "this TWS is too old"}
     [note] = list_may_be_short(failures)
-    assert note.startswith("TWS has not told its completed orders (this TWS is too old): ")
+    assert note == (
+        "TWS has not told its completed orders (this TWS is too old): orders that were cancelled before the first list "
+        "was read are missing among the cancelled"
+    )
     stage = Stage(held(ES, 3))
     stage.press()
     stage.tell(ev.LockTaken())
@@ -322,3 +325,47 @@ def test_while_a_program_keeps_sending_it_is_not_told_each_time_that_all_orders_
         )
         stage.run(250)
     assert 1 <= stage.said.count("orders_gone") <= 3
+
+
+# an order that was heard of, and a connection that is lost ------------------------------------------------------------
+
+
+def test_an_order_that_was_acknowledged_before_the_connection_was_lost_is_called_working() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=5 * SECOND).begin()
+    stage.acknowledge(stage.place)
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"))
+    stage.run(6000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+    assert [(one.reason, one.detail) for one in stage.residue] == [(ResidueReason.CLOSE_WORKING, "")]
+
+
+def test_an_order_that_was_cancelled_with_the_last_words_of_a_connection_is_not_called_working() -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=5 * SECOND).begin()
+    stage.acknowledge(stage.place)
+    stage.machine.handle(ev.CloseStatus(stage.place.key, "Cancelled", D(0), 901), stage.now_ns, more=True)
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "gone"))
+    stage.run(6000)
+    assert stage.reasons == [ResidueReason.OUT_OF_TIME]
+
+
+def test_a_residue_is_of_one_moment_though_a_part_of_a_newer_look_is_there() -> None:
+    stage = Stage(held(CALL, 3), orders=[order(ES, "BUY", 1)], deadline_ns=5 * SECOND).begin()
+    stage.run(4500)
+    stage.orders, stage.positions = [], None
+    stage.run(1000)
+    assert stage.report.outcome is LoginOutcome.RESIDUE
+    assert ResidueReason.WORKING_ORDER in stage.reasons
+
+
+def test_a_flat_report_names_no_residue_until_a_look_has_shown_what_came_behind_it() -> None:
+    stage = Stage(held(CALL, 3), quarantine_ns=30 * SECOND).begin()
+    place = stage.place
+    stage.fill(place)
+    stage.run(3000)
+    assert stage.report.flat
+    stage.answers = False
+    stage.fill(place, 1)
+    assert stage.report.flat and stage.residue == []
+    stage.answers, stage.positions = True, [held(CALL, -1)]
+    stage.run(5000)
+    assert not stage.report.flat and [one.quantity for one in stage.residue] == [-1]

@@ -56,7 +56,7 @@ class Reporter:
             cancelled=evidence.cancelled(held, looking.unread),
             closed=told.closed(),
             partly_closed=told.partly(),
-            residue=() if flat else self._residue(outcome, now_ns, resting=resting),
+            residue=self._residue(outcome, now_ns, resting=resting),
             senders=self.senders.told(now_ns, evidence.pressed_ns),
             notes=(
                 *self.notices.notes,
