@@ -443,3 +443,28 @@ def test_that_tws_ended_a_connection_puts_no_order_in_doubt_that_was_answered() 
     attempt = working()
     attempt.carrier_ended(1, SECOND)
     assert attempt.state is State.WORKING
+
+
+def stray() -> Attempt:
+    """Sent over a connection that TWS holds; it may arrive until second 10."""
+    attempt = sent()
+    attempt.may_arrive(10 * SECOND)
+    attempt.orphaned(1, SECOND, adrift=True)
+    return attempt
+
+
+def test_reads_are_counted_anew_from_the_end_of_what_carries_it() -> None:
+    attempt = stray()
+    attempt.carrier_ended(5, 6 * SECOND)
+    for serial, begun_ns in ((5, 6 * SECOND), (6, 6 * SECOND - 1), (7, 6 * SECOND - 1)):
+        attempt.surveyed(survey(serial, begun_ns=begun_ns))
+    assert attempt.state is State.SUSPECT
+    attempt.surveyed(survey(8, begun_ns=6 * SECOND))
+    assert attempt.state is State.ENDED and not attempt.stray
+
+
+def test_one_that_is_listed_as_completed_has_arrived() -> None:
+    attempt = stray()
+    attempt.surveyed(replace(survey(2), completed=(listed(status="Cancelled", perm_id=OWN_PERM_ID),)))
+    assert attempt.state is State.ENDED and not attempt.stray
+    assert attempt.perm_id == OWN_PERM_ID  # by which executions without our mark are known for its own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, auto
 
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.commands import Place
@@ -17,21 +17,21 @@ HELD_STATUS = "Inactive"  # rejected, or held in the TWS window where a hand may
 
 
 class State(Enum):
-    SENT = "sent"  # nothing heard yet
-    WORKING = "working"  # acknowledged
-    QUEUED = "queued"  # held by TWS until a session opens
-    SUSPECT = "suspect"  # an error, silence or a lost connection: the reads will tell
-    ENDED = "ended"  # filled, cancelled, or shown by reads not to exist
+    SENT = auto()  # nothing heard yet
+    WORKING = auto()  # acknowledged
+    QUEUED = auto()  # held by TWS until a session opens
+    SUSPECT = auto()  # an error, silence or a lost connection: the reads will tell
+    ENDED = auto()  # filled, cancelled, or shown by reads not to exist
 
 
 class Doubt(Enum):
     """Why an attempt is suspect, which says how much it takes to call it dead."""
 
-    ERROR = "error"  # one later read without it
-    VANISHED = "vanished"  # acknowledged, and gone without a word: two
-    ORPHANED = "orphaned"  # two, after `surface_ns`: what carried it is gone, it may still surface
-    DENIED = "denied"  # the same: TWS says it does not know it
-    SILENT = "silent"  # never by absence alone: it is cancelled, or sent again under its own id
+    ERROR = auto()  # one later read without it
+    VANISHED = auto()  # acknowledged, and gone without a word: two
+    ORPHANED = auto()  # two, after `surface_ns`: what carried it is gone, it may still surface
+    DENIED = auto()  # the same: TWS says it does not know it
+    SILENT = auto()  # never by absence alone: it is cancelled, or sent again under its own id
 
 
 READS_TO_END = {Doubt.ERROR: 1, Doubt.VANISHED: 2, Doubt.ORPHANED: 2, Doubt.DENIED: 2}
@@ -58,7 +58,7 @@ class Attempt:
     cancel_ns: int | None = None
     acknowledged: bool = False
     sends: int = 0
-    left: bool = False  # written to the connection since it was sent last; until then it waits for room there
+    left: bool = False  # written to a connection; until then it waits for room there
     untold: bool = False  # ended by absence alone, and nobody has said what became of it
     filled_seen: Decimal = ZERO  # as of the last look at it …
     progress_ns: int = 0  # … and when that had grown
@@ -120,7 +120,6 @@ class Attempt:
         self.absent_reads = 0
         self.cancel_ns = None
         self.answered = False
-        self.left = False
         self.sends += 1
 
     def end(self) -> None:
