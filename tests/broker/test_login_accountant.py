@@ -11,6 +11,7 @@ import pytest
 from broker.scripted import ACCOUNT, HOST, PORT, ScriptedTws, open_order, order_status, position, scripted
 from engine.broker.login import Login, LoginSettings
 from engine.broker.view import LoginView
+from engine.core.equity import Report
 from engine.core.units import BLANK, UNSET
 from engine.simulator.virtual import current_loop, settle
 from engine.wire import replies, requests
@@ -30,6 +31,9 @@ class Follower:
 
     def profit_and_loss(self, account: str, unrealized: Decimal | None, realized: Decimal | None) -> None:
         self.told.append(("profit", account, unrealized, realized))
+
+    def account_report(self, account: str, report: Report) -> None:
+        self.told.append(("report", account, report))
 
     def account_ready(self, account: str, ready: bool) -> None:
         self.told.append(("ready", account, ready))
@@ -139,7 +143,7 @@ def test_nobody_who_does_not_ask_gets_account_updates() -> None:
 
 def test_the_summary_is_told_anew_under_a_new_number_and_the_old_one_is_ended() -> None:
     async def test(tws: ScriptedTws, login: Login, follower: Follower) -> None:
-        login.ask_summary()
+        login.ask_worth()
         await settle()
         first, second = tws.requests(requests.ReqAccountSummary)
         assert tws.requests(requests.CancelAccountSummary) == [requests.CancelAccountSummary(first.req_id)]
@@ -155,7 +159,7 @@ def test_while_a_kill_has_the_connection_the_summary_is_not_asked_for() -> None:
     async def test(tws: ScriptedTws, login: Login, _follower: Follower) -> None:
         login.suspend("a kill uses it")
         assert login.in_use
-        login.ask_summary()
+        login.ask_worth()
         await settle()
         assert len(tws.requests(requests.ReqAccountSummary)) == 1
 

@@ -150,9 +150,12 @@ def exactly(
     *,
     start: str = WEDNESDAY,
     limit_s: float = 24 * 3600.0,
+    version: int | None = None,
     **guard: object,
 ) -> Post:
-    """Run a test beside a guard of the paper login of `trading.loss_stage` alone."""
+    """Run a test beside a guard of the paper login of `trading.loss_stage` alone. `version`: the newest that its TWS
+    speaks.
+    """
     page = home / "exactly.toml"
     page.write_text(SCENARIO.format(start=start, orders="", faults="[]"))
     plan, config = load_scenario(page), default_config()
@@ -163,6 +166,9 @@ def exactly(
 
     async def main(loop: VirtualLoop) -> None:
         world = build_world(plan, ports={"paper": (PAPER_PORT,)}, loop=loop)
+        if version is not None:
+            server = world.login("paper").server
+            server.options = msgspec.structs.replace(server.options, version_max=version)
         async with world:
             here = Post(world, loop, home, config, Memory())
             made.append(here)

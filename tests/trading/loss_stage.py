@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from engine.config.limits_table import LimitsTable
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.core.limit_rules import Limit
@@ -121,13 +123,17 @@ def on_stage(
     orders: str = "",
     faults: str = "[]",
     limit_s: float = 5 * 24 * 3600,
+    version: int | None = None,
 ) -> T:
-    """Run a test beside that login."""
+    """Run a test beside that login. `version`: the newest that its TWS speaks."""
     page = tmp_path / "exactly.toml"
     page.write_text(SCENARIO.format(start=start, orders=orders, faults=faults))
 
     async def main(loop: VirtualLoop) -> T:
         world = build_world(load_scenario(page), ports={"paper": (PAPER_PORT,)}, loop=loop)
+        if version is not None:
+            server = world.login("paper").server
+            server.options = msgspec.structs.replace(server.options, version_max=version)
         async with world:
             return await test(world, loop, Market(world))
 

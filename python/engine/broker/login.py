@@ -14,12 +14,14 @@ from typing import Protocol
 import msgspec
 
 from engine.broker import translate
+from engine.broker.account_updates import NET_LIQUIDATION, AccountUpdates
 from engine.broker.failures import LinkFailure
 from engine.broker.fan_out import Way
 from engine.broker.inquiry import Complete, Outcome
 from engine.broker.link import BROKER_BACK, Link, LinkSettings, Listener
 from engine.broker.reads import Reads, answer
 from engine.broker.view import AccountValues, Fact, Known, LoginView, Money, ProfitAndLoss, T, Unknown
+from engine.core.equity import Report
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.units import known
 from engine.wire import replies
@@ -27,11 +29,8 @@ from engine.wire.errors import MessageUnavailable
 from engine.wire.events import ClientEvent
 from engine.wire.requests import (
     CancelAccountSummary,
-    CancelAccountUpdatesMulti,
     CancelPnL,
     ReqAccountSummary,
-    ReqAccountUpdates,
-    ReqAccountUpdatesMulti,
     ReqPnL,
 )
 
@@ -39,9 +38,8 @@ TAGS = (
     "NetLiquidation,TotalCashValue,SettledCash,BuyingPower,EquityWithLoanValue,GrossPositionValue,"
     "InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion"
 )
-NET_LIQUIDATION = "NetLiquidation"
-_ACCOUNT_READY = "AccountReady"
 PNL_UPDATES_MIN = 2
+PNL_IS_WHOLE_SINCE = 135  # server version; reqPnL came with 127, what was realized with 135
 _BEHIND_THE_CANCEL_S = 0.01
 
 
@@ -78,6 +76,9 @@ class Accountant(Protocol):
 
     def profit_and_loss(self, account: str, unrealized: Decimal | None, realized: Decimal | None) -> None: ...
 
+    def account_report(self, account: str, report: Report) -> None:
+        """On a TWS that does not stream profit and loss (`Login.streams_profit_and_loss`), and whenever asked for."""
+
     def account_ready(self, account: str, ready: bool) -> None: ...
 
     def link_down(self, why: str) -> None:
@@ -105,10 +106,11 @@ class Login:
         self._suspended: str | None = None
         self._subscribed = False
         self._summary_id = 0
-        self._ready_ids: list[int] = []
         self._values: AccountValues = {}
         self._pnl_accounts: dict[int, str] = {}
         self._pnl_updates: dict[int, int] = {}
+        self._daily: dict[str, Decimal | None] = {}  # where the rest of profit and loss is told elsewhere
+        self._updates = AccountUpdates(link, self._account_ready, self._account_report, self._loop.time)
         self._listener = Listener(self._heard, self._lost)
 
     @classmethod
@@ -181,10 +183,22 @@ class Login:
         """Somebody with more urgent business has the connection."""
         return self._suspended is not None
 
-    def ask_summary(self) -> None:
+    @property
+    def streams_profit_and_loss(self) -> bool:
+        """Once a second, and all of it. An older TWS tells it in its account updates alone, every three minutes."""
+        return self.link.version >= PNL_IS_WHOLE_SINCE
+
+    @property
+    def worth_pushed(self) -> bool:
+        """TWS has told of the accounts' worth of its own accord: it is time to ask."""
+        return self._updates.pushed
+
+    def ask_worth(self) -> None:
         """Have the account values told anew: TWS says nothing by itself while nothing changes."""
         if self._suspended is not None or not self.link.up or not self._subscribed:
             return
+        if not self.streams_profit_and_loss:
+            self._updates.ask()
         self.link.post(CancelAccountSummary(self._summary_id))
         self._subscribe_summary()
 
@@ -241,28 +255,12 @@ class Login:
         self._subscribed = True
         self._subscribe_summary()
         self._subscribe_pnl()
-        self._subscribe_ready()
+        self._subscribe_updates()
 
-    def _subscribe_ready(self) -> None:
-        """Only account updates tell whether TWS vouches for its values. They are for one account at a time; where there
-        are several, those by request id are asked for.
-        """
-        accounts = self.link.accounts
-        if self.accountant is None:
-            return
-        if len(accounts) == 1:
-            self.link.post(ReqAccountUpdates(True, accounts[0]))
-            return
-        for req_id in self._ready_ids:
-            self.link.post(CancelAccountUpdatesMulti(req_id))
-        self._ready_ids = []
-        for account in accounts:
-            req_id = self.link.take_id()
-            try:
-                self.link.post(ReqAccountUpdatesMulti(req_id, account))
-            except MessageUnavailable:
-                return  # an old TWS: it does not tell, and its values are taken as they are
-            self._ready_ids.append(req_id)
+    def _subscribe_updates(self) -> None:
+        """Only they tell whether TWS vouches for its values."""
+        if self.accountant is not None:
+            self._updates.begin()
 
     def _subscribe_summary(self) -> None:
         self._summary_id = self.link.take_id()
@@ -276,7 +274,8 @@ class Login:
             try:
                 self.link.post(ReqPnL(req_id, account))
             except MessageUnavailable as too_old:
-                self.view.profit_and_loss[account] = Unknown(str(too_old))
+                if self.accountant is None:  # else the account updates tell it
+                    self.view.profit_and_loss[account] = Unknown(str(too_old))
 
     # --- hearing -----------------------------------------------------------------------------------
     def _heard(self, event: ClientEvent) -> None:
@@ -289,9 +288,13 @@ class Login:
                 self._publish_values()
             case replies.PnL() if event.req_id in self._pnl_accounts:
                 self._take_pnl(event)
-            case replies.AccountValue(key=key) | replies.AccountUpdateMulti(key=key) if key == _ACCOUNT_READY:
-                if self.accountant is not None:
-                    self.accountant.account_ready(event.account, event.value == "true")
+            case (
+                replies.AccountValue()
+                | replies.AccountUpdateMulti()
+                | replies.AccountDownloadEnd()
+                | replies.AccountUpdateMultiEnd()
+            ):
+                self._updates.hear(event)
             case replies.ErrorMessage() if event.code in BROKER_BACK:
                 self._back()
             case replies.ErrorMessage() if not self.link.broker_up:
@@ -320,6 +323,9 @@ class Login:
         seen = self._pnl_updates.get(reply.req_id, 0) + 1
         self._pnl_updates[reply.req_id] = seen
         account = self._pnl_accounts[reply.req_id]
+        if not self.streams_profit_and_loss and self.accountant is not None:
+            self._daily[account] = known(reply.daily)
+            return
         if self.accountant is not None:
             self.accountant.profit_and_loss(account, known(reply.unrealized), known(reply.realized))
         if seen < PNL_UPDATES_MIN:
@@ -327,6 +333,18 @@ class Login:
             return
         numbers = ProfitAndLoss(known(reply.daily), known(reply.unrealized), known(reply.realized))
         self.view.profit_and_loss[account] = Known(numbers, self._wall_ns())
+
+    def _account_ready(self, account: str, ready: bool) -> None:
+        if self.accountant is not None:
+            self.accountant.account_ready(account, ready)
+
+    def _account_report(self, account: str, report: Report) -> None:
+        if self.streams_profit_and_loss:
+            return
+        numbers = ProfitAndLoss(self._daily.get(account), report.unrealized, report.realized)
+        self.view.profit_and_loss[account] = Known(numbers, self._wall_ns())
+        if self.accountant is not None:
+            self.accountant.account_report(account, report)
 
     def _doubt(self, why: str) -> None:
         """What was read stays behind; positions and orders are read anew as soon as the link is back."""
@@ -348,13 +366,14 @@ class Login:
             self._pnl_accounts.clear()
             self._pnl_updates.clear()
             return
-        self.ask_summary()
+        self.link.post(CancelAccountSummary(self._summary_id))
+        self._subscribe_summary()
         for req_id in self._pnl_accounts:
             self.link.post(CancelPnL(req_id))
         self._pnl_accounts.clear()
         self._pnl_updates.clear()
         self._subscribe_pnl()
-        self._subscribe_ready()
+        self._subscribe_updates()
         self._schedule(0)
 
     def _lost(self, failure: LinkFailure) -> None:

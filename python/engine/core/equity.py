@@ -2,7 +2,8 @@
 
 All accounts have to be known, in one currency, none of them older than it may be. After anything that breaks the
 stream (a lost link, an account that is not ready, a value that is unset) an account begins from nothing: one report
-and two profit and loss readings that agree. How one account is followed is in `account_equity`.
+and two profit and loss readings that agree. How one account is followed is in `account_equity`; on a TWS that has no
+stream of profit and loss, in `reported_equity`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import msgspec
 from engine.core.account_equity import EXACT, AccountEquity, Equity, EquitySettings
 from engine.core.books import Jump
 from engine.core.known import Fact, Known, Unknown
+from engine.core.reported_equity import Report, ReportedEquity
 
-__all__ = ["Equity", "EquitySettings", "EquityTracker", "Reading"]
+__all__ = ["Equity", "EquitySettings", "EquityTracker", "Reading", "Report"]
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -27,11 +29,18 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class EquityTracker:
-    """Follows one login. What is told of accounts that are not its own (a sum over "All") is not used."""
+    """Follows one login. What is told of accounts that are not its own (a sum over "All") is not used. `by_reports`:
+    TWS has no whole stream of profit and loss, and nothing but its whole answers is used.
+    """
 
-    def __init__(self, accounts: Iterable[str], settings: EquitySettings | None = None) -> None:
+    def __init__(
+        self, accounts: Iterable[str], settings: EquitySettings | None = None, *, by_reports: bool = False
+    ) -> None:
         chosen = settings or EquitySettings()
-        self._accounts = {account: AccountEquity(account, chosen) for account in accounts}
+        made = ReportedEquity if by_reports else AccountEquity
+        self._accounts: dict[str, AccountEquity | ReportedEquity] = {
+            account: made(account, chosen) for account in accounts
+        }
         self._down = ""
 
     def use(self, settings: EquitySettings) -> None:
@@ -57,15 +66,24 @@ class EquityTracker:
 
     def net_liquidation(self, account: str, amount: Decimal | None, currency: str, now_ns: int) -> None:
         """A row of the account summary; None: the broker left it blank or unset."""
-        if account in self._accounts and not self._down:
+        followed = self._accounts.get(account)
+        if isinstance(followed, AccountEquity) and not self._down:
             with localcontext(EXACT):
-                self._accounts[account].reported(amount, currency, now_ns)
+                followed.reported(amount, currency, now_ns)
 
     def profit_and_loss(self, account: str, unrealized: Decimal | None, realized: Decimal | None, now_ns: int) -> None:
         """An update of reqPnL. Daily profit and loss is of no use here: TWS begins it anew at a time of its own."""
-        if account in self._accounts and not self._down:
+        followed = self._accounts.get(account)
+        if isinstance(followed, AccountEquity) and not self._down:
             with localcontext(EXACT):
-                self._accounts[account].moved(unrealized, realized, now_ns)
+                followed.moved(unrealized, realized, now_ns)
+
+    def answered(self, account: str, report: Report, now_ns: int) -> None:
+        """A whole answer of the account updates."""
+        followed = self._accounts.get(account)
+        if isinstance(followed, ReportedEquity) and not self._down:
+            with localcontext(EXACT):
+                followed.answered(report, now_ns)
 
     @property
     def tells_jumps(self) -> bool:

@@ -58,7 +58,8 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
 
 class LimitsView(msgspec.Struct, frozen=True, kw_only=True):
     """All limits of a login. `equity` is what they were judged by. `stale`: by nobody now; it is the last that was
-    written down. `unknown`: what is not known at the moment. `notes`: what a person should know of the configuration.
+    written down. `unknown`: what is not known at the moment. `notes`: what a person should know of the configuration
+    and of its TWS.
     """
 
     login: str

@@ -17,6 +17,7 @@ from engine.broker.collect import CompletedOrders
 from engine.broker.failures import LinkFailure
 from engine.broker.inquiry import Complete, Outcome, Then
 from engine.broker.link import Link, LinkSettings
+from engine.broker.login import PNL_IS_WHOLE_SINCE
 from engine.broker.preview import preview_margin
 from engine.broker.reads import Reads, answer
 from engine.config.plan import Place
@@ -89,6 +90,8 @@ async def _examine(login: Place, link: Link) -> AsyncIterator[Finding]:
     yield _lists(login, positions, orders)
     yield _completed(login, await _ask(partial(reads.completed_orders, COMPLETED_S)))
     yield _clock(login, link)
+    if link.version < PNL_IS_WHOLE_SINCE:
+        yield _late_losses(login, link.version)
     details = await _find(reads)
     if not isinstance(details, Complete):
         yield warning(login.name, f"SPY is not found: {_why(details)}", PERMISSIONS)
@@ -156,6 +159,14 @@ def _clock(login: Place, link: Link) -> Finding:
     if abs(apart) < TOLD_TO_S:
         return well(login.name, "the clocks agree to the second")
     return well(login.name, f"the clocks differ by {abs(apart):.0f} s")
+
+
+def _late_losses(login: Place, version: int) -> Finding:
+    what = (
+        f"its server version {version} has no stream of profit and loss: the loss limits hold by its account updates, "
+        "and a loss may be seen up to three minutes late"
+    )
+    return warning(login.name, what, "update TWS; the kill does not need it")
 
 
 async def _orders_allowed(login: Place, link: Link, contract: Contract) -> Finding:

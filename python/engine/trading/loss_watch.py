@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from engine.broker.login import Login
 from engine.broker.view import LoginView, ProfitAndLoss
-from engine.core.equity import Equity, EquityTracker
+from engine.core.equity import Equity, EquityTracker, Report
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_views import LimitsView, limit_views
 from engine.core.restrictions import Restriction, Scope
@@ -34,6 +34,11 @@ TICK_S = 1.0
 DISK_S_MAX = 3.0  # how long a judgement waits for the journal
 SECOND_NS = 1_000_000_000
 UNKNOWN_ASK_NS = 3 * SECOND_NS
+REPORTS_ASK_NS = 5 * SECOND_NS  # of a TWS that streams no profit and loss
+SEEN_LATE = (
+    "this TWS is too old for a stream of profit and loss: a loss may be seen up to three minutes late, when its "
+    "account updates tell it; update TWS to have it seen at once"
+)
 STALE_UNLESS_TOLD_NS = 60 * SECOND_NS
 
 KillHere = Callable[[str, bool], Awaitable[object]]
@@ -92,7 +97,11 @@ class LossWatch:
         self._rested = rested
         limits = self._ledger.limits
         self._login, login.accountant = login, self
-        self._tracker = EquityTracker(login.link.accounts, None if limits is None else limits.equity)
+        self._tracker = EquityTracker(
+            login.link.accounts,
+            None if limits is None else limits.equity,
+            by_reports=not login.streams_profit_and_loss,
+        )
         self._equity = Unknown("nothing was read yet")
         self._asked_ns = self._wall_ns()
         self._tick_later()
@@ -129,6 +138,10 @@ class LossWatch:
         self._tracker.profit_and_loss(account, unrealized, realized, self._wall_ns())
         self.look()
 
+    def account_report(self, account: str, report: Report) -> None:
+        self._tracker.answered(account, report, self._wall_ns())
+        self.look()
+
     def account_ready(self, account: str, ready: bool) -> None:
         self._tracker.account_ready(account, ready)
         self.look()
@@ -157,17 +170,21 @@ class LossWatch:
         """TWS says nothing while nothing changes: the summary is asked for anew before it is too old. While equity is
         not known it is asked for often, because one word that says nothing (the first profit and loss is like that)
         makes an account begin anew, with a report; and so while it waits for a report to be settled, because a loss may
-        be in doubt.
+        be in doubt. A TWS that streams no profit and loss is asked often all the time, and as soon as it has told of
+        something new by itself.
         """
-        limits, now_ns = self._ledger.limits, self._wall_ns()
+        login, limits, now_ns = self._login, self._ledger.limits, self._wall_ns()
+        if login is None or login.in_use:
+            return
         age_ns_max = STALE_UNLESS_TOLD_NS if limits is None else limits.settings.equity_age_ns_max
         every_ns = age_ns_max // 2
         if isinstance(self._equity, Unknown) or not self._equity.value.settled:
             every_ns = min(every_ns, UNKNOWN_ASK_NS)
-        due = not 0 <= now_ns - self._asked_ns < every_ns
-        if due and self._login is not None and not self._login.in_use:
+        if not login.streams_profit_and_loss:
+            every_ns = 0 if login.worth_pushed else min(every_ns, REPORTS_ASK_NS)
+        if not 0 <= now_ns - self._asked_ns < every_ns:
             self._asked_ns = now_ns
-            self._login.ask_summary()
+            login.ask_worth()
 
     def look(self) -> None:
         """Judge soon: what comes in one breath is judged together, and one after the other."""
@@ -294,6 +311,7 @@ class LossWatch:
             equity=equity,
             stale=not isinstance(equity, Known),
             unknown=last.judgement.unknown,
+            notes=() if login.streams_profit_and_loss else (SEEN_LATE,),
         )
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from engine.broker.login import NET_LIQUIDATION, Login
+from engine.broker.account_updates import NET_LIQUIDATION
+from engine.broker.login import Login
 from engine.config.limits_table import LimitsTable
 from engine.core.books import Books
 from engine.core.known import Known, Unknown
@@ -113,7 +114,7 @@ class LossWatches:
         if isinstance(state, Unknown):
             return live
         notes = notes_of(self._source(), changes_of(state.limit_changes, entry.scope), live.at_ns)
-        return msgspec.structs.replace(live, notes=notes)
+        return msgspec.structs.replace(live, notes=(*live.notes, *notes))
 
     def record_cash_flow(
         self, entry: Entry, amount: Decimal, reason: str, *, currency: str, shows: bool | None
