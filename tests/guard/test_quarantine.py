@@ -27,7 +27,7 @@ def test_the_reason_of_a_quarantine_is_short_and_its_log_has_everything(tmp_path
     alerts: list[str] = []
     stops: Any = SimpleNamespace(kill_soon=lambda _names, reason: reasons.append(reason))
     telling: Any = SimpleNamespace(tell=lambda _key, _severity, _title, text, about: alerts.append(text))
-    nothing: Any = SimpleNamespace()
+    nothing: Any = SimpleNamespace(state=lambda _name: None)
     quarantine = Quarantine(
         nothing, nothing, stops, telling, ForeignSettings(), {}, wall_ns=lambda: 0, log=log.append
     )  # fmt: skip
@@ -43,7 +43,7 @@ def test_what_is_only_told_stands_in_the_log_once_and_what_is_done_each_time() -
     log: list[str] = []
     stops: Any = SimpleNamespace(kill_soon=lambda _names, _reason: None)
     telling: Any = SimpleNamespace(tell=lambda *_args, **_named: None)
-    nothing: Any = SimpleNamespace()
+    nothing: Any = SimpleNamespace(state=lambda _name: None)
     quarantine = Quarantine(nothing, nothing, stops, telling, ForeignSettings(), {}, wall_ns=lambda: 0, log=log.append)
 
     async def meet(answer: Answer) -> None:

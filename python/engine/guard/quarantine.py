@@ -13,19 +13,17 @@ from collections.abc import Callable, Mapping
 from engine.core.alerting import Severity
 from engine.core.foreign import NOTHING, Answer, Before, ForeignSettings, Found, judge_foreign
 from engine.core.known import Known
-from engine.guard.borrowing import cancel_under_its_id
+from engine.core.restrictions import Kind
 from engine.guard.keeper import Telling
+from engine.guard.orders_of_others import OrdersOfOthers, things, told
 from engine.guard.records import Picture, Records, pressed_kills
 from engine.guard.stops import Stops
 from engine.trading import IBKRAccountManager, TradingError
-from engine.trading.naming import amount_of, name_of
 from engine.trading.risk_sweep import adding_risk
 from engine.trading.shortly import shortly
-from engine.trading.verification import order_text
 
 LOOK_EVERY_S = 0.25
 KILL_NS_MAX = 30_000_000_000  # so long a kill of another program is left alone
-ALIVE_AGAIN_S = 60.0  # so long a client that lives is left alone
 AGAIN_AFTER_S = 10.0  # the same things are met again after this, not at once: an answer takes its time to show
 
 
@@ -49,8 +47,7 @@ class Quarantine:
         self._stops = stops
         self._alerts = alerts
         self._settings = settings
-        self._places = places
-        self._alive_at: dict[tuple[str, int], float] = {}
+        self._others = OrdersOfOthers(alerts, places, log)
         self._wall_ns = wall_ns
         self._log = log
         self._answered: dict[str, tuple[tuple[object, ...], float]] = {}
@@ -83,7 +80,6 @@ class Quarantine:
         if found.answer is Answer.NOTHING:
             if self._answered.pop(name, None) is not None:
                 self._alerts.clear(key, f"{name}: nothing of others is left that may not be there")
-                self._alerts.clear(f"{name}: cancelled", "nothing of theirs is left")
         elif not self._was_answered(name, found):
             before = self._answered.get(name)
             self._answered[name] = (found.key, asyncio.get_running_loop().time())
@@ -133,9 +129,15 @@ class Quarantine:
 
     async def _answer(self, name: str, key: str, found: Found, *, again: bool = False) -> None:
         """`again`: the same has been met already. What is only told does not fill the log as long as it stands."""
+        state = self._records.state(name)
+        one_by_one = found.answer in (Answer.TELL, Answer.CANCEL_EACH) and not found.positions
+        if one_by_one and state is not None and state.kind is not Kind.SHUTDOWN:
+            swept = any(one.cancel for one in state.standing)
+            await self._others.meet(name, found, lambda: self._found_now(name), swept=swept, again=again)
+            return
         if not (again and found.answer is Answer.TELL):
-            self._log(_told(name, found, "; ".join(_things(found))))
-        what = _told(name, found, shortly(_things(found)))  # a person reads it on a phone
+            self._log(told(name, found, "; ".join(things(found))))
+        what = told(name, found, shortly(things(found)))  # a person reads it on a phone
         title = f"{name}: somebody else trades where nobody may"
         self._alerts.tell(key, Severity.CRITICAL, title, what, about=found.about)
         if found.answer is Answer.KILL:
@@ -145,45 +147,3 @@ class Quarantine:
                 await self._manager.cancel_all_orders(name)
             except TradingError as error:
                 self._log(f"{name}: {error}")
-        elif found.answer is Answer.CANCEL_EACH:
-            await self._cancel_each(name, found)
-
-    async def _cancel_each(self, name: str, found: Found) -> None:
-        """Under the ids of their clients: one that lives keeps its own, and is not asked again for a while."""
-        host, port = self._places[name]
-        now = asyncio.get_running_loop().time()
-        free = {
-            client_id: orders
-            for client_id, orders in found.by_client.items()
-            if now - self._alive_at.get((name, client_id), -ALIVE_AGAIN_S) >= ALIVE_AGAIN_S
-        }
-        came = await asyncio.gather(*(cancel_under_its_id(host, port, one, orders) for one, orders in free.items()))
-        for one in came:
-            self._log(f"{name}: {one}")
-            if one.alive:
-                self._alive_at[name, one.client_id] = now
-        if came:
-            title, told = f"{name}: what became of others' orders", shortly([str(one) for one in came])
-            self._alerts.tell(
-                f"{name}: cancelled", Severity.CRITICAL, title, told, lasting=any(one.left for one in came)
-            )
-            await self._manager.refresh(name)
-
-
-def _things(found: Found) -> list[str]:
-    held = [f"{one.account} {amount_of(one.quantity)} {name_of(one.contract)}" for one in found.positions]
-    return [*held, *map(order_text, found.orders)]
-
-
-def _told(name: str, found: Found, things: str) -> str:
-    then = {
-        Answer.TELL: "nothing was done about it",
-        Answer.CANCEL_ALL: "a global cancel is sent",
-        Answer.CANCEL_EACH: "they are cancelled one by one where their programs are gone",
-        Answer.KILL: "the kill is pressed again",
-        Answer.NOTHING: "",
-    }[found.answer]
-    beside = (
-        f" (a global cancel would take {len(found.protected)} protective orders with it)" if found.protected else ""
-    )
-    return f"{name}: {things}: {then}{beside}"
