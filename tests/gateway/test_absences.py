@@ -115,7 +115,7 @@ def test_a_look_that_fails_is_told_and_changes_nothing(tmp_path: Path, monkeypat
     async def test(it: Post) -> None:
         await looked(it)
         before = dict(it.gateway.status().missing)
-        monkeypatch.setattr("engine.gateway.absences.presence", SimpleNamespace(is_fresh=raising))
+        monkeypatch.setattr(it.gateway._absences, "_guard", SimpleNamespace(sees=raising))
         await looked(it)
         assert it.gateway.status().missing == before
         assert any("could not be seen whether" in line and "a fault of ours" in line for line in it.lines)

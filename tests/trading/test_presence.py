@@ -20,6 +20,7 @@ from engine.simulator.virtual import VirtualLoop, run
 from engine.trading import IBKRAccountManager, TradingMode, errors
 from engine.trading.manager import ManagerSettings
 from engine.trading.presence import (
+    AGE_S_MAX,
     FILE,
     LOCK,
     SEEN_NS_MAX,
@@ -97,6 +98,32 @@ def test_a_clock_that_goes_back_and_a_guard_that_comes_are_seen_at_once(tmp_path
     left(tmp_path, 100 * S)
     assert watch.sees(101 * S)
     assert not watch.sees(50 * S), "a sign from the future is none"
+
+
+def test_a_guard_that_hangs_does_not_come_to_life_when_a_clock_that_went_back_meets_its_last_sign(
+    tmp_path: Path,
+) -> None:
+    ours = [0]
+    watch = Watch(tmp_path, lambda: ours[0])
+    left(tmp_path, 100 * S)
+    assert watch.sees(100 * S)
+    for ours_s, wall_s in ((1, 40), (59, 98), (60, 99), (61, 100), (66, 105)):
+        ours[0] = ours_s * S
+        assert not watch.sees(wall_s * S), "nobody has given another sign"
+    left(tmp_path, 106 * S)
+    assert watch.sees(106 * S)
+    ours[0] += int(AGE_S_MAX * S)
+    assert watch.sees(106 * S + SEEN_NS_MAX), "a clock that nearly stands still"
+    ours[0] += 1
+    assert not watch.sees(106 * S + 2 * SEEN_NS_MAX)
+
+
+def test_a_sign_a_little_ahead_is_that_of_a_clock_that_is_being_set_and_further_ahead_it_is_none(
+    tmp_path: Path,
+) -> None:
+    left(tmp_path, 100 * S)
+    assert age_s(tmp_path, 99 * S) == -1 and is_fresh(tmp_path, 99 * S)
+    assert age_s(tmp_path, 99 * S - 1_000) is None and not is_fresh(tmp_path, 99 * S - 1_000)
 
 
 HOLDER = """

@@ -59,7 +59,7 @@ class Absences:
         self._guard_then = REFUSED if found.guard_required else f"{PASSED} (gateway.without_guard)"
         self._journal_then = f"{PASSED} (gateway.without_journal)" if UNWRITABLE in found.tolerated else REFUSED
         self._journal = journal
-        self._home = home
+        self._guard = presence.Watch(home)
         self._tell = tell
         self._log = log
         self._wall_ns = wall_ns
@@ -75,7 +75,7 @@ class Absences:
     def _look(self) -> dict[str, str]:
         """On a thread."""
         found = {}
-        if not presence.is_fresh(self._home, self._wall_ns()):
+        if not self._guard.sees(self._wall_ns()):
             found["guard"] = f"no guard gives signs of life: {self._guard_then}; start one with qe guard run"
         trouble = self._journal.trouble()
         if trouble is not None:

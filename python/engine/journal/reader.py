@@ -1,5 +1,6 @@
 """The records as far as one process has read them: its books, and what was appended behind those. Not for two threads
-at once. Nothing here writes, and what does not follow what was read before is never folded.
+at once. Nothing here writes, and what does not follow what was read before is never folded. Where the file is another
+one, what was read before has to be in it: else a halt is forgotten with the folder that somebody has removed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from engine.journal import chain
 from engine.journal.books import Books
 from engine.journal.chain import Break, Sealed
-from engine.journal.events import Record, Snapshot
+from engine.journal.events import Record, Repaired, Snapshot
 from engine.journal.fold import apply
 from engine.journal.store import Store
 from engine.journal.trouble import Code, JournalError, Trouble
@@ -23,6 +24,9 @@ class Reader:
         self._store = store
         self._ahead: list[tuple[Sealed, Sequence[Record]]] = []  # our own appends, each with its first record as sealed
         self._generation = -1
+        self._known = chain.START  # the last record that was read or written here when the file became another one
+        self._met = True  # it is in the file that there is now, or a person has begun that one anew
+        self._repairs: set[bytes] = set()
         self._followers: list[Callable[[Record], None]] = []
 
     @property
@@ -50,7 +54,7 @@ class Reader:
         """
         generation = self._store.generation()
         if self._generation != generation:
-            self.books, self._generation, self._ahead = Books(), generation, []
+            self._begin_anew(generation)
         ahead, self._ahead = self._ahead, []
         for first, records in ahead:
             if chain.fault(self._tip(), first) is not None:
@@ -63,7 +67,25 @@ class Reader:
             bad = self._fold_on()
         if bad is not None:
             raise JournalError(Trouble(Code.CHAIN_BROKEN, bad.what))
+        if not self._met:
+            self._look_for_known()
         return self.books
+
+    def _begin_anew(self, generation: int) -> None:
+        if self._met:
+            last = self._ahead[-1][1][-1] if self._ahead else self.books
+            self._known = chain.Tip(last.seq, last.digest)
+            self._met = not self._known.seq
+        self.books, self._generation, self._ahead = Books(), generation, []
+
+    def _look_for_known(self) -> None:
+        """It may be in the archive by now. Raises JournalError."""
+        known, start = self._known, self._store.start()
+        self._met = start.seq > known.seq or start == known
+        if not self._met:
+            self._generation = -1  # looked for anew each time
+            what = f"record {known.seq}, which was there, is not in it any more: another file has taken its place"
+            raise JournalError(Trouble(Code.SHORTENED, what))
 
     def _fold_on(self) -> Break | None:
         books = self.books
@@ -82,8 +104,17 @@ class Reader:
     def _fold(self, record: Record) -> Books:
         beginning = self.books.seq == 0
         self.books = apply(self.books, record)
+        self._recognise(record)
         restored = self.books.orders_open.values() if beginning and isinstance(record.event, Snapshot) else ()
         for follower in self._followers:
             for one in (*restored, record):
                 follower(one)
         return self.books
+
+    def _recognise(self, record: Record) -> None:
+        """What was known is there; or a person has begun it anew (`engine.journal.repair`), which halts everybody."""
+        if (record.seq, record.digest) == (self._known.seq, self._known.digest):
+            self._met = True
+        if isinstance(record.event, Repaired) and record.event.alarm and record.digest not in self._repairs:
+            self._repairs.add(record.digest)
+            self._met = True

@@ -116,6 +116,8 @@ class OrderChecks:
         not for long.
         """
         now_ns, journal = self._wall_ns(), self._rules().journal
+        if self._guard is not None:
+            self._guard.sees(now_ns)  # since when its last sign has been the same
         due = self._tended_ns is None or not 0 <= now_ns - self._tended_ns < TEND_EVERY_NS
         if due and (self._tending is None or self._tending.done()):
             self._tended_ns = now_ns

@@ -2,7 +2,8 @@
 
 Whoever wants to know looks at the file's time; whoever wants to speak to the guard finds its socket beside it. A guard
 that hangs touches nothing, and is absent. One that was killed is known by its lock, which the system gives back at
-once. Must never call a file of yesterday a guard.
+once. Clocks are set anew: who asks before every order also counts by a clock that is not how long the time has stood
+still. Must never call a file of yesterday a guard, nor one of tomorrow.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -22,6 +25,7 @@ FILE = "guard.json"
 LOCK = "guard.lock"  # held by the guard that runs (engine.guard.only_one)
 EVERY_S = 0.5
 AGE_S_MAX = 5.0
+AHEAD_S_MAX = 1.0  # a sign from further ahead is none: the clock went back, and a guard that lives gives another
 SEEN_NS_MAX = 20_000_000  # how long a sign that was just seen is not looked for again
 
 
@@ -78,12 +82,20 @@ def read(home: Path) -> Presence | None:
 
 def age_s(home: Path, now_ns: int) -> float | None:
     """How old the last sign of life is; None: there is none. A sign from the future is none either."""
+    touched_ns = _touched_ns(home)
+    return None if touched_ns is None else _age_s(touched_ns, now_ns)
+
+
+def _touched_ns(home: Path) -> int | None:
     try:
-        touched_ns = os.stat(f"{home}/{FILE}").st_mtime_ns  # noqa: PTH116 asked before every order: no Path is made
+        return os.stat(f"{home}/{FILE}").st_mtime_ns  # noqa: PTH116 asked before every order: no Path is made
     except OSError:
         return None
+
+
+def _age_s(touched_ns: int, now_ns: int) -> float | None:
     age = (now_ns - touched_ns) / 1e9
-    return age if age > -AGE_S_MAX else None
+    return age if age >= -AHEAD_S_MAX else None
 
 
 def is_fresh(home: Path, now_ns: int) -> bool:
@@ -108,17 +120,33 @@ def has_died(home: Path) -> bool:
 
 
 class Watch:
-    """For one who asks before every order: what was seen a moment ago is seen. Absence is never remembered."""
+    """For one who asks before every order: what was seen a moment ago is seen. Absence is never remembered.
 
-    def __init__(self, home: Path) -> None:
+    The same sign is good for `AGE_S_MAX` since it was first seen, whatever the clock is set to meanwhile: a guard that
+    hangs would come to life again when a clock that went back has caught up with its last sign.
+    """
+
+    def __init__(self, home: Path, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._home = home
+        self._monotonic_ns = monotonic_ns
         self._seen_ns: int | None = None
+        self._sign = (0, 0)  # when it was given, and when it was first seen by the other clock
 
     def sees(self, now_ns: int) -> bool:
         """A guard lives, or did within `SEEN_NS_MAX`."""
         seen_ns = self._seen_ns
         if seen_ns is not None and 0 <= now_ns - seen_ns < SEEN_NS_MAX:
             return True
-        fresh = is_fresh(self._home, now_ns)
+        fresh = self._is_fresh(now_ns)
         self._seen_ns = now_ns if fresh else None
         return fresh
+
+    def _is_fresh(self, now_ns: int) -> bool:
+        touched_ns, ours_ns = _touched_ns(self._home), self._monotonic_ns()
+        if touched_ns is None:
+            return False
+        if touched_ns != self._sign[0]:
+            self._sign = (touched_ns, ours_ns)
+        age_s = _age_s(touched_ns, now_ns)
+        stood_s = (ours_ns - self._sign[1]) / 1e9
+        return age_s is not None and max(age_s, stood_s) <= AGE_S_MAX and not has_died(self._home)
