@@ -25,7 +25,7 @@ from engine.wire.replies import (
     UnknownReply,
 )
 from engine.wire.requests import ReqCurrentTime, ReqGlobalCancel, ReqPositions, StartApi, UnknownRequest
-from engine.wire.sessions import ClientSession, ServerSession
+from engine.wire.sessions import HELLO_LIMIT, ClientSession, ServerSession
 
 VERSIONS = range(100, 179)
 TIME = "20260911 09:30:00 EST"
@@ -67,6 +67,8 @@ def test_the_handshake_settles_on_the_lower_maximum(version: int) -> None:
         (b"v157 +PACEAPI", ClientHello(157, 157, "+PACEAPI"), 157),
         (b"v100..178\0", ClientHello(100, 178, ""), 178),
         (b"v38..120", ClientHello(38, 120, ""), 120),
+        (b"v38..100", ClientHello(38, 100, ""), 100),
+        (b"v178..225", ClientHello(178, 225, ""), 178),
     ],
 )
 def test_every_known_form_of_the_clients_offer_is_read(offer: bytes, hello: ClientHello, version: int) -> None:
@@ -108,11 +110,29 @@ def test_a_socket_that_does_not_speak_tws_is_refused_however_it_arrives(garbage:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"HTTP/1.1 400\r\n", frame(b"hello"), frame(b"178\0"), frame(b""), frame(b"178\0t\0x\0")]
+    "garbage",
+    [
+        b"HTTP/1.1 400\r\n",
+        frame(b"hello"),
+        frame(b"178\0"),
+        frame(b""),
+        frame(b"178\0t\0x\0"),
+        frame(b"178\0t\0x"),
+        frame(b"x178\0t\0"),
+        frame(b"0000000178\0t\0"),  # longer than any version
+    ],
 )
 def test_a_server_that_does_not_speak_tws_is_refused(garbage: bytes) -> None:
     with pytest.raises(NotTws, match="check host and port"):
         ClientSession(1).receive(garbage)
+
+
+def test_a_hello_is_as_long_as_it_may_be_and_no_longer() -> None:
+    longest = b"v100..178 " + b"x" * (HELLO_LIMIT - 10)
+    assert HELLO_LIMIT == 4096
+    assert ServerSession().receive(b"API\0" + frame(longest)) == [ClientHello(100, 178, longest[10:].decode())]
+    with pytest.raises(NotTws):  # before its bytes are waited for
+        ServerSession().receive(b"API\0" + (HELLO_LIMIT + 1).to_bytes(4, "big"))
 
 
 def test_a_redirect_is_named_and_never_followed() -> None:
@@ -120,7 +140,13 @@ def test_a_redirect_is_named_and_never_followed() -> None:
         ClientSession(1).receive(frame(b"-1\x0010.0.0.1:4001\x00"))
 
 
-@pytest.mark.parametrize("version", [99, 179, 200, 0])
+def test_a_redirect_that_names_no_address_is_one_all_the_same() -> None:
+    with pytest.raises(Redirected) as caught:
+        ClientSession(1).receive(frame(b"-1"))
+    assert caught.value.target == ""
+
+
+@pytest.mark.parametrize("version", [99, 179, 200, 0, 999_999_999])
 def test_a_server_version_outside_the_range_is_refused(version: int) -> None:
     with pytest.raises(UnsupportedVersion):
         ClientSession(1).receive(frame(b"%d\0time\0" % version))
@@ -226,9 +252,41 @@ def test_calls_out_of_order_are_our_own_error() -> None:
 def test_options_and_capabilities_reach_the_other_end() -> None:
     client, server = ClientSession(3, connect_options="+PACEAPI", optional_capabilities="cap"), ServerSession()
     assert server.receive(client.hello()) == [ClientHello(100, 178, "+PACEAPI")]
+    assert (server.client_id, server.optional_capabilities, client.server_time) == (None, "", "")
     client.receive(server.accept(TIME))
     assert server.receive(client.start_api()) == [Started(3, "cap")]
+    assert (server.client_id, server.optional_capabilities, client.server_time) == (3, "cap", TIME)
     assert server.receive(frame(b"71\x002\x003\x00cap\x00")) == [StartApi(3, "cap")]  # a second one is only a request
+
+
+def test_options_follow_the_one_version_of_a_client_that_knows_no_other() -> None:
+    client = ClientSession(3, connect_options="+PACEAPI", min_version=157, max_version=157)
+    assert client.hello() == b"API\0" + frame(b"v157 +PACEAPI")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "next_order_id", "ready"),
+    [(("DU1",), 5, True), (("DU1",), None, False), ((), 5, False), ((), None, False)],
+)
+def test_a_connection_that_is_gone_on_with_is_ready_if_both_halves_had_come(
+    accounts: tuple[str, ...], next_order_id: int | None, ready: bool
+) -> None:
+    _, server = joined()
+    end = server.send(PositionEnd())
+    client = ClientSession.resume(
+        client_id=7,
+        version=178,
+        server_time=TIME,
+        accounts=accounts,
+        next_order_id=next_order_id,
+        buffered=end[:5],
+    )
+    assert (client.ready, client.accounts, client.next_order_id) == (ready, accounts, next_order_id)
+    assert client.receive(end[5:]) == [PositionEnd()]
+    assert client.receive(b"") == []  # once
+    assert server.receive(client.send(ReqPositions())) == [ReqPositions()]
+    with pytest.raises(OutOfOrder):
+        client.start_api()
 
 
 @pytest.mark.parametrize(
