@@ -137,7 +137,7 @@ class Loaded:
             first, last = places[mutant.path].around(mutant.line)
             lines = self.reached[mutant.path]
             tests = set().union(*(lines.get(line, set()) for line in range(first, last + 1)))
-            if tests:
+            if tests and fits(functions[module_of(mutant.path)], mutant.code()):
                 if len(running) >= self.jobs:
                     self._end(running)
                 reader, writer = os.pipe()
@@ -184,11 +184,21 @@ def passes(item: pytest.Item) -> bool:
 
 def put_in(functions: Sequence[FunctionType], code: CodeType) -> None:
     """Give every function its changed code. Where it is the same code nothing changes."""
+    for function, new in _pairs(functions, code):
+        function.__code__ = new
+
+
+def fits(functions: Sequence[FunctionType], code: CodeType) -> bool:
+    """Can they take it? Not one that needs fewer names from around it than before: where `super()` is gone, say."""
+    return all(new.co_freevars == function.__code__.co_freevars for function, new in _pairs(functions, code))
+
+
+def _pairs(functions: Sequence[FunctionType], code: CodeType) -> Iterator[tuple[FunctionType, CodeType]]:
     changed = {(each.co_qualname, each.co_firstlineno): each for each in _codes(code)}
     for function in functions:
         new = changed.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
-        if new is not None and new.co_freevars == function.__code__.co_freevars:
-            function.__code__ = new
+        if new is not None:
+            yield function, new
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

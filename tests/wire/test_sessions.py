@@ -79,7 +79,8 @@ def test_every_known_form_of_the_clients_offer_is_read(offer: bytes, hello: Clie
 
 @pytest.mark.parametrize("offer", [b"v213..225", b"v179", b"v20..99", b"v178..100"])
 def test_a_client_that_shares_no_version_is_told_so(offer: bytes) -> None:
-    with pytest.raises(UnsupportedVersion, match="update TWS"):
+    low, _, high = offer[1:].decode().partition("..")
+    with pytest.raises(UnsupportedVersion, match=f" {low} to {high or low} of the protocol.*update TWS"):
         ServerSession().receive(b"API\0" + frame(offer))
 
 
@@ -144,6 +145,9 @@ def test_a_redirect_that_names_no_address_is_one_all_the_same() -> None:
     with pytest.raises(Redirected) as caught:
         ClientSession(1).receive(frame(b"-1"))
     assert caught.value.target == ""
+    with pytest.raises(Redirected) as caught:
+        ClientSession(1).receive(frame(b"-1\x00127.0.0.1"))
+    assert caught.value.target == "127.0.0.1"
 
 
 @pytest.mark.parametrize("version", [99, 179, 200, 0, 999_999_999])
@@ -152,9 +156,16 @@ def test_a_server_version_outside_the_range_is_refused(version: int) -> None:
         ClientSession(1).receive(frame(b"%d\0time\0" % version))
 
 
+def test_a_server_that_takes_a_version_that_was_not_offered_is_refused() -> None:
+    for bounds, version in (((100, 150), 151), ((160, 178), 159)):
+        client = ClientSession(1, min_version=bounds[0], max_version=bounds[1])
+        with pytest.raises(UnsupportedVersion):
+            client.receive(frame(b"%d\0time\0" % version))
+
+
 @pytest.mark.parametrize("bounds", [(99, 178), (100, 179), (150, 140)])
 def test_a_session_cannot_be_made_for_versions_the_codec_does_not_know(bounds: tuple[int, int]) -> None:
-    with pytest.raises(UnsupportedVersion):
+    with pytest.raises(UnsupportedVersion, match=f" {bounds[0]} to {bounds[1]} of the protocol"):
         ClientSession(1, min_version=bounds[0], max_version=bounds[1])
     with pytest.raises(UnsupportedVersion):
         ServerSession(min_version=bounds[0], max_version=bounds[1])
@@ -231,6 +242,20 @@ def test_what_came_whole_before_a_broken_frame_is_not_lost() -> None:
     assert caught.value.events == (ReqPositions(),)
 
 
+def test_a_session_that_has_failed_delivers_nothing_any_more() -> None:
+    client, server = joined()
+    more = server.send(PositionEnd())
+    with pytest.raises(FrameTooLarge) as caught:
+        client.receive(b"\xff\xff\xff\xff")
+    with pytest.raises(FrameTooLarge) as again:
+        client.receive(more)
+    assert again.value is caught.value
+    refused = ClientSession(1, max_version=150)
+    for data in (frame(b"151\0time\0"), frame(b"150\0time\0")):
+        with pytest.raises(UnsupportedVersion):
+            refused.receive(data)
+
+
 def test_calls_out_of_order_are_our_own_error() -> None:
     client, server = ClientSession(1), ServerSession()
     for call in (client.start_api, lambda: client.send(ReqPositions()), lambda: server.accept(TIME)):
@@ -262,6 +287,7 @@ def test_options_and_capabilities_reach_the_other_end() -> None:
 def test_options_follow_the_one_version_of_a_client_that_knows_no_other() -> None:
     client = ClientSession(3, connect_options="+PACEAPI", min_version=157, max_version=157)
     assert client.hello() == b"API\0" + frame(b"v157 +PACEAPI")
+    assert ClientSession(3, connect_options="+PACEAPI").hello() == b"API\0" + frame(b"v100..178 +PACEAPI")
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,7 @@ class _Handshake:
         if not buffer.startswith(self._prefix[: len(buffer)]):
             raise NotTws(buffer)
         start = skip + 4
-        if len(buffer) < start:
-            return None
-        size = int.from_bytes(buffer[skip:start], "big")
+        size = int.from_bytes(buffer[skip:start], "big")  # a part of a length is no more than the whole will be
         if size > HELLO_LIMIT:
             raise NotTws(buffer)
         if len(buffer) < start + size:
@@ -206,8 +204,7 @@ class ClientSession(_Session[ClientEvent]):
 
     def receive(self, data: bytes) -> list[ClientEvent]:
         """Take received bytes in and report what they complete."""
-        if self._resumed:
-            data, self._resumed = self._resumed + data, b""
+        data, self._resumed = self._resumed + data, b""
         return super().receive(data)
 
     def _read_hello(self, payload: bytes) -> ServerHello:
