@@ -109,6 +109,23 @@ def test_it_does_not_wait_for_ever() -> None:
     assert sent_to(stage) == [12, 11]
 
 
+def test_nor_anew_for_each_order_that_a_short_option_takes() -> None:
+    stage = Stage(held(CALL, 3), held(option(12), -3), short_options_first_ns=5 * SECOND).begin()
+    begun_ns = stage.now_ns
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(3000)
+    stage.orders = []
+    stage.tell(ev.CloseStatus(stage.place.key, "Cancelled", D(0), 901))
+    again = stage.next_place(1000)
+    stage.acknowledge(again)
+    stage.orders = [stage.listed(again)]
+    stage.run(4900 - (stage.now_ns - begun_ns) * 1000 // SECOND)
+    assert sent_to(stage) == [12, 12]
+    stage.run(200)
+    assert sent_to(stage) == [12, 12, 11]
+
+
 def test_nor_for_a_short_option_that_only_a_person_can_close() -> None:
     stage = Stage(held(CALL, 3), held(option(12), -3)).begin()
     stage.reject(stage.place, 392, "expired")

@@ -42,6 +42,42 @@ def test_an_order_behind_one_that_was_withdrawn_is_told_as_what_it_is() -> None:
     assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
 
 
+def test_what_the_market_is_like_is_why_an_order_did_not_fill_though_it_was_withdrawn_in_the_end() -> None:
+    stage = stage_with(deadline_ns=12 * SECOND)
+    stage.acknowledge_first()
+    stage.run(5200)
+    stage.tell(ev.Quoted(11, quote(halted=True)))
+    stage.run(7000)
+    assert stage.withdrawn == [1]
+    assert stage.reasons[0] is ResidueReason.HALTED
+
+
+def test_an_order_that_was_refused_just_before_the_end_is_told_in_the_brokers_words() -> None:
+    stage = stage_with(deadline_ns=4 * SECOND)
+    stage.acknowledge_first()
+    stage.run(2850)
+    stage.answers = False  # nothing shows any more whether it is open
+    stage.reject(stage.place, 201, "margin")
+    stage.run(1200)
+    assert stage.withdrawn == [1]
+    assert (stage.residue[0].reason, stage.residue[0].detail) == (ResidueReason.REJECTED, "201: margin")
+
+
+def test_what_an_order_before_it_was_refused_for_is_not_why_an_order_was_withdrawn_in_the_end() -> None:
+    stage = stage_with(deadline_ns=8 * SECOND)
+    stage.reject(stage.place, 201, "margin")
+    second = stage.next_place()
+    stage.acknowledge(second)
+    stage.orders = [stage.listed(second)]
+    stage.run(5500)
+    assert stage.withdrawn == [second.key]
+    stage.orders = []
+    stage.tell(ev.CloseStatus(second.key, "Cancelled", D(0), 902))
+    assert [e.text for e in stage.report.timeline if e.kind == "close_ended"][-1] == (
+        "SPY C: closing order ended, 0 filled."
+    )
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -145,9 +145,9 @@ def test_a_silent_order_is_sent_again_under_its_own_id_never_under_another() -> 
 
 
 def test_it_is_sent_again_ever_more_patiently() -> None:
-    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage = stage_with(acknowledge_ns=3 * SECOND, deadline_ns=300 * SECOND)
     times = []
-    for _ in range(1000):
+    for _ in range(2000):
         begun = len(stage.placed)
         stage.run(100)
         times += [stage.now_ns // SECOND] * (len(stage.placed) - begun)
@@ -179,6 +179,18 @@ def test_after_a_long_time_it_is_sent_again_for_no_more_than_what_is_left() -> N
     stage.run(30_000)
     assert [(place.key, place.quantity) for place in stage.placed] == [(1, 3), (1, 1)]
     assert stage.placed[1].order_ref == stage.placed[0].order_ref
+
+
+def test_that_it_was_too_large_until_then_does_not_withdraw_it() -> None:
+    stage = stage_with(3)
+    stage.run(3100)
+    stage.positions = [held(CALL, 1)]
+    assert stage.next_place(30_000).quantity == 1
+    withdrawn = list(stage.withdrawn)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(1000)
+    assert stage.withdrawn == withdrawn and "close_too_large" not in stage.said
 
 
 @pytest.mark.parametrize("left", [[], [held(CALL, -1)]])
@@ -550,6 +562,25 @@ def test_what_became_of_an_idle_order_is_told_by_who_has_cancelled_it() -> None:
         over(stage)
         stage.run(100)
         assert stage.reasons == [reason]
+
+
+def test_the_limit_that_follows_is_not_called_working_before_anybody_has_shown_it() -> None:
+    stage = idle()
+    stage.tell(ev.Quoted(11, quote()))
+    over(stage)
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    assert stage.place.key == 2
+    assert [(one.reason, one.detail) for one in stage.residue] == [(ResidueReason.CLOSE_NOT_SENT, "")]
+
+
+@pytest.mark.parametrize(("ours", "reason"), [(True, None), (False, ResidueReason.CLOSE_CANCELLED)])
+def test_so_it_is_where_the_status_and_the_error_come_together(ours: bool, reason: ResidueReason | None) -> None:
+    stage = shared(sold=4 if ours else 0)
+    stage.orders = []
+    stage.machine.handle(ev.CloseStatus(1, "Cancelled", D(0), 901), stage.now_ns, more=True)
+    stage.reject(stage.place, 202, "Order Canceled - reason:")
+    assert stage.machine._closing.items[("DU1", 11)].lessons.reason is reason
 
 
 # queued and held ------------------------------------------------------------------------------------------------------

@@ -204,7 +204,7 @@ class Item:
         attempt.sent(moment.now_ns, moment.serial_begun, self.settings.acknowledge_ns * self.acknowledge_factor)
         self.attempt = attempt
         self.first_sent_ns = moment.now_ns if self.first_sent_ns is None else self.first_sent_ns
-        self.newest, self.newest_filled, self.newest_withdrawn = attempt.place, False, False
+        self.newest, self.newest_filled = attempt.place, False
         self.errors.clear()
         self.stays = False
         self.too_large_ns = None
