@@ -14,6 +14,7 @@ from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, current_loop, settle, until
 from engine.trading import IBKRAccountManager, TradingMode, Unknown, errors
 from engine.trading.manager import new_kill_id
+from engine.trading.report_text import render
 from engine.wire import requests
 from trading.stage import LIVE_PORT, PAPER_PORT, manager, stage
 
@@ -326,14 +327,20 @@ def test_who_keeps_opening_is_reported_as_not_flat_at_the_deadline(tmp_path: Pat
     stage("not-running", test)
 
 
-def test_a_login_that_cannot_be_watched_to_the_end_is_reported_with_that(tmp_path: Path) -> None:
+def test_a_login_that_cannot_be_watched_to_the_end_is_unknown_and_not_flat(tmp_path: Path) -> None:
+    """Nobody can say what another program has opened there since."""
+
     async def test(world: World, loop: VirtualLoop) -> None:
         killing = asyncio.ensure_future(manager(loop, tmp_path).kill_switch_all("EMERGENCY"))
         await asyncio.sleep(3)
         await world.stop()
-        paper = (await killing).logins["paper"]
-        assert paper.flat
-        assert any("could not be watched until the end" in note for note in paper.notes)
+        report = await killing
+        paper = report.logins["paper"]
+        assert paper.outcome is LoginOutcome.UNKNOWN and report.exit_code == 2
+        assert "nothing listens on" in paper.trouble
+        said = " ".join(render(report).split())
+        assert "It was flat after" in said and "could not be watched to the end of this kill" in said
+        assert loop.time() < 20, "nobody waits for it as for one that is open again"
 
     stage("not-running", test)
 

@@ -131,6 +131,7 @@ class KillDriver:
         self._latest: LoginReport | None = None  # the result, as of the last look
         self._holding = False
         self._by_hand = False  # only a person can close what is left
+        self._flat_unseen = False  # it was flat, and cannot be seen any more
         self._followed_by: KillDriver | None = None
         self._task: asyncio.Task[None] | None = None
         self._begun = False
@@ -164,7 +165,7 @@ class KillDriver:
 
     def open_again(self, report: LoginReport) -> bool:
         """Held, and `report`, what it says by now, is no result to end with."""
-        if self._by_hand and (report.outcome is LoginOutcome.RESIDUE or self._seen.blind):
+        if self._flat_unseen or (self._by_hand and (report.outcome is LoginOutcome.RESIDUE or self._seen.blind)):
             return False
         return self.held and report.outcome not in WORTH_A_HOLD
 
@@ -173,8 +174,8 @@ class KillDriver:
         return self._pressed_ns
 
     def unseen_since(self, at: float) -> bool:
-        """Held, and orders and positions have not been read completely by a survey begun since then, but may yet be."""
-        return self.held and not self._seen.blind and self._seen.at < at
+        """Held, and orders and positions have not been read completely by a survey begun since then."""
+        return self.held and self._seen.at < at and (self._flat_unseen or not self._seen.blind)
 
     def waits_for(self, other: KillDriver) -> bool:
         """It may not close, because a kill does that closes an account they share."""
@@ -182,7 +183,8 @@ class KillDriver:
         return waiting and not set(self._seen.accounts).isdisjoint(other._seen.accounts)
 
     def look(self) -> LoginReport:
-        """The result as of now: a login that is held may open again, and be closed again. Only when `finished`."""
+        """The result as of now: a login that is held may open again, and be closed again. One that was flat and cannot
+        be watched any more is unknown: nobody can say what has come since. Only when `finished`."""
         assert self._latest is not None
         if not self.held:
             return self._latest
@@ -191,11 +193,17 @@ class KillDriver:
         except Exception as fault:  # whoever asks gets an answer, and the kill ends as by any fault of ours
             self._break(fault)
             report = self._faulty(_fault_of_ours(fault))
-        if self._seen.blind and (report.flat or self._by_hand):
-            seen = "flat when last seen" if report.flat else "what is left is as last seen"
-            note = f"{seen}; it could not be watched until the end of this kill: {self._seen.blind}"
+        was_unseen, self._flat_unseen = self._flat_unseen, report.flat and bool(self._seen.missed)
+        if self._flat_unseen:
+            report = msgspec.structs.replace(report, outcome=LoginOutcome.UNKNOWN, trouble=self._seen.missed)
+        elif self._seen.blind and self._by_hand:
+            note = (
+                f"what is left is as last seen; it could not be watched until the end of this kill: {self._seen.blind}"
+            )
             report = msgspec.structs.replace(report, notes=(*report.notes, note))
         before, self._latest = self._latest, report
+        if self._flat_unseen or (was_unseen and report.flat):
+            return report  # the timeline has told of its connection
         if before.flat and not report.flat:
             closes = "" if self._resting else ": closing it"
             self._say("not_flat", f"something is open again{closes}")
@@ -470,7 +478,7 @@ class KillDriver:
     def _how_it_ends(self) -> tuple[bool, bytes]:
         """Is it flat: proven, and seen to the end, so that no closing order of this kill is under way any more? And the
         mark of the trades behind which it is."""
-        if self._fault is not None or self._seen.blind or self._latest is None or not self._latest.flat:
+        if self._fault is not None or self._seen.missed or self._latest is None or not self._latest.flat:
             return False, b""
         try:
             flat = self._machine.report().flat

@@ -12,15 +12,19 @@ from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.core.kill.report import ResidueItem, ResidueReason
 
+NEVER_READ = -1
+
 
 class LastSeen:
-    """`blind`: why nothing can be seen now; empty when it can. `at`: begin of the newest survey of which orders and
+    """`blind`: why nothing can be seen now; empty when it can. `missed`: the same, until a survey begun after that has
+    been read. `at`: begin of the newest survey of which orders and
     positions have both been read, by the loop's clock. `closes_asked`: whether a closing order was ever handed on."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.accounts: tuple[str, ...] = ()
         self.blind = ""
+        self.missed = ""
         self.closes_asked = False
         self.at = self._began = self._loop.time()
         self._unread: set[int] = set()  # the orders and positions of the survey under way
@@ -44,17 +48,29 @@ class LastSeen:
                 self.blind = ""
                 self.accounts = event.accounts
             case ev.Disconnected() | ev.StillWaiting():
-                self.blind = event.text or event.trouble.value
+                self._lose_sight(event.text or event.trouble.value)
+            case ev.BrokerLink(up=False):
+                self._lose_sight(f"TWS has lost its link to IBKR ({event.code})")
             case ev.BrokerLink():
-                self.blind = "" if event.up else f"TWS has lost its link to IBKR ({event.code})"
+                self.blind = ""
             case ev.PositionsRead():
                 self._positions = event.positions
-                self._unread.discard(event.read_id)
-                if not self._unread:
-                    self.at = self._began
+                self._read(event.read_id)
             case ev.OrdersRead():
                 self._orders = event.orders
-                self._unread.discard(event.read_id)
+                self._read(event.read_id)
+
+    def _read(self, read_id: int) -> None:
+        if read_id not in self._unread:
+            return
+        self._unread.discard(read_id)
+        if not self._unread:
+            self.at = self._began
+            self.missed = ""
+
+    def _lose_sight(self, why: str) -> None:
+        self.blind = self.missed = why
+        self._unread.add(NEVER_READ)  # what was asked before that shows nothing of the time since
 
     def residue(self) -> tuple[ResidueItem, ...]:
         """Positions and orders as last read, however long ago."""

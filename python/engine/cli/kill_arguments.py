@@ -23,8 +23,8 @@ answers: on every configured login at once, without asking.
                       the state folder's; else paper 7497 and live 7496)
 
 A login that is not reached is given up after 5 s where nothing listens, after
-12 s where the machine does not answer; one that accepts a connection is waited
-for until the deadline. Then nothing goes on: start TWS and kill again, or use
+12 s where the machine does not answer; one that accepts a connection, or has
+no client id to spare, is waited for until the deadline. Then nothing goes on: start TWS and kill again, or use
 --watch 600, which keeps trying for ten minutes.
 
 Exit: 0 every login verified flat

@@ -111,7 +111,8 @@ class _Press:
         return any(self.drivers[name].open_again(report) for name, report in logins.items())
 
     def _not_seen(self, now: float) -> bool:
-        """A login that was flat first has not been looked at since the last one was done; that takes half a second."""
+        """A login that was flat first has not been looked at since the last one was done; that takes half a second, and
+        more where its connection has to be made anew."""
         last = max(self._finished_at.values(), default=now)
         unseen = any(driver.unseen_since(last - SEEN_AGE_S) for driver in self.drivers.values())
         return unseen and now < last + SEE_PATIENCE_S

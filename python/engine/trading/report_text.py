@@ -178,14 +178,14 @@ def _shared_advice(report: KillReport) -> dict[str, list[str]]:
 def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> list[str]:
     verdict, words = {
         LoginOutcome.UNREACHABLE: ("NOT REACHED", _sent_in_advance(login) or NOTHING_DONE),
-        LoginOutcome.UNKNOWN: ("UNKNOWN", REACHED if _reached(login) else NOT_PROVEN),
+        LoginOutcome.UNKNOWN: ("UNKNOWN", _why_unproven(login)),
         LoginOutcome.RESIDUE: ("NOT FLAT", "This is left:"),
     }[login.outcome]
     place = f" ({login.mode}, {login.host}:{login.port})" if _located(login) else ""
     lines = _wrap(f"{login.name}{place}: {verdict}", "", "  ")
     lines[0] = _paint(lines[0], _BOLD, colour)
     if _located(login):
-        lines.append(f"  {words}")
+        lines += _wrap(words, "  ", "  ")
     if login.trouble:
         what, advice = split_advice(_clean(login.trouble))
         lines += _wrap(f"{what} (see below)" if advice in shared else _clean(login.trouble), "  ", "  ")
@@ -202,6 +202,12 @@ def _reached(login: LoginReport) -> bool:
     """TWS has let a connection in, not only taken one."""
     told = any(entry.kind in ("connected", "cancel_sent") for entry in login.timeline)
     return told or bool(login.accounts) or login.timings.connected_ms is not None
+
+
+def _why_unproven(login: LoginReport) -> str:
+    if login.timings.flat_ms is None:
+        return REACHED if _reached(login) else NOT_PROVEN
+    return f"It was flat after {_seconds(login.timings.flat_ms)}, and could not be watched to the end of this kill."
 
 
 def _sent_in_advance(login: LoginReport) -> str:

@@ -128,6 +128,14 @@ def test_a_refused_port_is_given_up_sooner_than_a_silent_one_and_neither_before_
             assert reach.given_up(pressed_ns + patience_ns, pressed_ns, SETTINGS)  # … but it counts from the press
 
 
+def test_a_tws_that_answers_that_every_client_id_is_in_use_is_not_given_up() -> None:
+    reach = Reach()
+    reach.went(Trouble.CLIENT_IDS_BUSY, "client ids 1, 9000-9007 are in use", 0)
+    assert not reach.given_up(SETTINGS.deadline_ns, 0, SETTINGS)
+    reach.went(Trouble.SILENT, "no answer", SECOND)
+    assert reach.given_up(SETTINGS.deadline_ns, 0, SETTINGS)
+
+
 def test_a_login_that_was_reached_once_is_never_given_up() -> None:
     reach = Reach()
     reach.came(0)

@@ -8,6 +8,7 @@ from core.kill.builders import (
     MS,
     SECOND,
     D,
+    ReadOrders,
     ReadPositions,
     Say,
     Stage,
@@ -120,6 +121,15 @@ def test_a_stop_that_protected_it_is_told_to_protect_no_more() -> None:
     assert [(item.order_type, item.protective) for item in stage.report.cancelled] == [("STP", True)]
 
 
+def test_an_order_whose_cancel_takes_a_while_is_told_as_cancelled_all_the_same() -> None:
+    """The first list of completed orders was answered before it had gone."""
+    stage = unlisted(held(CALL, 3)).begin()
+    assert stage.report.cancelled == ()
+    stage.completed = [order(CALL, "SELL", 3, order_type="STP", status="Cancelled")]
+    stage.run(3000)
+    assert [(item.order_type, item.protective) for item in stage.report.cancelled] == [("STP", True)]
+
+
 # the timeline ---------------------------------------------------------------------------------------------------------
 
 
@@ -170,10 +180,12 @@ def test_positions_asked_beside_orders_that_failed_are_never_those_of_the_look()
     surveyor = Surveyor(SECOND)
     surveyor.begin(0, all_at_once=True)
     surveyor.failed(1, "no answer")
-    _, shown = surveyor.begin(5, all_at_once=False)
-    assert isinstance(shown, ReadPositions) and surveyor.asked_positions(shown.read_id)
+    orders, shown, _ = surveyor.begin(5, all_at_once=False)
+    assert (
+        isinstance(orders, ReadOrders) and isinstance(shown, ReadPositions) and surveyor.asked_positions(shown.read_id)
+    )
     surveyor.heard_positions(shown.read_id, (held(ES, 3),), 6)
-    asked = surveyor.heard_orders(surveyor.take_read_id() - 2, ())
+    asked = surveyor.heard_orders(orders.read_id, ())
     again = next(command for command in asked if isinstance(command, ReadPositions))
     assert again.read_id > shown.read_id and surveyor.result(6) is None
     assert surveyor.asked_positions(again.read_id) and not surveyor.asked_positions(2)

@@ -34,6 +34,7 @@ class Reach:
     _short: int = 0  # connections in a row that did not stand
     _lost_for: str = ""  # why the last connection ended, or was not had
     _refused: bool = False  # nothing listens there
+    _full: bool = False  # TWS answers, and every client id is in use: one may be given back at any moment
     _stood: bool = False  # TWS had accepted a connection, and did not hang up at once, or it took a global cancel
 
     @property
@@ -82,6 +83,7 @@ class Reach:
         self.standing_ns = None
         self.trouble = text
         self._refused = trouble is Trouble.REFUSED
+        self._full = trouble is Trouble.CLIENT_IDS_BUSY
         self._retry_ns = now_ns + RETRIES_NS[min(self._tries, len(RETRIES_NS) - 1)]
         self._tries += 1
         return news
@@ -103,8 +105,11 @@ class Reach:
 
     def given_up(self, now_ns: int, pressed_ns: int, settings: KillSettings) -> bool:
         """Never reached, and tried for long enough since the press; where nothing listens at all that is sooner. Where
-        nothing listens any more TWS is being restarted: that is waited for until the deadline."""
-        if self.ever_connected or self.standing_ns is not None or self._tries == 0 or (self._stood and self._refused):
+        nothing listens any more TWS is being restarted: that is waited for until the deadline, and so is one that
+        answers that every client id is in use."""
+        if self.ever_connected or self.standing_ns is not None or self._tries == 0:
+            return False
+        if self._full or (self._stood and self._refused):
             return False
         patience_ns = settings.connect_patience_ns
         if self._refused:

@@ -3,8 +3,8 @@
 Positions are asked for only after the orders have been heard (the first survey asks for all at once, the server
 answers in order), and executions last, so that an execution the position list does not show yet is seen. Completed
 orders are asked for where one may have filled unseen: in the first survey of a connection, when one is gone, and when
-another kill is, behind its last orders. Where the orders could not be read, positions are asked for beside them too, to
-be told and for nothing else: what is held is worth knowing all the same.
+another kill is, behind its last orders. Where the orders could not be read, positions and completed orders are asked
+for beside them too, to be told and for nothing else: what is held and what was cancelled is worth knowing all the same.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Surveyor:
             commands += self._ask_the_rest()
         elif self.orders_unread:
             self._shown_id = self.take_read_id()
-            commands.append(ReadPositions(self._shown_id))
+            commands += [ReadPositions(self._shown_id), ReadCompleted(self.take_read_id())]
         return commands
 
     def abandon(self) -> None:
