@@ -573,6 +573,44 @@ def test_a_connected_socket_is_taken_over_with_what_it_has_received() -> None:
     theirs.close()
 
 
+def test_a_connected_socket_that_has_not_been_answered_is_taken_over_and_answered_later() -> None:
+    """TWS may be showing its dialog for this very connection."""
+    server = ServerSession()
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(5)
+    server.receive(ClientSession(9000).hello())
+
+    async def main() -> None:
+        link = Link(HOST, PORT, 1, QUICK)
+        adopting = asyncio.ensure_future(link.adopt(ours, ClientSession.greeting(client_id=9000)))
+        await asyncio.sleep(0.01)
+        assert not link.greeted and link.stands
+        theirs.sendall(server.accept("now"))
+        server.receive(await asyncio.to_thread(theirs.recv, 4096))
+        assert server.client_id == 9000
+        theirs.sendall(server.send(replies.ManagedAccounts(("DU1",))) + server.send(replies.NextValidId(77)))
+        await adopting
+        assert link.up and link.client_id == 9000 and link.take_id() == 77
+        link.close("done")
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    theirs.close()
+
+
+def test_a_connected_socket_that_is_never_answered_is_given_up_in_its_time() -> None:
+    ours, theirs = socket.socketpair()
+
+    async def main() -> None:
+        link = Link(HOST, PORT, 1, LinkSettings(handshake_s=0.05))
+        with pytest.raises(LinkFailure) as failed:
+            await link.adopt(ours, ClientSession.greeting(client_id=9000))
+        assert failed.value.trouble is Trouble.SILENT
+
+    asyncio.run(main())
+    theirs.close()
+
+
 def test_a_socket_that_died_before_it_was_taken_over_is_a_failure_not_a_hang() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()

@@ -10,7 +10,7 @@ import pytest
 
 from cli.opening_server import OpeningServer, running
 from engine.cli import first_strike
-from engine.cli.first_strike import GIVEN_UP, HELD_BACK, STARTED, STRUCK, FirstStrike, Target
+from engine.cli.first_strike import GREETED, HELD_BACK, STARTED, STRUCK, FirstStrike, Target
 from engine.wire.sessions import ClientSession
 
 PATIENCE_S = 5.0
@@ -144,8 +144,7 @@ def test_a_silent_login_delays_nobody() -> None:
         made = strike(dumb, sound, grace_s=0.01)
         assert time.monotonic() - started < PATIENCE_S / 2
         wait_for(sound)
-        assert [attempt.target.name for attempt in made.finish()] == ["login1"]
-        assert made.attempts[0].state == GIVEN_UP
+        assert [attempt.state for attempt in made.finish()] == [GREETED, STRUCK]
         closed(made)
 
 
@@ -155,6 +154,16 @@ def test_a_login_still_starting_is_handed_over_as_it_is() -> None:
         assert [attempt.state for attempt in made.finish()] == [STARTED, STRUCK]
         assert slow.cancels == []
         closed(made)
+
+
+def test_a_connection_that_tws_has_not_answered_is_handed_over_too() -> None:
+    """Its dialog may stand open for this very connection, and for none that is made later."""
+    with running(OpeningServer(silent=True)) as dumb:
+        made = strike(dumb, patience_s=0.2)
+        [attempt] = made.finish()
+        assert attempt.state == GREETED and attempt.opening.half_hello == b""
+        with socket.socket(fileno=attempt.detach()) as sock:
+            assert sock.getpeername() == ("127.0.0.1", dumb.port)
 
 
 def test_a_slow_login_is_struck_in_the_background() -> None:

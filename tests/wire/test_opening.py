@@ -118,6 +118,20 @@ def test_a_full_session_resumes_with_every_message_the_opening_heard() -> None:
         assert session.send(ReqGlobalCancel()) == opening.global_cancel(178)
 
 
+def test_a_full_session_takes_over_before_the_servers_hello_is_whole() -> None:
+    for cut in range(len(HELLO)):
+        reader = Opening()
+        reader.feed(HELLO[:cut])
+        session = ClientSession.greeting(client_id=9000, buffered=reader.half_hello)
+        assert session.hello() == b"", "the server has had it"
+        events = [*session.receive(b""), *session.receive(HELLO[cut:])]
+        assert [type(event).__name__ for event in events] == ["ServerHello"]
+        assert session.start_api() == opening.start_api(session.version, 9000)
+    whole = Opening()
+    whole.feed(HELLO)
+    assert whole.half_hello == b""
+
+
 def test_it_keeps_no_more_than_its_limit() -> None:
     reader = Opening()
     reader.feed(HELLO)

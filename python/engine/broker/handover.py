@@ -10,7 +10,8 @@ from engine.wire.sessions import ClientSession
 
 
 class Handover(msgspec.Struct, frozen=True, eq=False):
-    """A connected socket and its session, which has got at least as far as startApi. The socket changes hands too."""
+    """A connected socket and its session: hello has been sent, and startApi if that was answered. The socket changes
+    hands too."""
 
     sock: socket.socket
     session: ClientSession

@@ -100,12 +100,13 @@ class Link(asyncio.Protocol):
     async def adopt(
         self, sock: socket.socket, session: ClientSession, adopted: Callable[[], None] = lambda: None
     ) -> None:
-        """Take over a connected socket whose session has got as far as startApi. `adopted` is called once it is ours,
-        and what it has received already is heard.
+        """Take over a connected socket whose session has sent its hello, and startApi if that was answered. `adopted`
+        is called once it is ours, and what it has received already is heard.
         """
         self._session = session
         self.client_id = session.client_id
-        self._greeted.set_result(None)
+        if session.version:
+            self._greeted.set_result(None)
         sock.setblocking(False)
         try:
             await self._loop.create_connection(lambda: self, sock=sock)
@@ -115,6 +116,7 @@ class Link(asyncio.Protocol):
         if session.ready:
             self._settle_ready()
         adopted()
+        await self._wait(self._greeted, self.settings.handshake_s)
         await self._become_ready()
 
     async def _open_socket(self) -> None:

@@ -2,10 +2,11 @@
 
 All logins are tried at once over raw non-blocking sockets: connect, hello, startApi, and as soon as TWS is ready
 reqGlobalCancel, with the question for the open orders right behind it: a moment later TWS would not tell any more what
-the cancel has taken away. What got as far as startApi is handed over with its socket to the kill, which goes on from
-there; what did not is closed and left to the kill, which tries again with more patience. So nothing here decides
-anything: it only makes the first second faster. A login of which another kill says that it is at work gets no cancel
-here: the kill looks at its orders first (`kill_under_way`).
+the cancel has taken away. What has got a connection is handed over with its socket to the kill, which goes on from
+there: a TWS that has not answered may be showing its dialog for this very connection. What has none is closed and left
+to the kill, which tries again with more patience. So nothing here decides anything: it only makes the first second
+faster. A login of which another kill says that it is at work gets no cancel here: the kill looks at its orders first
+(`kill_under_way`).
 
 It must never import what is not already in the interpreter (tests/cli/test_import_budget.py), wait for one login on
 behalf of another, look up a host name (a dead DNS server takes seconds), or send any order.
@@ -220,14 +221,14 @@ class FirstStrike:
             _thread.start_new_thread(self._run_in_background, (running,))
 
     def finish(self) -> list[Attempt]:
-        """End the strike and return the logins that got as far as startApi. The others are closed."""
+        """End the strike and return the logins that have a connection. The others are closed."""
         self._ending = True
         if self._background is not None:
             self._background.acquire()
             self._background = None
         for attempt in self.attempts:
-            if attempt.state in (CONNECTING, GREETED):
-                attempt.give_up("TWS has not answered yet")
+            if attempt.state == CONNECTING or (attempt.state == GREETED and attempt.wants_to_write):
+                attempt.give_up("there is no connection yet")
         return [attempt for attempt in self.attempts if attempt.state != GIVEN_UP]
 
     def _run_in_background(self, running: _thread.LockType) -> None:

@@ -24,8 +24,8 @@ answers: on every configured login at once, without asking.
 
 A login that is not reached is given up after 5 s where nothing listens, after
 12 s where the machine does not answer; one that accepts a connection, or has
-no client id to spare, is waited for until the deadline. Then nothing goes on: start TWS and kill again, or use
---watch 600, which keeps trying for ten minutes.
+no client id to spare, is waited for until the deadline. Then nothing goes on:
+start TWS and kill again, or use --watch 600, which goes on for ten minutes.
 
 Exit: 0 every login verified flat
       1 something is left

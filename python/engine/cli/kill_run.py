@@ -259,15 +259,17 @@ def write_whole(path: Path, data: bytes) -> None:
 def handover(attempt: Attempt) -> Handover:
     """The strike's connection, as the kill takes it over."""
     opening = attempt.opening
-    assert opening.version is not None  # or it would not have got as far as startApi
-    session = ClientSession.resume(
-        client_id=attempt.client_id,
-        version=opening.version,
-        server_time=opening.server_time,
-        accounts=opening.accounts,
-        next_order_id=opening.next_order_id,
-        buffered=opening.received,
-    )
+    if opening.version is None:
+        session = ClientSession.greeting(client_id=attempt.client_id, buffered=opening.half_hello)
+    else:
+        session = ClientSession.resume(
+            client_id=attempt.client_id,
+            version=opening.version,
+            server_time=opening.server_time,
+            accounts=opening.accounts,
+            next_order_id=opening.next_order_id,
+            buffered=opening.received,
+        )
     return Handover(socket.socket(fileno=attempt.detach()), session, attempt.struck_ns)
 
 

@@ -2,7 +2,7 @@
 
 The kill writes these bytes before the rest of the program is loaded, so this file must never import anything.
 Everything here equals what the codec produces (tests/wire/test_opening.py); whatever arrives is kept and handed to a
-full `ClientSession.resume(...)` afterwards, so nothing is lost by starting early.
+full `ClientSession.resume(...)` (or `greeting(...)`) afterwards, so nothing is lost by starting early.
 """
 
 FRAME_LIMIT = 0xFFFFFF
@@ -66,6 +66,11 @@ class Opening:
     def received(self) -> bytes:
         """Every byte after the server's hello, read or not, for ClientSession.resume(buffered=...)."""
         return bytes(self._stream[self._hello_end :]) if self._hello_end else b""
+
+    @property
+    def half_hello(self) -> bytes:
+        """What has come of the server's hello while that is not complete, for ClientSession.greeting(...)."""
+        return b"" if self._hello_end else bytes(self._stream)
 
     @property
     def ready(self) -> bool:

@@ -152,7 +152,19 @@ class ClientSession(_Session[ClientEvent]):
         self._connect_options = connect_options
         self._optional_capabilities = optional_capabilities
         self._started = False
+        self._greets = True
         self._resumed = b""
+
+    @classmethod
+    def greeting(cls, *, client_id: int, buffered: bytes = b"") -> ClientSession:
+        """Continue a connection on which `engine.wire.opening` has sent hello, and the server has not answered it yet.
+
+        `buffered` is what has come of the answer; `receive(b"")` takes it in.
+        """
+        session = cls(client_id)
+        session._greets = False
+        session._resumed = buffered
+        return session
 
     @classmethod
     def resume(
@@ -172,6 +184,7 @@ class ClientSession(_Session[ClientEvent]):
         """
         session = cls(client_id)
         session._accept(version, server_time)
+        session._greets = False
         session._started = True
         session.accounts = accounts
         session.next_order_id = next_order_id
@@ -180,7 +193,9 @@ class ClientSession(_Session[ClientEvent]):
         return session
 
     def hello(self) -> bytes:
-        """The first bytes to send."""
+        """The first bytes to send; none where they have been sent before this session took over."""
+        if not self._greets:
+            return b""
         low, high = self._min_version, self._max_version
         if not self._connect_options:
             return hello(low, high)
