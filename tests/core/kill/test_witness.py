@@ -241,3 +241,84 @@ def test_what_a_lost_connection_told_confirms_nothing_on_the_next_one() -> None:
     assert not stage.report.flat
     stage.run(15_000)
     assert stage.report.flat
+
+
+# one account is shown, another is not ---------------------------------------------------------------------------------
+
+OTHER = "DU2"
+
+
+def two_accounts(**values: int | None) -> Stage:
+    """The first holds ES, and no list has ever shown a contract of the second."""
+    stage = Stage(held(ES, 2), **{**PATIENCE, "deadline_ns": 30 * SECOND}).press()
+    stage.worth = [worth(GrossPositionValue=5000), worth(OTHER, **values)]
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT, OTHER), 9000), ev.Resolved(ES.con_id, details(ES)))
+    return stage
+
+
+def close_all(stage: Stage) -> None:
+    place = stage.next_place()
+    stage.acknowledge(place)
+    stage.fill(place)
+
+
+def test_an_account_that_no_list_has_shown_and_that_holds_something_by_its_values_is_waited_for() -> None:
+    stage = two_accounts(MaintMarginReq=900)
+    close_all(stage)
+    stage.run(5000)
+    assert not stage.finished and stage.said.count("positions_missing") == 1
+    assert stage.positions is not None
+    stage.positions.append(held(ES, 3, OTHER))
+    close_all(stage)
+    stage.run(5000)
+    assert stage.report.flat
+
+
+def test_if_it_is_never_shown_the_login_is_unknown_for_that_reason() -> None:
+    stage = two_accounts(GrossPositionValue=900)
+    close_all(stage)
+    stage.run(30_000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+    assert stage.report.trouble.startswith(
+        "no list has shown a position of DU2, and the account values say that something"
+    )
+    assert ACCOUNT not in stage.report.trouble, "its values are those of before the close"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_account_in_which_nothing_is_done_costs_no_time(told: bool) -> None:
+    stage = two_accounts()
+    if not told:
+        stage.worth = None
+    close_all(stage)
+    stage.run(1500)
+    assert stage.report.flat
+
+
+def test_of_accounts_that_lists_show_nobody_is_asked_what_they_are_worth() -> None:
+    stage = Stage(held(ES, 2), held(ES, 1, OTHER), **PATIENCE).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT, OTHER), 9000), ev.Resolved(ES.con_id, details(ES)))
+    close_all(stage)
+    close_all(stage)
+    stage.run(3000)
+    assert stage.report.flat and stage.all(ReadWorth) == []
+
+
+def test_values_that_may_be_old_are_no_line_beside_an_account_that_is_shown() -> None:
+    stage = two_accounts(GrossPositionValue=900)
+    stage.executions = [
+        execution(ES, 1, account=OTHER, exec_id="7.01.01"),
+        execution(ES, -1, account=OTHER, exec_id="7.02.01"),
+    ]
+    close_all(stage)
+    stage.run(5000)
+    assert "values_old" not in stage.said
+
+
+def test_what_is_unknown_for_another_reason_is_not_blamed_on_an_account_in_which_nothing_is_done() -> None:
+    stage = two_accounts()
+    stage.worth = None
+    stage.run(500)
+    stage.orders = None
+    stage.run(30_000)
+    assert "DU2" not in stage.report.trouble

@@ -397,6 +397,7 @@ class KillMachine:
         commands += self._mind_rivals(survey, now_ns)
         if self._proven.look(survey):
             self._ledger.believe_nothing_held(now_ns)
+        self._witness.shown = self._ledger.named
         if self._ending.needs_witness:
             self._witness.traded(survey.executions)
         others = self._closing.others(survey.orders)

@@ -42,7 +42,7 @@ class Ledger:
     _nameless: dict[Contract, int] = field(default_factory=dict)
     _unread: tuple[UnreadPosition, ...] = ()  # rows of the last list …
     _first_unread: tuple[UnreadPosition, ...] = ()  # … and of the first
-    named: bool = False  # has a list of positions shown a contract, be it with zero?
+    named: set[str] = field(default_factory=set)  # accounts of which a list has shown a contract, be it with zero
     _read: bool = False
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ class Ledger:
         if not self._read:
             self._first_unread = unread
         seen = {self.key_of(fact): fact for fact in listed}
-        self.named = self.named or bool(seen)
+        self.named |= {account for account, _ in seen}
         self._judge.nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
         self._traded.maybe = self.traces.maybe(held, now_ns)

@@ -1,4 +1,5 @@
-"""What the account values say where no list has ever shown a position: is nothing held, or is nothing loaded yet? Pure.
+"""What the account values say where no list has ever shown a position of an account: is nothing held, or is nothing
+loaded yet? Pure.
 
 A TWS that has just been started answers with an empty list until it has loaded the positions. What an account is worth
 comes to it by another way. Margin and gross position value prove that something is held; that nothing is, is believed
@@ -34,9 +35,11 @@ class Says(Enum):
 
 @dataclass(slots=True)
 class Witness:
-    """`accounts`: those that TWS manages. `age_ns_max`: how old a value may be."""
+    """`accounts`: those that TWS manages. `shown`: those of which a list has shown a contract; only the others matter
+    here. `age_ns_max`: how old a value may be."""
 
     accounts: tuple[str, ...] = ()
+    shown: set[str] = field(default_factory=set)
     age_ns_max: int = 0
     _asked: int = 0
     _awaited: int | None = None
@@ -47,6 +50,14 @@ class Witness:
     _traded: bool = False  # are today's trades known?
     _said: bool = False
     _said_old: bool = False
+
+    @property
+    def blank(self) -> tuple[str, ...]:
+        """Accounts of which no list has shown a contract."""
+        return tuple(account for account in self.accounts if account not in self.shown)
+
+    def _told_of(self) -> list[AccountWorth]:
+        return [worth for worth in self._worth.values() if worth.account not in self.shown]
 
     def ask(self) -> list[Command]:
         """One question at a time. Its numbers are below zero, where no survey's are."""
@@ -64,7 +75,7 @@ class Witness:
         if not self._said and self.says() is Says.SOMETHING_HELD:
             self._said = True
             return [Say("positions_missing", self.words())]
-        why = self._why_old()
+        why = "" if self.shown else self._why_old()
         if self._said_old or not why or self.says() is Says.SOMETHING_HELD:
             return []
         self._said_old = True
@@ -72,10 +83,10 @@ class Witness:
 
     def _why_old(self) -> str:
         """And what follows from it. Empty: they are not taken to be old, or nobody has told any."""
-        old = ", ".join(sign for worth in self._worth.values() if worth.account in self._old for sign in _sign(worth))
+        old = ", ".join(sign for worth in self._told_of() if worth.account in self._old for sign in _sign(worth))
         if old:
             return f"{old}): {LONGER}"
-        opened = ", ".join(account for account in self.accounts if account in self._opened and account in self._worth)
+        opened = ", ".join(account for account in self.blank if account in self._opened and account in self._worth)
         return f"{opened} may have opened something since): {LONG}" if opened else ""
 
     def traded(self, listed: Sequence[ExecutionFact] | None) -> None:
@@ -99,20 +110,21 @@ class Witness:
 
     def says(self) -> Says:
         """By the newest answer."""
-        holders = {worth.account for worth in self._worth.values() if _sign(worth)}
+        holders = {worth.account for worth in self._told_of() if _sign(worth)}
         if holders:
             return Says.MAY_BE_OLD if holders <= self._old else Says.SOMETHING_HELD
-        told = bool(self.accounts) and all(_told(self._worth.get(account)) for account in self.accounts)
-        fresh = self._traded and self._opened.isdisjoint(self.accounts)
+        told = bool(self.blank) and all(_told(self._worth.get(account)) for account in self.blank)
+        fresh = self._traded and self._opened.isdisjoint(self.blank)
         return Says.NOTHING_HELD if told and fresh else Says.NOTHING_TOLD
 
     def words(self) -> str:
         """Why an empty list is not believed."""
-        signs = [sign for worth in self._worth.values() if worth.account not in self._old for sign in _sign(worth)]
+        signs = [sign for worth in self._told_of() if worth.account not in self._old for sign in _sign(worth)]
+        nothing = "no list has shown a position" + (f" of {', '.join(self.blank)}" if self.shown else "")
         if not signs:
-            return "no list has shown a position, and TWS has told nothing of what its accounts hold that confirms it"
+            return f"{nothing}, and TWS has told nothing of what its accounts hold that confirms it"
         return (
-            f"no list has shown a position, and the account values say that something is held ({', '.join(signs)}): "
+            f"{nothing}, and the account values say that something is held ({', '.join(signs)}): "
             "TWS may not have loaded its positions; look at the portfolio in its window"
         )
 

@@ -92,11 +92,21 @@ class Ending:
     @property
     def needs_witness(self) -> bool:
         """Only the account values can tell an account that holds nothing from a TWS that has not loaded anything."""
-        return self._unseen and not self.proof.proven
+        return self._unread_accounts and not self.proof.proven
+
+    def why_unloaded(self) -> str:
+        """Why empty lists are not believed, where they are not."""
+        return self.witness.words() if self.needs_witness and (self._unseen or self._contradicted) else ""
 
     @property
     def _contradicted(self) -> bool:
-        return self._unseen and self.witness.says() is Says.SOMETHING_HELD
+        return self._unread_accounts and self.witness.says() is Says.SOMETHING_HELD
+
+    @property
+    def _unread_accounts(self) -> bool:
+        """No list has ever shown a contract, or none of one of the accounts. Beside accounts that are shown its values
+        only contradict: their silence costs no time, for many logins have an account in which nothing is done."""
+        return self._unseen or (bool(self.witness.blank) and not self.proven.covers_last)
 
     @property
     def _unseen(self) -> bool:

@@ -148,7 +148,7 @@ class Reporter:
         looking = self.ending.looking
         looked = looking.last is not None
         unread = tuple(map(in_words, looking.unread)) if looked else ()
-        unloaded = self.ending.witness.words() if looked and self.ending.needs_witness else ""
+        unloaded = self.ending.why_unloaded() if looked else ""
         return why_unknown(self.ending.ledger, looking.surveyor.failures, (*unread, unloaded))
 
 
