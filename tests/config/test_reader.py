@@ -176,18 +176,14 @@ def test_a_default_never_takes_the_name_of_a_login_that_was_read(tmp_path: Path)
 
 def test_a_syntax_error_in_a_login_keeps_the_other_logins(tmp_path: Path) -> None:
     text = '[logins.a]\nmode = "live"\nport = 5001\n[logins.b]\nmode = "paper\nport = 5002\n'
-    assert places(saved(tmp_path, text)) == [
-        ("a", "127.0.0.1", 5001),
-        ("paper", "127.0.0.1", 7497),
-        ("live", "127.0.0.1", 7496),
-    ]
+    assert places(saved(tmp_path, text)) == [("a", "127.0.0.1", 5001), ("b", "127.0.0.1", 5002)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text() | st.text(alphabet="[]{}=\"'.#\n loginskp1"), st.dictionaries(st.just("QE_KILL__WATCH_S"), st.text()))
 def test_no_text_makes_the_kill_fail(text: str, environ: dict[str, str]) -> None:
     reading = interpret(text, environ, source="x")
-    assert reading.config.logins or reading.salvaged or reading.unusable or reading.unread
+    assert reading.config.logins or reading.salvaged or reading.doubtful or reading.unusable or reading.unread
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "[" + ".".join("a" * 5000) + "]", "a = " + "9" * 5000])
@@ -243,7 +239,9 @@ def test_a_fault_that_leaves_no_doubt_where_the_login_is_does_not_save_it(tmp_pa
         'mode = "live"\nport = 4001\nhost = "127.0.0.1\\u0000"',
         'mode = "live"\nport = 4001\nhost = " "',
         'mode = "live"\nport = 4001\nport = 4002',
-        'mode = "live\nport = 4001',
+        'mode = "live"\nport = 4001\nhost: 10.0.0.1',
+        'mode = "live"\nport = 4001\nport = "4001',
+        'mode = "live\nprot = 4001',
         "[logins.family.tws]\nport = 4001",
     ],
 )
@@ -266,6 +264,22 @@ def test_a_login_that_may_be_meant_to_be_elsewhere_is_killed_where_it_reads(tmp_
     plan = plan_for_kill(saved(tmp_path, f"{SOUND}[logins.family]\n{table}\n"), {})
     assert rows(plan) == [("a", "127.0.0.1", 5001), ("family", "127.0.0.1", 4001)]
     assert list(plan.doubtful) == ["family"] and plan.doubtful["family"] and plan.faults and not plan.unusable
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        '[logins.family\nmode = "live"\nport = 4001\n',
+        '[logins.family # ours\nmode = "live"\nport = 4001\n',
+        '[logins.family]\nmode = "live\nport = 4001\n',
+        '[logins.family]\nmode = "live"\nport = 4001\nclient_id\n',
+        '[logins.family]\nmode = "live"\nport = 4001\nport = 4001\n',
+    ],
+)
+def test_a_login_whose_section_is_broken_is_killed_where_its_lines_say(tmp_path: Path, section: str) -> None:
+    plan = plan_for_kill(saved(tmp_path, f"{SOUND}{section}"), {})
+    assert rows(plan) == [("a", "127.0.0.1", 5001), ("family", "127.0.0.1", 4001)]
+    assert "not valid TOML" in plan.doubtful["family"] and plan.faults and not plan.unusable
 
 
 def test_a_login_that_may_be_elsewhere_and_reads_like_another_one_is_where_nobody_knows(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from engine.config.problems import ConfigError, Lines, Problem, choices_of, near
 from engine.config.salvage import (
     ALL_UNREAD,
     PART_UNREAD,
+    line_by_line,
     login_of,
     may_hold_logins,
     may_name_logins,
@@ -181,7 +182,8 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     problems: list[Problem] = []
     unusable: dict[str, str] = {}
     written: dict[str, str] = {}
-    raw, unread = _parse(text, problems, unusable, written)
+    broken: dict[str, dict[str, Any]] = {}
+    raw, unread = _parse(text, problems, unusable, written, broken)
     if not (raw.get("logins") or unusable or unread):
         raw["logins"] = {"paper": {"mode": "paper"}, "live": {"mode": "live"}}
     _override(raw, environ, problems)
@@ -201,6 +203,10 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
         tables, unread = {}, unread or PART_UNREAD
     for name, table in tables.items():
         _read_login(name, table, problems, logins, salvaged, doubtful, unusable)
+    for name, table in broken.items():
+        place = place_as_read(name, table, _read_values(LoginTable, table, name, []))
+        if place is not None:
+            doubtful.append((place, unusable.pop(name)))
     return Reading(
         config=Config(logins=tuple(logins), source=source, **found),
         problems=lines.locate(problems),
@@ -222,10 +228,14 @@ def _unreadable(error: Exception) -> Problem:
 
 
 def _parse(
-    text: str, problems: list[Problem], unusable: dict[str, str], written: dict[str, str]
+    text: str,
+    problems: list[Problem],
+    unusable: dict[str, str],
+    written: dict[str, str],
+    broken: dict[str, dict[str, Any]],
 ) -> tuple[dict[str, Any], str]:
     """The tables of the file, and why they may not be all. With a syntax error, those of its sections that are sound by
-    themselves; a login whose section is not goes to `unusable`."""
+    themselves; a login whose section is not goes to `unusable`, and what its lines say to `broken`."""
     try:
         return _toml(text), ""
     except _NotToml as error:
@@ -240,6 +250,7 @@ def _parse(
             if name is not None:
                 free = free_name(name, unusable)
                 unusable[free], written[free] = f"[logins.{name}] is not valid TOML: {error}", name
+                broken[free] = line_by_line(section)
             elif may_name_logins(section):
                 unread = PART_UNREAD
     return raw, unread if raw.get("logins") or unusable else ALL_UNREAD

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ PART_UNREAD = "the configuration could not all be read: there may be other login
 PORT_MAX = 65535
 _KEYS = ("mode", "host", "port", "gateway", "client_id")
 _SPELLED_ALMOST = 0.8  # difflib's ratio from which an unknown key is a known one with a slip of the finger
-_LOGIN_HEADER = re.compile(r"""\s*\[\s*logins\s*\.\s*(["']?)([A-Za-z0-9_-]+)\1\s*\]""")
+_LOGIN_HEADER = re.compile(r"""\s*\[\s*logins\s*\.\s*(["']?)([A-Za-z0-9_-]+)\1\s*(?:[]#\n]|$)""")
 _LOGIN_WORDS = re.compile("login|mode|host|port|gateway", re.IGNORECASE)
 _PORT = re.compile(r"\s*[0-9]{1,5}\s*")
 _COMMENT = re.compile(r"#[^\n]*")
@@ -95,6 +96,19 @@ def may_hold_logins(key: str, value: object) -> bool:
 
 
 def login_of(section: str) -> str | None:
-    """The login whose table this section of a file opens."""
+    """The login whose table this section of a file opens, be it without the bracket at its end."""
     found = _LOGIN_HEADER.match(section)
     return found[2] if found else None
+
+
+def line_by_line(section: str) -> dict[str, Any]:
+    """What the lines below the header of a broken section say, each by itself. A key of a login that may be meant in a
+    line that says nothing, or that is there twice with two values, has none: it must not pass for left out."""
+    table: dict[str, Any] = {}
+    for line in section.splitlines()[1:]:
+        try:
+            said = tomllib.loads(line)
+        except (ValueError, RecursionError):
+            said = {key: None for key in _KEYS if key in _COMMENT.sub("", line).lower()}
+        table |= {key: value if key not in table or table[key] == value else None for key, value in said.items()}
+    return table
