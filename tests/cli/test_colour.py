@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from engine.cli import kill_run
+from engine.trading.report_text import colour_wanted
 
 
 @pytest.mark.parametrize(
@@ -20,8 +18,5 @@ from engine.cli import kill_run
         ({"TERM": "dumb", "FORCE_COLOR": "1"}, False, True),
     ],
 )
-def test_colour_is_for_terminals_that_have_it(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], terminal: bool, wanted: bool
-) -> None:
-    monkeypatch.setattr(os, "isatty", lambda _fd: terminal)
-    assert kill_run.colour_wanted(environ) is wanted
+def test_colour_is_for_terminals_that_have_it(environ: dict[str, str], terminal: bool, wanted: bool) -> None:
+    assert colour_wanted(environ, terminal=terminal) is wanted

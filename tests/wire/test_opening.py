@@ -12,7 +12,7 @@ from engine.wire.codec import encode_reply, encode_request
 from engine.wire.frames import frame
 from engine.wire.opening import Opening
 from engine.wire.replies import ErrorMessage, ManagedAccounts, NextValidId, OpenOrderEnd, Reply
-from engine.wire.requests import ReqAllOpenOrders, ReqCurrentTime, ReqGlobalCancel, ReqPositions, StartApi
+from engine.wire.requests import ReqAllOpenOrders, ReqCurrentTime, ReqGlobalCancel, StartApi
 from engine.wire.sessions import ClientSession, Ready
 
 VERSIONS = range(100, 179)
@@ -29,7 +29,6 @@ def test_its_bytes_are_the_codecs_bytes(version: int) -> None:
     assert opening.global_cancel(version) == frame(encode_request(ReqGlobalCancel(), version))
     assert opening.req_all_open_orders(version) == frame(encode_request(ReqAllOpenOrders(), version))
     assert opening.req_current_time(version) == frame(encode_request(ReqCurrentTime(), version))
-    assert opening.req_positions(version) == frame(encode_request(ReqPositions(), version))
 
 
 def test_it_imports_nothing() -> None:

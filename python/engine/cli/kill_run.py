@@ -36,6 +36,7 @@ from engine.temporary import make_private, temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
 from engine.trading.hand_needed import HandNeeded
 from engine.trading.manager import ManagerSettings
+from engine.trading.report_text import colour_wanted
 from engine.trading.timeline import columns_of, name_columns, timeline_line
 from engine.voice import ERR, OUT, Voice
 from engine.wire.sessions import ClientSession
@@ -204,7 +205,7 @@ class KillRun:
         if self._arguments.json:
             self._voice.say(report.to_json(), OUT)
         else:
-            text = report.to_text(colour=colour_wanted(os.environ))
+            text = report.to_text(colour=colour_wanted(os.environ, terminal=os.isatty(OUT)))
             self._voice.say("", ERR)  # there, and not before the verdict: `qe kill | head -1` shows it
             self._voice.say(f"{text}\n", OUT)
             if os.isatty(OUT):
@@ -271,10 +272,3 @@ def handover(attempt: Attempt) -> Handover:
             buffered=opening.received,
         )
     return Handover(socket.socket(fileno=attempt.detach()), session, attempt.struck_ns)
-
-
-def colour_wanted(environ: Mapping[str, str]) -> bool:
-    """A terminal that is not dumb, unless NO_COLOR says no or FORCE_COLOR yes."""
-    if environ.get("NO_COLOR"):
-        return False
-    return bool(environ.get("FORCE_COLOR")) or (os.isatty(OUT) and environ.get("TERM") != "dumb")

@@ -20,7 +20,7 @@ from engine import __version__
 from engine.broker.closing_right import SIMULATED_WORLD
 from engine.config.places import FILE_NAME
 from engine.desk.drill_processes import SimulatedTws, clean_environment, end, simulated_tws, start
-from engine.desk.drill_result import DrillResult, Told, judge
+from engine.desk.drill_result import DrillResult, judge, told_by
 from engine.desk.exchange_truth import Truth
 from engine.own_program import qe
 from engine.simulator.scenario import Scenario, load_scenario
@@ -79,7 +79,7 @@ async def drill(name: str, view: View, *, colour: bool = False) -> DrillResult:
             report = _newest_record(Path(home) / "kills")
         after = await world.truth()
     view.look(after)
-    told = _told(report)
+    told = told_by(report)
     return DrillResult(
         scenario=name,
         title=scenario.title,
@@ -163,13 +163,6 @@ def _newest_record(folder: Path) -> bytes | None:
     """The record that the kill left, if it did."""
     records = sorted(folder.glob("*.json"))
     return records[-1].read_bytes() if records else None
-
-
-def _told(report: bytes | None) -> Told | None:
-    try:
-        return None if report is None else msgspec.json.decode(report, type=Told)
-    except msgspec.DecodeError:
-        return None
 
 
 def _a_state_of_its_own(home: str) -> dict[str, str]:

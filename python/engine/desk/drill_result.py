@@ -40,6 +40,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     logins: dict[str, ToldLogin]
 
 
+def told_by(report: bytes | None) -> Told | None:
+    """What a kill reported, by the record that it left; None: it left none, or one that cannot be read."""
+    try:
+        return None if report is None else msgspec.json.decode(report, type=Told)
+    except msgspec.DecodeError:
+        return None
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One thing the drill found wrong. `grave`: the kill told or did what it never may."""
 

@@ -26,7 +26,7 @@ from engine.config.model import Login
 from engine.config.places import FILE_NAME
 from engine.core.contracts import Contract
 from engine.core.known import Known
-from engine.desk.drill_result import Told
+from engine.desk.drill_result import Told, told_by
 from engine.own_program import qe
 from engine.trading import IBKRAccountManager, Order, OrderTicket, TradingError, TradingMode
 from engine.trading.errors import OrderUnconfirmed
@@ -143,7 +143,7 @@ class _Held:
             resting=resting,
             seconds=round(seconds, 3),
             exit_code=exit_code,
-            told=_told(report),
+            told=told_by(report),
             report=msgspec.Raw(report or b"null"),
             printed=printed,
             flat=flat,
@@ -248,10 +248,3 @@ async def _flat(manager: IBKRAccountManager, login: Login) -> bool:
             return False
         await asyncio.sleep(0.5)
     return True
-
-
-def _told(report: bytes | None) -> Told | None:
-    try:
-        return None if report is None else msgspec.json.decode(report, type=Told)
-    except msgspec.DecodeError:
-        return None

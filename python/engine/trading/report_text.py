@@ -6,11 +6,10 @@ word means the same without it.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from engine.core.kill.report import (
     CancelledOrder,
@@ -80,11 +79,11 @@ _TOGETHER = "\N{NO-BREAK SPACE}"  # a number and its unit are never on two lines
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b[0m"
 
 
-def colour_wanted() -> bool:
-    """Only where a person looks at a terminal and has not asked for none."""
-    stream = sys.stdout
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return stream is not None and stream.isatty() and not plain
+def colour_wanted(environ: Mapping[str, str], *, terminal: bool) -> bool:
+    """On a terminal that is not dumb, unless NO_COLOR says no or FORCE_COLOR yes."""
+    if environ.get("NO_COLOR"):
+        return False
+    return bool(environ.get("FORCE_COLOR")) or (terminal and environ.get("TERM") != "dumb")
 
 
 def render(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import msgspec
@@ -30,7 +32,8 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
         return 2 if self.unread else super().exit_code
 
     def __str__(self) -> str:
-        return self.to_text(colour=colour_wanted())
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        return self.to_text(colour=colour_wanted(os.environ, terminal=terminal))
 
     def to_text(self, *, colour: bool) -> str:
         """All of it in words, for a narrow terminal."""

@@ -35,11 +35,6 @@ def req_current_time(version: int) -> bytes:
     return _frame(b"49\x001\0")
 
 
-def req_positions(version: int) -> bytes:
-    """Ask for the positions of all accounts, framed."""
-    return _frame(b"61\x001\0")
-
-
 def _frame(payload: bytes) -> bytes:
     return len(payload).to_bytes(4, "big") + payload
 
