@@ -11,7 +11,7 @@ import pytest
 from engine.cli.commands import main
 from engine.torture import invariants
 from engine.torture.evidence import Evidence
-from engine.torture.generator import story_of
+from engine.torture.generator import FIRST, story_of
 from engine.torture.story import Press
 
 SEED = next(seed for seed in count(5) if any(isinstance(act, Press) for act in story_of(seed).acts))  # one with a press
@@ -60,6 +60,29 @@ def test_one_seed_is_told_as_a_story_that_can_be_kept(tmp_path: Path, capsys: py
     assert first.startswith(f"seed {SEED},") and "press who=" in first
     assert run("--story", str(page)) == 1
     assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(("words", "begins"), [(("--only", "kill"), FIRST["kill"]), (("--triples",), FIRST["triples"])])
+def test_a_first_seed_is_obeyed_or_refused_in_words_and_never_another(
+    words: tuple[str, ...], begins: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "result.json"
+    assert run(*words, "--first", "81000000", "--runs", "1", "--json", str(page)) == 64
+    assert "seed 81000000 is none of" in (said := capsys.readouterr().err) and f"begin at {begins}" in said
+    assert not page.exists()
+    for first in (None, begins, begins + 7):
+        assert run(*words, *(() if first is None else ("--first", str(first))), "--runs", "1", "--json", str(page)) == 0
+        assert json.loads(page.read_text())["first_seed"] == (begins if first is None else first)
+        assert capsys.readouterr().err.count("goes on at") == 0
+
+
+def test_where_a_record_goes_on_is_said_if_another_seed_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "record.json"
+    for _ in range(2):
+        assert run("--first", "500", "--runs", "1", "--record", str(page)) == 0
+    assert f"{page} goes on at seed 501, not at 500" in capsys.readouterr().err
 
 
 def test_two_processes_do_the_same_work(tmp_path: Path) -> None:

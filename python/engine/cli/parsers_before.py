@@ -62,7 +62,7 @@ def add_torture(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit: 0 everything held · 1 something broke · 64 usage · 130 stopped"
     parser.add_argument("--seed", type=int, metavar="N", help="play this one alone, and tell its story")
     parser.add_argument("--story", metavar="FILE", help="play a story that was kept as JSON")
-    parser.add_argument("--first", type=int, default=1, metavar="N", help="the first of many seeds (default: 1)")
+    parser.add_argument("--first", type=int, metavar="N", help="the first of many seeds (default: its kind's first)")
     parser.add_argument("--kills", type=some, metavar="N", help="until so many kills (default: 1000)")
     parser.add_argument("--runs", type=some, metavar="N", help="until so many worlds")
     parser.add_argument("--minutes", type=minutes, metavar="M", help="until so much time has passed")

@@ -59,9 +59,20 @@ def _replay(story: Story, arguments: argparse.Namespace) -> int:
 
 def _campaign(arguments: argparse.Namespace) -> int:
     kind: SeedKind = "triples" if arguments.triples else arguments.only or "all"
-    first = max(arguments.first, FIRST.get(kind, 0))
+    least, asked = FIRST.get(kind, 1), arguments.first
+    if asked is not None and kind != "all" and kind_of(asked) != kind:
+        what = "triples" if kind == "triples" else "the kill alone (--only kill)"
+        print(
+            f"qe torture: seed {asked} is none of {what}: these begin at {least}. Nothing was run. Give --first from "
+            f"there on, or leave it out",
+            file=sys.stderr,
+        )
+        return EXIT_USAGE
+    first = least if asked is None else asked
     record = None if arguments.record is None else Record(Path(arguments.record))
     result = Result(first_seed=first) if record is None else record.entry(kind=kind, first_seed=first, commit=commit())
+    if asked is not None and result.next_seed != asked:
+        print(f"qe torture: {arguments.record} goes on at seed {result.next_seed}, not at {asked}", file=sys.stderr)
     limited = arguments.kills or arguments.minutes or arguments.runs or arguments.triples
     runs = arguments.runs
     if arguments.triples:
