@@ -1,37 +1,36 @@
-"""The orders of one login's clients: each judged, counted, written down, and let through the gate, or refused.
+"""The orders of one login's clients: each judged, and then it leaves (`leaving`) or is refused (`refusals`).
 
-Between a verdict and the order's counting nothing is waited for, and the last look is taken in the moment in which its
-bytes are handed over. Must never hand over what was not judged, nor take a live order for dead.
+Here is what the gateway knows of the login, and which way an order goes. Between a verdict and the order's counting
+nothing is waited for. Must never hand over what was not judged, nor take a live order for dead.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from engine.broker.login import Login
-from engine.broker.outbox import NOT_TAKING
-from engine.core.exposure import OrderKey, Resting
+from engine.core.exposure import OrderKey
 from engine.core.known import Known
 from engine.core.preflight.checks_state import refusal_of
-from engine.core.preflight.verdict import Code, Failure, Verdict
+from engine.core.preflight.verdict import Verdict
 from engine.gateway.announcing import Announcing
 from engine.gateway.clarity import BINDS_MANUAL_ORDERS
 from engine.gateway.exercising import Exercises
 from engine.gateway.express import Express
+from engine.gateway.leaving import GONE, Leaving
+from engine.gateway.refusals import Refusals
 from engine.gateway.tally import Tally
 from engine.gateway.tray import Tray
 from engine.gateway.unanswered import Unanswered
 from engine.gateway.wishes import End, Refusal, Ruling, Wish, parent_refused, parent_stays, warming_up
 from engine.trading.entries import Entry
 from engine.trading.errors import OrderNotSent
-from engine.trading.order_checks import Asked, OrderChecks, Passage
+from engine.trading.order_checks import Asked, OrderChecks
 from engine.trading.order_intent import key_of
-from engine.trading.order_records import INTENT_S_MAX, OrderRecords
-from engine.trading.order_records import Outcome as Fate
+from engine.trading.order_records import OrderRecords
 from engine.trading.order_settings import OrderSettings
 from engine.trading.rules import Rules, described
 from engine.wire.events import ClientEvent
@@ -40,11 +39,8 @@ from engine.wire.requests import ExerciseOptions
 
 TERMS_PATIENCE_S = 2.0  # for what TWS says of a contract or its price: meanwhile this client's other messages wait
 REFRESH_PATIENCE_S = 0.5  # for positions and orders: an order that comes before they are read is refused
-REDUCING_S = 0.3  # a reducing order waits no longer for its record
 BEHIND_S = 0.25  # records of so long are written together: each write takes time from the loop
-REFUSED_MAX = 10_000
 BOUND_MAX = 1_000
-GONE = "the connection to TWS is gone"
 
 
 class OrderDesk:
@@ -82,7 +78,7 @@ class OrderDesk:
         self._home = home
         self._wall_ns = wall_ns
         self._unanswered = Unanswered(self.checks, lambda: self.login)
-        self._refused: dict[OrderKey, None] = {}
+        self._refusals = Refusals(entry.config.name, self.checks, self.tally, log, shadow=shadow)
         self.exercises = Exercises(entry, self.checks, rules, wall_ns)
         self._announcing = Announcing(self.records)
         self.tray = Tray()
@@ -94,12 +90,12 @@ class OrderDesk:
             self.records,
             self._announcing,
             self._unanswered,
-            self._refused,
+            self._refusals,
             self.tray,
             wall_ns=wall_ns,
         )
         self.checks.book.after_reading = self._after_reading
-        self._recording: set[asyncio.Task[int | None]] = set()
+        self._leaving = Leaving(entry, self.checks, rules, self._announcing, self._has_left, wall_ns)
         self._bound: dict[int, OrderKey] = {}  # orders typed into TWS, by the ids under which client 0 has them
 
     def open(self) -> None:
@@ -233,9 +229,9 @@ class OrderDesk:
     def not_understood(self, key: OrderKey, why: str) -> None:
         """A message that was an order could not be read, and was refused."""
         if not self.works(key):
-            self._remember(key)
+            self._refusals.remember(key)
         self.records.not_judged("", "", "not_understood")
-        self._tell(key, ("not_understood",), why)
+        self._refusals.tell(key, ("not_understood",), why)
 
     async def _ask(self, wish: Wish, modifies: bool) -> Asked | Refusal:
         """What it wants, with all that a verdict needs."""
@@ -244,7 +240,7 @@ class OrderDesk:
             return Refusal.of(refusal_of(state))
         if login is None:
             return warming_up(self.waiting_for)
-        if wish.parent in self._refused and not self.works(wish.parent):
+        if wish.parent and wish.parent in self._refusals and not self.works(wish.parent):
             return parent_refused(wish.parent)
         if modifies and wish.request.order.what_if is True:
             return Refusal(("preview_of_live",), "preview_of_live: a preview must not have the id of a live order")
@@ -268,80 +264,18 @@ class OrderDesk:
         return key if self.works(key) else None
 
     async def _send(self, wish: Wish, asked: Asked, modifies: bool) -> Ruling:
-        """It has passed, at this very moment: count it, write it down, look again, and hand it over."""
-        key = wish.key
-        before = self.checks.desk.book.order(key)
-        self.checks.passed(asked, key)
-        passage = Passage(self._rules, self.checks, self.entry, asked, key, before)
-        left, why = False, "the client has gone"
-        try:
-            passage.announced = self._announce(wish, asked)
-            if not passage.announced:
-                passage.recorded = await self._record(wish, asked, before)
-            withdrawn = wish.withdrawn()
-            why = withdrawn or self._enter(wish, asked, passage, before)
-            if not why:
-                try:
-                    left = wish.write()
-                finally:
-                    passage.leave()
-                why = "" if left else GONE
-        finally:
-            if left:
-                self._has_left(wish, asked, modifies)
-            else:
-                self._stays(wish, before, why)
-        if left:
-            return Ruling(End.LEFT)
-        if withdrawn:
-            return self._withdraw(wish, modifies)
-        if why == GONE:
-            return Ruling(End.LOST, why, modifies)
-        verdict = passage.verdict if not passage.verdict.passed else Verdict((Failure(Code.HALTED, why, None),))
-        return await self._refuse(wish, asked, Refusal.of(verdict), modifies)
-
-    def _announce(self, wish: Wish, asked: Asked) -> bool:
-        """Tell every program of it; the journal follows."""
-        event = self.records.event(asked.intent, wish.order_ref, wish.key, announced=True)
-        number = self._announcing.tell_of(event, self._wall_ns())
-        if number is None:
-            return False
-        self.records.announced(wish.key, number, lambda: event)
-        return True
-
-    async def _record(self, wish: Wish, asked: Asked, before: tuple[Resting, ...]) -> int | None:
-        """Have it in the journal before it leaves. What only reduces does not wait long for that."""
-        work = asyncio.get_running_loop().create_task(
-            self.records.intent(asked.intent, wish.order_ref, wish.key), name="record of an order"
-        )
-        self._recording.add(work)
-        work.add_done_callback(self._recording.discard)
-        await asyncio.wait({work}, timeout=REDUCING_S)
-        if not work.done() and not self.checks.reduces(asked, wish.key, self.checks.state(), before):
-            await asyncio.wait({work}, timeout=2 * INTENT_S_MAX)
-        return work.result() if work.done() else None
-
-    def _enter(self, wish: Wish, asked: Asked, passage: Passage, before: tuple[Resting, ...]) -> str:
-        """The last look. Empty: it is ours to send, and `passage.leave` must follow."""
-        if wish.backlog() and not self.checks.reduces(asked, wish.key, self.checks.state(), before):
-            return NOT_TAKING
-        return passage.enter() or ""
+        done = await self._leaving.send(wish, asked, modifies)
+        if isinstance(done, Verdict):
+            return await self._refuse(wish, asked, Refusal.of(done), modifies)
+        return self._withdraw(wish, modifies) if done.end is End.WITHDRAWN else done
 
     def _has_left(self, wish: Wish, asked: Asked, modifies: bool) -> None:
-        self._refused.pop(wish.key, None)
+        self._refusals.forget(wish.key)
         self.tally.count("orders passed")
         held = asked.order.transmit is not True
         self._unanswered.add_special(wish.key, asked.intent, wish.order_ref, modifies=modifies, held=held)
         if not modifies:
             self.express.learn(wish.message, wish.version, wish.request.order, asked)
-
-    def _stays(self, wish: Wish, before: tuple[Resting, ...], why: str) -> None:
-        """It was counted, and never left."""
-        if before:
-            self.checks.book.not_changed(wish.key, before)
-        else:
-            self.checks.book.gone(wish.key)
-        self.records.ended(wish.order_ref, wish.key, Fate.NOT_SENT, why)
 
     def _preview(self, wish: Wish, asked: Asked) -> Ruling:
         """A whatIf trades nothing: it counts as a message."""
@@ -353,34 +287,15 @@ class OrderDesk:
 
     # --- not leaving --------------------------------------------------------------------------------
     def _withdraw(self, wish: Wish, modifies: bool) -> Ruling:
-        self._remember(wish.key)
+        self._refusals.remember(wish.key)
         self.tally.count("orders withdrawn")
         return Ruling(End.WITHDRAWN, wish.withdrawn(), modifies)
 
     async def _refuse(self, wish: Wish, asked: Asked | None, refusal: Refusal, modifies: bool) -> Ruling:
-        order = wish.request.order
-        if not modifies and order.what_if is not True:
-            self._remember(wish.key)
         if wish.parent is not None and not modifies and self.works(wish.parent):
             refusal = msgspec.structs.replace(refusal, words=f"{refusal.words}; {parent_stays(wish.parent)}")
-        self._tell(wish.key, refusal.codes, refusal.words)
-        if asked is not None and refusal.verdict is not None:
-            await self.checks.deny(asked.intent, refusal.verdict)
-        else:
-            self.records.not_judged(wish.request.contract.symbol, order.action, "+".join(refusal.codes))
+        await self._refusals.refuse(wish, asked, refusal, modifies=modifies)
         return Ruling(End.REFUSED, refusal.words, modifies)
-
-    def _remember(self, key: OrderKey) -> None:
-        """Its children must not go alone."""
-        self._refused.pop(key, None)
-        self._refused[key] = None
-        if len(self._refused) > REFUSED_MAX:
-            del self._refused[next(iter(self._refused))]
-
-    def _tell(self, key: OrderKey, codes: tuple[str, ...], words: str) -> None:
-        self.tally.refuse(codes)
-        would = "would be refused (shadow)" if self.shadow else "refused"
-        self._log(f"{self.entry.config.name}: order {key[1]} of client {key[0]} {would}: {words}")
 
     # --- shadow mode --------------------------------------------------------------------------------
     def _watch(self, wish: Wish, asked: Asked | Refusal, modifies: bool) -> Ruling:
@@ -390,7 +305,7 @@ class OrderDesk:
             verdict = self.checks.judge(asked, self.checks.state())
             refusal = None if verdict.passed else Refusal.of(verdict)
         if refusal is not None:
-            self._tell(wish.key, refusal.codes, refusal.words)
+            self._refusals.tell(wish.key, refusal.codes, refusal.words)
         if not isinstance(asked, Refusal) and self._countable(wish.key, asked):
             self.checks.passed(asked, wish.key)
         if not wish.write():
