@@ -13,7 +13,7 @@ from engine.core.kill.report import LoginOutcome, TimelineEntry
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop, current_loop, settle, until
 from engine.trading import IBKRAccountManager, TradingMode, Unknown, errors
-from engine.trading.manager import new_kill_id
+from engine.trading.kill_ids import new_kill_id
 from engine.trading.report_text import render
 from engine.wire import requests
 from trading.stage import LIVE_PORT, PAPER_PORT, manager, stage
@@ -195,7 +195,7 @@ def test_the_joiner_takes_over_when_the_first_kill_dies(tmp_path: Path) -> None:
         await asyncio.sleep(0.06)
         joining = asyncio.ensure_future(second.kill_switch_all("two"))
         await asyncio.sleep(0.5)
-        for driver in first._kill_switch_here()._drivers.values():  # as when its process is killed: no word to anybody
+        for driver in first._kills.here()._drivers.values():  # as when its process is killed: no word to anybody
             driver._stopped = True
             driver._hands.let_go("killed")
             driver._right.release()
@@ -358,7 +358,7 @@ def test_when_all_are_flat_the_report_comes_at_once_and_nothing_is_watched_on(tm
         assert loop.time() == pytest.approx(max(finished), abs=0.001)
         await settle()
         assert not loop.network.links_to(LIVE_PORT)
-        assert not mgr._kill_switch_here().running("live")
+        assert not mgr._kills.here().running("live")
 
     stage("calm", test)
 
@@ -463,7 +463,7 @@ def test_a_manager_whose_loop_was_closed_kills_on_the_next_loop(tmp_path: Path) 
         driver_loop_ends = asyncio.ensure_future(made[0].kill_switch("paper", "one"))
         await asyncio.sleep(0.001)
         driver_loop_ends.cancel()
-        for driver in made[0]._kill_switch_here()._drivers.values():
+        for driver in made[0]._kills.here()._drivers.values():
             driver._shrug_off_cancel = _give_in  # type: ignore[method-assign]
         await world.stop()
 

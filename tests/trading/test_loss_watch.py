@@ -455,7 +455,7 @@ def test_a_breaker_that_meets_a_disconnect_is_pressed_all_the_same(tmp_path: Pat
         def step(seen: Seen) -> Outcome:
             outcome = honest(seen)
             if outcome.kill:
-                mgr._disconnect(mgr._entries.get("paper"))
+                mgr._connecting.disconnect(mgr._entries.get("paper"))
             return outcome
 
         watch._ledger.step = step  # type: ignore[method-assign]

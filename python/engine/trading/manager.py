@@ -7,7 +7,6 @@ trouble delay or hide another's, and never place an order for a login whose kill
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 import time
@@ -19,17 +18,15 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from engine.broker.failures import LinkFailure
 from engine.broker.handover import Handover
 from engine.broker.kill_hands import HandsSettings
-from engine.broker.login import Login, LoginSettings
-from engine.broker.tickets import OrderTicket, Tickets
+from engine.broker.login import LoginSettings
+from engine.broker.tickets import OrderTicket
 from engine.broker.view import AccountValues, Fact, ProfitAndLoss
 from engine.config.limits_table import LimitsTable
 from engine.config.places import incident_log, state_folder
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
-from engine.core.kill.events import Trouble
 from engine.core.kill.settings import SECOND, KillSettings
 from engine.core.limit_views import LimitsView
 from engine.core.preflight.settings import Settings
@@ -37,15 +34,18 @@ from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import Restriction, Scope, State
 from engine.journal.events import CashFlow
 from engine.trading.arguments import words
+from engine.trading.connecting import Connecting
 from engine.trading.entries import Entries, Entry, LoginConfig
 from engine.trading.errors import OrderNotSent
 from engine.trading.heartbeats import Heart
+from engine.trading.kill_ids import new_kill_id
 from engine.trading.kill_records import KillRecords
-from engine.trading.kill_switch import KillSwitch, OnStep
+from engine.trading.kill_switch import OnStep
+from engine.trading.kill_switches import KillSwitches
 from engine.trading.kill_telling import told
 from engine.trading.loss_watch import KillHere
 from engine.trading.loss_watches import LossWatches
-from engine.trading.modes import TradingMode, misplaced_accounts
+from engine.trading.modes import TradingMode
 from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
@@ -73,23 +73,6 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     enforce_limits: bool = True  # False: a guard, or another program, watches the losses of these logins
     tells: bool = True  # what a kill does is told on standard error, where nobody else tells it
     trades: bool = True  # False: it only watches and kills; no order is placed, and none is followed
-
-
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_PAIRS = len(_DIGITS) ** 2
-
-
-def new_kill_id() -> str:
-    """Short, in the order of the presses to the millisecond, and different for each: it becomes part of the closing
-    orders' orderRef, and where no lock keeps two kills apart the later one gives way to the earlier one by it."""
-    seconds, ms = divmod(time.time_ns() // 1_000_000, 1000)
-    chance = int.from_bytes(os.urandom(2), "big") % _PAIRS
-    return f"{time.strftime('%y%m%d%H%M%S', time.gmtime(seconds))}{_pair(ms)}{_pair(chance)}"
-
-
-def _pair(number: int) -> str:
-    """Two characters that sort as the numbers below `_PAIRS` do."""
-    return _DIGITS[number // len(_DIGITS)] + _DIGITS[number % len(_DIGITS)]
 
 
 class IBKRAccountManager:
@@ -134,9 +117,23 @@ class IBKRAccountManager:
         beating = heart or Heart(self._home, Path(sys.argv[0]).stem)
         self._heart = beating if self._settings.heartbeat else None
         self._limit_kill: LimitKill | None = None
-        self._kill_ids = kill_ids
-        self._lock_directory = lock_directory
-        self._kills: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
+        self._kills = KillSwitches(
+            self._settings.kill,
+            self._settings.hands,
+            wall_ns=wall_ns,
+            new_kill_id=kill_ids,
+            lock_directory=lock_directory,
+            records=self._records,
+        )
+        self._connecting = Connecting(
+            self._entries,
+            self._orders if self._settings.trades else None,
+            self._watches,
+            self._heart,
+            self._kills,
+            settings=self._settings.login,
+            wall_ns=wall_ns,
+        )
 
     # --- logins ------------------------------------------------------------------------------------
     def add_account(
@@ -175,12 +172,12 @@ class IBKRAccountManager:
 
     async def connect_all(self) -> Connections:
         """Connect every login at the same time. Returns an outcome for each; never raises for a broker's failure."""
-        outcomes = await asyncio.gather(*(self._connect(entry) for entry in self._entries))
+        outcomes = await asyncio.gather(*(self._connecting.connect(entry) for entry in self._entries))
         return Connections({outcome.name: outcome for outcome in outcomes})
 
     async def connect(self, name: str) -> ConnectOutcome:
         """Connect one login. Connected already: says so."""
-        return await self._connect(self._entries.get(name))
+        return await self._connecting.connect(self._entries.get(name))
 
     def expect(self, name: str) -> None:
         """The login should be connected, and is not: after the grace it is halted as one that nobody sees, until it is
@@ -191,7 +188,7 @@ class IBKRAccountManager:
     async def disconnect_all(self) -> None:
         """Close every connection. A kill that still runs keeps its own until it is done."""
         for entry in self._entries:
-            self._disconnect(entry)
+            self._connecting.disconnect(entry)
         if self._heart is not None:
             await self._heart.good_bye()
         await asyncio.sleep(0)  # let the closing begin
@@ -200,7 +197,7 @@ class IBKRAccountManager:
 
     async def disconnect(self, name: str) -> None:
         """Close one login's connection."""
-        self._disconnect(self._entries.get(name))
+        self._connecting.disconnect(self._entries.get(name))
         await asyncio.sleep(0)
 
     # --- the kill switch ---------------------------------------------------------------------------
@@ -222,7 +219,7 @@ class IBKRAccountManager:
         while TWS does not let the kill in.
         """
         with self._telling(self.logins, on_step) as tell:
-            return await self._kill_switch_here().press(
+            return await self._kills.here().press(
                 list(self._entries),
                 reason,
                 on_step=tell,
@@ -251,7 +248,7 @@ class IBKRAccountManager:
         entry = self._entries.get(name)
         others = tuple(self._entries.get(other).scope for other in beside if other != name)
         with self._telling([name], on_step) as tell:
-            return await self._kill_switch_here().press(
+            return await self._kills.here().press(
                 [entry],
                 reason,
                 on_step=tell,
@@ -375,7 +372,7 @@ class IBKRAccountManager:
 
     def killing(self, name: str) -> bool:
         """A kill of this program's is under way on the login."""
-        return any(kills.running(name) for kills in self._kills.values())
+        return self._kills.running(name)
 
     def accounts(self, name: str) -> Fact[tuple[str, ...]]:
         """Broker accounts of the login."""
@@ -440,90 +437,6 @@ class IBKRAccountManager:
                 "Place it with a manager that trades",
             )
 
-    def _kill_switch_here(self) -> KillSwitch:
-        """The presses of the running event loop. A watchdog thread has a loop of its own, and its kill must not wait
-        for the loop of an engine that hangs: it shares nothing with it but the closer's lock.
-        """
-        loop = asyncio.get_running_loop()
-        found = self._kills.get(loop)
-        if found is None:
-            self._bury_the_dead()
-            found = self._kills[loop] = KillSwitch(
-                self._settings.kill,
-                self._settings.hands,
-                wall_ns=self._wall_ns,
-                new_kill_id=self._kill_ids,
-                lock_directory=self._lock_directory,
-                records=self._records,
-            )
-        return found
-
-    def _bury_the_dead(self) -> None:
-        """A loop that was closed under its kills leaves their locks to nobody."""
-        for loop, kills in tuple(self._kills.items()):
-            if loop.is_closed():
-                kills.give_up()
-                del self._kills[loop]
-
-    async def _connect(self, entry: Entry) -> ConnectOutcome:
-        config = entry.config
-        if entry.login is not None and entry.connected:
-            link = entry.login.link
-            return ConnectOutcome(name=config.name, connected=True, accounts=link.accounts, client_id=link.client_id)
-        if entry.connecting is None:
-            entry.loop = asyncio.get_running_loop()
-            entry.connecting = entry.loop.create_task(self._open(entry), name=f"connect {config.name}")
-        attempt = entry.connecting
-        await asyncio.wait({attempt})
-        if entry.connecting is attempt:
-            entry.connecting = None
-        if attempt.cancelled():
-            return _not_connected(config.name, Trouble.FAILED, "the attempt was ended by a kill or a disconnect")
-        return attempt.result()
-
-    async def _open(self, entry: Entry) -> ConnectOutcome:
-        config = entry.config
-        try:
-            login = await self._open_login(entry)
-        except LinkFailure as failure:
-            entry.view.forget(failure.text)
-            return _not_connected(config.name, failure.trouble, failure.text)
-        accounts = login.link.accounts
-        wrong = misplaced_accounts(config.mode, accounts)
-        if wrong:
-            text = _mismatch(config, wrong)
-            login.link.close(text)
-            entry.view.forget(text)
-            return ConnectOutcome(name=config.name, connected=False, accounts=accounts, mode_mismatch=True, text=text)
-        entry.login = login
-        entry.tickets = Tickets(config.name, login.link, login.reads, before=entry.tickets)
-        entry.close_after_kill = False
-        if self._settings.trades:
-            self._orders.attach(entry, login)
-        self._watches.attach(entry, login)
-        login.keep_up_to_date()
-        if self._heart is not None:
-            self._heart.start(tuple(one.config.name for one in self._entries if one.login is not None))
-        return ConnectOutcome(name=config.name, connected=True, accounts=accounts, client_id=login.link.client_id)
-
-    async def _open_login(self, entry: Entry) -> Login:
-        """Under the login's client id, or a spare one where that is in use. Raises the last LinkFailure."""
-        config, ids = entry.config, [entry.config.client_id, *entry.config.spare_ids]
-        for client_id in ids:
-            try:
-                return await Login.open(
-                    config.host,
-                    config.port,
-                    client_id,
-                    view=entry.view,
-                    wall_ns=self._wall_ns,
-                    settings=self._settings.login,
-                )
-            except LinkFailure as failure:
-                if not failure.other_id_may_help or client_id == ids[-1]:
-                    raise
-        raise AssertionError("there is always one id")
-
     def _kill_by_limit(self, entry: Entry) -> KillHere:
         """The kill that a crossed limit of this login pulls."""
 
@@ -531,31 +444,8 @@ class IBKRAccountManager:
             entries = list(self._entries) if everywhere else [entry]
             if self._limit_kill is not None:
                 return await self._limit_kill(tuple(one.config.name for one in entries), reason)
-            return await self._kill_switch_here().press(
+            return await self._kills.here().press(
                 entries, reason, on_step=None, handovers=_NO_HANDOVERS, pressed_ns=None
             )
 
         return kill
-
-    def _disconnect(self, entry: Entry) -> None:
-        self._watches.detach(entry)
-        if entry.connecting is not None:
-            entry.connecting.cancel()
-        if self._kill_switch_here().running(entry.config.name):
-            entry.close_after_kill = True
-        elif entry.login is not None:
-            entry.login.close("disconnected")
-
-
-def _not_connected(name: str, trouble: Trouble, text: str) -> ConnectOutcome:
-    return ConnectOutcome(name=name, connected=False, trouble=trouble, text=text)
-
-
-def _mismatch(config: LoginConfig, wrong: tuple[str, ...]) -> str:
-    shown = ", ".join(wrong)
-    is_what, other = ("live", "LIVE") if config.mode is TradingMode.PAPER else ("paper", "PAPER")
-    return (
-        f"{config.host}:{config.port} shows {shown}, which is no {config.mode.value} account (it looks {is_what}): the "
-        f"connection was closed and nothing was sent. Log TWS in to the other account, correct the port, or add the "
-        f"login as TradingMode.{other}. The kill switch works on it all the same"
-    )
