@@ -174,3 +174,26 @@ def test_a_tws_that_streams_profit_and_loss_is_not_asked_so_often(tmp_path: Path
         assert [one.message for one in asked] == [ReqAccountUpdates(True, ACCOUNT)]
 
     beside(tmp_path, 135, test)
+
+
+@pytest.mark.parametrize("version", [100, 102, 103, 126, 134, 135])
+def test_a_login_of_several_accounts_is_judged_by_their_sum(version: int, tmp_path: Path) -> None:
+    second = '[[logins.accounts]]\nid = "DU7654321"\ncash = 100000\n'
+
+    async def main(_world: World, loop: VirtualLoop, market: Market) -> None:
+        memory = Memory()
+        mgr = watching(loop, tmp_path, memory)
+        await mgr.connect_all()
+        await asyncio.sleep(15)
+        market.lose(3_999)
+        await asyncio.sleep(JUDGED_S)
+        view = mgr.limits("paper")[Limit.DAILY]
+        assert (view.baseline, view.loss, breaches(memory)) == (200_000, 3_999, [])
+        market.lose(4_000)
+        await asyncio.sleep(JUDGED_S)
+        assert breaches(memory) == [Limit.DAILY]
+        await asyncio.sleep(1_000)
+        assert [one.cause for one in restrictions(memory)] == [Cause.DAILY_LOSS]
+        await mgr.disconnect_all()
+
+    on_stage(main, tmp_path, version=version, orders=second)
