@@ -24,7 +24,7 @@ from core.kill.builders import (
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, QuoteKind
 from engine.core.kill.report import LoginOutcome, ResidueReason
-from engine.core.kill.settings import SECOND
+from engine.core.kill.settings import MS, SECOND
 
 CALL = option(11)
 
@@ -362,6 +362,22 @@ def test_while_its_market_is_closed_a_market_order_stays() -> None:
     stage = idle()
     stage.tell(by_hours(CALL, "CLOSED", "CLOSED"), ev.Quoted(11, quote()))
     assert stage.withdrawn == [] and stage.said.count("close_stays") == 1
+
+
+def test_why_an_order_stayed_is_told_of_what_is_left_before_its_withdrawal_and_behind_it() -> None:
+    """Whoever reads that it did not fill in time has to know whether it opens on Monday."""
+    stage = idle()
+    stage.tell(by_hours(CALL, "CLOSED", "CLOSED"), ev.Quoted(11, quote()))
+    closed = "its market is closed"
+    assert (stage.reasons, stage.residue[0].detail) == (
+        [ResidueReason.CLOSE_WORKING, ResidueReason.WORKING_ORDER],
+        closed,
+    )
+    stage.run((stage.machine.settings.deadline_ns - stage.now_ns) // MS - 500)
+    assert stage.withdrawn == [stage.place.key]
+    over(stage)
+    stage.run(400)
+    assert [(item.reason, item.detail) for item in stage.residue] == [(ResidueReason.CLOSE_WITHDRAWN, closed)]
 
 
 def test_hours_that_nobody_can_read_do_not_keep_it_from_becoming_a_limit() -> None:

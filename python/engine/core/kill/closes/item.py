@@ -80,7 +80,7 @@ class Item:
     details_asked_ns: int | None = None
     prices_wanted_ns: int | None = None  # since when its own price steps would be of use
     too_large_ns: int | None = None  # since when every look shows less than what its order has still to fill
-    stays: bool = False  # it has been said why the present order is left as it is
+    stays: str = ""  # why the newest order was left as it is, once that has been said
     newest: Place | None = None  # as sent last, also when it has ended …
     newest_filled: bool = False  # … and whether it was filled whole …
     newest_withdrawn: bool = False  # … or this kill asked for its cancel
@@ -206,7 +206,7 @@ class Item:
         self.first_sent_ns = moment.now_ns if self.first_sent_ns is None else self.first_sent_ns
         self.newest, self.newest_filled = attempt.place, False
         self.errors.clear()
-        self.stays = False
+        self.stays = ""
         self.too_large_ns = None
         self.orders_sent += 1
 
@@ -225,10 +225,10 @@ class Item:
         if reason is not ResidueReason.CLOSE_WORKING:
             return reason, self.lessons.detail
         if attempt is None or not attempt.live:
-            return ResidueReason.CLOSE_WITHDRAWN, ""
+            return ResidueReason.CLOSE_WITHDRAWN, self.stays
         if not attempt.acknowledged:
             return why_unseen(attempt), ""
-        return reason, "" if attempt.cancel_ns is None else "it is withdrawn, and TWS has not confirmed that"
+        return reason, self.stays if attempt.cancel_ns is None else "it is withdrawn, and TWS has not confirmed that"
 
     def conclude(self, moment: Moment) -> list[Command]:
         """If the attempt has ended: remember what it did, and learn from what the broker said."""

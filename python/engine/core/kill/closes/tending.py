@@ -158,7 +158,7 @@ def _stay(item: Item, why: str) -> list[Command]:
     """Said once for each order."""
     if item.stays:
         return []
-    item.stays = True
+    item.stays = why
     return [Say("close_stays", f"{item.name}: the order has not filled and stays as it is: {why}")]
 
 
