@@ -39,8 +39,8 @@ class Witness:
     here. `age_ns_max`: how old a value may be."""
 
     accounts: tuple[str, ...] = ()
-    shown: set[str] = field(default_factory=set)
     age_ns_max: int = 0
+    shown: set[str] = field(default_factory=set)
     _asked: int = 0
     _awaited: int | None = None
     _failed: int = 0
