@@ -70,7 +70,8 @@ def running(net: object = 100_000, unrealized: object = 0, realized: object = 0)
 def test_nothing_is_known_before_two_answers_in_a_row_tell_the_same() -> None:
     told = Told()
     assert told.why(0) == "DU1: nothing was read yet"
-    assert "no two reports" in told.answer(0, 100_000, 0).why(0)
+    why = "DU1: no two reports of its worth and its profit and loss agree yet"
+    assert told.answer(0, 100_000, 0).why(0) == why
     assert not told.tracker.tells_jumps
     assert told.answer(5, 99_000, -1_000).known(5) == Equity(D(99_000), "USD", True)
     assert told.tracker.tells_jumps
@@ -96,7 +97,10 @@ def test_a_loss_that_both_numbers_tell_is_known_at_once() -> None:
 @pytest.mark.parametrize(("net", "unrealized"), [(85_000, 0), (100_000, -15_000), (115_000, 0), (100_000, 15_000)])
 def test_one_number_alone_is_no_ones_loss_and_no_ones_gain(net: int, unrealized: int) -> None:
     told = running().answer(10, net, unrealized)
-    assert "one of them is late, or money moved" in told.why(10)
+    assert told.why(10) == (
+        f"DU1: net liquidation moved by {net - 100_000 - unrealized:,.2f} USD more than profit and loss, which this "
+        "TWS tells every three minutes: one of them is late, or money moved"
+    )
     assert told.read(10).jumps == ()
 
 
@@ -195,6 +199,8 @@ def test_silence_is_not_known_for_long() -> None:
 
 def test_an_account_that_is_not_ready_says_nothing() -> None:
     told = running()
+    told.tracker.account_ready(A, True)
+    assert told.known(6).amount == 100_000, "that it is ready is no news"
     told.tracker.account_ready(A, False)
     assert told.answer(10, 0, 0).why(10) == "DU1: TWS says that the account is not ready"
     told.tracker.account_ready(A, True)
