@@ -100,7 +100,7 @@ class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
     by_other_kill: bool = False  # by executions of its closing orders
     filled: Decimal | None = None  # by this kill's orders, what they bought and what they sold, never negative
     filled_by_other: Decimal | None = None  # by another kill's, also before this one first read the position
-    at_press: Decimal | None = None  # by the first complete list of positions; zero: opened since
+    at_press: Decimal | None = None  # by the first complete list of positions, behind the press; zero: opened since
     traded: Decimal | None = None  # by this kill's orders, bought positive
     traded_by_others: Decimal | None = None  # by everybody else, bought positive; None: executions were not read
     trades: tuple[Trade, ...] = ()  # who, and at what price: as far as executions tell
