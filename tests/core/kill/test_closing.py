@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.kill.builders import (
+    ACCOUNT,
     ES,
     D,
     Resolve,
@@ -524,3 +525,31 @@ def test_a_future_that_names_its_exchange_needs_none_either() -> None:
     named = Contract(con_id=1, symbol="ES", sec_type="FUT", exchange="CME")
     stage = Stage(held(named, 1), held(future(2, "NQ"), 1)).begin()
     assert [r.contract.con_id for r in stage.all(Resolve)] == [2]
+
+
+# what a global cancel would disturb, and what is taken back -----------------------------------------------------------
+
+
+def test_a_global_cancel_disturbs_an_order_that_lives_and_is_neither_withdrawn_nor_adrift() -> None:
+    living, adrift, withdrawn = (Stage(held(CALL, 3)).begin() for _ in range(3))
+    adrift.tell(ev.CloseOrphaned(1))
+    withdrawn.run(3100)  # silence
+    assert withdrawn.withdrawn == [1]
+    assert [stage.machine._closing.any_working for stage in (living, adrift, withdrawn)] == [True, False, False]
+
+
+def test_an_order_that_has_just_ended_is_not_taken_back() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    assert len(stage.machine._closing.withdraw(stage.now_ns)) == 1
+    stage.machine.handle(ev.CloseStatus(1, "Cancelled", D(0), 901), stage.now_ns, more=True)
+    assert stage.machine._closing.withdraw(stage.now_ns + 60 * SECOND) == []
+
+
+def test_where_no_lock_can_be_had_one_look_behind_the_first_order_is_enough_for_all_the_rest() -> None:
+    three = [held(option(n, f"S{n}"), 1) for n in (11, 12, 13)]
+    stage = Stage(*three, nothing_shared_settle_ns=0, nothing_shared_spread_ns=0).press()
+    stage.tell(ev.LockTaken(shared_nothing=True), ev.Connected((ACCOUNT,), 9000))
+    stage.acknowledge_first()
+    if len(stage.placed) == 1:
+        stage.next_place()
+    assert len(stage.placed) == 3

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from core.kill.builders import ACCOUNT, ES, SECOND, D, Place, Stage, details, ev, execution, held, option
+from core.kill.builders import ACCOUNT, ES, SECOND, D, OrderType, Place, Stage, details, ev, execution, held, option
 from engine.core.facts import UnreadPosition
+from engine.core.kill.closes.attempt import Attempt, State
+from engine.core.kill.other_kills.others_closes import Closed as OthersClose
+from engine.core.kill.outcome.others_trades import OthersTrades
+from engine.core.kill.outcome.told_closed import ToldClosed, _Ours
 from engine.core.kill.report import ClosedPosition, PartlyClosed, Trade, Trader
 
 CALL = option(11)
@@ -171,3 +175,43 @@ def test_each_contract_has_its_own_orders() -> None:
         ("ES", -3, 12),
         ("SPY", 2, 5),
     }
+
+
+# the parts, one by one ------------------------------------------------------------------------------------------------
+
+
+def attempt(action: str = "SELL", filled: int = 0, *, untold: bool = False) -> Attempt:
+    """One for five that is over."""
+    place = Place(
+        key=1,
+        account=ACCOUNT,
+        contract=ES,
+        action=action,
+        quantity=D(5),
+        order_type=OrderType.MARKET,
+        order_ref="QEKILL-k-1",
+    )
+    made = Attempt(place, state=State.ENDED, untold=untold)
+    if filled:
+        made.fill(execution(ES, filled if action == "BUY" else -filled))
+    return made
+
+
+def test_more_may_have_filled_of_an_order_that_ended_without_a_word_and_was_not_filled_whole() -> None:
+    whole, cancelled = attempt(filled=5), attempt(filled=2)
+    assert not _Ours([whole, cancelled]).may_have_more
+    assert not _Ours([attempt(filled=5, untold=True)]).may_have_more
+    assert _Ours([whole, attempt(filled=2, untold=True)]).may_have_more
+
+
+def test_orders_that_come_to_nothing_have_no_price() -> None:
+    assert _Ours([attempt("BUY", 5), attempt("SELL", 5)]).price() is None
+    assert _Ours([attempt("BUY", 5), attempt("SELL", 4)]).price() == 10
+
+
+def test_what_another_kill_has_closed_before_anything_was_seen_here_is_told_as_theirs() -> None:
+    machine = Stage().begin().machine
+    theirs = {(ACCOUNT, ES.con_id): OthersClose(contract=ES, quantity=D(2), avg_price=D(110))}
+    [closed] = ToldClosed(machine._closing, machine._ledger, OthersTrades("k"), theirs).closed()
+    assert (closed.quantity, closed.filled, closed.traded, closed.filled_by_other) == (2, 0, 0, 2)
+    assert closed.by_other_kill and closed.at_press is None
