@@ -88,7 +88,8 @@ def build_node(folder: Path, pins: tuple[str, ...]) -> None:
     (folder / "package.json").write_text('{"name": "conformance-clients", "private": true}\n')
     npm = shutil.which("npm", path=str(node_dir)) or "npm"
     quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    command = [npm, "install", "--prefix", str(folder), "--save-exact", *quiet, *packages]
+    bounds = ["--fetch-retries=2", "--fetch-timeout=20000", "--fetch-retry-maxtimeout=20000"]  # as pip's above
+    command = [npm, "install", "--prefix", str(folder), "--save-exact", *quiet, *bounds, *packages]
     run_step(command, f"npm install {' '.join(packages)}", path_first=node_dir)
     node = shutil.which("node", path=str(node_dir)) or "node"
     (folder / "node-command").write_text(node)

@@ -329,6 +329,8 @@ def test_a_broken_installation_still_cancels_and_says_what_to_do(tmp_path: Path)
     assert done.returncode == 2
     assert "NOT FLAT" in done.stderr and "half an upgrade" in done.stderr
     assert "global cancel was sent to: paper, live" in done.stderr
+    places = [f"{name} (127.0.0.1:{login.port})" for name, login in world.before.logins.items()]
+    assert f"Close the positions in TWS now, of {', '.join(places)}:" in done.stderr
     assert not any(login.resting for login in truth.logins.values())
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-import msgspec
 import pytest
 
-from engine.broker.closing_right import SIMULATED_WORLD
 from engine.cli import kill_run
 from engine.cli.first_strike import FirstStrike
 from engine.cli.kill_arguments import KillArguments
@@ -16,12 +14,11 @@ from engine.cli.kill_run import KillRun, settings_of
 from engine.cli.presses import Presses
 from engine.config.plan import KillPlan, default_plan
 from engine.config.quick import read_quickly
-from engine.core.kill.settings import SECOND, KillSettings
+from engine.core.kill.settings import KillSettings
 from engine.trading import KillReport
 
 
-def test_without_a_configuration_the_machines_own_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SIMULATED_WORLD)
+def test_without_a_configuration_the_machines_own_defaults_hold() -> None:
     assert settings_of(default_plan()) == KillSettings()
 
 
@@ -38,12 +35,6 @@ def test_how_long_a_market_order_may_find_nobody_is_read_on_the_way_to_the_first
     """What is out of range is left to the reader that says what is wrong with it."""
     plan = read_quickly(f'[logins.paper]\nmode = "paper"\n[kill]\nmarket_patience_s = {text}\n'.encode(), {})
     assert (None if plan is None else plan.market_patience_s) == seconds
-
-
-def test_in_a_simulated_world_clocks_differ_and_nothing_else_does() -> None:
-    settings = settings_of(default_plan())
-    assert settings.clock_apart_ns > 365 * 86_400 * SECOND
-    assert msgspec.structs.replace(settings, clock_apart_ns=KillSettings().clock_apart_ns) == KillSettings()
 
 
 class Recording:

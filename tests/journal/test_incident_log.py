@@ -80,7 +80,12 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     text = section(story(before=lines))
     assert f"position {LINES_MAX - 1}" in text
     assert f"position {LINES_MAX}\n" not in text
-    assert "and 5 more: see the journal" in text
+    assert "and 5 more: the journal has them (qe journal export)" in text
+
+
+def test_the_report_of_a_kill_is_there_whole() -> None:
+    text = section(story(report="\n".join(f"line {n}" for n in range(LINES_MAX + 5))))
+    assert f"line {LINES_MAX + 4}\n" in text and "more: the journal" not in text
 
 
 def test_the_file_begins_with_what_it_is_for_and_grows_at_its_end(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from engine.broker import inquiry, pacing
+from engine.broker.closing_right import SIMULATED_WORLD
 from engine.broker.failures import LinkFailure
 from engine.core.kill import machine
 from engine.core.kill.closes import closing, launching, lessons, lookups, reactions, tending
@@ -219,6 +220,7 @@ def test_a_wrong_clock_of_this_machine_changes_no_order_and_is_said(
     off_s: int, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     """Half past six in the evening: a stock is sold by a limit order at once, whatever this machine believes."""
+    monkeypatch.delenv(SIMULATED_WORLD)
     evening = load_scenario("after-hours")
     queued = said("close_ended", "300 AAPL")
     right, wrong = rehearse(evening, tmp_path), rehearse(evening, tmp_path, clock_off_s=off_s)

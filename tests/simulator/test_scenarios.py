@@ -142,6 +142,16 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         load_scenario("clam")
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", '"NaN"', '"Infinity"'])
+def test_what_is_no_number_is_refused_where_one_is_needed(tmp_path: Path, number: str) -> None:
+    prices = f'[[prices]]\ncontract = "AAPL"\nat_s = 1\nprice = {number}\n'
+    (complaint,) = complaints(tmp_path, GOOD + prices)
+    assert "prices[0].price" in complaint and "expected a number, got" in complaint
+    if not number.startswith('"'):
+        (complaint,) = complaints(tmp_path, GOOD.replace("seconds = 0.5", f"seconds = {number}"))
+        assert "seconds" in complaint
+
+
 def test_a_base_that_does_not_exist_is_complained_about_where_it_is_named(tmp_path: Path) -> None:
     (told,) = complaints(tmp_path, 'title = "mine"\nbase = "clam"\n')
     assert told.startswith("line 2: base: 'clam': there is no such scenario (did you mean calm?)")

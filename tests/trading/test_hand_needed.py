@@ -21,7 +21,7 @@ DEADLINE_S = 120.0
 
 
 def needed(*names: str) -> HandNeeded:
-    return HandNeeded(names, DEADLINE_S)
+    return HandNeeded({name: f"port {7000 + number}" for number, name in enumerate(names)}, DEADLINE_S)
 
 
 def hear(it: HandNeeded, name: str, *kinds: str) -> None:
@@ -42,7 +42,9 @@ def test_they_are_said_once_and_not_before_their_time() -> None:
 def test_a_login_of_which_nothing_is_heard_at_all_needs_a_hand_too() -> None:
     it = needed("paper", "live")
     hear(it, "live", "connected")
-    assert it.words(EARLY_S).startswith("paper NOT REACHED YET: no answer from TWS so far")
+    said = it.words(EARLY_S)
+    assert said.startswith("paper NOT REACHED YET: no answer from TWS so far")
+    assert "1. In the TWS of paper (port 7000): File > Global Cancel." in said
 
 
 def test_a_login_that_was_reached_is_not_missing_though_it_was_lost_later() -> None:
@@ -124,8 +126,11 @@ def test_a_login_that_is_done_is_not_waited_for() -> None:
         (("cancel_early",), "never reached; a global cancel was sent in advance, which TWS may have dropped"),
         (("cancel_sent",), "reached (text of cancel_sent); no closing order was seen to leave"),
         (("cancel_sent", "connected"), "reached (text of connected); no closing order was seen to leave"),
-        (("connected", "close_sent"), "reached; 1 closing order was sent, and may still fill"),
-        (("connected", "close_sent", "close_sent"), "reached; 2 closing orders were sent, and may still fill"),
+        (("connected", "close_sent"), "reached; 1 closing order was sent: what has not ended of that may still fill"),
+        (
+            ("connected", "close_sent", "close_sent"),
+            "reached; 2 closing orders were sent: what has not ended of that may still fill",
+        ),
         (("connected", "close_sent", "finished"), "its kill had ended: text of finished"),
     ],
 )
@@ -145,7 +150,7 @@ def test_a_program_that_waits_for_a_silent_tws_is_told_early_and_every_quarter_o
 
     async def main(_loop: VirtualLoop) -> None:
         on_step = (lambda _name, step: steps.append(step.kind)) if terminal else None
-        telling = Telling(["paper"], DEADLINE_S, said.append, on_step)
+        telling = Telling({"paper": "port 7497"}, DEADLINE_S, said.append, on_step)
         telling.heard("paper", TimelineEntry(1.0, "waiting", "it says nothing"))
         await asyncio.sleep(60)
         telling.end()
@@ -161,7 +166,7 @@ def test_what_is_no_terminal_hears_nothing_of_a_kill_that_is_on_its_way() -> Non
     said: list[str] = []
 
     async def main(_loop: VirtualLoop) -> None:
-        telling = Telling(["paper"], DEADLINE_S, said.append, None)
+        telling = Telling({"paper": "port 7497"}, DEADLINE_S, said.append, None)
         telling.heard("paper", TimelineEntry(1.0, "connected", "connected"))
         await asyncio.sleep(60)
         telling.end()

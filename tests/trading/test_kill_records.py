@@ -27,7 +27,7 @@ from engine.journal.memory_store import Memory, MemoryStore
 from engine.journal.reserve import Reserve
 from engine.journal.spool import Spool
 from engine.journal.trouble import Code
-from engine.trading.kill_records import EARLIER_NS_MAX, Earlier, KillRecords
+from engine.trading.kill_records import EARLIER_NS_MAX, JUST_NS_MAX, Earlier, KillRecords
 from engine.trading.reports import KillReport
 from engine.trading.rules import Rules
 from engine.trading.stories import Pressed
@@ -306,5 +306,41 @@ def test_a_kill_that_has_not_ended_is_named_to_the_next_one_of_its_logins(tmp_pa
         program.records.pressed(program.press("after", EARLIER_NS_MAX + 6), lambda: None, named.append)
         await program.records.settled()
         assert len(named) == 1, "it is answered for"
+
+
+@pytest.mark.parametrize(("ago_ns", "told"), [(JUST_NS_MAX, True), (JUST_NS_MAX + 1, False)])
+def test_a_kill_that_has_only_just_ended_is_named_to_the_next_one_as_that(
+    tmp_path: Path, ago_ns: int, told: bool
+) -> None:
+    async def test() -> None:
+        program = Program(tmp_path, Memory())
+        named: list[Earlier] = []
+        before = program.press("before", 1)
+        await program.pressed(before)
+        await program.ended(before)  # at 1, by the journal's clock
+        program.records.pressed(program.press("next", 1 + ago_ns), lambda: None, named.append)
+        await program.records.settled()
+        assert named == ([Earlier("paper", "before", ago_ns, just_ended=True)] if told else [])
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(("pid", "ago_ns", "guards"), [(7, 5, True), (7, JUST_NS_MAX + 1, False), (8, 5, False)])
+def test_the_kill_of_a_guard_that_was_told_of_the_press_is_known_by_its_process(
+    tmp_path: Path, pid: int, ago_ns: int, guards: bool
+) -> None:
+    async def test() -> None:
+        memory = Memory()
+        journal = Journal(MemoryStore(memory), actor="ann, process 7", clock=lambda: 1)
+        guard = Program(tmp_path / "guard", memory)
+        guard.journal = journal
+        guard.rules = Rules(journal, LocalGate(), wall_ns=lambda: 1, actor="ann, process 7")
+        await guard.pressed(guard.press("warm", 1))
+        program = Program(tmp_path, memory)
+        program.records = KillRecords(lambda: program.rules, tmp_path / "log.md", guard_pid=lambda: pid)
+        named: list[Earlier] = []
+        program.records.pressed(program.press("cold", 1 + ago_ns), lambda: None, named.append)
+        await program.records.settled()
+        assert named == [Earlier("paper", "warm", ago_ns, by_guard=guards)]
 
     asyncio.run(test())

@@ -433,7 +433,7 @@ def test_before_anything_else_a_person_stops_the_program_that_keeps_sending() ->
 
 def test_where_nobody_keeps_sending_the_first_step_is_the_global_cancel() -> None:
     paper = login("paper", LoginOutcome.RESIDUE, residue=(left(),), senders=(sender(still=False),))
-    assert "1. In TWS: File > Global Cancel." in render(report(paper))
+    assert "In the TWS of paper (port 7497, DU1234567): File >" in render(report(paper))
 
 
 def test_a_combination_is_not_taken_for_an_outright() -> None:
@@ -484,3 +484,25 @@ def test_only_a_login_that_let_the_kill_in_is_said_to_be_reached() -> None:
     for kind in ("connected", "cancel_sent"):
         step = TimelineEntry(1.0, kind, "in")
         assert "It was reached" in str(report(login("live", LoginOutcome.UNKNOWN, timeline=(step,), accounts=())))
+
+
+def test_times_are_told_in_their_order_and_a_cancel_behind_another_kills_as_its_own() -> None:
+    times = Timings(first_cancel_ms=558.0, orders_gone_ms=437.0, flat_ms=841.0, finished_ms=841.0)
+    busy = TimelineEntry(394.0, "lock_busy", "another kill is closing this login")
+    told = str(report(login(timings=times, timeline=(busy,))))
+    assert "times     orders gone 437 ms, own first cancel 558 ms, flat 841 ms" in told
+    assert "times     first cancel 3 ms\n" in str(report(login()))
+
+
+def test_the_steps_by_hand_name_the_logins_that_they_are_for() -> None:
+    lost = LoginReport(name="family", mode="", host="", port=0, outcome=LoginOutcome.UNKNOWN, trouble="port is 40O1")
+    far = msgspec.structs.replace(GONE, host="10.0.0.7")
+    unsure = msgspec.structs.replace(report(login(), far, lost), unread=PART_UNREAD)
+    told = re.sub(r"\s+", " ", str(unsure))
+    where = "live (10.0.0.7:7497), family (wherever it is) and any login of yours that is not listed here"
+    assert f"1. In the TWS of {where}: File > Global Cancel." in told
+    assert unsure.to_dict()["by_hand"][0].startswith(f"In the TWS of {where}: File >")
+    only = msgspec.structs.replace(report(login()), unread=PART_UNREAD)
+    assert "In the TWS of any login of yours that is not listed here: File >" in re.sub(r"\s+", " ", str(only))
+    many = report(*(msgspec.structs.replace(GONE, name=f"family-{number}") for number in range(5)))
+    assert "In the TWS of 5 logins, see below: File >" in str(many)

@@ -26,7 +26,7 @@ def test_advice_is_left_to_the_report_where_it_does_not_fit() -> None:
     step = TimelineEntry(128.0, "disconnected", refused("127.0.0.1", 7497).text)
     line = timeline_line("paper", step, 8, columns_max=80)
     assert line == "   0.128 s  paper    nothing listens on 127.0.0.1:7497"
-    assert timeline_line("paper", step, 8, columns_max=40) == "   0.128 s  paper    nothing listens on…"
+    assert timeline_line("paper", step, 8, columns_max=40).split() == line.split()  # on two lines, and whole
     assert step.text in timeline_line("paper", step, 8, columns_max=None)  # in the record it is whole
 
 

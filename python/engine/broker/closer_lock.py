@@ -25,6 +25,7 @@ from engine.broker.lock_files import shared_directory
 from engine.core.kill.events import Left
 
 DIGITS_MAX = 5  # of a generation: nobody makes more of them, nor reads them
+SWEPT_MAX = 5  # times in a row: a file is taken away once a day at the most
 GENERATIONS_MAX = 10**DIGITS_MAX - 1
 FENCED = "another kill has taken over the closing"
 GATE_BUSY = "another kill is taking over the closing at this moment"
@@ -94,7 +95,8 @@ class CloserLock:
 
     def release(self, *, flat: bool = False, proven: bytes = b"") -> None:
         """Give the lock back. `flat`: this kill has proven that, behind trades with the mark `proven`, and nothing of
-        its own is under way. The file stays: removing it could split one lock into two."""
+        its own is under way. The file stays: who removes it has to hold it (`lock_sweep`), or one lock could be split
+        into two."""
         if self._answering is not None and self.held:
             self._answering.over(flat=flat, proven=proven)
         fd, self._fd = self._fd, None
@@ -177,7 +179,8 @@ class CloserLock:
     def _find_newest(self) -> None:
         """A directory is read only once: from then on generations come one by one."""
         if not self._listed and self._directory.is_dir():
-            self._move_to(max((_number(path.name, self._key) for path in self._directory.iterdir()), default=0))
+            names = os.listdir(self._directory)  # noqa: PTH208 there may be thousands
+            self._move_to(max((_number(name, self._key) for name in names), default=0))
             self._listed = True
         while os.path.lexists(self._path(self._generation + 1)):
             self._move_to(self._generation + 1)
@@ -187,6 +190,15 @@ class CloserLock:
             self._generation, self._silence, self._stuck = generation, Silence(), False
 
     def _take_newest(self) -> LockAnswer:
+        for _ in range(SWEPT_MAX):
+            answer = self._try_newest()
+            if answer is not None:
+                return answer
+            self._find_newest()
+        return LockAnswer(LockState.BUSY, "somebody who takes old lock files away")
+
+    def _try_newest(self) -> LockAnswer | None:
+        """None: what was opened was taken away before it was had (`lock_sweep`), and its name may mean another file."""
         fd = lock_files.open_shared(self.path)
         try:
             if not lock_files.try_lock(fd):
@@ -202,6 +214,10 @@ class CloserLock:
             os.close(gate)
             os.close(fd)
             return LockAnswer(LockState.BUSY, f"{self._who_is_inside()}, stopped in the middle of sending an order")
+        if not (lock_files.is_still(fd, self.path) and lock_files.is_still(gate, self._gate_path)):
+            os.close(gate)
+            os.close(fd)
+            return None
         self._fd, self._gate, self._inside, self._pid = fd, gate, 0, os.getpid()
         how, mark = left(fd) if self._met else None, proven(fd)
         lock_files.write_note(fd, f"process {self._pid}, {self._note}")

@@ -143,12 +143,15 @@ def not_loaded(strike: first_strike.FirstStrike, error: ImportError) -> str:
     """What to say when this installation is broken: the cancels may have gone out, and nothing else will."""
     for attempt in strike.finish():
         attempt.strike_all_the_same()
-    struck = [attempt.target.name for attempt in strike.attempts if attempt.state == first_strike.STRUCK]
-    missed = [attempt.target.name for attempt in strike.attempts if attempt.state != first_strike.STRUCK]
+    names = {attempt: attempt.target.name for attempt in strike.attempts}
+    struck = [name for attempt, name in names.items() if attempt.state == first_strike.STRUCK]
+    missed = [name for attempt, name in names.items() if attempt.state != first_strike.STRUCK]
+    places = [f"{one.target.name} ({one.target.host}:{one.target.port})" for one in strike.attempts]
     return (
         f"NOT FLAT. This installation is broken ({error}), so no position was closed.\n"
         f"A global cancel was sent to: {', '.join(struck) or 'nobody'}. Not reached: {', '.join(missed) or 'nobody'}.\n"
-        "Close the positions in TWS now: right-click the portfolio, Close All Positions. IBKR: 1-877-442-2757.\n"
+        f"Close the positions in TWS now, of {', '.join(places) or 'every login'}: right-click the portfolio, "
+        "Close All Positions. IBKR: 1-877-442-2757.\n"
     )
 
 

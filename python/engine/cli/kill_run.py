@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from typing import NoReturn
 
 import msgspec
 
-from engine.broker.closing_right import SIMULATED_WORLD
+from engine.broker import lock_files, lock_sweep
 from engine.broker.handover import Handover, struck_words
 from engine.cli import process_start
 from engine.cli.completing import with_configuration
@@ -34,16 +35,18 @@ from engine.journal import overdue
 from engine.names import free_name
 from engine.temporary import make_private, temporary_folder
 from engine.trading import IBKRAccountManager, KillReport, TradingError, TradingMode
+from engine.trading.by_hand import place_of
 from engine.trading.hand_needed import HandNeeded
 from engine.trading.manager import ManagerSettings
+from engine.trading.repeats import Repeats
 from engine.trading.report_text import colour_wanted
 from engine.trading.timeline import columns_of, name_columns, timeline_line
 from engine.voice import ERR, OUT, Voice
 from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
+SWEEP_S = 0.2  # what is left of old lock files then, the next kill takes away
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
-CLOCKS_OF_A_DRILL_NS = 10**18  # thirty years
 LOOK_EVERY_S = 0.5  # whether there is anything to say in the meantime
 
 
@@ -54,12 +57,8 @@ def begin(arguments: KillArguments, plan: KillPlan, strike: FirstStrike, hands: 
 
 
 def settings_of(plan: KillPlan) -> KillSettings:
-    """What the configuration and the command line say of the kill's patience. In a simulated world the clocks differ by
-    design, and nobody is to look for the wrong one.
-    """
-    simulated = bool(os.environ.get(SIMULATED_WORLD))
+    """What the configuration and the command line say of the kill's patience."""
     return KillSettings(
-        clock_apart_ns=CLOCKS_OF_A_DRILL_NS if simulated else KillSettings().clock_apart_ns,
         deadline_ns=round(plan.deadline_s * SECOND),
         quarantine_ns=round(plan.watch_s * SECOND),
         market_patience_ns=round(plan.market_patience_s * SECOND),
@@ -78,8 +77,9 @@ class KillRun:
         self._columns = columns_of(ERR)
         self._name_columns = name_columns(place.name for place in plan.places)
         self._timeline: list[str] = []
+        self._repeats = Repeats()
         self._said_at = time.monotonic()
-        self._hand_needed = HandNeeded((), plan.deadline_s)
+        self._hand_needed = HandNeeded({}, plan.deadline_s)
         self._known_as: dict[str, str] = {}  # by the manager, of a login of the plan
         self._refused: dict[str, str] = {}  # by the manager, and why
         self._code = 0
@@ -111,6 +111,7 @@ class KillRun:
             self._code = EXIT_UNKNOWN
         self._tell_unwritten()
         self._voice.finish(LAST_WORDS_S)
+        sweep_for_a_moment()
         os._exit(self._code)  # not by way of the interpreter's end, which would wait for a terminal that is stopped
 
     def _announce(self) -> None:
@@ -189,7 +190,7 @@ class KillRun:
                 why = why or str(error)
             else:
                 self._known_as[place.name] = name
-                self._hand_needed.expect(name)
+                self._hand_needed.expect(name, place_of(place.host, place.port))
                 return
         self.warn(f"{place.name} IS LEFT OUT: {why}")
         self._refused[free_name(place.name, [*self._refused, *self._plan.unusable])] = why
@@ -198,7 +199,8 @@ class KillRun:
     def _show(self, name: str, step: TimelineEntry) -> None:
         self._hand_needed.heard(name, step)
         self._timeline.append(timeline_line(name, step, self._name_columns, columns_max=None))
-        self.warn(timeline_line(name, step, self._name_columns, columns_max=self._columns))
+        shown = self._repeats.shortened(name, step)
+        self.warn(timeline_line(name, shown, self._name_columns, columns_max=self._columns))
 
     def _tell(self, report: KillReport) -> None:
         """The report, in front of everybody and into the records."""
@@ -242,6 +244,18 @@ def record_folders() -> tuple[Path, ...]:
     home = home_folder()
     at_home = () if home is None else (Path(home) / "quant-engine-kills",)
     return tuple(dict.fromkeys((Path(state_folder()) / "kills", *at_home, Path(temporary_folder()))))
+
+
+def sweep_for_a_moment() -> None:
+    """Old lock files, behind everything: on a thread, for the disk may hang, and the process ends soon."""
+    until = time.monotonic() + SWEEP_S
+    directory = lock_files.shared_directory()
+    sweeping = threading.Thread(
+        target=lambda: lock_sweep.sweep(directory, wall_s=time.time(), over=lambda: time.monotonic() >= until),
+        daemon=True,
+    )
+    sweeping.start()
+    sweeping.join(SWEEP_S)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -29,7 +29,7 @@ To be completed by a person:
 - [ ] fully understood; trading may go on
 - Name, date:
 """
-LINES_MAX = 200  # of one list; the journal has the rest
+LINES_MAX = 200  # of one list, but for the report; the journal has the rest
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ def section(story: Story) -> str:
     if story.orders:
         parts.append("Orders sent:" + _listed(story.orders))
     if story.report:
-        parts.append("Report:\n\n" + _block(story.report.splitlines()))
+        parts.append("Report:\n\n" + _block(story.report.splitlines(), lines_max=None))
     if not story.joined:
         parts.append(FORM.rstrip())
     return "\n\n".join(parts) + "\n"
@@ -107,12 +107,12 @@ def _listed(lines: tuple[str, ...] | None) -> str:
     return "\n\n" + _block(lines) if lines else " none"
 
 
-def _block(lines: Iterable[str]) -> str:
-    """Indented, so that nothing in it is taken for Markdown."""
+def _block(lines: Iterable[str], *, lines_max: int | None = LINES_MAX) -> str:
+    """Indented, so that nothing in it is taken for Markdown. `lines_max`: None where all of it is needed."""
     all_ = list(lines)
-    shown = [f"    {line}" for line in all_[:LINES_MAX]]
-    if len(all_) > LINES_MAX:
-        shown.append(f"    … and {len(all_) - LINES_MAX} more: see the journal")
+    shown = [f"    {line}" for line in all_[:lines_max]]
+    if len(shown) < len(all_):
+        shown.append(f"    and {len(all_) - len(shown)} more: the journal has them (qe journal export)")
     return "\n".join(shown)
 
 

@@ -5,6 +5,7 @@ Unknown keys are refused. Each complaint says where it is and what would be allo
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -121,10 +122,17 @@ class Reader:
         return self.struct(by_tag[name], data, where)
 
     def _plain(self, kind: Any, data: Any, where: str) -> Any:
+        if isinstance(data, float) and not math.isfinite(data):  # TOML has words for these
+            self._give_up(where, f"expected {_EXPECTED.get(kind, 'a value')}, got {data}")
+            return None
         if kind is Decimal and isinstance(data, int | float) and not isinstance(data, bool):
             data = str(data)
         try:
-            return msgspec.convert(data, kind)
+            value = msgspec.convert(data, kind)
+            if kind is not Decimal or value.is_finite():
+                return value
+            self._give_up(where, f"expected {_EXPECTED[kind]}, got {data!r}")
+            return None
         except msgspec.ValidationError as error:
             if typing.get_origin(kind) is typing.Literal:
                 allowed = [str(each) for each in typing.get_args(kind)]

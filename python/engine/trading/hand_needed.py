@@ -7,12 +7,12 @@ Each thing is said once; what is said again and again says how long it still tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from engine.core.kill.report import TimelineEntry
-from engine.trading.report_text import BY_HAND
+from engine.trading.by_hand import steps, which
 
 EARLY_S = 3.0  # after the press; a TWS that is well has answered long before
 QUIET_S = 5.0  # without a word: then it is said once that the kill goes on …
@@ -50,6 +50,7 @@ MOVES = {
 
 @dataclass(slots=True)
 class _Login:
+    place: str = ""
     stands: Stands = Stands.UNHEARD
     told: bool = False  # that it is missing
     refuses: str | None = None  # what is still to be said of it; empty: that has been said
@@ -60,16 +61,17 @@ class _Login:
 
 
 class HandNeeded:
-    """Follows the timeline of all logins. `deadline_s`: the report comes then at the latest, from the press."""
+    """Follows the timeline of all logins. `places`: where the TWS of each is, in words. `deadline_s`: the report comes
+    then at the latest, from the press."""
 
-    def __init__(self, names: Iterable[str], deadline_s: float) -> None:
-        self._logins = {name: _Login() for name in names}
+    def __init__(self, places: Mapping[str, str], deadline_s: float) -> None:
+        self._logins = {name: _Login(place) for name, place in places.items()}
         self._deadline_s = deadline_s
         self._quiet_told = False
 
-    def expect(self, name: str) -> None:
-        """A login that is killed too."""
-        self._logins.setdefault(name, _Login())
+    def expect(self, name: str, place: str) -> None:
+        """A login that is killed too, and where its TWS is."""
+        self._logins.setdefault(name, _Login()).place = place
 
     def heard(self, name: str, step: TimelineEntry) -> None:
         """A step of the login."""
@@ -101,9 +103,13 @@ class HandNeeded:
 
     def words(self, at_s: float) -> str:
         """What a person has to know `at_s` after the press; empty: nothing, or it has been told."""
-        lines = [*self._missing(at_s), *self._refused()]
-        steps = [f"  {number}. {step}" for number, step in enumerate(BY_HAND, 1)]
-        return "\n".join([*lines, *steps]) if lines else ""
+        early = at_s < EARLY_S
+        missing = [name for name, one in self._logins.items() if one.stands in MISSING and not one.told and not early]
+        refusing = [name for name, one in self._logins.items() if one.refuses]
+        lines = [*self._missing_words(missing), *self._refused_words(refusing)]
+        where = [which(name, self._logins[name].place) for name in dict.fromkeys([*missing, *refusing])]
+        told = [f"  {number}. {step}" for number, step in enumerate(steps(where), 1)]
+        return "\n".join([*lines, *told]) if lines else ""
 
     def quiet_words(self, at_s: float, quiet_s: float) -> str:
         """How it stands, once nothing has been said for long enough. Somebody who sees nothing presses something."""
@@ -122,30 +128,28 @@ class HandNeeded:
         """For each login, what is known of it when a person ends the kill before its report."""
         return {name: _as_stopped(login) for name, login in self._logins.items()}
 
-    def _missing(self, at_s: float) -> list[str]:
-        new = {name: login for name, login in self._logins.items() if login.stands in MISSING and not login.told}
-        if not new or at_s < EARLY_S:
-            return []
-        lines = []
+    def _missing_words(self, names: list[str]) -> Iterator[str]:
         for stands in MISSING:
-            names = [name for name, login in new.items() if login.stands is stands]
-            if names:
-                until = (
-                    ""
-                    if stands is Stands.GONE
-                    else f"; tried until {self._deadline_s:g} s after the press at the latest"
-                )
-                lines.append(f"{', '.join(names)} NOT REACHED YET: {stands.value}{until}.")
-        for login in new.values():
-            login.told = True
-        return [*lines, "If you can, do it by hand meanwhile:"]
+            these = [name for name in names if self._logins[name].stands is stands]
+            if these:
+                until = "" if stands is Stands.GONE else self._until
+                yield f"{', '.join(these)} NOT REACHED YET: {stands.value}{until}."
+        for name in names:
+            self._logins[name].told = True
+        if names:
+            yield "If you can, do it by hand meanwhile:"
 
-    def _refused(self) -> Iterator[str]:
+    @property
+    def _until(self) -> str:
+        return f"; tried until {self._deadline_s:g} s after the press at the latest"
+
+    def _refused_words(self, names: list[str]) -> Iterator[str]:
         for what in (READ_ONLY, ORDERS_UNREAD):
-            if names := [name for name, login in self._logins.items() if login.refuses == what]:
-                for name in names:
-                    self._logins[name].refuses = ""
-                yield f"{', '.join(names)} {what}"
+            these = [name for name in names if self._logins[name].refuses == what]
+            if these:
+                yield f"{', '.join(these)} {what}"
+            for name in these:
+                self._logins[name].refuses = ""
 
 
 def _as_stopped(login: _Login) -> str:
@@ -153,7 +157,7 @@ def _as_stopped(login: _Login) -> str:
         return f"its kill had ended: {login.outcome}"
     if login.closes:
         count = "1 closing order was" if login.closes == 1 else f"{login.closes} closing orders were"
-        return f"reached; {count} sent, and may still fill"
+        return f"reached; {count} sent: what has not ended of that may still fill"
     if login.reached_by:
         return f"reached ({login.reached_by}); no closing order was seen to leave"
     if login.early:

@@ -35,27 +35,41 @@ REMEMBERED_NOWHERE = (
     "qe journal take-in FILE (with what it prints), or qe halt --all, and look before anything trades again"
 )
 
+JUST_NS_MAX = 3_000_000_000
+"""TWS dates what has ended to the second, and its clock is known to one: what a kill has cancelled that ended less than
+this before a press may be told as of the press. A guard that is told of a press begins no longer before it."""
+
 EARLIER_NS_MAX = 600_000_000_000  # a kill that was pressed longer before than this is history, ended or not
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """A kill that was pressed before this one and has not ended by the journal."""
+    """A kill that was pressed before this one and has not ended by the journal, or has `just_ended`."""
 
     login: str  # of this press
     kill_id: str
-    ago_ns: int
+    ago_ns: int  # since it was pressed, or has ended
+    just_ended: bool = False
+    by_guard: bool = False  # which was told of this very press
 
 
 class KillRecords:
     """Keeps the records of one manager's kills, one after the other. `rules` is made when it is first needed."""
 
-    def __init__(self, rules: Callable[[], Rules], incident_log_file: Path) -> None:
+    def __init__(
+        self,
+        rules: Callable[[], Rules],
+        incident_log_file: Path,
+        *,
+        guard_pid: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`guard_pid`: the process of the guard that runs here."""
         self._rules = rules
+        self._guard_pid = guard_pid
         self._file = incident_log_file
         self.notes: list[str] = []  # what could not be written where it belongs, for the operator
         self._held: dict[str, Held] = {}  # by kill: the section for the case that this program dies
         self._incidents: dict[str, tuple[str, bool]] = {}  # by kill: the incident, and whether it was open before
-        self._earlier: dict[str, tuple[Earlier, ...]] = {}  # by kill: those before it that have not ended
+        self._earlier: dict[str, tuple[Earlier, ...]] = {}  # by kill: those before it that have not ended, or only just
         self._daemons = Daemons()
         self._last: asyncio.Future[None] | None = None
 
@@ -63,7 +77,7 @@ class KillRecords:
         self, press: Pressed, then: Callable[[], None], earlier: Callable[[Earlier], None] = lambda _one: None
     ) -> None:
         """A press has begun. `then` is called, on the caller's loop, when its shutdown binds through the rules, and
-        `earlier` for every kill before it that has not ended.
+        `earlier` for every kill before it that has not ended, or only just.
         """
         self._queue(lambda: self._write_press(press), after_s=BEHIND_THE_CANCEL_S)
         assert self._last is not None
@@ -118,7 +132,7 @@ class KillRecords:
                 mark=press.kill_id,
             )
             self._incidents[press.kill_id] = incident.id, incident.joined
-            self._earlier[press.kill_id] = tuple(_unfinished(state, press))
+            self._earlier[press.kill_id] = tuple(_earlier(state, press, self._guard_pid()))
             new = (Restricted(restriction=one) for one in restrictions if not _says_the_same(state, one))
             return KillPressed(kill_id=press.kill_id, scopes=press.scopes, reason=press.reason), *new, *incident.events
 
@@ -157,7 +171,7 @@ class KillRecords:
             )
 
         self._note(self._rules().journal.keep_decided(decide))
-        story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns, joined=joined)
+        story = kill_story(report, incident_id=incident, pressed_ns=press.at_ns - press.ago_ns, joined=joined)
         missed = tell(self._file, story, self._rules().journal)
         if missed is not None:
             self.notes.append(missed)
@@ -166,16 +180,22 @@ class KillRecords:
             held.take_back()
 
 
-def _unfinished(state: JournalState | Unknown, press: Pressed) -> Iterable[Earlier]:
+def _earlier(state: JournalState | Unknown, press: Pressed, guard_pid: int | None) -> Iterable[Earlier]:
     if isinstance(state, Unknown):
         return
-    for record in state.kills_open.values():
+    ended = {id(record): record for record in state.kills_ended.values()}  # one kill may be the last of several logins
+    for record in (*state.kills_open.values(), *ended.values()):
         event, ago_ns = record.event, press.at_ns - record.at_ns
-        if not isinstance(event, KillPressed) or event.kill_id == press.kill_id or not 0 <= ago_ns <= EARLIER_NS_MAX:
+        if not isinstance(event, KillPressed | KillEnded) or event.kill_id == press.kill_id:
             continue
+        just_ended = isinstance(event, KillEnded)
+        if not 0 <= ago_ns <= (JUST_NS_MAX if just_ended else EARLIER_NS_MAX):
+            continue
+        theirs = guard_pid is not None and record.actor.endswith(f"process {guard_pid}")
+        by_guard = theirs and not just_ended and ago_ns <= JUST_NS_MAX
         for scope in press.scopes:
             if any(scope.meets(one) for one in event.scopes):
-                yield Earlier(scope.login, event.kill_id, ago_ns)
+                yield Earlier(scope.login, event.kill_id, ago_ns, just_ended, by_guard)
 
 
 def _says_the_same(state: JournalState | Unknown, wanted: Restriction) -> bool:

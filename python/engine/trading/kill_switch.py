@@ -36,6 +36,7 @@ OnStep: TypeAlias = Callable[[str, TimelineEntry], None]
 """Called with a login's name and every line of its timeline, as it happens."""
 
 BY_HAND = "stopped by Ctrl-C"
+PRESSED_AGO_S_MAX = 60.0  # what is longer ago is no time of a press
 IN_USE = "a kill is using this connection"
 LOOK_EVERY_S = 0.25  # at the logins that are done, while others are not
 LOOK_SOON_S = 0.02  # when only they are waited for
@@ -68,6 +69,7 @@ class _Press:
         self.record = record
         self.names = names
         self.drivers: dict[str, KillDriver] = {}
+        self.beside: list[Earlier] = []  # kills of the same logins, of which more is to be said than their own lines do
         self._reason = reason
         self._started_at = started_at
         self._deadline_at = deadline_at
@@ -132,6 +134,9 @@ class _Press:
                 logins[name] = with_later(logins[name], driver.later.look())
         for name, before in self._watched.items():
             logins[name] = with_watched(logins[name], before, self.drivers[name].pressed_ns)
+        for earlier in self.beside:
+            if earlier.login in logins and earlier.login not in self._watched:
+                logins[earlier.login] = _with_earlier_noted(logins[earlier.login], earlier)
         logins = {name: _with_mode_noted(login) for name, login in logins.items()}
         self.report.set_result(
             KillReport(
@@ -150,6 +155,19 @@ class _Press:
 def _with_mode_noted(login: LoginReport) -> LoginReport:
     note = misplaced_note(TradingMode(login.mode), login.accounts)
     return msgspec.structs.replace(login, notes=(*login.notes, note)) if note else login
+
+
+def _with_earlier_noted(login: LoginReport, earlier: Earlier) -> LoginReport:
+    if earlier.by_guard:
+        note = f"kill {earlier.kill_id} is the guard's, which was told of this press"
+    elif earlier.just_ended and login.cancelled:
+        note = (
+            f"kill {earlier.kill_id} had only just ended when this one began: what is listed as cancelled may be its "
+            "doing, for TWS dates it to the second"
+        )
+    else:
+        return login
+    return msgspec.structs.replace(login, notes=(*login.notes, note))
 
 
 class KillSwitch:
@@ -244,14 +262,15 @@ class KillSwitch:
         watched: Mapping[str, Watched],
         beside: tuple[Scope, ...],
     ) -> _Press:
-        wall_ns = self._wall_ns()
-        now_s = wall_ns / SECOND_NS
-        started_at = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds")
-        pressed_at = asyncio.get_running_loop().time() if pressed_ns is None else pressed_ns / SECOND_NS
+        now_s = asyncio.get_running_loop().time()
+        pressed_at = now_s if pressed_ns is None else pressed_ns / SECOND_NS
+        ago_s = min(max(now_s - pressed_at, 0), PRESSED_AGO_S_MAX)  # `qe kill` loads this program behind its cancel
+        wall_ns, ago_ns = self._wall_ns(), round(ago_s * SECOND_NS)
+        started_at = datetime.fromtimestamp((wall_ns - ago_ns) / SECOND_NS, UTC).isoformat(timespec="milliseconds")
         deadline_at = pressed_at + self._settings.deadline_ns / SECOND_NS
         kill_id = self._new_kill_id()
         scopes = tuple(entry.scope for entry in entries)
-        record = Pressed(kill_id=kill_id, reason=reason, scopes=scopes, at_ns=wall_ns, beside=beside)
+        record = Pressed(kill_id=kill_id, reason=reason, scopes=scopes, at_ns=wall_ns, beside=beside, ago_ns=ago_ns)
         goes_on_s = self._settings.quarantine_ns / SECOND_NS
         press = _Press(kill_id, reason, started_at, names, deadline_at, self._concluded, record, watched, goes_on_s)
         if not press.report.done():
@@ -335,7 +354,9 @@ class KillSwitch:
 def _tell_of_earlier(press: _Press, earlier: Earlier) -> None:
     """To the kill of that login: what the earlier one did belongs into its report, as nobody else may tell it."""
     driver = press.drivers.get(earlier.login)
-    if driver is not None:
+    if earlier.just_ended or earlier.by_guard:
+        press.beside.append(earlier)
+    if driver is not None and not earlier.just_ended:
         driver.earlier_press(earlier.kill_id, earlier.ago_ns)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from engine.core.kill.report import TimelineEntry
@@ -21,13 +21,14 @@ LOOK_EVERY_S = 0.5
 
 
 @contextmanager
-def told(names: Iterable[str], deadline_s: float) -> Iterator[OnStep | None]:
-    """While this lasts. It gives what is to hear every step; None: there is nobody to tell."""
-    names = tuple(names)
+def told(places: Mapping[str, str], deadline_s: float) -> Iterator[OnStep | None]:
+    """While this lasts. `places`: where the TWS of each login is.
+
+    It gives what is to hear every step; None: there is nobody to tell."""
     if not _is_there():
         yield None
         return
-    telling = Telling(names, deadline_s, lambda text: shared_voice().say(text, ERR), on_terminal(names))
+    telling = Telling(places, deadline_s, lambda text: shared_voice().say(text, ERR), on_terminal(places))
     try:
         yield telling.heard
     finally:
@@ -38,9 +39,9 @@ class Telling:
     """From the press, which is now. `on_step` tells every step; None: only what a person has to do is told."""
 
     def __init__(
-        self, names: Iterable[str], deadline_s: float, say: Callable[[str], None], on_step: OnStep | None
+        self, places: Mapping[str, str], deadline_s: float, say: Callable[[str], None], on_step: OnStep | None
     ) -> None:
-        self._needed = HandNeeded(names, deadline_s)
+        self._needed = HandNeeded(places, deadline_s)
         self._say = say
         self._on_step = on_step
         self._loop = asyncio.get_running_loop()

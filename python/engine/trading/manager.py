@@ -33,7 +33,9 @@ from engine.core.preflight.settings import Settings
 from engine.core.preflight.verdict import Verdict
 from engine.core.restrictions import Restriction, Scope, State
 from engine.journal.events import CashFlow
+from engine.trading import presence
 from engine.trading.arguments import words
+from engine.trading.by_hand import place_of
 from engine.trading.connecting import Connecting
 from engine.trading.entries import Entries, Entry, LoginConfig
 from engine.trading.errors import OrderNotSent
@@ -50,6 +52,7 @@ from engine.trading.orders import Orders, live_login
 from engine.trading.outcomes import Connections, ConnectOutcome
 from engine.trading.reports import KillReport
 from engine.trading.rules import Halted, Resumed, Rules, open_rules
+from engine.trading.simulated import in_this_world
 from engine.trading.verification import Verification
 from engine.trading.verify_login import verify_login
 from engine.trading.verifying import Settings as VerifySettings
@@ -101,7 +104,9 @@ class IBKRAccountManager:
         self._home = home or Path(state_folder())
         self._made_rules = rules
         self._rules_lock = threading.Lock()
-        self._records = KillRecords(lambda: self.rules, Path(incident_log()))
+        self._records = KillRecords(
+            lambda: self.rules, Path(incident_log()), guard_pid=lambda: presence.pid(self._home, time.time_ns())
+        )
         self._wall_ns = wall_ns
         self._entries = Entries()
         self._orders = Orders(self._settings.order_patience_s, lambda: self.rules, wall_ns, preflight, self._home)
@@ -118,7 +123,7 @@ class IBKRAccountManager:
         self._heart = beating if self._settings.heartbeat else None
         self._limit_kill: LimitKill | None = None
         self._kills = KillSwitches(
-            self._settings.kill,
+            in_this_world(self._settings.kill),
             self._settings.hands,
             wall_ns=wall_ns,
             new_kill_id=kill_ids,
@@ -261,7 +266,9 @@ class IBKRAccountManager:
         """Whoever listens himself hears it alone."""
         if on_step or not self._settings.tells:
             return nullcontext(on_step)
-        return told(names, self._settings.kill.deadline_ns / SECOND)
+        configs = {name: self._entries.get(name).config for name in names}
+        places = {name: place_of(config.host, config.port) for name, config in configs.items()}
+        return told(places, self._settings.kill.deadline_ns / SECOND)
 
     # --- halt and resume ---------------------------------------------------------------------------
     def halt_trading(self, name: str, reason: str, *, cancel: Literal["none", "risk_adding"] = "none") -> Halted:

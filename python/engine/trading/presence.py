@@ -104,6 +104,12 @@ def is_fresh(home: Path, now_ns: int) -> bool:
     return age is not None and age <= AGE_S_MAX and not has_died(home)
 
 
+def pid(home: Path, now_ns: int) -> int | None:
+    """The process of the guard that lives, as far as files can tell."""
+    found = read(home) if is_fresh(home, now_ns) else None
+    return None if found is None else found.pid
+
+
 def has_died(home: Path) -> bool:
     """The last guard has left its lock: its process is gone, however fresh its sign. False where that cannot be told:
     then the sign's age says it."""

@@ -20,6 +20,7 @@ from engine.core.kill.report import (
     ResidueReason,
     Sender,
 )
+from engine.trading.by_hand import steps, those_not_flat
 from engine.trading.closed_text import closed_row, partly_row
 from engine.trading.naming import amount_of, name_of, number
 
@@ -39,12 +40,6 @@ NOWHERE = "NOTHING TRIES IT, NOW OR LATER. Correct the configuration and kill ag
 REACHED = "It was reached, and could not be proven flat."
 NOT_PROVEN = "It could not be proven flat."
 NOTHING_DONE = "Nothing was cancelled, nothing was closed."
-BY_HAND = (
-    "In TWS: File > Global Cancel. Then right-click the portfolio and choose Close All Positions.",
-    "Or IBKR Mobile: Account > Positions, close each of them.",
-    "IBKR trade desk 1-877-442-2757. Overnight: 1-312-542-6901.",
-)
-
 REASONS: dict[ResidueReason, str] = {
     ResidueReason.WORKING_ORDER: "order still open",
     ResidueReason.WAITING_FOR_ORDERS: "not closed: an order in it could not be cancelled, and may fill",
@@ -75,6 +70,7 @@ REASONS: dict[ResidueReason, str] = {
     ResidueReason.OUT_OF_TIME: "the time ran out first",
 }
 
+OF_ANOTHER = ("lock_busy", "gives_way", "took_over")  # steps that tell of another kill at work
 _TOGETHER = "\N{NO-BREAK SPACE}"  # a number and its unit are never on two lines
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[1;97;41m", "\x1b[1;97;42m", "\x1b[1m", "\x1b[0m"
 
@@ -100,7 +96,8 @@ def render(
             lines += ["", *(_paint(line, _BOLD, colour) for line in told)]
     else:
         lines += ["", _paint("Do by hand, now:", _BOLD, colour)]
-        for number, step in enumerate((*_stop_senders(report), *BY_HAND), 1):
+        where = those_not_flat(report.logins.values(), unread=bool(unread))
+        for number, step in enumerate((*_stop_senders(report), *steps(where)), 1):
             lines += _wrap(f"{number}. {step}", "  ", "     ")
     shared = _shared_advice(report)
     for login in report.logins.values():
@@ -351,13 +348,15 @@ def _order(order: CancelledOrder) -> str:
 
 def _timings(login: LoginReport) -> list[str]:
     timings = login.timings
+    beside = any(entry.kind in OF_ANOTHER for entry in login.timeline)  # whose cancel may have come first
     parts = [
-        ("first cancel", timings.first_cancel_ms),
+        ("own first cancel" if beside else "first cancel", timings.first_cancel_ms),
         ("orders gone", timings.orders_gone_ms),
         ("last close sent", timings.last_close_ms),  # filled or not
         ("flat", timings.flat_ms),
     ]
-    said = ", ".join(f"{name} {_seconds(ms)}" for name, ms in parts if ms is not None)
+    in_order = sorted(((ms, name) for name, ms in parts if ms is not None), key=lambda part: part[0])
+    said = ", ".join(f"{name} {_seconds(ms)}" for ms, name in in_order)
     return _titled("times", [said]) if said else []
 
 
@@ -374,7 +373,7 @@ def _rows(rows: list[str], indent: str) -> list[str]:
     shown = rows if len(rows) <= ROWS_MAX else rows[: ROWS_MAX - 1]
     lines = [line for row in shown for line in _wrap(row, indent, f"{indent}  ")]
     if len(shown) < len(rows):
-        lines.append(f"{indent}and {len(rows) - len(shown)} more (all of them: to_json())")
+        lines.append(f"{indent}and {len(rows) - len(shown)} more (all of them: its record in kills/, or to_json())")
     return lines
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from engine.core.kill import report as core
-from engine.trading.report_text import BY_HAND, colour_wanted, render
+from engine.trading.by_hand import steps, those_not_flat
+from engine.trading.report_text import colour_wanted, render
 
 
 class KillReport(core.KillReport, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ class KillReport(core.KillReport, frozen=True, kw_only=True):
         """All of it in plain types. Contract fields that say nothing are left out. What is not flat has `by_hand`."""
         data: dict[str, Any] = {"flat": self.flat, "exit_code": self.exit_code}
         if not self.flat:
-            data["by_hand"] = list(BY_HAND)
+            data["by_hand"] = list(steps(those_not_flat(self.logins.values(), unread=bool(self.unread))))
         data |= msgspec.to_builtins(self, enc_hook=str)
         for name, report in self.logins.items():
             login = data["logins"][name]

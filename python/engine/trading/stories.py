@@ -13,6 +13,7 @@ from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, Time
 from engine.core.restrictions import Scope
 from engine.journal.incident_log import Story
 from engine.trading.naming import amount_of, name_of, readable
+from engine.trading.repeats import Repeats
 from engine.trading.reports import KillReport
 
 KILL_TRIGGER = "kill switch"
@@ -21,13 +22,16 @@ _MS_NS = 1_000_000
 
 
 class Pressed(msgspec.Struct, frozen=True):
-    """One press, for the records. `beside`: logins with a press of their own for the same reason in the same moment."""
+    """One press, for the records. `beside`: logins with a press of their own for the same reason in the same moment.
+    `at_ns`: when the kill began to be written down; what was verified before that proves nothing of it. The button was
+    pressed `ago_ns` earlier, while the program was still being loaded."""
 
     kill_id: str
     reason: str
     scopes: tuple[Scope, ...]
     at_ns: int
     beside: tuple[Scope, ...] = ()
+    ago_ns: int = 0
 
 
 def unfinished_story(press: Pressed, *, incident_id: str, joined: bool) -> Story:
@@ -47,6 +51,7 @@ def kill_story(report: KillReport, *, incident_id: str, pressed_ns: int, joined:
     """The section of a kill. Positions of a login whose state is not known make all of them not known."""
     logins = tuple(report.logins.values())
     steps = sorted(_steps(logins), key=lambda step: step[1].at_ms)
+    repeats = Repeats()
     return Story(
         incident_id=incident_id,
         at_ns=pressed_ns,
@@ -55,7 +60,8 @@ def kill_story(report: KillReport, *, incident_id: str, pressed_ns: int, joined:
         what=f"The kill switch was pressed: {report.reason}",
         joined=joined,
         timeline=tuple(
-            (pressed_ns + int(step.at_ms * _MS_NS), f"{name}: {readable(step.text)}") for name, step in steps
+            (pressed_ns + int(step.at_ms * _MS_NS), f"{name}: {readable(repeats.shortened(name, step).text)}")
+            for name, step in steps
         ),
         before=_before(logins),
         after=_after(logins),

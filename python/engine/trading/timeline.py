@@ -10,6 +10,7 @@ from textwrap import fill
 from engine.core.kill.report import TimelineEntry
 from engine.trading.kill_switch import OnStep
 from engine.trading.naming import readable
+from engine.trading.repeats import Repeats
 from engine.trading.report_text import WIDTH, split_advice
 from engine.voice import ERR, shared_voice
 
@@ -26,8 +27,12 @@ def on_terminal(names: Iterable[str]) -> OnStep | None:
             return None
     except (OSError, ValueError):  # closed, or not a file at all
         return None
-    voice, columns, wide = shared_voice(), columns_of(ERR), name_columns(names)
-    return lambda name, step: voice.say(timeline_line(name, step, wide, columns_max=columns), ERR)
+    voice, columns, wide, repeats = shared_voice(), columns_of(ERR), name_columns(names), Repeats()
+
+    def tell(name: str, step: TimelineEntry) -> None:
+        voice.say(timeline_line(name, repeats.shortened(name, step), wide, columns_max=columns), ERR)
+
+    return tell
 
 
 def name_columns(names: Iterable[str]) -> int:
@@ -43,11 +48,10 @@ def timeline_line(name: str, step: TimelineEntry, name_columns: int, *, columns_
     line = f"{step.at_ms / 1000:8.3f} s  {name:<{name_columns}} {text}"
     if columns_max is None or len(line) <= columns_max:
         return line
-    if step.kind not in WITH_ADVICE:
-        below = " " * min(len(line) - len(text), columns_max // 2)
-        return fill(line, columns_max, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
-    line = line.removesuffix(text) + split_advice(text)[0]
-    return line if len(line) <= columns_max else line[: columns_max - 1] + "…"
+    below = " " * min(len(line) - len(text), columns_max // 2)
+    if step.kind in WITH_ADVICE:
+        line = line.removesuffix(text) + split_advice(text)[0]
+    return fill(line, columns_max, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
 
 
 def columns_of(fd: int) -> int:

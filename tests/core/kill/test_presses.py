@@ -288,13 +288,17 @@ def test_what_a_kill_cancelled_that_died_is_asked_for_and_told_by_the_next(told_
     )
 
 
-@pytest.mark.parametrize(("ago_ns", "guards"), [(3 * SECOND - 1, True), (3 * SECOND, False)])
-def test_a_kill_that_began_just_before_is_not_said_to_be_of_another_press(ago_ns: int, guards: bool) -> None:
-    """A guard begins by the word of this very press."""
-    stage = Stage().begin()
-    stage.tell(ev.EarlierPress("guards", ago_ns))
-    (note,) = stage.report.notes
-    assert ("(a guard that was told of this press begins like that)" in note) is guards
+@pytest.mark.parametrize(("cancelled", "by_name"), [(True, False), (False, False), (True, True)])
+def test_what_is_listed_as_cancelled_may_be_the_doing_of_another_kill_at_work(cancelled: bool, by_name: bool) -> None:
+    """Of which no record tells: it has a state folder of its own."""
+    stage = Stage().press()
+    stage.completed = [STOP] if cancelled else []
+    stage.tell(ev.LockBusy("process 7, kill x", spare=True), ev.Connected((ACCOUNT,), 9000))
+    if by_name:
+        stage.tell(DEAD)
+    stage.run(2000)
+    note = "another kill was at work here (process 7, kill x): what is listed as cancelled may be its doing"
+    assert (note in stage.report.notes) is (cancelled and not by_name)
 
 
 def test_nothing_is_asked_again_of_a_kill_that_is_known_or_is_this_one_or_without_a_connection() -> None:

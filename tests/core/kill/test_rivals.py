@@ -353,3 +353,58 @@ def test_where_no_lock_can_be_had_it_is_spread() -> None:
     stage.run(spread_ms - 50)
     assert stage.placed == []
     assert stage.next_place(1000).quantity == 3
+
+
+# what is told of it ---------------------------------------------------------------------------------------------------
+
+
+def test_two_kills_that_closed_at_the_same_time_are_told_by_the_one_that_saw_it() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    place = stage.place
+    stage.acknowledge(place)
+    assert stage.report.notes == ()
+    stage.orders = [stage.listed(place), close(YOUNGER, 1)]
+    stage.run(1000)
+    (note,) = stage.report.notes
+    assert note.startswith("closing orders of kill l were at work here too, and no lock keeps the two kills apart")
+    assert "may have closed the same position" in note and "press on one machine only" in note
+
+
+def test_one_that_has_sent_nothing_beside_another_says_so() -> None:
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)]).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    assert stage.report.notes == ()
+    stage.orders = [close(ELDER, 1), close(ELDER, 2)]
+    stage.run(500)
+    (note,) = stage.report.notes
+    assert "kill j were at work here too" in note and note.endswith("this one has sent no closing order")
+
+
+@pytest.mark.parametrize("taken", [ev.LockBusy("process 7", spare=True), ev.LockTaken()])
+def test_a_kill_that_a_lock_keeps_apart_or_that_is_dead_is_no_collision(taken: ev.Event) -> None:
+    stage = Stage(held(CALL, 3), orders=[close(ELDER, 1)]).press()
+    stage.tell(taken, ev.EarlierPress(ELDER, SECOND), ev.Connected((ACCOUNT,), 9000))
+    stage.run(500)
+    stage.orders = [close(ELDER, 2)]
+    stage.run(500)
+    assert not [note for note in stage.report.notes if "no lock keeps" in note]
+
+
+def test_its_own_press_at_another_login_is_no_other_kill() -> None:
+    seen = rivals()
+    look(seen, 0)
+    look(seen, S, close("k.2", 1), close("j.2", 1), close("j.1", 1), close("i.1", 1))
+    assert seen.met() == ("i", "j")
+    seen.ended("i")
+    assert seen.met() == ("j",)
+
+
+def test_what_was_there_at_the_first_look_counts_once_it_fills() -> None:
+    seen = rivals()
+    look(seen, 0, close("j.1", 1), executions=(trade("j.1", 1),))
+    look(seen, S, close("j.1", 1), executions=(trade("j.1", 1),))
+    assert seen.met() == ()
+    more = execution(CALL, -1, exec_id="j.1.7.01", order_ref="QEKILL-j.1-1of3", client_id=9001, recent=False)
+    look(seen, 2 * S, executions=(trade("j.1", 1), more))
+    assert seen.met() == ("j",)

@@ -103,6 +103,7 @@ class KillMachine:
             ending=self._ending,
             senders=self._senders,
             notices=self._notices,
+            rivals=self._rivals,
         )
         self._now_ns = 0  # of the newest event: the report is of that moment
         self._stopped = False

@@ -39,6 +39,7 @@ class _Rival:
     news_ns: int  # when its last new order was seen …
     moved_ns: int = 0  # … and when an open one had filled further
     lives: bool = False  # a new one came after this kill had begun to look
+    acted: bool = False  # … or did so at once, or one of its orders has filled since
     open_orders: dict[Order, Decimal] = field(default_factory=dict)  # by the last look: how much each has filled
 
 
@@ -51,12 +52,14 @@ class Rivals:
     _first_ns: int | None = None  # when the first look was complete
     _seen: set[Order] = field(default_factory=set)
     _by_id: dict[str, _Rival] = field(default_factory=dict)
+    _executed: set[str] = field(default_factory=set)
     _ended: set[str] = field(default_factory=set)  # presses
 
     def looked(self, survey: Survey, now_ns: int) -> None:
         """A complete look. What was traded before the first one may be all that a kill has done that has ended."""
         executions = survey.executions or ()
         is_open = {order: one.filled for one in survey.orders for order in _marked([one])}
+        first = self._first_ns is None
         if self._first_ns is None:
             self._first_ns = now_ns
             self._seen = _marked(executions) - is_open.keys()
@@ -64,12 +67,20 @@ class Rivals:
         for kill_id, number in (is_open.keys() | _marked(e for e in executions if e.recent)) - self._seen:
             self._seen.add((kill_id, number))
             rival = self._by_id.setdefault(kill_id, _Rival(now_ns))
-            rival.news_ns, rival.lives = now_ns, rival.lives or lives
+            rival.news_ns, rival.lives, rival.acted = now_ns, rival.lives or lives, rival.acted or not first
+        for kill_id in self._filled_since(executions):
+            self._by_id[kill_id].acted |= not first
         for kill_id, rival in self._by_id.items():
             open_orders = {order: filled for order, filled in is_open.items() if order[0] == kill_id}
             if any(filled > rival.open_orders.get(order, filled) for order, filled in open_orders.items()):
                 rival.moved_ns = now_ns
             rival.open_orders = open_orders
+
+    def _filled_since(self, executions: Iterable[ExecutionFact]) -> set[str]:
+        """Kills that are known here and have executions that no look before has shown."""
+        new = [e for e in executions if e.identity not in self._executed]
+        self._executed.update(e.identity for e in new)
+        return {kill_id for kill_id, _ in _marked(new)} & self._by_id.keys()
 
     def ended(self, press_id: str) -> None:
         """The records and the lock say together that this one is dead."""
@@ -90,6 +101,13 @@ class Rivals:
             and _at_work(rival, now_ns)
         ]
         return min(at_work, default="")
+
+    def met(self) -> tuple[str, ...]:
+        """Other presses that have sent or filled closing orders beside this kill, and are not known to be dead. What
+        one that died had left, and this kill's cancel took, is nothing that both could have closed."""
+        known = {_press(self.own_id), *self._ended}
+        acted = {_press(kill_id) for kill_id, rival in self._by_id.items() if rival.acted}
+        return tuple(sorted(acted - known))
 
     def spread_ns(self) -> int:
         """How much later than need be this kill sends its first order where no lock can be had: two that were pressed

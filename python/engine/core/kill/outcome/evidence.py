@@ -14,12 +14,9 @@ from engine.core.kill.other_kills.others_closes import Closed as OthersClose
 from engine.core.kill.other_kills.others_closes import OthersCloses
 from engine.core.kill.outcome.others_trades import OthersTrades
 from engine.core.kill.report import CancelledOrder, TimelineEntry, Timings
-from engine.core.kill.settings import SECOND
 
 TIMELINE_MAX = 5000  # entries kept; a kill that says more has a fault of its own
 STOP_TYPES = ("STP", "TRAIL")
-SAME_PRESS_NS_MAX = 3 * SECOND
-GUARDS = " (a guard that was told of this press begins like that)"
 
 
 def describe(order: WorkingOrder) -> str:
@@ -146,10 +143,10 @@ class Evidence:
         return self.others_closes.closed(joined=joined, earlier=self.earlier)
 
     def earlier_notes(self) -> tuple[str, ...]:
-        """Whose doings are told here too. A guard that is told of a press may begin before the press itself."""
+        """Whose doings are told here too."""
         return tuple(
             f"kill {kill_id} had begun {ago_ns / 1e9:.1f} s before this one and not ended by the records then"
-            f"{GUARDS if ago_ns < SAME_PRESS_NS_MAX else ''}: what it cancelled and closed is listed here too"
+            ": what it cancelled and closed is listed here too"
             for kill_id, ago_ns in self.earlier.items()
         )
 

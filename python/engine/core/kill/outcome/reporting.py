@@ -12,6 +12,7 @@ from engine.core.kill.cancels.senders import Senders, stop
 from engine.core.kill.closes.attempt import Attempt
 from engine.core.kill.closes.item import Item, why_unseen
 from engine.core.kill.held.ledger import Key, Ledger
+from engine.core.kill.other_kills.rivals import Rivals
 from engine.core.kill.outcome.ending import Ending
 from engine.core.kill.outcome.evidence import describe
 from engine.core.kill.outcome.notices import READ_ONLY_NOTE, Notices, in_words
@@ -21,6 +22,12 @@ from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, Resi
 ZERO = Decimal(0)
 WHOLE_LOOK = ("open orders", "positions")  # without them there is none
 NAMES_MAX = 3
+APART = "no lock keeps the two kills apart, as on two machines"
+BOTH_SENT = (
+    "both have sent orders and may have closed the same position: hold what is listed as closed against TWS, and press "
+    "on one machine only"
+)
+SENT_NONE = "this one has sent no closing order"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +41,7 @@ class Reporter:
     ending: Ending
     senders: Senders
     notices: Notices
+    rivals: Rivals
 
     def report(self, accounts: tuple[str, ...], now_ns: int, *, resting: bool) -> LoginReport:
         """`resting`: the kill looks on, and sends nothing any more."""
@@ -46,6 +54,7 @@ class Reporter:
         held = {key: ledger.first_seen(key) for key in ledger.seen()}
         held |= {key: fact.quantity for key, fact in self._shown().items() if held.get(key, ZERO) == ZERO}
         held |= {key: closed.quantity for key, closed in theirs.items() if held.get(key, ZERO) == ZERO}
+        cancelled = evidence.cancelled(held, looking.unread)
         return LoginReport(
             name=self.name,
             mode=self.mode,
@@ -53,13 +62,14 @@ class Reporter:
             port=self.port,
             outcome=outcome,
             accounts=accounts,
-            cancelled=evidence.cancelled(held, looking.unread),
+            cancelled=cancelled,
             closed=told.closed(),
             partly_closed=told.partly(),
             residue=self._residue(outcome, now_ns, resting=resting),
             senders=self.senders.told(now_ns, evidence.pressed_ns),
             notes=(
                 *self.notices.notes,
+                *self._of_other_kills(any_cancelled=bool(cancelled)),
                 *evidence.earlier_notes(),
                 *evidence.notes(flat=flat),
                 *list_may_be_short(looking.surveyor.failures),
@@ -69,6 +79,17 @@ class Reporter:
             timings=evidence.timings(),
             timeline=tuple(evidence.timeline),
         )
+
+    def _of_other_kills(self, *, any_cancelled: bool) -> tuple[str, ...]:
+        """Whose work what is listed may be, and what two may have done twice."""
+        joining, met = self.ending.joining, self.rivals.met()
+        if joining.has_right and met:
+            what = BOTH_SENT if self.ending.closing.ever_placed else SENT_NONE
+            return (f"closing orders of kill {', '.join(met)} were at work here too, and {APART}; {what}",)
+        if not joining.ever_busy or not any_cancelled or self.ending.evidence.earlier:
+            return ()
+        who = f" ({joining.holder})" if joining.holder else ""
+        return (f"another kill was at work here{who}: what is listed as cancelled may be its doing",)
 
     # what is left ---------------------------------------------------------------------------------------------------
 
