@@ -313,6 +313,7 @@ def test_a_connection_that_is_gone_on_with_is_ready_if_both_halves_had_come(
     assert server.receive(client.send(ReqPositions())) == [ReqPositions()]
     with pytest.raises(OutOfOrder):
         client.start_api()
+    assert client.hello() == b""  # it is behind it
 
 
 @pytest.mark.parametrize(
