@@ -260,15 +260,15 @@ class KillMachine:
                     self._closing.ended(ended, now_ns)  # also where no look has asked: what it tells is told
             case ev.WorthRead(read_id, worth):
                 return self._witness.heard(read_id, worth)
-            case ev.ReadFailed(read_id, why):
-                return self._on_read_failed(read_id, why, now_ns)
+            case _:
+                return self._on_read_failed(event, now_ns)
         return []
 
-    def _on_read_failed(self, read_id: int, why: str, now_ns: int) -> list[Command]:
-        if not self._looking.surveyor.failed(read_id, why):
-            self._witness.failed(read_id)
+    def _on_read_failed(self, failed: ev.ReadFailed, now_ns: int) -> list[Command]:
+        if not self._looking.surveyor.failed(failed.read_id, failed.why):
+            self._witness.failed(failed.read_id)
             return []
-        say = [Say("read_failed", why)] if self._looking.failed(why, now_ns) else []
+        say = [Say("read_failed", failed.why)] if self._looking.failed(failed.why, now_ns) else []
         return [*say, *self._cancelling.cannot_look(now_ns), *self._tell_shown()]
 
     def _on_positions(
