@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from engine.broker import lock_files, lock_sweep
 from engine.config.places import config_file, state_folder
 from engine.config.reader import load
 from engine.desk.drill import Nobody
@@ -24,6 +26,7 @@ from engine.desk.scorecard import hold_all, scorecard
 from engine.simulator.live import is_plain
 from engine.simulator.scenario import ScenarioError, list_scenarios, load_scenario
 
+SWEEP_S = 0.5  # what is left of old lock files then, the next drill takes away
 EXIT_FAILED, EXIT_NOT_HELD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 64, 130
 
 
@@ -56,6 +59,9 @@ def drill(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("The drill was stopped; no record was left.", file=sys.stderr)
         return EXIT_STOPPED
+    finally:
+        until = time.monotonic() + SWEEP_S
+        lock_sweep.sweep(lock_files.shared_directory(), wall_s=time.time(), over=lambda: time.monotonic() >= until)
 
 
 def _list(console: Console) -> int:

@@ -11,7 +11,6 @@ import contextlib
 import gc
 import os
 import socket
-import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from typing import NoReturn
 
 import msgspec
 
-from engine.broker import lock_files, lock_sweep
 from engine.broker.handover import Handover, struck_words
 from engine.cli import process_start
 from engine.cli.completing import with_configuration
@@ -45,7 +43,6 @@ from engine.voice import ERR, OUT, Voice
 from engine.wire.sessions import ClientSession
 
 EXIT_UNKNOWN = 2
-SWEEP_S = 0.2  # what is left of old lock files then, the next kill takes away
 LAST_WORDS_S = 3.0  # what the terminal gets to take the last lines
 LOOK_EVERY_S = 0.5  # whether there is anything to say in the meantime
 
@@ -111,7 +108,6 @@ class KillRun:
             self._code = EXIT_UNKNOWN
         self._tell_unwritten()
         self._voice.finish(LAST_WORDS_S)
-        sweep_for_a_moment()
         os._exit(self._code)  # not by way of the interpreter's end, which would wait for a terminal that is stopped
 
     def _announce(self) -> None:
@@ -244,18 +240,6 @@ def record_folders() -> tuple[Path, ...]:
     home = home_folder()
     at_home = () if home is None else (Path(home) / "quant-engine-kills",)
     return tuple(dict.fromkeys((Path(state_folder()) / "kills", *at_home, Path(temporary_folder()))))
-
-
-def sweep_for_a_moment() -> None:
-    """Old lock files, behind everything: on a thread, for the disk may hang, and the process ends soon."""
-    until = time.monotonic() + SWEEP_S
-    directory = lock_files.shared_directory()
-    sweeping = threading.Thread(
-        target=lambda: lock_sweep.sweep(directory, wall_s=time.time(), over=lambda: time.monotonic() >= until),
-        daemon=True,
-    )
-    sweeping.start()
-    sweeping.join(SWEEP_S)
 
 
 def write_whole(path: Path, data: bytes) -> None:
