@@ -39,6 +39,21 @@ def test_they_are_said_once_and_not_before_their_time() -> None:
     assert it.words(EARLY_S + 5) == ""
 
 
+def test_what_would_let_the_kill_in_is_said_while_a_person_can_still_do_it() -> None:
+    """The timeline leaves advice to the report, and that comes when the dialog has been open for two minutes."""
+    dialog = "look for TWS's 'Accept incoming connection' dialog"
+    it = needed("paper", "live")
+    for name in ("paper", "live"):
+        it.heard(name, TimelineEntry(0.5, "waiting", f"TWS accepts the connection but says nothing: {dialog}"))
+    assert it.words(EARLY_S).endswith(f"So that the kill gets in at paper, live: {dialog}.")
+    assert it.words(EARLY_S + 1) == ""
+    it.heard("live", TimelineEntry(5000, "disconnected", "nothing listens there: start TWS"))
+    assert it.words(EARLY_S + 3) == "So that the kill gets in at live: start TWS."
+    it.heard("paper", TimelineEntry(6000, "connected", "connected"))
+    it.heard("paper", TimelineEntry(7000, "disconnected", "it is lost: look at it"))
+    assert it.words(EARLY_S + 9) == ""
+
+
 def test_a_login_of_which_nothing_is_heard_at_all_needs_a_hand_too() -> None:
     it = needed("paper", "live")
     hear(it, "live", "connected")

@@ -13,6 +13,7 @@ from enum import Enum
 
 from engine.core.kill.report import TimelineEntry
 from engine.trading.by_hand import steps, which
+from engine.trading.report_text import split_advice
 
 EARLY_S = 3.0  # after the press; a TWS that is well has answered long before
 QUIET_S = 5.0  # without a word: then it is said once that the kill goes on …
@@ -39,6 +40,7 @@ class Stands(Enum):
     DONE = "done"
 
 
+FAILURES = ("waiting", "disconnected")  # steps that say why a login is not reached, and what may help
 MISSING = (Stands.UNHEARD, Stands.STRUCK, Stands.SILENT, Stands.NOT_READY, Stands.GONE)
 MOVES = {
     "waiting": Stands.SILENT,
@@ -53,6 +55,8 @@ class _Login:
     place: str = ""
     stands: Stands = Stands.UNHEARD
     told: bool = False  # that it is missing
+    advice: str = ""  # what may be done that TWS lets the kill in, as far as the newest failure says …
+    advised: str = ""  # … and what of that has been said
     refuses: str | None = None  # what is still to be said of it; empty: that has been said
     reached_by: str = ""  # as the timeline says it, with what was sent then
     early: bool = False  # a global cancel was sent before TWS had let it in
@@ -93,6 +97,8 @@ class HandNeeded:
                 login.stands, login.outcome = Stands.DONE, step.text
             case _:
                 pass
+        if login.stands in MISSING and step.kind in FAILURES:
+            login.advice = split_advice(step.text)[1] or login.advice
         if login.stands in MISSING and not (login.stands is Stands.NOT_READY and step.kind == "waiting"):
             login.stands = MOVES.get(step.kind, login.stands)
 
@@ -108,8 +114,8 @@ class HandNeeded:
         refusing = [name for name, one in self._logins.items() if one.refuses]
         lines = [*self._missing_words(missing), *self._refused_words(refusing)]
         where = [which(name, self._logins[name].place) for name in dict.fromkeys([*missing, *refusing])]
-        told = [f"  {number}. {step}" for number, step in enumerate(steps(where), 1)]
-        return "\n".join([*lines, *told]) if lines else ""
+        told = [f"  {number}. {step}" for number, step in enumerate(steps(where), 1)] if lines else []
+        return "\n".join([*lines, *told, *self._advice_words()])
 
     def quiet_words(self, at_s: float, quiet_s: float) -> str:
         """How it stands, once nothing has been said for long enough. Somebody who sees nothing presses something."""
@@ -138,6 +144,16 @@ class HandNeeded:
             self._logins[name].told = True
         if names:
             yield "If you can, do it by hand meanwhile:"
+
+    def _advice_words(self) -> Iterator[str]:
+        """What would let the kill itself in: the dialog that is open is one click, and the report comes too late."""
+        unsaid: dict[str, list[str]] = {}
+        for name, login in self._logins.items():
+            if login.told and login.stands in MISSING and login.advice != login.advised:
+                login.advised = login.advice
+                unsaid.setdefault(login.advice, []).append(name)
+        for advice, names in unsaid.items():
+            yield f"So that the kill gets in at {', '.join(names)}: {advice}."
 
     @property
     def _until(self) -> str:
