@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -112,7 +113,9 @@ def test_what_is_listed_and_what_is_no_name(capsys: pytest.CaptureFixture[str]) 
     assert "no engine" in capsys.readouterr().out
     beat("e", os.getpid(), ago_s=60)
     assert main(["engines", "list"]) == 0
-    assert "silent   60 s since its last sign" in capsys.readouterr().out
+    assert re.search(r"silent +6\d s since its last sign", capsys.readouterr().out), (
+        "a loaded machine takes a second more"
+    )
     main(["engines", "list", "--json"])
     assert json.loads(capsys.readouterr().out)[0]["life"] == "silent"
     for words in (["stop"], ["stop", "x"], ["stop", "e", "--all"]):
