@@ -345,6 +345,21 @@ def test_a_login_that_cannot_be_watched_to_the_end_is_unknown_and_not_flat(tmp_p
     stage("not-running", test)
 
 
+def test_a_login_whose_connection_is_lost_a_moment_before_the_report_is_looked_at_once_more(tmp_path: Path) -> None:
+    def lost_at(at_s: float) -> None:
+        async def test(world: World, loop: VirtualLoop) -> None:
+            killing = asyncio.ensure_future(manager(loop, tmp_path / str(at_s)).kill_switch_all("EMERGENCY"))
+            await asyncio.sleep(at_s)
+            for connection in list(world.login("paper").server.connections.values()):
+                connection.close()
+            assert (await killing).logins["paper"].flat
+
+        stage("not-running", test)
+
+    for hundredths in range(490, 560, 2):  # live is given up at five seconds, and paper looked at once more after that
+        lost_at(hundredths / 100)
+
+
 def test_when_all_are_flat_the_report_comes_at_once_and_nothing_is_watched_on(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
         finished: list[float] = []

@@ -174,8 +174,9 @@ class KillDriver:
         return self._pressed_ns
 
     def unseen_since(self, at: float) -> bool:
-        """Held, and orders and positions have not been read completely by a survey begun since then."""
-        return self.held and self._seen.at < at and (self._flat_unseen or not self._seen.blind)
+        """Held, and orders and positions have not been read completely by a survey begun since then, or since its
+        connection was lost; but they may yet be."""
+        return self.held and (self._flat_unseen or (self._seen.at < at and not self._seen.blind))
 
     def waits_for(self, other: KillDriver) -> bool:
         """It may not close, because a kill does that closes an account they share."""

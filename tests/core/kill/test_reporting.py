@@ -7,7 +7,7 @@ import pytest
 from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, details, ev, execution, held, option, order
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.commands import ReadCompleted
-from engine.core.kill.outcome.reporting import list_may_be_short
+from engine.core.kill.outcome.reporting import NOT_LISTED, list_may_be_short
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
 CALL = option(11)
@@ -126,14 +126,14 @@ def test_a_working_order_that_is_left_has_the_sign_of_its_side() -> None:
     assert {one.reason for one in stage.residue} == {ResidueReason.WORKING_ORDER}
 
 
-def test_a_position_that_only_executions_tell_of_has_no_words_of_the_broker() -> None:
+def test_of_a_position_that_only_executions_tell_of_it_is_said_that_no_list_shows_it() -> None:
     stage = Stage(deadline_ns=5 * SECOND).begin()
     assert stage.executions is not None
     stage.executions.append(execution(ES, 2, "late.01"))
     stage.run(1000)
     unconfirmed = [one for one in stage.residue if not one.order]
     assert [(one.quantity, one.reason, one.detail) for one in unconfirmed] == [
-        (2, ResidueReason.POSITION_UNCONFIRMED, "")
+        (2, ResidueReason.POSITION_UNCONFIRMED, NOT_LISTED)
     ]
 
 

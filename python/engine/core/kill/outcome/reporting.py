@@ -22,6 +22,7 @@ from engine.core.kill.report import LoginOutcome, LoginReport, ResidueItem, Resi
 ZERO = Decimal(0)
 WHOLE_LOOK = ("open orders", "positions")  # without them there is none
 NAMES_MAX = 3
+NOT_LISTED = "by its trades; TWS's list shows none: look before you close it by hand"
 APART = "no lock keeps the two kills apart, as on two machines"
 BOTH_SENT = (
     "both have sent orders and may have closed the same position: hold what is listed as closed against TWS, and press "
@@ -125,11 +126,14 @@ class Reporter:
         """`shown`: by a list that is newer than the last complete look. That it shows nothing is not believed."""
         ledger = self.ending.ledger
         quantity = ledger.position(key) if shown is None else shown.quantity
-        if quantity == ZERO and ledger.doubtful(key):
+        by_trades = quantity == ZERO and ledger.doubtful(key)
+        if by_trades:
             quantity = ledger.expected(key)  # executions say so, and no list of positions shows it
         if quantity == ZERO:
             return None
         reason, detail = self._why_open(key, now_ns, resting=resting)
+        if by_trades and reason is ResidueReason.POSITION_UNCONFIRMED:
+            detail = NOT_LISTED  # whoever closes by hand what is not there opens something
         return ResidueItem(
             account=key[0],
             contract=ledger.contract(key),
