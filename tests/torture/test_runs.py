@@ -24,7 +24,7 @@ def test_nothing_breaks_in_a_few_worlds(tmp_path: Path) -> None:
 
 
 def test_who_is_flat_and_loses_its_connection_just_before_the_report_is_looked_at_again(tmp_path: Path) -> None:
-    """Its connections end after so many messages each, the last time three milliseconds before another login is flat."""
+    """Its connections end after so many messages each, the last time just before another login is flat."""
     assert not run_story(story_of(95_000_962), tmp_path).violations
 
 
