@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.contracts import Contract
-from engine.core.kill.report import LoginOutcome, ResidueItem, ResidueReason
+from engine.core.kill.report import LoginOutcome, ResidueItem, ResidueReason, Timings
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
 from engine.journal.chain import draft, seal, tip_of
 from engine.journal.events import BaselineSet, Filled, LimitBreached, Restricted
@@ -119,7 +119,7 @@ UNTRUE: dict[str, Callable[[Evidence], None]] = {
         told(it, outcome=LoginOutcome.RESIDUE),
         it.presses[0].truth.update(paper=Truth({KEY: D(3)}, {})),
     )[0],
-    "I5c": lambda it: told(it, outcome=LoginOutcome.UNKNOWN),
+    "I5c": lambda it: told(it, outcome=LoginOutcome.UNKNOWN, timings=Timings()),
     "I6": fired,
     "I7": lambda it: it.too_fast.append("51 messages"),
     "I8": lambda it: it.left_over.append("a task"),
@@ -152,7 +152,7 @@ def test_nobody_is_blamed_for_waits_that_are_longer_than_the_story(
 ) -> None:
     fault = f.DropRequests(requests=("PlaceOrder",), first=swallowed)
     found.story = replace(found.story, scenario=replace(found.story.scenario, faults=(fault,)))
-    told(found, outcome=LoginOutcome.UNKNOWN)
+    told(found, outcome=LoginOutcome.UNKNOWN, timings=Timings())
     assert ("I5c" in {one.name for one in violations(found)}) is claimed
 
 
@@ -334,7 +334,7 @@ def test_a_picture_that_is_old_until_the_end_leaves_no_time(
 ) -> None:
     with_fault(found, fault)
     found.story = replace(found.story, deadline_s=deadline_s)
-    told(found, outcome=LoginOutcome.UNKNOWN)
+    told(found, outcome=LoginOutcome.UNKNOWN, timings=Timings())
     assert ("I5c" in names(found)) is claimed
 
 
@@ -346,7 +346,7 @@ def test_a_press_that_joins_a_kill_has_that_kills_deadline(found: Evidence, repo
     second.who, second.at_s = first.who, first.at_s + 25.0
     first.reported_s, second.reported_s = reported_s, 65.0
     assert second.report is not None
-    unknown = replace(second.report.logins["paper"], outcome=LoginOutcome.UNKNOWN)
+    unknown = replace(second.report.logins["paper"], outcome=LoginOutcome.UNKNOWN, timings=Timings())
     second.report = replace(second.report, logins={"paper": unknown})
     assert ("I5c" in names(found)) is claimed
 
@@ -421,4 +421,19 @@ def test_the_rest_that_a_dead_kill_had_left_in_doubt_may_be_an_old_picture(
         account=KEY[0], contract=Contract(con_id=KEY[1]), quantity=D(1), reason=ResidueReason.POSITION_UNCONFIRMED
     )
     told(found, outcome=LoginOutcome.RESIDUE, residue=(item,))
+    assert ("I5c" in names(found)) is claimed
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flat_ms", "claimed"),
+    [
+        (LoginOutcome.UNKNOWN, 480.0, False),
+        (LoginOutcome.UNKNOWN, None, True),
+        (LoginOutcome.RESIDUE, 480.0, True),
+    ],
+)
+def test_who_was_flat_and_cannot_be_seen_any_more_owes_no_flat(
+    found: Evidence, outcome: LoginOutcome, flat_ms: float | None, claimed: bool
+) -> None:
+    told(found, outcome=outcome, timings=Timings(flat_ms=flat_ms))
     assert ("I5c" in names(found)) is claimed

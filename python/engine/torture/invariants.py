@@ -229,6 +229,8 @@ def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
             continue  # it looks like a feed that is late, and may be one
         if unsure and _left_in_doubt(found, login, report, ends_s):
             continue  # it may be that rest, or an old picture of the part that was closed
+        if report.outcome is LoginOutcome.UNKNOWN and report.timings.flat_ms is not None and not report.residue:
+            continue  # it was flat, and its connection was lost while another login was worked on
         if report.outcome not in (LoginOutcome.FLAT, LoginOutcome.UNREACHABLE):
             left = ", ".join(sorted({item.reason.value for item in report.residue}))
             yield f"{press.who}: {login} ended {report.outcome.value} ({left or report.trouble}); it could be flat"
