@@ -203,6 +203,13 @@ def test_that_no_order_was_seen_is_not_that_none_was_cancelled() -> None:
     assert "cancelled nothing: no open order was seen" in str(report(login()))
 
 
+def test_where_no_list_of_orders_was_read_nobody_says_that_there_was_none() -> None:
+    unknown = login(outcome=LoginOutcome.UNKNOWN, trouble="open orders could not be read: no answer")
+    assert "cancelled not known: TWS has told no list of its open orders" in str(report(unknown))
+    seen = login(outcome=LoginOutcome.UNKNOWN, timings=Timings(orders_gone_ms=40.0))
+    assert "cancelled nothing: no open order was seen" in str(report(seen))
+
+
 def test_where_an_order_stays_open_nobody_says_that_none_was_seen() -> None:
     stays = left(ResidueReason.WORKING_ORDER, order="BUY 7 LMT")
     told = str(report(login(LoginOutcome.RESIDUE, residue=(stays,))))

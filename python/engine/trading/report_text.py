@@ -30,6 +30,7 @@ ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them a
 NOTHING_CLOSED = "  closed    nothing"
 NOTHING_FILLED = "  closed    nothing: no closing order has filled"
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
+NO_LIST_READ = "  cancelled not known: TWS has told no list of its open orders"
 NO_ORDER_WENT = "  cancelled nothing of yours: the orders above are still open"
 GONE_ENDED = (
     "Start TWS and log in, or put right what stands above, and kill again. 'qe kill --watch 600' keeps trying for ten "
@@ -329,6 +330,8 @@ def _cancelled(login: LoginReport) -> list[str]:
     if plain or stops:
         left = [f"{still} of {len(plain) + len(stops) + still} orders, see above"] if still else []
         return [*_titled("cancelled", plain), *_titled("stops off", stops), *_titled("left open", left)]
+    if login.outcome is LoginOutcome.UNKNOWN and login.timings.orders_gone_ms is None and not still:
+        return [NO_LIST_READ]  # one that was read names orders, or none at all
     return [NO_ORDER_WENT if still else NO_ORDER_SEEN]
 
 
