@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from engine.broker.last_seen import LastSeen
+from engine.core.contracts import Contract
+from engine.core.facts import PositionFact
 from engine.core.kill import commands as cmd
 from engine.core.kill import events as ev
 from engine.simulator.virtual import VirtualLoop, run
@@ -69,5 +73,39 @@ def test_half_a_look_is_none() -> None:
         seen.asked(cmd.ReadPositions(4))
         seen.heard(ev.PositionsRead(4, ()))
         assert seen.missed and "TWS is gone" in seen.missed
+
+    run(main)
+
+
+def test_orders_alone_are_no_look_where_positions_are_asked_for_behind_them() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        seen = sight(loop)
+        seen.heard(LOST)
+        seen.heard(BACK)
+        before = seen.at
+        seen.asked(cmd.ReadOrders(3))
+        seen.heard(ev.OrdersRead(3, ()))
+        assert seen.missed and seen.at == before
+        seen.asked(cmd.ReadPositions(4))
+        assert seen.missed
+        seen.heard(ev.PositionsRead(4, ()))
+        assert not seen.missed
+
+    run(main)
+
+
+@pytest.mark.parametrize(("quantity", "missed"), [(2, True), (0, False)])
+def test_a_look_that_shows_something_is_for_the_machine_to_judge(quantity: int, missed: bool) -> None:
+    """Until that has its executions too, its proof is of before the loss."""
+
+    async def main(loop: VirtualLoop) -> None:
+        seen = sight(loop)
+        seen.heard(LOST)
+        seen.heard(BACK)
+        seen.asked(cmd.ReadOrders(3))
+        seen.asked(cmd.ReadPositions(4))
+        seen.heard(ev.OrdersRead(3, ()))
+        seen.heard(ev.PositionsRead(4, (PositionFact("DU1", Contract(con_id=1), Decimal(quantity)),)))
+        assert bool(seen.missed) is missed
 
     run(main)

@@ -13,12 +13,14 @@ from engine.core.kill import events as ev
 from engine.core.kill.report import ResidueItem, ResidueReason
 
 NEVER_READ = -1
+NOT_ASKED = -2  # positions are asked for when the orders have been heard
 
 
 class LastSeen:
     """`blind`: why nothing can be seen now; empty when it can. `missed`: the same, until a survey begun after that has
-    been read. `at`: begin of the newest survey of which orders and
-    positions have both been read, by the loop's clock. `closes_asked`: whether a closing order was ever handed on."""
+    shown nothing open; one that shows something is for the machine to judge. `at`: begin of the newest survey of which
+    orders and positions have both been read, by the loop's clock. `closes_asked`: was a closing order ever handed
+    on?"""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -35,8 +37,9 @@ class LastSeen:
         """A command of the machine."""
         match command:
             case cmd.ReadOrders(read_id):
-                self._began, self._unread = self._loop.time(), {read_id}
+                self._began, self._unread = self._loop.time(), {read_id, NOT_ASKED}
             case cmd.ReadPositions(read_id):
+                self._unread.discard(NOT_ASKED)
                 self._unread.add(read_id)
             case cmd.Place():
                 self.closes_asked = True
@@ -66,7 +69,8 @@ class LastSeen:
         self._unread.discard(read_id)
         if not self._unread:
             self.at = self._began
-            self.missed = ""
+            if not self._orders and not any(position.quantity for position in self._positions):
+                self.missed = ""
 
     def _lose_sight(self, why: str) -> None:
         self.blind = self.missed = why
