@@ -35,7 +35,7 @@ def test_the_librarys_kill_tells_of_a_clock_that_differs_unless_that_is_meant(
 
     async def test(_world: World, loop: VirtualLoop) -> list[str]:
         mgr = manager(loop, tmp_path)
-        monkeypatch.setattr(mgr._kills, "_wall_ns", lambda: loop.wall_ns() + APART_NS)
+        monkeypatch.setattr(mgr._kills.here(), "_wall_ns", lambda: loop.wall_ns() + APART_NS)
         report = await mgr.kill_switch_all("EMERGENCY")
         return [note for login in report.logins.values() for note in login.notes if "clock" in note]
 

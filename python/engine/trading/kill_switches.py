@@ -8,33 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
-from engine.broker.kill_hands import HandsSettings
-from engine.core.kill.settings import KillSettings
-from engine.trading.kill_records import KillRecords
 from engine.trading.kill_switch import KillSwitch
 
 
 class KillSwitches:
     """Of one manager."""
 
-    def __init__(
-        self,
-        kill: KillSettings,
-        hands: HandsSettings,
-        *,
-        wall_ns: Callable[[], int],
-        new_kill_id: Callable[[], str],
-        lock_directory: Path | None,
-        records: KillRecords,
-    ) -> None:
-        self._kill = kill
-        self._hands = hands
-        self._wall_ns = wall_ns
-        self._new_kill_id = new_kill_id
-        self._lock_directory = lock_directory
-        self._records = records
+    def __init__(self, make: Callable[[], KillSwitch]) -> None:
+        """`make`: the kill switch of one more loop."""
+        self._make = make
         self._by_loop: dict[asyncio.AbstractEventLoop, KillSwitch] = {}
 
     def here(self) -> KillSwitch:
@@ -43,14 +26,7 @@ class KillSwitches:
         found = self._by_loop.get(loop)
         if found is None:
             self._bury_the_dead()
-            found = self._by_loop[loop] = KillSwitch(
-                self._kill,
-                self._hands,
-                wall_ns=self._wall_ns,
-                new_kill_id=self._new_kill_id,
-                lock_directory=self._lock_directory,
-                records=self._records,
-            )
+            found = self._by_loop[loop] = self._make()
         return found
 
     def running(self, name: str) -> bool:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -42,7 +43,7 @@ from engine.trading.errors import OrderNotSent
 from engine.trading.heartbeats import Heart
 from engine.trading.kill_ids import new_kill_id
 from engine.trading.kill_records import KillRecords
-from engine.trading.kill_switch import OnStep
+from engine.trading.kill_switch import KillSwitch, OnStep
 from engine.trading.kill_switches import KillSwitches
 from engine.trading.kill_telling import told
 from engine.trading.loss_watch import KillHere
@@ -123,12 +124,15 @@ class IBKRAccountManager:
         self._heart = beating if self._settings.heartbeat else None
         self._limit_kill: LimitKill | None = None
         self._kills = KillSwitches(
-            in_this_world(self._settings.kill),
-            self._settings.hands,
-            wall_ns=wall_ns,
-            new_kill_id=kill_ids,
-            lock_directory=lock_directory,
-            records=self._records,
+            partial(
+                KillSwitch,
+                in_this_world(self._settings.kill),
+                self._settings.hands,
+                wall_ns=wall_ns,
+                new_kill_id=kill_ids,
+                lock_directory=lock_directory,
+                records=self._records,
+            )
         )
         self._connecting = Connecting(
             self._entries,
