@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from core.limit_worlds import D
-from engine.core.account_equity import Equity, EquitySettings
 from engine.core.alerting import STANDING_MAX, Alert, Alerting, AlertSettings, Severity, Standing
 from engine.core.books import Baseline, Books, Flow, Jump
 from engine.core.dead_man import ENGINES_MAX, DeadManSettings, Engine
+from engine.core.followed import Equity, EquitySettings
 from engine.core.judgements import Gauge, Imposition, Judgement
 from engine.core.kill.settings import KillSettings
 from engine.core.limit_rules import Action, Lasting, Limit, LimitSettings, Rule

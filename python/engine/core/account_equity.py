@@ -22,51 +22,16 @@ Nothing here may read zero into what is missing, or know anything while somethin
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import Decimal
 
 import msgspec
 
 from engine.core.books import Jump
+from engine.core.followed import SECOND_NS, Equity, FollowedAccount, plausible
 from engine.core.known import Fact, Known, Unknown
 
-EXACT = Context(prec=120)  # sums and products of the broker's numbers are never rounded
-SECOND_NS = 1_000_000_000
 ZERO = Decimal(0)
-_AMOUNT_MAX = Decimal(10) ** 15
 _CLEARLY = 4  # a reset is the better explanation if it leaves at most this part of the jump
-
-
-def plausible(amount: Decimal) -> bool:
-    """A number that money can be: finite, and not one of those that stand for something else."""
-    return amount.is_finite() and abs(amount) < _AMOUNT_MAX
-
-
-class Equity(msgspec.Struct, frozen=True):
-    """Of an account, or of all accounts of a login. `settled` False: moved by something that the next report has to
-    confirm; good enough to measure a loss, not to measure later losses from."""
-
-    amount: Decimal
-    currency: str
-    settled: bool = True
-
-
-class EquitySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the broker's numbers are read.
-
-    `refresh_ns`: a report that stays the same for this long has been made anew. `patience_ns`: so long a report that
-    does not fit waits for profit and loss that explains it. `news_age_ns_max`: so old the last word of any kind may be,
-    `report_age_ns_max` the last report; whoever reads the summary has to ask again in time, because TWS says nothing
-    while nothing changes. `agree_pct`, `jump_pct`: of equity. `readings_max`: so many first readings that do not agree
-    are a moving market, and no incomplete beginning.
-    """
-
-    refresh_ns: int = 180 * SECOND_NS
-    patience_ns: int = 5 * SECOND_NS
-    news_age_ns_max: int = 60 * SECOND_NS
-    report_age_ns_max: int = 240 * SECOND_NS
-    agree_pct: Decimal = Decimal("0.1")
-    jump_pct: Decimal = Decimal("0.5")
-    readings_max: int = 10
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -95,18 +60,12 @@ class _Doubt(msgspec.Struct, frozen=True):
     at_ns: int
 
 
-class AccountEquity:
+class AccountEquity(FollowedAccount):
     """Follows one account. Equity is `_base` plus the profit and loss moved since it was taken."""
-
-    def __init__(self, account: str, settings: EquitySettings) -> None:
-        self._account, self._settings = account, settings
-        self._ready = True
-        self._jumps: list[Jump] = []
-        self.forget("nothing was read yet")
 
     def forget(self, why: str) -> None:
         """Begin from nothing."""
-        self._why = why
+        super().forget(why)
         self._report: _Report | None = None
         self._reviewed_amount: Decimal | None = None  # of the last report that was held against profit and loss
         self._profit: _Profit | None = None
@@ -119,21 +78,6 @@ class AccountEquity:
         self._ahead = False  # equity began with a report younger than all profit and loss
         self._unfit: _Report | None = None  # a report that no profit and loss explains so far
         self._doubt: _Doubt | None = None
-
-    def use(self, settings: EquitySettings) -> None:
-        self._settings = settings
-
-    def be_ready(self, ready: bool) -> None:
-        if not ready:
-            self.forget("TWS says that the account is not ready")
-        elif not self._ready:
-            self.forget("nothing was read since the account is ready")
-        self._ready = ready
-
-    def take_jumps(self) -> tuple[Jump, ...]:
-        """The jumps since the last time."""
-        jumps, self._jumps = tuple(self._jumps), []
-        return jumps
 
     @property
     def tells_jumps(self) -> bool:

@@ -13,8 +13,9 @@ from decimal import Decimal, localcontext
 
 import msgspec
 
-from engine.core.account_equity import EXACT, AccountEquity, Equity, EquitySettings
+from engine.core.account_equity import AccountEquity
 from engine.core.books import Jump
+from engine.core.followed import EXACT, Equity, EquitySettings, FollowedAccount
 from engine.core.known import Fact, Known, Unknown
 from engine.core.reported_equity import Report, ReportedEquity
 
@@ -38,9 +39,7 @@ class EquityTracker:
     ) -> None:
         chosen = settings or EquitySettings()
         made = ReportedEquity if by_reports else AccountEquity
-        self._accounts: dict[str, AccountEquity | ReportedEquity] = {
-            account: made(account, chosen) for account in accounts
-        }
+        self._accounts: dict[str, FollowedAccount] = {account: made(account, chosen) for account in accounts}
         self._down = ""
 
     def use(self, settings: EquitySettings) -> None:

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from engine.core.account_equity import EXACT, plausible
 from engine.core.books import Baseline, Books, net_deposits, unexplained
 from engine.core.equity import Equity
+from engine.core.followed import EXACT, plausible
 from engine.core.judgements import Breach, Gauge, Imposition, Judgement
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_rules import SECOND_NS, Action, Basis, Lasting, Limit, LimitSettings, Rule

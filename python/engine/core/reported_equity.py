@@ -19,8 +19,8 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.account_equity import Equity, EquitySettings, plausible
 from engine.core.books import Jump
+from engine.core.followed import Equity, FollowedAccount, plausible
 from engine.core.known import Fact, Known, Unknown
 
 
@@ -50,37 +50,16 @@ class _Apart(msgspec.Struct, frozen=True):
     since_ns: int
 
 
-class ReportedEquity:
+class ReportedEquity(FollowedAccount):
     """Follows one account."""
-
-    def __init__(self, account: str, settings: EquitySettings) -> None:
-        self._account, self._settings = account, settings
-        self._ready = True
-        self._jumps: list[Jump] = []
-        self.forget("nothing was read yet")
 
     def forget(self, why: str) -> None:
         """Begin from nothing."""
-        self._why = why
+        super().forget(why)
         self._first: _Numbers | None = None  # a beginning that no second answer has confirmed
         self._base: _Numbers | None = None  # the last report whose numbers told the same
         self._last: _Numbers | None = None
         self._apart: _Apart | None = None
-
-    def use(self, settings: EquitySettings) -> None:
-        self._settings = settings
-
-    def be_ready(self, ready: bool) -> None:
-        if not ready:
-            self.forget("TWS says that the account is not ready")
-        elif not self._ready:
-            self.forget("nothing was read since the account is ready")
-        self._ready = ready
-
-    def take_jumps(self) -> tuple[Jump, ...]:
-        """The jumps since the last time."""
-        jumps, self._jumps = tuple(self._jumps), []
-        return jumps
 
     @property
     def tells_jumps(self) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
 
-from engine.core.account_equity import EXACT, Equity
 from engine.core.books import Baseline, Books, Flow, Jump
+from engine.core.followed import EXACT, Equity
 from engine.core.judgements import Breach
 from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_changes import FIRST_REASON, Change

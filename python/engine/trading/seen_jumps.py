@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.core.account_equity import SECOND_NS
 from engine.core.books import Flow, Jump, same_money
+from engine.core.followed import SECOND_NS
 from engine.core.known import Unknown
 from engine.core.restrictions import Scope
 from engine.journal.events import CashFlow, JumpSuspected, Record
