@@ -73,6 +73,7 @@ def test_a_journal_that_cannot_be_used_is_told_once_for_all_logins(
     assert told.count("was there and is gone") == 1
     assert told.count("To do: put the file back") == 1
     assert told.count("the journal cannot be used, see below") == 2
+    assert told.count("until the journal can be used again, by journal") == 2
 
 
 def test_a_halt_of_the_command_line_binds_every_program_and_a_resume_ends_it(elsewhere: Path) -> None:

@@ -11,7 +11,17 @@ from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.foreign import NOTHING, Answer, Before, ForeignSettings, judge_foreign
 from engine.core.known import Fact, Known, Unknown
-from engine.core.restrictions import UNRESTRICTED, Cause, Kind, Restriction, Scope, State, effective
+from engine.core.restrictions import (
+    UNREADABLE,
+    UNRESTRICTED,
+    UNWRITABLE,
+    Cause,
+    Kind,
+    Restriction,
+    Scope,
+    State,
+    effective,
+)
 
 ES = Contract(con_id=1, symbol="ES")
 UNKNOWN = Unknown("not read")
@@ -103,10 +113,13 @@ def test_the_same_things_have_the_same_key() -> None:
     assert one.key == same.key != other.key
 
 
-def state(*restrictions: tuple[Kind, Cause]) -> State:
+def state(*restrictions: tuple[Kind, Cause], by_records: str = "") -> State:
+    """`by_records`: the journal halts besides, because it cannot be used in this way."""
+    named = [(str(number), *one) for number, one in enumerate(restrictions)]
+    named += [(by_records, Kind.HALT, Cause.JOURNAL)] if by_records else []
     standing = [
-        Restriction(id=str(number), scope=Scope("paper"), kind=kind, cause=cause, since_ns=0, actor="a", reason="r")
-        for number, (kind, cause) in enumerate(restrictions)
+        Restriction(id=id_, scope=Scope("paper"), kind=kind, cause=cause, since_ns=0, actor="a", reason="r")
+        for id_, kind, cause in named
     ]
     return effective(standing, Scope("paper"), 1)
 
@@ -128,6 +141,28 @@ def test_nothing_that_worked_before_is_taken_back_because_a_login_is_blind() -> 
     assert met(before, HALTED, orders(1, 2, 3)) == [1, 2, 3]
     assert met(before, state((Kind.HALT, Cause.MANUAL)), orders(1, 2, 3)) == [1, 2, 3]
     assert before.without(BLIND, UNKNOWN) is UNKNOWN
+
+
+@pytest.mark.parametrize("how", [UNWRITABLE, UNREADABLE])
+def test_nothing_that_worked_before_is_taken_back_because_a_disk_is_full(how: str) -> None:
+    before = Before().seen(UNRESTRICTED, orders(1))
+    now = state(by_records=how)
+    assert met(before, now, orders(1, 2)) == [2]
+    assert before.seen(now, orders(1, 2)) is before
+    assert met(before, state((Kind.HALT, Cause.BLIND), by_records=how), orders(1, 2)) == [2]
+    assert met(before, state((Kind.HALT, Cause.MANUAL), by_records=how), orders(1, 2)) == [1, 2]
+
+
+def test_a_stop_that_could_not_be_written_down_is_one() -> None:
+    before = Before().seen(UNRESTRICTED, orders(1))
+    alarm = state((Kind.HALT, Cause.JOURNAL), by_records=UNWRITABLE)
+    assert met(before, alarm, orders(1, 2)) == [1, 2]
+
+
+def test_who_comes_when_the_records_cannot_be_read_does_not_know_that_nobody_had_stopped_it() -> None:
+    full, corrupt = state(by_records=UNWRITABLE), state((Kind.HALT, Cause.BLIND), by_records=UNREADABLE)
+    assert met(Before().seen(full, orders(1)), full, orders(1, 2)) == [2]
+    assert met(Before().seen(corrupt, orders(1)), corrupt, orders(1, 2)) == [1, 2]
 
 
 def test_what_came_while_it_was_blind_or_halted_did_not_work_before() -> None:

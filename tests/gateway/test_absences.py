@@ -12,8 +12,8 @@ import pytest
 from engine.config.gateway_table import GatewayTable
 from engine.core.alerting import Severity
 from engine.core.preflight.settings import DEFAULTS
+from engine.core.restrictions import UNWRITABLE
 from engine.gateway.absences import held_against
-from engine.journal.journal import UNWRITABLE
 from engine.journal.trouble import Code
 from engine.trading import presence
 from engine.trading.order_settings import OrderSettings

@@ -18,9 +18,10 @@ from engine.config.guard_table import AlertsTable
 from engine.core.known import Known
 from engine.core.restrictions import Cause, Kind, Scope
 from engine.guard.control import Request
-from engine.journal.events import IncidentOpened, KillPressed, LimitBreached
+from engine.journal.events import IncidentNoted, IncidentOpened, KillPressed, LimitBreached
 from engine.journal.journal import Journal
 from engine.journal.memory_store import Memory, MemoryStore
+from engine.journal.trouble import Code
 from engine.simulator import faults
 from engine.trading.heartbeats import FOLDER
 from engine.trading.risk_sweep import adding_risk
@@ -546,5 +547,31 @@ def test_what_nobody_knows_how_to_do_is_an_answer_too(tmp_path: Path) -> None:
         assert "does not know" in (await here.guard.answer(Request("dance")))["error"]
         assert list((await here.guard.answer(Request("test_alert", who="ann")))["channels"].values()) == [None]
         assert here.titles() == ["a test"]
+
+    post(tmp_path, test)
+
+
+def test_nothing_of_others_is_cancelled_because_a_disk_is_full(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        paper = here.world.login("paper")
+        for trader in (3, 7, 11, 0):
+            paper.trader(trader).cancel_all()
+        paper.trader(7).place("SPY", "BUY", 5, "LMT", Decimal(1))
+        paper.trader(0).place("AAPL", "BUY", 5, "LMT", Decimal(1))
+        await asyncio.sleep(10)
+        before = there(here)
+        here.memory.fails = Code.FULL
+        here.manager.rules.journal.keep(IncidentNoted(incident_id="i1", text="anything"))
+        await asyncio.sleep(60)
+        assert [one.cause for one in here.manager.state("paper").standing] == [Cause.JOURNAL]
+        assert "paper: halt by journal" in here.titles()
+        assert any("until it ends by itself, by journal" in message.text for message in here.messages)
+        assert there(here) == before
+        paper.trader(7).place("SPY", "BUY", 7, "LMT", Decimal(1))  # in the dark
+        await asyncio.sleep(30)
+        assert there(here) == before
+        here.memory.fails = None
+        await asyncio.sleep(10)
+        assert here.manager.state("paper").kind is None
 
     post(tmp_path, test)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.known import Unknown
-from engine.journal.journal import UNWRITABLE
+from engine.core.restrictions import UNWRITABLE
 from engine.journal.trouble import Code, JournalError
 from journal.worlds import PAPER, end, halt, hear, note, on, program, tell
 

@@ -19,11 +19,10 @@ from engine.cli.status_words import WORDS
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.core.known import Unknown
-from engine.core.restrictions import Cause, Restriction, State
+from engine.core.restrictions import UNREADABLE, UNWRITABLE, Cause, Restriction, State
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import IncidentOpened, KillEnded, KillPressed, Record, Verified
-from engine.journal.journal import UNREADABLE, UNWRITABLE
 from engine.journal.state import JournalState
 from engine.journal.telling import moment
 from engine.trading import presence
@@ -155,6 +154,8 @@ def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: i
 def _span(one: Restriction, now_ns: int) -> str:
     if one.cause is Cause.BLIND:
         until = "until it is seen again"
+    elif one.ends_by_itself:
+        until = "until the journal can be used again"
     else:
         until = "until it is lifted" if one.until_ns is None else f"until {moment(one.until_ns, None)[:19]}"
     return f"since {moment(one.since_ns, None)[:19]} ({_ago(now_ns - one.since_ns)}) {until}"

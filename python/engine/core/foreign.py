@@ -4,8 +4,8 @@ Another client's order cannot be cancelled by its number. A global cancel reache
 it; or whoever has its client's id, which is free when that program is gone. So under a halt a global cancel is sent
 only where it takes nothing protective; else the ids are borrowed. After a kill everything goes.
 
-Being blind is a halt of another kind: it ends by itself, and every restart of TWS in the night makes one. Nothing that
-worked before is taken back for it.
+Being blind is a halt of another kind: it ends by itself, and every restart of TWS in the night makes one. So is a
+journal that cannot be used, as where a disk is full. Nothing that worked before is taken back for those.
 """
 
 from __future__ import annotations
@@ -85,16 +85,19 @@ class Before(msgspec.Struct, frozen=True):
     stood: Stood | None = None
 
     def seen(self, state: State, orders: Fact[tuple[WorkingOrder, ...]]) -> Before:
-        """What a look has shown. Who comes to a login that is blind already takes what is there for what was there."""
-        if not isinstance(orders, Known) or not (state.may_add_risk or (self.stood is None and state.only_blind)):
+        """What a look has shown. Who comes to a login that is blind already takes what is there for what was there; but
+        not where the records cannot be read, for it may have been stopped.
+        """
+        first = self.stood is None and state.stopped_by_nobody and state.records_read
+        if not isinstance(orders, Known) or not (state.may_add_risk or first):
             return self
         return Before(frozenset((one.perm_id, one.quantity) for one in orders.value))
 
     def without(self, state: State, adding: Fact[tuple[WorkingOrder, ...]]) -> Fact[tuple[WorkingOrder, ...]]:
-        """The orders that add risk and are to be met in this state: all of them, but where it is only blind none that
-        worked before.
+        """The orders that add risk and are to be met in this state: all of them, but where nobody has stopped it none
+        that worked before.
         """
-        if not isinstance(adding, Known) or not state.only_blind or self.stood is None:
+        if not isinstance(adding, Known) or not state.stopped_by_nobody or self.stood is None:
             return adding
         fresh = tuple(one for one in adding.value if (one.perm_id, one.quantity) not in self.stood)
         return Known(fresh, adding.at_ns)

@@ -13,6 +13,8 @@ from enum import Enum
 import msgspec
 
 ONE = Decimal(1)
+UNREADABLE = "journal-unreadable"  # the ids of the halts by which the records say that they cannot be used
+UNWRITABLE = "journal-unwritable"
 
 
 class Kind(Enum):
@@ -88,6 +90,13 @@ class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """It holds at this moment. One that is dated in the future holds already: clocks differ, halts must not."""
         return self.until_ns is None or now_ns < self.until_ns
 
+    @property
+    def ends_by_itself(self) -> bool:
+        """Nobody has stopped the login: its losses cannot be seen, or nothing can be written down or read, and as soon
+        as that is over so is this. The alarm for a stop that could not be written down is none of these.
+        """
+        return self.cause is Cause.BLIND or self.id in (UNREADABLE, UNWRITABLE)
+
 
 class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person has set aside what a loss limit had imposed: who, when, and why."""
@@ -114,11 +123,16 @@ class State(msgspec.Struct, frozen=True):
         return self.kind is not Kind.SHUTDOWN
 
     @property
-    def only_blind(self) -> bool:
-        """Nothing but being blind keeps it from adding risk: that ends by itself as soon as the facts are back."""
+    def stopped_by_nobody(self) -> bool:
+        """Nothing but what ends by itself keeps it from adding risk."""
         return not self.may_add_risk and all(
-            one.cause is Cause.BLIND for one in self.standing if one.kind is not Kind.SIZE_FACTOR
+            one.ends_by_itself for one in self.standing if one.kind is not Kind.SIZE_FACTOR
         )
+
+    @property
+    def records_read(self) -> bool:
+        """The records could be read: who stands nowhere here has stopped nothing."""
+        return all(one.id != UNREADABLE for one in self.standing)
 
     def scaled(self, limit: Decimal) -> Decimal:
         """A size limit under the factors, in whole units: half of one is none."""

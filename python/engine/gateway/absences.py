@@ -16,7 +16,8 @@ import msgspec
 
 from engine.config.gateway_table import GatewayTable
 from engine.core.alerting import Severity
-from engine.journal.journal import UNWRITABLE, Journal
+from engine.core.restrictions import UNWRITABLE
+from engine.journal.journal import Journal
 from engine.trading import presence
 from engine.trading.daemons import Daemons
 from engine.trading.order_settings import OrderSettings

@@ -191,7 +191,7 @@ class Guard:
             now |= {f"{name}: {one.id}": one for name in picture.states for one in self._manager.standing_now(name)}
         for key, one in now.items():
             if key not in self._standing:
-                by_itself = one.until_ns is not None or one.cause is Cause.BLIND
+                by_itself = one.until_ns is not None or one.ends_by_itself
                 until = "until it ends by itself" if by_itself else "until it is lifted"
                 title = f"{one.scope.login}: {one.kind.value.replace('_', ' ')} by {one.cause.value}"
                 self.alerts.tell(key, Severity.CRITICAL, title, f"{one.reason} ({until}, by {one.actor})")

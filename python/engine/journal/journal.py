@@ -26,7 +26,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from engine.core.known import Unknown
-from engine.core.restrictions import ONE, Kind, Restriction, Scope, State, effective
+from engine.core.restrictions import ONE, UNREADABLE, UNWRITABLE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain, late_sections
 from engine.journal.answers import Answers
 from engine.journal.beside import Beside, Decide, Waiting, incidents_in
@@ -54,8 +54,6 @@ FLAWED = (
     "Checks are slower until the next record is written, which makes a new one; if an alarm stood in it, it is lost: "
     "see that every login that should be halted is"
 )
-UNREADABLE = "journal-unreadable"  # the ids of the halts that `check` answers with
-UNWRITABLE = "journal-unwritable"
 
 
 class Journal:
