@@ -106,7 +106,7 @@ def test_trades_of_contracts_without_an_id_may_be_of_several() -> None:
 
 
 def test_one_account_with_old_values_excuses_no_other() -> None:
-    witness = Witness((ACCOUNT, "DU2"), AGE)
+    witness = Witness((ACCOUNT, "DU2"), age_ns_max=AGE)
     witness.traded(BOUGHT_AND_SOLD)
     witness.ask()
     (said,) = witness.heard(-1, (OLD, AccountWorth("DU2", {"FullMaintMarginReq": D(7)})))
@@ -115,7 +115,7 @@ def test_one_account_with_old_values_excuses_no_other() -> None:
 
 
 def test_values_that_are_not_old_need_no_excuse() -> None:
-    witness = Witness((ACCOUNT,), AGE)
+    witness = Witness((ACCOUNT,), age_ns_max=AGE)
     witness.traded(BOUGHT_AND_SOLD)
     witness.ask()
     assert witness.heard(-1, (AccountWorth(ACCOUNT, {**OLD.values, "MaintMarginReq": D(0)}),)) == []
@@ -215,7 +215,7 @@ def test_as_soon_as_the_values_have_to_be_of_after_that_trade_they_count() -> No
 
 
 def test_an_account_that_may_have_opened_something_is_not_vouched_for_by_another() -> None:
-    witness = Witness((ACCOUNT, "DU2"), AGE)
+    witness = Witness((ACCOUNT, "DU2"), age_ns_max=AGE)
     witness.traded([traded(3)])
     witness.ask()
     (said,) = witness.heard(-1, (NOTHING, AccountWorth("DU2", EMPTY)))

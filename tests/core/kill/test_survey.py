@@ -303,3 +303,24 @@ def test_what_has_ended_is_asked_for_again_until_it_was_told_once() -> None:
     assert surveyor.result(10) is not None
     surveyor.begin(20, all_at_once=False)
     assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7), ReadCompleted(8)]
+
+
+def test_where_the_orders_cannot_be_read_the_rest_is_asked_for_beside_them_to_be_told() -> None:
+    surveyor = begun()
+    surveyor.failed(1, "read-only")
+    assert surveyor.orders_unread
+    assert surveyor.begin(0, all_at_once=False) == [ReadOrders(5), ReadPositions(6), ReadCompleted(7)]
+    assert [number for number in range(1, 10) if surveyor.asked_positions(number)] == [6]
+    assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(8), ReadExecutions(9), ReadCompleted(10)]
+    assert surveyor.asked_positions(8), "and of those that came before the orders nothing is proven"
+    surveyor.heard_positions(6, POSITIONS, 10)
+    surveyor.heard_executions(9, EXECUTIONS)
+    surveyor.heard_completed(10, ENDED)
+    assert surveyor.result(20) is None
+
+
+def test_a_number_was_asked_for_once_it_was_taken() -> None:
+    surveyor = Surveyor(PATIENCE_NS)
+    assert not surveyor.has_asked(1)
+    assert surveyor.take_read_id() == 1
+    assert surveyor.has_asked(1) and not surveyor.has_asked(2)

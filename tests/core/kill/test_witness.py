@@ -6,6 +6,7 @@ import pytest
 
 from core.kill.builders import ACCOUNT, ES, SECOND, D, ReadWorth, Stage, details, ev, execution, held
 from engine.core.facts import AccountWorth
+from engine.core.kill.commands import Command, Say
 from engine.core.kill.looks.witness import TRIES_MAX, Says, Witness
 from engine.core.kill.report import LoginOutcome
 
@@ -18,8 +19,12 @@ def worth(account: str = ACCOUNT, **values: int | None) -> AccountWorth:
     return AccountWorth(account, {tag: value for tag, value in told.items() if value is not None})
 
 
+def asking(*accounts: str) -> Witness:
+    return Witness(accounts or (ACCOUNT,), age_ns_max=180 * SECOND)
+
+
 def heard(*told: AccountWorth, accounts: tuple[str, ...] = (ACCOUNT,)) -> Witness:
-    witness = Witness(accounts)
+    witness = asking(*accounts)
     witness.traded(())
     assert witness.ask() == [ReadWorth(-1)]
     witness.heard(-1, told)
@@ -54,11 +59,14 @@ def test_every_account_has_to_be_told() -> None:
     both = (ACCOUNT, "DU2")
     assert heard(worth(), accounts=both).says() is Says.NOTHING_TOLD
     assert heard(worth(), worth("DU2"), accounts=both).says() is Says.NOTHING_HELD
-    assert heard(worth(), accounts=()).says() is Says.NOTHING_TOLD
+    nobody = Witness(age_ns_max=180 * SECOND)
+    nobody.traded(())
+    nobody.ask()
+    assert nobody.heard(-1, (worth(),)) == [] and nobody.says() is Says.NOTHING_TOLD
 
 
 def test_one_question_at_a_time_and_only_its_own_answer_counts() -> None:
-    witness = Witness((ACCOUNT,))
+    witness = asking()
     witness.traded(())
     assert witness.ask() == [ReadWorth(-1)]
     assert witness.ask() == []
@@ -72,7 +80,7 @@ def test_one_question_at_a_time_and_only_its_own_answer_counts() -> None:
 
 @pytest.mark.parametrize("hangs_up", [True, False])
 def test_a_tws_that_does_not_tell_or_hangs_up_instead_is_not_asked_for_ever(hangs_up: bool) -> None:
-    witness = Witness((ACCOUNT,))
+    witness = asking()
     for number in range(1, TRIES_MAX + 1):
         assert witness.ask() == [ReadWorth(-number)]
         witness.forget() if hangs_up else witness.failed(-number)
@@ -82,7 +90,7 @@ def test_a_tws_that_does_not_tell_or_hangs_up_instead_is_not_asked_for_ever(hang
 
 
 def test_what_was_asked_or_told_on_a_lost_connection_is_nothing_on_the_next_one() -> None:
-    witness = Witness((ACCOUNT,))
+    witness = asking()
     witness.traded(())
     witness.ask()
     witness.forget()
@@ -98,14 +106,67 @@ def test_what_was_asked_or_told_on_a_lost_connection_is_nothing_on_the_next_one(
         witness.forget()
 
 
-def test_an_answer_forgives_the_failures_before_it() -> None:
-    witness = Witness((ACCOUNT,))
-    for number in range(1, 2 * TRIES_MAX + 2):
+def test_before_the_trades_are_known_values_confirm_nothing() -> None:
+    witness = asking()
+    witness.ask()
+    witness.heard(-1, (worth(),))
+    assert witness.says() is Says.NOTHING_TOLD
+    witness.traded(())
+    assert witness.says() is Says.NOTHING_HELD
+
+
+def test_an_answer_forgives_the_failures_before_it_and_three_are_allowed_again() -> None:
+    witness = asking()
+    for number, fails in enumerate((True, True, False, True, True, True), start=1):
         assert witness.ask() == [ReadWorth(-number)]
-        if number % 2:
+        if fails:
             witness.failed(-number)
         else:
             witness.heard(-number, (worth(),))
+    assert witness.ask() == []
+
+
+def test_why_empty_lists_are_not_believed_is_said_word_for_word() -> None:
+    several = ("DU1", "DU2", "DU3")
+    nothing = heard(accounts=several)
+    assert nothing.words() == (
+        "no list has shown a position, and TWS has told nothing of what its accounts hold that confirms it"
+    )
+    signs = heard(
+        worth("DU1", GrossPositionValue=1, MaintMarginReq=2), worth("DU2", MaintMarginReq=3), accounts=several
+    )
+    assert signs.words() == (
+        "no list has shown a position, and the account values say that something is held "
+        "(DU1 GrossPositionValue 1, DU2 MaintMarginReq 3): "
+        "TWS may not have loaded its positions; look at the portfolio in its window"
+    ), "of each account what shows it first"
+    signs.shown.add("DU1")
+    assert signs.words().startswith("no list has shown a position of DU2, DU3, and the account values say that")
+
+
+def test_that_values_may_be_old_is_said_with_every_account_of_which_it_is_so() -> None:
+    def said(*trades: tuple[str, int], **values: int) -> list[Command]:
+        witness = asking("DU1", "DU2")
+        witness.traded([execution(ES, signed, account=who, exec_id=f"{n}.1") for n, (who, signed) in enumerate(trades)])
+        witness.ask()
+        return witness.heard(-1, (worth("DU1", **values), worth("DU2", **values)))
+
+    closed = (("DU1", 1), ("DU1", -1), ("DU2", 1), ("DU2", -1))
+    assert said(*closed, GrossPositionValue=5) == [
+        Say(
+            "values_old",
+            "account values may be those of before the last trades "
+            "(DU1 GrossPositionValue 5, DU2 GrossPositionValue 5): "
+            "the list of positions has to stay empty for a minute and a half",
+        )
+    ]
+    assert said(("DU1", 1), ("DU2", 1)) == [
+        Say(
+            "values_old",
+            "account values may be those of before the last trades (DU1, DU2 may have opened something since): "
+            "the list of positions has to stay empty for twenty seconds",
+        )
+    ]
 
 
 # the kill -------------------------------------------------------------------------------------------------------------
@@ -225,7 +286,7 @@ def test_a_tws_that_refuses_to_tell_is_asked_three_times() -> None:
     for _ in range(2 * TRIES_MAX):
         stage.run(1000)
         stage.tell(*(ev.ReadFailed(asked.read_id, "too many (322)") for asked in stage.all(ReadWorth)))
-    assert len(stage.all(ReadWorth)) == TRIES_MAX and not stage.report.flat
+    assert len(stage.all(ReadWorth)) == TRIES_MAX == 3 and not stage.report.flat
     stage.run(20_000)
     assert stage.report.flat
 

@@ -39,7 +39,7 @@ class Witness:
     here. `age_ns_max`: how old a value may be."""
 
     accounts: tuple[str, ...] = ()
-    age_ns_max: int = 0
+    age_ns_max: int = field(kw_only=True)
     shown: set[str] = field(default_factory=set)
     _asked: int = 0
     _awaited: int | None = None
