@@ -25,7 +25,9 @@ from engine.journal.journal import Journal, open_journal
 from engine.journal.memory_store import Memory, MemoryStore
 from engine.journal.overdue import last_words
 from engine.journal.sqlite_store import SqliteStore
+from engine.journal.stops import FORGOTTEN
 from engine.journal.trouble import Code, JournalError, Trouble
+from engine.trading.rules import open_rules
 
 DAY = 86_400 * 10**9
 
@@ -216,6 +218,46 @@ def test_a_journal_that_is_gone_is_begun_anew_in_words(home: Path, capsys: pytes
     assert "was there and is gone" in capsys.readouterr().err
     assert qe("repair", "--reason", "it is gone") == 0
     assert "no record could be kept" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_gone_is_no_journal_that_never_was(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(home)
+    shutil.rmtree(home)
+    for words in (["verify"], ["tail"], ["export"]):
+        assert qe(*words) == 1
+        assert "was there and is gone" in capsys.readouterr().err
+    assert main(["incident", "list"]) == 2
+    assert capsys.readouterr().err.count("was there and is gone") == 1
+    assert main(["status"]) == 2
+    capsys.readouterr()
+    assert qe("repair", "--reason", "it is gone") == 0
+    assert "no record could be kept" in capsys.readouterr().out
+    assert main(["status"]) == 1
+    assert "what was lost may have been a halt" in capsys.readouterr().out
+
+
+def test_programs_that_know_of_more_go_on_from_what_is_left_with_a_persons_word(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = open_rules(home.parent)
+    running.halt(Scope("paper"), "lunch")
+    assert not running.state(Scope("live")).standing
+    shutil.rmtree(home)
+    (home.parent / "journal.begun").unlink()
+    assert running.state(Scope("live")).standing
+    running.journal.tend(0)
+    assert main(["status"]) == 1, "whoever is started now is halted, too"
+    assert "a program that runs has read records" in capsys.readouterr().out
+    assert qe("repair", "--reason", "I have cleaned up") == 0
+    told = capsys.readouterr().out
+    assert "they go on from it now" in told and "Every login is halted" in told
+    for name in ("paper", "live"):
+        assert [one.reason for one in running.state(Scope(name)).standing] == [FORGOTTEN]
+        assert main(["resume", name]) == 0
+        assert running.state(Scope(name)).may_add_risk
+    capsys.readouterr()
+    assert qe("tail") == 0
+    assert "gone on from what is left" in capsys.readouterr().out
 
 
 def test_an_output_that_cannot_be_written_is_told_and_is_no_success(

@@ -344,6 +344,7 @@ def test_a_folder_that_was_moved_away_is_noticed(tmp_path: Path) -> None:
     mine.append(note())
     mine.state()
     (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "a.begun").unlink()
     on(tmp_path / "a").append(halt())
     assert not all(mine.check(PAPER, 2000).may_add_risk for _ in range(WALK_EVERY))
 

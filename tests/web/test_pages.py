@@ -129,6 +129,14 @@ def test_incidents_beside_a_damaged_archive_are_shown_and_closed_and_what_is_mis
         assert [one["id"] for one in found["incidents"]] == ["260311-1"] and "is damaged" in found["missing"][0]
 
 
+def test_a_journal_whose_folder_is_gone_is_not_one_without_incidents(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        rules(here).journal.append(IncidentOpened(incident_id="260311-1", scope=PAPER, trigger="blind", what="fog"))
+        shutil.rmtree(here.cockpit.reading.home / "journal")
+        answer = here.browser().get("/incidents")
+        assert answer.status_code == 503 and "was there and is gone" in told(answer)
+
+
 def test_a_journal_of_which_nothing_can_be_read_is_not_one_without_incidents(tmp_path: Path) -> None:
     with stage(tmp_path) as here:
         folder = here.cockpit.reading.home / "journal" / "archive"

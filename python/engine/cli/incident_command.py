@@ -14,17 +14,17 @@ from rich.text import Text
 from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED
 from engine.cli.who import actor
 from engine.config.places import incident_log, state_folder
-from engine.core.known import Unknown
 from engine.desk import incidents
 from engine.desk.incidents import Incident, IncidentError
 from engine.desk.kill_positions import Row, position_rows
 from engine.journal import chain
+from engine.journal.begun import has_begun
 from engine.journal.events import Record
 from engine.journal.history import records
 from engine.journal.journal import open_journal
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.telling import WHAT_WIDTH, moment, told
-from engine.journal.trouble import Code, JournalError, Trouble
+from engine.journal.trouble import JournalError, Trouble
 from engine.trading.shortly import shortly
 
 
@@ -43,9 +43,10 @@ def incident(arguments: argparse.Namespace) -> int:
 
 def _read(folder: Path) -> list[Record]:
     if not (folder / "journal.db").exists() and not (folder / "archive").exists():
-        state = open_journal(folder, actor=actor("incident")).state() if folder.exists() else None
-        if isinstance(state, Unknown):
-            raise JournalError(Trouble(Code.FAILED, state.why))
+        looks = folder.exists() or has_begun(folder)
+        trouble = open_journal(folder, actor=actor("incident")).trouble() if looks else None
+        if trouble is not None:
+            raise JournalError(trouble)
         return []
     store, damaged = SqliteStore(folder), list[Trouble]()
     try:

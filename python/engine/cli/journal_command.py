@@ -19,26 +19,30 @@ from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.journal import chain
 from engine.journal.archive import archive
+from engine.journal.begun import has_begun
 from engine.journal.elsewhere import MAY_BE_COPIED, read_elsewhere
+from engine.journal.events import Repaired
 from engine.journal.history import Walk, line, records, walk
 from engine.journal.journal import Journal
 from engine.journal.repair import repair
 from engine.journal.spool import Spool
 from engine.journal.sqlite_store import SqliteStore
+from engine.journal.stops import FORGOTTEN
+from engine.journal.store import Alarm
 from engine.journal.telling import WHAT_WIDTH, Told, Tone, moment, told
 from engine.journal.trouble import Code, JournalError, Trouble
 
 EXIT_WRONG = 1
 FOLLOW_EVERY_S = 0.2
 _CANNOT = frozenset({Code.BUSY, Code.FULL, Code.READ_ONLY, Code.NOT_ALLOWED, Code.FAILED})
+HALTED = "Every login is halted, for what was lost may have been a halt. Verify the positions, then resume each login."
 _STYLES = {Tone.STOPS: "bold red", Tone.FREES: "green", Tone.PLAIN: "default"}
 
 
 def journal(arguments: argparse.Namespace) -> int:
     """Run it; the exit codes stand in the help."""
     folder = Path(arguments.folder) if arguments.folder else Path(state_folder()) / "journal"
-    begun = any((folder / name).exists() for name in ("journal.db", "bell", "archive"))
-    if not begun and arguments.action != "take-in":  # which may come before any other record
+    if not has_begun(folder) and arguments.action != "take-in":  # which may come before any other record
         print(f"there is no journal in {folder}: nothing has been recorded there", file=sys.stderr)
         return EXIT_CANNOT
     store = SqliteStore(folder)
@@ -182,7 +186,11 @@ def _repair(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> 
     trouble = Journal(store, actor=actor("journal")).trouble()
     found = walk(folder, store) if trouble is None else None
     if found is not None and found.wrong_live is None:
-        print("the live journal is sound: nothing was done")
+        alarm = store.alarm()
+        if alarm is not None and alarm.text == FORGOTTEN:
+            _go_on(store, alarm, arguments.reason)
+        else:
+            print("the live journal is sound: nothing was done")
         if found.wrong_archive is not None:
             print(f"WRONG: {Trouble(Code.ARCHIVE, found.wrong_archive)}", file=sys.stderr)
         return EXIT_WRONG if found.wrong_archive is not None else 0
@@ -191,10 +199,16 @@ def _repair(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> 
     done = repair(folder, reason=arguments.reason, actor=actor("journal"), at_ns=time.time_ns(), alarm_number=number)
     kept = f"{_counted(done.kept)} kept, up to record {done.last_seq}" if done.kept else "no record could be kept"
     print(f"{kept}; the damaged files are in {done.aside}")
-    print(
-        "Every login is halted, for what was lost may have been a halt. Verify the positions, then resume each login."
-    )
+    print(HALTED)
     return 0
+
+
+def _go_on(store: SqliteStore, alarm: Alarm, reason: str) -> None:
+    """The file is sound, and programs that run have read one that went further: with a person's word they go on."""
+    what = f"gone on from what is left, behind records that a program that ran had read: {reason}"
+    Journal(store, actor=actor("journal")).append(Repaired(what=what, alarm=alarm.number))
+    print("the live journal is sound, and without records that programs which run have read; they go on from it now")
+    print(HALTED)
 
 
 def _take_in(folder: Path, store: SqliteStore, arguments: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ from engine.journal.sections import Sections
 from engine.journal.snapshots import SNAPSHOT_EVERY, Snapshots
 from engine.journal.spool import Spool
 from engine.journal.state import JournalState, halt_for, view
-from engine.journal.stops import alarm_for, fresh_alarm
+from engine.journal.stops import FORGOTTEN, alarm_for, fresh_alarm
 from engine.journal.store import Store
 from engine.journal.trouble import Code, Conflict, JournalError, Trouble
 
@@ -271,6 +271,8 @@ class Journal:
         it; who only watches should, too.
         """
         self._tended_ns = now_ns
+        if self._trouble is not None and self._trouble.code is Code.SHORTENED:
+            self._tell_what_is_forgotten()
         if self._spool is not None:
             self._spool.sweep(now_ns)
             late_sections.catch_up(self._spool)
@@ -325,6 +327,12 @@ class Journal:
             self._set_append_trouble(None)
         self._beside.make_ready()
         return sealed
+
+    def _tell_what_is_forgotten(self) -> None:
+        """Who is started now reads what there is, and it would be free."""
+        standing = self._store.alarm()
+        if standing is None or standing.text != FORGOTTEN:
+            self.raise_alarm(FORGOTTEN)
 
     def _tell_lost_stop(self, what: str, now_ns: int) -> bool:
         """Whom it stopped cannot be read: everybody, until a person has looked. False: the others could not be told."""

@@ -4,6 +4,7 @@
     bell            how a commit binds the very next check in every process (engine.journal.bell)
     writer.lock     one writer at a time (engine.journal.turn)
     archive/        old days (engine.journal.archive)
+    ../journal.begun   that there has been one here (engine.journal.begun)
 
 Order of an append: lock, `begin`, insert behind the record that was acknowledged last if that is the end of the file,
 commit (durable now), `ring`, unlock, acknowledge. Readers have a connection of their own and wait for nobody's commit.
@@ -19,7 +20,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engine.journal import database
+from engine.journal import begun, database
 from engine.journal.bell import Bell, BellSpoilt, Standing
 from engine.journal.chain import START, Draft, Sealed, Tip, seal_all, tip_of
 from engine.journal.database import PAGE_BYTES, Database
@@ -51,6 +52,7 @@ class SqliteStore:
         self._name = str(self._path)
         self._log_name = f"{self._name}-wal"
         self._found = NONE  # before the commit that is under way
+        self._known_outside = False
         self._uncopied = 0
         self._log_bytes = self._copied_bytes = 0  # of the log, when last looked at, and when last copied by us
 
@@ -66,6 +68,9 @@ class SqliteStore:
                 self._uncopied += 1 + (sum([len(one.body) for one in sealed]) // PAGE_BYTES if len(sealed) > 1 else 0)
                 if self._uncopied >= CHECKPOINT_LATE or self._grown(CHECKPOINT_LATE):
                     self._checkpoint(connection)
+                if not self._known_outside:
+                    self._known_outside = True
+                    begun.leave(self._folder)
                 return sealed
             finally:
                 self._turn.give_back()
@@ -341,7 +346,7 @@ class SqliteStore:
             pass
         except BellSpoilt:
             return True
-        remains = self._path.with_name(self._path.name + "-wal").exists()
+        remains = self._path.with_name(self._path.name + "-wal").exists() or begun.was_left(self._folder)
         return remains or any((self._folder / "archive").glob("*"))
 
 

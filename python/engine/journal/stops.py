@@ -10,6 +10,13 @@ from engine.journal.events import AnyEvent, KillPressed, Restricted
 from engine.journal.store import Alarm
 from engine.journal.trouble import Trouble
 
+FORGOTTEN = (
+    "a program that runs has read records that are not in the journal any more: another file has taken its place, and "
+    "what is gone may have been a halt"
+)
+"""For programs that are started on a shortened journal, which cannot know. The same words whoever raises it: many who
+know raise one alarm."""
+
 
 def fresh_alarm(at_ns: int, text: str) -> Alarm:
     """Its number is drawn by lot: a clock may show the same time twice."""

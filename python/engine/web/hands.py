@@ -14,6 +14,7 @@ from engine.core.limit_changes import Change
 from engine.desk import incidents
 from engine.guard.control import NoGuard, Request, ask
 from engine.journal import chain
+from engine.journal.begun import has_begun
 from engine.journal.events import Record
 from engine.journal.history import records
 from engine.journal.journal import Journal, open_journal
@@ -127,7 +128,7 @@ class Hands:
         is read all the same; without it that is a JournalError.
         """
         folder = self._reading.home / "journal"
-        if not (folder / "journal.db").exists() and not (folder / "archive").exists():
+        if not has_begun(folder):
             return []
         store, found, damaged = SqliteStore(folder), list[Record](), list[Trouble]()
         try:

@@ -159,7 +159,18 @@ def test_many_are_counted() -> None:
     shown = Shown()
     shown.heard(tuple(held(stock(number, f"S{number}"), number) for number in range(1, NAMES_MAX + 3)))
     (said,) = shown.tell()
-    assert isinstance(said, Say) and f"+{NAMES_MAX} S{NAMES_MAX} and 2 more, and does not tell" in said.text
+    assert said == Say(
+        "orders_unread",
+        "TWS shows +1 S1, +2 S2, +3 S3, +4 S4, +5 S5, +6 S6, +7 S7, +8 S8 and 2 more, and does not tell its open "
+        "orders: not closed, as long as one of those may fill",
+    )
+
+
+def test_so_many_as_can_be_named_are_named() -> None:
+    shown = Shown()
+    shown.heard(tuple(held(stock(number, f"S{number}"), number) for number in range(1, NAMES_MAX + 1)))
+    (said,) = shown.tell()
+    assert isinstance(said, Say) and "+7 S7, +8 S8, and does not tell" in said.text
 
 
 def test_account_values_are_not_asked_what_a_list_has_shown() -> None:

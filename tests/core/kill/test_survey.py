@@ -319,6 +319,21 @@ def test_where_the_orders_cannot_be_read_the_rest_is_asked_for_beside_them_to_be
     assert surveyor.result(20) is None
 
 
+def test_before_the_first_survey_none_is_under_way() -> None:
+    surveyor = Surveyor(PATIENCE_NS)
+    assert not surveyor.active and surveyor.result(0) is None
+    assert not any(surveyor.asked_positions(number) for number in range(1, 5))
+
+
+def test_what_has_ended_is_asked_for_from_that_very_moment_on() -> None:
+    surveyor = begun(all_at_once=False)
+    surveyor.ask_completed_from(500)
+    surveyor.begin(499, all_at_once=False)
+    assert ReadCompleted(5) not in surveyor.heard_orders(2, ORDERS)
+    surveyor.begin(500, all_at_once=False)
+    assert ReadCompleted(8) in surveyor.heard_orders(5, ORDERS)
+
+
 def test_a_number_was_asked_for_once_it_was_taken() -> None:
     surveyor = Surveyor(PATIENCE_NS)
     assert not surveyor.has_asked(1)
