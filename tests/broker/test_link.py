@@ -21,6 +21,7 @@ from engine.wire import replies, requests
 from engine.wire.events import Malformed, Ready
 from engine.wire.frames import frame
 from engine.wire.sessions import ClientSession, ServerSession
+from ports import free_port
 
 QUICK = LinkSettings(tcp_s=1, handshake_s=1, ready_s=1)
 
@@ -632,9 +633,7 @@ def test_a_connection_that_is_given_up_is_reset_so_that_nothing_the_kernel_holds
     """The kernel would go on delivering an order for minutes after everybody has taken it for lost."""
 
     async def main() -> None:
-        with socket.socket() as found:
-            found.bind((HOST, 0))
-            port = found.getsockname()[1]
+        port = free_port()
         async with ScriptedTws(port=port) as tws:
             link = Link(HOST, port, 1)
             await link.connect()

@@ -25,6 +25,7 @@ from engine.wire.opening import hello, start_api
 from engine.wire.order import Order
 from engine.wire.requests import PlaceOrder, ReqAllOpenOrders, ReqContractDetails, ReqPositions
 from engine.wire.sessions import ServerSession
+from ports import free_port
 
 PATIENCE_S = 20.0
 FLOWING_S = 0.05
@@ -174,8 +175,7 @@ def talk(sock: socket.socket) -> None:
 
 def test_a_gateway_that_is_killed_under_traffic_leaves_no_half_message_at_tws(tmp_path: Path) -> None:
     tws = Tws()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     (tmp_path / "quant-engine.toml").write_text(
         f'[logins.paper]\nmode = "paper"\nport = {tws.port}\n' + WITHOUT_A_GUARD.format(port=port) + UNLIMITED,
         encoding="utf-8",

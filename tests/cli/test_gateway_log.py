@@ -12,14 +12,10 @@ from pathlib import Path
 import pytest
 
 from cli.simulated import start_qe
+from ports import free_port
 
 PATIENCE_S = 20.0
 STRANGERS = 2_000  # each is a line of the log: several times what a pipe holds
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def knock(port: int) -> None:

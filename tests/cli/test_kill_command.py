@@ -24,16 +24,11 @@ from engine.cli.kill_run import KillRun, record_folders
 from engine.config.places import FILE_NAME, config_file, state_folder
 from engine.config.plan import Place, default_plan
 from engine.trading import IBKRAccountManager
+from ports import free_port
 
 
 def records(home: Path) -> list[dict[str, object]]:
     return [json.loads(path.read_text()) for path in sorted((home / "kills").glob("*.json"))]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def unreachable(home: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from engine.trading.modes import TradingMode
 from engine.trading.order_settings import OrderSettings
 from gateway.post import DOOR, SPY, Post, order, post, statuses
 from gateway.test_metrics import scraped
+from ports import free_port
 from simulator.wire_client import connect
 from trading.stage import PAPER_PORT
 
@@ -73,8 +73,7 @@ def test_what_stands_there_and_is_no_status_is_none(tmp_path: Path) -> None:
 
 
 def test_its_metrics_are_those_of_the_moment_and_end_with_it(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
 
     async def test(it: Post) -> None:
         task, ended = await running(it)

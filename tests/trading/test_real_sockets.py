@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from engine.simulator.server import World
 from engine.trading import IBKRAccountManager, KillReport, TradingMode
 from engine.trading.manager import ManagerSettings
 from engine.voice import shared_voice
+from ports import free_port
 
 
 def test_both_logins_are_flattened_over_real_sockets(tmp_path: Path) -> None:
@@ -144,12 +144,6 @@ def test_a_program_that_takes_ctrl_c_itself_keeps_it(world_apart: World, tmp_pat
     finally:
         signal.signal(signal.SIGINT, before)
     assert heard == [signal.SIGINT]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_a_watchdog_thread_kills_while_the_engines_loop_hangs(world_apart: World, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import pytest
 
 from cli.simulated import PATIENCE_S, Simulated, simulated, start_qe
 from engine.guard.control import NoGuard, Request, ask
+from ports import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -56,13 +57,6 @@ class Here:
     def kills(self) -> int:
         """How many were started from the cockpit."""
         return len(list((self.home / "web" / "kills").glob("*.out")))
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def until(what: Callable[[], bool], text: str) -> None:

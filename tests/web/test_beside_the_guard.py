@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cli.simulated import simulated
-from web.browser import answers, free_port, guard_sees_everything, process, until
+from ports import free_port
+from web.browser import answers, guard_sees_everything, process, until
 
 pytestmark = pytest.mark.slow
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cli.simulated import environment, simulated
+from ports import free_port
 from web.axe import complaints
 from web.browser import (
     PATIENCE_MS,
@@ -26,7 +27,6 @@ from web.browser import (
     Here,
     clock_in_hand,
     cockpit,
-    free_port,
     guard_knows_the_limits,
     needs_chromium,
     opened,

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from cli.simulated import qe, simulated
+from ports import free_port
 from web.axe import complaints
 from web.browser import (
     PATIENCE_MS,
     PHONE,
     WALL,
     Here,
-    free_port,
     guard_sees_everything,
     needs_chromium,
     opened,
