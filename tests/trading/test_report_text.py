@@ -199,6 +199,13 @@ def test_protective_stops_that_were_cancelled_are_named_as_such() -> None:
     assert "cancelled SELL ESH6 STP, size not told by TWS\n" in sizeless
 
 
+def test_of_an_order_that_is_gone_it_is_not_said_that_it_was_cancelled_where_tws_has_not_said_so() -> None:
+    told = str(report(login(cancelled=(cancelled(order_type="LMT", confirmed=False), cancelled(order_type="MKT")))))
+    assert "cancelled SELL 3 ESH6 MKT (client 7)\n" in told
+    rows = "gone      TWS has not said how these ended, cancelled or filled:\n            SELL 3 ESH6 LMT (client 7)\n"
+    assert rows in told
+
+
 def test_that_no_order_was_seen_is_not_that_none_was_cancelled() -> None:
     assert "cancelled nothing: no open order was seen" in str(report(login()))
 

@@ -31,6 +31,7 @@ NOTHING_CLOSED = "  closed    nothing"
 NOTHING_FILLED = "  closed    nothing: no closing order has filled"
 NO_ORDER_SEEN = "  cancelled nothing: no open order was seen"
 NO_LIST_READ = "  cancelled not known: TWS has told no list of its open orders"
+NOT_SAID_HOW = "TWS has not said how these ended, cancelled or filled:"
 NO_ORDER_WENT = "  cancelled nothing of yours: the orders above are still open"
 GONE_ENDED = (
     "Start TWS and log in, or put right what stands above, and kill again. 'qe kill --watch 600' keeps trying for ten "
@@ -324,12 +325,19 @@ def _sender(sender: Sender) -> str:
 
 
 def _cancelled(login: LoginReport) -> list[str]:
-    plain = [_order(order) for order in login.cancelled if order.protective is False]
+    plain = [_order(order) for order in login.cancelled if order.protective is False and order.confirmed]
+    gone = [_order(order) for order in login.cancelled if order.protective is False and not order.confirmed]
     stops = [f"{_order(order)}: {_unprotected(order)}" for order in login.cancelled if order.protective is not False]
     still = sum(item.reason is ResidueReason.WORKING_ORDER for item in login.residue)
-    if plain or stops:
-        left = [f"{still} of {len(plain) + len(stops) + still} orders, see above"] if still else []
-        return [*_titled("cancelled", plain), *_titled("stops off", stops), *_titled("left open", left)]
+    if login.cancelled:
+        left = [f"{still} of {len(login.cancelled) + still} orders, see above"] if still else []
+        titled = {
+            "cancelled": plain,
+            "gone": [NOT_SAID_HOW, *gone] if gone else [],
+            "stops off": stops,
+            "left open": left,
+        }
+        return [line for title, rows in titled.items() for line in _titled(title, rows)]
     if login.outcome is LoginOutcome.UNKNOWN and login.timings.orders_gone_ms is None and not still:
         return [NO_LIST_READ]  # one that was read names orders, or none at all
     return [NO_ORDER_WENT if still else NO_ORDER_SEEN]

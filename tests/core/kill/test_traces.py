@@ -12,13 +12,13 @@ from engine.core.contracts import ComboLeg
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.held.traces import ANY_AMOUNT, Flow, Traces, name_of
 
-PATIENCE_NS = 6 * SECOND
+PATIENCE_NS, LATE_NS = 6 * SECOND, 20 * SECOND
 KEY = (ACCOUNT, ES.con_id)
 HELD = [(KEY, "ES")]
 
 
 def traces(*open_now: WorkingOrder) -> Traces:
-    made = Traces(PATIENCE_NS, PATIENCE_NS)
+    made = Traces(PATIENCE_NS, LATE_NS)
     made.listed(open_now, 0)
     return made
 
@@ -208,7 +208,7 @@ def test_the_same_list_of_executions_again_shows_nothing_more() -> None:
 
 
 def test_times_count_from_their_events_and_not_from_the_beginning() -> None:
-    made = Traces(PATIENCE_NS, PATIENCE_NS)
+    made = Traces(PATIENCE_NS, LATE_NS)
     made.listed([sell(5, filled=D(2)), sell(1, perm_id=502, order_id=4)], 100 * SECOND)
     assert maybe(made, 105.9) == {KEY: Flow(sold=D(-2))}
     assert maybe(made, 106) == {}
@@ -260,11 +260,34 @@ def heard_by_its_end(of: WorkingOrder, filled: int) -> Traces:
 
 def test_what_has_turned_out_to_be_of_another_day_is_no_news_a_second_time() -> None:
     made = heard_by_its_end(sell(5, perm_id=7), 3)
-    assert made.settle_old((), PATIENCE_NS)
-    assert hidden(made) == {} and not made.settle_old((), 2 * PATIENCE_NS)
+    assert made.settle_old((), LATE_NS)
+    assert hidden(made) == {} and not made.settle_old((), 2 * LATE_NS)
 
 
 def test_one_leg_whose_position_has_moved_by_it_says_of_all_that_it_is_of_today() -> None:
     made = heard_by_its_end(order(SPREAD, "BUY", 2, perm_id=7), 1)
-    assert not made.settle_old({(ACCOUNT, 22)}, PATIENCE_NS)
-    assert made.settle_old({(ACCOUNT, 99)}, PATIENCE_NS)
+    assert not made.settle_old({(ACCOUNT, 22)}, LATE_NS)
+    assert made.settle_old({(ACCOUNT, 99)}, LATE_NS)
+
+
+def test_where_tws_lists_another_one_as_cancelled_its_word_about_this_one_is_awaited_for_longer() -> None:
+    made = gone(sell(5, perm_id=501), order(ES, "BUY", 1, perm_id=502))
+    assert made.untold(0) == set()
+    made.completed([completed(order(ES, "BUY", 1, perm_id=502), 0)], 0)
+    assert made.untold(LATE_NS - 1) == {KEY} and made.untold(LATE_NS) == set()
+    made.completed([completed(sell(5, perm_id=501), 5)], 0)
+    assert made.untold(0) == set()
+
+
+def test_who_lists_only_what_has_filled_is_not_awaited() -> None:
+    made = gone(sell(5, perm_id=501), order(ES, "BUY", 1, perm_id=502))
+    made.completed([completed(order(ES, "BUY", 1, perm_id=502), 1)], 0)
+    assert made.untold(0) == set()
+
+
+def test_what_is_open_or_was_executed_whole_needs_no_last_word() -> None:
+    made = traces(sell(5, perm_id=501))
+    made.completed([completed(order(ES, "BUY", 1, perm_id=502), 0)], 0)
+    assert made.untold(0) == set()
+    made.listed((), 0)
+    assert made.untold(0) == {KEY} and shown(made, execution(ES, -5)).untold(0) == set()

@@ -136,7 +136,7 @@ class OrdersRead(Event, frozen=True):
 
 class FirstLook(Event, frozen=True):
     """Open orders as TWS listed them right behind the global cancel of the first strike, before this kill had begun:
-    evidence for the report of what the cancel took away, never for a decision."""
+    what the cancel took away, or what filled under it. Nothing is done about them: each look reads its own."""
 
     orders: tuple[WorkingOrder, ...]
 
@@ -159,7 +159,7 @@ class ExecutionsRead(Event, frozen=True):
 
 class CompletedRead(Event, frozen=True):
     """Orders known to have been cancelled since the button was pressed (what cannot be dated is left out): evidence for
-    the report, never for a decision. `ended`: all that ended since shortly before it, however, and how much of each had
+    the report, not for a decision. `ended`: all that ended since shortly before it, however, and how much of each had
     filled; what cannot be dated is among them, and what does not tell how much is not."""
 
     read_id: int

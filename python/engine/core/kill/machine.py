@@ -248,6 +248,8 @@ class KillMachine:
                 return [*cancel, *self._looking.surveyor.heard_orders(read_id, orders, completed=gone)]
             case ev.FirstLook(orders):
                 self._evidence.first_look([order for order in orders if not self._is_ours(order)])
+                if self._evidence.listed is None:  # no list is newer
+                    self._closing.listed(orders, now_ns)
             case ev.PositionsRead(read_id, positions, unread):
                 return self._on_positions(read_id, positions, unread, now_ns)
             case ev.ExecutionsRead(read_id, executions):
@@ -256,7 +258,7 @@ class KillMachine:
             case ev.CompletedRead(read_id, orders, ended):
                 self._looking.surveyor.heard_completed(read_id, ended)
                 if self._looking.surveyor.has_asked(read_id):
-                    self._evidence.completed(orders)
+                    self._evidence.completed(orders, ended)
                     self._closing.ended(ended, now_ns)  # also where no look has asked: what it tells is told
             case ev.WorthRead(read_id, worth):
                 return self._witness.heard(read_id, worth)

@@ -125,6 +125,7 @@ class PartlyClosed(msgspec.Struct, frozen=True, kw_only=True):
 class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that was open or completed as cancelled during the kill and that fresh reads no longer list.
 
+    `confirmed`: TWS has listed it as ended without having filled whole. If not, it is gone, and nobody has said how.
     `quantity`: what was left of it; None: TWS tells no size of an order that it lists as completed only.
     `protective`: a stop that reduced a position: its protection is gone with it. None: a stop, and the positions could
     not be read.
@@ -139,6 +140,7 @@ class CancelledOrder(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal | None
     order_type: str
     protective: bool | None = False
+    confirmed: bool = True
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):

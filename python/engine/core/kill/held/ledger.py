@@ -43,6 +43,7 @@ class Ledger:
     _unread: tuple[UnreadPosition, ...] = ()  # rows of the last list …
     _first_unread: tuple[UnreadPosition, ...] = ()  # … and of the first
     named: set[str] = field(default_factory=set)  # accounts of which a list has shown a contract, be it with zero
+    _untold: set[Key] = field(default_factory=set)  # of orders whose end TWS has still to tell
     _read: bool = False
 
     def __post_init__(self) -> None:
@@ -97,6 +98,7 @@ class Ledger:
         self._judge.nothing_held = not unread and all(fact.quantity == ZERO for fact in listed)
         held = [*((key, fact.contract.symbol) for key, fact in seen.items())]
         self._traded.maybe = self.traces.maybe(held, now_ns)
+        self._untold = self.traces.untold(now_ns)
         for key, fact in seen.items():
             if key not in self._holdings:
                 self._open(key, fact.contract, fact.quantity)
@@ -183,6 +185,10 @@ class Ledger:
 
     def doubtful(self, key: Key) -> bool:
         """True while the last read of this contract is not believed, or may not show what has traded."""
+        return self._unsure(key) or key in self._untold
+
+    def _unsure(self, key: Key) -> bool:
+        """The same, as far as sizes are concerned: what only waits for a last word is closed meanwhile."""
         return self._holdings[key].doubted or key in self._traded.maybe or self._is_unread(key)
 
     def _is_unread(self, key: Key) -> bool:
@@ -204,7 +210,7 @@ class Ledger:
         flows = maybe_missed(self._traded, key, holding).values()
         hidden = hull(part for flow in (*flows, self._traded.maybe.get(key, NOTHING)) for part in flow)
         safe = nearest_to_zero([view + part for view in views for part in (ZERO, *hidden)])
-        if safe == ZERO and not self.doubtful(key) and holding.position == expected:
+        if safe == ZERO and not self._unsure(key) and holding.position == expected:
             return holding.position  # it has been believed in time: the view without the recent trades was right
         return safe
 

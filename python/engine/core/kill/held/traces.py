@@ -2,7 +2,8 @@
 
 An order tells itself how much of it has filled: in every list of open orders and, for good, among the completed ones.
 Executions and positions may both be later than that. An order that is gone, and of whose end nobody has told, may have
-filled whole; after `patience_ns` it is taken not to have.
+filled whole; after `patience_ns` it is taken not to have. A TWS that lists any as cancelled lists them all: of this one
+too it will tell what it was, and nothing is said of its contracts before that, or `late_ns` later.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class Traces:
     """Others' orders, from first sight to the last word about them."""
 
     patience_ns: int
-    old_fill_ns: int
+    late_ns: int  # nothing that TWS tells is later than this
+    _lists_cancelled: bool = False
     _traces: dict[Name, _Trace] = field(default_factory=dict)
 
     def listed(self, orders: Iterable[WorkingOrder], now_ns: int) -> None:
@@ -111,6 +113,7 @@ class Traces:
         """Others' orders that the broker says have ended; some may never have been seen open."""
         for order in orders:
             trace = self._trace(order, now_ns)
+            self._lists_cancelled = self._lists_cancelled or order.filled == ZERO
             trace.ended = True
             trace.gone_ns = now_ns if trace.gone_ns is None else trace.gone_ns
 
@@ -140,7 +143,7 @@ class Traces:
         """True where something that counted until now counts no more. Call it behind a complete list of executions.
 
         An order first heard of by its end, behind the first list, may have filled on another day: it is then in the
-        first position, and no list of executions ever shows it. Where they have been silent about it for `old_fill_ns`
+        first position, and no list of executions ever shows it. Where they have been silent about it for `late_ns`
         it was so, but not of a contract in `contained`, whose position has moved by it.
         """
         old = [trace for trace in self._traces.values() if self._is_old(trace, contained, now_ns)]
@@ -150,7 +153,7 @@ class Traces:
 
     def _is_old(self, trace: _Trace, contained: Container[Key], now_ns: int) -> bool:
         told = trace.filled - trace.first_filled
-        if trace.begun or not told or now_ns - trace.filled_ns < self.old_fill_ns:
+        if trace.begun or not told or now_ns - trace.filled_ns < self.late_ns:
             return False
         return not any(key in contained for key, _ in trace.unshown(told))
 
@@ -172,6 +175,13 @@ class Traces:
             self._may_have_filled(trace, now_ns) and bool(trace.vague or self._beyond(trace, trace.order.quantity))
             for trace in self._traces.values()
         )
+
+    def untold(self, now_ns: int) -> set[Key]:
+        """Contracts of orders that are gone, and that TWS has still to list as filled or cancelled."""
+        if not self._lists_cancelled:
+            return set()
+        gone = (t for t in self._traces.values() if t.gone_ns is not None and now_ns - t.gone_ns < self.late_ns)
+        return {key for trace in gone if not trace.ended for key, _ in self._beyond(trace, trace.order.quantity)}
 
     def hidden(self) -> Iterator[tuple[WorkingOrder, Key, Decimal]]:
         """What has traded since by the orders' own word, and is not among the executions, signed."""

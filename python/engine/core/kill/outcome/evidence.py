@@ -37,6 +37,7 @@ class Evidence:
     open_now: set[Name] = field(default_factory=set)
     listed: tuple[WorkingOrder, ...] | None = None  # by the newest complete list, ours too
     filled: set[Name] = field(default_factory=set)  # gone because they filled
+    ended: dict[Name, WorkingOrder] = field(default_factory=dict)  # by the lists of completed orders
     earlier: dict[str, int] = field(
         default_factory=dict
     )  # kills that have not ended: how long before they were pressed
@@ -98,10 +99,12 @@ class Evidence:
                 self.closes[e.identity] = e
         self.filled = {name for name, total in totals.items() if 0 < self.orders[name].quantity <= total}
 
-    def completed(self, orders: tuple[WorkingOrder, ...]) -> None:
-        """Orders the broker says were cancelled since the press; some may never have been seen open."""
-        for order in orders:
+    def completed(self, cancelled: tuple[WorkingOrder, ...], ended: tuple[WorkingOrder, ...] = ()) -> None:
+        """Orders the broker says were `cancelled` since the press, some never seen open; and what has `ended` lately,
+        however."""
+        for order in cancelled:
             self.orders.setdefault(name_of(order), order)
+        self.ended |= {name_of(order): order for order in (*cancelled, *ended)}
 
     def cancelled(
         self, positions: dict[Key, Decimal], unread: tuple[UnreadPosition, ...] = ()
@@ -124,6 +127,7 @@ class Evidence:
                 quantity=o.remaining if o.quantity else None,
                 order_type=o.order_type,
                 protective=_protects(o, self._held((o.account, o.contract.con_id), positions), read=read(o)),
+                confirmed=name_of(o) in self.ended,
             )
             for o in gone
         )
@@ -160,7 +164,8 @@ class Evidence:
         return (f"{orders} of a kill went with a global cancel{again}",)
 
     def _gone(self) -> list[WorkingOrder]:
-        return [o for name, o in self.orders.items() if name not in self.open_now and name not in self.filled]
+        filled = self.filled | {name for name, order in self.ended.items() if order.status == "Filled"}
+        return [o for name, o in self.orders.items() if name not in self.open_now and name not in filled]
 
     def timings(self) -> Timings:
         def ms(name: str) -> float | None:
