@@ -12,10 +12,11 @@ from engine.core.exposure import Resting, Side
 from engine.core.known import Known
 from engine.core.preflight.checks_state import RELEASES, check_state
 from engine.core.preflight.facts import Facts, Touched
-from engine.core.preflight.intent import Intent
+from engine.core.preflight.intent import Intent, Special
 from engine.core.preflight.settings import DEFAULTS
 from engine.core.preflight.verdict import Code
 from engine.core.products import Product
+from engine.core.reduce_only import Change
 from engine.core.restrictions import Cause, Kind, Restriction, Scope, effective
 
 D = Decimal
@@ -45,17 +46,15 @@ def book(position: int, *orders: Resting) -> Book:
 
 
 def test_an_order_that_a_modify_asks_to_join_a_group_counts_in_full_until_a_list_shows_that_it_has() -> None:
-    def grouped(order_id: int) -> Resting:
-        return msgspec.structs.replace(resting(order_id, SELL, 5), oca_group="g", oca_type=1)
-
+    first, second = (grouped(resting(n, SELL, 5), "g") for n in (1, 2))
     made = book(5, resting(1, SELL, 5))
-    assert made.change(grouped(1), (1, 1)).reduces
-    made.sent(grouped(1))
-    assert not made.change(grouped(2), None).reduces, "TWS may have refused the change of the first"
-    made.sent(msgspec.structs.replace(grouped(1), remaining=D(4)))
-    assert not made.change(grouped(2), None).reduces, "nor does asking again tell"
-    made.read_orders([grouped(1)], made.mark(), 2)
-    assert made.change(grouped(2), None).reduces
+    assert made.change(first, (1, 1)).reduces
+    made.sent(first)
+    assert not made.change(second, None).reduces, "TWS may have refused the change of the first"
+    made.sent(msgspec.structs.replace(first, remaining=D(4)))
+    assert not made.change(second, None).reduces, "nor does asking again tell"
+    made.read_orders([first], made.mark(), 2)
+    assert made.change(second, None).reduces
 
 
 def test_an_order_that_a_modify_asks_to_be_attached_counts_in_full_until_a_list_shows_that_it_is() -> None:
@@ -66,12 +65,46 @@ def test_an_order_that_a_modify_asks_to_be_attached_counts_in_full_until_a_list_
     assert made.spot(("DU1", 1)).exposure.sells == 5
 
 
-def test_an_order_that_leaves_its_group_or_only_moves_its_price_is_bound_as_before() -> None:
-    exits = [msgspec.structs.replace(resting(n, SELL, 5, parent=1), oca_group="7", oca_type=1) for n in (2, 3)]
+def grouped(order: Resting, name: str) -> Resting:
+    return msgspec.structs.replace(order, oca_group=name, oca_type=1)
+
+
+def test_an_order_that_only_moves_its_price_is_bound_as_before() -> None:
+    exits = [grouped(resting(n, SELL, 5, parent=1), "7") for n in (2, 3)]
     made = book(0, resting(1, BUY, 5), *exits)
-    for modify in (*exits, resting(2, SELL, 5, parent=1)):
+    for modify in exits:
         made.sent(modify)
         assert made.spot(("DU1", 1)).exposure.sells == 0
+
+
+def test_exits_that_name_no_group_are_one_whatever_tws_calls_it_and_whether_or_not_a_modify_repeats_that() -> None:
+    first, second = (resting(n, SELL, 5, parent=1) for n in (2, 3))
+    made = book(0, resting(1, BUY, 5), first)
+    for event in (
+        *(lambda: made.working(grouped(first, "7")), lambda: made.sent(second), lambda: made.sent(grouped(first, "7"))),
+        *(lambda: made.sent(first), lambda: made.working(grouped(second, "7")), lambda: made.working(first)),
+        *(lambda: made.sent(second), lambda: made.working(grouped(second, "7"))),
+    ):
+        event()
+        assert made.spot(("DU1", 1)).exposure.sells == 0
+
+
+def test_an_exit_that_names_another_group_than_its_siblings_counts_beside_them() -> None:
+    parent, first, second = resting(1, BUY, 5), *(resting(n, SELL, 5, parent=1) for n in (2, 3))
+    made = book(0, parent, grouped(first, "a"))
+    assert made.change(grouped(second, "a"), None).reduces
+    for other in (grouped(second, "b"), second):
+        found = made.change(other, None)
+        assert found.after.sells == 5 and not found.reduces and found.attached == 5
+    alone = book(0, grouped(first, "a"))
+    alone.working(grouped(first, "a"))
+    assert not alone.order((1, 2))[0].grouped_by_tws
+
+
+def test_orders_that_are_each_others_exits_are_nobodys() -> None:
+    made = book(0, resting(1, BUY, 5, parent=2), resting(2, SELL, 5, parent=1))
+    assert made.spot(("DU1", 1)).exposure.worst == 5
+    assert (made.spot(("DU1", 1)).exposure.buys, made.spot(("DU1", 1)).exposure.sells) == (5, 5)
 
 
 def test_a_held_order_is_of_the_bracket_that_it_was_in_whatever_a_modify_asked_for() -> None:
@@ -169,13 +202,13 @@ def test_an_exit_that_tws_may_not_have_attached_is_attached_to_nothing() -> None
     assert made.change(msgspec.structs.replace(leg, rebound=True), None).attached == 0
 
 
-def test_the_refusal_says_that_held_orders_would_leave() -> None:
+def asked(change: Change) -> Facts:
+    """Of a halted login."""
     scope = Scope("paper", "here")
     halt = Restriction(
         id="1", scope=scope, kind=Kind.HALT, cause=Cause.MANUAL, since_ns=0, actor="somebody", reason="a test"
     )
-    change = book(5, resting(1, BUY, 5, held=True)).change(resting(2, SELL, 1, parent=1), None)
-    facts = Facts(
+    return Facts(
         now_ns=1,
         market_ahead_ns=0,
         state=effective((halt,), scope, 1),
@@ -184,6 +217,20 @@ def test_the_refusal_says_that_held_orders_would_leave() -> None:
         orders=Known(None, 1),
         touched=(Touched(con_id=1, product=Product.SHARES, change=change, total=D(0)),),
     )
-    intent = Intent("DU1", 1, "STK", "SPY", SELL, D(1), "MKT")
-    (failure,) = check_state(intent, facts, DEFAULTS)
+
+
+EXIT = Intent("DU1", 1, "STK", "SPY", SELL, D(1), "MKT")
+
+
+def test_the_refusal_says_that_held_orders_would_leave() -> None:
+    change = book(5, resting(1, BUY, 5, held=True)).change(resting(2, SELL, 1, parent=1), None)
+    (failure,) = check_state(EXIT, asked(change), DEFAULTS)
     assert failure.code is Code.HALTED and str(failure.observed).endswith(RELEASES)
+
+
+def test_under_a_halt_a_preview_passes_but_not_one_with_which_tws_might_transmit_what_it_holds() -> None:
+    preview = msgspec.structs.replace(EXIT, special=Special(what_if=True, parent=(1, 1)))
+    leg = resting(2, SELL, 1, parent=1)
+    assert [*check_state(preview, asked(book(5, resting(1, BUY, 5, held=True)).change(leg, None)), DEFAULTS)]
+    assert not [*check_state(preview, asked(book(5, resting(1, BUY, 5)).change(leg, None)), DEFAULTS)]
+    assert not [*check_state(preview, asked(book(0).change(leg, None)), DEFAULTS)]

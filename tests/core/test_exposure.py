@@ -42,6 +42,23 @@ def test_of_the_exits_of_a_partly_filled_parent_the_larger_counts_with_what_it_h
     assert counted(bracket) == (2, 4)
 
 
+def test_of_each_group_that_exits_name_the_largest_counts_and_the_parent_once() -> None:
+    exits = [resting(n, SELL, n, parent=(1, 1), group=name) for n, name in ((2, "a"), (3, "a"), (4, "b"), (5, ""))]
+    assert counted([resting(1, BUY, 2), *exits]) == (2, 10)  # 3 and 4 and 5, beyond 2
+    by_tws = [msgspec.structs.replace(one, grouped_by_tws=True) for one in exits[:2]]
+    assert counted([resting(1, BUY, 2), *by_tws, exits[3]]) == (2, 3)
+
+
+def test_orders_whose_parents_lead_back_to_themselves_count_in_full() -> None:
+    assert counted([resting(1, BUY, 9, parent=(1, 2)), resting(2, SELL, 9, parent=(1, 1))]) == (9, 9)
+    circle = [resting(n, BUY if n % 2 else SELL, 9, parent=(1, n % 4 + 1)) for n in (1, 2, 3, 4)]
+    assert counted(circle) == (18, 18)
+    hanger_on = resting(5, SELL, 9, parent=(1, 1))
+    assert counted([*circle, hanger_on]) == (18, 27), "what hangs on a circle is attached to nothing that opens"
+    chain = [resting(1, BUY, 9), *(resting(n, BUY if n % 2 else SELL, 9, parent=(1, n - 1)) for n in (2, 3, 4))]
+    assert counted(chain) == (9, 0), "a chain has a beginning"
+
+
 def test_exits_whose_parent_is_gone_or_elsewhere_count_in_full() -> None:
     assert counted([resting(2, SELL, 2, parent=(1, 1)), resting(3, SELL, 2, parent=(1, 1))]) == (0, 4)
 

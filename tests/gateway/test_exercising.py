@@ -272,3 +272,33 @@ def test_a_number_of_more_than_four_bytes_is_refused(tmp_path: Path) -> None:
         assert "its number is beyond" in told(client, 1 << 31)[0].text and not taken(it)
 
     post(tmp_path, test)
+
+
+def test_a_number_that_is_used_again_lets_nothing_be_forgotten(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client, put = await it.client(), listed(it.login, PUT)
+        client.send(exercise(it, 6), exercise(it, 3), exercise(it, 3))
+        [error] = await settled(client)
+        assert "not_held: 3" in error.text and "1 are held" in error.text
+        assert taken(it) == 9
+        book = it.desk.checks.desk.book
+        assert book.spot((ACCOUNT, put.con_id)).exposure.sells == 9
+        assert book.spot((ACCOUNT, SPY_ID)).exposure.sells == 900
+        client.send(exercise(it, 1))
+        assert await settled(client) == [error] and taken(it) == 10
+
+    post(tmp_path, test)
+
+
+def test_of_several_with_one_number_nobody_knows_which_tws_has_refused(tmp_path: Path) -> None:
+    async def test(it: Post) -> None:
+        client, put = await it.client(), listed(it.login, PUT)
+        client.send(exercise(it, 2), exercise(it, 2), exercise(it, 1, req_id=6))
+        await settled(client)
+        spot = it.desk.checks.desk.book.spot((ACCOUNT, put.con_id))
+        it.desk.heard(21, ErrorMessage(5, 322, "Error processing request"))
+        assert spot.exposure.sells == 5
+        it.desk.heard(21, ErrorMessage(6, 322, "Error processing request"))
+        assert spot.exposure.sells == 4
+
+    post(tmp_path, test)

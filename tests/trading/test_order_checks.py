@@ -82,6 +82,7 @@ def unchanged(world: World, before: int) -> bool:
 REFUSED: dict[str, tuple[Code, Contract, Order, Settings]] = {
     "another account": (Code.ACCOUNT_NOT_IN_LOGIN, SPY, limit("BUY", "1", account="DU9"), Settings()),
     "a group": (Code.ALLOCATION, SPY, limit("BUY", "1", fa_group="all"), Settings()),
+    "a model": (Code.ALLOCATION, SPY, limit("BUY", "1", model_code="Technology"), Settings()),
     "no contract": (Code.CONTRACT_UNKNOWN, replace(SPY, con_id=0, symbol="NOSUCH"), limit("BUY", "1"), Settings()),
     "several contracts": (Code.CONTRACT_UNKNOWN, replace(ES, last_trade_date=""), limit("BUY", "1"), Settings()),
     "another name": (Code.CONTRACT_CONTRADICTS, replace(SPY, symbol="IVV"), limit("BUY", "1"), Settings()),

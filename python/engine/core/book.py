@@ -237,6 +237,8 @@ class Book:
         known = self.spot(order.place).orders.get(order.key)
         if known is not None and order.filled > known.order.filled:
             self._fill(order, order.filled - known.order.filled)
+        if known is not None and order.oca_group and _named_no_group(known.order):
+            order = msgspec.structs.replace(order, grouped_by_tws=True)
         self._enter(order, acknowledged=True)
 
     def ended(self, key: OrderKey, *, filled: bool) -> None:
@@ -319,7 +321,15 @@ def _bound_anew(order: Resting, before: Resting) -> Resting:
     """A modify as it counts: what it was not bound to before may not be bound to it, for all that is known yet."""
     group, former_group = (order.oca_group, order.oca_type), (before.oca_group, before.oca_type)
     joins = order.parent not in (None, before.parent) or (order.oca_group != "" and group != former_group)
-    return msgspec.structs.replace(order, rebound=before.rebound or joins, former=before.former or before.parent)
+    by_tws = before.grouped_by_tws and group == former_group  # programs name the group in which TWS has shown it
+    return msgspec.structs.replace(
+        order, rebound=before.rebound or joins, former=before.former or before.parent, grouped_by_tws=by_tws
+    )
+
+
+def _named_no_group(order: Resting) -> bool:
+    """What TWS does by itself: it makes a group of a parent's exits."""
+    return order.grouped_by_tws or (order.parent is not None and not order.oca_group)
 
 
 def _kin(*orders: Resting) -> set[OrderKey]:

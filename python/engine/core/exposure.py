@@ -4,8 +4,10 @@ The worst case on each side is the position and all orders of that side, of ever
 never happen: an order that may be live is not counted. `engine.core.book` keeps all contracts of a login up to date.
 
 What counts less than its full quantity, because the broker itself sees to it:
-- An exit attached to a parent becomes active by the parent's fill. It counts with what it has beyond the parent's
-  remaining quantity, and of several exits of one parent the largest counts: each cancels the others.
+- Exits attached to a parent become active by the parent's fill. They count with what they have beyond the parent's
+  remaining quantity, and of several exits the largest: each cancels the others, for TWS makes a group of them. Those
+  that name a group themselves are in that one: of each group the largest counts. Orders whose parents lead back to
+  themselves are nobody's exits.
 - Of the orders of an OCA group that cancels the rest with block (types 1 and 2) the largest on each side counts. Two
   programs may use one name, and nobody has promised that TWS takes that for one group: shells tell them apart.
 An order attached to a parent that is not known counts in full, and so does an OCA group of any other type.
@@ -64,6 +66,7 @@ class Resting(msgspec.Struct, frozen=True, kw_only=True):
     untransmitted: bool = False  # TWS is asked to hold it until it, or an order of its bracket, is transmitted
     rebound: bool = False
     former: OrderKey | None = None
+    grouped_by_tws: bool = False
 
     @property
     def place(self) -> Place:
@@ -117,17 +120,39 @@ def counted(orders: Iterable[Resting]) -> tuple[Decimal, Decimal]:
 def _unbound(here: tuple[Resting, ...], bound: list[Resting]) -> list[Resting]:
     """The orders that count, where some are bound to others: of what excludes each other the largest of each side."""
     by_key = {order.key: order for order in here}
+    exits: dict[OrderKey, dict[str, Resting]] = {}
     largest: dict[tuple[OrderKey | str, Side], Resting] = {}
     for order in bound:
-        parent = None if order.parent is None else by_key.get(order.parent)
-        if parent is not None and parent.side is not order.side:
-            group: OrderKey | str = parent.key
-            order = msgspec.structs.replace(order, remaining=max(order.remaining - parent.remaining, ZERO))
-        elif order.oca_group and order.oca_type in OCA_CANCELS_WITH_BLOCK:
-            group = order.oca_group
+        parent = _opens(order, by_key)
+        if parent is not None:
+            of_parent = exits.setdefault(parent.key, {})
+            group = "" if order.grouped_by_tws else order.oca_group
+            of_parent[group] = _larger(order, of_parent.get(group))
         else:
-            group = order.key
-        other = largest.get((group, order.side))
-        if other is None or order.remaining > other.remaining:
-            largest[group, order.side] = order
-    return [order for order in here if order not in bound] + list(largest.values())
+            excludes = order.oca_group and order.oca_type in OCA_CANCELS_WITH_BLOCK
+            name = order.oca_group if excludes else order.key
+            largest[name, order.side] = _larger(order, largest.get((name, order.side)))
+    counts = [order for order in here if order not in bound] + list(largest.values())
+    for key, groups in exits.items():
+        beyond = sum((order.remaining for order in groups.values()), ZERO) - by_key[key].remaining
+        counts.append(msgspec.structs.replace(next(iter(groups.values())), remaining=max(beyond, ZERO)))
+    return counts
+
+
+def _opens(order: Resting, by_key: dict[OrderKey, Resting]) -> Resting | None:
+    """The parent whose exit this order is; None: it is nobody's."""
+    parent = None if order.parent is None else by_key.get(order.parent)
+    if parent is None or parent.side is order.side:
+        return None
+    seen, above = {order.key}, parent
+    while above.key not in seen:
+        seen.add(above.key)
+        higher = None if above.parent is None else by_key.get(above.parent)
+        if higher is None:
+            return parent
+        above = higher
+    return None  # a circle, of which nobody knows where TWS begins
+
+
+def _larger(one: Resting, other: Resting | None) -> Resting:
+    return one if other is None or one.remaining > other.remaining else other

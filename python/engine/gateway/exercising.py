@@ -33,6 +33,7 @@ from engine.wire.requests import ExerciseOptions
 
 EXERCISE, LAPSE = 1, 2
 BELOW_ALL_IDS = -(1 << 32)  # with any number of four bytes taken from it still below every order's id
+ONCE_MORE = 1 << 34  # further below: the same number again, while the exercise that had it counts
 COUNTS_NS_MAX = 36 * 3600 * SECOND_NS
 REFUSED_BY_TWS = frozenset({200, 321, 322, 435})  # it was not taken
 NOT_OF_AN_EXERCISE = frozenset({
@@ -105,10 +106,11 @@ class Exercises:
         return NOTHING
 
     def heard_error(self, client_id: int, req_id: int, code: int) -> None:
-        """TWS says something against a request of this number."""
-        key = exercise_key(client_id, req_id)
-        if code in REFUSED_BY_TWS and key in self._standing:
-            self._end(key)
+        """TWS says something against a request of this number. Which it means of several, nobody can say: all count."""
+        first = exercise_key(client_id, req_id)
+        meant = [key for key in self._standing if key[0] == client_id and (first[1] - key[1]) % ONCE_MORE == 0]
+        if code in REFUSED_BY_TWS and len(meant) == 1:
+            self._end(meant[0])
 
     def tidy(self) -> None:
         """What positions show by now counts no longer. To be called now and then."""
@@ -172,12 +174,15 @@ class Exercises:
         return NOTHING
 
     def _count(self, asked: _Asked) -> None:
+        """A number that is used again ends nothing: TWS carries out both."""
         book, key = self._desk.book, asked.option.key
-        held, other = (book.spot(one.place).position for one in (asked.option, asked.underlying))
-        self._end(key)
-        self._standing[key] = _Standing(asked.option, asked.underlying, held, other, self._wall_ns())
+        while key in self._standing:
+            key = key[0], key[1] - ONCE_MORE
+        option, underlying = (msgspec.structs.replace(one, key=key) for one in (asked.option, asked.underlying))
+        held, other = (book.spot(one.place).position for one in (option, underlying))
+        self._standing[key] = _Standing(option, underlying, held, other, self._wall_ns())
         self._desk.activity.passed(asked.intent, self._wall_ns())
-        book.sent(asked.option, asked.underlying)
+        book.sent(option, underlying)
 
     def _end(self, key: OrderKey) -> None:
         if self._standing.pop(key, None) is not None:

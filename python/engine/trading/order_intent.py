@@ -50,6 +50,8 @@ def unjudgeable(contract: Contract, order: Order, *, may_preview: bool = False) 
         return "TWS makes further orders of it (scale_profit_offset, scale_auto_reset)"
     if order.scale_table:
         return "its size is in a table of TWS's own (scale_table)"
+    if order.randomize_size is True or order.randomize_size is Absent.UNSET:
+        return "TWS makes it another size, by chance (randomize_size)"
     return _no_number(order)
 
 
@@ -108,10 +110,16 @@ def _special(contract: Contract, order: Order, client_id: int) -> Special | None
         oca_group=group_of(client_id, order.oca_group),
         oca_type=order.oca_type if isinstance(order.oca_type, int) else 0,
         cash_qty=order.cash_qty,
-        allocation=order.fa_group or order.fa_profile or order.fa_method,
+        allocation=_allocation(order),
         untransmitted=order.transmit is not True,  # TWS takes a blank for no
     )
     return None if special == Special() else special
+
+
+def _allocation(order: Order) -> str:
+    """What names other accounts than the order's own, by whatever word. A model is those of all who follow it."""
+    groups = order.fa_group or order.fa_profile or order.fa_method or order.fa_percentage
+    return groups or order.model_code or order.shares_allocation
 
 
 def as_modify(intent: Intent, key: OrderKey) -> Intent:

@@ -489,6 +489,16 @@ def test_a_modify_is_of_an_order_that_works_in_the_same_contract_on_the_same_sid
     assert only(made, order(MES, 1, special=modify())) == Failure(Code.SIDE_CHANGED, "buy", None)
 
 
+def test_a_modify_is_for_all_the_contracts_of_a_combination() -> None:
+    """One leg alone would be judged by what the others have filled."""
+    made = desk()
+    made.book.working(working(7, ES, Side.BUY, 1))
+    made.book.working(working(7, MES, Side.SELL, 5))
+    assert only(made, order(ES, 1, special=modify())) == Failure(
+        Code.SIDE_CHANGED, "left out", "sell", about="contract 2"
+    )
+
+
 # size -----------------------------------------------------------------------------------------------------------------
 
 

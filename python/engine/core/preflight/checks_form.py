@@ -81,7 +81,7 @@ def check_grid(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Fai
 
 
 def check_replaced(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
-    """A modify is of an order that works, in the same contract, on the same side."""
+    """A modify is of an order that works, in the same contract, on the same side; of a combination in all its legs."""
     if intent.special is None or intent.special.modifies is None:
         return
     if not facts.replaced:
@@ -93,6 +93,12 @@ def check_replaced(intent: Intent, facts: Facts, settings: Settings) -> Iterator
         side = places.get((intent.account, one.con_id))
         if side is not one.change.side:
             yield Failure(Code.SIDE_CHANGED, one.change.side.value, side.value if side else None)
+    left_out = places.keys() - {(intent.account, one.con_id) for one in facts.touched}
+    if facts.touched and len(left_out) < len(places):  # else every contract is another one, which was told
+        for _, con_id in sorted(left_out):
+            yield Failure(
+                Code.SIDE_CHANGED, "left out", places[intent.account, con_id].value, about=f"contract {con_id}"
+            )
 
 
 def shown(value: object) -> str:

@@ -16,11 +16,13 @@ RELEASES = "; with it TWS would transmit orders of its bracket that it holds, an
 
 
 def check_state(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
-    """Under a shutdown nothing but cancels; under a halt nothing that could add risk. A preview adds none."""
+    """Under a shutdown nothing but cancels; under a halt nothing that could add risk. A preview adds none by itself;
+    whether TWS would transmit with it what it holds of its bracket, nobody says.
+    """
     state = facts.state
     if not state.may_reduce:
         yield Failure(Code.SHUT_DOWN, why(state), None)
-    elif not state.may_add_risk and not previews(intent) and facts.adds_risk:
+    elif not state.may_add_risk and facts.adds_risk and (not previews(intent) or releases(facts)):
         yield from _not_reducing(state, facts)
 
 
@@ -62,6 +64,11 @@ def is_stale(fact: Known[None], now_ns: int, age_ns_max: int | None) -> bool:
 def previews(intent: Intent) -> bool:
     """A whatIf asks for the margin and trades nothing."""
     return intent.special is not None and intent.special.what_if
+
+
+def releases(facts: Facts) -> bool:
+    """With this order TWS would transmit others that it holds, and that add risk."""
+    return any(one.change.releases for one in facts.touched)
 
 
 def why(state: State) -> str:

@@ -26,7 +26,7 @@ class Special(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What only some orders have. An order without any of it has no `Special` at all.
 
     `legs`: of a combination. `parent`: the order after whose fill it becomes active. `modifies`: the order it replaces.
-    `allocation`: it names a group or profile of an adviser instead of an account. `cash_qty`: sized by money.
+    `allocation`: it names a group, profile or model of an adviser instead of an account. `cash_qty`: sized by money.
     `untransmitted`: TWS is asked to hold it.
     """
 

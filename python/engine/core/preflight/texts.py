@@ -11,7 +11,7 @@ _WHAT: dict[Code, str] = {
     Code.POSITION_UNKNOWN: "positions or working orders are unknown: {observed}",
     Code.POSITION_STALE: "positions or working orders were read {observed} ns ago, at most {limit} are allowed",
     Code.ACCOUNT_NOT_IN_LOGIN: "account {observed!r} is not of this login, which has {limit}",
-    Code.ALLOCATION: "the order is for the group or profile {observed!r}: which accounts it reaches is not known",
+    Code.ALLOCATION: "the order is for the group or model {observed!r}: which accounts it reaches is not known",
     Code.CONTRACT_UNKNOWN: "the contract has no id ({observed})",
     Code.CONTRACT_CONTRADICTS: "the order says {observed}, its contract id is of {limit}",
     Code.LEGS_UNKNOWN: "a leg of the combination is not known ({observed})",

@@ -23,7 +23,7 @@ class Code(Enum):
     POSITION_STALE = "position_stale"
     # whose and what
     ACCOUNT_NOT_IN_LOGIN = "account_not_in_login"
-    ALLOCATION = "allocation"  # to a group or profile: which accounts is not known
+    ALLOCATION = "allocation"  # to a group, profile or model: which accounts is not known
     CONTRACT_UNKNOWN = "contract_unknown"
     CONTRACT_CONTRADICTS = "contract_contradicts"  # its id is of another kind or symbol than the order says
     LEGS_UNKNOWN = "legs_unknown"
