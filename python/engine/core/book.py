@@ -80,6 +80,10 @@ class _Unshown(msgspec.Struct, frozen=True):
     heard: int
 
 
+NOWHERE = Spot((), Worth())
+"""Where nothing is. To be read."""
+
+
 class Book:
     """What one login has and has working, by account and contract."""
 
@@ -99,12 +103,24 @@ class Book:
 
     # --- what a check reads -----------------------------------------------------------------------------------------
     def spot(self, place: Place) -> Spot:
-        """The place; an empty one if nothing was ever there. To look without making one: `spots`."""
+        """The place; an empty one if nothing is there. To look without making one: `spots`."""
         found = self.spots.get(place)
         if found is None:
             totals = tuple(self._totals_of(place[0]).values())
             found = self.spots[place] = Spot(totals, self.worth(place[0]))
         return found
+
+    def contracts(self, account: str, product: Product) -> Decimal:
+        """The worst cases of one account in one product. To look is to keep nothing: anybody may name any account."""
+        found = self._totals.get(account)
+        return ZERO if found is None else found[product].contracts
+
+    def notional(self, account: str) -> Decimal | None:
+        """The same of the account in money; None: a contract in it has no price."""
+        found = self._worths.get(account)
+        if found is None:
+            return ZERO
+        return None if found.unpriced else found.notional
 
     def total(self, account: str, product: Product) -> Total:
         return self._totals_of(account)[product]
@@ -134,8 +150,10 @@ class Book:
         return any(not self.spots[place].orders[key].acknowledged for place in self._of_order.get(key, ()))
 
     def change(self, order: Resting, replaces: OrderKey | None) -> Change:
-        """What a new order, or one in the place of another, would do to its place."""
-        spot = self.spot(order.place)
+        """What a new order, or one in the place of another, would do to its place. Makes none: orders are refused in
+        any number of contracts that exist or do not.
+        """
+        spot = self.spots.get(order.place, NOWHERE)
         others = [entry.order for key, entry in spot.orders.items() if key != replaces]
         return Change(
             side=order.side,
@@ -187,6 +205,8 @@ class Book:
             spot.position = one.quantity
             spot.unshown = {side: kept for side, kept in spot.unshown.items() if kept.heard > mark}
             self._weigh(place, spot, one.product)
+            if not (spot.position or spot.orders or spot.unshown):
+                del self.spots[place]
         self.positions = Known(None, at_ns)
         self.epoch += 1
 

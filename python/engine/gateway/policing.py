@@ -135,12 +135,17 @@ class Policing:
 
     def _refuse(self, message: bytes, why: str, req_id: int = answers.NO_ID) -> None:
         self._house.log(f"client {self._ends.client_id}: {why}")
-        self._desk.tally.refuse((f"message {_shown(number_of(message, 0, len(message)))}",))
+        self._desk.tally.refuse((_counted(number_of(message, 0, len(message))),))
         if self._desk.shadow:
             self._line.read(message)
         else:
             told = answers.error(self._ends.version, req_id, answers.CANNOT_VALIDATE, f"Not sent to TWS: {why}")
             self._ends.answer(told)
+
+
+def _counted(number: bytes) -> str:
+    """How it is counted: a program can think of any number of numbers."""
+    return f"message {number.decode()}" if number.isdigit() and len(number) <= 3 else "a message of no known kind"
 
 
 def _shown(number: bytes) -> str:

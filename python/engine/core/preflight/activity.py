@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Container
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -33,6 +34,8 @@ PACE_CODES = frozenset({Code.UNCONFIRMED, Code.DUPLICATE, Code.REPEATS, Code.RAT
 
 Trail: TypeAlias = deque[tuple[int, Intent]]
 """The last orders on one side of one contract with their moments, the oldest first."""
+NOTHING_SENT: tuple[Trail, Trail] = (deque(maxlen=0), deque(maxlen=0))
+NO_TRAILS: dict[str, tuple[Trail, Trail]] = {}
 
 
 class Activity:
@@ -49,6 +52,17 @@ class Activity:
         longest = max(settings.orders_per_second_max, settings.orders_per_minute_max)
         self.messages: deque[int] = deque([LONG_AGO_NS] * longest, maxlen=longest)  # when the last ones went
 
+    def __len__(self) -> int:
+        """Contracts of which something is remembered."""
+        return len(self._trails)
+
+    def forget(self, now_ns: int, but: Container[int]) -> None:
+        """Contracts in which nothing has gone for so long that it does not count, save these."""
+        for con_id, of_accounts in tuple(self._trails.items()):
+            both = (trail for sides in of_accounts.values() for trail in sides)
+            if con_id not in but and all(not one or now_ns - one[-1][0] >= self._window_ns for one in both):
+                del self._trails[con_id]
+
     def trails(self, account: str, con_id: int) -> tuple[Trail, Trail]:
         """The sells and the buys of one contract."""
         found = self._trails.setdefault(con_id, {}).get(account)
@@ -60,7 +74,8 @@ class Activity:
         """What has gone in each window so far, without this order."""
         settings, same, repeats = self._settings, 0, 0
         if is_child(intent):
-            for at_ns, order in reversed(self.trails(intent.account, intent.con_id)[intent.buys]):
+            trails = self._trails.get(intent.con_id, NO_TRAILS).get(intent.account, NOTHING_SENT)
+            for at_ns, order in reversed(trails[intent.buys]):
                 age_ns = now_ns - at_ns
                 if age_ns >= self._window_ns:
                     break

@@ -45,6 +45,11 @@ from engine.core.restrictions import UNRESTRICTED, Cause, Kind, State
 SIZE_FACTOR, SELL = Kind.SIZE_FACTOR, Side.SELL  # globals are quicker to reach than attributes
 NO_LANES: dict[str, Lane] = {}
 AHEAD_MAX = 20  # contracts whose lanes are made before they are needed
+LANES_MAX = 2_000  # contracts that have lanes: then the oldest are forgotten
+TRAILS_MAX = (
+    4_000  # contracts of which it is remembered what was sent: then those are forgotten in which nothing counts
+)
+LISTINGS_MAX = 20_000  # contracts whose terms are kept: then the oldest, unless something of them is held or works
 
 
 class Preflight:
@@ -73,9 +78,22 @@ class Preflight:
     # --- what the shell tells ---------------------------------------------------------------------------------------
     def list_contract(self, listing: Listing) -> None:
         """A contract's terms, as soon as they are known: from its details, or from a position."""
-        self.terms.listings[listing.con_id] = listing
+        listings = self.terms.listings
+        listings.pop(listing.con_id, None)
+        listings[listing.con_id] = listing
         self._lanes.pop(listing.con_id, None)
         self._weigh(listing.con_id)
+        if len(listings) > LISTINGS_MAX:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Of the contracts of which nothing is held and nothing works."""
+        needed = {con_id for _, con_id in self.book.spots}
+        con_id = next((one for one in self.terms.listings if one not in needed), None)
+        if con_id is not None:
+            self.book.describe(con_id, self.terms.listings.pop(con_id).product, None)
+            self.terms.references.pop(con_id, None)
+            self._lanes.pop(con_id, None)
 
     def refer(self, con_id: int, reference: Reference | None) -> None:
         """The latest price of a contract that is live; None, or one that is no number: there is none any more."""
@@ -132,6 +150,8 @@ class Preflight:
         return not lane.holds(state.size_factor, now_ns) and self._clears_anew(intent, state, now_ns)
 
     def _clears_anew(self, intent: Intent, state: State, now_ns: int) -> bool:
+        if intent.account not in self._accounts:
+            return False  # nothing is to be kept of an account that anybody may name
         lane = self._make_lane(intent, state, now_ns)
         return lane.clears(intent, state.size_factor, now_ns) and not self._unconfirmed
 
@@ -174,6 +194,7 @@ class Preflight:
     # --- what became of it ------------------------------------------------------------------------------------------
     def passed(self, intent: Intent, key: OrderKey, now_ns: int) -> None:
         """The order is about to leave under this key. A preview counts as a message and as nothing else."""
+        self._tidy(now_ns)
         self.activity.passed(intent, now_ns)
         if intent.special is None or not intent.special.what_if:
             self._enter(intent, key, now_ns)
@@ -255,8 +276,16 @@ class Preflight:
         )
         lanes = self._lanes.pop(intent.con_id, {})
         lanes[intent.account] = lane
+        if len(self._lanes) >= LANES_MAX:
+            del self._lanes[next(iter(self._lanes))]
         self._lanes[intent.con_id] = lanes  # the last one made is the last
+        self._tidy(now_ns)
         return lane
+
+    def _tidy(self, now_ns: int) -> None:
+        """A lane has the very trails that its orders are counted in: those of lanes stay."""
+        if len(self.activity) > TRAILS_MAX:
+            self.activity.forget(now_ns, self._lanes)
 
     def _weigh(self, con_id: int) -> None:
         listing = self.terms.listings.get(con_id)

@@ -125,7 +125,7 @@ def touched_by(
                 con_id=order.con_id,
                 product=product,
                 change=book.change(order, modifies),
-                total=book.total(intent.account, product).contracts,
+                total=book.contracts(intent.account, product),
                 listing=listing,
                 reference=near,
                 unit=terms.unit(listing, price, settings.notional_currency),
@@ -156,7 +156,6 @@ def gather(
     """`activity` None: how much was sent lately is not asked."""
     modifies = intent.special.modifies if intent.special else None
     replaced = book.order(modifies) if modifies is not None else ()
-    worth = book.worth(intent.account)
     return Facts(
         now_ns=now_ns,
         state=state,
@@ -167,7 +166,7 @@ def gather(
         listing=terms.listings.get(intent.con_id),
         reference=terms.references.get(intent.con_id),
         replaced=replaced,
-        notional=None if worth.unpriced else worth.notional,
+        notional=book.notional(intent.account),
         pace=Pace() if activity is None else activity.pace(intent, now_ns),
         unconfirmed=unconfirmed,
         margin=margin,
