@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.broker import lock_files
+from engine.broker import life_sign, lock_files
 from engine.broker.life_sign import STEP_S_MAX, Answering, Silence, ask, has_struck, left, proven
 from engine.core.kill.events import Left
 
@@ -144,3 +148,47 @@ def test_what_the_last_holder_said_of_its_cancel_is_gone_with_the_next_one(tmp_p
     lock_files.write_note(fd, "process 2, kill b")
     Answering(fd, b"second")
     assert not has_struck(fd)
+
+
+def as_on_windows(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, where the system reads and writes at a place only by going there."""
+    for name in ("pread", "pwrite"):
+        monkeypatch.delattr(os, name)
+    found = importlib.util.spec_from_file_location("life_sign_on_windows", life_sign.__file__)
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_one_who_goes_to_a_place_to_write_is_understood_by_one_who_need_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fd = file_of(tmp_path)
+    there = as_on_windows(monkeypatch)
+    monkeypatch.undo()
+    holder = there.Answering(fd, b"first")
+    before = ask(fd, 1)
+    holder.answer()
+    assert before is not None and ask(fd, 2) not in (before, None)
+    holder.strike()
+    assert has_struck(fd) and there.has_struck(fd)
+    holder.over(flat=True, proven=b"8 bytes!")
+    assert (left(fd), proven(fd)) == (there.left(fd), there.proven(fd)) == (Left.FLAT, b"8 bytes!")
+    assert there.ask(fd, 3) not in (before, None)
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_file_that_fails_says_nothing_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: bool
+) -> None:
+    module = as_on_windows(monkeypatch) if windows else life_sign
+    monkeypatch.undo()
+    fd = file_of(tmp_path)
+    holder = module.Answering(fd, b"first")
+    os.close(fd)
+    holder.answer()
+    holder.strike()
+    holder.over(flat=True)
+    assert (module.ask(fd, 1), module.has_struck(fd), module.left(fd)) == (None, False, Left.DEAD)
+    assert module.proven(fd) == b""

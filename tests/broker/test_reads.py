@@ -719,6 +719,54 @@ def test_contract_details_are_asked_by_id_alone_and_never_route_to_qbalgo() -> N
     scripted(test)
 
 
+def test_of_a_description_the_only_contract_that_fits_is_meant_and_of_several_none() -> None:
+    def row(con_id: int, name: str) -> Callable[[int], replies.Reply]:
+        contract = Contract(con_id=con_id, symbol="ES", sec_type="FUT", local_symbol=name, exchange="CME")
+        return lambda req_id: replies.ContractDetails(req_id=req_id, contract=contract)
+
+    async def test(tws: ScriptedTws) -> None:
+        reads, asked = await reading(tws), Contract(symbol="ES", sec_type="FUT", exchange="CME")
+
+        async def found(*rows: Callable[[int], replies.Reply]) -> Outcome[Any]:
+            tws.answers[requests.ReqContractDetails] = numbered(*rows, replies.ContractDetailsEnd)
+            return await answer(lambda then: reads.find_contract(asked, then, TIMEOUT_S))
+
+        one = await found(row(11, "ESH6"), row(11, "ESH6"))
+        assert isinstance(one, Complete) and one.value.contract.con_id == 11
+        two = await found(row(12, "ESM6"), row(11, "ESH6"))
+        assert isinstance(two, Failed) and two.why.endswith("2 contracts fit: ESH6, ESM6")
+        many = await found(*(row(n, f"E{n:03}") for n in range(100, 120)), row(7, ""))
+        assert isinstance(many, Failed) and "21 contracts fit: 7, E100" in many.why and many.why.endswith(", …")
+        assert isinstance(await found(), Failed)
+        assert {one.contract for one in tws.requests(requests.ReqContractDetails)} == {asked}
+
+    scripted(test)
+
+
+def test_a_preview_is_no_open_order() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(open_order(what_if=True), replies.OpenOrderEnd())
+        assert await orders(await reading(tws)) == Complete(())
+
+    scripted(test)
+
+
+def test_a_status_of_a_living_order_of_others_that_is_not_listed_shows_that_the_list_is_not_whole() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+
+        async def listed(*messages: replies.Reply) -> Outcome[Any]:
+            tws.answers[requests.ReqAllOpenOrders] = tell(*messages, replies.OpenOrderEnd())
+            return await orders(reads)
+
+        torn = await listed(order_status(client_id=7, perm_id=901, order_id=6))
+        assert isinstance(torn, Failed) and "TWS told the status of order 901" in torn.why
+        assert await listed(order_status("Cancelled", client_id=7, perm_id=901, order_id=6)) == Complete(())
+        assert await listed(order_status(client_id=1, perm_id=902, order_id=8)) == Complete(()), "our own may move"
+
+    scripted(test)
+
+
 def test_a_contract_nobody_knows_is_refused_not_awaited() -> None:
     async def test(tws: ScriptedTws) -> None:
         tws.answers[requests.ReqContractDetails] = numbered(
