@@ -130,7 +130,7 @@ def test_every_message_goes_once_over_no_more_connections_than_there_may_be() ->
 def test_a_message_is_taken_back_until_a_connection_has_it() -> None:
     async def test(tws: ScriptedTws) -> None:
         ways, dropped, ran = fan_out(), list[str](), list[int]()
-        jobs = [Job(lambda _way, n=n: ran.append(n), dropped.append) for n in range(3)]  # type: ignore[misc]
+        jobs = [Job(lambda _way, n=n: ran.append(n), dropped.append) for n in range(3)]
         for job in jobs:
             ways.submit(job)
         assert ways.drop(jobs[1], "not needed") and not ways.drop(jobs[1], "again")
@@ -154,7 +154,7 @@ def test_where_no_more_connections_can_be_had_the_work_goes_on_with_what_there_i
         tws.busy_ids = set(EMERGENCY_IDS)
         ways.expect(MANY)
         for n in range(MANY):
-            ways.submit(posting(lambda _way, n=n: ran.append(n)))  # type: ignore[misc]
+            ways.submit(posting(lambda _way, n=n: ran.append(n)))
         await asyncio.sleep(30)
         assert ran == [*range(MANY)] and not ways.extras
 

@@ -1,4 +1,4 @@
-"""The guard and the journal fail while two clients that nobody here wrote send orders, over real sockets and files.
+"""The guard and the journal fail while three clients that nobody here wrote send orders, over real sockets and files.
 
 Nothing that adds risk passes meanwhile, what reduces and what cancels does, nobody is disconnected, and it goes on by
 itself as soon as the cause is gone.
@@ -28,6 +28,8 @@ from ibapi.order import Order as OfficialOrder
 from ibapi.order_cancel import OrderCancel
 from msgspec.structs import replace
 
+from conformance.environments import command_of
+from conformance.names import IBAPI_9
 from engine.config.gateway_table import GatewayTable
 from engine.core.preflight.settings import DEFAULTS
 from engine.gateway.absences import held_against
@@ -51,6 +53,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 SPY, AAPL = 756733, 265598
+NEW, OFFICIAL, OLD = 21, 22, 23  # ib_async, nautilus-ibapi, ibapi 9.81.1
 EVERY_S = 0.4
 WATCHED_S = 2.5
 
@@ -73,11 +76,23 @@ def guard(home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", GUARD, str(home)], env={**os.environ, "PYTHONPATH": paths})
 
 
-class Sending:
-    """Two programs that buy, sell what they hold, and cancel, over and over; and what of it arrives at TWS."""
+def old_program(port: int) -> subprocess.Popen[str]:
+    """ibapi 9.81.1, in an environment of its own."""
+    command, environment = command_of(IBAPI_9)
+    driver = Path(__file__).parent / "drivers" / "ibapi_sending.py"
+    return subprocess.Popen(
+        [*command, str(driver), str(port), str(OLD), str(EVERY_S), str(SPY), str(AAPL)],
+        stdin=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
 
-    def __init__(self, login: Login, ib: ib_async.IB, official: Official) -> None:
-        self._login, self._ib, self._official = login, ib, official
+
+class Sending:
+    """Programs that buy, sell what they hold, and cancel, over and over; and what of it arrives at TWS."""
+
+    def __init__(self, login: Login, ib: ib_async.IB, official: Official, old: subprocess.Popen[str]) -> None:
+        self._login, self._ib, self._official, self._old = login, ib, official, old
         self._turn = 0
 
     async def run(self) -> None:
@@ -102,24 +117,28 @@ class Sending:
                 self._official.cancelOrder(theirs.pop(0), OrderCancel())
             await asyncio.sleep(EVERY_S)
 
-    def arrived(self) -> tuple[int, int, int]:
-        """Buys, sells and cancels, of both."""
+    def arrived(self) -> dict[int | None, tuple[int, int, int]]:
+        """Buys, sells and cancels, of each."""
         log = self._login.server.log
-        orders = [entry.message.order.action for entry in log.requests(PlaceOrder)]  # type: ignore[union-attr]
-        return orders.count("BUY"), orders.count("SELL"), len(log.requests(CancelOrder))
+        found = {}
+        for client_id in (NEW, OFFICIAL, OLD):
+            orders = [one.message.order.action for one in log.requests(PlaceOrder) if one.client_id == client_id]  # type: ignore[union-attr]
+            cancels = [one for one in log.requests(CancelOrder) if one.client_id == client_id]
+            found[client_id] = orders.count("BUY"), orders.count("SELL"), len(cancels)
+        return found
 
     async def passes(self) -> None:
-        """Orders that add risk go on arriving, by themselves."""
-        before = self.arrived()[0]
-        await until(lambda: self.arrived()[0] >= before + 4)
+        """Orders that add risk go on arriving from all of them, by themselves."""
+        before = self.arrived()
+        await until(lambda: all(now[0] >= before[one][0] + 2 for one, now in self.arrived().items()))
 
     async def only_reduces(self) -> None:
         before = self.arrived()
         await asyncio.sleep(WATCHED_S)
-        after = self.arrived()
-        assert after[0] == before[0], "an order that adds risk has passed"
-        assert after[1] > before[1], "what reduces has to pass"
-        assert self._ib.isConnected() and self._official.isConnected()
+        for client_id, after in self.arrived().items():
+            assert after[0] == before[client_id][0], f"an order of client {client_id} that adds risk has passed"
+            assert after[1] > before[client_id][1], f"what reduces has to pass: client {client_id}"
+        assert self._ib.isConnected() and self._official.isConnected() and self._old.poll() is None
         assert await self._ib.reqCurrentTimeAsync()
 
 
@@ -140,7 +159,7 @@ def _order(action: str, quantity: int, price: float | None) -> OfficialOrder:
 
 @asynccontextmanager
 async def under_attack(home: Path) -> AsyncIterator[Sending]:
-    """Both send, and their orders pass."""
+    """All send, and their orders pass."""
     async with build_world(load_scenario("calm"), ports={"paper": (0,), "live": (0,)}) as world:
         login = world.login("paper")
         for trader in (3, 7, 11, 0):
@@ -163,11 +182,11 @@ async def under_attack(home: Path) -> AsyncIterator[Sending]:
         desk: Any = gateway.doors[0].desk
         await until(lambda: not desk.warming_up)
         port = gateway.doors[0].address[1]
-        ib, official = await session(port, 21), Official()
-        await asyncio.to_thread(official.connect, "127.0.0.1", port, 22)
+        ib, official, old = await session(port, NEW), Official(), old_program(port)
+        await asyncio.to_thread(official.connect, "127.0.0.1", port, OFFICIAL)
         reading = threading.Thread(target=official.run, daemon=True)
         reading.start()
-        sending = Sending(login, ib, official)
+        sending = Sending(login, ib, official, old)
         task = asyncio.create_task(sending.run())
         try:
             await sending.passes()
@@ -176,9 +195,11 @@ async def under_attack(home: Path) -> AsyncIterator[Sending]:
             task.cancel()
             ib.disconnect()
             official.disconnect()
+            await asyncio.to_thread(old.communicate, "", PATIENCE_S)
             ended.set()
             await running
             await asyncio.to_thread(reading.join, PATIENCE_S)
+        assert old.returncode == 0, "nobody is disconnected"
 
 
 def test_a_guard_that_dies_hangs_lies_about_the_time_or_is_started_anew(tmp_path: Path) -> None:

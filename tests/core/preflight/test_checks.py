@@ -216,6 +216,9 @@ def test_a_contract_that_contradicts_its_id_is_refused() -> None:
     posing = msgspec.structs.replace(order(SPY), sec_type="FUT")
     assert made.judge(posing, FREE, NOW).failures == (Failure(Code.CONTRACT_CONTRADICTS, "SPY FUT", "SPY STK"),)
     assert codes(made, msgspec.structs.replace(order(SPY), symbol="QQQ")) == (Code.CONTRACT_CONTRADICTS,)
+    legs = (Leg(CALL, 1, Side.BUY), Leg(PUT, 1, Side.SELL))
+    bag = Intent("DU1", ES, "BAG", "ES", Side.BUY, D(1), "LMT", D(1), special=Special(legs=legs))
+    assert only(made, bag) == Failure(Code.CONTRACT_CONTRADICTS, "ES BAG", "ES FUT"), "TWS may go by the id"
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,13 @@ def check_account(intent: Intent, facts: Facts, settings: Settings) -> Iterator[
 
 def check_contract(intent: Intent, facts: Facts, settings: Settings) -> Iterator[Failure]:
     """What would be traded is known: by its id, and of a combination every leg."""
-    if intent.sec_type != "BAG":
-        if intent.con_id <= 0:
-            yield Failure(Code.CONTRACT_UNKNOWN, intent.con_id, None)
-        listing = facts.listing
-        if listing is not None and (listing.sec_type, listing.symbol) != (intent.sec_type, intent.symbol):
-            said, is_one = f"{intent.symbol} {intent.sec_type}", f"{listing.symbol} {listing.sec_type}"
-            yield Failure(Code.CONTRACT_CONTRADICTS, said, is_one)
+    combination, listing = intent.sec_type == "BAG", facts.listing
+    if not combination and intent.con_id <= 0:
+        yield Failure(Code.CONTRACT_UNKNOWN, intent.con_id, None)
+    if listing is not None and (listing.sec_type, listing.symbol) != (intent.sec_type, intent.symbol):
+        said, is_one = f"{intent.symbol} {intent.sec_type}", f"{listing.symbol} {listing.sec_type}"
+        yield Failure(Code.CONTRACT_CONTRADICTS, said, is_one)
+    if not combination:
         return
     legs = intent.special.legs if intent.special else ()
     if not legs or len({leg.con_id for leg in legs}) < len(legs):
