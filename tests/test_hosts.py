@@ -62,9 +62,10 @@ def test_whoever_asks_for_a_place_gets_the_same_answer(host: str) -> None:
     assert refused == one
 
 
-def test_a_place_that_is_named_twice_is_killed_once(tmp_path: Path) -> None:
+def test_a_place_that_is_named_twice_is_killed_once_and_the_second_login_is_unknown(tmp_path: Path) -> None:
     path = tmp_path / "quant-engine.toml"
     path.write_text("[logins.a]\nmode='paper'\n[logins.b]\nmode='paper'\nhost='0.0.0.0'\n")
     plan = plan_for_kill(str(path), {})
-    assert [place.name for place in plan.places] == ["a"]
+    assert [place.name for place in plan.places] == ["a", "live"]  # one of the two may be where a default is
+    assert list(plan.unusable) == ["b"]
     assert "the same TWS as logins.a" in plan.faults[0]

@@ -94,13 +94,15 @@ def test_a_faulty_configuration_stops_no_examination_of_the_rest(tmp_path: Path)
 
 def test_what_a_kill_would_press_is_examined_however_little_of_the_configuration_can_be_read(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
-        world.config("[limits]\ndaily_loss_pct = 200\n[logins.third]\nmode = 'paper'\nport = 'there'\n")
+        copied = f"[logins.copied]\nmode = 'paper'\nport = {world.before.logins['paper'].port}\n"
+        world.config(f"[limits]\ndaily_loss_pct = 200\n[logins.third]\nmode = 'paper'\nport = 'there'\n{copied}")
         code, found = findings(tmp_path)
     assert code == 1
     for name in ("paper", "live"):
         assert any("8 positions and" in one["what"] for one in found[name])
     assert grades(found["third"]) == ["fault"]
     assert "where it is could not be determined" in found["third"][0]["what"]
+    assert grades(found["copied"]) == ["fault"] and "is the place of 'paper'" in found["copied"][0]["what"]
 
 
 def test_an_engine_under_an_id_of_the_guards_or_the_kills_is_told() -> None:

@@ -303,6 +303,19 @@ def test_a_login_of_which_nobody_knows_where_it_is_costs_no_other_one_its_positi
     assert "family: UNKNOWN" in done.stdout
 
 
+def test_a_login_with_the_port_of_another_one_keeps_the_kill_from_calling_everything_flat(tmp_path: Path) -> None:
+    with simulated("calm", tmp_path) as world:
+        port = world.before.logins["paper"].port
+        world.config(f"[logins.third]\nmode = 'paper'\nport = {port}\n")
+        done = qe("kill", home=tmp_path)
+        truth = world.truth()
+    assert all(login.flat for login in truth.logins.values())
+    assert done.returncode == 2 and done.stdout.lstrip().startswith("NOT FLAT")
+    assert "third: UNKNOWN" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert f"127.0.0.1:{port} is the place of 'paper', so where this one is meant to be nobody knows" in said
+
+
 def test_a_login_that_a_faulty_configuration_may_have_named_is_no_reason_to_refuse(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
         world.config(UNUSABLE)

@@ -288,6 +288,38 @@ def test_a_login_that_may_be_elsewhere_and_reads_like_another_one_is_where_nobod
     assert list(plan.unusable) == ["b"] and not plan.doubtful
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[logins.b]\nmode = "paper"\nport = 5001',
+        '[logins.b]\nmode = "live"\nhost = "localhost"\nport = 5001',
+        '[logins.b]\nmode = "paper"\nport = "5001"\nclient_id = -3',
+        '[logins.b]\nmode = "paper"\nport = 5001\n[logins.c]\nport = = 3',
+    ],
+)
+def test_a_login_with_the_port_of_another_one_is_where_nobody_knows(tmp_path: Path, table: str) -> None:
+    """A table that was copied, and its port forgotten: it was dropped, and the kill of the others called FLAT."""
+    plan = plan_for_kill(saved(tmp_path, f"{SOUND}{table}\n"), {})
+    assert rows(plan) == [("a", "127.0.0.1", 5001), *rows(default_plan())]
+    assert "5001 is the place of 'a', so where this one is meant to be nobody knows" in plan.unusable["b"]
+    assert plan.stand_ins == {"paper", "live"} and plan.faults and not plan.doubtful
+
+
+def test_three_logins_of_one_port_are_one_that_is_killed_and_two_that_are_named(tmp_path: Path) -> None:
+    text = SOUND + "".join(f'[logins.{name}]\nmode = "paper"\nport = 5001\n' for name in ("a", "A", "b"))
+    plan = plan_for_kill(saved(tmp_path, text), {})
+    assert rows(plan)[0] == ("a", "127.0.0.1", 5001)
+    assert list(plan.unusable) == ["a-2", "A-3", "b"]
+    assert (plan.written["a-2"], plan.written["A-3"]) == ("a", "A")
+
+
+def test_a_port_set_from_outside_that_is_another_logins_leaves_that_one_unknown(tmp_path: Path) -> None:
+    plan = plan_for_kill(
+        saved(tmp_path, GOOD), {"QE_LOGINS__GATEWAY__HOST": "127.0.0.1", "QE_LOGINS__GATEWAY__PORT": "7497"}
+    )
+    assert list(plan.unusable) == ["gateway"]
+
+
 def test_blanks_around_a_host_are_no_part_of_it(tmp_path: Path) -> None:
     path = saved(tmp_path, '[logins.a]\nmode = "live"\nhost = " 127.0.0.2\t"\n')
     assert [login.host for login in load(path, {}).logins] == ["127.0.0.2"]

@@ -54,9 +54,9 @@ Table = TypeVar("Table", bound=msgspec.Struct)
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a file comes to: the logins without a fault in `config`, and what is certain of the others.
 
-    `salvaged`: where a login with faults is all the same. `doubtful`: where one is as it reads, and why it may be
-    meant to be elsewhere. `unusable`: why that is open, by name. `unread`: why there may be logins beyond all these.
-    `written`: what the file calls those that go by another name here.
+    `salvaged`: where a login with faults is all the same; it may be the place of another one. `doubtful`: where one is
+    as it reads, and why it may be meant to be elsewhere. `unusable`: why that is open, by name. `unread`: why there may
+    be logins beyond all these. `written`: what the file calls those that go by another name here.
     """
 
     config: Config
@@ -125,19 +125,19 @@ def plan_of_reading(reading: Reading, path: str | None = None, unreadable: Seque
     plan.unread = ALL_UNREAD if unreadable else reading.unread
     named = {login.name for login in reading.config.logins}
     plan.written = {name: written for name, written in reading.written.items() if name in named and name != written}
-    for place in reading.salvaged:
-        if not any(_same_place(place, other) for other in plan.places):
-            place.name = _named(place.name, plan, reading)
-            plan.places.append(place)
-    unusable = dict(reading.unusable)
-    for place, why in reading.doubtful:
-        if any(_same_place(place, other) for other in plan.places):
-            unusable[place.name] = why  # what stands there is another one's; where this one is, nobody knows
-        else:
-            place.name = _named(place.name, plan, reading)
-            plan.places.append(place)
+    unusable = list(reading.unusable.items())
+    certain = [(place, "") for place in reading.salvaged]
+    for place, why in (*certain, *reading.doubtful):
+        other = next((other for other in plan.places if _same_place(place, other)), None)
+        if other is not None:  # a table that was copied, and its port forgotten: its TWS elsewhere may hold anything
+            told = f"{_site(place)} is the place of {other.name!r}, so where this one is meant to be nobody knows"
+            unusable.append((place.name, f"{told} ({why})" if why else told))
+            continue
+        place.name = _named(place.name, plan, reading)
+        plan.places.append(place)
+        if why:
             plan.doubtful[place.name] = why
-    for name, why in unusable.items():
+    for name, why in unusable:
         plan.unusable[_named(name, plan, reading)] = why
     if plan.unusable or plan.unread:
         _add_defaults(plan)
@@ -151,6 +151,10 @@ def _named(name: str, plan: KillPlan, reading: Reading) -> str:
     if free != written:
         plan.written[free] = written
     return free
+
+
+def _site(place: Place) -> str:
+    return f"{place.host}:{place.port}"
 
 
 def _taken(plan: KillPlan) -> list[str]:
