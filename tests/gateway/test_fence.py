@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from msgspec.structs import replace
 
 from engine.config.gateway_table import GatewayTable
@@ -224,3 +227,63 @@ def test_strangers_are_bounded_and_make_room_for_others(tmp_path: Path, monkeypa
         assert (await connect(tunnel.port, 21)).ready.is_set()
 
     fenced(tmp_path, test)
+
+
+# --- on uvloop, as the gateway runs ----------------------------------------------------------------------------------
+def on_uvloop(come: Callable[[int], Any]) -> tuple[Any, list[str], list[dict[str, Any]]]:
+    """What one who comes on a thread of his own has to tell, what was logged, and what went wrong in the loop."""
+    lines: list[str] = []
+    faults: list[dict[str, Any]] = []
+    strangers: set[fence.Fence] = set()
+
+    class Greeting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+            transport.write(b"come in")
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: faults.append(context))
+        found = fence_of(FENCED)
+        assert found is not None
+        server = await loop.create_server(
+            lambda: fence.Fence(*found, strangers, turned_away=lambda _: "", then=Greeting, log=lines.append),
+            "127.0.0.1",
+            0,
+        )
+        told = await asyncio.to_thread(come, server.sockets[0].getsockname()[1])
+        await asyncio.sleep(0.1)
+        server.close()
+        return told
+
+    told = uvloop.run(main())
+    assert not strangers, "nobody is looked at for ever"
+    return told, lines, faults
+
+
+def test_one_who_speaks_before_tls_has_begun_to_listen_is_heard() -> None:
+    """Half of those who were quick enough waited five seconds for nothing, and were sent away."""
+
+    def come(port: int) -> list[bytes]:
+        said = []
+        for _ in range(20):
+            with trusting(CERTIFICATE).wrap_socket(socket.create_connection(("127.0.0.1", port), 3)) as secured:
+                secured.sendall(fence.GREETING + SECRET.encode() + b"\n")
+                said.append(secured.recv(7))
+        return said
+
+    told, _, faults = on_uvloop(come)
+    assert told == [b"come in"] * 20 and not faults
+
+
+def test_one_who_is_gone_before_tls_has_begun_leaves_nothing_behind() -> None:
+    def come(port: int) -> None:
+        for n in range(60):
+            gone = socket.create_connection(("127.0.0.1", port), 3)
+            gone.sendall(b"\x16\x03\x01" * (n % 3))
+            if n % 2:  # without a farewell
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.close()
+
+    _, _, faults = on_uvloop(come)
+    assert not faults

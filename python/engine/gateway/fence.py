@@ -96,8 +96,9 @@ class Fence(asyncio.Protocol):
         self._greeting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._peer = ""
+        self._early = b""  # of TLS, before it has taken the connection over
         self._said = b""
-        self._secured = self._wrong = self._known = False
+        self._taken_over = self._secured = self._wrong = self._known = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -112,7 +113,9 @@ class Fence(asyncio.Protocol):
         self._greeting = self._loop.create_task(self._greet(self._transport), name=f"TLS with {self._peer}")
 
     def data_received(self, data: bytes) -> None:
-        if not self._wrong:
+        if not self._taken_over:
+            self._early += data  # uvloop begins to read after it was told to pause
+        elif not self._wrong:
             self._said += data
             if self._secured:  # what comes with the end of the handshake comes before it is known to have ended
                 self._judge()
@@ -123,9 +126,7 @@ class Fence(asyncio.Protocol):
     # --- inside ------------------------------------------------------------------------------------
     async def _greet(self, transport: asyncio.Transport) -> None:
         try:
-            secured = await self._loop.start_tls(
-                transport, self, self._context, server_side=True, ssl_handshake_timeout=PATIENCE_S
-            )
+            secured = await self._take_over(transport)
         except (OSError, ssl.SSLError) as error:  # a timeout of the handshake is an OSError
             self._send_away(f"no TLS: {error}")
             return
@@ -135,6 +136,21 @@ class Fence(asyncio.Protocol):
         self._transport, self._secured = secured, True
         self._timer = self._loop.call_later(PATIENCE_S, self._send_away, "it has not said the secret in time")
         self._judge()
+
+    async def _take_over(self, transport: asyncio.Transport) -> asyncio.Transport | None:
+        """TLS, with what has come before it began. Raises OSError or ssl.SSLError."""
+        work = self._loop.create_task(
+            self._loop.start_tls(transport, self, self._context, server_side=True, ssl_handshake_timeout=PATIENCE_S)
+        )
+        await asyncio.sleep(0)  # its first step makes the connection TLS's; nothing is read in between
+        self._taken_over = True
+        secures = cast(asyncio.BufferedProtocol, transport.get_protocol())  # of uvloop's it is one in all but name
+        while self._early and not work.done():
+            room = memoryview(secures.get_buffer(len(self._early)))
+            count = min(len(room), len(self._early))
+            room[:count], self._early = self._early[:count], self._early[count:]
+            secures.buffer_updated(count)
+        return await work
 
     def _judge(self) -> None:
         line, end, rest = self._said.partition(b"\n")
