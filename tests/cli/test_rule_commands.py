@@ -14,7 +14,7 @@ from engine.broker.lock_names import login_key
 from engine.cli.commands import main
 from engine.cli.status_command import _ago
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal.events import IncidentClosed, IncidentOpened, KillEnded, KillPressed, Restricted, Verified
+from engine.journal.events import AnyEvent, IncidentClosed, IncidentOpened, KillEnded, KillPressed, Restricted, Verified
 from engine.journal.journal import Journal, open_journal
 from engine.journal.sqlite_store import SqliteStore
 from engine.journal.trouble import Code, JournalError, Trouble
@@ -74,6 +74,41 @@ def test_a_journal_that_cannot_be_used_is_told_once_for_all_logins(
     assert told.count("To do: put the file back") == 1
     assert told.count("the journal cannot be used, see below") == 2
     assert told.count("until the journal can be used again, by journal") == 2
+
+
+def killed(kill_id: str, reason: str) -> tuple[AnyEvent, ...]:
+    shutdown = Restriction(
+        id=f"{kill_id}-paper",
+        scope=Scope("paper"),
+        kind=Kind.SHUTDOWN,
+        cause=Cause.KILL_SWITCH,
+        since_ns=0,
+        actor="ann",
+        reason=reason,
+    )
+    return (KillPressed(kill_id=kill_id, scopes=(Scope("paper"),), reason=reason), Restricted(restriction=shutdown))
+
+
+def test_a_stop_that_waits_to_be_written_down_is_shown(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["halt", "live", "--reason", "before"]) == 0
+    file = Path(os.environ["QE_HOME"]) / "journal" / "journal.db"
+    file.rename(file.with_name("aside"))
+    assert main(["halt", "paper", "--reason", "behind"]) == 1
+    for _ in range(2):  # its end names the shutdowns once more
+        assert journal().keep(*killed("k1", "in the dark")).records is None
+    capsys.readouterr()
+    assert main(["status"]) == 2
+    told = capsys.readouterr().out
+    assert told.count("Not written down yet: ") == 3
+    assert "restricted  paper: halt by manual: behind  [" in told
+    assert "kill pressed  paper, kill_id" in told and "restricted  paper: shutdown by kill_switch: in the dark" in told
+    assert main(["status", "--json"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["journal"]["waiting_stops"]) == 3
+    file.with_name("aside").rename(file)
+    assert main(["status"]) == 1
+    told = capsys.readouterr().out
+    assert "Not written down yet" not in told and "SHUT DOWN" in told
+    assert "A KILL WAS PRESSED" in told, "what was taken in just now is shown"
 
 
 def test_a_halt_of_the_command_line_binds_every_program_and_a_resume_ends_it(elsewhere: Path) -> None:

@@ -24,7 +24,7 @@ from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import IncidentOpened, KillEnded, KillPressed, Record, Verified
 from engine.journal.state import JournalState
-from engine.journal.telling import moment
+from engine.journal.telling import moment, told
 from engine.trading import presence
 from engine.trading.process_identity import runs
 from engine.trading.rules import Rules, open_rules
@@ -46,8 +46,8 @@ def status(arguments: argparse.Namespace) -> int:
     rules = open_rules(Path(state_folder()), actor=actor("status"))
     if arguments.watch:
         return _watch(rules, chosen)
+    states = {one.name: rules.state(one.scope) for one in chosen.logins}  # which takes in what waits
     now_ns, journal = time.time_ns(), rules.journal.state()
-    states = {one.name: rules.state(one.scope) for one in chosen.logins}
     if arguments.json:
         print(msgspec.json.encode(_data(rules, journal, chosen.logins, states), enc_hook=str).decode())
     else:
@@ -58,12 +58,23 @@ def status(arguments: argparse.Namespace) -> int:
         trouble = rules.journal.trouble()
         if trouble is not None:
             console.print(Text(str(trouble), style="bold red"))
+            for line in _waiting(rules):
+                console.print(Text(f"Not written down yet: {line}", style="bold red"))
         flaw = rules.journal.flaw()
         if flaw is not None:
             console.print(Text(flaw, style="yellow"))
     if isinstance(journal, Unknown):
         return EXIT_CANNOT
     return EXIT_RESTRICTED if any(state.kind is not None for state in states.values()) else 0
+
+
+def _waiting(rules: Rules) -> list[str]:
+    """Who looks behind a kill on a full disk has to find it: what waits is not among what holds a login."""
+    lines = []
+    for record in rules.journal.waiting_stops():
+        one = told(record, None)
+        lines.append(f"{one.when[:19]}  {one.what}  {one.about}  [{one.actor}]")
+    return lines
 
 
 def _watch(rules: Rules, chosen: Chosen) -> int:
@@ -227,6 +238,7 @@ def _data(
             "readable": isinstance(journal, JournalState),
             "trouble": None if trouble is None else str(trouble),
             "flaw": rules.journal.flaw(),
+            "waiting_stops": [] if trouble is None else _waiting(rules),
         },
         "logins": {
             one.name: {

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from engine.core.known import Unknown
 from engine.journal import chain, oslock
 from engine.journal.chain import START, Draft
-from engine.journal.events import AnyEvent, IncidentClosed, IncidentOpened
+from engine.journal.events import AnyEvent, IncidentClosed, IncidentOpened, KillPressed, Record, Restricted
 from engine.journal.kept import Kept
 from engine.journal.overdue import Overdue
 from engine.journal.parcels import Parcel
@@ -130,6 +130,19 @@ def incidents_in(parcels: Iterable[Parcel], taken_in: Container[str]) -> Waiting
         elif isinstance(event, IncidentClosed):
             open_.pop(event.incident_id, None)
     return tuple(open_.values())
+
+
+def stops_in(parcels: Iterable[Parcel], taken_in: Container[str]) -> tuple[Record, ...]:
+    """What stops somebody and waits, the oldest first, each once."""
+    found: dict[str, Record] = {}
+    for one in (draft for parcel in parcels if parcel.name not in taken_in for draft in parcel.drafts):
+        record = chain.opened(chain.seal(START, one))
+        match record.event:
+            case Restricted(restriction=restriction):
+                found.setdefault(restriction.id, record)
+            case KillPressed(kill_id=kill_id):
+                found.setdefault(kill_id, record)
+    return tuple(sorted(found.values(), key=lambda record: record.at_ns))
 
 
 def _lock(place: Path) -> Path:

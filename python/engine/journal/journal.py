@@ -29,7 +29,7 @@ from engine.core.known import Unknown
 from engine.core.restrictions import ONE, UNREADABLE, UNWRITABLE, Kind, Restriction, Scope, State, effective
 from engine.journal import chain, late_sections
 from engine.journal.answers import Answers
-from engine.journal.beside import Beside, Decide, Waiting, incidents_in
+from engine.journal.beside import Beside, Decide, Waiting, incidents_in, stops_in
 from engine.journal.chain import Draft, Sealed
 from engine.journal.events import AnyEvent, KillEnded, KillPressed, Record, Repaired, Restricted
 from engine.journal.fold import snapshot
@@ -150,6 +150,12 @@ class Journal:
     def waiting_incidents(self) -> Waiting:
         """Those that are open by records which wait beside the journal. Looks at the disk."""
         return self._what_is_known()[1]
+
+    def waiting_stops(self) -> tuple[Record, ...]:
+        """Halts and kills that wait beside the journal: nobody reads them there. Looks at the disk."""
+        parcels = self._beside.waiting()
+        state = self.state()
+        return stops_in(parcels, () if isinstance(state, Unknown) else state.taken_in)
 
     def recorded(self, identities: Iterable[str]) -> dict[str, Decimal]:
         """Those of these executions that our records contain, with the quantity they contain of each."""

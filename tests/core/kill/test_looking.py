@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.kill.builders import ACCOUNT, ReadOrders, Stage, ev, held, option
+from engine.core.facts import UnreadPosition
 from engine.core.kill.commands import Command
 from engine.core.kill.looks.looking import Looking
 from engine.core.kill.looks.survey import Survey
@@ -56,3 +57,28 @@ def test_a_look_is_fresh_for_as_long_as_a_read_may_be_old() -> None:
     assert not looking.fresh(0)
     looking.done(Survey(serial=1, begun_ns=3, positions=(), orders=(), executions=()), 5)
     assert looking.fresh(15) and not looking.fresh(16)
+
+
+def test_before_the_first_look_nothing_is_listed_and_everything_is_unread() -> None:
+    looking = Looking(KillSettings())
+    assert looking.orders == ()
+    assert looking.unread == (UnreadPosition("", 0, "", "no position has been read"),)
+    assert looking.next_ns() == 0
+
+
+def test_looks_that_fail_come_after_twice_the_time_each() -> None:
+    looking = Looking(KillSettings(survey_gap_first_ns=10, survey_gap_max_ns=35))
+    due = []
+    for _ in range(4):
+        looking.failed("silence", 0)
+        due.append(looking.next_ns())
+    assert due == [10, 20, 35, 35]
+
+
+def test_what_may_not_size_does_not_prove_either_unless_that_is_said() -> None:
+    looking, look = Looking(KillSettings()), Survey(serial=1, begun_ns=3, positions=(), orders=(), executions=())
+    looking.done(look, 3)
+    looking.not_before(4, proof=False)
+    assert not looking.sizes(3) and looking.counts(look)
+    looking.not_before(4)
+    assert not looking.counts(look)
