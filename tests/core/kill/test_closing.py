@@ -274,6 +274,40 @@ def test_an_order_that_comes_up_late_is_given_as_much_time_to_go() -> None:
     assert stage.place.contract.con_id == 11 and stage.place.quantity == 5
 
 
+def test_each_wait_for_an_order_that_will_not_go_is_a_new_one() -> None:
+    stage = Stage(held(CALL, 10), orders=[order(CALL, "SELL", 5)], orders_patience_ns=8 * SECOND).begin()
+    stage.run(9000)
+    stage.acknowledge(stage.place)
+    stage.tell(ev.CloseStatus(stage.place.key, "Cancelled", D(0), 902))
+    stage.run(7000)
+    assert sent_to(stage) == [11]
+    stage.run(3000)
+    assert sent_to(stage) == [11, 11]
+
+
+@pytest.mark.parametrize("account", ["", ACCOUNT])
+def test_orders_that_keep_coming_besiege_their_contract_whether_or_not_they_name_the_account(account: str) -> None:
+    stage = Stage(held(ES, 9), deadline_ns=60 * SECOND)
+    stage.orders = [order(ES, "SELL", 1, account=account, perm_id=599, client_id=42)]
+    stage.begin(details_for=(ES,))
+    for step in range(24):
+        stage.run(250)
+        stage.orders = [order(ES, "SELL", 1, account=account, perm_id=600 + step, client_id=42, order_id=step + 1)]
+    assert [place.quantity for place in stage.placed] == [8]
+
+
+def test_what_one_program_keeps_trading_elsewhere_besieges_nothing_here() -> None:
+    stage = Stage(held(ES, 9), deadline_ns=60 * SECOND)
+    stands = order(ES, "SELL", 1, perm_id=599)
+    stage.orders = [stands]
+    stage.begin(details_for=(ES,))
+    other = stock(21, "MSFT")
+    for step in range(24):
+        stage.run(250)
+        stage.orders = [stands, order(other, "SELL", 1, perm_id=600 + step, client_id=42, order_id=step + 1)]
+    assert stage.placed == []
+
+
 def test_all_the_orders_that_will_not_go_are_counted() -> None:
     stubborn = [order(CALL, "SELL", 2), order(CALL, "SELL", 3, perm_id=502), order(CALL, "BUY", 9, perm_id=503)]
     stage = Stage(held(CALL, 10), orders=stubborn).begin()
