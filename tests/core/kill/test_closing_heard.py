@@ -59,8 +59,9 @@ def test_when_a_closing_order_is_over_or_in_doubt_the_next_look_comes_soon(happe
         lambda stage: stage.fill(stage.place, 1),
         lambda stage: stage.tell(ev.CloseStatus(1, "Submitted", D(0), 901)),
         lambda stage: stage.tell(ev.CloseStatus(99, "Cancelled", D(0), 0)),
+        lambda stage: stage.tell(ev.CloseSent(1)),
     ],
-    ids=["nothing", "a part filled", "said again", "of no order of ours"],
+    ids=["nothing", "a part filled", "said again", "of no order of ours", "it has left"],
 )
 def test_what_leaves_it_working_has_no_look_come_sooner(happens: Happens) -> None:
     """A large order that fills in a hundred pieces would otherwise have the login read without a pause."""
