@@ -216,15 +216,14 @@ class KillMachine:
             case ev.OrderSeen():
                 self._ending.doubt()
                 self._looking.soon(now_ns)
-            case ev.CloseSent():
+            case ev.CloseSent(key):
                 self._evidence.mark("first_close", now_ns)
                 self._evidence.mark_last("last_close", now_ns)
-                self._closing.heard(event, now_ns, self._looking.surveyor.serial)
-                return self._closing.left(event)
+                return self._closing.sent(key)
             case _:
                 if self._closing.heard(event, now_ns, self._looking.surveyor.serial):
                     self._looking.soon(now_ns)
-                said = self._closing.left(event)
+                said = self._closing.spoken_of(event)
                 return said + self._notices.heard(event) + self._notices.strays(any_left=bool(self._closing.strays))
         return []
 

@@ -38,8 +38,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     may_send: bool
     wrapping_up: bool
     wall_s: float  # since the Unix epoch
-    besieged: frozenset[Key] = frozenset()  # contracts in which a program keeps sending orders
-    shares_nothing: bool = False  # no lock could be had: another kill may close, too
+    besieged: frozenset[Key]  # contracts in which a program keeps sending orders
+    shares_nothing: bool  # no lock could be had: another kill may close, too
 
 
 @dataclass(slots=True)
@@ -89,9 +89,6 @@ class Closing:
         """An event about one of our closing orders, living or ended. True when there is something to look at: the
         order is over, or suspect, or something filled that was thought to be over."""
         match event:
-            case ev.CloseSent(key) if key in self.orders:
-                self.orders[key][1].left = True
-                return False
             case ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key) if key in self.orders:
                 pass
             case ev.CloseNotSent(key) | ev.CloseOrphaned(key) | ev.CarrierEnded(key) if key in self.orders:
@@ -122,13 +119,19 @@ class Closing:
             attempt.may_arrive(now_ns + self.settings.stray_ns)
         attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
 
-    def left(self, event: ev.Event) -> list[Command]:
-        """What to say when a closing order has left: its bytes are on the wire, or the broker speaks of it. Of one that
-        was taken back before that nothing: it was never sent."""
+    def sent(self, key: int) -> list[Command]:
+        """The bytes of a closing order are on the wire: what to say of it."""
+        if key in self.orders:
+            self.orders[key][1].left = True
+        said = self._leaving.pop(key, None)
+        return [] if said is None else [said]
+
+    def spoken_of(self, event: ev.Event) -> list[Command]:
+        """The same where the broker speaks of it first. Of one that was taken back before that nothing: it was never
+        sent."""
         match event:
-            case ev.CloseSent(key) | ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key):
-                said = self._leaving.pop(key, None)
-                return [] if said is None else [said]
+            case ev.CloseStatus(key) | ev.CloseFill(key) | ev.CloseError(key):
+                return self.sent(key)
             case ev.CloseNotSent(key):
                 self._leaving.pop(key, None)
         return []
