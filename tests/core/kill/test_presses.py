@@ -301,6 +301,14 @@ def test_what_is_listed_as_cancelled_may_be_the_doing_of_another_kill_at_work(ca
     assert (note in stage.report.notes) is (cancelled and not by_name)
 
 
+def test_one_that_has_given_no_name_is_told_without_one() -> None:
+    stage = Stage().press()
+    stage.completed = [STOP]
+    stage.tell(ev.LockBusy("process 7", spare=True), ev.Connected((ACCOUNT,), 9000), ev.LockTaken(), ev.LockLost())
+    stage.run(2000)
+    assert "another kill was at work here: what is listed as cancelled may be its doing" in stage.report.notes
+
+
 def test_nothing_is_asked_again_of_a_kill_that_is_known_or_is_this_one_or_without_a_connection() -> None:
     stage = Stage().begin()
     stage.tell(DEAD)

@@ -7,7 +7,7 @@ import pytest
 from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, details, ev, execution, held, option, order
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.commands import ReadCompleted
-from engine.core.kill.outcome.reporting import NOT_LISTED, list_may_be_short
+from engine.core.kill.outcome.reporting import list_may_be_short
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
 CALL = option(11)
@@ -132,8 +132,20 @@ def test_of_a_position_that_only_executions_tell_of_it_is_said_that_no_list_show
     stage.executions.append(execution(ES, 2, "late.01"))
     stage.run(1000)
     unconfirmed = [one for one in stage.residue if not one.order]
+    told = "by its trades; TWS's list shows none: look before you close it by hand"
     assert [(one.quantity, one.reason, one.detail) for one in unconfirmed] == [
-        (2, ResidueReason.POSITION_UNCONFIRMED, NOT_LISTED)
+        (2, ResidueReason.POSITION_UNCONFIRMED, told)
+    ]
+
+
+def test_what_only_a_newer_list_shows_where_all_was_traded_away_is_unconfirmed_without_words() -> None:
+    stage = Stage(deadline_ns=9 * SECOND)
+    stage.executions = [execution(ES, 2, "1.01"), execution(ES, -2, "2.01")]
+    stage.begin()
+    stage.orders, stage.positions = None, [held(ES, 2)]
+    stage.run(2000)
+    assert [(one.quantity, one.reason, one.detail) for one in stage.residue] == [
+        (2, ResidueReason.POSITION_UNCONFIRMED, "")
     ]
 
 

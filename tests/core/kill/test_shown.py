@@ -48,7 +48,7 @@ def test_what_is_held_is_listed_though_no_look_was_ever_complete() -> None:
     stage.run(10_000)
     assert stage.report.outcome is LoginOutcome.UNKNOWN and not stage.placed
     assert left(stage) == [("ES", 3, ResidueReason.ORDERS_UNREAD), ("SPY", -2, ResidueReason.ORDERS_UNREAD)]
-    assert [item.first_seen for item in stage.residue] == [D(3), D(-2)]
+    assert [(item.first_seen, item.detail) for item in stage.residue] == [(D(3), ""), (D(-2), "")]
     assert "open orders could not be read" in stage.report.trouble
 
 
@@ -100,7 +100,7 @@ def test_what_stands_in_the_way_of_everything_comes_first() -> None:
     assert left(stage) == [("ES", 3, ResidueReason.ANOTHER_KILL)] and stage.residue[0].detail == "kill 7"
     stage.tell(ev.LockTaken())
     stage.tell(ev.Notice(321, "The API is in Read-Only mode"))
-    assert left(stage) == [("ES", 3, ResidueReason.READ_ONLY)]
+    assert left(stage) == [("ES", 3, ResidueReason.READ_ONLY)] and stage.residue[0].detail == ""
     stage.tell(ev.BrokerLink(False, 1100))
     assert left(stage) == [("ES", 3, ResidueReason.LINK_DOWN)]
 
