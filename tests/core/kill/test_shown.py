@@ -130,6 +130,15 @@ def test_an_order_whose_cancel_takes_a_while_is_told_as_cancelled_all_the_same()
     assert [(item.order_type, item.protective) for item in stage.report.cancelled] == [("STP", True)]
 
 
+def test_a_list_that_answers_an_older_question_is_not_what_is_held_now() -> None:
+    stage = unlisted(held(ES, 3)).begin()
+    stage.run(3000)
+    older = stage.all(ReadPositions)[0]
+    told = stage.tell(ev.PositionsRead(older.read_id, (held(CALL, 7),)))
+    assert not any(isinstance(command, Say) for command in told)
+    assert left(stage) == [("ES", 3, ResidueReason.ORDERS_UNREAD)]
+
+
 # the timeline ---------------------------------------------------------------------------------------------------------
 
 
