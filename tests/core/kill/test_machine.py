@@ -149,7 +149,8 @@ def test_a_cancel_sent_before_the_kill_was_there_is_told_with_its_own_time() -> 
     stage.now_ns = SECOND
     stage.tell(ev.Connected((ACCOUNT,), 7, cancel_sent=True))
     assert stage.report.timings.first_cancel_ms == 100
-    assert [(step.at_ms, step.text) for step in stage.report.timeline[1:2]] == [(100, "global cancel sent (client 7)")]
+    (step,) = stage.report.timeline[1:2]
+    assert (step.at_ms, step.kind, step.text) == (100, "cancel_sent", "global cancel sent (client 7)")
 
 
 def test_a_tws_that_took_that_cancel_and_is_gone_is_waited_for_to_the_deadline() -> None:

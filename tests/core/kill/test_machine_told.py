@@ -140,6 +140,14 @@ def test_another_press_beside_closing_orders_is_told_to_look_for_others() -> Non
     ]
 
 
+def test_a_press_behind_the_result_is_not_told_when_that_comes() -> None:
+    stage = Stage(quarantine_ns=60 * SECOND).begin()
+    stage.run(5000)
+    assert stage.report.flat
+    stage.tell(ev.PressedAgain())
+    assert told(stage, "pressed_again") == ["pressed again: joined, one more global cancel"]
+
+
 def test_a_look_that_answers_no_press_is_followed_by_the_one_that_does_at_once() -> None:
     stage = Stage(held(CALL, 3)).begin()
     stage.acknowledge(stage.place)

@@ -345,6 +345,38 @@ def test_where_no_lock_can_be_had_a_look_behind_the_first_order_comes_before_the
     assert stage.placed == [first] and stage.withdrawn == [first.key]
 
 
+def test_where_nothing_is_left_to_close_nobody_is_given_way_to_whatever_is_told_of_others() -> None:
+    stage = Stage(quarantine_ns=60 * SECOND).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.executions = [trade(ELDER, 1), execution(CALL, 1, exec_id="a.person.01")]
+    stage.run(450)
+    assert stage.machine._first_at_work() == ELDER, "it has only just traded"
+    stage.tell(ev.EarlierPress("h", S))
+    assert not say(stage, "gives_way")
+    stage.run(500)
+    assert not say(stage, "gives_way")
+
+
+def test_where_an_order_is_open_it_is_given_way_to_though_nothing_is_held() -> None:
+    stage = Stage(orders=[close(ELDER, 1)]).press()
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.run(300)
+    assert say(stage, "gives_way")
+
+
+def test_where_no_lock_can_be_had_all_is_waited_for_before_an_order_and_not_the_spread_before_a_proof() -> None:
+    stage = Stage(held(CALL, 3), nothing_shared_settle_ns=SECOND, nothing_shared_spread_ns=6 * SECOND).press()
+    flat = Stage(nothing_shared_settle_ns=SECOND, nothing_shared_spread_ns=6 * SECOND).press()
+    for each in (stage, flat):
+        each.machine._rivals.own_id = "y"  # which is spread by four seconds
+        each.tell(ev.LockTaken(shared_nothing=True), ev.Connected((ACCOUNT,), 9000))
+    stage.run(5100)
+    assert stage.placed == []
+    assert stage.next_place(600).quantity == 3
+    flat.run(3000)
+    assert flat.report.flat
+
+
 def test_where_no_lock_can_be_had_it_is_spread() -> None:
     stage = Stage(held(CALL, 3), nothing_shared_settle_ns=0, nothing_shared_spread_ns=2 * SECOND).press()
     stage.tell(ev.LockTaken(shared_nothing=True), ev.Connected((ACCOUNT,), 9000))
