@@ -17,8 +17,9 @@ _MAPPED = "::ffff:"  # how IPv6 writes an address of IPv4
 
 
 def is_host(host: object) -> bool:
-    """Can this be where a TWS is? Names and addresses have no blanks, and nothing that cannot be printed."""
-    return isinstance(host, str) and bool(host) and host.isprintable() and " " not in host
+    """Can this be where a TWS is? Names and addresses have no blanks, and nothing that cannot be printed or that stands
+    for a sign which was lost."""
+    return isinstance(host, str) and bool(host) and host.isprintable() and not {" ", "\ufffd"} & set(host)
 
 
 def host_key(host: str) -> str:

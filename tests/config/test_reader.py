@@ -56,6 +56,29 @@ def test_defaults_fill_what_the_file_leaves_out(tmp_path: Path) -> None:
     assert config.kill.deadline_s == 60
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_in_another_encoding_is_complained_of_and_its_logins_are_killed_where_they_are(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "quant-engine.toml"
+    path.write_bytes(GOOD.replace("[kill]", "# für später\n[kill]").encode(encoding))
+    plan = plan_for_kill(str(path), {})
+    assert rows(plan) == [("paper", "127.0.0.1", 7497), ("gateway", "192.168.1.20", 4001)]
+    assert (plan.client_id, plan.unread, plan.unusable, plan.stand_ins) == (9100, "", {}, set())
+    line = ":11" if encoding == "latin-1" else ""
+    [fault] = plan.faults
+    assert fault.startswith(f"{path}{line}: this is not UTF-8: save the file in that encoding")
+    with pytest.raises(ConfigError, match="this is not UTF-8"):
+        load(str(path), {})
+
+
+def test_what_another_encoding_has_lost_is_never_taken_for_a_host(tmp_path: Path) -> None:
+    path = tmp_path / "quant-engine.toml"
+    path.write_bytes('[logins.far]\nmode = "live"\nhost = "späth"\nport = 7001\n'.encode("latin-1"))
+    plan = plan_for_kill(str(path), {})
+    assert "far" in plan.unusable and plan.stand_ins == {"paper", "live"}
+
+
 def test_without_a_file_both_logins_of_the_printed_page_hold() -> None:
     assert load(None, {}) == default_config()
     assert [(login.name, login.port, login.client_id) for login in default_config().logins] == [
@@ -150,7 +173,8 @@ def test_the_kill_uses_both_defaults_when_the_file_cannot_be_read_at_all(tmp_pat
     for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "binary.toml"):
         plan = plan_for_kill(str(path), {})
         assert rows(plan) == rows(default_plan())
-        assert "cannot be read" in plan.faults[0]
+        assert plan.unread == ALL_UNREAD
+        assert ("is not UTF-8" if path.name == "binary.toml" else "cannot be read") in plan.faults[0]
 
 
 def test_a_fault_elsewhere_leaves_the_kill_its_logins(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ Nothing here may guess where a login is, or forget one that the file names.
 
 from __future__ import annotations
 
+import codecs
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -71,11 +72,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in force; `ConfigError` with every problem at once if anything is wrong."""
     try:
-        text = _text_of(path)
-    except (OSError, UnicodeDecodeError) as error:
+        text, encoding = _text_of(path)
+    except OSError as error:
         raise ConfigError(path or "", (_unreadable(error),)) from error
     reading = interpret(text, environ, source=path or "")
-    problems = (*reading.problems, *Lines(text).locate(_not_of_this_machine(reading.config)))
+    problems = (*encoding, *reading.problems, *Lines(text).locate(_not_of_this_machine(reading.config)))
     if problems:
         raise ConfigError(reading.config.source, problems)
     return reading.config
@@ -107,10 +108,11 @@ def _not_of_this_machine(config: Config) -> list[Problem]:
 def plan_for_kill(path: str | None, environ: Mapping[str, str] = os.environ) -> KillPlan:
     """The kill's plan as far as the file is certain, with the default logins for what is not. Never raises for it."""
     try:
-        text = _text_of(path)
-    except (OSError, UnicodeDecodeError) as error:
+        text, encoding = _text_of(path)
+    except OSError as error:
         return plan_without(path, error, environ)
-    return plan_of_reading(interpret(text, environ, source=path or ""), path)
+    reading = interpret(text, environ, source=path or "")
+    return plan_of_reading(msgspec.structs.replace(reading, problems=(*encoding, *reading.problems)), path)
 
 
 def plan_without(path: str | None, error: Exception, environ: Mapping[str, str] = os.environ) -> KillPlan:
@@ -222,8 +224,19 @@ def interpret(text: str, environ: Mapping[str, str], *, source: str) -> Reading:
     )
 
 
-def _text_of(path: str | None) -> str:
-    return "" if path is None else read(path).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+def _text_of(path: str | None) -> tuple[str, list[Problem]]:
+    """The file, and that it is not in UTF-8, where it is not: signs that are lost stand as U+FFFD, which is part of no
+    name, host or number; all the rest says what it says."""
+    written = b"" if path is None else read(path)
+    problems = []
+    try:
+        text = written.decode("utf-8")
+    except UnicodeDecodeError as error:
+        wide = written.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # "Unicode" in the Notepad of old
+        text = written.decode("utf-16" if wide else "utf-8", errors="replace")
+        line = None if wide else written.count(b"\n", 0, error.start) + 1
+        problems = [Problem(where="", text="this is not UTF-8: save the file in that encoding", line=line)]
+    return text.replace("\r\n", "\n").replace("\r", "\n"), problems
 
 
 def _unreadable(error: Exception) -> Problem:
