@@ -147,6 +147,7 @@ def faults(draw: st.DrawFn, contracts: dict[int, Contract], *, hopeful: bool) ->
         reordered=draw(one_in(4)),
         stray_words_pct=draw(small),
         corrected_pct=draw(small),
+        lists_apart_ms=draw(st.sampled_from([0, 0, 0, 0, 100, 1200])),
         unsent_pct=draw(st.sampled_from([0, 0, 0, 0, 20])),
         partial=draw(one_in(3)),
         fills_on_cancel_pct=draw(small),

@@ -82,6 +82,7 @@ class Faults:
     lost_words_pct: int = 0
     repeated_words_pct: int = 0
     reordered: bool = False
+    lists_apart_ms: int = 0  # TWS takes up to so long over each list, one beside the other: they come in any order
     stray_words_pct: int = 0  # an old status or error about an order that has ended
     corrected_pct: int = 0  # executions that are corrected later (the price only)
     unsent_pct: int = 0  # bytes that never reach the socket

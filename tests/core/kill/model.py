@@ -447,7 +447,8 @@ class Model:
                     self.say(line, ev.ExecutionsRead(read_id, shown.executions))
 
         if line is not None and line.up:
-            self.clock.after(1, lambda: answer() if line.up else None)
+            apart_ms = self.rng.randint(0, self.faults.lists_apart_ms)
+            self.clock.after(1 + apart_ms, lambda: answer() if line.up else None)
 
     def _repeat_words(self, shown: Shown, line: Line | None) -> None:
         """A list of open orders also says how each of them stands."""

@@ -24,12 +24,15 @@ HELD = [
 
 
 def connected() -> tuple[KillMachine, dict[type, int]]:
-    """A machine that may close and has asked for its first survey, and the ids of the reads."""
+    """A machine that may close and has heard the orders of its first survey, and the ids of the other reads."""
     machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
     machine.start(0)
     machine.handle(ev.LockTaken(), 0)
-    asked = machine.handle(ev.Connected(("DU1",), 9000, True), 0)
-    kinds = (cmd.ReadOrders, cmd.ReadPositions, cmd.ReadExecutions, cmd.ReadCompleted)
+    (orders,) = (
+        each for each in machine.handle(ev.Connected(("DU1",), 9000, True), 0) if isinstance(each, cmd.ReadOrders)
+    )
+    asked = machine.handle(ev.OrdersRead(orders.read_id, ()), 0)
+    kinds = (cmd.ReadPositions, cmd.ReadExecutions, cmd.ReadCompleted)
     return machine, {type(each): each.read_id for each in asked if isinstance(each, kinds)}
 
 
@@ -55,7 +58,6 @@ def test_what_a_person_has_to_change_in_tws_is_said_where_it_stands_there() -> N
 def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:
     machine, ids = connected()
     answers = [
-        ev.OrdersRead(ids[cmd.ReadOrders], ()),
         ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)),
         ev.ExecutionsRead(ids[cmd.ReadExecutions], ()),
     ]
@@ -66,7 +68,6 @@ def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:
 
 def test_the_last_of_what_has_arrived_is_acted_on() -> None:
     machine, ids = connected()
-    machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), MS, more=True)
     machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), MS, more=True)
     machine.handle(ev.CompletedRead(ids[cmd.ReadCompleted], ()), MS, more=True)
     assert len(places(machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS))) == 1
@@ -74,7 +75,6 @@ def test_the_last_of_what_has_arrived_is_acted_on() -> None:
 
 def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() -> None:
     machine, ids = connected()
-    machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), MS, more=True)
     machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], ()), MS, more=True)
     machine.handle(ev.CompletedRead(ids[cmd.ReadCompleted], ()), MS, more=True)
     done = machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS, more=True)
@@ -85,8 +85,7 @@ def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() ->
 
 
 def survey(machine: KillMachine, ids: dict[type, int], now_ns: int) -> list[cmd.Command]:
-    commands = machine.handle(ev.OrdersRead(ids[cmd.ReadOrders], ()), now_ns)
-    commands += machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), now_ns)
+    commands = machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), now_ns)
     return commands + machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), now_ns)
 
 

@@ -109,7 +109,7 @@ def test_a_close_of_ours_whose_fill_shows_late_everywhere_is_not_sent_twice(word
 
 @pytest.mark.parametrize("hold_ms", [9_000, 12_000, 20_000, 29_000])
 def test_an_order_on_a_connection_that_fell_silent_is_not_sent_again_while_it_may_arrive(hold_ms: int) -> None:
-    story = Model({("DU1", 1): Decimal(-10)}, {1: contract(1)}, [], Faults(stall_ms=(9, hold_ms)))
+    story = Model({("DU1", 1): Decimal(-10)}, {1: contract(1)}, [], Faults(stall_ms=(12, hold_ms)))
     report = story.run()
     assert report.flat and not story.violations
     assert all(at_ns >= hold_ms * MS for at_ns, place in story.places if place.key > 1)
@@ -137,7 +137,7 @@ def test_after_half_a_minute_the_position_is_closed_and_yet_nothing_is_called_fl
 
 def silent(*, ends_ms: int) -> Model:
     """The first order is lost on a connection that falls silent, and that TWS ends after so long."""
-    faults = Faults(stall_ms=(9, ends_ms), fates=(SILENCE,))
+    faults = Faults(stall_ms=(12, ends_ms), fates=(SILENCE,))
     return Model({("DU1", 1): Decimal(-10)}, {1: contract(1)}, [], faults)
 
 
@@ -243,3 +243,19 @@ def test_the_same_event_again_changes_nothing(model: Model, at: list[int]) -> No
 def _starts_anew(told: ev.Event) -> bool:
     """Events that mean something new every time they happen."""
     return isinstance(told, ev.Connected | ev.Disconnected | ev.PressedAgain | ev.CloseNotSent | ev.CloseOrphaned)
+
+
+@pytest.mark.parametrize("cancel_ms", [30, 150, 400, 800])
+@pytest.mark.parametrize("seed", range(5))
+def test_lists_that_are_answered_in_any_order_do_not_size_a_close_from_before_a_fill(cancel_ms: int, seed: int) -> None:
+    """An order fills as it is cancelled. Positions of before that, beside a list of orders of after it, would have it
+    closed twice."""
+    held = {1: -100, 2: 5, 3: 300, 4: -4}
+    resting = [
+        Resting("DU1", contract(number), "SELL" if q > 0 else "BUY", Decimal(abs(q) // 2), fills_on_cancel=True)
+        for number, q in held.items()
+    ]
+    faults = Faults(lists_apart_ms=900, cancel_ms=(cancel_ms, cancel_ms))
+    positions = {("DU1", number): Decimal(q) for number, q in held.items()}
+    story = Model(positions, {number: contract(number) for number in held}, resting, faults, seed)
+    assert story.run().flat and not story.violations

@@ -99,6 +99,7 @@ def test_where_completed_orders_are_not_told_the_list_of_cancelled_orders_may_be
     stage.tell(ev.LockTaken())
     stage.answers = False
     stage.tell(ev.Connected(("DU1",), 9000))
+    stage.tell(ev.OrdersRead(stage.all(ReadOrders)[0].read_id, ()))
     [read] = stage.all(ReadCompleted)
     stage.tell(ev.ReadFailed(read.read_id, "this TWS is too old"))
     assert stage.report.notes == (note,)

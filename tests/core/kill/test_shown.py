@@ -109,6 +109,7 @@ def test_positions_of_a_look_that_broke_off_are_listed_too() -> None:
     stage = Stage(held(ES, 3), deadline_ns=10 * SECOND).press()
     stage.answers = False
     stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.tell(ev.OrdersRead(stage.all(ReadOrders)[-1].read_id, ()))
     asked = stage.all(ReadPositions)[-1]
     stage.tell(ev.PositionsRead(asked.read_id, (held(ES, 3),)))
     assert left(stage) == [("ES", 3, ResidueReason.OUT_OF_TIME)] and "orders_unread" not in stage.said
@@ -117,7 +118,7 @@ def test_positions_of_a_look_that_broke_off_are_listed_too() -> None:
 def test_a_stop_that_protected_it_is_told_to_protect_no_more() -> None:
     stage = unlisted(held(CALL, 3))
     stage.completed = [order(CALL, "SELL", 3, order_type="STP", status="Cancelled")]
-    stage.begin()
+    stage.begin().run(100)
     assert [(item.order_type, item.protective) for item in stage.report.cancelled] == [("STP", True)]
 
 
@@ -198,9 +199,9 @@ def test_account_values_are_not_asked_what_a_list_has_shown() -> None:
 def test_positions_asked_beside_orders_that_failed_are_never_those_of_the_look() -> None:
     """They are older than the orders, should those come after all: what filled in between would be closed again."""
     surveyor = Surveyor(SECOND)
-    surveyor.begin(0, all_at_once=True)
+    surveyor.begin(0, new_connection=True)
     surveyor.failed(1, "no answer")
-    orders, shown, _ = surveyor.begin(5, all_at_once=False)
+    orders, shown, _ = surveyor.begin(5, new_connection=False)
     assert (
         isinstance(orders, ReadOrders) and isinstance(shown, ReadPositions) and surveyor.asked_positions(shown.read_id)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.kill.builders import ES, MS, D, execution, held, order
 from engine.core.kill.commands import ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
 from engine.core.kill.looks.survey import Surveyor
@@ -13,9 +15,9 @@ EXECUTIONS = (execution(ES, 2),)
 ENDED = (order(ES, "BUY", 2, perm_id=502, status="Filled", filled=D(2)),)
 
 
-def begun(*, all_at_once: bool = True) -> Surveyor:
+def begun(*, new_connection: bool = True) -> Surveyor:
     surveyor = Surveyor(PATIENCE_NS)
-    surveyor.begin(0, all_at_once=all_at_once)
+    surveyor.begin(0, new_connection=new_connection)
     return surveyor
 
 
@@ -27,21 +29,23 @@ def answered(surveyor: Surveyor, first_id: int = 1) -> Surveyor:
     return surveyor
 
 
-def test_the_first_survey_asks_for_everything_at_once_in_order() -> None:
-    asked = Surveyor(PATIENCE_NS).begin(0, all_at_once=True)
-    assert asked == [ReadOrders(1), ReadPositions(2), ReadExecutions(3), ReadCompleted(4)]
-
-
-def test_later_ones_ask_for_positions_only_when_the_orders_are_known() -> None:
+@pytest.mark.parametrize("new_connection", [True, False])
+def test_positions_are_asked_for_only_when_the_orders_are_known(new_connection: bool) -> None:
+    """Asked for together they may be answered first: an order that the newer list shows gone may have filled since."""
     surveyor = Surveyor(PATIENCE_NS)
-    assert surveyor.begin(0, all_at_once=False) == [ReadOrders(1)]
-    assert surveyor.heard_orders(1, ORDERS) == [ReadPositions(2), ReadExecutions(3)]
+    assert surveyor.begin(0, new_connection=new_connection) == [ReadOrders(1)]
+    asked = surveyor.heard_orders(1, ORDERS)
+    assert asked == [ReadPositions(2), ReadExecutions(3), *([ReadCompleted(4)] if new_connection else [])]
 
 
-def test_the_same_orders_again_ask_for_nothing_more() -> None:
-    surveyor = begun(all_at_once=False)
+def test_the_same_orders_again_ask_for_nothing_more_and_change_nothing() -> None:
+    """Another answer to the same question may be newer than the positions."""
+    surveyor = begun()
     surveyor.heard_orders(1, ORDERS)
-    assert surveyor.heard_orders(1, ORDERS) == []
+    assert surveyor.heard_orders(1, ()) == []
+    answered(surveyor)
+    survey = surveyor.result(10)
+    assert survey is not None and survey.orders == ORDERS
 
 
 def test_a_survey_is_whole_or_not_at_all_and_given_once() -> None:
@@ -96,7 +100,7 @@ def test_once_executions_have_stayed_away_they_are_waited_for_less() -> None:
     answered(surveyor)
     surveyor.failures["executions"] = "no answer"
     surveyor.result(10)
-    surveyor.begin(0, all_at_once=True)
+    surveyor.begin(0, new_connection=True)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 0)
     surveyor.heard_completed(8, ENDED)
@@ -110,7 +114,7 @@ def test_executions_that_only_come_late_get_their_time_again() -> None:
     surveyor.heard_positions(2, POSITIONS, 0)
     assert surveyor.result(PATIENCE_NS) is not None
     surveyor.heard_executions(3, EXECUTIONS)  # too late for this survey
-    surveyor.begin(0, all_at_once=True)
+    surveyor.begin(0, new_connection=True)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 0)
     surveyor.heard_completed(8, ENDED)
@@ -119,17 +123,18 @@ def test_executions_that_only_come_late_get_their_time_again() -> None:
 
 def test_answers_to_an_older_survey_do_not_count() -> None:
     surveyor = begun()
-    surveyor.begin(5, all_at_once=True)
-    answered(surveyor, first_id=1)
+    surveyor.begin(5, new_connection=True)
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 10)
     assert surveyor.result(10 * PATIENCE_NS) is None
-    answered(surveyor, first_id=5)
+    answered(surveyor, first_id=2)
     survey = surveyor.result(10)
     assert survey is not None and survey.serial == 2
 
 
 def test_a_failed_read_of_an_older_survey_does_not_end_this_one() -> None:
     surveyor = begun()
-    surveyor.begin(5, all_at_once=True)
+    surveyor.begin(5, new_connection=True)
     assert not surveyor.failed(1, "no answer")
     assert surveyor.active
 
@@ -137,6 +142,8 @@ def test_a_failed_read_of_an_older_survey_does_not_end_this_one() -> None:
 def test_without_orders_or_positions_there_is_no_survey() -> None:
     for read_id, what in ((1, "open orders"), (2, "positions")):
         surveyor = begun()
+        if what == "positions":
+            surveyor.heard_orders(1, ORDERS)
         assert surveyor.failed(read_id, "no answer within 3 s")
         assert surveyor.failures == {what: "no answer within 3 s"}
         assert not surveyor.active
@@ -146,12 +153,14 @@ def test_without_orders_or_positions_there_is_no_survey() -> None:
 
 def test_a_read_that_works_again_clears_its_failure() -> None:
     surveyor = begun()
-    surveyor.failed(1, "no answer")
-    surveyor.begin(0, all_at_once=True)
-    surveyor.failed(6, "no answer")
-    surveyor.begin(0, all_at_once=True)
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.failed(2, "no answer")
+    surveyor.begin(0, new_connection=True)
+    surveyor.failed(5, "no answer")
+    surveyor.begin(0, new_connection=False)
     assert set(surveyor.failures) == {"open orders", "positions"}
-    answered(surveyor, first_id=9)
+    answered(surveyor, first_id=6)
+    surveyor.heard_positions(9, POSITIONS, 10)
     assert surveyor.failures == {}
 
 
@@ -164,13 +173,14 @@ def test_an_abandoned_survey_has_no_result() -> None:
 
 def test_no_read_has_the_id_of_another() -> None:
     surveyor = begun()
+    more = surveyor.heard_orders(1, ORDERS)
     taken = surveyor.take_read_id()
-    again = surveyor.begin(0, all_at_once=True)
-    assert len({1, 2, 3, 4, taken, *(command.read_id for command in again)}) == 9
+    again = surveyor.begin(0, new_connection=True)
+    assert len({1, taken, *(command.read_id for command in (*more, *again))}) == 6
 
 
 def test_a_question_not_asked_yet_cannot_fail() -> None:
-    surveyor = begun(all_at_once=False)
+    surveyor = begun(new_connection=False)
     assert not surveyor.failed(0, "?")
     assert surveyor.active and surveyor.failures == {}
 
@@ -183,7 +193,7 @@ def test_completed_orders_that_stay_away_or_fail_are_unknown_and_waited_for_less
     assert surveyor.result(PATIENCE_NS - 1) is None
     survey = surveyor.result(PATIENCE_NS)
     assert survey is not None and survey.completed is None
-    surveyor.begin(0, all_at_once=True)
+    surveyor.begin(0, new_connection=True)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 0)
     surveyor.heard_executions(7, EXECUTIONS)
@@ -197,19 +207,19 @@ def test_completed_orders_are_asked_for_until_they_were_told_but_not_for_ever() 
     asked = []
     for _ in range(5):
         surveyor.abandon()
-        (read_orders,) = surveyor.begin(0, all_at_once=False)
+        (read_orders,) = surveyor.begin(0, new_connection=False)
         more = surveyor.heard_orders(read_orders.read_id, ORDERS)
         asked.append(any(isinstance(command, ReadCompleted) for command in more))
-    assert asked == [True, True, False, False, False]
+    assert asked == [True, True, True, False, False]
 
 
 def test_completed_orders_once_told_are_asked_for_again_only_when_they_may_say_more() -> None:
     surveyor = answered(begun())
     assert surveyor.result(10) is not None
-    surveyor.begin(0, all_at_once=False)
+    surveyor.begin(0, new_connection=False)
     assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7)]
     surveyor.abandon()
-    surveyor.begin(0, all_at_once=False)
+    surveyor.begin(0, new_connection=False)
     assert ReadCompleted(11) in surveyor.heard_orders(8, ORDERS, completed=True)
 
 
@@ -217,8 +227,9 @@ def test_no_answer_to_another_question_counts() -> None:
     surveyor = begun()
     assert surveyor.heard_orders(99, ORDERS) == []
     surveyor.heard_positions(2, POSITIONS, 10)
-    assert surveyor.result(10) is None  # the orders are missing
     surveyor.heard_orders(1, ORDERS)
+    assert surveyor.result(10) is None  # those were positions of before the orders
+    surveyor.heard_positions(2, POSITIONS, 10)
     surveyor.heard_executions(99, EXECUTIONS)
     surveyor.heard_completed(99, ENDED)
     assert surveyor.result(10) is None  # they may still come
@@ -244,7 +255,7 @@ def test_a_list_of_orders_that_was_not_asked_for_is_not_taken_for_the_one_that_w
 
 
 def test_orders_of_a_survey_that_was_abandoned_ask_for_nothing() -> None:
-    surveyor = begun(all_at_once=False)
+    surveyor = begun(new_connection=False)
     surveyor.abandon()
     assert surveyor.heard_orders(1, ORDERS) == []
 
@@ -263,10 +274,10 @@ def test_what_stayed_away_is_a_failure_by_its_name_until_it_comes_after_all() ->
 def test_what_has_ended_is_asked_for_once_where_something_is_gone_and_not_from_then_on() -> None:
     surveyor = answered(begun())
     assert surveyor.result(10) is not None
-    surveyor.begin(0, all_at_once=False)
+    surveyor.begin(0, new_connection=False)
     assert ReadCompleted(8) in surveyor.heard_orders(5, ORDERS, completed=True)
     surveyor.abandon()
-    surveyor.begin(0, all_at_once=False)
+    surveyor.begin(0, new_connection=False)
     assert surveyor.heard_orders(9, ORDERS) == [ReadPositions(10), ReadExecutions(11)]
 
 
@@ -274,7 +285,7 @@ def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
     surveyor = answered(begun())
     first = surveyor.result(10)
     assert first is not None and first.completed == ENDED
-    surveyor.begin(20, all_at_once=False)
+    surveyor.begin(20, new_connection=False)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 30)
     surveyor.heard_executions(7, EXECUTIONS)
@@ -284,6 +295,7 @@ def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
 
 def test_a_failure_is_kept_until_the_same_read_is_answered() -> None:
     surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
     assert surveyor.failed(3, "no executions") is False
     assert surveyor.failed(4, "no completed orders") is False
     assert surveyor.failed(99, "somebody else's") is False
@@ -301,7 +313,7 @@ def test_what_has_ended_is_asked_for_again_until_it_was_told_once() -> None:
     surveyor.heard_executions(3, EXECUTIONS)
     surveyor.failed(4, "no answer")
     assert surveyor.result(10) is not None
-    surveyor.begin(20, all_at_once=False)
+    surveyor.begin(20, new_connection=False)
     assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7), ReadCompleted(8)]
 
 
@@ -309,13 +321,13 @@ def test_where_the_orders_cannot_be_read_the_rest_is_asked_for_beside_them_to_be
     surveyor = begun()
     surveyor.failed(1, "read-only")
     assert surveyor.orders_unread
-    assert surveyor.begin(0, all_at_once=False) == [ReadOrders(5), ReadPositions(6), ReadCompleted(7)]
-    assert [number for number in range(1, 10) if surveyor.asked_positions(number)] == [6]
-    assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(8), ReadExecutions(9), ReadCompleted(10)]
-    assert surveyor.asked_positions(8), "and of those that came before the orders nothing is proven"
-    surveyor.heard_positions(6, POSITIONS, 10)
-    surveyor.heard_executions(9, EXECUTIONS)
-    surveyor.heard_completed(10, ENDED)
+    assert surveyor.begin(0, new_connection=False) == [ReadOrders(2), ReadPositions(3), ReadCompleted(4)]
+    assert [number for number in range(1, 10) if surveyor.asked_positions(number)] == [3]
+    assert surveyor.heard_orders(2, ORDERS) == [ReadPositions(5), ReadExecutions(6), ReadCompleted(7)]
+    assert surveyor.asked_positions(5), "and of those that came before the orders nothing is proven"
+    surveyor.heard_positions(3, POSITIONS, 10)
+    surveyor.heard_executions(6, EXECUTIONS)
+    surveyor.heard_completed(7, ENDED)
     assert surveyor.result(20) is None
 
 
@@ -326,11 +338,11 @@ def test_before_the_first_survey_none_is_under_way() -> None:
 
 
 def test_what_has_ended_is_asked_for_from_that_very_moment_on() -> None:
-    surveyor = begun(all_at_once=False)
+    surveyor = begun(new_connection=False)
     surveyor.ask_completed_from(500)
-    surveyor.begin(499, all_at_once=False)
+    surveyor.begin(499, new_connection=False)
     assert ReadCompleted(5) not in surveyor.heard_orders(2, ORDERS)
-    surveyor.begin(500, all_at_once=False)
+    surveyor.begin(500, new_connection=False)
     assert ReadCompleted(8) in surveyor.heard_orders(5, ORDERS)
 
 

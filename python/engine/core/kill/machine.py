@@ -298,7 +298,7 @@ class KillMachine:
         else:
             commands += self._cancelling.press(now_ns, look_first=self._joining.spare)
         self._view_is_new(now_ns)
-        commands += self._looking.surveyor.begin(now_ns, all_at_once=True)
+        commands += self._looking.surveyor.begin(now_ns, new_connection=True)
         if event.own_numbers:
             self._notices.keep(OWN_NUMBERS_NOTE)
         if not news:
@@ -482,7 +482,7 @@ class KillMachine:
         if self._reach.healthy:
             begun = self._looking.due(now_ns)
             commands += begun
-            if begun and self._ending.needs_witness and not self._looking.shown.positions:
+            if begun and self._ending.needs_witness and self._looking.lists_nothing:
                 commands += self._witness.ask()
             commands += self._closing.step(self._scene(now_ns))
         return commands + self._conclude(now_ns)

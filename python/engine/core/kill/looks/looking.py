@@ -74,6 +74,11 @@ class Looking:
         self._gap_ns = min(self._gap_ns * 2, gap_max_ns)
         self._next_ns = now_ns + gap_ns
 
+    @property
+    def lists_nothing(self) -> bool:
+        """No position is listed; not where the orders alone have failed, and positions are asked for now."""
+        return not self.shown.positions and (self.shown.known or not self.surveyor.orders_unread)
+
     def forget(self) -> None:
         """The view is broken: a survey under way is void."""
         self.surveyor.abandon()
@@ -98,7 +103,7 @@ class Looking:
         at_ns = self.next_ns()
         if at_ns is None or now_ns < at_ns:
             return []
-        return self.surveyor.begin(now_ns, all_at_once=False)
+        return self.surveyor.begin(now_ns, new_connection=False)
 
     def fresh(self, now_ns: int) -> bool:
         return self.last is not None and now_ns - self._done_ns <= self.settings.read_age_max_ns

@@ -18,14 +18,17 @@ NAMES_MAX = 8
 
 @dataclass(slots=True)
 class Shown:
-    """`positions`: what is not zero, by the newest list; none once a complete look has taken it in."""
+    """`positions`: what is not zero, by the newest list; none once a complete look has taken it in. `known`: there has
+    been a list."""
 
     positions: tuple[PositionFact, ...] = ()
+    known: bool = False
     _said: frozenset[Key] = frozenset()
 
     def heard(self, listed: tuple[PositionFact, ...]) -> None:
         """A complete list of positions, whatever becomes of its look."""
         self.positions = tuple(fact for fact in listed if fact.quantity != 0)
+        self.known = True
 
     def taken(self) -> None:
         """By a complete look: from here on the ledger knows better."""

@@ -1,7 +1,8 @@
 """One survey: open orders, then positions, then executions, each complete. Pure bookkeeping: asked and heard.
 
-Positions are asked for only after the orders have been heard (the first survey asks for all at once, the server
-answers in order), and executions last, so that an execution the position list does not show yet is seen. Completed
+Positions are asked for only after the orders have been heard: asked for together, they could be answered first, and an
+order that the newer list shows gone may have filled in between. Executions come last, so that an execution the position
+list does not show yet is seen. Completed
 orders are asked for where one may have filled unseen: in the first survey of a connection, when one is gone, and when
 another kill is, behind its last orders. Where the orders could not be read, positions and completed orders are asked
 for beside them too, to be told and for nothing else: what is held and what was cancelled is worth knowing all the same.
@@ -82,8 +83,8 @@ class Surveyor:
         """Looks begun from then on ask for completed orders until they have been told once."""
         self._completed_from_ns = at_ns
 
-    def begin(self, now_ns: int, *, all_at_once: bool) -> list[Command]:
-        """Start a survey. `all_at_once` saves a round trip where one connection answers in order."""
+    def begin(self, now_ns: int, *, new_connection: bool) -> list[Command]:
+        """Start a survey."""
         self.serial += 1
         self._active = True
         self._begun_ns = now_ns
@@ -96,10 +97,9 @@ class Surveyor:
         if self._completed_from_ns is not None and now_ns >= self._completed_from_ns:
             self._completed_from_ns = None
             self._completed_tries = COMPLETED_TRIES
-        if all_at_once:
+        if new_connection:
             self._completed_tries = COMPLETED_TRIES
-            commands += self._ask_the_rest()
-        elif self.orders_unread:
+        if self.orders_unread:
             self._shown_id = self.take_read_id()
             commands += [ReadPositions(self._shown_id), ReadCompleted(self.take_read_id())]
         return commands
@@ -133,13 +133,13 @@ class Surveyor:
 
     def heard_orders(self, read_id: int, orders: tuple[WorkingOrder, ...], *, completed: bool = False) -> list[Command]:
         """`completed`: is what has become of the orders to be asked for too?"""
-        if not self.awaits_orders(read_id):
+        if not self.awaits_orders(read_id) or self._orders is not None:
             return []
         self._orders = orders
         self.failures.pop(ORDERS, None)
         if completed:
             self._completed_tries = max(self._completed_tries, 1)
-        return [] if self._positions_id else self._ask_the_rest()
+        return self._ask_the_rest()
 
     def heard_positions(
         self,
