@@ -16,7 +16,7 @@ from engine.wire.requests import PlaceOrder
 from gateway.post import SPY, Post, order, post, told
 
 TRANSMIT, PARENT_ID, DISCRETIONARY, WHAT_IF, CASH_QTY = 27, 28, 36, 84, 100  # where they stand at 178 in a plain order
-CON_ID, SEC_TYPE, EXCHANGE, ORDER_TYPE, PROFIT_STEP, ALGORITHM = 2, 4, 9, 18, 72, 81
+CON_ID, SEC_TYPE, EXCHANGE, ORDER_TYPE, ORDER_REF, PROFIT_STEP = 2, 4, 9, 18, 26, 72
 DOUBTS = [
     (1, "2147483648", "its id is beyond"),
     (1, "4294967297", "its id is beyond"),  # in four bytes it would be 1
@@ -40,6 +40,7 @@ DOUBTS = [
     (SEC_TYPE, " BAG", "' BAG' may be read as another word"),
     (SEC_TYPE, "bag", "'bag' may be read as another word"),
     (EXCHANGE, "ibkrats", "'ibkrats' may be read as another word"),
+    (ORDER_REF, "QEKILL-20260311-1of5", "its reference begins as that of the kill's own orders"),
     (ORDER_TYPE, "peg bench", "'peg bench' may be read as another word"),
     (ORDER_TYPE, "PEG\tMID", "may be read as another word"),
     (ORDER_TYPE, "PegBest", "'PegBest' may be read as another word"),

@@ -108,6 +108,21 @@ def test_who_is_sent_away_in_the_midst_of_a_flood_takes_the_rest_with_him(tmp_pa
     post(tmp_path, test)
 
 
+@pytest.mark.parametrize("number", [-1, -2, 2**31, 2**32 + 21])
+def test_a_number_that_is_no_client_id_is_nobodys_name(tmp_path: Path, number: int) -> None:
+    """Below 0 are the orders typed into TWS, by their permId: an order of such a client would be taken for one."""
+
+    async def test(it: Post) -> None:
+        client = await raw(HELLO)
+        await asyncio.sleep(1)
+        client.transport.write(start_api(client_version(client), number))
+        await asyncio.wait_for(client.lost.wait(), 5)
+        assert [line for line in it.lines if f"{number} is no client id" in line]
+        assert not [one for one in it.login.server.log if one.client_id == number]
+
+    post(tmp_path, test)
+
+
 @pytest.mark.parametrize("more", [TOO_LARGE, frame(encode_reply(CurrentTime(1), 178)) + TOO_LARGE])
 def test_what_tws_says_and_is_no_protocol_ends_the_client_behind_what_stood_before(tmp_path: Path, more: bytes) -> None:
     async def test(it: Post) -> None:

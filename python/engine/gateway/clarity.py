@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.core.contracts import Contract
+from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.preflight.numbers import NUMBER_MAX, NUMBER_MIN
 from engine.core.units import Absent
 from engine.wire.fields import UNSET_WHOLE
@@ -34,6 +35,8 @@ def unclear(request: PlaceOrder, client_id: int | None) -> str:
         return f"its id is beyond {ID_MAX}"
     if request.order_id <= 0 and (client_id != BINDS_MANUAL_ORDERS or request.order_id == 0):
         return "its id is not above 0"
+    if request.order.order_ref.startswith(CLOSE_REF_PREFIX):
+        return f"its reference begins as that of the kill's own orders ({CLOSE_REF_PREFIX})"
     parent_id = request.order.parent_id
     parent_id = parent_id if isinstance(parent_id, int) else 0
     if not 0 <= parent_id <= ID_MAX:

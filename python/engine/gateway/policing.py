@@ -7,7 +7,7 @@ with them. Must never pass an order that was not judged, nor end a connection fo
 from __future__ import annotations
 
 from engine.gateway import answers
-from engine.gateway.clarity import unclear
+from engine.gateway.clarity import ID_MAX, unclear
 from engine.gateway.cutting import PREFIX, number_of
 from engine.gateway.ends import Ends
 from engine.gateway.house import House
@@ -107,6 +107,8 @@ class Policing:
         request = decode_request(message[PREFIX:], self._ends.version)
         if self._ends.client_id is not None or not isinstance(request, StartApi):
             raise MalformedMessage(71, "startApi", 0, "it names itself a second time")
+        if not 0 <= request.client_id <= ID_MAX:  # below 0 stand orders typed into TWS
+            raise MalformedMessage(71, "startApi", 1, f"{request.client_id} is no client id: 0 to {ID_MAX}")
         self._ends.client_id = request.client_id
         self._ends.pass_on(message)
 
