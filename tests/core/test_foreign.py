@@ -84,6 +84,12 @@ def test_orders_are_cancelled_client_by_client() -> None:
     assert found.by_client == {7: adding[:2], 8: adding[2:3]}
 
 
+def test_the_lowest_client_id_that_may_be_borrowed_is_1() -> None:
+    one = order(1, 1, 1)
+    found = judge_foreign(Kind.HALT, held(5), Known((one, order(9)), 0), Known((one,), 0), ALL, kill_runs=False)
+    assert found.answer is Answer.CANCEL_EACH and found.by_client == {1: (one,)}
+
+
 @pytest.mark.parametrize(
     ("positions", "working"), [(held(3), orders()), (held(), orders(1)), (UNKNOWN, orders(1)), (held(3), orders(1))]
 )

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from core.kill.builders import ACCOUNT, ES, SECOND, D, OrderType, Place, Stage, details, ev, execution, held, option
+from core.kill.builders import (
+    ACCOUNT,
+    ES,
+    SECOND,
+    D,
+    OrderType,
+    Place,
+    Stage,
+    details,
+    ev,
+    execution,
+    held,
+    option,
+    order,
+)
 from engine.core.facts import UnreadPosition
 from engine.core.kill.closes.attempt import Attempt, State
 from engine.core.kill.other_kills.others_closes import Closed as OthersClose
@@ -215,3 +229,12 @@ def test_what_another_kill_has_closed_before_anything_was_seen_here_is_told_as_t
     [closed] = ToldClosed(machine._closing, machine._ledger, OthersTrades("k"), theirs).closed()
     assert (closed.quantity, closed.filled, closed.traded, closed.filled_by_other) == (2, 0, 0, 2)
     assert closed.by_other_kill and closed.at_press is None
+
+
+def test_of_what_a_person_has_closed_this_kill_has_sent_no_order() -> None:
+    stage = Stage(held(CALL, 3), orders=[order(CALL, "SELL", 3)]).begin()
+    stage.orders, stage.positions, stage.executions = [], [], [execution(CALL, -3)]
+    stage.run(3000)
+    assert stage.placed == []
+    (one,) = stage.report.closed
+    assert (one.quantity, one.orders_sent) == (3, 0)
