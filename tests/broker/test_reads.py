@@ -28,7 +28,7 @@ from engine.broker.inquiry import UNASKED_MAX, WAITING_MAX
 from engine.broker.link import Link
 from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
 from engine.core.contracts import Contract
-from engine.core.facts import AccountWorth, Quote, QuoteKind
+from engine.core.facts import AccountWorth, Quote, QuoteKind, WorkingOrder
 from engine.core.units import BLANK, UNSET, Number
 from engine.simulator.virtual import settle
 from engine.wire import replies, requests
@@ -887,5 +887,76 @@ def test_an_order_whose_message_is_damaged_behind_its_head_is_still_an_open_orde
         outcome = await orders(await reading(tws))
         assert isinstance(outcome, Complete)
         assert [order.contract.con_id for order in outcome.value] == [open_order().contract.con_id]
+
+    scripted(test)
+
+
+def listed(outcome: Outcome[tuple[WorkingOrder, ...]]) -> list[int]:
+    assert isinstance(outcome, Complete)
+    return [order.perm_id for order in outcome.value]
+
+
+@pytest.mark.parametrize("tells_the_time", [True, False])
+@pytest.mark.parametrize("later_s", [0, 0.05, 0.2])
+def test_an_end_marker_that_comes_twice_does_not_empty_the_next_list(later_s: float, tells_the_time: bool) -> None:
+    async def test(tws: ScriptedTws) -> None:
+        if not tells_the_time:
+            del tws.answers[requests.ReqCurrentTime]
+        row = open_order(perm_id=7)
+
+        def twice(peer: Peer, _request: object) -> list[replies.Reply]:
+            asyncio.get_running_loop().call_later(later_s, lambda: peer.send(replies.OpenOrderEnd()))
+            return [row, replies.OpenOrderEnd()]
+
+        tws.answers[requests.ReqAllOpenOrders] = twice
+        reads = await reading(tws)
+        for pause_s in (0, 0.04, 0.1, 0.2, 0.5):
+            assert listed(await orders(reads)) == [7]
+            await asyncio.sleep(pause_s)
+
+    scripted(test)
+
+
+def test_rows_behind_an_end_marker_that_may_not_be_ours_are_of_the_list() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        del tws.answers[requests.ReqCurrentTime]
+        tws.answers[requests.ReqAllOpenOrders] = tell(replies.OpenOrderEnd(), open_order(perm_id=7))
+        assert listed(await orders(await reading(tws))) == [7]
+
+    scripted(test)
+
+
+def test_where_another_end_marker_came_just_before_something_is_asked_between_them() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(open_order(perm_id=7), replies.OpenOrderEnd())
+        reads = await reading(tws)
+        began_s = asyncio.get_running_loop().time()
+        for _ in range(3):
+            await orders(reads)
+        assert asyncio.get_running_loop().time() == began_s  # where TWS answers, it costs no time
+        asked = [type(request) for _, _, request in tws.asked]
+        assert asked.count(requests.ReqCurrentTime) == 3  # and one more for the clock, at first
+        await asyncio.sleep(2)
+        await orders(reads)
+        assert [type(request) for _, _, request in tws.asked][len(asked) :] == [requests.ReqAllOpenOrders]
+
+    scripted(test)
+
+
+def test_an_answer_to_the_time_that_is_lost_holds_lists_for_a_moment_only() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(open_order(perm_id=7), replies.OpenOrderEnd())
+        reads = await reading(tws)
+        await orders(reads)
+        answered = tws.answers.pop(requests.ReqCurrentTime)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        assert listed(await orders(reads)) == [7] and loop.time() - began_s == pytest.approx(0.25)
+        tws.answers[requests.ReqCurrentTime] = answered
+        await asyncio.sleep(2.5)
+        for _ in range(2):
+            began_s = loop.time()
+            await orders(reads)
+            assert loop.time() == began_s
 
     scripted(test)

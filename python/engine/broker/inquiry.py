@@ -26,8 +26,9 @@ T = TypeVar("T")
 WAITING_MAX = 16  # lists of one kind that may stand in line
 ASKS_MAX = 2_000  # numbered requests under way
 QUIET_SHARE = 1 / 3  # of a read's time limit: silence that long means that nothing more is coming
-HELD_S = 0.25  # how long an end marker that may not be ours waits for another one …
+HELD_S = 0.25  # how long an end marker that may not be ours waits for another one, or for rows …
 HELD_LONGER_S = 1.0  # … once TWS has shown that it came from before our question
+FENCE_S = 2.0  # an end marker may come twice, and the second one so much later
 SEND_PATIENCE_S = 15.0  # how long a request may wait for its turn to be sent
 
 UNASKED_MAX = 10  # end markers beyond two for each read: who sends more does not answer what is asked
@@ -54,7 +55,12 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 Outcome: TypeAlias = Complete[T] | Failed
+Sure: TypeAlias = Callable[[], bool]
 Then: TypeAlias = Callable[[Outcome[T]], None]
+
+
+def always_sure() -> bool:
+    return True
 
 
 class _Read(Generic[T]):
@@ -141,21 +147,25 @@ class _ListRead(_Read[T]):
         self.collector = make()
         self.requests = requests
         self.touched_at = 0.0  # when anything of this kind last came
-        self.held: Collector[T] | None = None  # an answer that may be to a question nobody asked …
+        self.sure: Sure = always_sure  # is an end marker that comes now surely ours?
+        self.held = False  # one has come that may not be …
         self.held_until = 0.0  # … until then
 
 
 class Lists(Generic[T]):
     """Reads of one kind of list. `_owed` counts the end markers that abandoned reads have still to get.
 
-    When a client starts, TWS may send a list nobody asked for, with an end marker of its own. So while `startup_over`
-    does not hold, an end marker is held for a moment, and gives way to another one that follows.
+    When a client starts, TWS may send a list nobody asked for, with an end marker of its own; and an end marker may
+    come twice. So where a `fence` is given, an end marker that is not surely of this question is held for a moment:
+    rows that follow are of its list, and another one that follows ends it. Of two lists all is taken: an order too many
+    is seen gone by the next look, one too few is not seen at all.
     """
 
     def __init__(
-        self, link: Link, name: str, end: type[Reply], startup_over: Callable[[], bool] = lambda: True
+        self, link: Link, name: str, end: type[Reply], fence: Callable[[bool], Sure] = lambda _soon: always_sure
     ) -> None:
-        self._startup_over = startup_over
+        self._fence = fence
+        self._ended_at = -FENCE_S  # when the last end marker came
         self._link = link
         self._name = name
         self._end = end
@@ -195,6 +205,7 @@ class Lists(Generic[T]):
     def expect(self, make: Callable[[], Collector[T]], then: Then[T], timeout_s: float) -> None:
         """The answer to a question that was asked before this connection was ours."""
         read = _ListRead(self._link, self._name, then, timeout_s, make, lambda: ())
+        read.sure = self._fence(False)
         self._line.append(read)
         read.await_answer(lambda why: self._give_up(read, why))
 
@@ -202,23 +213,23 @@ class Lists(Generic[T]):
         read = self._line[0] if self._line else None
         if isinstance(reply, self._end):
             self._heard_end(read)
-        elif read is not None and read.held is not None and isinstance(reply, CurrentTime):
-            self._loop.call_later(HELD_LONGER_S, self._accept_held, read)  # asked before the list, and answered behind
-            read.held_until = self._loop.time() + HELD_LONGER_S
+        elif read is not None and read.held and isinstance(reply, CurrentTime):
+            self._hold(read, HELD_LONGER_S)  # asked before the list, and answered behind
         elif read is not None and read.collector.take(reply):
             read.touched_at = self._loop.time()
+            if read.held:
+                self._hold(read, HELD_S)
 
     def _heard_end(self, read: _ListRead[T] | None) -> None:
+        self._ended_at = self._loop.time()
         if self._owed:
             self._owed -= 1
             if read is not None:
                 read.touched_at = self._loop.time()
                 read.collector = read.make()  # those rows were the answer to an earlier question
                 self._loop.call_later(read.timeout_s * QUIET_SHARE, self._presume_lost, read)
-        elif read is not None and read.sent and read.held is None and not self._startup_over():
-            read.held, read.collector = read.collector, read.make()
-            read.held_until = self._loop.time() + HELD_S
-            self._loop.call_later(HELD_S, self._accept_held, read)
+        elif read is not None and read.sent and not read.held and not read.sure():
+            self._hold(read, HELD_S)
         elif read is None or not read.sent:
             self._unasked += 1
         elif self.babbles:
@@ -228,12 +239,16 @@ class Lists(Generic[T]):
             self._ended += 1
             self._close(lambda: read.finish(read.collector))
 
+    def _hold(self, read: _ListRead[T], hold_s: float) -> None:
+        read.held = True
+        read.held_until = max(read.held_until, self._loop.time() + hold_s)
+        self._loop.call_later(hold_s, self._accept_held, read)
+
     def _accept_held(self, read: _ListRead[T]) -> None:
         """No other end marker has come: the one that did was ours."""
-        held = read.held
         current = bool(self._line) and self._line[0] is read and self._loop.time() >= read.held_until - 1e-6
-        if current and held is not None:
-            self._close(lambda: read.finish(held))
+        if current:
+            self._close(lambda: read.finish(read.collector))
 
     def spoiled(self, message_id: int | None, why: str) -> None:
         """A message that may have belonged to the answer could not be read."""
@@ -258,6 +273,7 @@ class Lists(Generic[T]):
             read.broker_down = True
 
     def _begin(self, read: _ListRead[T]) -> None:
+        read.sure = self._fence(self._loop.time() - self._ended_at < FENCE_S)
         read.start(read.requests(), lambda why: self._give_up(read, why))
 
     def _close(self, settle: Callable[[], None]) -> None:

@@ -32,6 +32,7 @@ BROKER_BACK = frozenset({1101, 1102})
 _ID_IN_USE = 326
 _TOO_FAST = 100
 _CLOSE_PATIENCE_S = 1.0
+TIME_LOST_S = 2.0
 _IN_VAIN = 4  # so often TWS has answered the time, and not the question for an order number before it
 _OWN_NUMBERS = 2**29  # above what TWS counts to, below what an order number can be
 _NUMBER_MAX = 2**31 - 1 - 2**20  # TWS reads 32 bits; what is left above is more than anybody sends on one connection
@@ -87,6 +88,8 @@ class Link(asyncio.Protocol):
         self._stuck_at: float | None = None  # since when a message is there in part
         self._received_bytes = 0
         self._asked_at: float | None = None  # when the time was asked for, while nothing has come since
+        self.times_asked = self.times_told = 0  # questions for the time, and those of them that are answered
+        self._time_asked_at = 0.0
         self._pulse: asyncio.TimerHandle | None = None
         self._clock_skew_s: float | None = None
 
@@ -232,6 +235,8 @@ class Link(asyncio.Protocol):
         self, request: Request, *, urgent: bool = False, told: Told | None = None, permit: Permit | None = None
     ) -> Parcel:
         """Send a request when the pacing allows. An unsendable one raises the wire's LocalError at once."""
+        if isinstance(request, ReqCurrentTime):
+            self._count_time_asked()
         return self._outbox.post(self._session.send(request), urgent=urgent, told=told, permit=permit)
 
     def post_early(self, request: Request) -> bool:
@@ -405,9 +410,17 @@ class Link(asyncio.Protocol):
         self._outbox.open()
         self._pulse = self._loop.call_later(_FIRST_PULSE_S, self._watch_pulse)
 
+    def _count_time_asked(self) -> None:
+        now = self._loop.time()
+        if now - self._time_asked_at > TIME_LOST_S:
+            self.times_told = self.times_asked  # what has not come by now does not come any more
+        self.times_asked += 1
+        self._time_asked_at = now
+
     def _take_time(self, time_s: int) -> None:
         """TWS that tells the time again and again, and no order number, will not do so by being waited for."""
         self._clock_skew_s = time_s - self._loop.time()
+        self.times_told = min(self.times_told + 1, self.times_asked)  # one that comes twice tells of no other question
         if self._settled.done() or not self._session.accounts:
             return
         self._in_vain += 1

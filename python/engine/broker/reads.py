@@ -23,7 +23,7 @@ from engine.broker.collect import (
     Worth,
 )
 from engine.broker.failures import LinkFailure
-from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Then
+from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Sure, Then
 from engine.broker.link import Link, Listener
 from engine.core.contracts import Contract
 from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, Quote, WorkingOrder
@@ -66,7 +66,7 @@ class Reads:
         self._loop = asyncio.get_running_loop()
         self._positions_subscribed = False
         self._ask_time_after = 0.0
-        self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._startup_over)
+        self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._fence)
         self._positions = Lists[PositionList](link, "positions", PositionEnd)
         self._completed = Lists[CompletedOrders](link, "completed orders", CompletedOrdersEnd)
         self._lists: tuple[Lists[Any], ...] = (self._orders, self._positions, self._completed)
@@ -236,9 +236,14 @@ class Reads:
             self._ask_time_after = now + _ASK_TIME_EVERY_S
             self._link.post(ReqCurrentTime())
 
-    def _startup_over(self) -> bool:
-        """TWS has answered something we asked: what it sends to a client that starts is behind us."""
-        return self._link.server_now_s() is not None
+    def _fence(self, soon: bool) -> Sure:
+        """TWS has answered something we asked: what it sends to a client that starts is behind us. `soon` behind
+        another list its end marker may come once more: then we ask something now, before the next list."""
+        if not soon or not self._link.up:
+            return lambda: self._link.server_now_s() is not None
+        self._link.post(ReqCurrentTime())
+        asked = self._link.times_asked
+        return lambda: self._link.times_told >= asked
 
     def _ask_positions(self) -> tuple[CancelPositions | ReqPositions, ...]:
         again, self._positions_subscribed = self._positions_subscribed, True
