@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.restrictions import UNRESTRICTED, Cause, Kind, Restriction, Scope, effective
+from engine.core.restrictions import (
+    UNREADABLE,
+    UNRESTRICTED,
+    UNWRITABLE,
+    Cause,
+    Kind,
+    Override,
+    Restriction,
+    Scope,
+    effective,
+)
 
 PAPER = Scope("paper", "127.0.0.1:7497", ("DU1",))
 
@@ -34,7 +44,10 @@ def test_nothing_is_cancelled_unless_it_is_asked_for() -> None:
     assert not restriction(Kind.HALT).cancel
 
 
-@pytest.mark.parametrize("one", [PAPER, restriction(Kind.HALT)], ids=lambda one: type(one).__name__)
+OVERRIDE = Override(restriction=restriction(Kind.HALT), at_ns=1, actor="ann", reason="hedged")
+
+
+@pytest.mark.parametrize("one", [PAPER, restriction(Kind.HALT), OVERRIDE], ids=lambda one: type(one).__name__)
 def test_one_that_says_more_than_is_understood_here_is_not_read_as_less(one: msgspec.Struct) -> None:
     data = msgspec.to_builtins(one)
     assert msgspec.convert(data, type(one)) == one
@@ -102,3 +115,7 @@ def test_one_match_of_name_place_or_account_binds_and_unknown_places_match_nothi
         assert not effective(halt, scope, 0).may_add_risk, scope
     assert effective(halt, Scope("demo", "127.0.0.1:7496", ("DU2",)), 0).may_add_risk
     assert effective([restriction(Kind.HALT, scope=Scope("x"))], Scope("y"), 0).may_add_risk
+
+
+def test_the_ids_by_which_the_records_halt_are_kept_by_other_programs() -> None:
+    assert (UNREADABLE, UNWRITABLE) == ("journal-unreadable", "journal-unwritable")
