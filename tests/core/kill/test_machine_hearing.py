@@ -23,16 +23,17 @@ HELD = [
 ]
 
 
-def connected() -> tuple[KillMachine, dict[type, int]]:
-    """A machine that may close and has heard the orders of its first survey, and the ids of the other reads."""
+def connected(*positions: PositionFact) -> tuple[KillMachine, dict[type, int]]:
+    """A machine that may close and has heard orders and positions of its first survey, and the ids of what follows."""
     machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
     machine.start(0)
     machine.handle(ev.LockTaken(), 0)
-    (orders,) = (
-        each for each in machine.handle(ev.Connected(("DU1",), 9000, True), 0) if isinstance(each, cmd.ReadOrders)
-    )
+    asked = machine.handle(ev.Connected(("DU1",), 9000, True), 0)
+    (orders,) = (each for each in asked if isinstance(each, cmd.ReadOrders))
     asked = machine.handle(ev.OrdersRead(orders.read_id, ()), 0)
-    kinds = (cmd.ReadPositions, cmd.ReadExecutions, cmd.ReadCompleted)
+    (read,) = (each for each in asked if isinstance(each, cmd.ReadPositions))
+    asked = machine.handle(ev.PositionsRead(read.read_id, positions), 0)
+    kinds = (cmd.ReadExecutions, cmd.ReadCompleted)
     return machine, {type(each): each.read_id for each in asked if isinstance(each, kinds)}
 
 
@@ -56,9 +57,9 @@ def test_what_a_person_has_to_change_in_tws_is_said_where_it_stands_there() -> N
 
 
 def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:
-    machine, ids = connected()
+    machine, ids = connected(*HELD)
     answers = [
-        ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)),
+        ev.CompletedRead(ids[cmd.ReadCompleted], ()),
         ev.ExecutionsRead(ids[cmd.ReadExecutions], ()),
     ]
     for answer in answers:
@@ -67,15 +68,13 @@ def test_an_order_waits_until_all_that_has_arrived_is_heard() -> None:
 
 
 def test_the_last_of_what_has_arrived_is_acted_on() -> None:
-    machine, ids = connected()
-    machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), MS, more=True)
+    machine, ids = connected(*HELD)
     machine.handle(ev.CompletedRead(ids[cmd.ReadCompleted], ()), MS, more=True)
     assert len(places(machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS))) == 1
 
 
 def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() -> None:
     machine, ids = connected()
-    machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], ()), MS, more=True)
     machine.handle(ev.CompletedRead(ids[cmd.ReadCompleted], ()), MS, more=True)
     done = machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), MS, more=True)
     assert [command.kind for command in done if isinstance(command, cmd.Say)] == ["orders_gone"]
@@ -85,8 +84,7 @@ def test_a_survey_counts_at_the_moment_it_is_complete_although_more_follows() ->
 
 
 def survey(machine: KillMachine, ids: dict[type, int], now_ns: int) -> list[cmd.Command]:
-    commands = machine.handle(ev.PositionsRead(ids[cmd.ReadPositions], tuple(HELD)), now_ns)
-    return commands + machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), now_ns)
+    return machine.handle(ev.ExecutionsRead(ids[cmd.ReadExecutions], ()), now_ns)
 
 
 def said(commands: list[cmd.Command], kind: str) -> list[str]:
@@ -94,7 +92,7 @@ def said(commands: list[cmd.Command], kind: str) -> list[str]:
 
 
 def test_who_has_lost_the_right_says_so_and_sends_nothing_more() -> None:
-    machine, ids = connected()
+    machine, ids = connected(*HELD)
     assert len(said(machine.handle(ev.LockLost(), MS), "lock_lost")) == 1
     assert not places(survey(machine, ids, MS))
     assert not machine.handle(ev.LockLost(), MS)[:-1]  # losing it twice is no news
@@ -109,7 +107,7 @@ def test_who_never_had_the_right_cannot_lose_it() -> None:
 
 
 def test_what_became_of_one_who_hung_is_said_and_only_a_later_look_sizes_an_order() -> None:
-    machine, ids = connected()
+    machine, ids = connected(*HELD)
     machine.handle(ev.LockLost(), MS)
     [text] = said(machine.handle(ev.LockTaken(taken_from="process 7, was shut out"), MS), "took_over")
     assert "process 7, was shut out" in text

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from core.kill.builders import ES, SECOND, D, ReadOrders, Stage, details, ev, execution, held, option, order
+from core.kill.builders import (
+    ES,
+    SECOND,
+    D,
+    ReadOrders,
+    ReadPositions,
+    Stage,
+    details,
+    ev,
+    execution,
+    held,
+    option,
+    order,
+)
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.commands import ReadCompleted
 from engine.core.kill.outcome.reporting import list_may_be_short
@@ -100,6 +113,7 @@ def test_where_completed_orders_are_not_told_the_list_of_cancelled_orders_may_be
     stage.answers = False
     stage.tell(ev.Connected(("DU1",), 9000))
     stage.tell(ev.OrdersRead(stage.all(ReadOrders)[0].read_id, ()))
+    stage.tell(ev.PositionsRead(stage.all(ReadPositions)[0].read_id, ()))
     [read] = stage.all(ReadCompleted)
     stage.tell(ev.ReadFailed(read.read_id, "this TWS is too old"))
     assert stage.report.notes == (note,)

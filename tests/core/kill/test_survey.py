@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.kill.builders import ES, MS, D, execution, held, order
-from engine.core.kill.commands import ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
+from engine.core.kill.commands import Command, ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
 from engine.core.kill.looks.survey import Surveyor
 
 PATIENCE_NS = 1000 * MS
@@ -21,6 +21,12 @@ def begun(*, new_connection: bool = True) -> Surveyor:
     return surveyor
 
 
+def rest(surveyor: Surveyor, orders_id: int, *, completed: bool = False) -> list[Command]:
+    """What is asked for until orders and positions have been heard."""
+    asked = surveyor.heard_orders(orders_id, ORDERS, completed=completed)
+    return [*asked, *surveyor.heard_positions(orders_id + 1, POSITIONS, 10)]
+
+
 def answered(surveyor: Surveyor, first_id: int = 1) -> Surveyor:
     surveyor.heard_orders(first_id, ORDERS)
     surveyor.heard_positions(first_id + 1, POSITIONS, 10)
@@ -34,8 +40,21 @@ def test_positions_are_asked_for_only_when_the_orders_are_known(new_connection: 
     """Asked for together they may be answered first: an order that the newer list shows gone may have filled since."""
     surveyor = Surveyor(PATIENCE_NS)
     assert surveyor.begin(0, new_connection=new_connection) == [ReadOrders(1)]
-    asked = surveyor.heard_orders(1, ORDERS)
-    assert asked == [ReadPositions(2), ReadExecutions(3), *([ReadCompleted(4)] if new_connection else [])]
+    assert surveyor.heard_orders(1, ORDERS) == [ReadPositions(2)]
+
+
+@pytest.mark.parametrize("new_connection", [True, False])
+def test_executions_are_asked_for_only_when_the_positions_are_known(new_connection: bool) -> None:
+    """A trade between the two would be in the position and in no list of executions, and count once more later."""
+    surveyor = begun(new_connection=new_connection)
+    surveyor.heard_orders(1, ORDERS)
+    asked = surveyor.heard_positions(2, POSITIONS, 10)
+    assert asked == [ReadExecutions(3), *([ReadCompleted(4)] if new_connection else [])]
+    assert surveyor.heard_positions(2, (), 11) == []
+    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_completed(4, ENDED)
+    survey = surveyor.result(20)
+    assert survey is not None and survey.positions == POSITIONS
 
 
 def test_the_same_orders_again_ask_for_nothing_more_and_change_nothing() -> None:
@@ -156,11 +175,12 @@ def test_a_read_that_works_again_clears_its_failure() -> None:
     surveyor.heard_orders(1, ORDERS)
     surveyor.failed(2, "no answer")
     surveyor.begin(0, new_connection=True)
-    surveyor.failed(5, "no answer")
-    surveyor.begin(0, new_connection=False)
+    surveyor.failed(3, "no answer")
+    orders, *_ = surveyor.begin(0, new_connection=False)
     assert set(surveyor.failures) == {"open orders", "positions"}
-    answered(surveyor, first_id=6)
-    surveyor.heard_positions(9, POSITIONS, 10)
+    positions, *beside = surveyor.heard_orders(orders.read_id, ORDERS)
+    assert [type(command) for command in beside] == [ReadExecutions, ReadCompleted]  # to be told, and no part of it
+    assert len(surveyor.heard_positions(positions.read_id, POSITIONS, 10)) == 2
     assert surveyor.failures == {}
 
 
@@ -173,7 +193,7 @@ def test_an_abandoned_survey_has_no_result() -> None:
 
 def test_no_read_has_the_id_of_another() -> None:
     surveyor = begun()
-    more = surveyor.heard_orders(1, ORDERS)
+    more = rest(surveyor, 1)
     taken = surveyor.take_read_id()
     again = surveyor.begin(0, new_connection=True)
     assert len({1, taken, *(command.read_id for command in (*more, *again))}) == 6
@@ -208,7 +228,7 @@ def test_completed_orders_are_asked_for_until_they_were_told_but_not_for_ever() 
     for _ in range(5):
         surveyor.abandon()
         (read_orders,) = surveyor.begin(0, new_connection=False)
-        more = surveyor.heard_orders(read_orders.read_id, ORDERS)
+        more = rest(surveyor, read_orders.read_id)
         asked.append(any(isinstance(command, ReadCompleted) for command in more))
     assert asked == [True, True, True, False, False]
 
@@ -217,10 +237,10 @@ def test_completed_orders_once_told_are_asked_for_again_only_when_they_may_say_m
     surveyor = answered(begun())
     assert surveyor.result(10) is not None
     surveyor.begin(0, new_connection=False)
-    assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7)]
+    assert rest(surveyor, 5) == [ReadPositions(6), ReadExecutions(7)]
     surveyor.abandon()
     surveyor.begin(0, new_connection=False)
-    assert ReadCompleted(11) in surveyor.heard_orders(8, ORDERS, completed=True)
+    assert ReadCompleted(11) in rest(surveyor, 8, completed=True)
 
 
 def test_no_answer_to_another_question_counts() -> None:
@@ -275,10 +295,10 @@ def test_what_has_ended_is_asked_for_once_where_something_is_gone_and_not_from_t
     surveyor = answered(begun())
     assert surveyor.result(10) is not None
     surveyor.begin(0, new_connection=False)
-    assert ReadCompleted(8) in surveyor.heard_orders(5, ORDERS, completed=True)
+    assert ReadCompleted(8) in rest(surveyor, 5, completed=True)
     surveyor.abandon()
     surveyor.begin(0, new_connection=False)
-    assert surveyor.heard_orders(9, ORDERS) == [ReadPositions(10), ReadExecutions(11)]
+    assert rest(surveyor, 9) == [ReadPositions(10), ReadExecutions(11)]
 
 
 def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
@@ -295,7 +315,7 @@ def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
 
 def test_a_failure_is_kept_until_the_same_read_is_answered() -> None:
     surveyor = begun()
-    surveyor.heard_orders(1, ORDERS)
+    rest(surveyor, 1)
     assert surveyor.failed(3, "no executions") is False
     assert surveyor.failed(4, "no completed orders") is False
     assert surveyor.failed(99, "somebody else's") is False
@@ -314,7 +334,7 @@ def test_what_has_ended_is_asked_for_again_until_it_was_told_once() -> None:
     surveyor.failed(4, "no answer")
     assert surveyor.result(10) is not None
     surveyor.begin(20, new_connection=False)
-    assert surveyor.heard_orders(5, ORDERS) == [ReadPositions(6), ReadExecutions(7), ReadCompleted(8)]
+    assert rest(surveyor, 5) == [ReadPositions(6), ReadExecutions(7), ReadCompleted(8)]
 
 
 def test_where_the_orders_cannot_be_read_the_rest_is_asked_for_beside_them_to_be_told() -> None:
@@ -323,9 +343,9 @@ def test_where_the_orders_cannot_be_read_the_rest_is_asked_for_beside_them_to_be
     assert surveyor.orders_unread
     assert surveyor.begin(0, new_connection=False) == [ReadOrders(2), ReadPositions(3), ReadCompleted(4)]
     assert [number for number in range(1, 10) if surveyor.asked_positions(number)] == [3]
-    assert surveyor.heard_orders(2, ORDERS) == [ReadPositions(5), ReadExecutions(6), ReadCompleted(7)]
+    assert surveyor.heard_orders(2, ORDERS) == [ReadPositions(5)]
     assert surveyor.asked_positions(5), "and of those that came before the orders nothing is proven"
-    surveyor.heard_positions(3, POSITIONS, 10)
+    assert surveyor.heard_positions(3, POSITIONS, 10) == []
     surveyor.heard_executions(6, EXECUTIONS)
     surveyor.heard_completed(7, ENDED)
     assert surveyor.result(20) is None
@@ -341,9 +361,9 @@ def test_what_has_ended_is_asked_for_from_that_very_moment_on() -> None:
     surveyor = begun(new_connection=False)
     surveyor.ask_completed_from(500)
     surveyor.begin(499, new_connection=False)
-    assert ReadCompleted(5) not in surveyor.heard_orders(2, ORDERS)
+    assert ReadCompleted(5) not in rest(surveyor, 2)
     surveyor.begin(500, new_connection=False)
-    assert ReadCompleted(8) in surveyor.heard_orders(5, ORDERS)
+    assert ReadCompleted(8) in rest(surveyor, 5)
 
 
 def test_a_number_was_asked_for_once_it_was_taken() -> None:

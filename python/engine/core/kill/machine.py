@@ -277,9 +277,9 @@ class KillMachine:
     ) -> list[Command]:
         if not self._looking.surveyor.asked_positions(read_id):
             return []
-        self._looking.surveyor.heard_positions(read_id, positions, now_ns, unread)
+        more = self._looking.surveyor.heard_positions(read_id, positions, now_ns, unread)
         self._looking.shown.heard(positions)
-        return self._tell_shown()
+        return [*more, *self._tell_shown()]
 
     def _tell_shown(self) -> list[Command]:
         """What is held, where the open orders beside it cannot be read."""

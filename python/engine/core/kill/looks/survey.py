@@ -1,11 +1,13 @@
 """One survey: open orders, then positions, then executions, each complete. Pure bookkeeping: asked and heard.
 
 Positions are asked for only after the orders have been heard: asked for together, they could be answered first, and an
-order that the newer list shows gone may have filled in between. Executions come last, so that an execution the position
-list does not show yet is seen. Completed
-orders are asked for where one may have filled unseen: in the first survey of a connection, when one is gone, and when
-another kill is, behind its last orders. Where the orders could not be read, positions and completed orders are asked
-for beside them too, to be told and for nothing else: what is held and what was cancelled is worth knowing all the same.
+order that the newer list shows gone may have filled in between. Executions come last, and are asked for when the
+positions have been heard: what trades in between is then told by an execution that the positions do not show yet, and
+not by a position that no execution explains. Completed orders are asked for beside them where one may have filled
+unseen: in the first survey of a connection, when one is gone, and when another kill is, behind its last orders. Where
+the orders could not be read, positions and completed orders are asked for beside them too, to be told and for nothing
+else: what is held and what was cancelled is worth knowing all the same. So are executions and completed orders where
+the positions could not be read.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import msgspec
 from engine.core.facts import ExecutionFact, PositionFact, UnreadPosition, WorkingOrder
 from engine.core.kill.commands import Command, ReadCompleted, ReadExecutions, ReadOrders, ReadPositions
 
-ORDERS = "open orders"
+ORDERS, POSITIONS = "open orders", "positions"
 COMPLETED_TRIES = 3  # on one connection, where nothing is known to be gone
 
 
@@ -109,9 +111,8 @@ class Surveyor:
         self._active = False
 
     def _ask_the_rest(self) -> list[Command]:
-        self._positions_id = self.take_read_id()
         self._executions_id = self.take_read_id()
-        commands: list[Command] = [ReadPositions(self._positions_id), ReadExecutions(self._executions_id)]
+        commands: list[Command] = [ReadExecutions(self._executions_id)]
         if self._completed_tries > 0:
             self._completed_tries -= 1
             self._completed_id = self.take_read_id()
@@ -139,7 +140,11 @@ class Surveyor:
         self.failures.pop(ORDERS, None)
         if completed:
             self._completed_tries = max(self._completed_tries, 1)
-        return self._ask_the_rest()
+        self._positions_id = self.take_read_id()
+        commands: list[Command] = [ReadPositions(self._positions_id)]
+        if POSITIONS in self.failures:
+            commands += [ReadExecutions(self.take_read_id()), ReadCompleted(self.take_read_id())]
+        return commands
 
     def heard_positions(
         self,
@@ -147,11 +152,13 @@ class Surveyor:
         positions: tuple[PositionFact, ...],
         now_ns: int,
         unread: tuple[UnreadPosition, ...] = (),
-    ) -> None:
-        if self._active and read_id == self._positions_id:
-            self._positions, self._unread = positions, unread
-            self._positions_ns = now_ns
-            self.failures.pop("positions", None)
+    ) -> list[Command]:
+        if not self._active or read_id != self._positions_id or self._positions is not None:
+            return []
+        self._positions, self._unread = positions, unread
+        self._positions_ns = now_ns
+        self.failures.pop(POSITIONS, None)
+        return self._ask_the_rest()
 
     def heard_executions(self, read_id: int, executions: tuple[ExecutionFact, ...]) -> None:
         self.failures.pop("executions", None)  # a late answer too: this TWS does tell them
@@ -176,7 +183,7 @@ class Surveyor:
             self.failures["completed orders"] = why
             self._completed_over = True
         elif read_id in (self._orders_id, self._positions_id):
-            self.failures[ORDERS if read_id == self._orders_id else "positions"] = why
+            self.failures[ORDERS if read_id == self._orders_id else POSITIONS] = why
             self._active = False
             return True
         return False
