@@ -13,7 +13,10 @@ from engine.core.facts import ExecutionFact, PositionFact
 from engine.core.known import Known, Unknown
 from engine.core.preflight.desk import Preflight
 from engine.core.preflight.settings import DEFAULTS
+from engine.core.units import BLANK
 from engine.trading.login_book import REMEMBERED_MAX, LoginBook
+from engine.wire.order import Order, OrderState
+from engine.wire.replies import OpenOrder
 
 D = Decimal
 KEY = (1, 5)
@@ -91,6 +94,33 @@ def test_a_fill_of_an_order_of_which_nothing_is_known_counts() -> None:
     login = Login()
     login.book.heard(fill(2, 5))
     assert login.buys() == 2
+
+
+def test_an_order_of_ours_that_was_taken_for_gone_counts_as_soon_as_tws_shows_it() -> None:
+    login = Login(resting())
+    login.book.gone(KEY)
+    assert login.buys() == 0
+    login.book.heard(open_order(quantity=6))
+    assert login.left() == [(D(6), D(0))]
+    login.book.heard(order_status("Filled", filled=6, remaining=0))
+    assert login.left() == [] and login.buys() == 6
+    login.book.heard(open_order(quantity=6))
+    assert login.left() == [], "how it was before its end"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        open_order(quantity=6, client_id=7),
+        open_order(quantity=6, what_if=True),
+        msgspec.structs.replace(open_order(quantity=6), state=OrderState(status="PendingCancel")),
+        msgspec.structs.replace(open_order(), order=Order(action="BUY", total_quantity=BLANK, client_id=1)),
+    ],
+)
+def test_of_others_of_previews_and_of_what_does_not_say_how_much_the_readings_tell(shown: OpenOrder) -> None:
+    login = Login()
+    login.book.heard(shown)
+    assert login.buys() == 0 and not login.desk.book.order_keys
 
 
 def test_what_others_trade_is_not_counted_here_the_readings_have_it() -> None:

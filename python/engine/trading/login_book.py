@@ -135,10 +135,25 @@ class LoginBook:
             case OpenOrder() if event.order.what_if is not True:
                 key = key_of(event.order.client_id, event.order_id, event.order.perm_id)
                 bag = event.contract.sec_type == "BAG"
-                if not self._is_held(key, event.state.status):
+                if key[0] in self.client_ids and not self._book.order(key):
+                    self._appeared(key, event)
+                elif not self._is_held(key, event.state.status):
                     self._shown(key, None if bag else known(event.order.total_quantity), event.order)
             case Execution() if event.req_id < 0 and event.contract.sec_type != "BAG":
                 self._executed(event)
+
+    def _appeared(self, key: OrderKey, event: OpenOrder) -> None:
+        """One of ours works of which nothing is counted: an error was taken for its end, or its number is used again.
+        Of one that has filled to the end TWS may still tell how it was before.
+        """
+        if event.state.status not in TRANSMITTED or self._counted.get(key, ZERO) != ZERO:
+            return
+        try:
+            shown = translate.working_order(event, None)
+        except translate.Unclear:  # the next reading tells
+            return
+        for one in resting_of(shown):
+            self._book.working(self._with_products(one))
 
     def _status(self, key: OrderKey, status: str, filled: Decimal) -> None:
         orders = self._book.order(key)
