@@ -313,7 +313,7 @@ def test_rows_of_a_read_are_no_news() -> None:
 def test_what_happens_to_a_closing_order_is_told_by_its_key() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         await kill.connect()
-        kill.do(place_command(7))
+        kill.do(place_command(7, contract=ES))
         await settle()
         [sent] = tws.requests(requests.PlaceOrder)
         assert kill.heard(ev.CloseSent) == [ev.CloseSent(7)]
@@ -336,6 +336,35 @@ def test_what_happens_to_a_closing_order_is_told_by_its_key() -> None:
         assert isinstance(fill, ev.CloseFill)
         assert fill.execution.order_ref == "QEKILL-k-7"
         assert notice == ev.CloseError(7, 399, "will be placed at the exchange")
+
+    run_kill(test)
+
+
+def test_what_another_order_of_the_same_numbers_does_is_not_ours() -> None:
+    """Order ids go back with a TWS restart: a fill of that one counted as one of ours."""
+
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(7, contract=ES))
+        await settle()
+        [sent] = tws.requests(requests.PlaceOrder)
+        kill.told.clear()
+        theirs = {"order_id": sent.order_id, "perm_id": 44, "client_id": 1}
+        tws.peer.send(
+            open_order(**theirs, action="SELL"),
+            order_status("Submitted", **theirs),
+            execution(**theirs, side="SLD"),
+            open_order(ref="somebody's", **(theirs | {"perm_id": 45})),
+            order_status("Submitted", **(theirs | {"perm_id": 45})),
+        )
+        await settle()
+        assert not [event for event in kill.told if hasattr(event, "key")]
+        assert kill.heard(ev.OrderSeen)  # they are other orders, and not over
+        tws.peer.send(order_status("Submitted", order_id=sent.order_id, perm_id=46, client_id=1))
+        await settle()
+        assert [event for event in kill.told if hasattr(event, "key")] == [
+            ev.CloseStatus(7, "Submitted", Decimal(0), 46)
+        ]
 
     run_kill(test)
 
@@ -410,7 +439,7 @@ def test_what_the_accounts_are_worth_is_read_once_and_for_the_machine() -> None:
 def test_our_own_order_in_a_list_carries_its_ref_again() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         await kill.connect()
-        kill.do(place_command(7))
+        kill.do(place_command(7, contract=ES))
         await settle()
         [sent] = tws.requests(requests.PlaceOrder)
         tws.answers[requests.ReqAllOpenOrders] = lambda _peer, _request: [

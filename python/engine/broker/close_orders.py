@@ -1,7 +1,9 @@
 """Which broker messages belong to which closing order of a kill. Bookkeeping only: nothing is sent from here.
 
 The orderRef decides where there is one: it is unique. Order ids mean something only together with their client, and
-may be used again after a TWS restart, so they count only as long as the permId does not contradict them.
+are used again (after a TWS restart, or by an earlier program with the same client id). So they count only as long as
+nothing contradicts them: neither the permId, nor the account, the contract or the side; and no order of ours has a
+permId that was met before it was sent, nor gets an order id that another one has.
 """
 
 from __future__ import annotations
@@ -22,6 +24,17 @@ class Placed(msgspec.Struct, frozen=True, eq=False):
     link: Link
     client_id: int
     order_id: int
+    place: Place
+    number: int  # how many were given before it
+
+    def contradicts(self, account: str, con_id: int, action: str) -> bool:
+        """Is what trades there another order? What a message does not say contradicts nothing."""
+        mine = self.place
+        return (
+            account not in ("", mine.account)
+            or con_id not in (0, mine.contract.con_id)
+            or (action != "" and (action == "BUY") != (mine.action == "BUY"))
+        )
 
 
 class CloseOrders:
@@ -35,14 +48,20 @@ class CloseOrders:
         self._perm_id_of: dict[int, int] = {}
         self._carried: set[int] = set()  # whose connection TWS has ended, as far as that is known
         self._unused: dict[int, int] = {}  # the lowest order id not used yet, by client id
+        self._met_at: dict[int, int] = {}  # how many orders had been given out when a permId was first met
+        self._others: set[tuple[int, int]] = set()  # client and order ids of orders that are none of these
 
     def assign(self, place: Place, link: Link) -> Placed:
         """Give a new closing order its connection and its order id, for good.
 
-        TWS may begin again at a number it has given before (after a restart); this kill never does.
+        TWS may begin again at a number it has given before (after a restart); this kill never does. Nor is one taken
+        that another order has: that one would be changed, or this one refused as its duplicate (103).
         """
         link.take_ids_from(self._unused.get(link.client_id, 0))
-        placed = Placed(place.key, place.order_ref, link, link.client_id, link.take_id())
+        order_id = link.take_id()
+        while (link.client_id, order_id) in self._others:
+            order_id = link.take_id()
+        placed = Placed(place.key, place.order_ref, link, link.client_id, order_id, place, len(self._placed))
         self._placed[place.key] = placed
         self._by_ids[placed.client_id, placed.order_id] = place.key
         self._by_ref[place.order_ref] = place.key
@@ -82,29 +101,72 @@ class CloseOrders:
         key = self._by_ids.get((link.client_id, order_id))
         return key if key is not None and self._placed[key].link is link else None
 
-    def find(self, *, client_id: int, order_id: int, perm_id: int, order_ref: str) -> int | None:
-        """The closing order with these marks, if it is one of ours. A permId met here is remembered."""
+    def find(
+        self,
+        *,
+        client_id: int,
+        order_id: int,
+        perm_id: int,
+        order_ref: str,
+        account: str = "",
+        con_id: int = 0,
+        action: str = "",
+    ) -> int | None:
+        """The closing order with these marks, if it is one of ours. A permId is remembered, whosever it is: behind a
+        message that says so comes one that says less."""
         if order_ref:
-            key = self._by_ref.get(order_ref)
-        elif perm_id in self._by_perm_id:
-            key = self._by_perm_id[perm_id]
+            key, certain = self._by_ref.get(order_ref), True
         else:
-            key = self._by_ids.get((client_id, order_id))
-            if key is not None and perm_id and self._perm_id_of.get(key, perm_id) != perm_id:
-                key = None
-        if key is not None and perm_id:
+            key = self._by_perm_id.get(perm_id)
+            if key is None:
+                key = self._by_numbers(client_id, order_id, perm_id)
+            certain = key is not None and self._placed[key].contradicts(account, con_id, action)
+            key = None if certain else key
+        if key is None:
+            self._others.add((client_id, order_id))
+        if perm_id and key is None:
+            self._anothers(perm_id, certain=certain)
+        elif perm_id and key is not None:
             self._by_perm_id[perm_id] = key
             self._perm_id_of.setdefault(key, perm_id)
         return key
 
+    def _anothers(self, perm_id: int, *, certain: bool) -> None:
+        """It is the permId of none of ours that has been sent; where that is certain, also of none to come."""
+        self._met_at.setdefault(perm_id, len(self._placed))
+        if certain:
+            self._met_at[perm_id] = 0
+            taken_for = self._by_perm_id.pop(perm_id, None)
+            if taken_for is not None and self._perm_id_of.get(taken_for) == perm_id:
+                del self._perm_id_of[taken_for]
+
+    def _by_numbers(self, client_id: int, order_id: int, perm_id: int) -> int | None:
+        key = self._by_ids.get((client_id, order_id))
+        if key is None or not perm_id:
+            return key
+        met_before = self._met_at.get(perm_id, len(self._placed)) <= self._placed[key].number
+        return None if met_before or self._perm_id_of.get(key, perm_id) != perm_id else key
+
     def with_ref(self, order: WorkingOrder) -> WorkingOrder:
         """The order with its orderRef, which not every answer repeats."""
-        key = self._key_without_ref(order)
-        return order if key is None else msgspec.structs.replace(order, order_ref=self._placed[key].order_ref)
+        key = self.find(
+            client_id=order.client_id,
+            order_id=order.order_id,
+            perm_id=order.perm_id,
+            order_ref=order.order_ref,
+            account=order.account,
+            con_id=order.contract.con_id,
+            action=order.action,
+        )
+        if key is None or order.order_ref:
+            return order
+        return msgspec.structs.replace(order, order_ref=self._placed[key].order_ref)
 
     def execution_with_ref(self, execution: ExecutionFact) -> ExecutionFact:
-        key = self._key_without_ref(execution)
-        return execution if key is None else msgspec.structs.replace(execution, order_ref=self._placed[key].order_ref)
+        key = self.of_execution(execution)
+        if key is None or execution.order_ref:
+            return execution
+        return msgspec.structs.replace(execution, order_ref=self._placed[key].order_ref)
 
     def of_execution(self, execution: ExecutionFact) -> int | None:
         return self.find(
@@ -112,9 +174,7 @@ class CloseOrders:
             order_id=execution.order_id,
             perm_id=execution.perm_id,
             order_ref=execution.order_ref,
+            account=execution.account,
+            con_id=execution.con_id,
+            action="BUY" if execution.quantity > 0 else "SELL",
         )
-
-    def _key_without_ref(self, fact: WorkingOrder | ExecutionFact) -> int | None:
-        if fact.order_ref:
-            return None
-        return self.find(client_id=fact.client_id, order_id=fact.order_id, perm_id=fact.perm_id, order_ref="")

@@ -58,12 +58,9 @@ class Ears:
             ):
                 self._tell(ev.Notice(event.code, event.text))
             case OrderStatus() if not reads.reading_orders:
-                self._heard_other_order(event.client_id, event.order_id, event.perm_id, event.status, "")
+                self._heard_other_order(event.perm_id, event.status, self._key_of(event))
             case OpenOrder() if not reads.reading_orders:
-                order = event.order
-                self._heard_other_order(
-                    order.client_id, event.order_id, order.perm_id, event.state.status, order.order_ref
-                )
+                self._heard_other_order(event.order.perm_id, event.state.status, self._key_of(event))
             case Position() if not reads.reading_positions and known(event.position) is not None:
                 self._tell(ev.PositionChanged(translate.position(event)))
             case CurrentTime(time_s):
@@ -75,26 +72,37 @@ class Ears:
             case UnknownReply():
                 self._tell(ev.Notice(0, f"TWS sent message {event.message_id}, which this program does not know"))
 
-    def _heard_other_order(self, client_id: int, order_id: int, perm_id: int, status: str, order_ref: str) -> None:
+    def _heard_other_order(self, perm_id: int, status: str, key: int | None) -> None:
         """An order that is none of ours and not over."""
-        key = self._orders.find(client_id=client_id, order_id=order_id, perm_id=perm_id, order_ref=order_ref)
         if key is None and status not in translate.ENDED:
             self._tell(ev.OrderSeen(perm_id, status))
 
     def _heard_status(self, status: OrderStatus) -> None:
-        key = self._orders.find(
-            client_id=status.client_id, order_id=status.order_id, perm_id=status.perm_id, order_ref=""
-        )
+        key = self._key_of(status)
         if key is not None:
             self._tell(ev.CloseStatus(key, status.status, known(status.filled), status.perm_id))
 
     def _heard_open_order(self, reply: OpenOrder) -> None:
-        order = reply.order
-        key = self._orders.find(
-            client_id=order.client_id, order_id=reply.order_id, perm_id=order.perm_id, order_ref=order.order_ref
-        )
+        key = self._key_of(reply)
         if key is not None and reply.state.status:
-            self._tell(ev.CloseStatus(key, reply.state.status, None, order.perm_id))
+            self._tell(ev.CloseStatus(key, reply.state.status, None, reply.order.perm_id))
+
+    def _key_of(self, reply: OrderStatus | OpenOrder) -> int | None:
+        """Which of our orders a message is about."""
+        if isinstance(reply, OrderStatus):
+            return self._orders.find(
+                client_id=reply.client_id, order_id=reply.order_id, perm_id=reply.perm_id, order_ref=""
+            )
+        order = reply.order
+        return self._orders.find(
+            client_id=order.client_id,
+            order_id=reply.order_id,
+            perm_id=order.perm_id,
+            order_ref=order.order_ref,
+            account=order.account,
+            con_id=reply.contract.con_id,
+            action=order.action,
+        )
 
     def _heard_execution(self, reply: Execution) -> None:
         if reply.contract.sec_type == "BAG":

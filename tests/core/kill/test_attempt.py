@@ -390,6 +390,11 @@ def test_orders_without_a_permid_are_not_taken_for_one_another() -> None:
     assert not working().is_listed_as(order(ES, "SELL", 5, perm_id=OWN_PERM_ID + 1))
 
 
+def test_an_order_with_another_ref_is_another_order_whatever_its_permid() -> None:
+    assert working().is_listed_as(listed(order_ref="", perm_id=OWN_PERM_ID))
+    assert not working().is_listed_as(listed(order_ref="QEKILL-j-1", perm_id=OWN_PERM_ID))
+
+
 def test_sent_again_it_begins_anew_and_keeps_what_it_filled() -> None:
     attempt = suspect(Doubt.SILENT)
     attempt.fill(fill(1))

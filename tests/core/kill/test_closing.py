@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from core.kill.builders import (
     ACCOUNT,
@@ -389,6 +390,25 @@ def test_an_own_execution_is_known_by_its_permid_too() -> None:
     stage.positions = []
     stage.run(2000)
     assert stage.report.flat and len(stage.placed) == 1
+
+
+def test_a_fill_with_another_ref_is_none_of_ours_whatever_its_permid() -> None:
+    """The permId came from a status, which says no orderRef: it may have been about another order."""
+    stage = Stage(held(CALL, 3)).begin()
+    stage.acknowledge(stage.place)
+    stage.executions = [execution(CALL, -1, "x.01", perm_id=901, order_ref="somebody's")]
+    stage.run(500)
+    (close,) = stage.machine._closing.orders.values()
+    assert close[1].filled == 0
+
+
+def test_an_order_with_another_ref_stands_in_the_way_whatever_its_permid() -> None:
+    stage = Stage(held(CALL, 3)).begin()
+    stage.acknowledge(stage.place)
+    ours = stage.listed(stage.place)
+    theirs = replace(ours, order_ref="somebody's")
+    closing = stage.machine._closing
+    assert closing.others((ours, theirs, replace(ours, order_ref=""))) == [theirs]
 
 
 def test_an_own_fill_and_a_feed_that_does_not_show_it_send_nothing_more() -> None:

@@ -102,8 +102,10 @@ class Attempt:
         return 1 if self.place.action == "BUY" else -1
 
     def is_listed_as(self, order: WorkingOrder) -> bool:
-        """Is this the listed order? By orderRef, or by permId where the broker gave one."""
-        return order.order_ref == self.place.order_ref or (self.perm_id != 0 and order.perm_id == self.perm_id)
+        """Is this the listed order? By orderRef; by permId where the broker gave one and repeats no orderRef."""
+        if order.order_ref:
+            return order.order_ref == self.place.order_ref
+        return self.perm_id != 0 and order.perm_id == self.perm_id
 
     def idle_since_ns(self, now_ns: int) -> int:
         """Since when nothing has come of it: its last sending or change, or the last look that saw more filled."""

@@ -256,9 +256,7 @@ class Closing:
 
     def _not_ours(self, orders: tuple[WorkingOrder, ...]) -> list[WorkingOrder]:
         """Without any order of this kill, living or ended."""
-        refs = {attempt.place.order_ref for _, attempt in self.orders.values()}
-        perm_ids = {attempt.perm_id for _, attempt in self.orders.values()} - {0}
-        return [o for o in orders if o.order_ref not in refs and o.perm_id not in perm_ids]
+        return _without(orders, [attempt for _, attempt in self.orders.values()])
 
     def _take_executions(self, survey: Survey, now_ns: int) -> None:
         """Ours are told by their marks, whether or not they were heard before; the rest is others'."""
@@ -268,7 +266,8 @@ class Closing:
         by_ref = {attempt.place.order_ref: (item, attempt) for item, attempt in self.orders.values()}
         by_perm_id = {attempt.perm_id: (item, attempt) for item, attempt in self.orders.values() if attempt.perm_id}
         for execution in executions:
-            ours = by_ref.get(execution.order_ref) or by_perm_id.get(execution.perm_id)
+            ref = execution.order_ref
+            ours = by_ref.get(ref) if ref else by_perm_id.get(execution.perm_id)  # another orderRef is another order
             if ours is not None:
                 was_live = ours[1].live
                 self._heard_fill(ours[1], execution)
@@ -297,9 +296,7 @@ class Closing:
         attempts = [item.attempt for item in self.items.values() if item.attempt is not None]
         known = [attempt for attempt in attempts if attempt.live and not attempt.adrift]
         known += [attempt for _, attempt in self.orders.values() if attempt.used_up]
-        refs = {attempt.place.order_ref for attempt in known}
-        perm_ids = {attempt.perm_id for attempt in known} - {0}
-        return [order for order in orders if order.order_ref not in refs and order.perm_id not in perm_ids]
+        return _without(orders, known)
 
     # the next step --------------------------------------------------------------------------------------------------
 
@@ -418,6 +415,13 @@ class Closing:
 
 def _doubt(attempt: Attempt) -> Doubt | None:
     return attempt.doubt if attempt.state is State.SUSPECT else None
+
+
+def _without(orders: tuple[WorkingOrder, ...], attempts: list[Attempt]) -> list[WorkingOrder]:
+    """The listed orders that are none of these, as `Attempt.is_listed_as` tells them."""
+    refs = {attempt.place.order_ref for attempt in attempts}
+    perm_ids = {attempt.perm_id for attempt in attempts} - {0}
+    return [o for o in orders if (o.order_ref not in refs if o.order_ref else o.perm_id not in perm_ids)]
 
 
 def touches(order: WorkingOrder, con_id: int, symbol: str) -> bool:
