@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,8 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STEP_TIMEOUT_S = 900
+ENV, HOLD_BACK = "/usr/bin/env", "--block-signal=INT,QUIT,TERM"
 FIRST_LINE_MAX = 120  # some kernels cut a script's first line at 127 bytes
-FORMAT = 2  # raise when this file comes to build environments differently
+FORMAT = 3  # raise when this file comes to build environments differently
 
 
 class SetUpFailed(Exception):
@@ -132,11 +134,24 @@ def lighten_command() -> None:
 
     `-I`: no PYTHONHOME, PYTHONPATH or PYTHONIOENCODING of somebody's shell keeps the kill from starting, or lends it
     modules of other programs.
+    Ctrl-C is held back until there is somebody to hear it (engine.cli.presses), where `env` can do that: while Python
+    itself is loading it would end a kill with a traceback and an exit code that means something else.
     Where a first line cannot name the Python (a space in the folder, a very long path), pip's own way around it stays.
     """
     command, first_line = PYTHON.with_name("qe"), f"#!{PYTHON} -I\n"
+    held_back = f"#!{ENV} -S {HOLD_BACK} {PYTHON} -I\n"
+    if len(held_back) < FIRST_LINE_MAX and re.fullmatch(r"[\w/.+-]+", str(PYTHON)) and can_hold_back():
+        first_line = held_back
     if command.exists() and " " not in str(PYTHON) and len(first_line) < FIRST_LINE_MAX:
         command.write_text(f"{first_line}from engine.cli import main\n\nmain()\n", encoding="utf-8")
+
+
+def can_hold_back() -> bool:
+    """GNU's `env` can, from coreutils 8.31 on; that of a Mac cannot."""
+    try:
+        return subprocess.run([ENV, "-S", f"{HOLD_BACK} true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

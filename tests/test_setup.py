@@ -71,6 +71,16 @@ def test_an_environment_that_is_made_is_left_alone() -> None:
 
 
 @pytest.mark.skipif(not script("setup_env").is_made("run"), reason="not set up by make")
+def test_qe_holds_a_ctrl_c_back_while_python_is_loading_where_that_can_be_done() -> None:
+    setup_env = script("setup_env")
+    first_line = (ROOT / ".venv/bin/qe").read_text(encoding="utf-8").partition("\n")[0]
+    held_back = f"#!{setup_env.ENV} -S {setup_env.HOLD_BACK} {setup_env.PYTHON} -I"
+    if setup_env.can_hold_back() and len(held_back) + 1 < setup_env.FIRST_LINE_MAX:
+        assert first_line == held_back
+    assert len(first_line) < setup_env.FIRST_LINE_MAX
+
+
+@pytest.mark.skipif(not script("setup_env").is_made("run"), reason="not set up by make")
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PYTHONHOME", "/nowhere"), ("PYTHONIOENCODING", "nonsense"), ("PYTHONPATH", "."), ("PYTHONSAFEPATH", "")],

@@ -378,6 +378,55 @@ def test_two_interrupts_stop_it_and_it_says_so(tmp_path: Path, second: signal.Si
     assert list(record["logins"]) == ["gone"]  # type: ignore[call-overload]
 
 
+def test_ctrl_c_while_python_itself_is_loading_is_a_press_like_any_other(tmp_path: Path) -> None:
+    """It was a traceback, and the exit code that means residue. Held back as the first line of `qe` has `env` do it."""
+    with simulated("calm", tmp_path) as world:
+        world.config()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            process = start_qe("kill", home=tmp_path)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=PATIENCE_S)
+        truth = world.truth()
+    assert process.returncode == 0 and b"FLAT" in printed
+    assert presses.GOES_ON.encode() in said and b"Traceback" not in said
+    assert all(login.flat for login in truth.logins.values())
+
+
+STOPPED_EARLY = """
+import os, signal, sys
+from engine.cli import kill, main, presses, warm_guard
+presses.SAME_PRESS_S = 0
+
+def twice(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+
+setattr(*{where})
+sys.argv = ["qe", "kill"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ('(kill, "make_plan", twice)', presses.NOTHING_SENT),
+        ('(warm_guard, "hand_over", twice)', presses.ONLY_THE_CANCEL),
+    ],
+)
+def test_stopped_before_any_closing_order_it_says_what_was_sent(tmp_path: Path, where: str, words: str) -> None:
+    unreachable(tmp_path)
+    code = STOPPED_EARLY.format(where=where)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(tmp_path), cwd=tmp_path, capture_output=True, timeout=PATIENCE_S
+    )
+    assert done.returncode == 130
+    assert done.stderr.decode() == f"\nSTOPPED BY YOU, NOT VERIFIED FLAT.\n{words}\n"
+
+
 def test_ctrl_z_does_not_leave_it_standing(tmp_path: Path) -> None:
     with simulated("calm", tmp_path) as world:
         world.config()

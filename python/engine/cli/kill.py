@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from engine.cli import first_strike, kill_under_way, presses, warm_guard
+from engine.cli import first_strike, kill_under_way, warm_guard
 from engine.cli.kill_arguments import USAGE, BadArgument, KillArguments, parse
 from engine.config import places
 from engine.config.plan import KillPlan, default_plan
@@ -23,6 +23,8 @@ TYPE_CHECKING = False  # what `typing` has, without loading it
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from engine.cli import presses
+
 OUT, ERR = 1, 2  # as in engine.voice, which is loaded later
 EXIT_UNKNOWN = 2
 EXIT_USAGE = 64  # nothing was sent
@@ -30,11 +32,10 @@ STRIKE_ALONE_S = 0.03  # a TWS on this machine answers within this; then the pro
 STRIKE_TOGETHER_S = 0.005  # how long a login that is ready waits for the others
 
 
-def main(words: list[str]) -> None:
+def main(words: list[str], hands: presses.Presses) -> None:
     """Kill, report, exit."""
     pressed_ns = time.monotonic_ns()
     occupy_standard_streams()
-    hands = presses.Presses()
     try:
         arguments = parse(words)
         if arguments.help:
@@ -47,6 +48,7 @@ def main(words: list[str]) -> None:
     strike = first_strike.FirstStrike(
         [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places], at_work
     )
+    hands.begun = True
     warm_guard.hand_over(places.state_folder(), arguments.reason, arguments.logins)
     strike.run(STRIKE_ALONE_S, STRIKE_TOGETHER_S)
     strike.go_on()

@@ -28,6 +28,11 @@ GOES_ON = """\
 The kill goes on. Press Ctrl-C again to stop it: closing orders that were sent
 stay at the broker and may still fill."""
 STAYS = "Ctrl-Z does nothing here: the kill goes on."
+NOTHING_SENT = "Nothing was sent: nothing is cancelled, nothing is closed."
+ONLY_THE_CANCEL = """\
+No closing order was sent from here. The first global cancel may have been: then
+orders are gone, stops too, and positions stand without them. A guard that runs
+may go on by itself. Look in TWS, or run `qe kill` again."""
 STOPPED = f"STOPPED BY YOU, NOT VERIFIED FLAT.\n{SENT_MAY_FILL}"
 TERMINATED = f"STOPPED BY A SIGNAL (SIGTERM), NOT VERIFIED FLAT.\n{SENT_MAY_FILL}"
 
@@ -37,8 +42,9 @@ class Presses:
 
     def __init__(self) -> None:
         self.unsaid: list[str] = []  # what was to be said before there was a voice
+        self.begun = False  # something is sent from now on, or may be by a guard that is told
         self._say: Callable[[str], None] = self.unsaid.append
-        self._last_words: Callable[[str], None] = _write_last_words
+        self._last_words: Callable[[str], None] = self._write_last_words
         self._first: float | None = None
         _signal.signal(_signal.SIGINT, self._interrupted)
         _signal.signal(_signal.SIGTERM, self._terminated)
@@ -52,6 +58,7 @@ class Presses:
             _signal.signal(_signal.SIGTSTP, self._suspended)
             for stops_in_the_background in (_signal.SIGTTOU, _signal.SIGTTIN):
                 _signal.signal(stops_in_the_background, _signal.SIG_IGN)
+        let_in()
 
     def speak_through(self, say: Callable[[str], None], last_words: Callable[[str], None]) -> None:
         """From now on say things this way; `last_words` must have got them out, and kept a record, when it returns."""
@@ -79,6 +86,14 @@ class Presses:
         finally:
             os._exit(code)  # at once: nothing that is under way may send another order
 
+    def _write_last_words(self, text: str) -> None:
+        """Before there is a voice no closing order is sent."""
+        text = text.replace(SENT_MAY_FILL, ONLY_THE_CANCEL if self.begun else NOTHING_SENT)
+        os.write(2, f"\n{text}\n".encode())
 
-def _write_last_words(text: str) -> None:
-    os.write(2, f"\n{text}\n".encode())
+
+def let_in() -> None:
+    """`qe` is started with these held back (scripts/setup_env.py): what was pressed while Python itself was loading is
+    heard now, and not with a traceback."""
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM))
