@@ -76,6 +76,29 @@ BAD = login(
     ),
 )
 GONE = login("live", LoginOutcome.UNREACHABLE, accounts=(), trouble="nothing listens on 127.0.0.1:7496: start TWS")
+PADDED = "SPY   260417P00560500"
+
+
+def test_a_contract_has_one_name_in_the_sentences_and_in_the_lists() -> None:
+    item = left(contract=PUT, reason=ResidueReason.REJECTED, detail=f"no bid for {PADDED}")
+    vague = login(
+        "live", LoginOutcome.UNKNOWN, trouble=f"{PADDED} is not confirmed: look", residue=(item,), notes=(PADDED,)
+    )
+    said = " ".join(render(report(vague)).split())
+    assert said.count("SPY 20260417 560.5P") == 4 and "P00560500" not in said
+
+
+@pytest.mark.parametrize(
+    ("accounts", "account", "named"),
+    [(("DU1",), "DU1", False), (("DU1", "DU2"), "DU1", True), (("DU1",), "DU9", True), ((), "DU9", True)],
+)
+def test_the_account_is_named_where_the_login_alone_does_not_say_it(
+    accounts: tuple[str, ...], account: str, named: bool
+) -> None:
+    text = render(report(login("live", LoginOutcome.RESIDUE, accounts=accounts, residue=(left(account=account),))))
+    assert (f"long 3 ESH6 in {account}" in text) == named
+
+
 VAGUE = login("live", LoginOutcome.UNKNOWN, trouble="TWS has lost its link to IBKR", residue=(left(),))
 
 

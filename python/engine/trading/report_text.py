@@ -22,7 +22,7 @@ from engine.core.kill.report import (
 )
 from engine.trading.by_hand import steps, those_not_flat
 from engine.trading.closed_text import closed_row, partly_row
-from engine.trading.naming import amount_of, name_of, number
+from engine.trading.naming import amount_of, name_of, number, readable
 
 WIDTH = 80
 ROWS_MAX = 12  # of one kind; the rest is counted (the report as data has them all)
@@ -169,7 +169,7 @@ def _shared_advice(report: KillReport) -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
     for login in report.logins.values():
         if login.trouble and not login.flat:
-            names.setdefault(_clean(split_advice(login.trouble)[1]), []).append(login.name)
+            names.setdefault(_said(split_advice(login.trouble)[1]), []).append(login.name)
     return {advice: several for advice, several in names.items() if advice and len(several) > 1}
 
 
@@ -185,14 +185,14 @@ def _trouble(login: LoginReport, shared: Collection[str], *, colour: bool) -> li
     if _located(login):
         lines += _wrap(words, "  ", "  ")
     if login.trouble:
-        what, advice = split_advice(_clean(login.trouble))
-        lines += _wrap(f"{what} (see below)" if advice in shared else _clean(login.trouble), "  ", "  ")
+        what, advice = split_advice(_said(login.trouble))
+        lines += _wrap(f"{what} (see below)" if advice in shared else _said(login.trouble), "  ", "  ")
     if login.residue and login.outcome is not LoginOutcome.RESIDUE:
         lines.append("  Last seen, perhaps still there:")
     for (reason, detail), items in _by_reason(login).items():
-        said = f"{REASONS[reason]} [{_clean(detail)}]" if detail else REASONS[reason]
+        said = f"{REASONS[reason]} [{_said(detail)}]" if detail else REASONS[reason]
         lines += _wrap(f"{said}:", "  ", "    ")
-        lines += _rows([_left(item, several=len(login.accounts) > 1) for item in items], "      ")
+        lines += _rows([_left(item, several=_several(login, item.account)) for item in items], "      ")
     return lines + _way_out(login)
 
 
@@ -267,8 +267,13 @@ def _by_reason(login: LoginReport) -> dict[tuple[ResidueReason, str], list[Resid
     return groups
 
 
+def _several(login: LoginReport, account: str) -> bool:
+    """The login alone does not say in which account: it has several, or this one is none of those TWS says it has."""
+    return len(login.accounts) > 1 or account not in login.accounts
+
+
 def _left(item: ResidueItem, *, several: bool) -> str:
-    account = f" in {item.account}" if several else ""
+    account = f" in {item.account}" if several and item.account else ""
     if item.order:
         return f"{name_of(item.contract)}: {_clean(item.order)}{account}"
     return f"{amount_of(item.quantity)} {name_of(item.contract)}{account}"
@@ -313,7 +318,7 @@ def _done(login: LoginReport, beside: dict[tuple[str, int], str], *, colour: boo
         lines += _titled("joined", [f"{who} {did}"])
     lines += _titled("sending", [_sender(sender) for sender in login.senders])
     for note in login.notes:
-        lines += _titled("note", [_clean(note)])
+        lines += _titled("note", [_said(note)])
     return lines + _timings(login)
 
 
@@ -400,6 +405,11 @@ def _wrap(text: str, first: str, later: str) -> list[str]:
 def _clean(text: str) -> str:
     """The broker's words without what could move the cursor."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _said(text: str) -> str:
+    """A sentence of the kill's: its options are named as in the lists."""
+    return readable(_clean(text))
 
 
 def _paint(text: str, colour_code: str, colour: bool) -> str:

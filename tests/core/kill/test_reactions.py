@@ -116,6 +116,13 @@ def test_399_that_speaks_of_later_means_queued_not_closing(text: str) -> None:
     assert react(399, text) == Reaction(Effect.QUEUED, Remedy.LIMIT, R.MARKET_CLOSED)
 
 
+@pytest.mark.parametrize(
+    "text", ["Invalid account code", "Error validating request.-'bN' : cause - Invalid account code"]
+)
+def test_321_for_an_account_is_a_refusal_and_says_nothing_of_where_it_trades(text: str) -> None:
+    assert react(321, text) == Reaction(Effect.SUSPECT, Remedy.LATER, R.REJECTED)
+
+
 @pytest.mark.parametrize("text", ["The API interface is currently in Read-Only mode.", "READ-ONLY"])
 def test_321_in_read_only_mode_is_for_a_person(text: str) -> None:
     assert react(321, text) == Reaction(Effect.SUSPECT, Remedy.GIVE_UP, R.READ_ONLY)

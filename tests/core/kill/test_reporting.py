@@ -20,7 +20,7 @@ from core.kill.builders import (
 )
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.commands import ReadCompleted
-from engine.core.kill.outcome.reporting import list_may_be_short
+from engine.core.kill.outcome.reporting import FILLED_SINCE, list_may_be_short
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
 CALL = option(11)
@@ -150,6 +150,20 @@ def test_of_a_position_that_only_executions_tell_of_it_is_said_that_no_list_show
     told = "by its trades; TWS's list shows none: look before you close it by hand"
     assert [(one.quantity, one.reason, one.detail) for one in unconfirmed] == [
         (2, ResidueReason.POSITION_UNCONFIRMED, told)
+    ]
+
+
+def test_what_the_kill_has_closed_and_no_list_shows_yet_is_said_once_and_not_as_not_closed() -> None:
+    """A report said both: closed 3 of long 3, and not closed: long 3."""
+    stage = Stage(held(option(11), 3), deadline_ns=9 * SECOND).begin()
+    stage.acknowledge(stage.place)
+    positions = stage.positions
+    stage.fill(stage.place)
+    stage.orders, stage.positions = None, positions
+    stage.run(9000)
+    assert stage.report.partly_closed[0].filled == 3
+    assert [(one.quantity, one.reason, one.detail) for one in stage.residue] == [
+        (3, ResidueReason.POSITION_UNCONFIRMED, FILLED_SINCE)
     ]
 
 

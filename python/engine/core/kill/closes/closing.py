@@ -73,6 +73,10 @@ class Closing:
         """Closing orders that may still arrive, be it that the kill has gone on without them."""
         return [attempt for _, attempt in self.orders.values() if attempt.stray]
 
+    def any_filled(self, key: Key) -> bool:
+        """Has a closing order of this kill filled there, be it in part?"""
+        return any(attempt.filled > ZERO for item, attempt in self.orders.values() if item.key == key)
+
     @property
     def any_live(self) -> bool:
         return any(item.live for item in self.items.values())

@@ -119,6 +119,8 @@ def react(code: int, text: str) -> Reaction:
         return Reaction(Effect.QUEUED, Remedy.LIMIT, ResidueReason.MARKET_CLOSED)
     if code == 321 and "read-only" in lowered:
         return Reaction(Effect.SUSPECT, Remedy.GIVE_UP, ResidueReason.READ_ONLY)
+    if code == 321 and "account" in lowered:
+        return _LATER  # it is the account that is not known to this login: where the contract trades helps nothing
     if code == 201:
         return _refused(lowered)
     if code == 10148 and lowered.partition("state")[2].strip(" :.") in ("cancelled", "canceled", "apicancelled"):

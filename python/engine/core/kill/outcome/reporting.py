@@ -23,6 +23,8 @@ ZERO = Decimal(0)
 WHOLE_LOOK = ("open orders", "positions")  # without them there is none
 NAMES_MAX = 3
 NOT_LISTED = "by its trades; TWS's list shows none: look before you close it by hand"
+FILLED_SINCE = "by this kill's fills nothing of it is left; TWS's last list shows it: look before you close it by hand"
+OPEN_TO_US = (ResidueReason.OUT_OF_TIME, ResidueReason.ORDERS_UNREAD, ResidueReason.POSITION_UNCONFIRMED)
 APART = "no lock keeps the two kills apart, as on two machines"
 BOTH_SENT = (
     "both have sent orders and may have closed the same position: hold what is listed as closed against TWS, and press "
@@ -134,6 +136,8 @@ class Reporter:
         reason, detail = self._why_open(key, now_ns, resting=resting)
         if by_trades and reason is ResidueReason.POSITION_UNCONFIRMED:
             detail = NOT_LISTED  # whoever closes by hand what is not there opens something
+        elif reason in OPEN_TO_US and ledger.expected(key) == ZERO and self.ending.closing.any_filled(key):
+            reason, detail = ResidueReason.POSITION_UNCONFIRMED, FILLED_SINCE
         return ResidueItem(
             account=key[0],
             contract=ledger.contract(key),
