@@ -310,6 +310,29 @@ def test_rows_of_a_read_are_no_news() -> None:
     run_kill(test)
 
 
+def test_the_last_word_about_an_order_of_others_is_told_by_its_perm_id() -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        await kill.connect()
+        kill.do(place_command(7))
+        await settle()
+        [sent] = tws.requests(requests.PlaceOrder)
+        kill.told.clear()
+        tws.peer.send(
+            order_status("Cancelled", filled=1, client_id=7, order_id=3, perm_id=501),
+            order_status("Filled", filled=2, client_id=7, order_id=4, perm_id=502),
+            order_status("Cancelled", filled=0, client_id=7, order_id=5, perm_id=0),  # whichever that was
+            order_status("Inactive", filled=0, client_id=7, order_id=6, perm_id=503),  # it may be sent again
+            order_status("Cancelled", client_id=1, order_id=sent.order_id, perm_id=55),  # ours
+        )
+        await settle()
+        assert kill.heard(ev.OrderEnded) == [
+            ev.OrderEnded(501, "Cancelled", Decimal(1)),
+            ev.OrderEnded(502, "Filled", Decimal(2)),
+        ]
+
+    run_kill(test)
+
+
 def test_what_happens_to_a_closing_order_is_told_by_its_key() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         await kill.connect()

@@ -57,6 +57,8 @@ class Ears:
                 not reads.owns(event.req_id) and self._orders.by_order_id(link, event.req_id) is None
             ):
                 self._tell(ev.Notice(event.code, event.text))
+            case OrderStatus() if event.status in translate.ENDED:
+                self._heard_last_word(event)
             case OrderStatus() if not reads.reading_orders:
                 self._heard_other_order(event.perm_id, event.status, self._key_of(event))
             case OpenOrder() if not reads.reading_orders:
@@ -71,6 +73,12 @@ class Ears:
                 self._tell(ev.Notice(0, f"a message from TWS could not be read: {event.error}"))
             case UnknownReply():
                 self._tell(ev.Notice(0, f"TWS sent message {event.message_id}, which this program does not know"))
+
+    def _heard_last_word(self, status: OrderStatus) -> None:
+        """An order that is none of ours is over, and so much of it has filled. Without a permId it may be any."""
+        filled = known(status.filled)
+        if status.perm_id and filled is not None and self._key_of(status) is None:
+            self._tell(ev.OrderEnded(status.perm_id, status.status, filled))
 
     def _heard_other_order(self, perm_id: int, status: str, key: int | None) -> None:
         """An order that is none of ours and not over."""

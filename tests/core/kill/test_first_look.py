@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from core.kill.builders import ACCOUNT, ES, SECOND, Stage, details, ev, execution, held, order
+from core.kill.builders import ACCOUNT, ES, SECOND, D, Stage, details, ev, execution, held, order
 from engine.core.facts import PositionFact, WorkingOrder
 from engine.core.kill.report import LoginOutcome
 
@@ -83,3 +83,44 @@ def test_that_it_was_cancelled_is_said_where_tws_has_said_so() -> None:
     assert told() == [(502, False)]
     assert told(replace(BUY, status="Cancelled")) == [(502, True)]
     assert told(replace(BUY, status="Filled", filled=BUY.quantity)) == []
+
+
+def last_word(of: WorkingOrder, status: str, filled: int) -> ev.OrderEnded:
+    return ev.OrderEnded(of.perm_id, status, D(filled))
+
+
+def test_a_status_that_says_that_it_was_cancelled_is_waited_for_no_longer() -> None:
+    stage = struck(held(ES, 2), saw=STOP, ended=[])
+    stage.run(500)
+    assert not stage.placed
+    stage.tell(last_word(STOP, "Cancelled", 0))
+    stage.run(600)
+    assert [place.quantity for place in stage.placed] == [2]
+    assert [order.confirmed for order in stage.report.cancelled] == [True]
+
+
+def test_a_status_that_says_that_it_has_filled_is_believed_before_any_list() -> None:
+    stage = struck(held(ES, 2), saw=STOP, ended=[])
+    stage.tell(last_word(STOP, "Filled", 2))
+    stage.run(5000)
+    assert not stage.placed and stage.report.cancelled == ()
+    stage.executions, stage.positions = [execution(ES, -2, perm_id=501)], []
+    stage.run(30_000)
+    assert not stage.placed and stage.report.outcome is LoginOutcome.FLAT
+
+
+def test_an_order_that_a_list_shows_open_behind_its_last_word_is_open() -> None:
+    stage = Stage(held(ES, 2), orders=[STOP]).begin(details_for=(ES,))
+    stage.ended = []
+    stage.tell(last_word(STOP, "Cancelled", 0))
+    stage.run(1000)
+    stage.orders = []
+    stage.run(3000)
+    assert not stage.placed
+
+
+def test_a_last_word_about_an_order_that_nobody_has_seen_says_nothing() -> None:
+    stage = struck(held(ES, 2), saw=STOP, ended=[])
+    stage.tell(last_word(BUY, "Cancelled", 0))
+    stage.run(3000)
+    assert not stage.placed and [order.confirmed for order in stage.report.cancelled] == [False]

@@ -195,6 +195,15 @@ class OrderSeen(Event, frozen=True):
     status: str
 
 
+class OrderEnded(Event, frozen=True):
+    """orderStatus of an order that is not ours and has ended: TWS tells it to the client that placed it, and to a
+    master client. As good a last word as a list of completed orders. `filled`: how much of it, in all."""
+
+    perm_id: int
+    status: str
+    filled: Decimal
+
+
 class Resolved(Event, frozen=True):
     con_id: int
     details: Details

@@ -216,6 +216,9 @@ class KillMachine:
             case ev.OrderSeen():
                 self._ending.doubt()
                 self._looking.soon(now_ns)
+            case ev.OrderEnded(perm_id, status, filled):
+                self._ledger.traces.last_word(perm_id, filled, now_ns)
+                self._evidence.last_word(perm_id, status)
             case ev.CloseSent(key):
                 self._evidence.mark("first_close", now_ns)
                 self._evidence.mark_last("last_close", now_ns)

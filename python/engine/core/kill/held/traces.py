@@ -117,6 +117,16 @@ class Traces:
             trace.ended = True
             trace.gone_ns = now_ns if trace.gone_ns is None else trace.gone_ns
 
+    def last_word(self, perm_id: int, filled: Decimal, now_ns: int) -> None:
+        """TWS says that one of them has ended, and so much of it has filled. A list that shows it open knows
+        better."""
+        trace = self._traces.get((perm_id, 0, 0))
+        if trace is None:
+            return
+        trace.ended = True
+        if filled > trace.filled:
+            trace.filled, trace.filled_ns = filled, now_ns
+
     def _trace(self, order: WorkingOrder, now_ns: int) -> _Trace:
         trace = self._traces.setdefault(name_of(order), _Trace(order, filled_ns=now_ns))
         if order.contract.combo_legs or not trace.order.contract.combo_legs:

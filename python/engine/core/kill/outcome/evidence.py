@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from engine.core.facts import ExecutionFact, UnreadPosition, WorkingOrder
 from engine.core.kill.commands import CLOSE_REF_PREFIX
 from engine.core.kill.held.close_marks import by_a_kill
@@ -105,6 +107,12 @@ class Evidence:
         for order in cancelled:
             self.orders.setdefault(name_of(order), order)
         self.ended |= {name_of(order): order for order in (*cancelled, *ended)}
+
+    def last_word(self, perm_id: int, status: str) -> None:
+        """The broker says that one of them has ended, and how."""
+        seen = self.orders.get((perm_id, 0, 0)) or next((o for o in self.seen_first if o.perm_id == perm_id), None)
+        if seen is not None:
+            self.ended[name_of(seen)] = replace(seen, status=status)
 
     def cancelled(
         self, positions: dict[Key, Decimal], unread: tuple[UnreadPosition, ...] = ()
