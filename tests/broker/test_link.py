@@ -397,6 +397,48 @@ def test_a_large_message_that_comes_slowly_between_others_is_no_silence() -> Non
     scripted(test)
 
 
+@pytest.mark.parametrize(("pace", "lost_at"), [(60, None), (15, 8.5), (1, 8.5)])
+def test_a_long_message_over_a_slow_link_is_awaited_if_at_its_pace_it_comes_before_long(
+    pace: int, lost_at: float | None
+) -> None:
+    """Twelve hundred bytes, some each half second: thirty seconds at most."""
+
+    async def test(tws: ScriptedTws) -> None:
+        link, heard, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        await asyncio.sleep(1)
+        del tws.answers[requests.ReqCurrentTime]  # what is answered would come into the middle of it
+        began = asyncio.get_running_loop().time()
+        message = frame(b"49\x001\x00" + b"1773239400\x00".rjust(1_200, b"0"))
+        for start in range(0, len(message), pace):
+            tws.peer.transport.write(message[start : start + pace])
+            await asyncio.sleep(0.5)
+            if lost:
+                break
+        await settle()
+        if lost_at is None:
+            assert link.up and [one for one in heard if isinstance(one, replies.CurrentTime)]
+        else:
+            assert lost and asyncio.get_running_loop().time() - began <= lost_at + 2
+
+    scripted(test)
+
+
+def test_a_long_message_that_stops_coming_is_silence() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        _, _, lost = await connected(settings=LinkSettings(probe_after_s=3, dead_after_s=8))
+        await asyncio.sleep(1)
+        del tws.answers[requests.ReqCurrentTime]
+        began = asyncio.get_running_loop().time()
+        message = frame(b"49\x001\x00" + b"1773239400\x00".rjust(1_200, b"0"))
+        for start in range(0, 600, 60):
+            tws.peer.transport.write(message[start : start + 60])
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(began + 11 - asyncio.get_running_loop().time())
+        assert lost
+
+    scripted(test)
+
+
 def test_a_tws_that_does_not_tell_the_time_but_talks_is_alive() -> None:
     async def test(tws: ScriptedTws) -> None:
         del tws.answers[requests.ReqCurrentTime]

@@ -13,22 +13,24 @@ from engine.desk.findings import Grade
 
 
 @pytest.mark.parametrize(
-    ("theirs_s", "grade", "what"),
+    ("theirs_s", "unsure_s", "grade", "what"),
     [
-        (999.0, Grade.WELL, "the clocks agree to the second"),
-        (1000.9, Grade.WELL, "the clocks agree to the second"),
-        (997.0, Grade.WELL, "the clocks differ by 3 s"),
-        (990.0, Grade.WARNING, "this machine's clock is 10 s ahead of TWS's"),
-        (1010.0, Grade.WARNING, "this machine's clock is 10 s behind TWS's"),
-        (None, Grade.WARNING, "TWS does not tell the time"),
+        (999.0, 0.0, Grade.WELL, "the clocks agree to the second"),
+        (1000.9, 0.0, Grade.WELL, "the clocks agree to the second"),
+        (997.0, 0.0, Grade.WELL, "the clocks differ by 3 s"),
+        (990.0, 0.0, Grade.WARNING, "this machine's clock is 10 s ahead of TWS's"),
+        (970.0, 29.5, Grade.WELL, "the clocks agree to the second"),
+        (970.0, 10.0, Grade.WARNING, "this machine's clock is 20 s ahead of TWS's"),
+        (1010.0, 0.0, Grade.WARNING, "this machine's clock is 10 s behind TWS's"),
+        (None, 0.0, Grade.WARNING, "TWS does not tell the time"),
     ],
 )
-def test_a_difference_that_whole_seconds_make_is_none(
-    monkeypatch: pytest.MonkeyPatch, theirs_s: float | None, grade: Grade, what: str
+def test_a_difference_that_whole_seconds_or_a_late_answer_make_is_none(
+    monkeypatch: pytest.MonkeyPatch, theirs_s: float | None, unsure_s: float, grade: Grade, what: str
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     monkeypatch.delenv("QE_SIMULATED_WORLD", raising=False)
     login: Any = SimpleNamespace(name="paper")
-    link: Any = SimpleNamespace(server_now_s=lambda: theirs_s)
+    link: Any = SimpleNamespace(server_now_s=lambda: theirs_s, clock=SimpleNamespace(unsure_s=unsure_s))
     found = doctor_login._clock(login, link)
     assert (found.grade, found.what) == (grade, what)

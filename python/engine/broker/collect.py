@@ -40,6 +40,10 @@ class Collector(Protocol, Generic[T_co]):
 
     message_ids: frozenset[int]  # one of these that cannot be read spoils the answer
 
+    @property
+    def rows(self) -> int:
+        """How much of the answer is there: it grows with what is new."""
+
     def take(self, reply: Reply) -> bool:
         """Keep the reply if it belongs to the answer, and say whether it does."""
 
@@ -74,6 +78,10 @@ class Orders:
         self._nameless: dict[tuple[int, int], replies.OpenOrder] = {}
         self._status_by_perm_id: dict[int, replies.OrderStatus] = {}
         self._status_by_ids: dict[tuple[int, int], replies.OrderStatus] = {}
+
+    @property
+    def rows(self) -> int:
+        return len(self._by_perm_id) + len(self._nameless)
 
     def take(self, reply: Reply) -> bool:
         match reply:
@@ -133,6 +141,10 @@ class Positions:
         self._moved: set[tuple[str, int | Contract]] = set()
         self._damaged: list[UnreadPosition] = []
 
+    @property
+    def rows(self) -> int:
+        return len(self._rows)
+
     def take(self, reply: Reply) -> bool:
         if isinstance(reply, DamagedPosition):
             self._damaged.append(UnreadPosition(reply.account, reply.con_id, reply.symbol, reply.why))
@@ -183,6 +195,10 @@ class Completed:
         self._server_now_s = server_now_s
         self._rows: list[replies.CompletedOrder] = []
 
+    @property
+    def rows(self) -> int:
+        return len(self._rows)
+
     def take(self, reply: Reply) -> bool:
         if isinstance(reply, replies.CompletedOrder):
             self._rows.append(reply)
@@ -226,6 +242,10 @@ class Executions:
 
     usable = False
 
+    @property
+    def rows(self) -> int:
+        return len(self._rows)
+
     def take(self, reply: Reply) -> bool:
         if not isinstance(reply, replies.Execution) or reply.req_id != self._req_id:
             return False
@@ -259,6 +279,10 @@ class Worth:
 
     usable = False
 
+    @property
+    def rows(self) -> int:
+        return sum(map(len, self._values.values()))
+
     def take(self, reply: Reply) -> bool:
         if not isinstance(reply, replies.AccountSummary) or reply.req_id != self._req_id:
             return False
@@ -284,6 +308,10 @@ class ContractDetails:
         self._rows: list[replies.ContractDetails] = []
 
     usable = False
+
+    @property
+    def rows(self) -> int:
+        return len(self._rows)
 
     def take(self, reply: Reply) -> bool:
         if not isinstance(reply, replies.ContractDetails) or reply.req_id != self._req_id:
@@ -326,6 +354,10 @@ class Snapshot:
         self._sides: dict[int, Decimal | None] = {}
         self._kind = QuoteKind.LIVE  # TWS sends live data unless it says, or was told, otherwise
         self._halted = False
+
+    @property
+    def rows(self) -> int:
+        return len(self._sides)
 
     def take(self, reply: Reply) -> bool:
         match reply:

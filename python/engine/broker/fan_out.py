@@ -146,6 +146,7 @@ class FanOut:
         way = self.prepare(link)
         self._connecting_ids.add(link.client_id)
         if handover.struck_ns is not None:
+            link.clock.asked(handover.struck_ns / 1e9)
             way.reads.expect_open_orders(first_look, FIRST_LOOK_S)
         try:
             await link.adopt(handover.sock, handover.session, lambda: begun(link))

@@ -16,6 +16,7 @@ import msgspec
 from engine.broker.collect import Collector, NumberedCollector
 from engine.broker.link import Link
 from engine.broker.outbox import Parcel
+from engine.broker.progress import SLOW_S_MAX, Progress
 from engine.broker.translate import Unclear
 from engine.wire.errors import LocalError
 from engine.wire.replies import CurrentTime, ErrorMessage, Reply
@@ -66,11 +67,15 @@ def always_sure() -> bool:
 class _Read(Generic[T]):
     """One read from its request to its outcome, which comes exactly once."""
 
-    def __init__(self, link: Link, name: str, then: Then[T], timeout_s: float) -> None:
+    def __init__(self, link: Link, progress: Progress, name: str, then: Then[T], timeout_s: float) -> None:
         self.sent = False
         self.done = False
         self.broker_down = not link.broker_up
         self.timeout_s = timeout_s
+        self._progress = progress
+        self._number = 0
+        self._sent_at = 0.0
+        self._rows = 0
         self._link = link
         self._name = name
         self._then = then
@@ -97,6 +102,7 @@ class _Read(Generic[T]):
 
     def finish(self, collector: Collector[T]) -> None:
         """The answer is complete."""
+        self.moved()
         try:
             value = collector.result()
         except Unclear as unclear:
@@ -114,10 +120,44 @@ class _Read(Generic[T]):
             self._give_up(why)
             return
         self.sent = True
+        self._number, self._sent_at = self._progress.sent(), self._loop.time()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Give up when TWS has been silent for the time limit: an answer that is still coming is not late."""
         if self._timer is not None:
             self._timer.cancel()
-        late = f"no complete answer within {self.timeout_s:g} s"
-        self._timer = self._loop.call_later(self.timeout_s, self._give_up, late)
+        now = self._loop.time()
+        until = min(
+            max(self._sent_at + self.timeout_s, self._progress.moved_at(self._number) + self.timeout_s, self.coming),
+            self._sent_at + max(SLOW_S_MAX, self.timeout_s),
+        )
+        if until > now + 1e-6:
+            self._timer = self._loop.call_at(until, self._watch)
+        elif now - self._sent_at > self.timeout_s + 1e-3:
+            self._give_up(f"no complete answer within {now - self._sent_at:.0f} s")
+        else:
+            self._give_up(f"no complete answer within {self.timeout_s:g} s")
+
+    @property
+    def coming(self) -> float:
+        """Bytes of a message that may be a row are arriving: until when the rest is awaited."""
+        return self._link.trickled_at + self.timeout_s * QUIET_SHARE
+
+    @property
+    def quiet_at(self) -> float:
+        """From then on nothing has come that could be the answer, or stand before it."""
+        return max(self._progress.moved_at(self._number), self._link.trickled_at)
+
+    def took(self, rows: int) -> None:
+        """The answer has so many different rows by now: the same ones again and again are no progress."""
+        if rows > self._rows:
+            self.moved()
+        self._rows = rows
+
+    def moved(self) -> None:
+        if self.sent:
+            self._progress.moved(self._number, self._loop.time())
 
     def _settle(self, outcome: Outcome[T]) -> None:
         if self.done:
@@ -136,13 +176,14 @@ class _ListRead(_Read[T]):
     def __init__(
         self,
         link: Link,
+        progress: Progress,
         name: str,
         then: Then[T],
         timeout_s: float,
         make: Callable[[], Collector[T]],
         requests: Callable[[], tuple[Request, ...]],
     ) -> None:
-        super().__init__(link, name, then, timeout_s)
+        super().__init__(link, progress, name, then, timeout_s)
         self.make = make
         self.collector = make()
         self.requests = requests
@@ -162,11 +203,17 @@ class Lists(Generic[T]):
     """
 
     def __init__(
-        self, link: Link, name: str, end: type[Reply], fence: Callable[[bool], Sure] = lambda _soon: always_sure
+        self,
+        link: Link,
+        progress: Progress,
+        name: str,
+        end: type[Reply],
+        fence: Callable[[bool], Sure] = lambda _soon: always_sure,
     ) -> None:
         self._fence = fence
         self._ended_at = -FENCE_S  # when the last end marker came
         self._link = link
+        self._progress = progress
         self._name = name
         self._end = end
         self._loop = asyncio.get_running_loop()
@@ -192,7 +239,7 @@ class Lists(Generic[T]):
         then: Then[T],
         timeout_s: float,
     ) -> None:
-        read = _ListRead(self._link, self._name, then, timeout_s, make, requests)
+        read = _ListRead(self._link, self._progress, self._name, then, timeout_s, make, requests)
         if not self._link.up:
             read.fail(_why_down(self._link))
         elif len(self._line) >= WAITING_MAX:
@@ -204,7 +251,7 @@ class Lists(Generic[T]):
 
     def expect(self, make: Callable[[], Collector[T]], then: Then[T], timeout_s: float) -> None:
         """The answer to a question that was asked before this connection was ours."""
-        read = _ListRead(self._link, self._name, then, timeout_s, make, lambda: ())
+        read = _ListRead(self._link, self._progress, self._name, then, timeout_s, make, lambda: ())
         read.sure = self._fence(False)
         self._line.append(read)
         read.await_answer(lambda why: self._give_up(read, why))
@@ -217,6 +264,7 @@ class Lists(Generic[T]):
             self._hold(read, HELD_LONGER_S)  # asked before the list, and answered behind
         elif read is not None and read.collector.take(reply):
             read.touched_at = self._loop.time()
+            read.took(read.collector.rows)
             if read.held:
                 self._hold(read, HELD_S)
 
@@ -226,6 +274,7 @@ class Lists(Generic[T]):
             self._owed -= 1
             if read is not None:
                 read.touched_at = self._loop.time()
+                read.moved()
                 read.collector = read.make()  # those rows were the answer to an earlier question
                 self._loop.call_later(read.timeout_s * QUIET_SHARE, self._presume_lost, read)
         elif read is not None and read.sent and not read.held and not read.sure():
@@ -294,7 +343,7 @@ class Lists(Generic[T]):
         """
         if not self._line or self._line[0] is not read or not read.sent:
             return
-        wait_s = read.touched_at + read.timeout_s * QUIET_SHARE - self._loop.time()
+        wait_s = max(read.touched_at, read.quiet_at) + read.timeout_s * QUIET_SHARE - self._loop.time()
         if wait_s > 1e-6:
             self._loop.call_later(wait_s, self._presume_lost, read)
             return
@@ -305,8 +354,9 @@ class Lists(Generic[T]):
 class Numbered:
     """Reads whose answers carry the number of the request."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, progress: Progress) -> None:
         self._link = link
+        self._progress = progress
         self._reads: dict[int, tuple[_Read[Any], NumberedCollector[Any]]] = {}
 
     def owns(self, req_id: int) -> bool:
@@ -321,7 +371,7 @@ class Numbered:
         then: Then[T],
         timeout_s: float,
     ) -> None:
-        read = _Read(self._link, name, then, timeout_s)
+        read = _Read(self._link, self._progress, name, then, timeout_s)
         if not self._link.up:
             read.fail(_why_down(self._link))
         elif len(self._reads) >= ASKS_MAX:
@@ -335,7 +385,8 @@ class Numbered:
         if req_id not in self._reads:
             return
         read, collector = self._reads[req_id]
-        collector.take(reply)
+        if collector.take(reply):
+            read.took(collector.rows)
         if collector.complete(reply):
             del self._reads[req_id]
             read.finish(collector)

@@ -66,7 +66,7 @@ class Ears:
             case Position() if not reads.reading_positions and known(event.position) is not None:
                 self._tell(ev.PositionChanged(translate.position(event)))
             case CurrentTime(time_s):
-                self._tell(ev.ServerClock(time_s))
+                self._tell(ev.ServerClock(time_s, round(link.clock.late_s * 1e9)))
             case MarketRule():
                 self._tell(ev.RuleHeard(event.rule_id, translate.price_steps(event)))
             case Malformed():

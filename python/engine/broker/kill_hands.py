@@ -89,7 +89,8 @@ class Hands:
         self._to_close = 0  # positions the last read showed, until the next order
         self._parcels: dict[int, Parcel] = {}  # the last sending of each closing order
         self._resolving: dict[int, int] = {}  # tries so far, by contract id
-        self._timeouts: dict[str, float] = {}
+        self._timeouts: dict[str, float] = {}  # of the next read of each kind, where it is not the first
+        self._asked_at: dict[int, float] = {}  # by read id
         self._over = False
         self._do: dict[type[cmd.Command], Callable[[Any], None]] = {
             cmd.Connect: self._connect,
@@ -179,7 +180,7 @@ class Hands:
             self._tell(ev.BrokerLink(up=False, code=link.broker_code))
         server_now_s = link.server_now_s()
         if server_now_s is not None:  # told before anybody listened for the kill
-            self._tell(ev.ServerClock(round(server_now_s)))
+            self._tell(ev.ServerClock(round(server_now_s), round(link.clock.unsure_s * 1e9)))
         for con_id in tuple(self._resolving):
             self._submit_resolve(con_id)
 
@@ -225,7 +226,7 @@ class Hands:
         def then(outcome: Outcome[tuple[WorkingOrder, ...]]) -> None:
             if isinstance(outcome, Complete):
                 orders = tuple(self._orders.with_ref(order) for order in outcome.value)
-                self._answer("orders", ev.OrdersRead(command.read_id, orders))
+                self._answer("orders", command.read_id, ev.OrdersRead(command.read_id, orders))
             else:
                 self._read_failed("orders", command.read_id, outcome)
 
@@ -236,7 +237,7 @@ class Hands:
             if isinstance(outcome, Complete):
                 positions, unread = outcome.value
                 self._to_close = sum(position.quantity != 0 for position in positions)
-                self._answer("positions", ev.PositionsRead(command.read_id, positions, unread))
+                self._answer("positions", command.read_id, ev.PositionsRead(command.read_id, positions, unread))
             else:
                 self._read_failed("positions", command.read_id, outcome)
 
@@ -246,7 +247,7 @@ class Hands:
         def then(outcome: Outcome[tuple[ExecutionFact, ...]]) -> None:
             if isinstance(outcome, Complete):
                 executions = tuple(self._orders.execution_with_ref(execution) for execution in outcome.value)
-                self._answer("executions", ev.ExecutionsRead(command.read_id, executions))
+                self._answer("executions", command.read_id, ev.ExecutionsRead(command.read_id, executions))
             else:
                 self._read_failed("executions", command.read_id, outcome)
 
@@ -257,7 +258,7 @@ class Hands:
             if isinstance(outcome, Complete):
                 cancelled, ended = outcome.value
                 ended = tuple(self._orders.with_ref(order) for order in ended)
-                self._answer("completed", ev.CompletedRead(command.read_id, cancelled, ended))
+                self._answer("completed", command.read_id, ev.CompletedRead(command.read_id, cancelled, ended))
             else:
                 self._read_failed("completed", command.read_id, outcome)
 
@@ -267,7 +268,7 @@ class Hands:
     def _read_worth(self, command: cmd.ReadWorth) -> None:
         def then(outcome: Outcome[tuple[AccountWorth, ...]]) -> None:
             if isinstance(outcome, Complete):
-                self._answer("worth", ev.WorthRead(command.read_id, outcome.value))
+                self._answer("worth", command.read_id, ev.WorthRead(command.read_id, outcome.value))
             else:
                 self._read_failed("worth", command.read_id, outcome)
 
@@ -278,18 +279,24 @@ class Hands:
         if main is None:
             self._tell(ev.ReadFailed(read_id, "there is no connection"))
             return
+        self._asked_at[read_id] = self._loop.time()
         try:
             ask(main.reads, self._timeouts.get(kind, self._settings.read_timeout_s))
         except LocalError as error:  # an old TWS does not have this request: one fact less, not the end of the kill
+            self._asked_at.pop(read_id, None)
             self._tell(ev.ReadFailed(read_id, str(error)))
 
-    def _answer(self, kind: str, event: ev.Event) -> None:
-        self._timeouts.pop(kind, None)
+    def _answer(self, kind: str, read_id: int, event: ev.Event) -> None:
+        """The next one of this kind gets twice the time that this one took, and not less than the first."""
+        settings = self._settings
+        took_s = self._loop.time() - self._asked_at.pop(read_id)
+        self._timeouts[kind] = max(min(2 * took_s, settings.read_timeout_max_s), settings.read_timeout_s)
         self._tell(event)
 
     def _read_failed(self, kind: str, read_id: int, failed: Failed) -> None:
         """The next one of this kind gets more time: TWS may be slow rather than gone."""
         settings = self._settings
+        self._asked_at.pop(read_id, None)
         last_s = self._timeouts.get(kind, settings.read_timeout_s)
         self._timeouts[kind] = min(last_s * 2, settings.read_timeout_max_s)
         self._tell(ev.ReadFailed(read_id, failed.why))

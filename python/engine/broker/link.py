@@ -8,6 +8,7 @@ an order or a position.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from engine.broker.failures import LinkFailure
 from engine.broker.names import NameUnknown, look_up
 from engine.broker.outbox import Outbox, Parcel, Permit, Told
 from engine.broker.pacing import Pacer
+from engine.broker.server_clock import ServerClock
 from engine.wire.errors import ProtocolError
 from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
 from engine.wire.replies import CurrentTime, ErrorMessage, Execution, NextValidId, OpenOrder, Reply
@@ -33,6 +35,8 @@ _ID_IN_USE = 326
 _TOO_FAST = 100
 _CLOSE_PATIENCE_S = 1.0
 TIME_LOST_S = 2.0
+_MESSAGE_S_MAX = 30.0  # a message that would take longer at the pace seen is as good as none
+_PAUSE_S = 1.0  # in the middle of one that is still coming
 _IN_VAIN = 4  # so often TWS has answered the time, and not the question for an order number before it
 _OWN_NUMBERS = 2**29  # above what TWS counts to, below what an order number can be
 _NUMBER_MAX = 2**31 - 1 - 2**20  # TWS reads 32 bits; what is left above is more than anybody sends on one connection
@@ -86,12 +90,13 @@ class Link(asyncio.Protocol):
         self._unready = False  # … so it has let us in, and orders could not be numbered yet
         self._heard_at = 0.0  # a whole message, or the beginning of the connection
         self._stuck_at: float | None = None  # since when a message is there in part
+        self.trickled_at = -math.inf  # when bytes last came that began or went on with such a message
         self._received_bytes = 0
         self._asked_at: float | None = None  # when the time was asked for, while nothing has come since
         self.times_asked = self.times_told = 0  # questions for the time, and those of them that are answered
         self._time_asked_at = 0.0
         self._pulse: asyncio.TimerHandle | None = None
-        self._clock_skew_s: float | None = None
+        self.clock = ServerClock(self._loop.time())
 
     # --- making it -------------------------------------------------------------------------------
     async def connect(self) -> None:
@@ -229,7 +234,7 @@ class Link(asyncio.Protocol):
 
     def server_now_s(self) -> float | None:
         """IBKR's clock in Unix seconds, good to a second; None while TWS has not told it."""
-        return None if self._clock_skew_s is None else self._loop.time() + self._clock_skew_s
+        return self.clock.now_s(self._loop.time())
 
     def post(
         self, request: Request, *, urgent: bool = False, told: Told | None = None, permit: Permit | None = None
@@ -251,7 +256,8 @@ class Link(asyncio.Protocol):
         if not self._session.accounts:
             self.post_early(ReqManagedAccounts())
         self.post_early(ReqIds())
-        self.post_early(ReqCurrentTime())
+        if self.post_early(ReqCurrentTime()):
+            self.clock.asked(self._loop.time())
 
     def withdraw(self, parcel: Parcel, why: str) -> bool:
         """Take back a request that has not left. False: too late."""
@@ -301,11 +307,14 @@ class Link(asyncio.Protocol):
         self._received_bytes += len(data)
         self._pacer.heard(self._loop.time())
         broken: ProtocolError | None = None
+        in_part = bool(self._session.unfinished[0])
         try:
             events: tuple[object, ...] = tuple(self._session.receive(data))
         except ProtocolError as error:
             broken, events = error, error.events  # what came whole before the garbage still counts
         self._note_sign_of_life(whole=bool(events))
+        if data and (in_part or self._session.unfinished[0]):
+            self.trickled_at = self._loop.time()
         for event in events:
             self._take(event)
         if broken is not None:
@@ -412,14 +421,15 @@ class Link(asyncio.Protocol):
 
     def _count_time_asked(self) -> None:
         now = self._loop.time()
-        if now - self._time_asked_at > TIME_LOST_S:
+        self.clock.asked(now)
+        if now - self._time_asked_at > max(TIME_LOST_S, 2 * self.clock.late_s):
             self.times_told = self.times_asked  # what has not come by now does not come any more
         self.times_asked += 1
         self._time_asked_at = now
 
     def _take_time(self, time_s: int) -> None:
         """TWS that tells the time again and again, and no order number, will not do so by being waited for."""
-        self._clock_skew_s = time_s - self._loop.time()
+        self.clock.heard(time_s, self._loop.time())
         self.times_told = min(self.times_told + 1, self.times_asked)  # one that comes twice tells of no other question
         if self._settled.done() or not self._session.accounts:
             return
@@ -441,12 +451,20 @@ class Link(asyncio.Protocol):
     def _watch_pulse(self) -> None:
         """Ask a silent TWS for the time; declare the connection dead if it stays silent."""
         now, settings = self._loop.time(), self.settings
-        if self._asked_at is not None and now - self._asked_at >= settings.dead_after_s - settings.probe_after_s:
+        silent = self._asked_at is not None and now - self._asked_at >= settings.dead_after_s - settings.probe_after_s
+        if silent and not self._grows(now):
             self._lose(self._silence(now))
             return
-        if self._clock_skew_s is None or now - self._heard_at >= settings.probe_after_s:
+        if not self.clock.told or now - self._heard_at >= settings.probe_after_s:
             self._ask_the_time()
         self._pulse = self._loop.call_later(self._pulse_s, self._watch_pulse)
+
+    def _grows(self, now: float) -> bool:
+        """A long message is coming over a slow link: at its pace it will be whole before long."""
+        have, need = self._session.unfinished
+        if self._stuck_at is None or need is None or now - self.trickled_at > _PAUSE_S:
+            return False
+        return (now - self._stuck_at) * need <= _MESSAGE_S_MAX * have
 
     def _silence(self, now: float) -> LinkFailure:
         if self._stuck_at is not None:

@@ -25,6 +25,7 @@ from engine.broker.collect import (
 from engine.broker.failures import LinkFailure
 from engine.broker.inquiry import Complete, Failed, Lists, Numbered, Outcome, Sure, Then
 from engine.broker.link import Link, Listener
+from engine.broker.progress import Progress
 from engine.core.contracts import Contract
 from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, Quote, WorkingOrder
 from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
@@ -66,11 +67,12 @@ class Reads:
         self._loop = asyncio.get_running_loop()
         self._positions_subscribed = False
         self._ask_time_after = 0.0
-        self._orders = Lists[tuple[WorkingOrder, ...]](link, "open orders", OpenOrderEnd, self._fence)
-        self._positions = Lists[PositionList](link, "positions", PositionEnd)
-        self._completed = Lists[CompletedOrders](link, "completed orders", CompletedOrdersEnd)
+        progress = Progress()
+        self._orders = Lists[tuple[WorkingOrder, ...]](link, progress, "open orders", OpenOrderEnd, self._fence)
+        self._positions = Lists[PositionList](link, progress, "positions", PositionEnd)
+        self._completed = Lists[CompletedOrders](link, progress, "completed orders", CompletedOrdersEnd)
         self._lists: tuple[Lists[Any], ...] = (self._orders, self._positions, self._completed)
-        self._numbered = Numbered(link)
+        self._numbered = Numbered(link, progress)
         link.listen(Listener(self._heard, self._lost))
 
     # --- what can be read ------------------------------------------------------------------------

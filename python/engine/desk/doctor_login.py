@@ -153,6 +153,8 @@ def _clock(login: Place, link: Link) -> Finding:
     if theirs is None:
         return warning(login.name, "TWS does not tell the time", "restart TWS if this stays")
     apart = time.time() - theirs
+    if apart > 0:
+        apart = max(apart - link.clock.unsure_s, 0.0)  # so long what TWS told may have been on its way
     if abs(apart) > CLOCK_S_MAX and not os.environ.get(SIMULATED_WORLD):
         what = f"this machine's clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} TWS's"
         return warning(login.name, what, "set this machine's clock (NTP)")

@@ -66,6 +66,27 @@ def test_a_clock_that_differs_is_said_once_with_the_way_it_differs(off_s: int, w
     )
 
 
+@pytest.mark.parametrize(("late_s", "told"), [(28, None), (3, None), (2, "ahead of"), (0, "ahead of")])
+def test_that_an_answer_was_long_on_its_way_is_no_difference_of_the_clocks(late_s: int, told: str | None) -> None:
+    stage = stage_with(ev.ServerClock(DAY_S - 60 - 9, late_s * SECOND))
+    assert ("clock_differs" in stage.said) == (told is not None)
+    if told:
+        assert stage.report.notes[0].startswith(f"this machine's clock is {9 - late_s} s {told} TWS's")
+
+
+def test_a_late_answer_does_not_hide_that_the_clock_is_behind() -> None:
+    assert "clock_differs" in stage_with(ev.ServerClock(DAY_S - 60 + 7, 28 * SECOND)).said
+
+
+def test_a_late_answer_does_not_put_the_time_of_tws_back() -> None:
+    stage = Stage(held(stock(), 3))
+    stage.press()
+    told = ev.ServerClock(DAY_S + 5), ev.ServerClock(DAY_S - 20, 25 * SECOND)
+    stage.tell(ev.LockTaken(), ev.Connected(("DU1",), 9000), *told)
+    stage.tell(ev.Resolved(21, details(stock(), "ARCA", **EVENING)))
+    assert stage.all(AskQuote) == []  # the day is over
+
+
 @pytest.mark.parametrize("off_s", [0, 1, -1, 6, -6])
 def test_a_difference_of_some_seconds_is_none(off_s: int) -> None:
     """TWS tells whole seconds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.core.kill.settings import SECOND, KillSettings
+from engine.core.told_time import ToldTime
 
 UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
 
@@ -21,16 +22,17 @@ class Clocks:
 
     settings: KillSettings
     wall_offset_ns: int
-    _server_offset_ns: int | None = None
+    _theirs: ToldTime = field(default_factory=ToldTime)
     _doubted: bool = False
 
-    def heard(self, unix_s: int, now_ns: int) -> str:
+    def heard(self, unix_s: int, now_ns: int, late_ns: int) -> str:
         """TWS knows the time better than this machine: from now on hours are judged by it. What to say if the two are
-        apart, once; empty: nothing."""
-        self._server_offset_ns = unix_s * SECOND - now_ns
-        apart_ns = self.wall_offset_ns - self._server_offset_ns
+        apart, once; empty: nothing. It told that at most `late_ns` ago: so much this machine may seem to be ahead."""
+        self._theirs.heard(unix_s, asked_ns=now_ns - late_ns, now_ns=now_ns)
+        apart_ns = self.wall_offset_ns - (unix_s * SECOND - now_ns)
         limit_ns = self.settings.clock_apart_ns + SECOND  # the time is told in whole seconds
-        if apart_ns > limit_ns:
+        if apart_ns - late_ns > limit_ns:
+            apart_ns -= late_ns
             way = "ahead of"
         elif apart_ns < -limit_ns:
             way = "behind"
@@ -47,5 +49,5 @@ class Clocks:
 
     def wall_s(self, now_ns: int) -> float:
         """Since the Unix epoch."""
-        offset_ns = self.wall_offset_ns if self._server_offset_ns is None else self._server_offset_ns
+        offset_ns = self.wall_offset_ns if self._theirs.offset_ns is None else self._theirs.offset_ns
         return (now_ns + offset_ns) / 1e9

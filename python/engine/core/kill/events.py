@@ -222,9 +222,11 @@ class RuleHeard(Event, frozen=True):
 
 
 class ServerClock(Event, frozen=True):
-    """IBKR's clock by TWS's own word, good to a second: it, and not this machine's, says which session it is."""
+    """IBKR's clock by TWS's own word, good to a second: it, and not this machine's, says which session it is. It told
+    that at most `late_ns` ago: so long the answer may have been on its way."""
 
     unix_s: int
+    late_ns: int = 0
 
 
 class Quoted(Event, frozen=True):

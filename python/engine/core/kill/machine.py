@@ -206,8 +206,8 @@ class KillMachine:
                 return self._on_read(event, now_ns)
             case ev.Resolved() | ev.Unresolved() | ev.RuleHeard() | ev.Quoted() | ev.NoQuote():
                 self._closing.answered(event, now_ns)
-            case ev.ServerClock(unix_s):
-                return self._notices.clock(self._clocks.heard(unix_s, now_ns))
+            case ev.ServerClock(unix_s, late_ns):
+                return self._notices.clock(self._clocks.heard(unix_s, now_ns, late_ns))
             case ev.PositionChanged(position):
                 self._closing.heard_position(position, self._looking.surveyor.serial)
                 if position.quantity != ZERO:
