@@ -65,6 +65,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "survey_gap_alive_ns": 150 * MS,
             "orders_patience_ns": 8 * SECOND,
             "acknowledge_ns": 3 * SECOND,
+            "acknowledge_slow_ns": 10 * SECOND,
             "resolve_patience_ns": 500 * MS,
             "exchange_patience_ns": 2 * SECOND,
             "short_options_first_ns": 5 * SECOND,

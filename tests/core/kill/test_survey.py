@@ -103,6 +103,20 @@ def test_executions_that_stay_away_are_unknown_not_none() -> None:
     assert "executions" in surveyor.failures
 
 
+def test_behind_positions_that_were_slow_executions_are_waited_for_as_long() -> None:
+    slow_ns, surveyor = 4 * PATIENCE_NS, begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, slow_ns)
+    assert surveyor.result(2 * slow_ns - 1) is None
+    survey = surveyor.result(2 * slow_ns)
+    assert survey is not None and survey.executions is None
+    surveyor.begin(3 * slow_ns, new_connection=False)
+    surveyor.heard_orders(5, ORDERS)
+    surveyor.heard_positions(6, POSITIONS, 4 * slow_ns)
+    assert surveyor.result(4 * slow_ns + slow_ns // 5 - 1) is None
+    assert surveyor.result(4 * slow_ns + slow_ns // 5) is not None
+
+
 def test_executions_that_fail_are_not_waited_for() -> None:
     surveyor = begun()
     surveyor.heard_orders(1, ORDERS)

@@ -82,6 +82,21 @@ def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
     assert stage.residue[0].detail == said
 
 
+@pytest.mark.parametrize(("look_s", "patience_s"), [(1, 3), (5, 5), (60, 10)])
+def test_where_looks_are_seen_to_take_long_silence_is_no_failure_so_soon(look_s: int, patience_s: int) -> None:
+    stage = Stage(held(CALL, 3), acknowledge_ns=3 * SECOND)
+    stage.answers = False
+    stage.begin()
+    stage.run(look_s * 1000)
+    stage.answers = True
+    stage.tell(ev.OrdersRead(1, ()))
+    stage.tell(ev.CloseSent(stage.place.key))
+    stage.run(patience_s * 1000 - 10)
+    assert stage.withdrawn == []
+    stage.run(100)
+    assert stage.withdrawn == [1]
+
+
 def sent_lines(stage: Stage) -> list[str]:
     return [step.text for step in stage.report.timeline if step.kind == "close_sent"]
 

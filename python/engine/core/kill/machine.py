@@ -502,6 +502,7 @@ class KillMachine:
             wall_s=self._clocks.wall_s(now_ns),
             besieged=self._senders.besieged(now_ns),
             shares_nothing=self._shares_nothing,
+            looks_take_ns=self._looking.took_ns,
         )
 
     # the end --------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     press_look_ns: int = 1 * SECOND  # how long a press may look at the orders before its global cancel
     survey_gap_alive_ns: int = 150 * MS  # longest pause between surveys while a program keeps sending orders
     orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
-    acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat
+    acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat …
+    acknowledge_slow_ns: int = 10 * SECOND  # … up to this where looks are seen to take that long
     resolve_patience_ns: int = 500 * MS  # how long an optional look-up may delay a close
     exchange_patience_ns: int = 2 * SECOND  # how long the broker is awaited where the exchange is common knowledge
     short_options_first_ns: int = 5 * SECOND  # how long the rest of an underlying waits for short options to fill …

@@ -40,6 +40,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float  # since the Unix epoch
     besieged: frozenset[Key]  # contracts in which a program keeps sending orders
     shares_nothing: bool  # no lock could be had: another kill may close, too
+    looks_take_ns: int  # so long TWS needed for the last survey
 
 
 @dataclass(slots=True)
@@ -361,6 +362,7 @@ class Closing:
             wall_s=scene.wall_s,
             place_key=len(self.orders) + 1,
             kill_id=self.kill_id,
+            looks_take_ns=scene.looks_take_ns,
         )
 
     def _is_short_option(self, item: Item) -> bool:

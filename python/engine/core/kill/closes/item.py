@@ -53,6 +53,7 @@ class Moment:
     wall_s: float  # since the Unix epoch
     place_key: int  # the key a new order would get
     kill_id: str
+    looks_take_ns: int  # so long TWS needed for the last survey: what it says of an order may be as late
 
     @property
     def session(self) -> Session:
@@ -201,7 +202,10 @@ class Item:
 
     def sent(self, attempt: Attempt, moment: Moment) -> None:
         """The attempt's order goes out now, for the first time or again under its own id."""
-        attempt.sent(moment.now_ns, moment.serial_begun, self.settings.acknowledge_ns * self.acknowledge_factor)
+        settings = self.settings
+        patience_ns = settings.acknowledge_ns * self.acknowledge_factor
+        patience_ns = max(patience_ns, min(moment.looks_take_ns, settings.acknowledge_slow_ns))
+        attempt.sent(moment.now_ns, moment.serial_begun, patience_ns)
         self.attempt = attempt
         self.first_sent_ns = moment.now_ns if self.first_sent_ns is None else self.first_sent_ns
         self.newest, self.newest_filled = attempt.place, False

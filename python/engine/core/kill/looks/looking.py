@@ -21,6 +21,7 @@ class Looking:
     surveyor: Surveyor = field(init=False)
     last: Survey | None = None  # the newest complete one
     shown: Shown = field(default_factory=Shown)  # by a newer list of positions whose look has come to nothing
+    took_ns: int = 0  # so long TWS needed for that one
     _done_ns: int = 0
     _next_ns: int = 0
     _gap_ns: int = field(init=False)
@@ -63,6 +64,7 @@ class Looking:
     def done(self, survey: Survey, now_ns: int) -> None:
         """A complete look, at this moment."""
         self.last, self._done_ns = survey, now_ns
+        self.took_ns = now_ns - survey.begun_ns
         self._failures.clear()
         self.shown.taken()
 

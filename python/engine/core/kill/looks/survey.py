@@ -189,8 +189,10 @@ class Surveyor:
         return False
 
     def _patience_ns(self, what: str) -> int:
-        """Once they have stayed away, less: this TWS may not tell them at all."""
-        return self.executions_patience_ns // 5 if what in self.failures else self.executions_patience_ns
+        """Once they have stayed away, less: this TWS may not tell them at all. As long as the look has taken up to here
+        where that is more: they stand behind the positions."""
+        patience_ns = max(self.executions_patience_ns, self._positions_ns - self._begun_ns)
+        return patience_ns // 5 if what in self.failures else patience_ns
 
     def result(self, now_ns: int) -> Survey | None:
         """The finished survey, once; None while it is not finished."""
