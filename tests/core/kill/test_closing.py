@@ -59,6 +59,19 @@ def test_when_the_first_stays_silent_another_one_is_tried() -> None:
     assert sent_to(stage) == [1, 2]
 
 
+def test_over_a_slow_link_the_others_do_not_wait_for_as_long_as_the_first_may_stay_silent() -> None:
+    stage = Stage(held(option(1, "A"), 1), held(option(2, "B"), 1), held(option(3, "C"), 1))
+    stage.answers = False
+    stage.begin()
+    stage.run(60_000)
+    stage.answers = True
+    stage.tell(ev.OrdersRead(1, ()))
+    stage.run(2900)
+    assert sent_to(stage) == [1]
+    stage.run(200)
+    assert sent_to(stage) == [1, 2] and stage.withdrawn == []
+
+
 def test_once_acknowledged_always_acknowledged() -> None:
     stage = Stage(held(option(1, "A"), 2), held(option(2, "B"), 1)).begin()
     stage.acknowledge_first()

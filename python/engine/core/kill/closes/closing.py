@@ -328,7 +328,7 @@ class Closing:
         return self._chatter.brief(commands, scene.now_ns)
 
     def _step_item(self, item: Item, closable: Decimal, free: bool, scene: Scene, serial_done: int) -> list[Command]:
-        free = free and (item.live or self._probed(serial_done, alone=not scene.shares_nothing))
+        free = free and (item.live or self._probed(serial_done, scene.now_ns, alone=not scene.shares_nothing))
         may_launch = free and scene.sized
         if scene.may_send and scene.sized and not item.live and not free and item.waiting_since_ns is None:
             item.waiting_since_ns = scene.now_ns
@@ -368,13 +368,18 @@ class Closing:
     def _is_short_option(self, item: Item) -> bool:
         return item.contract.sec_type in OPTIONS and self.ledger.position(item.key) < ZERO
 
-    def _probed(self, serial_done: int, *, alone: bool) -> bool:
+    def _probed(self, serial_done: int, now_ns: int, *, alone: bool) -> bool:
         """One order is acknowledged before the rest is sent: TWS may hold a dialog that swallows orders silently. Where
         another kill may be at work the last look has to be one that shows that order: it shows the other's as well."""
         if not alone and serial_done <= min((attempt.sent_serial for _, attempt in self.orders.values()), default=-1):
             return False
         self._acknowledged = self._acknowledged or any(a.acknowledged for _, a in self.orders.values())
-        return self._acknowledged or not any(a.state is State.SENT for _, a in self.orders.values())
+        return self._acknowledged or not any(self._probes(item, a, now_ns) for item, a in self.orders.values())
+
+    def _probes(self, item: Item, attempt: Attempt, now_ns: int) -> bool:
+        """Is it to be seen first? Over a slow link it may stay silent for longer than it holds the others back."""
+        patience_ns = self.settings.acknowledge_ns * item.acknowledge_factor
+        return attempt.state is State.SENT and now_ns - attempt.sent_ns < patience_ns
 
     def _covers_short(self, item: Item, shorts: dict[tuple[str, str], list[Item]], now_ns: int) -> bool:
         """May this be what covers a short option of its underlying? Closing it first can be refused for margin, or
