@@ -190,7 +190,7 @@ class Surveyor:
 
     def _patience_ns(self, what: str) -> int:
         """Once they have stayed away, less: this TWS may not tell them at all. As long as the look has taken up to here
-        where that is more: they stand behind the positions."""
+        where that is more: the answer comes over the same link."""
         patience_ns = max(self.executions_patience_ns, self._positions_ns - self._begun_ns)
         return patience_ns // 5 if what in self.failures else patience_ns
 
