@@ -935,10 +935,24 @@ def test_where_another_end_marker_came_just_before_something_is_asked_between_th
             await orders(reads)
         assert asyncio.get_running_loop().time() == began_s  # where TWS answers, it costs no time
         asked = [type(request) for _, _, request in tws.asked]
-        assert asked.count(requests.ReqCurrentTime) == 3  # and one more for the clock, at first
+        assert asked.count(requests.ReqCurrentTime) == 2  # for the clock, and behind the first list
         await asyncio.sleep(2)
         await orders(reads)
         assert [type(request) for _, _, request in tws.asked][len(asked) :] == [requests.ReqAllOpenOrders]
+
+    scripted(test)
+
+
+def test_where_tws_repeats_its_end_markers_every_list_that_follows_soon_is_fenced_off() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        tws.answers[requests.ReqAllOpenOrders] = tell(
+            open_order(perm_id=7), replies.OpenOrderEnd(), replies.OpenOrderEnd()
+        )
+        reads = await reading(tws)
+        for _ in range(6):
+            assert listed(await orders(reads)) == [7]
+        asked = [type(request) for _, _, request in tws.asked]
+        assert asked.count(requests.ReqCurrentTime) == 6  # the first is for the clock
 
     scripted(test)
 

@@ -63,6 +63,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "press_look_ns": SECOND,
             "cancel_new_ns": 100 * MS,
             "survey_gap_alive_ns": 150 * MS,
+            "survey_age_alive_ns": 20 * MS,
             "orders_patience_ns": 8 * SECOND,
             "acknowledge_ns": 3 * SECOND,
             "acknowledge_slow_ns": 10 * SECOND,

@@ -29,7 +29,8 @@ ASKS_MAX = 2_000  # numbered requests under way
 QUIET_SHARE = 1 / 3  # of a read's time limit: silence that long means that nothing more is coming
 HELD_S = 0.25  # how long an end marker that may not be ours waits for another one, or for rows …
 HELD_LONGER_S = 1.0  # … once TWS has shown that it came from before our question
-FENCE_S = 2.0  # an end marker may come twice, and the second one so much later
+FENCE_S = 2.0  # an end marker may come twice, and the second one so much later …
+FENCED_FIRST = 2  # … which TWS shows by then; messages are few, and a fence costs one
 SEND_PATIENCE_S = 15.0  # how long a request may wait for its turn to be sent
 
 UNASKED_MAX = 10  # end markers beyond two for each read: who sends more does not answer what is asked
@@ -322,7 +323,8 @@ class Lists(Generic[T]):
             read.broker_down = True
 
     def _begin(self, read: _ListRead[T]) -> None:
-        read.sure = self._fence(self._loop.time() - self._ended_at < FENCE_S)
+        soon = self._loop.time() - self._ended_at < FENCE_S
+        read.sure = self._fence(soon and (self._ended < FENCED_FIRST or self._unasked > 0))
         read.start(read.requests(), lambda why: self._give_up(read, why))
 
     def _close(self, settle: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ from engine.core.facts import UnreadPosition
 from engine.core.kill.commands import Command
 from engine.core.kill.looks.looking import Looking
 from engine.core.kill.looks.survey import Survey
-from engine.core.kill.settings import KillSettings
+from engine.core.kill.settings import MS, SECOND, KillSettings
 
 CALL = option(11)
 
@@ -79,6 +79,16 @@ def test_what_may_not_size_does_not_prove_either_unless_that_is_said() -> None:
     looking, look = Looking(KillSettings()), Survey(serial=1, begun_ns=3, positions=(), orders=(), executions=())
     looking.done(look, 3)
     looking.not_before(4, proof=False)
-    assert not looking.sizes(3) and looking.counts(look)
+    assert not looking.sizes(3, alive=False) and looking.counts(look)
     looking.not_before(4)
     assert not looking.counts(look)
+
+
+def test_while_a_program_keeps_sending_only_a_look_of_this_moment_sizes_an_order() -> None:
+    """What it shows may have been closed since, by that program itself."""
+    looking, look = Looking(KillSettings()), Survey(serial=1, begun_ns=3, positions=(), orders=(), executions=())
+    assert not looking.sizes(3, alive=False)
+    looking.done(look, 3)
+    assert looking.sizes(3 + 20 * MS, alive=True)
+    assert not looking.sizes(4 + 20 * MS, alive=True) and looking.sizes(4 + 20 * MS, alive=False)
+    assert not looking.sizes(4 + 10 * SECOND, alive=False)

@@ -496,7 +496,7 @@ class KillMachine:
             now_ns=now_ns,
             serial_begun=self._looking.surveyor.serial,
             survey=self._looking.last,
-            sized=self._looking.sizes(now_ns),
+            sized=self._looking.sizes(now_ns, alive=self._senders.any_still(now_ns)),
             may_send=self._joining.may_close and not wrapping_up and not self._resting,
             wrapping_up=wrapping_up,
             wall_s=self._clocks.wall_s(now_ns),

@@ -39,6 +39,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     cancel_again_joined_ns: int = 4 * SECOND  # so much later where another kill closes, which repeats it itself
     press_look_ns: int = 1 * SECOND  # how long a press may look at the orders before its global cancel
     survey_gap_alive_ns: int = 150 * MS  # longest pause between surveys while a program keeps sending orders
+    survey_age_alive_ns: int = 20 * MS  # … and how old a survey may be then that sizes an order
     orders_patience_ns: int = 8 * SECOND  # then a contract is closed around an order that will not go
     acknowledge_ns: int = 3 * SECOND  # silence after a closing order that means trouble; doubles on each repeat …
     acknowledge_slow_ns: int = 10 * SECOND  # … up to this where looks are seen to take that long

@@ -114,6 +114,8 @@ class Looking:
         """Is it newer than all that may still come to light of what happened before this kill saw it?"""
         return survey.begun_ns >= self._proof_after_ns
 
-    def sizes(self, now_ns: int) -> bool:
-        """May closing orders be sized from the last survey?"""
-        return self.last is not None and self.fresh(now_ns) and self.last.begun_ns >= self._size_after_ns
+    def sizes(self, now_ns: int, *, alive: bool) -> bool:
+        """May closing orders be sized from the last survey? `alive`: a program keeps sending orders, and may have
+        closed since what that shows."""
+        old = not self.fresh(now_ns) or (alive and now_ns - self._done_ns > self.settings.survey_age_alive_ns)
+        return self.last is not None and not old and self.last.begun_ns >= self._size_after_ns
