@@ -85,8 +85,12 @@ def resting_orders(
             order.filled = order.quantity - 1
         if not hopeful and draw(one_in(25)):
             order.held, order.status = True, "Inactive"
-        if owner == "kill" and (hopeful or draw(st.booleans())):
-            held = abs(positions.get((order.account, order.contract.con_id), Decimal(0)))
+        held = abs(positions.get((order.account, order.contract.con_id), Decimal(0)))
+        if owner == "kill" and hopeful and not held:
+            # what others then open under its mark looks as before its close to a feed that stands still: that is
+            # waited for longer than the deadline (standing_feed_ns)
+            order.order_ref, order.client_id = "", 1
+        elif owner == "kill" and (hopeful or draw(st.booleans())):
             order.order_ref = close_mark("old", n, (held or order.quantity) + order.filled)
         orders.append(order)
     return orders
