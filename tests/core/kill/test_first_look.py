@@ -116,7 +116,7 @@ def test_an_order_that_a_list_shows_open_behind_its_last_word_is_open() -> None:
     stage.run(1000)
     stage.orders = []
     stage.run(3000)
-    assert not stage.placed
+    assert not stage.placed and [order.confirmed for order in stage.report.cancelled] == [False]
 
 
 def test_a_last_word_about_an_order_that_nobody_has_seen_says_nothing() -> None:

@@ -82,6 +82,7 @@ class Evidence:
         for order in foreign:
             self.orders[name_of(order)] = order
             self.open_now.add(name_of(order))
+            self.ended.pop(name_of(order), None)  # whoever called it over was wrong
 
     def last_listed(self) -> tuple[WorkingOrder, ...]:
         """Open orders by the newest list, be it that of the first strike: nobody has shown that those are gone."""
