@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from _processes import (
     run,
 )
 from _table import Row, show
+from engine.broker import lock_files, lock_sweep
 
 MS = 1e6
 MB = 1e6
@@ -210,6 +212,8 @@ def main() -> int:
         print(
             "This machine is busy. What is computed is slowed by that, what is only waited for is not: repeat it alone."
         )
+    now = time.time() + lock_sweep.AGE_S_MIN  # today's too: what nobody holds
+    lock_sweep.sweep(lock_files.shared_directory(), wall_s=now)  # tests leave them by the thousand, and kills read them
     try:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), qe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from weakref import WeakSet
 import pytest
 from hypothesis import Phase, settings
 
+from engine.broker import lock_files, lock_sweep
 from engine.broker.closing_right import SIMULATED_WORLD
 from engine.journal import overdue
 from engine.simulator import virtual
 from engine.trading.slips import ELSEWHERE
 
+SWEEP_S = 5.0  # at most; what is left then, the next run takes away
 INCIDENT_LOG = Path(__file__).parents[1] / "operator" / "INCIDENT_LOG.md"
 
 # The same examples on every run, so that a change is blamed for what it did; QE_RANDOM=1 looks for new ones.
@@ -68,3 +71,11 @@ def run_virtual() -> Callable[..., Any]:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many tests wait for programs that they have started."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Thousands of simulated logins leave lock files behind, and every kill on this machine reads their folder."""
+    if not hasattr(session.config, "workerinput"):  # not in a worker: others may be at work still
+        until = time.monotonic() + SWEEP_S
+        now = time.time() + lock_sweep.AGE_S_MIN  # today's too: what nobody holds
+        lock_sweep.sweep(lock_files.shared_directory(), wall_s=now, over=lambda: time.monotonic() >= until)
