@@ -20,7 +20,7 @@ from engine.cli.limits_command import BAR_WIDTH, bar, crossed, percent
 from engine.core.limit_rules import Action, Limit
 from engine.core.limit_views import LimitView
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal.events import AnyEvent, BaselineSet, CashFlow, Lifted, LimitBreached, Restricted
+from engine.journal.events import AnyEvent, BaselineSet, CashFlow, Lifted, LimitBreached, LimitsTaken, Restricted
 from engine.journal.journal import Journal, open_journal
 from engine.journal.telling import moment
 
@@ -178,6 +178,25 @@ def test_tighter_holds_at_once_looser_from_the_next_trading_day_with_a_reason(
     assert "no change is on record" in capsys.readouterr().out
 
 
+def test_an_empty_list_is_shown_as_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits", "set", "paper", "holidays", "2026-12-25"]) == 1
+    assert "holidays would be looser than (none), and no reason" in capsys.readouterr().err
+    assert main(["limits", "set", "paper", "holidays", ""]) == 1
+    assert "holidays is (none) already" in capsys.readouterr().err
+    assert main(["limits", "set", "paper", "holidays", "2026-12-25", "--reason", "Christmas"]) == 0
+    assert "paper: holidays (none) → 2026-12-25, from the next" in capsys.readouterr().out
+    main(["limits", "history", "paper"])
+    assert "holidays (none) → 2026-12-25, from" in capsys.readouterr().out
+
+
+def test_what_limits_were_first_used_with_is_told_once_and_not_as_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    journal(LimitsTaken(scope=PAPER, values=(("daily_loss_pct", "2"), ("holidays", ""))))
+    main(["limits", "history", "paper"])
+    first, then = capsys.readouterr().out.splitlines()
+    assert first == "paper: no change is on record"
+    assert "first used with daily_loss_pct 2, holidays (none), by " in then
+
+
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
@@ -222,6 +241,17 @@ def test_money_in_and_out_is_recorded_with_its_reason(capsys: pytest.CaptureFixt
         assert main(["cashflow", "paper", *words, "--reason", "x", "--shows"]) == 1
         assert "Decimal" not in capsys.readouterr().err
     assert main(["cashflow", "nobody", "1", "--reason", "x", "--shows"]) == 64
+
+
+def test_money_in_another_currency_than_the_losses_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A million yen, counted as a million dollars, is a loss that pulls the kill switch."""
+    journal(peak(100_000))
+    assert main(["cashflow", "paper", "1000000", "--currency", "JPY", "--reason", "x", "--shows"]) == 1
+    told = capsys.readouterr().err
+    assert "The losses of paper are counted in USD, and 1000000 JPY is no amount of that. Nothing was recorded." in told
+    assert "Give the amount in USD: by how much it moves the net liquidation that TWS shows" in told
+    assert getattr(journal().state(), "cash_flows", None) == ()
+    assert main(["cashflow", "paper", "6500", "--currency", "usd", "--reason", "x", "--shows"]) == 0
 
 
 def test_a_faulty_file_is_named_and_nothing_is_shown_for_true(

@@ -48,6 +48,11 @@ def exposure(made: Book) -> Exposure:
     return made.spot(ES).exposure
 
 
+def test_where_nothing_was_ever_heard_of_nothing_is_held_and_nothing_may_close() -> None:
+    nothing = Book().spot(ES)
+    assert (nothing.exposure, nothing.position, nothing.worst, nothing.notional) == (FLAT, 0, 0, None)
+
+
 def test_the_orders_that_count_can_be_named() -> None:
     made = book(held(3))
     assert made.order_keys == ()

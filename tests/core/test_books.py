@@ -73,6 +73,13 @@ def test_other_currencies_are_other_money() -> None:
     assert books().with_jump(jump(10_000)).with_flow(flow(10_000, currency="EUR")).jumps != ()
 
 
+def test_an_amount_in_another_currency_is_no_deposit_in_this_one() -> None:
+    """A million yen that came in, counted as a million dollars, is a loss that fires the circuit breaker."""
+    yen = books().with_flow(flow(1_000_000, currency="JPY"))
+    assert net_deposits(yen, DAY, LATER) == 0
+    assert net_deposits(yen.with_flow(flow(500)), DAY, LATER) == 500
+
+
 def test_each_jump_is_explained_once_and_each_flow_explains_once() -> None:
     twice = books().with_jump(jump(10_000)).with_jump(jump(10_000, LATER + 1))
     once = twice.with_flow(flow(10_000))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import time
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
@@ -22,10 +24,12 @@ from engine.config.reader import load
 from engine.core.alerting import MINUTE_NS
 from engine.core.amounts import money_text
 from engine.core.known import Known, Unknown
+from engine.core.limit_changes import Change
 from engine.core.limit_rules import Action
 from engine.core.limit_views import LimitsView, LimitView
 from engine.core.restrictions import Restriction
 from engine.guard.control import NoGuard, Request, ask
+from engine.journal.events import LimitsTaken, Record
 from engine.journal.loss_records import changes_of
 from engine.journal.telling import moment
 from engine.trading.errors import LimitRefused, RulesUnreadable
@@ -36,6 +40,7 @@ from engine.trading.rules import Rules, open_rules
 
 BAR_WIDTH = 24
 INDENT = 28  # of what is said under a bar: where the bar begins
+NONE = "(none)"  # a value that is an empty list
 NEARLY = Decimal("0.75")  # of a limit that is used: from here on it is shown as a warning
 
 
@@ -218,7 +223,7 @@ def _set(rules: Rules, source: LimitSource, login: Named, arguments: argparse.Na
         if change.effective_ns <= now_ns
         else f"from the next trading day ({moment(change.effective_ns, None)[:16]})"
     )
-    print(f"{login.name}: {change.key} {change.old} → {change.new}, {when}")
+    print(f"{login.name}: {change.key} {change.old or NONE} → {change.new or NONE}, {when}")
     return 0
 
 
@@ -229,10 +234,20 @@ def _history(rules: Rules, chosen: Chosen) -> int:
         return EXIT_CANNOT
     for login in chosen.logins:
         records = state.limit_changes
-        changes = [(one, record.actor) for record in records for one in changes_of((record,), login.scope)]
-        print(f"{login.name}: " + ("no change is on record" if not changes else f"{len(changes)} changes"))
-        for one, who in changes:
-            later = "" if one.effective_ns <= one.told_ns else f", from {moment(one.effective_ns, None)[:16]}"
-            what = f"{one.key} {one.old or '(none)'} → {one.new}{later}, by {who}"
-            print(f"  {moment(one.told_ns, None)[:19]}  {what}" + (f": {one.reason}" if one.reason else ""))
+        told = [(changes, record) for record in records if (changes := changes_of((record,), login.scope))]
+        count = sum(not isinstance(record.event, LimitsTaken) for _, record in told)
+        print(f"{login.name}: " + ("no change is on record" if not count else f"changes: {count}"))
+        for changes, record in told:
+            print(f"  {moment(record.at_ns, None)[:19]}  " + _told(changes, record))
     return 0
+
+
+def _told(changes: Sequence[Change], record: Record) -> str:
+    if isinstance(record.event, LimitsTaken):
+        values = ", ".join(f"{one.key} {one.new or NONE}" for one in changes)
+        lines = textwrap.wrap(f"first used with {values}, by {record.actor}", 96)
+        return ("\n" + " " * 23).join(lines)
+    (one,) = changes
+    later = "" if one.effective_ns <= one.told_ns else f", from {moment(one.effective_ns, None)[:16]}"
+    what = f"{one.key} {one.old or NONE} → {one.new or NONE}{later}, by {record.actor}"
+    return what + (f": {one.reason}" if one.reason else "")

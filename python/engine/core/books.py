@@ -127,9 +127,11 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def net_deposits(books: Books, since: Baseline, now_ns: int) -> Decimal:
-    """Money in and out after the baseline was set, as far as it shows in equity."""
-    shown = (flow.amount for flow in books.flows if not flow.announced and since.at_ns < flow.at_ns <= now_ns)
-    return _sum(shown)
+    """Money in and out after the baseline was set, as far as it shows in equity. An amount in another currency is no
+    amount of this one: it does not count, and what it did to equity shows as a jump.
+    """
+    shown = (flow for flow in books.flows if not flow.announced and since.at_ns < flow.at_ns <= now_ns)
+    return _sum(flow.amount for flow in shown if flow.currency == since.currency)
 
 
 def unexplained(books: Books, since: Baseline) -> tuple[Decimal, Decimal]:

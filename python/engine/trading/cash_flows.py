@@ -58,13 +58,20 @@ def record_cash_flow(
         if isinstance(state, Unknown):
             raise _unreadable(scope, state.why)
         known = last_equity(state, scope)
-        money = currency.strip().upper() or (known.value.currency if isinstance(known, Known) else "")
+        base = known.value.currency if isinstance(known, Known) else ""
+        money = currency.strip().upper() or base
         if not money:
             raise CashFlowRefused(
                 f"The base currency of {scope.login} is not known yet", NOTHING_RECORDED, "Give the currency"
             )
         if not _CURRENCY.fullmatch(money):
             raise CashFlowRefused(f"{money!r} is no currency", NOTHING_RECORDED, "Give its three letters, such as USD")
+        if base and money != base:
+            raise CashFlowRefused(
+                f"The losses of {scope.login} are counted in {base}, and {amount} {money} is no amount of that",
+                NOTHING_RECORDED,
+                f"Give the amount in {base}: by how much it moves the net liquidation that TWS shows",
+            )
         flow = Flow(amount=amount, currency=money, at_ns=now_ns)
         if shows is not None:
             flow = msgspec.structs.replace(flow, announced=not shows)

@@ -88,6 +88,7 @@ def _in_words(key: str, error: msgspec.ValidationError) -> str:
 
 
 def _refused(key: str, in_force: str, why: Refusal) -> LimitRefused:
+    in_force = in_force or "(none)"
     if why is Refusal.REASON_MISSING:
         return LimitRefused(
             f"{key} would be looser than {in_force}, and no reason was given", UNCHANGED, "Give the reason: it is kept"
