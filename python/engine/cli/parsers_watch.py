@@ -32,7 +32,7 @@ def add_cash_flow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("login", metavar="LOGIN", help="whose")
     parser.add_argument("amount", metavar="AMOUNT", help="10000 came in, -2500.50 went out")
     parser.add_argument("--reason", metavar="TEXT", required=True, help="what it was; it is recorded")
-    parser.add_argument("--currency", default="", help="that of the losses, the login's base currency: for before it is known, and to be sure")
+    parser.add_argument("--currency", default="", help="the login's base currency, while nobody knows it")
     shows = parser.add_mutually_exclusive_group(required=True)
     shows.add_argument("--shows", action="store_true", default=None, help="net liquidation contains it already")
     shows.add_argument("--announced", dest="shows", action="store_false", help="it is still to come, or to go")

@@ -12,7 +12,8 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.books import Flow
-from engine.core.known import Known, Unknown
+from engine.core.followed import Equity
+from engine.core.known import Fact, Known, Unknown
 from engine.core.restrictions import Scope
 from engine.journal.events import CashFlow
 from engine.journal.loss_records import books_of, cash_flow, last_equity
@@ -57,21 +58,7 @@ def record_cash_flow(
         state = rules.journal.state()
         if isinstance(state, Unknown):
             raise _unreadable(scope, state.why)
-        known = last_equity(state, scope)
-        base = known.value.currency if isinstance(known, Known) else ""
-        money = currency.strip().upper() or base
-        if not money:
-            raise CashFlowRefused(
-                f"The base currency of {scope.login} is not known yet", NOTHING_RECORDED, "Give the currency"
-            )
-        if not _CURRENCY.fullmatch(money):
-            raise CashFlowRefused(f"{money!r} is no currency", NOTHING_RECORDED, "Give its three letters, such as USD")
-        if base and money != base:
-            raise CashFlowRefused(
-                f"The losses of {scope.login} are counted in {base}, and {amount} {money} is no amount of that",
-                NOTHING_RECORDED,
-                f"Give the amount in {base}: by how much it moves the net liquidation that TWS shows",
-            )
+        money = _currency(amount, currency, last_equity(state, scope), scope)
         flow = Flow(amount=amount, currency=money, at_ns=now_ns)
         if shows is not None:
             flow = msgspec.structs.replace(flow, announced=not shows)
@@ -93,6 +80,25 @@ def record_cash_flow(
             raise _unreadable(scope, error.trouble) from error
         return event
     raise _unreadable(scope, "other programs append to the journal all the time")
+
+
+def _currency(amount: Decimal, given: str, known: Fact[Equity], scope: Scope) -> str:
+    """What the amount is in: the currency of the losses. Raises CashFlowRefused."""
+    base = known.value.currency if isinstance(known, Known) else ""
+    money = given.strip().upper() or base
+    if not money:
+        raise CashFlowRefused(
+            f"The base currency of {scope.login} is not known yet", NOTHING_RECORDED, "Give the currency"
+        )
+    if not _CURRENCY.fullmatch(money):
+        raise CashFlowRefused(f"{money!r} is no currency", NOTHING_RECORDED, "Give its three letters, such as USD")
+    if base and money != base:
+        raise CashFlowRefused(
+            f"The losses of {scope.login} are counted in {base}, and {amount:f} {money} is no amount of that",
+            NOTHING_RECORDED,
+            f"Give the amount in {base}: by how much it moves the net liquidation that TWS shows",
+        )
+    return money
 
 
 def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
