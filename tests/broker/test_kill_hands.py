@@ -459,6 +459,45 @@ def test_what_the_accounts_are_worth_is_read_once_and_for_the_machine() -> None:
     run_kill(test)
 
 
+@pytest.mark.parametrize(
+    ("rows", "foreign", "unrealized"),
+    [
+        (["CashBalance 5 BASE", "CashBalance 5 EUR", "ExchangeRate 1.00 EUR", "UnrealizedPnL 0 EUR"], "0", "0"),
+        (["CashBalance -300 USD", "ExchangeRate 0.9 USD", "CashBalance 5 EUR", "ExchangeRate 1 EUR"], "270.0", None),
+        (["CashBalance 10 USD", "CashBalance 0 SEK", "ExchangeRate 0.9 USD", "UnrealizedPnL 0 USD"], "9.0", "0"),
+        (["CashBalance 10 USD", "ExchangeRate 0 USD", "UnrealizedPnL 0 BASE"], None, "0"),
+        (["CashBalance 10 USD", "CashBalance 10 SEK", "ExchangeRate 0.9 USD"], None, None),
+        (["UnrealizedPnL 7 USD", "UnrealizedPnL -7 EUR"], None, "14"),
+        (["CashBalance none USD"], None, None),
+        (["CashBalance 10 BASE"], None, None),
+    ],
+)
+def test_cash_in_other_currencies_is_added_up_only_where_all_of_it_can_be(
+    rows: list[str], foreign: str | None, unrealized: str | None
+) -> None:
+    async def test(tws: ScriptedTws, kill: Kill) -> None:
+        asked: list[str] = []
+
+        def answer(_peer: object, request: requests.ReqAccountSummary) -> list[replies.Reply]:
+            asked.append(request.tags)
+            told = [
+                replies.AccountSummary(request.req_id, ACCOUNT, *row.split()) for row in ["MaintMarginReq 3 EUR", *rows]
+            ]
+            return [*told, replies.AccountSummaryEnd(request.req_id)]
+
+        await kill.connect()
+        tws.answers[requests.ReqAccountSummary] = answer
+        kill.do(cmd.ReadWorth(-1, cash=True))
+        await settle()
+        assert asked == ["NetLiquidation,GrossPositionValue,MaintMarginReq,FullMaintMarginReq,$LEDGER:ALL"]
+        (read,) = [told for told in kill.told if isinstance(told, ev.WorthRead)]
+        (worth,) = read.accounts
+        assert worth.foreign_cash == (None if foreign is None else Decimal(foreign))
+        assert worth.values.get("UnrealizedPnL") == (None if unrealized is None else Decimal(unrealized))
+
+    run_kill(test)
+
+
 def test_our_own_order_in_a_list_carries_its_ref_again() -> None:
     async def test(tws: ScriptedTws, kill: Kill) -> None:
         await kill.connect()

@@ -269,13 +269,19 @@ class Executions:
 
 
 class Worth:
-    """What the accounts are worth. What is no number is left out."""
+    """What the accounts are worth. What is no number is left out.
+
+    Cash comes once for each currency, with the rate that turns it into the account's own, and once more as their sum
+    under the name BASE. The account's own currency has the rate of one.
+    """
 
     message_ids = frozenset({63, 64})
 
     def __init__(self, req_id: int) -> None:
         self._req_id = req_id
         self._values: dict[str, dict[str, Decimal]] = {}
+        self._cash: dict[str, dict[str, Decimal]] = {}
+        self._rates: dict[str, dict[str, Decimal]] = {}
 
     usable = False
 
@@ -287,15 +293,34 @@ class Worth:
         if not isinstance(reply, replies.AccountSummary) or reply.req_id != self._req_id:
             return False
         amount = translate.amount(reply.value)
-        if amount is not None:
-            self._values.setdefault(reply.account, {})[reply.tag] = amount
+        if amount is None:
+            return True
+        match reply.tag:
+            case "CashBalance":
+                self._cash.setdefault(reply.account, {})[reply.currency] = amount
+            case "ExchangeRate":
+                self._rates.setdefault(reply.account, {})[reply.currency] = amount
+            case "UnrealizedPnL":  # in each currency: two that cancel out are not none
+                values = self._values.setdefault(reply.account, {})
+                values[reply.tag] = values.get(reply.tag, Decimal(0)) + abs(amount)
+            case _:
+                self._values.setdefault(reply.account, {})[reply.tag] = amount
         return True
 
     def complete(self, reply: Reply) -> bool:
         return isinstance(reply, replies.AccountSummaryEnd) and reply.req_id == self._req_id
 
     def result(self) -> tuple[AccountWorth, ...]:
-        return tuple(AccountWorth(account, values) for account, values in self._values.items())
+        return tuple(AccountWorth(one, values, self._foreign_cash(one)) for one, values in self._values.items())
+
+    def _foreign_cash(self, account: str) -> Decimal | None:
+        """None: nothing was told of it, or not what each currency is worth."""
+        cash = {currency: amount for currency, amount in self._cash.get(account, {}).items() if currency != "BASE"}
+        rates = self._rates.get(account, {})
+        if not cash or any(amount and not rates.get(currency) for currency, amount in cash.items()):
+            return None
+        foreign = (abs(amount) * rates[name] for name, amount in cash.items() if amount and rates[name] != 1)
+        return sum(foreign, Decimal(0))
 
 
 class ContractDetails:

@@ -272,7 +272,7 @@ class Hands:
             else:
                 self._read_failed("worth", command.read_id, outcome)
 
-        self._read("worth", command.read_id, lambda reads, timeout_s: reads.worth(then, timeout_s))
+        self._read("worth", command.read_id, lambda reads, timeout_s: reads.worth(then, timeout_s, cash=command.cash))
 
     def _read(self, kind: str, read_id: int, ask: Callable[[Reads, float], None]) -> None:
         main = self._ways.main

@@ -53,6 +53,7 @@ from engine.wire.salvage import salvage_open_order, salvage_position
 T = TypeVar("T")
 
 WORTH_TAGS = "NetLiquidation,GrossPositionValue,MaintMarginReq,FullMaintMarginReq"
+CASH_TAGS = "$LEDGER:ALL"  # cash in each currency, and what the currency is worth
 _POSITIONS_NOT_YET = 2151
 _ASK_TIME_EVERY_S = 1.0  # while TWS does not tell it
 
@@ -128,8 +129,8 @@ class Reads:
         collector = Executions(req_id, self._link.server_now_s)
         self._numbered.ask("executions", req_id, ReqExecutions(req_id), collector, then, timeout_s)
 
-    def worth(self, then: Then[tuple[AccountWorth, ...]], timeout_s: float) -> None:
-        """What the accounts are worth, once: TWS has few subscriptions to spare."""
+    def worth(self, then: Then[tuple[AccountWorth, ...]], timeout_s: float, *, cash: bool = False) -> None:
+        """What the accounts are worth, once: TWS has few subscriptions to spare. `cash`: by currency too."""
         req_id = self._link.take_id()
 
         def and_unsubscribe(outcome: Outcome[tuple[AccountWorth, ...]]) -> None:
@@ -137,7 +138,7 @@ class Reads:
                 self._link.post(CancelAccountSummary(req_id))
             then(outcome)
 
-        request = ReqAccountSummary(req_id, "All", WORTH_TAGS)
+        request = ReqAccountSummary(req_id, "All", f"{WORTH_TAGS},{CASH_TAGS}" if cash else WORTH_TAGS)
         self._numbered.ask("account values", req_id, request, Worth(req_id), and_unsubscribe, timeout_s)
 
     def contract_details(self, con_id: int, then: Then[Details], timeout_s: float) -> None:

@@ -46,6 +46,8 @@ class AccountWorth(msgspec.Struct, frozen=True):
 
     account: str
     values: dict[str, Decimal]
+    foreign_cash: Decimal | None = None
+    """Its cash in other currencies, owed or owned, together, in its own currency; None: not asked for, or not told."""
 
 
 class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,9 +14,10 @@ EMPTY = {"NetLiquidation": D(1000), "GrossPositionValue": D(0), "MaintMarginReq"
 PATIENCE = {"nothing_seen_ns": 2 * SECOND, "unwitnessed_ns": 20 * SECOND}
 
 
-def worth(account: str = ACCOUNT, **values: int | None) -> AccountWorth:
+def worth(account: str = ACCOUNT, *, cash: str | None = None, **values: int | None) -> AccountWorth:
     told = {**EMPTY, **{tag: None if value is None else D(value) for tag, value in values.items()}}
-    return AccountWorth(account, {tag: value for tag, value in told.items() if value is not None})
+    known = {tag: value for tag, value in told.items() if value is not None}
+    return AccountWorth(account, known, None if cash is None else D(cash))
 
 
 def asking(*accounts: str) -> Witness:
@@ -49,6 +50,20 @@ def heard(*told: AccountWorth, accounts: tuple[str, ...] = (ACCOUNT,)) -> Witnes
         ([worth(MaintMarginReq=1)], Says.SOMETHING_HELD),
         ([worth(FullMaintMarginReq=1, NetLiquidation=None)], Says.SOMETHING_HELD),
         ([worth(), worth("DU9", GrossPositionValue=-1)], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=0, cash="1000")], Says.MAY_BE_NOTHING),
+        ([worth(FullMaintMarginReq=-250, UnrealizedPnL=0, cash="1000")], Says.MAY_BE_NOTHING),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=0, cash="999.99")], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=1, FullMaintMarginReq=251, UnrealizedPnL=0, cash="1000")], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=0, cash="0")], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=0)], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=7, cash="1000")], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, cash="1000")], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=0, GrossPositionValue=1, cash="1000")], Says.SOMETHING_HELD),
+        ([worth(MaintMarginReq=250, UnrealizedPnL=0, GrossPositionValue=None, cash="1000")], Says.SOMETHING_HELD),
+        (
+            [worth(MaintMarginReq=250, UnrealizedPnL=0, cash="1000"), worth("DU9", MaintMarginReq=1)],
+            Says.SOMETHING_HELD,
+        ),
     ],
 )
 def test_what_the_values_of_one_account_say(told: list[AccountWorth], says: Says) -> None:
@@ -383,3 +398,61 @@ def test_what_is_unknown_for_another_reason_is_not_blamed_on_an_account_in_which
     stage.orders = None
     stage.run(30_000)
     assert "DU2" not in stage.report.trouble
+
+
+def with_margin(**values: int | None) -> Witness:
+    """It has been told of a margin, and asks for the second time."""
+    witness = heard(worth(MaintMarginReq=250, **values))
+    witness.ask()
+    return witness
+
+
+def test_cash_is_asked_for_where_a_margin_is_all_that_says_something_is_held() -> None:
+    assert heard(worth(MaintMarginReq=250)).ask() == [ReadWorth(-2, cash=True)]
+    assert heard(worth(FullMaintMarginReq=250)).ask() == [ReadWorth(-2, cash=True)]
+    for told in (
+        worth(),
+        worth(GrossPositionValue=1),
+        worth(GrossPositionValue=1, MaintMarginReq=250),
+        worth(GrossPositionValue=None, MaintMarginReq=250),
+    ):
+        assert heard(told).ask() == [ReadWorth(-2)]
+
+
+def test_a_question_for_cash_that_comes_to_nothing_leaves_what_was_told_and_is_not_asked_again() -> None:
+    witness = with_margin()
+    witness.failed(-2)
+    assert witness.says() is Says.SOMETHING_HELD and witness.ask() == [ReadWorth(-3)]
+    for number in range(3, 3 + TRIES_MAX):
+        assert witness.says() is (Says.SOMETHING_HELD if number == 3 else Says.NOTHING_TOLD)
+        witness.failed(-number)
+        witness.ask()
+    assert witness.ask() == [], "it counts as none of the three that fail"
+
+
+def test_that_a_margin_may_be_that_of_cash_is_said_once_with_both() -> None:
+    witness = with_margin()
+    cash = worth(MaintMarginReq=250, UnrealizedPnL=0, cash="1000.4")
+    assert witness.heard(-2, (cash,)) == [
+        Say(
+            "margin_of_cash",
+            "the margin may be that of cash (DU1 MaintMarginReq 250, and 1000 of cash in other currencies): "
+            "the list of positions has to stay empty for a minute and a half",
+        )
+    ]
+    assert witness.ask() == [ReadWorth(-3, cash=True)]
+    assert witness.heard(-3, (cash,)) == []
+
+
+def test_an_account_with_cash_in_other_currencies_and_no_position_is_flat_after_a_minute_and_a_half() -> None:
+    stage = Stage(**PATIENCE, contradicted_ns=90 * SECOND)
+    stage.worth = [worth(MaintMarginReq=250, UnrealizedPnL=0, cash="1000")]
+    stage.begin()
+    stage.run(100_000)
+    assert stage.report.flat and 90_000 <= (stage.report.timings.flat_ms or 0) <= 92_000
+    short = Stage(**PATIENCE, contradicted_ns=90 * SECOND, deadline_ns=40 * SECOND)
+    short.worth = stage.worth
+    short.begin()
+    short.run(41_000)
+    assert short.report.outcome is LoginOutcome.UNKNOWN
+    assert "(DU1 MaintMarginReq 250, and 1000 of cash in other currencies): TWS may not" in short.report.trouble

@@ -58,9 +58,10 @@ class ReadCompleted(Command, frozen=True):
 
 class ReadWorth(Command, frozen=True):
     """reqAccountSummary of all accounts, ended behind the answer: net liquidation, gross position value, maintenance
-    margin. Answer: `WorthRead` or `ReadFailed`."""
+    margin; and with `cash` what they have in each currency. Answer: `WorthRead` or `ReadFailed`."""
 
     read_id: int
+    cash: bool = False
 
 
 class Resolve(Command, frozen=True):

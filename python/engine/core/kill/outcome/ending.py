@@ -85,7 +85,7 @@ class Ending:
         match self.witness.says():
             case Says.NOTHING_HELD:
                 return gap_ns
-            case Says.MAY_BE_OLD:
+            case Says.MAY_BE_NOTHING:
                 return max(gap_ns, self.settings.contradicted_ns)
         return max(gap_ns, min(self.settings.unwitnessed_ns, self.settings.deadline_ns * 3 // 4))
 
