@@ -2,6 +2,7 @@
 
     python hammering.py world
     python hammering.py hammer FIRST_CLIENT_ID PORT
+    python hammering.py pair PORT
     python hammering.py halter PORT MARKS_PORT
 
 Each answers the lines it is sent with a line of JSON, and ends with its standard input. What arrived after a halt is
@@ -168,7 +169,7 @@ class Hammer:
 
         async def fill(name: str) -> int:
             sent = 0
-            with suppress(errors.OrderDenied):
+            with suppress(errors.OrderDenied, errors.OrderRefused):  # TWS has a limit too, far beyond
                 while True:
                     order = buy(f"{100 + sent}.00", order_ref=RESTING_REF)
                     await self.manager.place_order(name, ES, order)
@@ -243,6 +244,23 @@ async def hammer(first_client: str, port: str) -> None:
     await one.manager.disconnect_all()
 
 
+async def pair(port: str) -> None:
+    """Two programs in one process, in step whatever else the machine does: they know as little of each other."""
+    names = [f"paper{number}" for number in range(LOGINS)]
+    both = [Hammer(made_manager(names, first, int(port)), names) for first in (11, 31)]
+    for one in both:
+        assert (await one.manager.connect_all()).all_connected
+
+    async def do_fill() -> dict[str, object]:
+        answers = await asyncio.gather(*(one.do_fill() for one in both))
+        return {"sent": sum(int(str(answer["sent"])) for answer in answers)}
+
+    say_aloud("{}")
+    await serve({"fill": do_fill}, None, say_aloud)
+    for one in both:
+        await one.manager.disconnect_all()
+
+
 async def halter(port: str, marks_port: str) -> None:
     """Never connected to TWS, as `qe halt` is not: it knows no accounts, and binds the place."""
     manager = made_manager(["paper"], 70, int(port))
@@ -269,5 +287,5 @@ if __name__ == "__main__":
     take_away(os.environ.get("QE_TAKEN_AWAY", ""))
     if os.environ.get("QE_SLOWLY"):
         slowly()
-    roles: dict[str, Callable[..., Any]] = {"world": world, "hammer": hammer, "halter": halter}
+    roles: dict[str, Callable[..., Any]] = {"world": world, "hammer": hammer, "pair": pair, "halter": halter}
     asyncio.run(roles[sys.argv[1]](*sys.argv[2:]))
