@@ -155,6 +155,34 @@ def test_the_summary_is_told_anew_under_a_new_number_and_the_old_one_is_ended() 
     followed(test)
 
 
+def test_a_feed_of_profit_and_loss_that_never_spoke_is_asked_for_anew_and_one_that_spoke_is_left() -> None:
+    """The request was lost, or is not answered: the login would be blind for good, and no loss of it ever seen."""
+
+    async def test(tws: ScriptedTws, login: Login, follower: Follower) -> None:
+        spoke, silent = tws.requests(requests.ReqPnL)
+        tws.peer.send(replies.PnL(spoke.req_id, Decimal(0), Decimal(5), Decimal(0)))
+        await asyncio.sleep(28)
+        login.ask_worth()
+        await settle()
+        assert len(tws.requests(requests.ReqPnL)) == 2, "it may still come"
+        await asyncio.sleep(2)
+        login.ask_worth()
+        await settle()
+        [*_, anew] = tws.requests(requests.ReqPnL)
+        assert tws.requests(requests.CancelPnL) == [requests.CancelPnL(silent.req_id)]
+        assert (anew.account, len(tws.requests(requests.ReqPnL))) == (OTHER, 3)
+        login.ask_worth()
+        await settle()
+        assert len(tws.requests(requests.ReqPnL)) == 3, "it has as long as the first"
+        follower.told.clear()
+        tws.peer.send(replies.PnL(silent.req_id, Decimal(0), Decimal(6), Decimal(0)))
+        tws.peer.send(replies.PnL(anew.req_id, Decimal(0), Decimal(7), Decimal(0)))
+        await settle()
+        assert follower.told == [("profit", OTHER, Decimal(7), Decimal(0))]
+
+    followed(test, ACCOUNT, OTHER)
+
+
 def test_while_a_kill_has_the_connection_the_summary_is_not_asked_for() -> None:
     async def test(tws: ScriptedTws, login: Login, _follower: Follower) -> None:
         login.suspend("a kill uses it")

@@ -665,3 +665,41 @@ def test_a_crash_while_equity_becomes_known_is_counted_once_and_soon(tmp_path: P
 
     seen = on_stage(test, tmp_path)
     assert seen == (at_s > 3), "what was lost before equity was known is no loss of ours"
+
+
+@pytest.mark.parametrize("behind_s", [0.05, 0.25, 0.5, 0.95, 1.05, 1.25, 1.5, 2.05, 2.5, 3.05, 5.0])
+def test_a_crash_right_behind_a_restored_link_is_counted_once_and_soon(tmp_path: Path, behind_s: float) -> None:
+    """The report that equity begins with may be older than all profit and loss. The next one tells, and is not awaited
+    for half a minute: a trading day may end within it."""
+    memory = Memory()
+    lost = 'kind = "link-lost", after_s = 20, for_s = 5, restored = 1101'
+
+    async def test(_: World, loop: VirtualLoop, market: Market) -> list[Limit]:
+        manager = watching(loop, tmp_path, memory)
+        assert (await manager.connect_all()).all_connected
+        await asyncio.sleep(25 + behind_s - loop.time())
+        market.lose(10_200)
+        await asyncio.sleep(12)
+        told = breaches(memory)
+        await asyncio.sleep(240)
+        await manager.disconnect_all()
+        assert breaches(memory) == told, "and of 15 % no word"
+        return told
+
+    assert on_stage(test, tmp_path, faults=f"[{{ {lost} }}]") == [Limit.MONTHLY, Limit.WEEKLY, Limit.DAILY]
+
+
+def test_a_loss_is_seen_though_the_request_for_profit_and_loss_was_lost(tmp_path: Path) -> None:
+    memory = Memory()
+    lost = 'kind = "drop-requests", requests = ["ReqPnL"], first = 1'
+
+    async def test(_: World, loop: VirtualLoop, market: Market) -> list[Limit]:
+        manager = watching(loop, tmp_path, memory)
+        assert (await manager.connect_all()).all_connected
+        await asyncio.sleep(40)
+        market.lose(2_000)
+        await asyncio.sleep(12)
+        await manager.disconnect_all()
+        return breaches(memory)
+
+    assert on_stage(test, tmp_path, faults=f"[{{ {lost} }}]") == [Limit.DAILY]

@@ -39,6 +39,7 @@ TAGS = (
     "InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion"
 )
 PNL_UPDATES_MIN = 2
+PNL_SILENT_S_MAX = 30.0  # TWS says something at first, on a weekend too
 PNL_IS_WHOLE_SINCE = 135  # server version; reqPnL came with 127, what was realized with 135
 _BEHIND_THE_CANCEL_S = 0.01
 
@@ -109,6 +110,7 @@ class Login:
         self._values: AccountValues = {}
         self._pnl_accounts: dict[int, str] = {}
         self._pnl_updates: dict[int, int] = {}
+        self._pnl_asked_s: dict[int, float] = {}
         self._daily: dict[str, Decimal | None] = {}  # where the rest of profit and loss is told elsewhere
         self._updates = AccountUpdates(link, self._account_ready, self._account_report, self._loop.time)
         self._listener = Listener(self._heard, self._lost)
@@ -194,13 +196,23 @@ class Login:
         return self._updates.pushed
 
     def ask_worth(self) -> None:
-        """Have the account values told anew: TWS says nothing by itself while nothing changes."""
+        """Have the account values told anew: TWS says nothing by itself while nothing changes. Profit and loss that TWS
+        never told of is asked for once more; where it has, silence says that nothing changes."""
         if self._suspended is not None or not self.link.up or not self._subscribed:
             return
         if not self.streams_profit_and_loss:
             self._updates.ask()
         self.link.post(CancelAccountSummary(self._summary_id))
         self._subscribe_summary()
+        if self.streams_profit_and_loss and self.link.broker_up:
+            self._ask_silent_profits()
+
+    def _ask_silent_profits(self) -> None:
+        for req_id, account in list(self._pnl_accounts.items()):
+            if req_id not in self._pnl_updates and self._loop.time() - self._pnl_asked_s[req_id] >= PNL_SILENT_S_MAX:
+                self.link.post(CancelPnL(req_id))
+                del self._pnl_accounts[req_id]
+                self._subscribe_pnl(account)
 
     # --- asking ------------------------------------------------------------------------------------
     def _schedule(self, delay_s: float) -> None:
@@ -266,10 +278,11 @@ class Login:
         self._summary_id = self.link.take_id()
         self.link.post(ReqAccountSummary(self._summary_id, "All", TAGS))
 
-    def _subscribe_pnl(self) -> None:
-        for account in self.link.accounts:
+    def _subscribe_pnl(self, *accounts: str) -> None:
+        """Of all accounts, or of these."""
+        for account in accounts or self.link.accounts:
             req_id = self.link.take_id()
-            self._pnl_accounts[req_id] = account
+            self._pnl_accounts[req_id], self._pnl_asked_s[req_id] = account, self._loop.time()
             self.view.profit_and_loss[account] = Unknown("not told yet")
             try:
                 self.link.post(ReqPnL(req_id, account))
@@ -363,18 +376,21 @@ class Login:
             return
         if self._suspended is not None:
             self._subscribed = False  # as soon as it is ours again
-            self._pnl_accounts.clear()
-            self._pnl_updates.clear()
+            self._end_profits()
             return
         self.link.post(CancelAccountSummary(self._summary_id))
         self._subscribe_summary()
         for req_id in self._pnl_accounts:
             self.link.post(CancelPnL(req_id))
-        self._pnl_accounts.clear()
-        self._pnl_updates.clear()
+        self._end_profits()
         self._subscribe_pnl()
         self._subscribe_updates()
         self._schedule(0)
+
+    def _end_profits(self) -> None:
+        self._pnl_accounts.clear()
+        self._pnl_updates.clear()
+        self._pnl_asked_s.clear()
 
     def _lost(self, failure: LinkFailure) -> None:
         self._lost_because(failure.text)

@@ -170,15 +170,16 @@ class LossWatch:
         """TWS says nothing while nothing changes: the summary is asked for anew before it is too old. While equity is
         not known it is asked for often, because one word that says nothing (the first profit and loss is like that)
         makes an account begin anew, with a report; and so while it waits for a report to be settled, because a loss may
-        be in doubt. A TWS that streams no profit and loss is asked often all the time, and as soon as it has told of
-        something new by itself.
+        be in doubt. The report that an account begins with may be older than all that was heard: a loss that it does
+        not show, and that came before the readings that agree, is known by the next report alone. A TWS that streams no
+        profit and loss is asked often all the time, and as soon as it has told of something new by itself.
         """
         login, limits, now_ns = self._login, self._ledger.limits, self._wall_ns()
         if login is None or login.in_use:
             return
         age_ns_max = STALE_UNLESS_TOLD_NS if limits is None else limits.settings.equity_age_ns_max
         every_ns = age_ns_max // 2
-        if isinstance(self._equity, Unknown) or not self._equity.value.settled:
+        if isinstance(self._equity, Unknown) or not (self._equity.value.settled and self._tracker.tells_jumps):
             every_ns = min(every_ns, UNKNOWN_ASK_NS)
         if not login.streams_profit_and_loss:
             every_ns = 0 if login.worth_pushed else min(every_ns, REPORTS_ASK_NS)
