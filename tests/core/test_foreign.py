@@ -149,6 +149,27 @@ def test_nothing_that_worked_before_is_taken_back_because_a_login_is_blind() -> 
     assert before.without(BLIND, UNKNOWN) is UNKNOWN
 
 
+def test_an_order_that_stays_because_it_worked_before_is_spared_and_protects_nothing() -> None:
+    before = Before().seen(UNRESTRICTED, orders(1))
+    assert before.staying(BLIND, orders(1, 2)) == {1}
+    assert before.staying(HALTED, orders(1, 2)) == frozenset()
+    assert before.staying(BLIND, UNKNOWN) == frozenset()
+    found = judge_foreign(
+        Kind.HALT,
+        held(5),
+        orders(1, 2, 3),
+        orders(2),
+        ALL,
+        kill_runs=False,
+        staying=before.staying(BLIND, orders(1, 2)),
+    )
+    assert found.answer is Answer.CANCEL_EACH
+    assert [one.perm_id for one in found.protected] == [3]
+    assert [one.perm_id for one in found.staying] == [1]
+    alone = judge_foreign(Kind.HALT, held(5), orders(1, 2), orders(2), ALL, kill_runs=False, staying=frozenset({1}))
+    assert alone.answer is Answer.CANCEL_EACH, "a global cancel would take it back"
+
+
 @pytest.mark.parametrize("how", [UNWRITABLE, UNREADABLE])
 def test_nothing_that_worked_before_is_taken_back_because_a_disk_is_full(how: str) -> None:
     before = Before().seen(UNRESTRICTED, orders(1))

@@ -570,6 +570,10 @@ def test_nothing_of_others_is_cancelled_because_a_disk_is_full(tmp_path: Path) -
         paper.trader(7).place("SPY", "BUY", 7, "LMT", Decimal(1))  # in the dark
         await asyncio.sleep(30)
         assert there(here) == before
+        paper.trader(0).place("SPY", "BUY", 9, "LMT", Decimal(1))  # and one that nobody else can cancel
+        await asyncio.sleep(10)
+        [told] = [message.text for message in here.messages if "BUY 9 SPY" in message.text]
+        assert told.endswith("(a global cancel would take 2 older orders with it)")
         here.memory.fails = None
         await asyncio.sleep(10)
         assert here.manager.state("paper").kind is None

@@ -178,7 +178,27 @@ def test_what_nobody_can_read_any_more_is_taken_to_be_there(monkeypatch: pytest.
     found = Found(Answer.CANCEL_EACH, orders=(working(1),), protected=(working(2),))
     [(severity, text, lasting)] = meet(found, None, monkeypatch, gone)
     assert (severity, lasting) == ("CRITICAL", True)
-    assert "the connection was lost" in text and "take 1 protective orders with it" in text
+    assert "the connection was lost" in text and "take 1 protective order with it" in text
+
+
+@pytest.mark.parametrize(
+    ("protected", "staying", "said"),
+    [
+        (0, 0, ""),
+        (2, 0, " (a global cancel would take 2 protective orders with it)"),
+        (0, 1, " (a global cancel would take 1 older order with it)"),
+        (1, 2, " (a global cancel would take 1 protective order and 2 older orders with it)"),
+    ],
+)
+def test_an_entry_that_may_stay_is_not_called_protective(protected: int, staying: int, said: str) -> None:
+    """As where a disk is full: nothing that worked before is taken back (decision 92)."""
+    found = Found(
+        Answer.CANCEL_EACH,
+        orders=(working(1),),
+        protected=tuple(map(working, range(10, 10 + protected))),
+        staying=tuple(map(working, range(20, 20 + staying))),
+    )
+    assert orders_of_others.beside(found) == said
 
 
 def test_what_was_cancelled_for_a_program_that_is_gone_is_told_once_and_gravely(

@@ -47,6 +47,7 @@ class Found(msgspec.Struct, frozen=True):
     orders: tuple[WorkingOrder, ...] = ()
     positions: tuple[PositionFact, ...] = ()
     protected: tuple[WorkingOrder, ...] = ()  # that a global cancel would take with it
+    staying: tuple[WorkingOrder, ...] = ()  # … and those that add risk, worked before, and are not taken back
 
     @property
     def by_client(self) -> Mapping[int, tuple[WorkingOrder, ...]]:
@@ -102,6 +103,13 @@ class Before(msgspec.Struct, frozen=True):
         fresh = tuple(one for one in adding.value if (one.perm_id, one.quantity) not in self.stood)
         return Known(fresh, adding.at_ns)
 
+    def staying(self, state: State, adding: Fact[tuple[WorkingOrder, ...]]) -> frozenset[int]:
+        """The others of them, by permId."""
+        met = self.without(state, adding)
+        if not isinstance(adding, Known) or not isinstance(met, Known):
+            return frozenset()
+        return frozenset(one.perm_id for one in adding.value) - {one.perm_id for one in met.value}
+
 
 def judge_foreign(
     kind: Kind | None,
@@ -111,9 +119,11 @@ def judge_foreign(
     settings: ForeignSettings,
     *,
     kill_runs: bool,
+    staying: frozenset[int] = frozenset(),
 ) -> Found:
-    """What to do about a login in this state. `adding`: those of `orders` that add risk. `kill_runs`: one is under way,
-    and sees to everything itself. Nothing is done about what is not known: that is the watch's business (blind).
+    """What to do about a login in this state. `adding`: those of `orders` that add risk and are to be met. `staying`:
+    those that add risk and are not. `kill_runs`: one is under way, and sees to everything itself. Nothing is done about
+    what is not known: that is the watch's business (blind).
     """
     if kill_runs or not isinstance(orders, Known):
         return NOTHING
@@ -121,11 +131,16 @@ def judge_foreign(
         return _after_a_kill(positions, orders.value, settings)
     if kind in (Kind.HALT, Kind.REDUCE_ONLY) and isinstance(adding, Known) and adding.value:
         going = {one.perm_id for one in adding.value}
-        protected = tuple(one for one in orders.value if one.perm_id not in going)
-        found = Found(Answer.TELL, orders=adding.value, protected=protected)
+        spared = tuple(one for one in orders.value if one.perm_id not in going)
+        found = Found(
+            Answer.TELL,
+            orders=adding.value,
+            protected=tuple(one for one in spared if one.perm_id not in staying),
+            staying=tuple(one for one in spared if one.perm_id in staying),
+        )
         if not settings.cancel:
             return found
-        if not protected:
+        if not spared:
             return msgspec.structs.replace(found, answer=Answer.CANCEL_ALL)
         return msgspec.structs.replace(found, answer=Answer.CANCEL_EACH) if found.by_client else found
     return NOTHING

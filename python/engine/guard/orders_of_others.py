@@ -139,6 +139,13 @@ def told(name: str, found: Found, what: str) -> str:
 
 
 def beside(found: Found) -> str:
-    if not found.protected:
-        return ""
-    return f" (a global cancel would take {len(found.protected)} protective orders with it)"
+    taken = [
+        _counted(len(orders), what)
+        for orders, what in ((found.protected, "protective order"), (found.staying, "older order"))
+        if orders
+    ]
+    return f" (a global cancel would take {' and '.join(taken)} with it)" if taken else ""
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"

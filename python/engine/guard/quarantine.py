@@ -112,8 +112,11 @@ class Quarantine:
         if state.kind is None:
             return NOTHING
         kill_runs = self._manager.killing(name) or self._others_kill(name, picture)
-        adding = before.without(state, adding_risk(orders, positions))
-        found = judge_foreign(state.kind, positions, orders, adding, self._settings, kill_runs=kill_runs)
+        risky = adding_risk(orders, positions)
+        adding, staying = before.without(state, risky), before.staying(state, risky)
+        found = judge_foreign(
+            state.kind, positions, orders, adding, self._settings, kill_runs=kill_runs, staying=staying
+        )
         is_known = isinstance(positions, Known) and isinstance(orders, Known)
         return found if found.answer is not Answer.NOTHING or (is_known and not kill_runs) else None
 
