@@ -13,7 +13,7 @@ import pytest
 
 from cli.simulated import PATIENCE_S, environment, qe
 from engine import __version__
-from engine.cli.commands import KNOWN
+from engine.cli.commands import KNOWN, main
 from engine.config.template import template
 
 
@@ -104,6 +104,15 @@ def test_config_init_writes_the_documented_file_once(tmp_path: Path) -> None:
     assert (tmp_path / "quant-engine.toml").read_text(encoding="utf-8") == template()
     again = qe("config", "init", home=tmp_path)
     assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_config_init_writes_the_file_that_every_command_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QE_CONFIG", str(tmp_path / "mine.toml"))
+    assert main(["config", "init"]) == 0
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.toml"]
+    assert main(["config", "init", "--config", "other.toml"]) == 0
+    assert (tmp_path / "other.toml").exists()
 
 
 def test_config_check_tells_every_problem(tmp_path: Path) -> None:

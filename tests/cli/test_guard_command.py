@@ -37,3 +37,22 @@ def test_a_test_alert_says_of_each_channel_whether_it_was_taken(
     assert main(["guard", "test-alert"]) == code
     told = capsys.readouterr()
     assert said in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            {"acknowledged": ["paper: 0b88"], "titles": ["paper: halt by dead_man"]},
+            "acknowledged: paper: halt by dead_man",
+        ),
+        ({"acknowledged": ["paper: 0b88"]}, "acknowledged: paper: 0b88"),
+        ({"acknowledged": [], "titles": []}, "nothing stands that was not acknowledged already"),
+    ],
+)
+def test_what_is_acknowledged_goes_by_the_title_it_was_told_under(
+    answer: object, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(guard_command, "ask", lambda *_, **__: answer)
+    assert main(["ack"]) == 0
+    assert capsys.readouterr().out == f"{said}\n"

@@ -15,6 +15,7 @@ import pytest
 
 from engine.broker.link import Link
 from engine.config.guard_table import AlertsTable
+from engine.core.dead_man import ENGINES_MAX
 from engine.core.known import Known
 from engine.core.restrictions import Cause, Kind, Scope
 from engine.guard.control import Request
@@ -130,6 +131,57 @@ def test_a_heartbeat_over_the_socket_counts_like_a_touch(tmp_path: Path) -> None
         await asyncio.sleep(1)
         assert "Over: java is silent" in here.titles()
         assert here.manager.state("paper").kind is Kind.HALT  # only a person lifts it
+
+    post(tmp_path, test)
+
+
+def test_who_beats_over_the_socket_says_good_bye_over_it_too(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        assert await here.guard.answer(Request("heartbeat", name="a java", logins=("paper",))) == {"heard": "a-java"}
+        await asyncio.sleep(12)
+        assert here.titles() == ["a-java is silent"]
+        assert await here.guard.answer(Request("goodbye", name="a java")) == {"goodbye": "a-java"}
+        assert not here.guard.listening.man.engines, "whatever the disk does"
+        await asyncio.sleep(100)
+        assert here.titles() == ["a-java is silent", "Over: a-java is silent"]
+        assert here.manager.state("paper").kind is None
+        assert not here.guard.listening.man.engines and not list((here.home / FOLDER).iterdir())
+
+    post(tmp_path, test)
+
+
+def test_who_beats_over_the_socket_is_known_to_the_guard_that_takes_this_ones_place(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        await here.guard.answer(Request("heartbeat", name="java", logins=("paper",)))
+        await asyncio.sleep(1)
+
+    async def later(here: Post) -> None:
+        await asyncio.sleep(31)
+        assert here.manager.state("paper").standing[0].cause is Cause.DEAD_MAN
+        assert here.manager.state("live").kind is None
+
+    post(tmp_path, test)
+    post(tmp_path, later)
+
+
+def test_who_beats_under_ever_new_names_fills_no_disk(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        for number in range(3 * ENGINES_MAX):
+            await here.guard.answer(Request("heartbeat", name=f"java {number}"))
+            await asyncio.sleep(0.1)
+        assert len(list((here.home / FOLDER).iterdir())) <= ENGINES_MAX
+
+    post(tmp_path, test)
+
+
+def test_a_folder_that_takes_nothing_makes_nobody_silent(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        (here.home / FOLDER).rmdir()
+        (here.home / FOLDER).write_text("no folder")
+        for _ in range(60):
+            await here.guard.answer(Request("heartbeat", name="java"))
+            await asyncio.sleep(1)
+        assert not [title for title in here.titles() if "silent" in title]
 
     post(tmp_path, test)
 
@@ -429,7 +481,7 @@ def test_an_alert_is_repeated_until_somebody_acknowledges_it(tmp_path: Path) -> 
         await asyncio.sleep(301)
         assert len(here.messages) == 2
         answer = await here.guard.answer(Request("ack", who="ann"))
-        assert len(answer["acknowledged"]) == 1
+        assert len(answer["acknowledged"]) == 1 and answer["titles"] == ["paper: halt by manual"]
         await asyncio.sleep(1000)
         assert len(here.messages) == 2
         here.manager.resume_trading("paper")
@@ -540,6 +592,34 @@ def test_a_login_that_was_never_reached_is_told_halted_as_blind_and_free_again_w
         assert {"Over: live is not connected", "Over: live: halt by blind"} <= set(here.titles())
 
     post(tmp_path, test, away="live")
+
+
+def test_a_difference_that_a_person_has_adopted_is_over_at_once(tmp_path: Path) -> None:
+    """And not five minutes later, at the guard's next verification of its own."""
+
+    async def test(here: Post) -> None:
+        engine = here.engine()
+        await engine.connect_all()
+        await asyncio.sleep(5)
+
+        def verified(name: str = "paper") -> object:
+            return here.guard.told()["logins"][name]["verified"]
+
+        assert verified() == "unbegun"
+        await engine.verify("paper", adopt=True, reason="first day")
+        await asyncio.sleep(4)
+        assert (verified(), verified("live")) == ("match", "unbegun")
+        here.appear("paper", 7)
+        await asyncio.sleep(300)
+        assert verified() == "different"
+        assert "paper: our records differ from the broker" in here.titles()
+        await engine.verify("paper", adopt=True, reason="a transfer")
+        await asyncio.sleep(4)
+        assert verified() == "match"
+        assert "Over: paper: our records differ from the broker" in here.titles()
+        await engine.disconnect_all()
+
+    post(tmp_path, test, verify_every_s=300.0)
 
 
 def test_what_nobody_knows_how_to_do_is_an_answer_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from engine.config.template import as_toml, template
 def config(arguments: argparse.Namespace) -> int:
     """Run it; 0 well, 1 the configuration has problems, 2 the file cannot be written."""
     if arguments.action == "init":
-        return _init(Path(arguments.config or FILE_NAME))
+        return _init(Path(arguments.config or os.environ.get("QE_CONFIG") or FILE_NAME).expanduser())
     path = config_file(arguments.config)
     try:
         in_force = load(path)

@@ -48,8 +48,8 @@ def acknowledge(arguments: argparse.Namespace) -> int:
         told = f"qe ack: {error}. Nothing was acknowledged, and a guard goes on calling until it is."
         print(f"{told} See what stands with: qe status; start one with: qe guard run", file=sys.stderr)
         return EXIT_CANNOT
-    seen = answer.get("acknowledged", [])
-    print("\n".join(f"acknowledged: {key}" for key in seen) or "nothing stands that was not acknowledged already")
+    seen = answer.get("titles") or answer.get("acknowledged", [])  # a guard from before an update tells its keys alone
+    print("\n".join(f"acknowledged: {one}" for one in seen) or "nothing stands that was not acknowledged already")
     return 0
 
 

@@ -147,6 +147,11 @@ class AlertDesk:
         self._state, keys = self._state.acknowledged(key, who)
         return keys
 
+    def title(self, key: str) -> str:
+        """Of what stands under that key."""
+        found = self._state.standing.get(key)
+        return key if found is None else found.alert.title
+
     @property
     def standing(self) -> tuple[Alert, ...]:
         """What nobody has acknowledged yet."""

@@ -34,7 +34,7 @@ HAS_UNIX = hasattr(socket, "AF_UNIX")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What somebody wants. `do`: status, kill, ack, heartbeat, test_alert."""
+    """What somebody wants. `do`: status, kill, ack, heartbeat, goodbye, test_alert."""
 
     do: str
     reason: str = ""

@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -103,7 +104,14 @@ class Guard:
             log=log,
         )
         self.keepers = {
-            name: Keeper(manager, name, self.alerts, verify_every_s=table.verify_every_s, log=log)
+            name: Keeper(
+                manager,
+                name,
+                self.alerts,
+                verify_every_s=table.verify_every_s,
+                log=log,
+                matched=partial(self.records.matched, name),
+            )
             for name in manager.logins
         }
         self.control = Control(home, self.answer) if callable_ else None
@@ -282,10 +290,12 @@ class Guard:
             case "kill":
                 return await self._kill(request)
             case "ack":
-                return {"acknowledged": list(self.alerts.acknowledge(request.key, request.who or "somebody"))}
+                keys = self.alerts.acknowledge(request.key, request.who or "somebody")
+                return {"acknowledged": list(keys), "titles": list(map(self.alerts.title, keys))}
             case "heartbeat" if request.name:
-                self.listening.beat(request.name, request.logins)
-                return {"heard": request.name}
+                return {"heard": self.listening.said(request.name, request.logins)}
+            case "goodbye" if request.name:
+                return {"goodbye": self.listening.said(request.name, (), goodbye=True)}
             case "test_alert":
                 text = f"A test, asked for by {request.who or 'somebody'}. Nothing is the matter."
                 return {"channels": await self.alerts.try_all(Message(Severity.CRITICAL, "a test", text))}

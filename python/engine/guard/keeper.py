@@ -19,6 +19,7 @@ LOOK_EVERY_S = 0.25
 FIRST_PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
 STEADY_S = 5.0  # a connection that does not last so long is none
 TELL_AFTER_S = 30.0  # a restart of TWS is no alarm before that
+SETTLED_AFTER_S = 2.0  # behind a verification of ours that found no match; the records are read that often at least
 VERIFY_S_MAX = 60.0  # a verification that takes longer is told: it waits for a disk
 
 
@@ -50,8 +51,14 @@ class Keeper:
         *,
         verify_every_s: float,
         log: Callable[[str], None],
+        matched: Callable[[], int | None] = lambda: None,
     ) -> None:
+        """`matched`: the number of the record of this login's last verification, whoever has made it, if it was a
+        match.
+        """
         self._manager = manager
+        self._matched = matched
+        self._matched_before: int | None = None
         self._name = name
         self._alerts = alerts
         self._verify_every_s = verify_every_s
@@ -131,7 +138,16 @@ class Keeper:
     def _due(self, now_s: float) -> bool:
         if self._verified_at_s is None:
             return True
+        if self._settled_by_others() and now_s - self._verified_at_s >= SETTLED_AFTER_S:
+            return True
         return self._verify_every_s > 0 and now_s - self._verified_at_s >= self._verify_every_s
+
+    def _settled_by_others(self) -> bool:
+        """A person has adopted what we found different, or has put it right: what was told of it is over."""
+        if self.verified is None or self.verified.verdict not in (Verdict.DIFFERENT, Verdict.UNBEGUN):
+            return False
+        matched = self._matched()
+        return matched is not None and matched != self._matched_before
 
     def _verify_beside(self, now_s: float) -> None:
         """A verification writes, and a disk may hang: the connection is kept all the same, and one waits at most."""
@@ -156,7 +172,7 @@ class Keeper:
         except TradingError as error:
             self._log(f"{self._name}: {error}")
             return
-        self.verified = found
+        self.verified, self._matched_before = found, self._matched()
         key = f"{self._name}: verification"
         if found.verdict is Verdict.MATCH:
             self._alerts.clear(key, f"{self._name}: our records and the broker agree")

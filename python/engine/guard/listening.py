@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from engine.core.alerting import Severity
-from engine.core.dead_man import DeadMan, DeadManSettings, Engine, Escalation, Step
+from engine.core.dead_man import ENGINES_MAX, DeadMan, DeadManSettings, Engine, Escalation, Step
 from engine.core.known import Known
 from engine.core.restrictions import Cause
 from engine.guard.keeper import Telling
 from engine.guard.stops import Stops
 from engine.trading import IBKRAccountManager
 from engine.trading.daemons import Daemons
-from engine.trading.heartbeats import Beat, listen
+from engine.trading.heartbeats import FOLDER, Beat, beat_for, file_name, good_bye_of, listen
 
 LOOK_EVERY_S = 0.5
 DISK_S_MAX = 2.0
 SECOND_NS = 1_000_000_000
+
+Said = dict[str, tuple[str, ...] | None]
+"""What was said over the socket, by name: the logins of who lives, None of who has ended on purpose."""
 
 
 class Listening:
@@ -46,6 +50,7 @@ class Listening:
         self._daemons = Daemons()
         self._touched: dict[str, int] = {}
         self._reading: asyncio.Future[tuple[Beat, ...] | None] | None = None
+        self._said: Said = {}  # … and is not in the folder yet
         self.man = DeadMan()
 
     def now_ns(self) -> int:
@@ -66,6 +71,19 @@ class Listening:
             self._log(f"{name} gives signs of life again")
             self._alerts.clear(_key(back.engine), f"{name} was silent for {back.silent_ns // SECOND_NS} s")
 
+    def said(self, name: str, logins: tuple[str, ...], *, goodbye: bool = False) -> str:
+        """Over the socket: counts at once, and is kept in the folder, by which a guard that takes this one's place
+        knows of it. The name by which it is known.
+        """
+        name = file_name(name)
+        if goodbye:
+            self._goodbye(name)
+        else:
+            self.beat(name, logins)
+        if name in self._said or len(self._said) < ENGINES_MAX:
+            self._said[name] = None if goodbye else logins
+        return name
+
     def heard(self, beats: tuple[Beat, ...] | None) -> None:
         """What the folder shows: a file that was touched has beaten, one that is gone has said good-bye. None: the
         folder could not be read, and nobody beats by it.
@@ -78,10 +96,13 @@ class Listening:
                 self.beat(beat.name, beat.words.logins, beat.words.pid)
         for name in self._touched.keys() - {beat.name for beat in beats}:
             del self._touched[name]
-            gone = self.man.engines.get(name)
-            self.man = self.man.goodbye(name)
-            if gone is not None and gone.reached is not None:
-                self._alerts.clear(_key(gone), f"{name} has said good-bye")
+            self._goodbye(name)
+
+    def _goodbye(self, name: str) -> None:
+        gone = self.man.engines.get(name)
+        self.man = self.man.goodbye(name)
+        if gone is not None and gone.reached is not None:
+            self._alerts.clear(_key(gone), f"{name} has said good-bye")
 
     def judge(self) -> None:
         """Escalate what is due."""
@@ -114,18 +135,37 @@ class Listening:
     async def _listen(self) -> tuple[Beat, ...] | None:
         """None: the disk does not answer. One thread at most hangs for it."""
         if self._reading is None:
-            self._reading = asyncio.get_running_loop().run_in_executor(self._daemons, self._read)
+            said, self._said = self._said, {}
+            self._reading = asyncio.get_running_loop().run_in_executor(self._daemons, self._read, said)
         await asyncio.wait({self._reading}, timeout=DISK_S_MAX)
         if not self._reading.done():
             return None
         found, self._reading = self._reading.result(), None
         return found
 
-    def _read(self) -> tuple[Beat, ...] | None:
+    def _read(self, said: Said) -> tuple[Beat, ...] | None:
+        """On the thread. A touch of our own is known already: it is no later sign of life."""
+        kept = self._keep(said)
         try:
-            return listen(self._home)
+            found = listen(self._home)
         except OSError:
             return None
+        self._touched.update((one.name, one.touched_ns) for one in found if one.name in kept)
+        return found
+
+    def _keep(self, said: Said) -> set[str]:
+        """Which names are kept. Bounded: who speaks under ever new ones fills no disk. A disk that takes nothing is no
+        silence of theirs: what was said has counted."""
+        kept = set()
+        for name, logins in said.items():
+            path = self._home / FOLDER / name
+            with contextlib.suppress(OSError):
+                if logins is None:
+                    good_bye_of(self._home, name)
+                elif path.exists() or not path.parent.exists() or len(list(path.parent.iterdir())) < ENGINES_MAX:
+                    beat_for(self._home, name, logins)
+                    kept.add(name)
+        return kept
 
 
 def _key(engine: Engine) -> str:

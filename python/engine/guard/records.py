@@ -15,7 +15,8 @@ import msgspec
 from engine.core.known import Unknown
 from engine.core.limit_views import LimitsView
 from engine.core.restrictions import State
-from engine.journal.events import KillPressed, Record
+from engine.journal.events import KillPressed, Record, Verified
+from engine.journal.state import JournalState
 from engine.trading import IBKRAccountManager
 from engine.trading.daemons import Daemons
 
@@ -25,12 +26,15 @@ SECOND_NS = 1_000_000_000
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading of the journal. `limits`: of the logins that nobody has judged yet, whose losses only it knows."""
+    """One reading of the journal. `limits`: of the logins that nobody has judged yet, whose losses only it knows.
+    `matched`: the number of the record of each one's last verification, if that was a match.
+    """
 
     states: Mapping[str, State]
     limits: Mapping[str, LimitsView]
     kills_open: tuple[Record, ...]
     trouble: str
+    matched: Mapping[str, int]
 
 
 class Records:
@@ -72,6 +76,10 @@ class Records:
         """The limits of a login that was not judged over the present connection."""
         return None if self.last is None else self.last.limits.get(name)
 
+    def matched(self, name: str) -> int | None:
+        """The number of the record of its last verification, whoever has made it; None: that was no match."""
+        return None if self.last is None else self.last.matched.get(name)
+
     @property
     def unanswered_s(self) -> float:
         """For how long the disk has not answered; 0: it answers."""
@@ -91,7 +99,16 @@ class Records:
             limits={name: manager.limits(name) for name in names if manager.limits_now(name) is None},
             kills_open=() if isinstance(state, Unknown) else tuple(state.kills_open.values()),
             trouble="" if trouble is None else str(trouble),
+            matched={} if isinstance(state, Unknown) else self._matched(state),
         )
+
+    def _matched(self, state: JournalState) -> dict[str, int]:
+        last = {name: state.last_verified(self._manager.scope(name)) for name in self._manager.logins}
+        return {
+            name: record.seq
+            for name, record in last.items()
+            if record is not None and isinstance(record.event, Verified) and record.event.matches
+        }
 
 
 def pressed_kills(records: tuple[Record, ...]) -> tuple[tuple[KillPressed, int], ...]:

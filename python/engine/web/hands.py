@@ -97,7 +97,7 @@ class Hands:
     def acknowledge(self, who: Who, key: str | None) -> str:
         """Raises NoGuard."""
         answer = ask(self._reading.home, Request("ack", key=key, who=who.actor), timeout_s=ASK_S_MAX)
-        seen = [str(one) for one in answer.get("acknowledged", [])]
+        seen = [str(one) for one in answer.get("titles") or answer.get("acknowledged", [])]
         return f"acknowledged: {', '.join(seen)}" if seen else "nothing stands that was not acknowledged already"
 
     # --- incidents, drills, the record ------------------------------------------------------------------------------
