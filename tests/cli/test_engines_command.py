@@ -122,6 +122,13 @@ def test_what_is_listed_and_what_is_no_name(capsys: pytest.CaptureFixture[str]) 
         assert main(["engines", *words]) == 64
 
 
+def test_that_nothing_was_ended_is_said_with_what_to_do_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    """An engine that never gave a sign of life goes on trading, and whoever is in a hurry takes it for ended."""
+    assert main(["engines", "stop", "--all"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("NOTHING WAS ENDED") and "pgrep -af python" in told and "kill -9 NUMBER" in told
+
+
 def test_signs_that_cannot_be_read_are_no_absence_of_engines(capsys: pytest.CaptureFixture[str]) -> None:
     (Path(os.environ["QE_HOME"]) / FOLDER).write_text("no folder")
     assert main(["engines", "list"]) == 2

@@ -52,6 +52,11 @@ def _stop(home: Path, found: tuple[EngineFound, ...], names: list[str], *, every
     code, these = 0, list(known.values()) if every else [known[name] for name in dict.fromkeys(names)]
     if these:
         print(f"Ending {', '.join(one.name for one in these)}: asked first, by force after {ASKED_S:g} s", flush=True)
+    else:
+        print(
+            "NOTHING WAS ENDED: no engine gives signs of life here. One that never gave any may run all the same: "
+            "pgrep -af python shows its number, and kill -9 NUMBER ends it."
+        )
     for one, ending in end_all(home, these):
         print(f"{one.name} (process {one.pid or 'not known'}): {ending.value}", flush=True)
         if ending not in (Ending.ENDED, Ending.FORCED, Ending.GONE):
