@@ -122,6 +122,24 @@ def test_what_an_engine_cancels_itself_calls_nobody_either(tmp_path: Path) -> No
     post(tmp_path, test)
 
 
+def test_the_orders_of_a_program_that_was_alive_a_moment_ago_go_soon_after_it(tmp_path: Path) -> None:
+    """Whoever hears of a halt ends the engine next, by force if it hangs: its entries are not to rest for a minute."""
+
+    async def test(here: Post) -> None:
+        paper, engine = here.world.login("paper"), await connect(PAPER_PORT, 21)
+        before = len(paper.working())
+        here.manager.halt_trading("paper", "a test")
+        engine.send(order(1, SPY_STOCK, "BUY", 11, 1))
+        await asyncio.sleep(12)
+        assert "client 21 lives" in about(here)[0].text
+        assert len(paper.working()) == before + 1
+        engine.transport.close()
+        await asyncio.sleep(14)
+        assert len(paper.working()) == before
+
+    post(tmp_path, test)
+
+
 # … by itself ----------------------------------------------------------------------------------------------------------
 
 

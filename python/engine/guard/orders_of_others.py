@@ -19,7 +19,7 @@ from engine.trading.naming import amount_of, name_of
 from engine.trading.shortly import shortly
 from engine.trading.verification import order_text
 
-ALIVE_AGAIN_S = 60.0  # so long a client that lives is left alone
+ALIVE_AGAIN_S = 8.0  # so long a client that lives is left alone: less than what stands between two meetings
 SWEPT_S = 3.0  # by then who lives has cancelled its own, where the halt asks for it
 LOOK_AGAIN_S = 0.5
 TOLD_S_MAX = 4.0  # by then a person is told, whatever is still under way
@@ -131,7 +131,7 @@ def told(name: str, found: Found, what: str) -> str:
     then = {
         Answer.TELL: "nothing was done about it",
         Answer.CANCEL_ALL: "a global cancel is sent",
-        Answer.CANCEL_EACH: "they are cancelled one by one where their programs are gone",
+        Answer.CANCEL_EACH: "each is cancelled by itself where its program is gone",
         Answer.KILL: "the kill is pressed again",
         Answer.NOTHING: "",
     }[found.answer]
