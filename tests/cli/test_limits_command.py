@@ -295,6 +295,8 @@ def test_a_guard_that_waits_for_a_tws_does_not_watch_it(
     monkeypatch.setattr(status_command, "ask", lambda *_args, **_more: {"logins": logins})
     main(["status"])
     assert "guard: DOES NOT SEE live (TWS: nothing listens)" in capsys.readouterr().out
+    brief = status_command._guard(time.time_ns(), brief=True).plain  # in the live view the login says what it waits for
+    assert brief == "guard: DOES NOT SEE live: nobody watches there (process 7)"
     logins["paper"] = {"waiting_for": "positions: a kill is using this connection", "killing": True}
     main(["status"])
     told = capsys.readouterr().out

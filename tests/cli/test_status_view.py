@@ -39,10 +39,12 @@ def login(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def drawn(states: dict[str, State], told: dict[str, Any] | None, width: int = 125, rows: int = 60) -> str:
+def drawn(
+    states: dict[str, State], told: dict[str, Any] | None, width: int = 125, rows: int = 60, guard: str = "guard: x"
+) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
     drill, modes = "2026-03-01 (calm, passed)", dict.fromkeys(states, "paper")
-    console.print(view(modes, states, told, Text("guard: x"), drill=drill, columns=width, rows=rows))
+    console.print(view(modes, states, told, Text(guard), drill=drill, columns=width, rows=rows))
     return console.export_text()
 
 
@@ -113,8 +115,10 @@ def test_on_a_small_terminal_every_login_is_on_screen_whatever_goes_on() -> None
     data["engines"] = [{"name": "b", "silent_s": 12}]
     data["alerts"]["standing"] = [{"title": f"t{number}", "acknowledged": ""} for number in range(20)]
     states = {"paper": shut, "live": shut}
+    data["alerts"]["failing"] = "1. json: it was not taken: it did not answer in time, " * 3
     for width, rows in ((80, 24), (50, 24), (40, 30)):
-        seen = drawn(states, data, width, rows).splitlines()
+        guard = "guard: DOES NOT SEE live (TWS: nothing listens there, start it and tick what is to be ticked) " * 3
+        seen = drawn(states, data, width, rows, guard).splitlines()
         assert len(seen) <= rows
         assert max(map(len, seen)) <= width
         for part in ("A KILL IS UNDER WAY: paper", "paper (paper)", "live (paper)", "SHUT DOWN", "day", "$0.00 left"):

@@ -92,7 +92,7 @@ def _watch(rules: Rules, chosen: Chosen) -> int:
             modes,
             states,
             told,
-            _guard(time.time_ns()),
+            _guard(time.time_ns(), brief=True),
             drill=last_drill(home / "drills"),
             columns=console.width,
             rows=console.height,
@@ -110,8 +110,8 @@ def _watch(rules: Rules, chosen: Chosen) -> int:
         return 0
 
 
-def _guard(now_ns: int) -> Text:
-    """Whether a guard watches, by its own signs of life."""
+def _guard(now_ns: int, *, brief: bool = False) -> Text:
+    """Whether a guard watches, by its own signs of life. `brief`: what it waits for stands elsewhere."""
     home = Path(state_folder())
     age_s, found = presence.age_s(home, now_ns), presence.read(home)
     if age_s is None or found is None:
@@ -122,10 +122,10 @@ def _guard(now_ns: int) -> Text:
     if age_s > presence.AGE_S_MAX:
         text = f"guard: SILENT for {age_s:.0f} s (process {found.pid}): it hangs or has died; start it anew"
         return Text(text, style="bold red")
-    return _watched(home, found.pid)
+    return _watched(home, found.pid, brief=brief)
 
 
-def _watched(home: Path, pid: int) -> Text:
+def _watched(home: Path, pid: int, *, brief: bool) -> Text:
     """What a guard that lives really sees: it may be waiting for a TWS."""
     try:
         logins = ask(home, Request("status"), timeout_s=1.0)["logins"]
@@ -135,9 +135,9 @@ def _watched(home: Path, pid: int) -> Text:
         return Text(f"guard: lives (process {pid}) and cannot be asked what it sees: {error}", style="bold yellow")
     killed = [name for name, one in logins.items() if one["killing"]]  # whose connection the kill has
     seen = {name: one["waiting_for"] for name, one in logins.items() if name not in killed}
-    unseen = [f"{name} ({waiting_for})" for name, waiting_for in seen.items() if waiting_for]
+    unseen = [name if brief else f"{name} ({waiting_for})" for name, waiting_for in seen.items() if waiting_for]
     words = [f"A KILL IS UNDER WAY on {', '.join(killed)}"] * bool(killed)
-    words += [f"DOES NOT SEE {'; '.join(unseen)}: nobody watches there"] * bool(unseen)
+    words += [f"DOES NOT SEE {(', ' if brief else '; ').join(unseen)}: nobody watches there"] * bool(unseen)
     if words:
         return Text(f"guard: {'; '.join(words)} (process {pid})", style="bold red")
     return Text(f"guard: watches {', '.join(logins)} (process {pid})", style="green")

@@ -66,7 +66,10 @@ def view(
     now = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
     head = Text.assemble((f"quant-engine  {now}", "bold"), ("   last drill: ", "dim"), drill or "none on record")
     foot = Text("Ctrl-C ends this view, and nothing else", style="dim")
-    return Group(head, _banner(states, told), guard, *engines, *alerts, Columns(panels, padding=(0, 1)), foot)
+    lines = [head, _banner(states, told), guard.copy(), *engines, *alerts]
+    for line in (head, *lines[2:]):  # a row each: they were counted so
+        line.truncate(columns, overflow="ellipsis")
+    return Group(*lines, Columns(panels, padding=(0, 1)), foot)
 
 
 def _banner(states: Mapping[str, State], told: Mapping[str, Any] | None) -> Text:
