@@ -41,7 +41,7 @@ class OrdersOfOthers:
         """`swept`: the halt asks everybody to cancel what adds risk. `again`: the same has been met already; what
         nothing is done about does not fill the log as long as it stands.
         """
-        if found.answer is Answer.CANCEL_EACH:
+        if found.answer is Answer.CANCEL_EACH and not again:
             self._log(told(name, found, "; ".join(things(found))))
         loop = asyncio.get_running_loop()
         began_s = loop.time()
@@ -78,9 +78,12 @@ class OrdersOfOthers:
                 living.append(Borrowed(client_id=client_id, left=tuple(one.perm_id for one in orders), alive=True))
         came = await asyncio.gather(*(cancel_under_its_id(host, port, one, orders) for one, orders in free.items()))
         for one in came:
-            self._log(f"{name}: {one}")
+            if not (one.alive and (name, one.client_id) in self._alive_at):  # one that lives on fills no log
+                self._log(f"{name}: {one}")
             if one.alive:
                 self._alive_at[name, one.client_id] = now
+            else:
+                self._alive_at.pop((name, one.client_id), None)
         return (*came, *living)
 
     # --- telling ------------------------------------------------------------------------------------
