@@ -34,3 +34,13 @@ def test_a_difference_that_whole_seconds_or_a_late_answer_make_is_none(
     link: Any = SimpleNamespace(server_now_s=lambda: theirs_s, clock=SimpleNamespace(unsure_s=unsure_s))
     found = doctor_login._clock(login, link)
     assert (found.grade, found.what) == (grade, what)
+
+
+def test_a_simulated_worlds_clock_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable may have been left behind, and the clock be wrong."""
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    monkeypatch.setenv("QE_SIMULATED_WORLD", "1")
+    login: Any = SimpleNamespace(name="paper")
+    link: Any = SimpleNamespace(server_now_s=lambda: 100.0, clock=SimpleNamespace(unsure_s=0.0))
+    told = "the clocks differ by 900 s, as a simulated world's do: QE_SIMULATED_WORLD is set"
+    assert doctor_login._clock(login, link).what == told

@@ -160,7 +160,8 @@ def _clock(login: Place, link: Link) -> Finding:
         return warning(login.name, what, "set this machine's clock (NTP)")
     if abs(apart) < TOLD_TO_S:
         return well(login.name, "the clocks agree to the second")
-    return well(login.name, f"the clocks differ by {abs(apart):.0f} s")
+    meant = f", as a simulated world's do: {SIMULATED_WORLD} is set" if abs(apart) > CLOCK_S_MAX else ""
+    return well(login.name, f"the clocks differ by {abs(apart):.0f} s{meant}")
 
 
 def _late_losses(login: Place, version: int) -> Finding:
