@@ -39,6 +39,7 @@ from engine.core.kill.commands import (
     WakeAt,
 )
 from engine.core.kill.held.close_marks import by_a_kill, read_close_mark
+from engine.core.kill.looks.survey import Survey
 from engine.core.kill.machine import KillMachine
 from engine.core.kill.report import LoginReport
 from engine.core.kill.settings import MS, SECOND, KillSettings
@@ -88,6 +89,9 @@ class Model:
         self.global_cancels: list[int] = []
         self.heard: list[tuple[int, ev.Event]] = []
         self.finished_ns: int | None = None
+        self.report_at_finish: LoginReport | None = None
+        self.look_at_finish: Survey | None = None
+        self.doubtful_at_finish: frozenset[tuple[str, int]] = frozenset()
         self.stopped_ns: int | None = None
         self._may_close = False
         self._link_told = True
@@ -363,6 +367,9 @@ class Model:
             case Finish():
                 assert self.finished_ns is None, "finished twice"
                 self.finished_ns = self.now_ns
+                self.report_at_finish = self.machine.report()
+                ledger, self.look_at_finish = self.machine._ledger, self.machine._looking.last
+                self.doubtful_at_finish = frozenset(key for key in ledger.seen() if ledger.doubtful(key))
                 self._check_claim()
             case Stop():
                 self.stopped_ns = self.now_ns
