@@ -175,9 +175,7 @@ def test_a_survey_begun_before_the_doubt_settles_nothing() -> None:
     assert attempt.state is E
 
 
-@pytest.mark.parametrize(
-    ("doubt", "reads"), [(Doubt.ERROR, 1), (Doubt.VANISHED, 2), (Doubt.ORPHANED, 2), (Doubt.DENIED, 2)]
-)
+@pytest.mark.parametrize(("doubt", "reads"), [(Doubt.ERROR, 1), (Doubt.VANISHED, 2), (Doubt.ORPHANED, 2)])
 def test_how_many_reads_without_it_end_it(doubt: Doubt, reads: int) -> None:
     attempt = suspect(doubt)
     for serial in range(2, 2 + reads):
@@ -186,8 +184,9 @@ def test_how_many_reads_without_it_end_it(doubt: Doubt, reads: int) -> None:
     assert not attempt.live
 
 
-def test_a_silent_order_is_never_dead_by_absence_alone() -> None:
-    attempt = suspect(Doubt.SILENT)
+@pytest.mark.parametrize("doubt", [Doubt.SILENT, Doubt.DENIED])
+def test_an_order_that_may_lie_in_front_of_a_dialog_is_never_dead_by_absence_alone(doubt: Doubt) -> None:
+    attempt = suspect(doubt)
     for serial in range(2, 50):
         attempt.surveyed(survey(serial, begun_ns=serial * SECOND))
     assert attempt.live and attempt.absent_reads == 48
@@ -201,9 +200,8 @@ def test_reads_without_it_must_follow_one_another() -> None:
     assert attempt.live
 
 
-@pytest.mark.parametrize("doubt", [Doubt.ORPHANED, Doubt.DENIED])
-def test_what_may_still_surface_is_not_dead_before_its_time(doubt: Doubt) -> None:
-    attempt = suspect(doubt, surface_ns=SECOND)
+def test_what_may_still_surface_is_not_dead_before_its_time() -> None:
+    attempt = suspect(Doubt.ORPHANED, surface_ns=SECOND)
     attempt.surveyed(survey(2, begun_ns=SECOND - 2))
     attempt.surveyed(survey(3, begun_ns=SECOND - 1))
     assert attempt.live

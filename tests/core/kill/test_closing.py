@@ -470,6 +470,20 @@ def test_a_lost_connection_puts_the_orders_it_carried_in_doubt_until_two_looks_d
     assert [p.key for p in stage.placed] == [1, 2]
 
 
+@pytest.mark.parametrize(("deadline_s", "wait_ms"), [(120, 45_000), (40, 15_000)])
+def test_an_acknowledged_order_is_not_sent_anew_while_a_restarted_tws_may_be_loading_it(
+    deadline_s: int, wait_ms: int
+) -> None:
+    stage = Stage(held(CALL, 3), deadline_ns=deadline_s * SECOND).begin()
+    stage.acknowledge(stage.place)
+    stage.ended = []  # nor does TWS tell that it has ended
+    stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "lost"), ev.Connected(("DU1",), 9000))
+    stage.run(wait_ms - 100)
+    assert [p.key for p in stage.placed] == [1]
+    stage.run(22_000)
+    assert [p.key for p in stage.placed][:2] == [1, 2]
+
+
 def test_a_lost_link_puts_only_living_orders_in_doubt() -> None:
     stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 1)).begin()
     stage.tell(ev.BrokerLink(False, 1100), ev.BrokerLink(True, 1102))

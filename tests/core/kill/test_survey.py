@@ -257,6 +257,25 @@ def test_completed_orders_once_told_are_asked_for_again_only_when_they_may_say_m
     assert ReadCompleted(11) in rest(surveyor, 8, completed=True)
 
 
+@pytest.mark.parametrize("late", ["executions", "completed orders"])
+def test_a_tws_whose_answers_come_late_is_waited_for_longer_the_next_time(late: str) -> None:
+    surveyor = begun()
+    for factor, first in ((1, 1), (2, 5), (4, 9), (4, 13)):
+        surveyor.heard_orders(first, ORDERS)
+        surveyor.heard_positions(first + 1, POSITIONS, 0)
+        if late == "executions":
+            surveyor.heard_completed(first + 3, ENDED)
+        else:
+            surveyor.heard_executions(first + 2, EXECUTIONS)
+        assert surveyor.result(factor * PATIENCE_NS - 1) is None
+        assert surveyor.result(factor * PATIENCE_NS) is not None
+        if late == "executions":
+            surveyor.heard_executions(first + 2, EXECUTIONS)
+        else:
+            surveyor.heard_completed(first + 3, ENDED)
+        surveyor.begin(0, new_connection=True)
+
+
 def test_no_answer_to_another_question_counts() -> None:
     surveyor = begun()
     assert surveyor.heard_orders(99, ORDERS) == []

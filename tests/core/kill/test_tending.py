@@ -23,6 +23,7 @@ from core.kill.builders import (
 )
 from engine.core.contracts import Contract
 from engine.core.facts import PositionFact, QuoteKind
+from engine.core.kill.commands import Command
 from engine.core.kill.report import LoginOutcome, ResidueReason
 from engine.core.kill.settings import MS, SECOND
 
@@ -234,6 +235,35 @@ def test_an_order_that_tws_does_not_know_is_sent_again_at_once_under_its_own_id(
         stage.run(10)
     assert [place.key for place in stage.placed] == [1, 1]
     assert len(stage.all(ReadOrders)) - before == 2  # looks that do not list it
+
+
+class Slow(Stage):
+    """Once `slowly`, questions are answered when half a second has passed."""
+
+    slowly = False
+
+    def _answer(self, command: Command) -> None:
+        if self.slowly:
+            self.asked.append(command)
+        else:
+            super()._answer(command)
+
+    def run_slowly(self, ms: int) -> None:
+        self.slowly, self.asked = True, []
+        for _ in range(ms // 500):
+            self.run(500)
+            asked, self.asked = self.asked, []
+            for command in asked:
+                super()._answer(command)
+
+
+def test_an_order_that_tws_does_not_know_is_sent_again_under_its_own_id_however_slow_the_lists() -> None:
+    stage = Slow(held(CALL, 3))
+    stage.begin()
+    stage.run(3100)
+    stage.reject(stage.place, 10147, "OrderId 1 that needs to be cancelled is not found")
+    stage.run_slowly(8000)
+    assert [place.key for place in stage.placed] == [1, 1]
 
 
 def test_an_order_that_tws_does_not_know_and_nobody_needs_is_over_after_a_while() -> None:

@@ -30,11 +30,12 @@ class Doubt(Enum):
     ERROR = auto()  # one later read without it
     VANISHED = auto()  # acknowledged, and gone without a word: two
     ORPHANED = auto()  # two, after `surface_ns`: what carried it is gone, it may still surface
-    DENIED = auto()  # the same: TWS says it does not know it
-    SILENT = auto()  # never by absence alone: it is cancelled, or sent again under its own id
+    DENIED = auto()  # never by absence alone: TWS says it does not know it, and may hold it in front of a dialog
+    SILENT = auto()  # the same: it is cancelled, or sent again under its own id
 
 
-READS_TO_END = {Doubt.ERROR: 1, Doubt.VANISHED: 2, Doubt.ORPHANED: 2, Doubt.DENIED: 2}
+ABSENT_READS_MIN = 2  # complete reads without an order that is silent, or denied, before it counts as not there
+READS_TO_END = {Doubt.ERROR: 1, Doubt.VANISHED: 2, Doubt.ORPHANED: 2}
 """Complete reads without the order that end it."""
 
 
@@ -77,6 +78,12 @@ class Attempt:
     def stray(self) -> bool:
         """Nobody knows whether it has arrived, or will: no read can tell, only the end of what carries it."""
         return self.stray_until_ns is not None
+
+    @property
+    def missed(self) -> bool:
+        """TWS does not know it and lists it nowhere: nothing of it is under way, though a dialog may hold it."""
+        denied = self.state is State.SUSPECT and self.doubt is Doubt.DENIED
+        return denied and self.absent_reads >= ABSENT_READS_MIN
 
     @property
     def filled(self) -> Decimal:

@@ -111,9 +111,9 @@ class Closing:
                 item.heard_error(key, code, text, now_ns, serial)
             case ev.CloseNotSent(_, why):
                 item.heard_not_sent(attempt, why)
-                attempt.not_sent(serial, self._surface_ns(now_ns))
+                attempt.not_sent(serial, self._surface_ns(now_ns, attempt))
             case ev.CarrierEnded():
-                attempt.carrier_ended(serial, self._surface_ns(now_ns))
+                attempt.carrier_ended(serial, self._surface_ns(now_ns, attempt))
             case _:
                 self._orphaned(attempt, now_ns, serial, may_arrive=event == ev.CloseOrphaned(key, may_arrive=True))
         news = self._account_for(item, attempt, now_ns, serial, was_live=was_live)
@@ -122,7 +122,7 @@ class Closing:
     def _orphaned(self, attempt: Attempt, now_ns: int, serial: int, *, may_arrive: bool) -> None:
         if may_arrive:
             attempt.may_arrive(now_ns + self.settings.stray_ns)
-        attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
+        attempt.orphaned(serial, self._surface_ns(now_ns, attempt), adrift=True)
 
     def sent(self, key: int) -> list[Command]:
         """The bytes of a closing order are on the wire: what to say of it."""
@@ -167,9 +167,12 @@ class Closing:
         if attempt.untold:
             self.ledger.unsettle(item.key, self.settings.expected_lag_ns)
 
-    def _surface_ns(self, now_ns: int) -> int:
-        """Until when an order whose carrier is gone may still surface."""
-        return now_ns + self.settings.settle_ns
+    def _surface_ns(self, now_ns: int, attempt: Attempt) -> int:
+        """Until when an order whose carrier is gone may still surface. What TWS has acknowledged IBKR keeps, however
+        long a TWS that has been restarted takes to load it."""
+        if not attempt.acknowledged:
+            return now_ns + self.settings.settle_ns
+        return now_ns + min(self.settings.acknowledged_lost_ns, self.settings.deadline_ns * 3 // 8)
 
     def answered(self, event: ev.Resolved | ev.Unresolved | ev.RuleHeard | ev.Quoted | ev.NoQuote, now_ns: int) -> None:
         """What the broker says of a contract that was asked about: where it trades, its price steps, its quote."""
@@ -205,13 +208,13 @@ class Closing:
         for item in self.items.values():
             item.forget_questions()
             if item.attempt is not None:
-                item.attempt.orphaned(serial, self._surface_ns(now_ns), adrift=True)
+                item.attempt.orphaned(serial, self._surface_ns(now_ns, item.attempt), adrift=True)
 
     def link_lost(self, now_ns: int, serial: int) -> None:
         """Orders sent toward a broken link may or may not have arrived."""
         for item in self.items.values():
             if item.attempt is not None:
-                item.attempt.orphaned(serial, self._surface_ns(now_ns), adrift=False)
+                item.attempt.orphaned(serial, self._surface_ns(now_ns, item.attempt), adrift=False)
 
     def withdraw(self, now_ns: int) -> list[Command]:
         """Another kill closes: take back what has not filled."""
@@ -238,7 +241,7 @@ class Closing:
         self.ledger.in_flight(
             (item.key, attempt.remaining * attempt.sign)
             for item, attempt in self.orders.values()
-            if attempt.live or attempt.untold
+            if (attempt.live and not attempt.missed) or attempt.untold
         )
         self.ledger.positions(survey.positions, now_ns, survey.unread)
         for item in self.items.values():

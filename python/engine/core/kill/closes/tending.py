@@ -8,15 +8,13 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.hours import Session
-from engine.core.kill.closes.attempt import ZERO, Attempt, Doubt, State
+from engine.core.kill.closes.attempt import ABSENT_READS_MIN, ZERO, Attempt, Doubt, State
 from engine.core.kill.closes.grid import price_grid
 from engine.core.kill.closes.item import ACKNOWLEDGE_FACTOR_MAX, Item, Moment
 from engine.core.kill.closes.launching import want_prices
 from engine.core.kill.closes.routing import tactic, two_sided, whole_part
 from engine.core.kill.commands import AskQuote, CancelClose, Command, OrderType, Say
 from engine.core.kill.report import ResidueReason
-
-ABSENT_READS_MIN = 2  # complete reads without a silent order before it is sent again
 
 
 def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
@@ -109,6 +107,8 @@ def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
     there = whole_part(item.contract, moment.closable * -attempt.sign)
     if there < attempt.place.quantity:
         certain = waited_ns >= item.settings.late_feed_ns and moment.closable == moment.expected
+        if certain and there <= ZERO and attempt.doubt is Doubt.DENIED:
+            attempt.end()  # TWS does not know it, and somebody else has closed what it was for
         if there <= ZERO or not certain:
             return []  # the position says otherwise: it may have filled unseen
         # by now something else has closed a part, or it has filled in part: no more of it than is there

@@ -21,6 +21,7 @@ from engine.core.kill.commands import Command, ReadCompleted, ReadExecutions, Re
 
 ORDERS, POSITIONS = "open orders", "positions"
 COMPLETED_TRIES = 3  # on one connection, where nothing is known to be gone
+PATIENCE_FACTOR_MAX = 4
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,7 @@ class Surveyor:
     _completed_tries: int = 0  # left on this connection, until they have been told once
     _completed_from_ns: int | None = None  # a look begun from then on asks for them again
     _positions_ns: int = 0
+    _patience_factor: int = 1  # grows with every answer that comes when its look is over
 
     @property
     def active(self) -> bool:
@@ -165,12 +167,22 @@ class Surveyor:
         if self._active and read_id == self._executions_id:
             self._executions = executions
             self._executions_over = True
+        else:
+            self._came_late(read_id)
 
     def heard_completed(self, read_id: int, ended: tuple[WorkingOrder, ...]) -> None:
         self.failures.pop("completed orders", None)
         if self._active and read_id == self._completed_id:
             self._completed = ended
             self._completed_over = True
+        else:
+            self._came_late(read_id)
+
+    def _came_late(self, read_id: int) -> None:
+        """A TWS that takes longer than looks wait is not one that does not tell: the next looks wait for it."""
+        if not self.has_asked(read_id):
+            return
+        self._patience_factor = min(2 * self._patience_factor, PATIENCE_FACTOR_MAX)
 
     def failed(self, read_id: int, why: str) -> bool:
         """A read failed. True when that ends the survey without a result."""
@@ -191,7 +203,7 @@ class Surveyor:
     def _patience_ns(self, what: str) -> int:
         """Once they have stayed away, less: this TWS may not tell them at all. As long as the look has taken up to here
         where that is more: the answer comes over the same link."""
-        patience_ns = max(self.executions_patience_ns, self._positions_ns - self._begun_ns)
+        patience_ns = max(self.executions_patience_ns * self._patience_factor, self._positions_ns - self._begun_ns)
         return patience_ns // 5 if what in self.failures else patience_ns
 
     def result(self, now_ns: int) -> Survey | None:
