@@ -7,8 +7,11 @@ SETUP := scripts/setup
 
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
+# What pytest makes of a test file is kept beside it: without, each of its workers spends a quarter of a minute on all of them.
+test coverage coverage-kill coverage-rest collected: export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage coverage-parts mutants planted check bench performance envs picture page evidence load soak clean
+.PHONY: help drill setup test coverage coverage-kill coverage-rest collected coverage-parts mutants planted check bench performance envs picture page evidence load soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -24,9 +27,18 @@ test: setup ## run the tests
 	-@$(BIN)/python scripts/client_envs.py # a client that cannot be had fails its own tests, not all of them
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-coverage: setup ## every branch of engine.core is taken by the tests of tests/core, without its random searches
-	@$(BIN)/python -m coverage run -m pytest tests/core $(SEARCHES:%=--ignore=%)
+coverage: coverage-kill coverage-rest ## every branch of engine.core is taken by the tests of tests/core, without its random searches
+	@$(BIN)/python -m coverage combine -q .coverage.kill .coverage.rest
 	@$(BIN)/python -m coverage report
+
+coverage-kill: setup # the longer half: with `make -j2` beside the other
+	@$(BIN)/python -m coverage run --data-file=.coverage.kill -m pytest tests/core/kill $(SEARCHES:%=--ignore=%)
+
+coverage-rest: setup
+	@$(BIN)/python -m coverage run --data-file=.coverage.rest -m pytest tests/core --ignore=tests/core/kill $(SEARCHES:%=--ignore=%)
+
+collected: setup # reads every test file once, so that the workers of `make test` need not each do it
+	@$(BIN)/python -m pytest --collect-only > /dev/null
 
 coverage-parts: setup ## a table: how much of wire, journal, broker, trading, gateway and guard their own tests take; ARGS="wire --missing"
 	@$(BIN)/python scripts/coverage_parts.py $(ARGS)

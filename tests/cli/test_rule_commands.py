@@ -14,9 +14,19 @@ from engine.broker.lock_names import login_key
 from engine.cli.commands import main
 from engine.cli.status_command import _ago
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal.events import AnyEvent, IncidentClosed, IncidentOpened, KillEnded, KillPressed, Restricted, Verified
+from engine.journal.events import (
+    AnyEvent,
+    IncidentClosed,
+    IncidentOpened,
+    KillEnded,
+    KillPressed,
+    OrdersSwept,
+    Restricted,
+    Verified,
+)
 from engine.journal.journal import Journal, open_journal
 from engine.journal.sqlite_store import SqliteStore
+from engine.journal.state import JournalState
 from engine.journal.trouble import Code, JournalError, Trouble
 from engine.trading import IBKRAccountManager, TradingMode
 
@@ -46,6 +56,12 @@ def restrict(kind: Kind, cause: Cause, factor: str = "1") -> None:
         size_factor=Decimal(factor),
     )
     journal().append(Restricted(restriction=one))
+
+
+def standing() -> tuple[Restriction, ...]:
+    state = journal().state()
+    assert isinstance(state, JournalState)
+    return state.restrictions
 
 
 def state_of(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -154,6 +170,44 @@ def test_a_halt_can_ask_for_what_adds_risk_to_be_cancelled(elsewhere: Path, caps
     standing = state_of("paper", capsys)["standing"]
     assert isinstance(standing, list)
     assert len(standing) == 1
+
+
+def test_what_a_halt_that_cancels_came_to_is_shown_by_status(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["halt", "paper", "--cancel", "risk_adding"]) == 0
+    assert main(["status", "paper"]) == 1
+    assert "no connected program has said yet that it cancelled what adds risk" in capsys.readouterr().out
+    (halt,) = standing()
+    seven = OrdersSwept(
+        scope=PAPER,
+        restrictions=(halt.id,),
+        client_id=7,
+        cancelled=("BUY 2 AAPL", "BUY 2 MSFT"),
+        left=((0, "BUY 1 IBM"), (8, "SELL 3 ESH6"), (9, "BUY 5 GC")),
+    )
+    eight = OrdersSwept(scope=PAPER, restrictions=(halt.id,), client_id=8, cancelled=(), why="no link")
+    journal().append(seven, eight)
+    assert main(["status", "paper"]) == 1
+    told = capsys.readouterr().out
+    assert "client 7 cancelled BUY 2 AAPL, BUY 2 MSFT" in told
+    assert "STILL WORKING: BUY 1 IBM typed into TWS: cancel it in TWS" in told
+    assert "STILL WORKING: BUY 5 GC of client 9: cancel it in TWS" in told
+    assert "client 8 does not know what still works: no link" in told
+    assert "ESH6" not in told, "client 8 has answered for its own orders"
+    assert "no connected program" not in told
+    swept = state_of("paper", capsys)["swept"]
+    assert isinstance(swept, dict)
+    assert [one["client_id"] for one in swept[halt.id]] == [7, 8]
+    assert main(["resume", "paper"]) == 0
+    assert main(["halt", "paper", "--cancel", "risk_adding"]) == 0
+    (anew,) = standing()
+    capsys.readouterr()
+    journal().append(msgspec.structs.replace(eight, restrictions=(anew.id,), why=""))
+    assert main(["status", "paper"]) == 1
+    told = capsys.readouterr().out
+    assert "no order that adds risk was working" in told
+    assert "AAPL" not in told
 
 
 def test_a_halt_of_a_login_that_is_halted_shows_the_reason_that_stands_and_records_the_new_one(

@@ -24,6 +24,7 @@ from engine.journal.events import (
     NotUnderstood,
     OrderEnded,
     OrderIntent,
+    OrdersSwept,
     Record,
     Repaired,
     Reset,
@@ -34,6 +35,7 @@ from engine.journal.events import (
 )
 from engine.journal.fold import NOT_UNDERSTOOD_MAX, RULES, TAKEN_IN_MAX, apply, apply_all, snapshot
 from engine.journal.fold_orders import FILLS_MAX, REFS_MAX
+from engine.journal.fold_stops import SWEPT_MAX
 from engine.journal.state import JournalState, view
 from engine.journal.store import Alarm
 
@@ -90,6 +92,20 @@ def adopted(quantity: int) -> Adopted:
 
 def verified(matches: bool, scope: Scope = PAPER) -> Verified:
     return Verified(scope=scope, matches=matches, positions=(), orders=0)
+
+
+def test_what_was_cancelled_for_a_restriction_is_remembered_as_long_as_it_stands() -> None:
+    def swept(client_id: int, *restrictions: str) -> OrdersSwept:
+        return OrdersSwept(scope=PAPER, restrictions=restrictions, client_id=client_id, cancelled=("BUY 1 ES",))
+
+    both = state(restricted("a"), restricted("b"), swept(1, "a"), swept(2, "a"), swept(1, "b"))
+    assert [one.client_id for one in both.swept_for("a")] == [1, 2]
+    assert [one.client_id for one in both.swept_for("b")] == [1]
+    lifted = Lifted(restriction_id="a", scope=PAPER, reason="r")
+    after = state(restricted("a"), restricted("b"), swept(1, "a"), swept(2, "a"), swept(1, "b"), lifted)
+    assert (after.swept_for("a"), len(after.swept_for("b"))) == ((), 1)
+    many = state(*(swept(number, "a") for number in range(SWEPT_MAX + 2)))
+    assert [one.client_id for one in many.swept_for("a")] == list(range(2, SWEPT_MAX + 2))
 
 
 def test_restrictions_stand_until_they_are_lifted_and_no_clock_ends_them_here() -> None:

@@ -28,6 +28,7 @@ from engine.journal.events import (
     OrderEnded,
     OrderIntent,
     OrderRefused,
+    OrdersSwept,
     Record,
     Repaired,
     Restricted,
@@ -236,6 +237,16 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
         (
             LimitChanged(scope=PAPER, limit="daily_loss_pct", old="", new="3", reason="r", effective_ns=0),
             "limit changed: paper: daily_loss_pct (none) → 3: r",
+            Tone.PLAIN,
+        ),
+        (
+            OrdersSwept(scope=PAPER, restrictions=("a",), client_id=7, cancelled=("BUY 2 ES", "BUY 1 GC")),
+            "orders swept: paper: client 7 cancelled BUY 2 ES, BUY 1 GC",
+            Tone.PLAIN,
+        ),
+        (
+            OrdersSwept(scope=PAPER, restrictions=("a",), client_id=7, cancelled=(), left=((0, "BUY 2 ES"),), why="w"),
+            "orders swept: paper: client 7 cancelled nothing; left BUY 2 ES; not known what still works: w",
             Tone.PLAIN,
         ),
         (

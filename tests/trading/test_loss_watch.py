@@ -24,6 +24,7 @@ from engine.journal.events import (
     KillPressed,
     LimitBreached,
     LimitChanged,
+    OrdersSwept,
 )
 from engine.journal.memory_store import Memory
 from engine.journal.trouble import Code
@@ -126,9 +127,27 @@ def test_a_halt_of_another_program_that_asks_for_it_cancels_here_too(tmp_path: P
         mgr = await seeing(watching(loop, tmp_path, memory))
         other = watching(loop, tmp_path, memory, client_id=2, prefix="o")
         await mgr.place_order("paper", AAPL, ENTRY)
-        other.halt_trading("paper", "news", cancel="risk_adding")
+        halted = other.halt_trading("paper", "news", cancel="risk_adding")
         await asyncio.sleep(3)
         assert world.login("paper").working() == []
+        (told,) = of_type(memory, OrdersSwept)
+        assert isinstance(told, OrdersSwept)
+        assert (told.restrictions, told.client_id) == ((halted.restriction.id,), 1)
+        assert (told.cancelled, told.left, told.why) == (("BUY 10 AAPL",), (), "")
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path)
+
+
+def test_a_halt_that_finds_nothing_to_cancel_says_that_too(tmp_path: Path) -> None:
+    async def test(_world: World, loop: VirtualLoop, _market: Market) -> None:
+        memory = Memory()
+        mgr = await seeing(watching(loop, tmp_path, memory))
+        mgr.halt_trading("paper", "news", cancel="risk_adding")
+        await asyncio.sleep(3)
+        (told,) = of_type(memory, OrdersSwept)
+        assert isinstance(told, OrdersSwept)
+        assert (told.client_id, told.cancelled, told.left, told.why) == (1, (), (), "")
         await mgr.disconnect_all()
 
     on_stage(test, tmp_path)

@@ -39,7 +39,8 @@ def halt(arguments: argparse.Namespace) -> int:
     else:
         print("Other programs may go on for a moment. End their engines (qe engines), or kill. Nothing was closed.")
     if cancel:
-        print("Every connected program cancels its own working orders that add risk; protective ones stay: qe status")
+        print("Every connected program cancels its own working orders that add risk; protective ones stay.")
+        print("What it came to, and what still works: qe status")
     well = all(one.durable and one.drained for one in halted) and not chosen.faults
     return 0 if well else EXIT_REFUSED
 

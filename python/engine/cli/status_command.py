@@ -15,14 +15,14 @@ from rich.text import Text
 from engine.cli.exits import EXIT_CANNOT, EXIT_USAGE
 from engine.cli.login_names import Chosen, Named, choose_or_tell
 from engine.cli.status_view import view
-from engine.cli.status_words import WORDS
+from engine.cli.status_words import WORDS, swept_lines
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.core.known import Unknown
 from engine.core.restrictions import UNREADABLE, UNWRITABLE, Cause, Restriction, State
 from engine.desk.runbook_facts import last_drill
 from engine.guard.control import NoGuard, Request, ask
-from engine.journal.events import IncidentOpened, KillEnded, KillPressed, Record, Verified
+from engine.journal.events import IncidentOpened, KillEnded, KillPressed, OrdersSwept, Record, Verified
 from engine.journal.state import JournalState
 from engine.journal.telling import moment, told
 from engine.trading import presence
@@ -155,6 +155,9 @@ def _told(login: Named, state: State, journal: JournalState | Unknown, now_ns: i
         by_journal = one.id in (UNREADABLE, UNWRITABLE)  # it is told once, below all logins
         text.append(f"\n  {one.kind.value} ({one.cause.value}): {UNUSABLE if by_journal else one.reason}")
         text.append(f"\n    {_span(one, now_ns)}, by {one.actor}", style="dim")
+        if one.cancel and isinstance(journal, JournalState):
+            for line, loud in swept_lines(journal.swept_for(one.id)):
+                text.append(f"\n    {line}", style="bold yellow" if loud else "")
     if isinstance(journal, JournalState):
         for line in _memories(login, journal, now_ns):
             text.append(f"\n  {line}")
@@ -227,6 +230,13 @@ def _ago(ns: int) -> str:
     return f"{span} ago"
 
 
+def _swept(journal: JournalState | Unknown, state: State) -> dict[str, tuple[OrdersSwept, ...]]:
+    """By restriction: what programs say of the orders that it asked them to cancel."""
+    if isinstance(journal, Unknown):
+        return {}
+    return {one.id: journal.swept_for(one.id) for one in state.standing if one.cancel}
+
+
 def _data(
     rules: Rules, journal: JournalState | Unknown, logins: tuple[Named, ...], states: dict[str, State]
 ) -> dict[str, Any]:
@@ -248,6 +258,7 @@ def _data(
                 "may_reduce": states[one.name].may_reduce,
                 "size_factor": states[one.name].size_factor,
                 "standing": states[one.name].standing,
+                "swept": _swept(journal, states[one.name]),
                 "open_incidents": journal.incidents(one.scope) if isinstance(journal, JournalState) else None,
             }
             for one in logins

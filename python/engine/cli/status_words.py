@@ -1,8 +1,11 @@
-"""What a login's state is called on a screen, and how it is painted."""
+"""What a login's state is called on a screen, and how it is painted; what became of orders that a halt cancels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.core.restrictions import Kind
+from engine.journal.events import OrdersSwept
 
 WORDS = {
     None: ("MAY TRADE", "bold green"),
@@ -11,3 +14,33 @@ WORDS = {
     Kind.HALT: ("HALTED", "bold red"),
     Kind.SHUTDOWN: ("SHUT DOWN", "bold red"),
 }
+
+
+def swept_lines(answers: Iterable[OrdersSwept]) -> list[tuple[str, bool]]:
+    """What programs say of the risk-adding orders that they were to cancel; True: somebody has to do something.
+
+    Each sees the orders of all, at moments of their own: of a program that has answered for itself its own word counts.
+    """
+    told = {one.client_id: one for one in answers}
+    if not told:
+        return [("no connected program has said yet that it cancelled what adds risk: see TWS for what works", True)]
+    lines = [
+        (f"client {one.client_id} cancelled {', '.join(one.cancelled)}", False)
+        for one in told.values()
+        if one.cancelled
+    ]
+    left = dict.fromkeys(
+        (owner, order)
+        for one in told.values()
+        for owner, order in one.left
+        if owner not in told or owner == one.client_id
+    )
+    lines += [(f"STILL WORKING: {order} {_whose(owner)}: cancel it in TWS", True) for owner, order in left]
+    lines += [
+        (f"client {one.client_id} does not know what still works: {one.why}", True) for one in told.values() if one.why
+    ]
+    return lines or [("no order that adds risk was working", False)]
+
+
+def _whose(client_id: int) -> str:
+    return f"of client {client_id}" if client_id else "typed into TWS"

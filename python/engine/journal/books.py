@@ -33,6 +33,7 @@ class Books(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     positions: dict[str, dict[str, Decimal]] = {}  # by account; one that is not here is not known
     fills: dict[str, Decimal] = {}
     our_refs: dict[str, int] = {}  # orderRefs of our intents, by the record that says so
+    swept: dict[str, Record] = {}  # what programs cancelled because a restriction asked for it
     verified: dict[str, Record] = {}
     adopted: dict[str, Record] = {}
     incidents_open: dict[str, Record] = {}

@@ -214,6 +214,20 @@ class OrderRefused(Event, frozen=True, kw_only=True, tag="order_refused"):
     codes: tuple[str, ...]
 
 
+class OrdersSwept(Event, frozen=True, kw_only=True, tag="orders_swept"):
+    """A program has cancelled its own working orders that add risk, as restrictions asked for: `cancelled`, and the
+    risk-adding orders that it saw working behind that, with the client whose they are (0: typed into TWS). `why`: what
+    still works is not known.
+    """
+
+    scope: Scope
+    restrictions: tuple[str, ...]
+    client_id: int
+    cancelled: tuple[str, ...]
+    left: tuple[tuple[int, str], ...] = ()
+    why: str = ""
+
+
 # verification and incidents -------------------------------------------------------------------------------------------
 
 
@@ -346,6 +360,7 @@ AnyEvent: TypeAlias = (
     | OrderEnded
     | Filled
     | OrderRefused
+    | OrdersSwept
     | Verified
     | Adopted
     | IncidentOpened

@@ -39,6 +39,7 @@ from engine.journal.events import (
     OrderEnded,
     OrderIntent,
     OrderRefused,
+    OrdersSwept,
     Rebased,
     Record,
     Repaired,
@@ -53,7 +54,7 @@ from engine.journal.fold_orders import note_intent, note_positions
 from engine.journal.fold_stops import note_stops
 from engine.journal.store import Alarm
 
-RULES = 3  # the version of this fold; a snapshot made by a later one is not understood
+RULES = 4  # the version of this fold; a snapshot made by a later one is not understood
 FORMAT = 1  # the version of the file; see JournalOpened
 TAKEN_IN_MAX = 1000  # files of the spool that are remembered; they are deleted once they are in
 NOT_UNDERSTOOD_MAX = 20  # that are named; one is enough to stop
@@ -104,7 +105,7 @@ def _note(books: Books, record: Record) -> None:
     match event:
         case OrderIntent() | OrderEnded() | Filled() | Verified() | Adopted():
             note_positions(books, record, event)
-        case Restricted() | Lifted() | KillPressed() | KillEnded() | Reset():
+        case Restricted() | Lifted() | KillPressed() | KillEnded() | Reset() | OrdersSwept():
             note_stops(books, record, event)
         case (
             BaselineSet()

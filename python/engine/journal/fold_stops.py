@@ -6,14 +6,17 @@ import msgspec
 
 from engine.core.limit_rules import Limit
 from engine.core.restrictions import Override, Scope
-from engine.journal.books import Books
-from engine.journal.events import KillEnded, KillPressed, Lifted, Record, Reset, Restricted
+from engine.journal.books import Books, replace
+from engine.journal.events import KillEnded, KillPressed, Lifted, OrdersSwept, Record, Reset, Restricted
 
 _ALARM = "alarm-"
+SWEPT_MAX = 100  # answers that are remembered; a restriction that runs out by itself leaves its own behind
 _LIMIT_CAUSES = frozenset(limit.cause for limit in Limit)
 
 
-def note_stops(books: Books, record: Record, event: Restricted | Lifted | KillPressed | KillEnded | Reset) -> None:
+def note_stops(
+    books: Books, record: Record, event: Restricted | Lifted | KillPressed | KillEnded | Reset | OrdersSwept
+) -> None:
     match event:
         case Restricted():
             books.restrictions[event.restriction.id] = event.restriction
@@ -30,6 +33,10 @@ def note_stops(books: Books, record: Record, event: Restricted | Lifted | KillPr
         case Reset():
             books.resets[event.scope.login] = record
             _answer_for_the_dead(books, (event.scope,), record.seq)
+        case OrdersSwept():
+            replace(books.swept, f"{event.scope.login}:{event.client_id}:{','.join(event.restrictions)}", record)
+            if len(books.swept) > SWEPT_MAX:
+                del books.swept[next(iter(books.swept))]
 
 
 def _lift(books: Books, record: Record, event: Lifted) -> None:
@@ -38,6 +45,9 @@ def _lift(books: Books, record: Record, event: Lifted) -> None:
         books.alarms_lifted.setdefault(event.restriction_id, []).append(event.scope)
     else:
         lifted = books.restrictions.pop(event.restriction_id, None)
+        for name, answer in list(books.swept.items()):
+            if isinstance(answer.event, OrdersSwept) and event.restriction_id in answer.event.restrictions:
+                del books.swept[name]
         if event.override and lifted is not None and lifted.cause in _LIMIT_CAUSES:
             one = Override(restriction=lifted, at_ns=record.at_ns, actor=record.actor, reason=event.reason)
             books.overrides[f"{lifted.cause.value}:{lifted.scope.login}"] = one

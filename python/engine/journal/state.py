@@ -12,7 +12,7 @@ import msgspec
 
 from engine.core.restrictions import Cause, Kind, Override, Restriction, Scope, State, effective
 from engine.journal.books import Books
-from engine.journal.events import Adopted, BaselineSet, IncidentOpened, LimitBreached, Record, Verified
+from engine.journal.events import Adopted, BaselineSet, IncidentOpened, LimitBreached, OrdersSwept, Record, Verified
 from engine.journal.store import Alarm
 
 Scoped = TypeVar("Scoped", BaselineSet, LimitBreached, Verified, Adopted)
@@ -37,6 +37,7 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     limit_changes: tuple[Record, ...]
     orders_open: Mapping[str, Record]
     positions: Mapping[str, Mapping[int, Decimal]]
+    swept: tuple[Record, ...]
     verified: Mapping[str, Record]
     adopted: Mapping[str, Record]
     incidents_open: Mapping[str, Record]
@@ -79,6 +80,11 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     def last_verified(self, scope: Scope) -> Record | None:
         """The last verification of a login."""
         return _last(sorted(self.verified.values(), key=_seq), Verified, scope)
+
+    def swept_for(self, restriction_id: str) -> tuple[OrdersSwept, ...]:
+        """What programs have said of the orders that a restriction asked them to cancel, the last one last."""
+        events = (record.event for record in self.swept)
+        return tuple(one for one in events if isinstance(one, OrdersSwept) and restriction_id in one.restrictions)
 
     def accounts_of(self, scope: Scope) -> tuple[str, ...]:
         """The broker accounts that the records have seen behind a login's name or place, and those that it names."""
@@ -133,6 +139,7 @@ def view(books: Books, alarm: Alarm | None = None) -> JournalState:
             account: {int(con_id): quantity for con_id, quantity in held.items()}
             for account, held in books.positions.items()
         },
+        swept=tuple(books.swept.values()),
         verified=dict(books.verified),
         adopted=dict(books.adopted),
         incidents_open=dict(books.incidents_open),

@@ -25,6 +25,7 @@ from engine.journal.events import (
     NotUnderstood,
     OrderIntent,
     OrderRefused,
+    OrdersSwept,
     Record,
     Repaired,
     Reset,
@@ -108,8 +109,8 @@ def _about(event: AnyEvent, zone: tzinfo | None) -> str:
             return f"{_logins(event.scopes)}: {flat} (kill {event.kill_id})"
         case OrderIntent() | OrderRefused():
             return f"{event.scope.login}: {event.action} {event.quantity} {event.symbol}{_how(event)}"
-        case Filled():
-            return f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}"
+        case OrdersSwept() | Filled():
+            return _of_orders(event)
         case Verified():
             return f"{event.scope.login}: {_compared(event)}, {len(event.positions)} positions, {event.orders} orders"
         case BaselineSet() | LimitBreached() | CashFlow() | JumpSuspected() | JumpSettled():
@@ -126,6 +127,16 @@ def _about(event: AnyEvent, zone: tzinfo | None) -> str:
             return f"{event.what}{'; every login was halted' if event.alarm else ''}"
         case _:
             return ", ".join(_fields(event, zone))
+
+
+def _of_orders(event: OrdersSwept | Filled) -> str:
+    """What became of orders. Of a sweep: what one program says; what it left may be others' to cancel."""
+    if isinstance(event, Filled):
+        return f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}"
+    parts = [f"{event.scope.login}: client {event.client_id} cancelled {', '.join(event.cancelled) or 'nothing'}"]
+    parts += [f"left {', '.join(text for _, text in event.left)}"] if event.left else []
+    parts += [f"not known what still works: {event.why}"] if event.why else []
+    return "; ".join(parts)
 
 
 def _how(event: OrderIntent | OrderRefused) -> str:

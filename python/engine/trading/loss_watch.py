@@ -21,12 +21,12 @@ from engine.core.known import Fact, Known, Unknown
 from engine.core.limit_views import LimitsView, limit_views
 from engine.core.restrictions import Restriction, Scope
 from engine.core.watching import to_sweep
-from engine.journal.events import IncidentJoined
+from engine.journal.events import IncidentJoined, OrdersSwept
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import tell
 from engine.trading.loss_consequences import Seen
 from engine.trading.loss_ledger import LossLedger, Outcome
-from engine.trading.risk_sweep import Swept, sweep
+from engine.trading.risk_sweep import Swept, sweep, told_order
 from engine.trading.rules import Rules
 
 T = TypeVar("T")
@@ -268,18 +268,29 @@ class LossWatch:
         login, due = self._login, to_sweep(standing, frozenset(self._swept))
         if login is not None and due:
             self._swept.update(one.id for one in due)
-            self._begin(self._sweep(login), "cancel what adds risk")
+            self._begin(self._sweep(login, tuple(one.id for one in due)), "cancel what adds risk")
 
-    async def _sweep(self, login: Login) -> Swept:
-        swept = await sweep(login)
-        if swept.asked or swept.left or swept.why:
-            await self._on_thread(lambda: self._write_down(swept))
+    async def _sweep(self, login: Login, due: tuple[str, ...]) -> Swept:
+        client_id, swept = login.link.client_id, await sweep(login)
+        await self._on_thread(lambda: self._write_down(swept, due, client_id))
         return swept
 
-    def _write_down(self, swept: Swept) -> None:
+    def _write_down(self, swept: Swept, due: tuple[str, ...], client_id: int) -> None:
+        """For who looks what a halt has come to, and for the incident where there is one."""
         rules, scope = self._rules(), self._scope()
+        rules.journal.keep(
+            OrdersSwept(
+                scope=scope,
+                restrictions=due,
+                client_id=client_id,
+                cancelled=tuple(map(told_order, swept.asked)),
+                left=tuple((one.client_id if one.order_id > 0 else 0, told_order(one)) for one in swept.left),
+                why=swept.why,
+            ),
+            stops=False,
+        )
         state = rules.journal.state()
-        if not isinstance(state, Unknown):
+        if (swept.asked or swept.left or swept.why) and not isinstance(state, Unknown):
             for incident in state.incidents(scope)[:1]:
                 rules.journal.keep(IncidentJoined(incident_id=incident, what=f"{scope.login}: {swept}"))
 

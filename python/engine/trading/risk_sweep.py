@@ -93,6 +93,11 @@ def _is_mine(order: WorkingOrder, client_id: int) -> bool:
     return order.client_id == client_id and order.order_id > 0
 
 
+def told_order(order: WorkingOrder) -> str:
+    """As people are told of it, without whose it is."""
+    return f"{order.action} {order.remaining:f} {name_of(order.contract)}"
+
+
 def _told(order: WorkingOrder) -> str:
     whose = f"of client {order.client_id}" if order.order_id > 0 else "typed into TWS"
-    return f"{order.action} {order.remaining:f} {name_of(order.contract)} {whose}"
+    return f"{told_order(order)} {whose}"
