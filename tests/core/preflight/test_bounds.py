@@ -103,6 +103,24 @@ def test_what_goes_by_a_lane_is_counted_in_the_trail_that_the_lane_has() -> None
     assert Code.DUPLICATE in made.judge(order(ES), UNRESTRICTED, NOW).codes
 
 
+def test_lanes_that_are_made_and_never_used_leave_no_trails_behind() -> None:
+    made = desk()
+    with patch.object(module, "LANES_MAX", 1), patch.object(module, "TRAILS_MAX", 2):
+        for con_id in range(1_000, 1_010):
+            assert made.judge(asked(con_id), UNRESTRICTED, NOW).passed
+        assert len(made.activity) <= 3
+
+
+def test_what_was_sent_a_window_ago_counts_no_more_and_is_forgotten() -> None:
+    made = desk()
+    made.passed(asked(1_000), (1, 1), NOW)
+    window_ns = max(made.settings.duplicate_window_ns, made.settings.repeat_window_ns)
+    made.activity.forget(NOW + window_ns - 1, ())
+    assert len(made.activity) == 1
+    made.activity.forget(NOW + window_ns, ())
+    assert len(made.activity) == 0
+
+
 def test_terms_are_bounded_and_those_of_what_is_held_or_works_stay() -> None:
     made = desk(positions={ES: 1}, listed=False)
     listings = [Listing(con_id=n, sec_type="STK", symbol="X", currency="USD", multiplier=D(1)) for n in range(1, 6)]
@@ -115,6 +133,12 @@ def test_terms_are_bounded_and_those_of_what_is_held_or_works_stay() -> None:
         assert made.book.unit(3) is None and made.book.unit(1) == 5
         made.list_contract(listings[1])
         assert [*made.terms.listings] == [1, 5, 2], "heard of again, it is the last"
+    with patch.object(module, "LISTINGS_MAX", 1):
+        made.list_contract(listings[3])
+        assert made.judge(asked(4), UNRESTRICTED, NOW).passed and 4 in made._lanes
+        made.list_contract(listings[4])
+        assert 4 not in made._lanes, "its lane goes by terms that are not kept"
+        made.list_contract(listings[1])
     with patch.object(module, "LISTINGS_MAX", 0):
         made.book.sent(Resting(key=(1, 2), account="DU1", con_id=5, side=Side.BUY, remaining=D(1)))
         made.list_contract(listings[4])

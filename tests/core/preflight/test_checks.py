@@ -238,6 +238,12 @@ def test_a_combination_is_known_leg_by_leg(legs: tuple[Leg, ...], observed: int)
     assert codes(desk(), msgspec.structs.replace(bag, special=None)) == (Code.LEGS_UNKNOWN,)
 
 
+def test_under_a_halt_a_preview_of_legs_that_nobody_knows_is_refused_for_these_alone() -> None:
+    unknown = Special(what_if=True)
+    bag = Intent("DU1", 28812380, "BAG", "SPY", Side.BUY, D(1), "LMT", D(1), special=unknown)
+    assert codes(desk(), bag, HALTED) == (Code.LEGS_UNKNOWN,), "nothing of a bracket would be transmitted with it"
+
+
 def test_allowed_and_blocked_symbols_bind_what_opens_and_not_what_closes() -> None:
     made = desk(
         Settings(allowed_symbols=frozenset({"ES", "SPY"}), blocked_symbols=frozenset({"SPY"})),
