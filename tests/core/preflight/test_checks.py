@@ -90,10 +90,11 @@ def test_a_sentence_names_the_leg_and_the_quantity_that_would_pass() -> None:
     assert "; the largest quantity that would pass is 20; " in sentence(failure)
     other = Failure(Code.POSITION_UNKNOWN, "not read", None)
     assert sentences(Verdict((failure, other))) == f"{sentence(failure)}\n{sentence(other)}"
+    assert str(Verdict((failure, other))) == f"{sentence(failure)}\n{sentence(other)}", "printed as it is"
     assert sentence(Failure(Code.MARGIN, D(3), D(2))) == (
         "margin: it would need 3 of margin, and there is 2; send less, or free margin first"
     )
-    assert sentences(PASS) == "passes"
+    assert sentences(PASS) == str(PASS) == "passes"
 
 
 def test_every_failed_check_is_told_at_once() -> None:

@@ -95,5 +95,11 @@ class Verdict(msgspec.Struct, frozen=True):
     def codes(self) -> tuple[Code, ...]:
         return tuple(failure.code for failure in self.failures)
 
+    def __str__(self) -> str:
+        """In words: a line for each failed check, with what to do."""
+        from engine.core.preflight.texts import sentences  # which knows the codes of this module
+
+        return sentences(self)
+
 
 PASS = Verdict(())
