@@ -17,11 +17,22 @@ from engine.broker.lock_names import login_key
 from engine.cli import status_command
 from engine.cli.commands import main
 from engine.cli.limits_command import BAR_WIDTH, bar, crossed, percent
+from engine.core.known import Unknown
 from engine.core.limit_rules import Action, Limit
 from engine.core.limit_views import LimitView
 from engine.core.restrictions import Cause, Kind, Restriction, Scope
-from engine.journal.events import AnyEvent, BaselineSet, CashFlow, Lifted, LimitBreached, LimitsTaken, Restricted
+from engine.journal.events import (
+    AnyEvent,
+    BaselineSet,
+    CashFlow,
+    JumpSuspected,
+    Lifted,
+    LimitBreached,
+    LimitsTaken,
+    Restricted,
+)
 from engine.journal.journal import Journal, open_journal
+from engine.journal.loss_records import books_of
 from engine.journal.telling import moment
 
 PAPER = Scope("paper", login_key("127.0.0.1", 7497))
@@ -252,6 +263,24 @@ def test_money_in_another_currency_than_the_losses_is_refused(capsys: pytest.Cap
     assert "Give the amount in USD: by how much it moves the net liquidation that TWS shows" in told
     assert getattr(journal().state(), "cash_flows", None) == ()
     assert main(["cashflow", "paper", "6500", "--currency", "usd", "--reason", "x", "--shows"]) == 0
+
+
+def test_a_fall_that_nothing_explained_is_settled_as_a_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits", "settle", "paper", "--reason", "x"]) == 1
+    assert "No fall of paper's equity waits for an explanation. Nothing was recorded." in capsys.readouterr().err
+    now_ns = time.time_ns()
+    fall = JumpSuspected(scope=PAPER, before=Decimal(100_000), after=Decimal(98_000), currency="USD", seen_ns=now_ns)
+    rise = JumpSuspected(scope=PAPER, before=Decimal(98_000), after=Decimal(99_000), currency="USD", seen_ns=now_ns + 1)
+    journal(peak(100_000), fall, rise)
+    assert main(["limits", "settle", "paper", "--reason", " "]) == 1
+    assert "No reason was given" in capsys.readouterr().err
+    assert main(["limits", "settle", "paper", "--reason", "an option was assigned"]) == 0
+    assert "paper: the $2,000.00 that equity fell by on " in capsys.readouterr().out
+    state = journal().state()
+    assert not isinstance(state, Unknown)
+    assert [jump.amount for jump in books_of(state, PAPER).jumps] == [1_000], "a rise stays money that came in"
+    assert main(["limits", "settle", "paper", "--reason", "x"]) == 1, "once is enough"
+    assert main(["limits", "settle", "nobody", "--reason", "x"]) == 64
 
 
 def test_a_faulty_file_is_named_and_nothing_is_shown_for_true(

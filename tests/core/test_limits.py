@@ -166,7 +166,7 @@ def test_an_unexplained_fall_is_no_loss_and_no_pass_but_unknown() -> None:
     assert (judgement.breaches, judgement.kill) == ((), False)
     assert judgement.unknown == (
         "equity fell by 20,000.00 USD without any profit or loss that explains it: "
-        "record the withdrawal, or say that it was a loss",
+        "record the withdrawal (qe cashflow), or say that it was a loss (qe limits settle)",
     )
     assert limits(judged(fallen, "78000")) == [Limit.DAILY]
     assert limits(judged(fallen, "68000.01"))[0] is Limit.MONTHLY

@@ -31,6 +31,7 @@ from engine.journal.trouble import Code
 from engine.simulator.server import World
 from engine.simulator.virtual import VirtualLoop
 from engine.trading import IBKRAccountManager, errors
+from engine.trading.cash_flows import settle_falls
 from engine.trading.loss_consequences import Seen
 from engine.trading.loss_ledger import Outcome
 from engine.wire.order import Order
@@ -516,6 +517,23 @@ def test_money_that_goes_untold_is_no_breach_but_blind_until_somebody_says(tmp_p
         await asyncio.sleep(3)
         assert mgr.state("paper").kind is None
         assert breaches(memory) == []
+        await mgr.disconnect_all()
+
+    on_stage(test, tmp_path)
+
+
+def test_a_fall_that_a_person_calls_a_loss_ends_the_blindness_and_counts_against_the_limits(tmp_path: Path) -> None:
+    async def test(_world: World, loop: VirtualLoop, market: Market) -> None:
+        memory = Memory()
+        mgr = await seeing(watching(loop, tmp_path, memory), 240)
+        market.deposit(-3_000)
+        await asyncio.sleep(120)
+        assert ([one.cause for one in mgr.state("paper").standing], breaches(memory)) == ([Cause.BLIND], [])
+        (fall,) = settle_falls(mgr.rules, mgr.scope("paper"), "an option was assigned", now_ns=mgr._wall_ns())
+        assert fall.amount == -3_000
+        await asyncio.sleep(3)
+        assert breaches(memory) == [Limit.DAILY]
+        assert [one.cause for one in mgr.state("paper").standing] == [Cause.DAILY_LOSS]
         await mgr.disconnect_all()
 
     on_stage(test, tmp_path)

@@ -32,7 +32,8 @@ from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import LimitsTaken, Record
 from engine.journal.loss_records import changes_of
 from engine.journal.telling import moment
-from engine.trading.errors import LimitRefused, RulesUnreadable
+from engine.trading.cash_flows import settle_falls
+from engine.trading.errors import CashFlowRefused, LimitRefused, RulesUnreadable
 from engine.trading.limit_setting import set_limit
 from engine.trading.limit_source import LimitSource
 from engine.trading.loss_watches import limits_on_record
@@ -51,7 +52,7 @@ def limits(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_CANNOT
-    names = [arguments.login] if arguments.action == "set" else arguments.logins
+    names = [arguments.login] if arguments.action in ("set", "settle") else arguments.logins
     chosen = choose_or_tell("limits", names, arguments.config)
     if chosen is None:
         return EXIT_USAGE
@@ -61,6 +62,8 @@ def limits(arguments: argparse.Namespace) -> int:
             return _show(rules, source, chosen, as_json=arguments.json)
         case "set":
             return _set(rules, source, chosen.logins[0], arguments)
+        case "settle":
+            return _settle(rules, chosen.logins[0], arguments.reason)
         case _:
             return _history(rules, chosen)
 
@@ -224,6 +227,21 @@ def _set(rules: Rules, source: LimitSource, login: Named, arguments: argparse.Na
         else f"from the next trading day ({moment(change.effective_ns, None)[:16]})"
     )
     print(f"{login.name}: {change.key} {change.old or NONE} → {change.new or NONE}, {when}")
+    return 0
+
+
+def _settle(rules: Rules, login: Named, reason: str) -> int:
+    try:
+        falls = settle_falls(rules, login.scope, reason, now_ns=time.time_ns())
+    except CashFlowRefused as refused:
+        print(refused, file=sys.stderr)
+        return EXIT_REFUSED
+    except RulesUnreadable as unreadable:
+        print(unreadable, file=sys.stderr)
+        return EXIT_CANNOT
+    for one in falls:
+        money = money_text(-one.amount, one.currency)
+        print(f"{login.name}: the {money} that equity fell by on {_minute(one.at_ns)} count as a loss from now on")
     return 0
 
 

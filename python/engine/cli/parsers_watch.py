@@ -22,7 +22,10 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     change.add_argument("--reason", metavar="TEXT", default="", help="why; needed to loosen, and recorded")
     for one in (show, history):
         one.add_argument("logins", nargs="*", metavar="LOGIN", help="only these (default: every login)")
-    for one in (show, history, change):
+    settle = actions.add_parser("settle", help="equity fell and nothing explained it: it was a loss, and counts as one")
+    settle.add_argument("login", metavar="LOGIN", help="whose")
+    settle.add_argument("--reason", metavar="TEXT", required=True, help="how you know; it is recorded")
+    for one in (show, history, change, settle):
         one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
 
 

@@ -168,7 +168,7 @@ def _fallen(books: Books) -> tuple[str, ...]:
     """Equity that went nobody knows where: perhaps a withdrawal, perhaps a loss. Until a person says, it is unknown."""
     return tuple(
         f"equity fell by {_money(-jump.amount)} {jump.currency} without any profit or loss that explains it: "
-        "record the withdrawal, or say that it was a loss"
+        "record the withdrawal (qe cashflow), or say that it was a loss (qe limits settle)"
         for jump in books.jumps
         if jump.amount < 0
     )

@@ -11,11 +11,11 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.books import Flow
+from engine.core.books import Flow, Jump
 from engine.core.followed import Equity
 from engine.core.known import Fact, Known, Unknown
 from engine.core.restrictions import Scope
-from engine.journal.events import CashFlow
+from engine.journal.events import CashFlow, JumpSettled
 from engine.journal.loss_records import books_of, cash_flow, last_equity
 from engine.journal.trouble import Conflict, JournalError, Trouble
 from engine.trading.errors import CashFlowRefused, RulesUnreadable
@@ -82,6 +82,34 @@ def record_cash_flow(
     raise _unreadable(scope, "other programs append to the journal all the time")
 
 
+def settle_falls(rules: Rules, scope: Scope, reason: str, *, now_ns: int) -> tuple[Jump, ...]:
+    """What equity fell by without an explanation was a loss: it counts as one from now on. Returns these falls. A rise
+    stays what it counts as, money that came in. Raises CashFlowRefused or RulesUnreadable; nothing was recorded then.
+    """
+    if not reason.strip():
+        raise CashFlowRefused("No reason was given", NOTHING_RECORDED, "Give the reason: it is kept")
+    for _ in range(TRIES_MAX):
+        state = rules.journal.state()
+        if isinstance(state, Unknown):
+            raise _unreadable(scope, state.why)
+        falls = tuple(jump for jump in books_of(state, scope).jumps if jump.amount < 0)
+        if not falls:
+            raise CashFlowRefused(
+                f"No fall of {scope.login}'s equity waits for an explanation",
+                NOTHING_RECORDED,
+                "There is nothing to do",
+            )
+        events = [JumpSettled(scope=scope, seen_ns=jump.at_ns, reason=reason.strip()) for jump in falls]
+        try:
+            rules.journal.append(*events, at_ns=now_ns, expected_seq=state.seq)
+        except Conflict:
+            continue
+        except JournalError as error:
+            raise _unreadable(scope, error.trouble) from error
+        return falls
+    raise _unreadable(scope, "other programs append to the journal all the time")
+
+
 def _currency(amount: Decimal, given: str, known: Fact[Equity], scope: Scope) -> str:
     """What the amount is in: the currency of the losses. Raises CashFlowRefused."""
     base = known.value.currency if isinstance(known, Known) else ""
@@ -104,7 +132,7 @@ def _currency(amount: Decimal, given: str, known: Fact[Equity], scope: Scope) ->
 def _unreadable(scope: Scope, why: Trouble | str) -> RulesUnreadable:
     what, then = (why.short, why.next_step) if isinstance(why, Trouble) else (why, "look at it with qe journal verify")
     return RulesUnreadable(
-        f"The cash flow of {scope.login} cannot be written down: {what}",
+        f"The money of {scope.login} cannot be written down: {what}",
         "It does not count, and shows as a jump, a gain or a loss",
         f"To do: {then}, then record it again",
     )
