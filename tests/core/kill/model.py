@@ -91,6 +91,7 @@ class Model:
         self.finished_ns: int | None = None
         self.report_at_finish: LoginReport | None = None
         self.look_at_finish: Survey | None = None
+        self.held_at_finish: dict[Key, Decimal] = {}
         self.doubtful_at_finish: frozenset[tuple[str, int]] = frozenset()
         self.stopped_ns: int | None = None
         self._may_close = False
@@ -367,7 +368,7 @@ class Model:
             case Finish():
                 assert self.finished_ns is None, "finished twice"
                 self.finished_ns = self.now_ns
-                self.report_at_finish = self.machine.report()
+                self.report_at_finish, self.held_at_finish = self.machine.report(), dict(self.market.positions)
                 ledger, self.look_at_finish = self.machine._ledger, self.machine._looking.last
                 self.doubtful_at_finish = frozenset(key for key in ledger.seen() if ledger.doubtful(key))
                 self._check_claim()

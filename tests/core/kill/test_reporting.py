@@ -121,6 +121,22 @@ def test_where_completed_orders_are_not_told_the_list_of_cancelled_orders_may_be
     assert stage.report.notes == () == list_may_be_short({"positions": "cut"})
 
 
+def test_where_no_list_of_orders_came_the_report_says_that_it_cannot_name_what_the_cancel_took() -> None:
+    stage = Stage(deadline_ns=5 * SECOND)
+    stage.orders = None
+    stage.begin()
+    stage.run(6000)
+    assert stage.report.outcome is LoginOutcome.UNKNOWN
+    [note] = [note for note in stage.report.notes if "protective stops among them" in note]
+    assert note.startswith("The global cancel was sent, and no list of orders could be read: ")
+    told = Stage(deadline_ns=5 * SECOND)
+    told.positions = None
+    told.begin()
+    told.run(6000)
+    assert told.report.outcome is LoginOutcome.UNKNOWN
+    assert not [note for note in told.report.notes if "protective stops among them" in note]
+
+
 def test_what_was_open_behind_the_first_cancel_and_not_read_since_is_told_as_last_seen() -> None:
     stage = Stage(deadline_ns=5 * SECOND)
     stage.orders = None

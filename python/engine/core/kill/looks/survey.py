@@ -44,6 +44,7 @@ class Surveyor:
     executions_patience_ns: int
     serial: int = 0  # of the newest survey begun
     failures: dict[str, str] = field(default_factory=dict)  # which read failed last, and why
+    orders_told: bool = False  # a list of open orders has come, be it that its look came to nothing
     _active: bool = False
     _begun_ns: int = 0
     _next_read_id: int = 1
@@ -139,6 +140,7 @@ class Surveyor:
         if not self.awaits_orders(read_id) or self._orders is not None:
             return []
         self._orders = orders
+        self.orders_told = True
         self.failures.pop(ORDERS, None)
         if completed:
             self._completed_tries = max(self._completed_tries, 1)

@@ -76,11 +76,22 @@ class Reporter:
                 *evidence.earlier_notes(),
                 *evidence.notes(flat=flat),
                 *list_may_be_short(looking.surveyor.failures),
+                *self._of_orders_never_listed(),
             ),
             trouble="" if outcome in (LoginOutcome.FLAT, LoginOutcome.RESIDUE) else self._why_unknown(),
             joined=ever_busy and not closing.ever_placed and flat,
             timings=evidence.timings(),
             timeline=tuple(evidence.timeline),
+        )
+
+    def _of_orders_never_listed(self) -> tuple[str, ...]:
+        """The cancel goes before the first list. Where none comes, nobody can name what it has taken."""
+        cancelled = self.ending.evidence.timings().first_cancel_ms is not None
+        if self.ending.looking.surveyor.orders_told or not cancelled:
+            return ()
+        return (
+            "The global cancel was sent, and no list of orders could be read: orders that it has taken, protective "
+            "stops among them, cannot be named",
         )
 
     def _of_other_kills(self, *, any_cancelled: bool) -> tuple[str, ...]:
