@@ -47,6 +47,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "survey_gap_max_ns": 500 * MS,
             "executions_patience_ns": 1500 * MS,
             "acknowledged_lost_ns": 45 * SECOND,
+            "pending_patience_ns": 20 * SECOND,
             "proof_gap_ns": 400 * MS,
             "nothing_seen_ns": 2 * SECOND,
             "unwitnessed_ns": 20 * SECOND,

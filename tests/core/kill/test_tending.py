@@ -391,6 +391,44 @@ def test_without_a_live_market_on_both_sides_a_market_order_stays_and_it_is_said
     assert any(e.kind == "close_stays" and "no live quote" in e.text for e in stage.report.timeline)
 
 
+def pending(**more: int) -> Stage:
+    """TWS has the order and does not pass it on; nobody quotes the contract."""
+    stage = stage_with(**more)
+    stage.tell(ev.CloseStatus(1, "PendingSubmit", D(0), 901))
+    stage.orders = [stage.listed(stage.place, status="PendingSubmit")]
+    stage.run(5100)
+    stage.tell(ev.NoQuote(11, "none"))
+    return stage
+
+
+def test_an_order_that_tws_does_not_pass_on_is_withdrawn_and_followed_by_another() -> None:
+    stage = pending()
+    stage.run(14_500)
+    assert stage.withdrawn == []
+    stage.tell(ev.NoQuote(11, "none"))
+    stage.run(3000)
+    assert stage.withdrawn == [1] and len(stage.placed) == 1, "never beside it"
+    over(stage)
+    assert stage.next_place().key == 2
+
+
+@pytest.mark.parametrize("passed_on_by", ["status", "list", "closed"])
+def test_one_that_was_passed_on_or_whose_market_is_closed_stays(passed_on_by: str) -> None:
+    stage = pending()
+    if passed_on_by == "status":
+        stage.orders = []
+        stage.answers = False
+        stage.tell(ev.CloseStatus(1, "Submitted", D(0), 901))
+    elif passed_on_by == "list":
+        stage.orders = [stage.listed(stage.place)]
+    else:
+        stage.tell(by_hours(CALL, "CLOSED", "CLOSED"))
+    for _ in range(20):
+        stage.run(2000)
+        stage.tell(ev.NoQuote(11, "none"))
+    assert stage.withdrawn == []
+
+
 def test_the_next_order_that_stays_says_so_again() -> None:
     stage = idle()
     stage.tell(ev.NoQuote(11, "none"))

@@ -50,6 +50,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     short_options_unsent_ns: int = 12 * SECOND  # … and for them to be sent: longer than most doubts of a position
     price_patience_ns: int = 500 * MS  # how long a limit price waits for the contract's own price steps
     reprice_ns: int = 2 * SECOND  # a limit order that has not filled gets a new price
+    pending_patience_ns: int = 20 * SECOND  # one that TWS does not pass on is withdrawn, and followed by another
     market_patience_ns: int = 5 * SECOND  # a market order that has not filled is looked into, and may become a limit
     retry_first_ns: int = 500 * MS  # after a rejection; doubles
     tries_max: int = 6  # rejections of one contract without any progress before it is left to a person

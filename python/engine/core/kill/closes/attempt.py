@@ -14,6 +14,7 @@ ZERO = Decimal(0)
 
 DEAD_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
 HELD_STATUS = "Inactive"  # rejected, or held in the TWS window where a hand may still transmit it
+PENDING_STATUS = "PendingSubmit"  # TWS has it, and IBKR has not said that it has
 
 
 class State(Enum):
@@ -65,6 +66,7 @@ class Attempt:
     progress_ns: int = 0  # … and when that had grown
     change_lost: bool = False  # the broker has not made the last change
     fixed: bool = False  # the broker does not take a change of it
+    pending: bool = False  # TWS has not passed it on, as far as it has said last
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
     adrift: bool = False  # its connection is gone: only a global cancel reaches it
     answered: bool = False  # the broker has said something since it was sent last
@@ -148,6 +150,7 @@ class Attempt:
     def status(self, status: str, filled: Decimal | None, perm_id: int, serial: int) -> None:
         """orderStatus or openOrder. Repeats and late ones are harmless: an ended attempt stays ended."""
         self.perm_id = perm_id or self.perm_id
+        self.pending = status == PENDING_STATUS
         if filled is not None:
             self.filled_said = max(self.filled_said, filled)
         self.arrived()
@@ -233,6 +236,7 @@ class Attempt:
         found = next((order for order in survey.orders if self.is_listed_as(order)), None)
         self.held = found is not None and found.status == HELD_STATUS
         if found is not None:
+            self.pending = found.status == PENDING_STATUS
             self._listed(survey.serial)
         elif self.state is State.SUSPECT:
             self._absent(survey)

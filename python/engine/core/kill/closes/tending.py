@@ -126,6 +126,9 @@ def _mind_unfilled(item: Item, attempt: Attempt, moment: Moment) -> list[Command
         return []
     lessons, quotes = item.lessons, item.quotes
     lessons.reason = lessons.reason or ResidueReason.CLOSE_WORKING
+    if _stuck_in_tws(item, attempt, moment):
+        say = Say("close_idle", f"{item.name}: TWS does not pass the order on (PendingSubmit); withdrawing it")
+        return [say, *cancel(item, attempt, moment.now_ns)]
     commands = want_prices(item, moment, attempt.place.contract.exchange)
     asked_ns = quotes.asked_ns
     if asked_ns is None:
@@ -140,6 +143,13 @@ def _mind_unfilled(item: Item, attempt: Attempt, moment: Moment) -> list[Command
         quotes.ask(moment.now_ns)
         return [*commands, AskQuote(attempt.place.contract)]
     return commands + (_reprice(item, attempt, moment) if limit else _prefer_limit(item, attempt, moment))
+
+
+def _stuck_in_tws(item: Item, attempt: Attempt, moment: Moment) -> bool:
+    """It is nowhere but in TWS, and its market is not closed: waiting has not helped."""
+    waited_ns = moment.now_ns - attempt.idle_since_ns(moment.now_ns)
+    stuck = attempt.pending and waited_ns >= item.settings.pending_patience_ns
+    return stuck and moment.session is not Session.CLOSED
 
 
 def _prefer_limit(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
