@@ -106,7 +106,7 @@ def test_what_it_does_not_understand_sends_nothing(tmp_path: Path, words: list[s
     assert done.returncode == 64
     lines = done.stderr.splitlines()
     assert told in lines[0] and lines[-1] == "Nothing was sent."
-    assert lines[:2] == lines[-2:] and "usage: qe kill" in done.stderr
+    assert len(lines) <= 10 and "qe kill --help" in done.stderr, "what was wrong is not to be looked for"
 
 
 def test_help_is_help(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 
 from engine.cli import first_strike, kill_under_way, warm_guard
-from engine.cli.kill_arguments import USAGE, BadArgument, KillArguments, parse
+from engine.cli.kill_arguments import IN_SHORT, USAGE, BadArgument, KillArguments, parse
 from engine.config import places
 from engine.config.plan import KillPlan, default_plan
 from engine.config.quick import read_quickly
@@ -42,8 +42,7 @@ def main(words: list[str], hands: presses.Presses) -> None:
             leave(USAGE, 1, 0)
         plan = make_plan(arguments)
     except BadArgument as error:
-        told = f"qe kill: {error}\nNothing was sent.\n"
-        leave(f"{told}\n{USAGE}\n{told}", 2, EXIT_USAGE)  # again where the eye is: the usage is long
+        leave(f"qe kill: {error}\n\n{IN_SHORT}\nNothing was sent.\n", 2, EXIT_USAGE)
     at_work = kill_under_way.Glance([(place.host, place.port) for place in plan.places])
     strike = first_strike.FirstStrike(
         [first_strike.Target(place.name, place.host, place.port, plan.client_id) for place in plan.places], at_work

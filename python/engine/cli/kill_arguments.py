@@ -5,6 +5,13 @@ An unknown argument sends nothing: whoever asks for `--dry-run` must not get a k
 
 from __future__ import annotations
 
+IN_SHORT = """\
+  qe kill          every configured login, at once
+  qe kill LOGIN    only that one
+  qe kill --help   all options
+"""
+"""For whoever has mistyped in a hurry: the whole usage would hide what was wrong."""
+
 USAGE = """\
 usage: qe kill [LOGIN]... [--reason TEXT] [--deadline SECONDS]
                [--watch SECONDS] [--json] [--config FILE]
