@@ -344,6 +344,14 @@ def test_an_acknowledged_order_that_tws_does_not_know_is_over_and_followed_by_an
     assert [place.key for place in stage.placed[:2]] == [1, 2]
 
 
+def test_that_tws_does_not_know_an_order_that_has_ended_is_not_told_as_why_it_has() -> None:
+    stage = stage_with()
+    stage.reject(stage.place, 110, "The price does not conform to the minimum price variation")
+    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
+    stage.reject(stage.place, 10147, "OrderId 1 that needs to be cancelled is not found")
+    assert item_of(stage).lessons.detail.startswith("110")
+
+
 def test_after_a_fill_nothing_of_the_refusal_and_of_the_silence_is_left() -> None:
     stage = stage_with(acknowledge_ns=3 * SECOND)
     stage.run(8000)

@@ -163,6 +163,8 @@ class Item:
         """The status said it has ended, and only now the error says why."""
         if reaction.effect is Effect.ALIVE or self.lessons.given_up or self.newest_filled:
             return
+        if code == UNKNOWN_ORDER:
+            return  # the answer to a cancel that came too late: no reason why it has ended
         withdrawn = self.newest_withdrawn if self.attempt is None else self.attempt.cancel_ns is not None
         if self._bare_cancel(reaction) or (withdrawn and reaction.bare):
             return
