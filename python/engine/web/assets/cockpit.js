@@ -90,14 +90,22 @@
 
   // --- what keeps the page up to date, and draws, comes behind the first paint: what is to be read and pressed is there
   const then = document.currentScript.dataset.then.split(" ");
+  let asked = false;
   const more = () => {
-    for (const address of then.splice(0)) {
-      const script = document.createElement("script");
-      script.async = false; // in this order
-      script.src = address;
-      if (address.includes("/htmx-sse-")) script.onload = listen;
-      document.head.append(script);
-    }
+    if (asked) return;
+    asked = true;
+    load();
+  };
+  const load = () => { // one after the other; what does not come, for a cockpit that went down meanwhile, is asked for again
+    if (!then.length) return;
+    const script = document.createElement("script");
+    script.src = then[0];
+    script.onload = () => {
+      if (then.shift().includes("/htmx-sse-")) listen();
+      load();
+    };
+    script.onerror = () => { script.remove(); setTimeout(load, ASK_AGAIN_MS); };
+    document.head.append(script);
   };
   // a stream of events that never gives up: a browser does where something answers for a cockpit that is down, and htmx
   // would then ask ever more seldom
