@@ -469,6 +469,8 @@ def test_what_the_accounts_are_worth_is_read_once_and_for_the_machine() -> None:
         (["CashBalance 10 USD", "CashBalance 10 SEK", "ExchangeRate 0.9 USD"], None, None),
         (["UnrealizedPnL 7 USD", "UnrealizedPnL -7 EUR"], None, "14"),
         (["CashBalance none USD"], None, None),
+        (["UnrealizedPnL 0 EUR", "UnrealizedPnL none USD"], None, None),
+        (["UnrealizedPnL none USD", "UnrealizedPnL 0 EUR"], None, None),
         (["CashBalance 10 BASE"], None, None),
     ],
 )

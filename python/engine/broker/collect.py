@@ -282,6 +282,7 @@ class Worth:
         self._values: dict[str, dict[str, Decimal]] = {}
         self._cash: dict[str, dict[str, Decimal]] = {}
         self._rates: dict[str, dict[str, Decimal]] = {}
+        self._unclear: set[str] = set()  # accounts of which one currency's unrealized profit was no number
 
     usable = False
 
@@ -293,9 +294,11 @@ class Worth:
         if not isinstance(reply, replies.AccountSummary) or reply.req_id != self._req_id:
             return False
         amount = translate.amount(reply.value)
-        if amount is None:
-            return True
         match reply.tag:
+            case "UnrealizedPnL" if amount is None:
+                self._unclear.add(reply.account)
+            case _ if amount is None:
+                pass
             case "CashBalance":
                 self._cash.setdefault(reply.account, {})[reply.currency] = amount
             case "ExchangeRate":
@@ -311,6 +314,8 @@ class Worth:
         return isinstance(reply, replies.AccountSummaryEnd) and reply.req_id == self._req_id
 
     def result(self) -> tuple[AccountWorth, ...]:
+        for account in self._unclear:  # the sum of the others would pass for the whole
+            self._values.get(account, {}).pop("UnrealizedPnL", None)
         return tuple(AccountWorth(one, values, self._foreign_cash(one)) for one, values in self._values.items())
 
     def _foreign_cash(self, account: str) -> Decimal | None:

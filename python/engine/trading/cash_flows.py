@@ -7,6 +7,7 @@ has to be told, for a guess either way would be a loss that is none, or hide one
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -72,13 +73,8 @@ def record_cash_flow(
                 "Say so: shows=True if the account's net liquidation contains it already, else shows=False",
             )
         event = cash_flow(scope, flow, reason.strip())
-        try:
-            rules.journal.append(event, at_ns=now_ns, expected_seq=state.seq)
-        except Conflict:
-            continue
-        except JournalError as error:
-            raise _unreadable(scope, error.trouble) from error
-        return event
+        if _appended(rules, scope, (event,), now_ns, state.seq):
+            return event
     raise _unreadable(scope, "other programs append to the journal all the time")
 
 
@@ -100,14 +96,20 @@ def settle_falls(rules: Rules, scope: Scope, reason: str, *, now_ns: int) -> tup
                 "There is nothing to do",
             )
         events = [JumpSettled(scope=scope, seen_ns=jump.at_ns, reason=reason.strip()) for jump in falls]
-        try:
-            rules.journal.append(*events, at_ns=now_ns, expected_seq=state.seq)
-        except Conflict:
-            continue
-        except JournalError as error:
-            raise _unreadable(scope, error.trouble) from error
-        return falls
+        if _appended(rules, scope, events, now_ns, state.seq):
+            return falls
     raise _unreadable(scope, "other programs append to the journal all the time")
+
+
+def _appended(rules: Rules, scope: Scope, events: Sequence[CashFlow | JumpSettled], now_ns: int, seq: int) -> bool:
+    """False: somebody else has appended since `seq`, and what was decided by it is old. Raises RulesUnreadable."""
+    try:
+        rules.journal.append(*events, at_ns=now_ns, expected_seq=seq)
+    except Conflict:
+        return False
+    except JournalError as error:
+        raise _unreadable(scope, error.trouble) from error
+    return True
 
 
 def _currency(amount: Decimal, given: str, known: Fact[Equity], scope: Scope) -> str:
