@@ -75,27 +75,36 @@ def test_an_extraordinary_one_is_left_to_the_real_reader(tmp_path: Path) -> None
 
 LOADED = """
 import sys
-from engine.cli.kill import load_asyncio_without_tls
-load_asyncio_without_tls()
+from engine.cli import without_openssl
+without_openssl.load()
 from engine.cli import kill_run
-print("ssl" in sys.modules, "asyncio" in sys.modules)
-import ssl
-print(ssl.OPENSSL_VERSION_NUMBER > 0)
+print("ssl" in sys.modules, "_hashlib" in sys.modules, "asyncio" in sys.modules)
+import hashlib, hmac, ssl
+print(ssl.OPENSSL_VERSION_NUMBER > 0, hashlib.sha256(b"abc").hexdigest()[:8])
+print(hmac.new(b"key", b"said", "sha256").hexdigest()[:8])
 """
+SAID = ["True", "ba7816bf", "5d605d1f"]
 
 
-def test_the_kill_loads_no_tls_and_keeps_nobody_from_loading_it() -> None:
+def test_the_kill_loads_no_openssl_and_keeps_nobody_from_loading_it() -> None:
+    assert ran("", LOADED) == ["False", "False", "True", *SAID]
+
+
+def test_openssl_that_somebody_has_loaded_already_stays() -> None:
+    assert ran("import hashlib, ssl", LOADED) == ["True", "True", "True", *SAID]
+
+
+def test_a_python_that_was_built_without_its_own_hashes_takes_those_of_openssl() -> None:
+    missing = "from engine.cli import without_openssl\nwithout_openssl.HASHES_OF_PYTHON = ('_sha256', '_not_built')"
+    assert ran(missing, LOADED) == ["False", "True", "True", *SAID]
+
+
+def ran(before: str, script: str) -> list[str]:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environ, timeout=60)
-    assert (done.stdout.split(), done.stderr) == (["False", "True", "True"], "")
-
-
-def test_tls_that_somebody_has_loaded_already_stays() -> None:
-    before = "import ssl, sys\n"
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", before + LOADED]
+    command = [sys.executable, "-c", f"{before}\n{script}"]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60)
-    assert (done.stdout.split(), done.stderr) == (["True", "True", "True"], "")
+    assert done.stderr == ""
+    return done.stdout.split()
 
 
 HANDED_OVER = """
@@ -103,7 +112,7 @@ import os, sys, types
 from engine.cli import first_strike, main
 
 def begin(*anything):
-    os.write(1, f"{'asyncio' in sys.modules} {'ssl' in sys.modules}".encode())
+    os.write(1, f"{'asyncio' in sys.modules} {'ssl' in sys.modules} {'_hashlib' in sys.modules}".encode())
     os._exit(0)
 
 sys.modules["engine.cli.kill_run"] = types.SimpleNamespace(begin=begin)
@@ -113,10 +122,10 @@ main()
 """
 
 
-def test_the_kill_is_handed_over_without_tls(tmp_path: Path) -> None:
+def test_the_kill_is_handed_over_without_openssl(tmp_path: Path) -> None:
     environ = {**os.environ, "QE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     environ.pop("QE_CONFIG", None)
     done = subprocess.run(
         [sys.executable, "-c", HANDED_OVER], capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=60
     )
-    assert (done.stdout.split(), done.stderr) == (["True", "False"], "")
+    assert (done.stdout.split(), done.stderr) == (["True", "False", "False"], "")

@@ -54,23 +54,13 @@ def main(words: list[str], hands: presses.Presses) -> None:
     gc.disable()  # nothing of what is loaded now is ever garbage
 
     try:
-        load_asyncio_without_tls()
+        from engine.cli import without_openssl
+
+        without_openssl.load()
         from engine.cli.kill_run import begin
     except ImportError as error:
         leave(not_loaded(strike, error), 2, EXIT_UNKNOWN)
     begin(arguments, plan, strike, hands, pressed_ns)
-
-
-def load_asyncio_without_tls() -> None:
-    """TWS is spoken to in the clear, so asyncio is loaded as in a Python that was built without TLS, which it allows
-    for: a megabyte and some milliseconds less. Whoever imports `ssl` afterwards gets it."""
-    if "ssl" in sys.modules:
-        return  # it is paid for
-    sys.modules["ssl"] = None  # type: ignore[assignment]  # importing it is then an ImportError
-    try:
-        import asyncio  # noqa: F401
-    finally:
-        del sys.modules["ssl"]
 
 
 def make_plan(arguments: KillArguments) -> KillPlan:
