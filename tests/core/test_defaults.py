@@ -86,7 +86,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "read_age_max_ns": 10 * SECOND,
         },
     ),
-    (AlertSettings, {"repeat_after_ns": 300 * SECOND, "messages_per_minute": 10, "reserved": 3}),
+    (AlertSettings, {"repeat_after_ns": 300 * SECOND, "messages_per_minute": 20, "reserved": 3}),
     (
         DeadManSettings,
         {

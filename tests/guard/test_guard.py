@@ -295,8 +295,12 @@ def test_of_each_order_that_nothing_is_done_about_a_person_is_told_although_the_
         await here.guard.answer(Request("ack"))
         told = len(here.messages)
         paper.trader(0).place("AAPL", "BUY", 7, "LMT", Decimal(1))
-        await asyncio.sleep(60)
+        await asyncio.sleep(5)
         assert any("BUY 7 AAPL" in message.text for message in here.messages[told:])
+        told = len(here.messages)
+        paper.trader(0).place("AAPL", "BUY", 8, "LMT", Decimal(1))
+        await asyncio.sleep(5)
+        assert any("BUY 8 AAPL" in message.text for message in here.messages[told:])
 
     post(tmp_path, test)
 
@@ -614,6 +618,10 @@ def test_a_difference_that_a_person_has_adopted_is_over_at_once(tmp_path: Path) 
         await asyncio.sleep(300)
         assert verified() == "different"
         assert "paper: our records differ from the broker" in here.titles()
+        await here.guard.answer(Request("ack"))
+        here.appear("paper", 5)
+        await asyncio.sleep(300)
+        assert "More: paper: our records differ from the broker" in here.titles()  # another difference is told, too
         await engine.verify("paper", adopt=True, reason="a transfer")
         await asyncio.sleep(4)
         assert verified() == "match"

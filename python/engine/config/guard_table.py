@@ -83,8 +83,12 @@ class AlertsTable(msgspec.Struct, frozen=True, kw_only=True):
     ] = 300.0
     messages_per_minute: Annotated[
         Annotated[int, Meta(ge=4, le=600)],
-        Meta(description="No more messages than this in a minute; three of them are kept for what is critical."),
-    ] = 10
+        Meta(
+            description="No more messages than this in a minute; three of them are kept for what is critical. The "
+            "first few go one by one; behind them what comes is gathered: with 20 nothing new waits for five seconds, "
+            "with 10 for ten."
+        ),
+    ] = 20
     unseen_halt_s: Annotated[
         Silence,
         Meta(

@@ -1,9 +1,12 @@
 """Which alert is told when: at once, again until somebody acknowledges it, and never as a flood. Pure.
 
-An alert has a key: what is told under the same key while it stands is one thing, told once and then repeated. The
-messages of a minute are bounded; what does not fit waits, the gravest first, and nothing is dropped without a word.
-What an alert is about may grow while it stands: what has come is told anew, whoever has acknowledged the rest.
-Must never hold back the first word of something critical for what is not.
+An alert has a key: what is told under the same key while it stands is one thing, told once and then repeated. What an
+alert is about may grow while it stands: what has come is told anew, whoever has acknowledged the rest.
+
+The messages of a minute are bounded, and nothing new waits for the minute's end all the same: the first few have a
+message each, and what comes behind them is gathered, so many seconds' worth in one. The places of a minute suffice for
+that whatever comes (`AlertSettings.gather_ns`). Must never hold back the first word of something critical for what is
+not, nor drop anything without a word.
 """
 
 from __future__ import annotations
@@ -16,7 +19,12 @@ import msgspec
 from engine.core.limit_rules import SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
-NEWS_AFTER_NS = 30 * SECOND_NS  # so long after a message of the same alert: who trades fast is told of in one
+NEWS_SOON_NS = 4 * SECOND_NS  # so long after a message of the same alert what has come to it is told
+NEWS_AFTER_NS = 30 * SECOND_NS  # so long where it has had several lately: who trades fast is told of in one
+NEWS_BURST, NEWS_WINDOW_NS = 4, 2 * MINUTE_NS  # several, lately
+GATHERED_MAX = 25  # alerts in one message
+LINE_MAX = 140  # characters of each; messengers take about 4,000
+TEXT_MAX = 2_000  # characters of those that do not last and go by one key
 STANDING_MAX = 1_000  # alerts that are kept: more different ones are one alert that there are too many
 
 
@@ -29,18 +37,28 @@ class Severity(IntEnum):
 
 
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`repeat_after_ns` None: told once. `reserved`: of the messages of a minute only critical ones get the last so
-    many.
-    """
+    """`repeat_after_ns` None: told once. `reserved`: so many places are kept for what is critical."""
 
     repeat_after_ns: int | None = 300 * SECOND_NS
-    messages_per_minute: int = 10
+    messages_per_minute: int = 20
     reserved: int = 3
 
     def __post_init__(self) -> None:
         later = self.repeat_after_ns is None or self.repeat_after_ns > 0
         if not later or not 0 <= self.reserved < self.messages_per_minute:
             raise ValueError("a minute has room for a message that is not critical, and a repetition comes later")
+
+    def singly(self, severity: Severity) -> int:
+        """While a minute has had fewer messages than this, one of such gravity has a message to itself."""
+        few = max(1, (self.messages_per_minute - self.reserved) // 5)
+        return few + self.reserved if severity is Severity.CRITICAL else few
+
+    @property
+    def gather_ns(self) -> int:
+        """So long after the last message one leaves with all that has come meanwhile: the places that single messages
+        leave of a minute suffice for that, so nothing new waits longer.
+        """
+        return MINUTE_NS // max(1, self.messages_per_minute - self.singly(Severity.CRITICAL))
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +76,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that is not over. `told_ns` None: it waits for room. `told`: how often; `since_ns`: when it began.
-    `news`: it is about something that nobody was told of yet.
+    `news`: it is about something that nobody was told of yet; `news_ns`: when such was told lately.
     """
 
     alert: Alert
@@ -67,15 +85,26 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     told: int = 0
     acknowledged: str = ""  # by whom
     news: bool = False
+    news_ns: tuple[int, ...] = ()
 
-    def due(self, settings: AlertSettings, now_ns: int) -> bool:
+    def due(self, settings: AlertSettings, now_ns: int, *, along: bool = False) -> bool:
+        """`along`: together with others, so it waits for no more of its own kind."""
         if self.told_ns is None:
             return True
         if self.news:
-            return now_ns - self.told_ns >= NEWS_AFTER_NS
+            if len(self._told_lately(now_ns)) >= NEWS_BURST:
+                return now_ns - self.told_ns >= NEWS_AFTER_NS
+            return along or now_ns - self.told_ns >= NEWS_SOON_NS
         if self.acknowledged or settings.repeat_after_ns is None or not self.alert.lasting:
             return False
         return now_ns - self.told_ns >= settings.repeat_after_ns
+
+    def now_told(self, now_ns: int) -> Standing:
+        news_ns = (*self._told_lately(now_ns), now_ns) if self.news else self.news_ns
+        return msgspec.structs.replace(self, told_ns=now_ns, told=self.told + 1, news=False, news_ns=news_ns)
+
+    def _told_lately(self, now_ns: int) -> tuple[int, ...]:
+        return tuple(at_ns for at_ns in self.news_ns if now_ns - at_ns < NEWS_WINDOW_NS)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -106,7 +135,7 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
             since_ns = now_ns if before.acknowledged else before.since_ns  # of this nobody has been silent yet
             found = msgspec.structs.replace(before, alert=alert, news=True, acknowledged="", since_ns=since_ns)
         else:
-            found = msgspec.structs.replace(before, alert=alert)
+            found = msgspec.structs.replace(before, alert=_both(before.alert, alert))
         return self._with(_bounded({**self.standing, alert.key: found}, alert.key))
 
     def cleared(self, key: str, text: str, now_ns: int) -> Alerting:
@@ -148,25 +177,63 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
         """What is to be sent now: the gravest first, then the oldest."""
         recent = [at_ns for at_ns in self.sent_ns if 0 <= now_ns - at_ns < MINUTE_NS]
         wanted = [(key, one) for key, one in self.standing.items() if one.due(settings, now_ns)]
+        if wanted and len(recent) >= settings.singly(Severity.INFO):  # whatever leaves takes along what has come
+            wanted = [(key, one) for key, one in self.standing.items() if one.due(settings, now_ns, along=True)]
         wanted.sort(key=lambda pair: (pair[1].told_ns is not None, -pair[1].alert.severity, pair[1].since_ns))
-        standing = dict(self.standing)
+        standing, waiting = dict(self.standing), len(wanted)
         messages: list[Message] = []
-        for key, one in wanted:
-            critical = one.alert.severity is Severity.CRITICAL
-            room = settings.messages_per_minute - (0 if critical else settings.reserved)
-            if len(recent) >= room:
-                continue
+        for place in range(len(wanted)):
+            now = _fitting([one for _, one in wanted[place:]], recent, settings, now_ns)
+            if not now:
+                break
+            messages.append(_message(now[0], now_ns) if len(now) == 1 else _gathered(now, len(wanted) - place, now_ns))
             recent.append(now_ns)
-            messages.append(_message(one, now_ns))
-            if one.alert.lasting:
-                standing[key] = msgspec.structs.replace(one, told_ns=now_ns, told=one.told + 1, news=False)
-            else:
-                del standing[key]
-        waiting = len(wanted) - len(messages)
+            waiting -= len(now)
+            for key, one in wanted[place : place + len(now)]:
+                if one.alert.lasting:
+                    standing[key] = one.now_told(now_ns)
+                else:
+                    del standing[key]
+            if len(now) > 1:
+                break
         return Alerting(standing=standing, sent_ns=tuple(recent), waiting=waiting), tuple(messages)
 
     def _with(self, standing: Mapping[str, Standing]) -> Alerting:
         return msgspec.structs.replace(self, standing=standing)
+
+
+def _both(before: Alert, alert: Alert) -> Alert:
+    """Two that are told once, and of which the first waits for its message still, are told in one."""
+    if before.lasting or alert.lasting:
+        return alert
+    if alert.text in before.text.splitlines():
+        return before
+    text = before.text.removesuffix("\n…")
+    more = alert.text if len(text) + len(alert.text) < TEXT_MAX else "…"
+    return msgspec.structs.replace(alert, text=f"{text}\n{more}")
+
+
+def _fitting(wanted: list[Standing], recent: list[int], settings: AlertSettings, now_ns: int) -> list[Standing]:
+    """What the next message is of. Where the second has no place of its own the rest goes with the first."""
+    has_place = len(recent) < settings.singly(wanted[0].alert.severity)
+    if has_place and (len(wanted) == 1 or len(recent) + 1 < settings.singly(wanted[1].alert.severity)):
+        return wanted[:1]
+    is_time = not recent or now_ns - recent[-1] >= settings.gather_ns
+    has_room = len(recent) < settings.messages_per_minute
+    return wanted[:GATHERED_MAX] if has_room and (has_place or is_time) else []
+
+
+def _gathered(told: list[Standing], wanted: int, now_ns: int) -> Message:
+    messages = [_message(one, now_ns) for one in told]
+    lines = [_shortened(f"- {message.title}: {' '.join(message.text.split())}") for message in messages]
+    if wanted > len(told):
+        lines.append(f"{wanted - len(told)} more wait: qe status shows them")
+    severity = max(message.severity for message in messages)
+    return Message(severity, f"{messages[0].title} (and {wanted - 1} more)", "\n".join(lines))
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LINE_MAX else f"{line[: LINE_MAX - 1]}…"
 
 
 def _message(one: Standing, now_ns: int) -> Message:

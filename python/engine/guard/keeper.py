@@ -179,4 +179,6 @@ class Keeper:
         elif found.verdict is Verdict.DIFFERENT and found.differences:
             explained = all(one.explained for one in found.differences)
             severity = Severity.WARNING if explained else Severity.CRITICAL
-            self._alerts.tell(key, severity, f"{self._name}: our records differ from the broker", str(found))
+            title = f"{self._name}: our records differ from the broker"
+            about = frozenset(f"{one.account} {one.con_id} {one.amount:f}" for one in found.differences)
+            self._alerts.tell(key, severity, title, str(found), about=about)
