@@ -236,6 +236,14 @@ def test_another_holder_is_news() -> None:
     assert stage.said.count("lock_busy") == 2
 
 
+def test_behind_the_verdict_no_other_kill_is_spoken_of() -> None:
+    stage = watching(quarantine_ns=60 * SECOND)
+    stage.run(5000)
+    assert stage.report.flat
+    stage.tell(ev.LockBusy("pid 8"))
+    assert stage.said.count("lock_busy") == 1
+
+
 def test_a_holder_that_is_met_again_after_this_kill_was_shut_out_is_news() -> None:
     stage = watching()
     stage.tell(ev.LockTaken(), ev.LockLost(), ev.LockBusy("pid 7"))

@@ -363,6 +363,8 @@ class KillMachine:
     def _on_lock_busy(self, holder: str, spare: bool, now_ns: int) -> list[Command]:
         spared, before = self._joining.spare, self._joining.holder
         says = self._joining.wait_for(holder, spare=spare)
+        if self.finished:
+            says = []  # what others do behind the verdict is theirs to tell
         if not spared or self._joining.spare or not self._reach.connected:
             return says
         who = "the other kill gives no sign of life" if holder == before else "another kill has taken over"
