@@ -13,6 +13,7 @@ from engine.core.kill.cancels.cancelling import Cancelling
 from engine.core.kill.cancels.senders import Senders
 from engine.core.kill.clocks import Clocks
 from engine.core.kill.closes.closing import Closing, Scene
+from engine.core.kill.closes.hesitating import Hesitating
 from engine.core.kill.commands import (
     CLOSE_REF_PREFIX,
     CancelClose,
@@ -73,6 +74,7 @@ class KillMachine:
         self._evidence = Evidence(0, others_closes=OthersCloses(kill_id), others_trades=OthersTrades(kill_id))
         self._ledger = Ledger(settings)
         self._closing = Closing(kill_id, settings, self._ledger)
+        self._hesitating = Hesitating()
         self._reach = Reach()
         self._joining = Joining()
         self._rivals = Rivals(kill_id, settings)
@@ -410,6 +412,8 @@ class KillMachine:
         others = self._closing.others(survey.orders)
         commands += self._senders.looked(others, survey.executions, now_ns)
         commands += self._mind_orders(others, now_ns)
+        if self._joining.may_close and not self.finished:
+            commands += self._hesitating.looked(self._closing.items.values(), self._ledger, now_ns)
         self._ending.judge(survey, now_ns)
         proving = self._ending.proof.clean_since_ns is not None
         self._looking.again(now_ns, proving=proving, alive=self._senders.any_still(now_ns))

@@ -214,6 +214,15 @@ class Ledger:
             return holding.position  # it has been believed in time: the view without the recent trades was right
         return safe
 
+    def hesitates(self, key: Key) -> bool:
+        """Something is shown there, read whole, and none of it is safe to close."""
+        shown = key in self._holdings and self._holdings[key].position != ZERO and not self._is_unread(key)
+        return shown and self.closable(key) == ZERO
+
+    def may_have_filled(self, key: Key) -> bool:
+        """An order of this contract, of which nobody has told the end, may have filled."""
+        return key in self._traded.maybe
+
     def _undisputed(self, key: Key) -> bool:
         """Nothing has traded that a read may show or not."""
         return key not in self._recent.flows and key not in self._traded.maybe
