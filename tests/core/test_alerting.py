@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.core.alerting import (
     GATHERED_MAX,
-    LINE_MAX,
+    GATHERED_TEXT_MAX,
     MINUTE_NS,
     NEWS_AFTER_NS,
     NEWS_BURST,
@@ -221,12 +221,12 @@ def test_what_is_gathered_is_not_too_long_for_a_messenger() -> None:
         desk.state = desk.state.told(alert(f"w{number}", text="y" * 200), NOON)
     (message,) = desk.due()
     lines = message.text.splitlines()
-    assert (len(lines), {len(line) for line in lines[:-1]}) == (GATHERED_MAX + 1, {LINE_MAX})
+    assert (len(lines), {len(line) for line in lines[:-1]}) == (GATHERED_MAX + 1, {140})
     assert lines[0].endswith("y…")
     assert lines[-1] == "2 more wait: qe status shows them"
     assert message.title == f"W0 (and {GATHERED_MAX + 1} more)"
     assert desk.state.waiting == 2
-    assert LINE_MAX * GATHERED_MAX < 4_000  # Telegram takes 4,096
+    assert GATHERED_TEXT_MAX == 3_500  # Telegram takes 4,096
     assert desk.later(60) == ("W25 (and 1 more)",)
 
 

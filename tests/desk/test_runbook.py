@@ -170,6 +170,20 @@ def test_pieces_of_a_text_are_all_of_it() -> None:
     assert [style for style, _ in inline("**b**`c`")] == [Style.BOLD, Style.CODE]
 
 
+def test_a_command_in_a_sentence_goes_on_in_the_next_line_between_its_words_only() -> None:
+    from engine.desk.page_pdf import _pieces
+
+    path = "/" + "a-long-folder/" * 5
+    assert _pieces(f"do **it**: `.venv/bin/qe status {path}`") == [
+        ("plain", "do "), ("bold", "it"), ("plain", ": "),
+        ("whole", ".venv/bin/qe"), ("plain", " "), ("whole", "status"), ("plain", " "), ("code", path),
+    ]  # fmt: skip
+    assert _pieces("`pkill -f python`") == [("whole", "pkill -f python")]
+    page = html((Paragraph(f"`.venv/bin/qe <x> {path}`"),))
+    assert f"<code><span>.venv/bin/qe</span> <span>&lt;x&gt;</span> {path}</code>" in page
+    assert "code span { white-space: nowrap; }" in page
+
+
 def test_html_needs_nothing_else_and_nothing_in_it_is_taken_for_markup() -> None:
     evil = Login(name="<script>", mode="paper", host="127.0.0.1", port=7497, client_id=1)
     page = html(runbook(facts(logins=(evil,), limits={"<script>": LimitsTable()})))
@@ -214,7 +228,9 @@ def test_a_page_that_cannot_be_one_sheet_is_refused_with_what_to_do() -> None:
 def test_no_line_that_is_typed_is_longer_than_a_column_has_room_for() -> None:
     from engine.desk.page_pdf import COLUMN_PT, MONOSPACE, _longest_line
 
-    page = runbook(many(6))
-    longest = max(len(line) for block in page if isinstance(block, Code) for line in block.text.splitlines())
-    assert _longest_line(page) == longest
-    assert COLUMN_PT / (MONOSPACE * longest) > 4  # points: still to be read
+    blocks = [block for block in runbook(many(6)) if isinstance(block, Code)]
+    for block in blocks:
+        longest = max(len(line) for line in block.text.splitlines())
+        assert _longest_line(block) == longest
+        assert COLUMN_PT / (MONOSPACE * longest) > 4  # points: still to be read
+    assert COLUMN_PT / (MONOSPACE * _longest_line(blocks[0])) > 8  # the kill's own, whatever the program below it needs

@@ -26,6 +26,7 @@ from engine.journal.trouble import Code
 from engine.simulator import faults
 from engine.trading.heartbeats import FOLDER
 from engine.trading.risk_sweep import adding_risk
+from engine.trading.stories import position_lines
 from engine.wire.requests import PlaceOrder, ReqGlobalCancel
 from guard.post import SPY, Exactly, Post, exactly, post
 
@@ -87,13 +88,43 @@ def test_a_silent_engine_is_told_halted_and_killed_at_the_configured_times(tmp_p
         await asyncio.sleep(20)
         assert here.manager.state("paper").standing[0].cause is Cause.DEAD_MAN
         assert not here.world.is_flat()
+        halted = next(message.text for message in here.messages if message.title == "paper: halt by dead_man")
+        assert "(until it is lifted: qe resume paper, by guard)" in halted
+        log = incident_log()
+        before, after = (
+            log.split(f"Positions {when}:")[1].split("\n\n")[1].splitlines() for when in ("before", "after")
+        )
+        assert before == after == held(here, "paper") + held(here, "live")
         await asyncio.sleep(30 + 1)
         assert here.manager.state("paper").kind is Kind.SHUTDOWN
         await asyncio.sleep(10)
         assert here.world.is_flat()
         assert len(here.events(IncidentOpened)) == 1  # of both logins, and the kill has joined it
+        lifts = "(until it is lifted: qe reset paper --reason TEXT, then qe resume paper, by "
+        assert any("paper: shutdown by kill" in message.title and lifts in message.text for message in here.messages)
 
     post(tmp_path, test, heartbeat_kill_s=60.0)
+
+
+def test_a_halt_of_a_login_whose_positions_are_not_known_says_so_in_the_incident_log(tmp_path: Path) -> None:
+    async def test(here: Post) -> None:
+        here.guard.stops.halt(("live", "paper"), "a test", Cause.DEAD_MAN)
+        await here.guard.stops.settled()
+        log = incident_log()
+        assert "    live: not known\n" in log
+        assert held(here, "paper")[0] in log
+
+    post(tmp_path, test, away="live")
+
+
+def incident_log() -> str:
+    return Path(os.environ["QE_INCIDENT_LOG"]).read_text()
+
+
+def held(here: Post, name: str) -> list[str]:
+    positions = here.manager.positions(name)
+    assert isinstance(positions, Known) and positions.value
+    return [f"    {line}" for line in position_lines(name, positions.value)]
 
 
 def test_a_silent_engine_that_is_killed_and_never_halted_is_one_incident_of_all_its_logins(tmp_path: Path) -> None:

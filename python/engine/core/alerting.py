@@ -23,7 +23,7 @@ NEWS_SOON_NS = 4 * SECOND_NS  # so long after a message of the same alert what h
 NEWS_AFTER_NS = 30 * SECOND_NS  # so long where it has had several lately: who trades fast is told of in one
 NEWS_BURST, NEWS_WINDOW_NS = 4, 2 * MINUTE_NS  # several, lately
 GATHERED_MAX = 25  # alerts in one message
-LINE_MAX = 140  # characters of each; messengers take about 4,000
+GATHERED_TEXT_MAX = 3_500  # characters of them, the same for each; messengers take about 4,000
 TEXT_MAX = 2_000  # characters of those that do not last and go by one key
 STANDING_MAX = 1_000  # alerts that are kept: more different ones are one alert that there are too many
 
@@ -225,15 +225,16 @@ def _fitting(wanted: list[Standing], recent: list[int], settings: AlertSettings,
 
 def _gathered(told: list[Standing], wanted: int, now_ns: int) -> Message:
     messages = [_message(one, now_ns) for one in told]
-    lines = [_shortened(f"- {message.title}: {' '.join(message.text.split())}") for message in messages]
+    each = GATHERED_TEXT_MAX // len(told)
+    lines = [_shortened(f"- {message.title}: {' '.join(message.text.split())}", each) for message in messages]
     if wanted > len(told):
         lines.append(f"{wanted - len(told)} more wait: qe status shows them")
     severity = max(message.severity for message in messages)
     return Message(severity, f"{messages[0].title} (and {wanted - 1} more)", "\n".join(lines))
 
 
-def _shortened(line: str) -> str:
-    return line if len(line) <= LINE_MAX else f"{line[: LINE_MAX - 1]}…"
+def _shortened(line: str, length: int) -> str:
+    return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def _message(one: Standing, now_ns: int) -> Message:

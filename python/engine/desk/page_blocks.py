@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
+WHOLE_MAX = 40  # characters
 _INLINE = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`")
 
 
@@ -34,6 +35,14 @@ def inline(text: str) -> Iterator[tuple[Style, str]]:
         end = found.end()
     if end < len(text):
         yield Style.PLAIN, text[end:]
+
+
+def words(code: str) -> tuple[tuple[str, bool], ...]:
+    """Of a command in a sentence what stays in one piece: all of it, or each word where it is long. False for a word
+    that no column has room for. A path that goes on in the next line is typed as another path.
+    """
+    pieces = [code] if len(code) <= WHOLE_MAX else code.split(" ")
+    return tuple((piece, len(piece) <= WHOLE_MAX) for piece in pieces)
 
 
 class Title(msgspec.Struct, frozen=True):

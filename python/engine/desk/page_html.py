@@ -22,9 +22,9 @@ from engine.desk.page_blocks import (
     Table,
     Title,
     inline,
+    words,
 )
 
-_TAGS = {Style.BOLD: "strong", Style.CODE: "code"}
 _CSS = """\
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
@@ -47,6 +47,7 @@ td.whole { white-space: nowrap; }
 pre { margin: .25rem 0; padding: .3rem .4rem; border: 1px solid #000; white-space: pre; overflow-x: auto;
   container-type: inline-size; }
 pre, code { font: .88em/1.3 Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+code span { white-space: nowrap; }
 pre code { font-size: 1em; font-size: clamp(9px, LETTER_SIZE, 1em); }
 @media (max-width: 56rem) { main { columns: 1; } }
 @page { size: A4; margin: 9mm; }
@@ -119,7 +120,17 @@ def _cell(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return "".join(
-        escape(piece) if style is Style.PLAIN else f"<{_TAGS[style]}>{escape(piece)}</{_TAGS[style]}>"
-        for style, piece in inline(text)
-    )
+    return "".join(_piece(style, piece) for style, piece in inline(text))
+
+
+def _piece(style: Style, text: str) -> str:
+    match style:
+        case Style.PLAIN:
+            return escape(text)
+        case Style.BOLD:
+            return f"<strong>{escape(text)}</strong>"
+        case Style.CODE:
+            made = (f"<span>{escape(word)}</span>" if is_whole else escape(word) for word, is_whole in words(text))
+            return f"<code>{' '.join(made)}</code>"
+        case _:
+            assert_never(style)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -14,9 +15,11 @@ from engine.desk.page_blocks import (
     Paragraph,
     Section,
     Steps,
+    Style,
     Table,
     Title,
     inline,
+    words,
 )
 
 PICTURE_PPI = 130.0
@@ -27,17 +30,17 @@ MONOSPACE = 0.602  # a letter's width to its size
 _TEMPLATE = """\
 #let page_data = json("page.json")
 #let size = eval(sys.inputs.size) * 1pt
-#let code_size = eval(sys.inputs.code) * 1pt
+#let code_size(longest) = calc.min(size * 0.9, COLUMN_PT * 1pt / (MONOSPACE * longest))
 #set document(title: page_data.title)
 #set page(paper: sys.inputs.paper, margin: (x: 11mm, y: 10mm))
 #set text(size: size, font: "Libertinus Serif", fill: black)
 #set par(leading: 0.52em, spacing: 0.75em)
 #show raw: set text(font: "DejaVu Sans Mono")
 #show raw.where(block: false): set text(size: size * 0.9)
-#show raw.where(block: true): set text(size: code_size)
 #let pieces(all) = {
   for (style, it) in all {
-    if style == "bold" { strong(it) } else if style == "code" { raw(it) } else { it }
+    if style == "bold" { strong(it) } else if style == "code" { raw(it) }
+    else if style == "whole" { box(raw(it)) } else { it }
   }
 }
 #let show_block(b) = {
@@ -51,6 +54,7 @@ _TEMPLATE = """\
     table(columns: b.head.len() * (auto,), inset: 3pt, stroke: 0.5pt,
       table.header(..b.head.map(c => strong(pieces(c)))), ..b.rows.flatten().map(c => pieces(c.pieces)))
   } else if b.kind == "code" {
+    show raw: set text(size: code_size(b.longest))
     block(stroke: 0.6pt, inset: 3.5pt, width: 100%, breakable: false, raw(b.text, block: true))
   }
 }
@@ -95,11 +99,11 @@ def _set(page: Page, paper: str, form: Literal["pdf", "png"]) -> bytes:
         raise CannotSet(f"the PDF needs typst ({error}): pip install typst, or print the HTML page") from error
     with tempfile.TemporaryDirectory(prefix="quant-engine-page-") as folder:
         source = Path(folder) / "page.typ"
-        source.write_text(_TEMPLATE, encoding="utf-8")
+        template = _TEMPLATE.replace("COLUMN_PT", f"{COLUMN_PT}").replace("MONOSPACE", f"{MONOSPACE}")
+        source.write_text(template, encoding="utf-8")
         (Path(folder) / "page.json").write_text(json.dumps(_data(page)), encoding="utf-8")
-        code_pt = COLUMN_PT / (MONOSPACE * _longest_line(page))
         for size in SIZES_PT:
-            inputs = {"size": f"{size}", "code": f"{min(size * 0.9, code_pt):.2f}", "paper": PAPERS[paper]}
+            inputs = {"size": f"{size}", "paper": PAPERS[paper]}
             try:
                 if _fits(source, inputs):
                     return bytes(typst.compile(str(source), format=form, ppi=PICTURE_PPI, sys_inputs=inputs))
@@ -116,10 +120,11 @@ def _fits(source: Path, inputs: dict[str, str]) -> bool:
     return pages == [1]
 
 
-def _longest_line(page: Page) -> int:
-    """What is typed must not be broken by the page: a line that is continued is another command."""
-    lines = [len(line) for block in page if isinstance(block, Code) for line in block.text.splitlines()]
-    return max(lines, default=1)
+def _longest_line(code: Code) -> int:
+    """What is typed must not be broken by the page: a line that is continued is another command. So each block is set
+    as large as its own lines allow: the kill's is short, and must not be small because a program's is long.
+    """
+    return max((len(line) for line in code.text.splitlines()), default=1)
 
 
 def _data(page: Page) -> dict[str, Any]:
@@ -148,10 +153,21 @@ def _block(block: Option | Paragraph | Steps | Table | Code) -> dict[str, Any]:
             rows = [[{"pieces": _pieces(cell)} for cell in row] for row in block.rows]
             return {"kind": "table", "head": [_pieces(cell) for cell in block.head], "rows": rows}
         case Code():
-            return {"kind": "code", "language": block.language, "text": block.text}
+            return {"kind": "code", "text": block.text, "longest": _longest_line(block)}
         case _:
             assert_never(block)
 
 
 def _pieces(text: str) -> list[tuple[str, str]]:
-    return [(style.value, piece) for style, piece in inline(text)]
+    return [piece for style, text in inline(text) for piece in _broken(style, text)]
+
+
+def _broken(style: Style, text: str) -> Iterator[tuple[str, str]]:
+    """A command may go on in the next line between its words only."""
+    if style is not Style.CODE:
+        yield style.value, text
+        return
+    for number, (word, is_whole) in enumerate(words(text)):
+        if number:
+            yield Style.PLAIN.value, " "
+        yield "whole" if is_whole else style.value, word

@@ -21,7 +21,7 @@ from engine.config.model import Config
 from engine.core.alerting import Message, Severity
 from engine.core.foreign import ForeignSettings
 from engine.core.limit_views import LimitsView
-from engine.core.restrictions import Cause, Restriction
+from engine.core.restrictions import Cause, Kind, Restriction
 from engine.guard.alert_desk import AlertDesk, Channel
 from engine.guard.control import Answer, Control, Request
 from engine.guard.day_line import DayLines
@@ -199,10 +199,8 @@ class Guard:
             now |= {f"{name}: {one.id}": one for name in picture.states for one in self._manager.standing_now(name)}
         for key, one in now.items():
             if key not in self._standing:
-                by_itself = one.until_ns is not None or one.ends_by_itself
-                until = "until it ends by itself" if by_itself else "until it is lifted"
                 title = f"{one.scope.login}: {one.kind.value.replace('_', ' ')} by {one.cause.value}"
-                self.alerts.tell(key, Severity.CRITICAL, title, f"{one.reason} ({until}, by {one.actor})")
+                self.alerts.tell(key, Severity.CRITICAL, title, f"{one.reason} ({_until(one)}, by {one.actor})")
         for key in self._standing.keys() - now.keys():
             self.alerts.clear(key, "it stands no more")
         self._standing = now
@@ -326,3 +324,13 @@ def add_logins(manager: IBKRAccountManager, config: Config) -> None:
             client_id=first,
             spare_ids=tuple(range(first + 1, first + 1 + SPARE_IDS)),
         )
+
+
+def _until(one: Restriction) -> str:
+    """How long it stands, and what lifts it."""
+    name = one.scope.login
+    if one.until_ns is not None or one.ends_by_itself:
+        return "until it ends by itself"
+    if one.kind is Kind.SHUTDOWN:
+        return f"until it is lifted: qe reset {name} --reason TEXT, then qe resume {name}"
+    return f"until it is lifted: qe resume {name}"

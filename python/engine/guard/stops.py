@@ -8,14 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TypeAlias
 
 from engine.core.alerting import Severity
+from engine.core.known import Known
 from engine.core.restrictions import Cause, Restriction
 from engine.guard.keeper import Telling
 from engine.journal.incident_log import Story
 from engine.trading import IBKRAccountManager, KillReport
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import keep_incident, tell
+from engine.trading.stories import position_lines
+
+Held: TypeAlias = dict[str, tuple[str, ...] | None]
 
 
 class Stops:
@@ -86,13 +91,13 @@ class Stops:
         return report
 
     async def _halt(self, names: tuple[str, ...], reason: str, cause: Cause) -> None:
-        loop = asyncio.get_running_loop()
+        loop, held = asyncio.get_running_loop(), self._held(names)
         try:
             imposing = [loop.run_in_executor(self._daemons, self._impose, name, reason, cause) for name in names]
             done = await asyncio.gather(*imposing, return_exceptions=True)
             imposed = {name: one for name, one in zip(names, done, strict=True) if isinstance(one, Restriction)}
             if imposed:
-                await loop.run_in_executor(self._daemons, self._tell, imposed, reason, cause)
+                await loop.run_in_executor(self._daemons, self._tell, imposed, reason, cause, held)
             for one in done:
                 if isinstance(one, BaseException):
                     raise one  # told as every fault of a task is, behind what could be done
@@ -106,10 +111,21 @@ class Stops:
             return None
         return rules.halt(scope, reason, cause=cause, actor="guard").restriction
 
-    def _tell(self, imposed: dict[str, Restriction], reason: str, cause: Cause) -> None:
+    def _held(self, names: tuple[str, ...]) -> Held:
+        """What each login holds, as lines of the incident log; None: not known."""
+        positions = {name: self._manager.positions(name) for name in names}
+        return {
+            name: position_lines(name, one.value) if isinstance(one, Known) else None for name, one in positions.items()
+        }
+
+    def _tell(self, imposed: dict[str, Restriction], reason: str, cause: Cause, held: Held) -> None:
         journal, now_ns = self._manager.rules.journal, self._wall_ns()
         scopes, last = tuple(self._manager.scope(name) for name in imposed), tuple(imposed.values())[-1]
         begun = keep_incident(journal, scopes, trigger=cause.value, what=reason, at_ns=now_ns, mark=last.id)
+        lines: list[str] = []
+        for name in imposed:
+            of_it = held[name]
+            lines += (f"{name}: not known",) if of_it is None else of_it
         story = Story(
             incident_id=begun.id,
             at_ns=now_ns,
@@ -117,6 +133,8 @@ class Stops:
             logins=tuple(imposed),
             what=reason,
             joined=begun.joined,
+            before=tuple(lines),
+            after=tuple(lines),  # a halt closes nothing
         )
         tell(self._page, story, journal)
 
