@@ -34,6 +34,7 @@ from engine.journal.events import (
 from engine.journal.journal import Journal, open_journal
 from engine.journal.loss_records import books_of
 from engine.journal.telling import moment
+from engine.trading.rules import open_rules
 
 PAPER = Scope("paper", login_key("127.0.0.1", 7497))
 
@@ -281,6 +282,29 @@ def test_a_fall_that_nothing_explained_is_settled_as_a_loss(capsys: pytest.Captu
     assert [jump.amount for jump in books_of(state, PAPER).jumps] == [1_000], "a rise stays money that came in"
     assert main(["limits", "settle", "paper", "--reason", "x"]) == 1, "once is enough"
     assert main(["limits", "settle", "nobody", "--reason", "x"]) == 64
+
+
+def test_losses_count_anew_in_another_base_currency_and_for_no_other_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["limits", "rebase", "paper", "--currency", "EUR", "--reason"]
+    assert main([*words, "moved to Ireland"]) == 1
+    assert "are not counted from anything yet, and it is not halted as blind" in capsys.readouterr().err
+    journal(peak(100_000))
+    assert main([*words, "a bad day"]) == 1, "who is not blind would only forget a loss"
+    assert "are counted in USD, and it is not halted as blind. Nothing was recorded." in capsys.readouterr().err
+    open_rules(Path(os.environ["QE_HOME"]), actor="guard").halt(PAPER, "equity is in EUR", cause=Cause.BLIND)
+    assert main(["limits", "rebase", "paper", "--currency", "usd", "--reason", "x"]) == 1
+    assert "are counted in USD, and it is halted as blind" in capsys.readouterr().err
+    assert main(["limits", "rebase", "paper", "--currency", "€", "--reason", "x"]) == 1
+    assert main([*words, " "]) == 1
+    state = journal().state()
+    assert not isinstance(state, Unknown)
+    assert books_of(state, PAPER).baselines
+    assert main([*words, "moved to Ireland"]) == 0
+    assert "paper: what was lost in USD counts no longer" in capsys.readouterr().out
+    state = journal().state()
+    assert not isinstance(state, Unknown)
+    assert not books_of(state, PAPER).baselines
+    assert main(["limits", "rebase", "nobody", "--currency", "EUR", "--reason", "x"]) == 64
 
 
 def test_a_faulty_file_is_named_and_nothing_is_shown_for_true(

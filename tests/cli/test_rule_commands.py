@@ -177,7 +177,9 @@ def test_what_a_halt_that_cancels_came_to_is_shown_by_status(
 ) -> None:
     assert main(["halt", "paper", "--cancel", "risk_adding"]) == 0
     assert main(["status", "paper"]) == 1
-    assert "no connected program has said yet that it cancelled what adds risk" in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert "no connected program has said yet that it cancelled what adds risk" in told
+    assert "nobody does: see TWS for what works, or start qe guard run" in told
     (halt,) = standing()
     seven = OrdersSwept(
         scope=PAPER,

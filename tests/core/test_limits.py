@@ -409,7 +409,9 @@ def test_another_currency_is_unknown_until_a_person_has_it_counted_anew() -> Non
     euros = worth("60000", LATER, currency="EUR")
     judgement = judged(books(), euros)
     assert (judgement.breaches, judgement.kill, judgement.baselines) == ((), False, ())
-    assert judgement.unknown == ("equity is in EUR, but was 100,000.00 USD before",)
+    (told,) = judgement.unknown
+    assert told.startswith("equity is in EUR, but was 100,000.00 USD before: ")
+    assert "qe limits rebase" in told
     next_day = judged(books(), worth("60000", EVENING, currency="EUR"), EVENING)
     assert [(one.basis, one.currency) for one in next_day.baselines] == [(Basis.DAY, "EUR")]
     assert next_day.unknown == judgement.unknown

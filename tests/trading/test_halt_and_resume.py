@@ -83,6 +83,24 @@ def test_a_halted_login_sends_nothing_that_adds_risk_and_cancels_go_on(tmp_path:
     stage("calm", test)
 
 
+def test_a_halt_that_asks_for_an_unknown_thing_binds_and_says_that_nothing_is_cancelled(tmp_path: Path) -> None:
+    async def test(world: World, loop: VirtualLoop) -> None:
+        mgr = manager(loop, tmp_path)
+        await mgr.connect_all()
+        ticket = await mgr.place_order("paper", SPY, BUY)
+        halted = mgr.halt_trading("paper", "news", cancel="all")  # type: ignore[arg-type]
+        assert "nothing is cancelled: cancel='all' is not known" in str(halted)
+        assert not mgr.state("paper").may_add_risk
+        await asyncio.sleep(10)
+        assert not ticket.ended
+        assert not mgr.halt_trading("paper", "more news", cancel="risk_adding").notes
+        await asyncio.sleep(10)
+        assert ticket.ended
+        await mgr.disconnect_all()
+
+    stage("calm", test)
+
+
 def test_an_order_that_waits_for_the_pacing_budget_does_not_leave_after_the_halt(tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop) -> None:
         mgr = manager(

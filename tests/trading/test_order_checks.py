@@ -303,7 +303,10 @@ def test_too_many_orders_too_often_halt_the_login_until_a_person_resumes_it(tmp_
             await mgr.place_order("paper", SPY, limit("BUY", "1", "4.00"))
         assert caught.value.verdict.codes == (Code.REPEATS,)
         assert [one.cause for one in mgr.state("paper").standing] == [Cause.ORDER_RATE]
-        with pytest.raises(errors.TradingHalted, match="too many orders too often"):
+        told = "and 'paper' is halted now: too many orders too often (repeats: 4, at most 3)"
+        assert told in str(caught.value)
+        assert "qe resume paper" in str(caught.value)
+        with pytest.raises(errors.TradingHalted, match=r"too many orders too often \(repeats: 4, at most 3\)"):
             await mgr.place_order("paper", SPY, limit("BUY", "2", "1.00"))
         mgr.resume_trading("paper", reason="understood")
         await mgr.place_order("paper", SPY, limit("BUY", "2", "1.00"))
@@ -401,10 +404,23 @@ def test_a_fresh_price_is_asked_for_where_the_settings_require_one(tmp_path: Pat
     beside(test, tmp_path, Settings(collar=Need.REQUIRED))
 
 
-@pytest.mark.parametrize("scenario", ["no-market-data", "delayed-market-data"])
-def test_without_live_prices_a_required_collar_refuses(tmp_path: Path, scenario: str) -> None:
+def test_a_future_named_by_its_month_is_priced_and_sent_by_the_date_on_which_it_ends(tmp_path: Path) -> None:
+    """CL of April ends in March: with its id and that month TWS refuses both, as contradicting each other (478)."""
+    april = Contract(symbol="CL", sec_type="FUT", exchange="NYMEX", currency="USD", last_trade_date="202604")
+
     async def test(world: World, mgr: IBKRAccountManager, _memory: Memory) -> None:
-        assert (await mgr.preflight("paper", SPY, limit("BUY", "1"))).codes == (Code.REFERENCE_MISSING,)
+        assert (await mgr.preflight("paper", april, limit("BUY", "1", "1000.00"))).codes == (Code.COLLAR,)
+        await mgr.place_order("paper", april, limit("BUY", "1", "50.00"))
+
+    beside(test, tmp_path, Settings(collar=Need.REQUIRED, futures=ProductLimits()))
+
+
+@pytest.mark.parametrize("scenario", ["no-market-data", "delayed-market-data"])
+def test_without_live_prices_a_required_collar_refuses_and_says_why(tmp_path: Path, scenario: str) -> None:
+    async def test(world: World, mgr: IBKRAccountManager, _memory: Memory) -> None:
+        refused = await mgr.preflight("paper", SPY, limit("BUY", "1"))
+        assert refused.codes == (Code.REFERENCE_MISSING,)
+        assert "Requested market data is not subscribed" in str(refused)
 
     beside(test, tmp_path, Settings(collar=Need.REQUIRED), scenario)
 

@@ -32,7 +32,7 @@ from engine.guard.control import NoGuard, Request, ask
 from engine.journal.events import LimitsTaken, Record
 from engine.journal.loss_records import changes_of
 from engine.journal.telling import moment
-from engine.trading.cash_flows import settle_falls
+from engine.trading.cash_flows import rebase, settle_falls
 from engine.trading.errors import CashFlowRefused, LimitRefused, RulesUnreadable
 from engine.trading.limit_setting import set_limit
 from engine.trading.limit_source import LimitSource
@@ -52,7 +52,7 @@ def limits(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_CANNOT
-    names = [arguments.login] if arguments.action in ("set", "settle") else arguments.logins
+    names = [arguments.login] if arguments.action in ("set", "settle", "rebase") else arguments.logins
     chosen = choose_or_tell("limits", names, arguments.config)
     if chosen is None:
         return EXIT_USAGE
@@ -64,6 +64,8 @@ def limits(arguments: argparse.Namespace) -> int:
             return _set(rules, source, chosen.logins[0], arguments)
         case "settle":
             return _settle(rules, chosen.logins[0], arguments.reason)
+        case "rebase":
+            return _rebase(rules, chosen.logins[0], arguments.reason, arguments.currency)
         case _:
             return _history(rules, chosen)
 
@@ -242,6 +244,20 @@ def _settle(rules: Rules, login: Named, reason: str) -> int:
     for one in falls:
         money = money_text(-one.amount, one.currency)
         print(f"{login.name}: the {money} that equity fell by on {_minute(one.at_ns)} count as a loss from now on")
+    return 0
+
+
+def _rebase(rules: Rules, login: Named, reason: str, currency: str) -> int:
+    try:
+        before = rebase(rules, login.scope, reason, currency=currency, now_ns=time.time_ns())
+    except CashFlowRefused as refused:
+        print(refused, file=sys.stderr)
+        return EXIT_REFUSED
+    except RulesUnreadable as unreadable:
+        print(unreadable, file=sys.stderr)
+        return EXIT_CANNOT
+    print(f"{login.name}: what was lost in {', '.join(before)} counts no longer; losses count from its next equity on")
+    print("  what was halted for a loss stays halted: qe status")
     return 0
 
 

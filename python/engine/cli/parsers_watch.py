@@ -25,7 +25,11 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     settle = actions.add_parser("settle", help="equity fell and nothing explained it: it was a loss, and counts as one")
     settle.add_argument("login", metavar="LOGIN", help="whose")
     settle.add_argument("--reason", metavar="TEXT", required=True, help="how you know; it is recorded")
-    for one in (show, history, change, settle):
+    rebase = actions.add_parser("rebase", help="its base currency is another one now: count every loss anew")
+    rebase.add_argument("login", metavar="LOGIN", help="whose")
+    rebase.add_argument("--currency", metavar="CCY", required=True, help="the base currency that it has now")
+    rebase.add_argument("--reason", metavar="TEXT", required=True, help="what has changed; it is recorded")
+    for one in (show, history, change, settle, rebase):
         one.add_argument("--config", metavar="FILE", help="the file (default: QE_CONFIG, ./quant-engine.toml, …)")
 
 

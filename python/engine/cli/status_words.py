@@ -15,6 +15,11 @@ WORDS = {
     Kind.SHUTDOWN: ("SHUT DOWN", "bold red"),
 }
 
+NOBODY = (
+    "no connected program has said yet that it cancelled what adds risk; while neither one nor a guard is connected "
+    "nobody does: see TWS for what works, or start qe guard run"
+)
+
 
 def swept_lines(answers: Iterable[OrdersSwept]) -> list[tuple[str, bool]]:
     """What programs say of the risk-adding orders that they were to cancel; True: somebody has to do something.
@@ -23,7 +28,7 @@ def swept_lines(answers: Iterable[OrdersSwept]) -> list[tuple[str, bool]]:
     """
     told = {one.client_id: one for one in answers}
     if not told:
-        return [("no connected program has said yet that it cancelled what adds risk: see TWS for what works", True)]
+        return [(NOBODY, True)]
     lines = [
         (f"client {one.client_id} cancelled {', '.join(one.cancelled)}", False)
         for one in told.values()

@@ -144,7 +144,10 @@ def _measure(rule: Rule, clock: PeriodClock, books: Books, seen: Known[Equity], 
             return _Waiting("no equity of this period is known yet")
         return Unknown(f"equity is {_money(equity.amount)} {equity.currency}: no loss can be counted from that")
     if baseline.currency != equity.currency:
-        return Unknown(f"equity is in {equity.currency}, but was {_money(baseline.equity)} {baseline.currency} before")
+        return Unknown(
+            f"equity is in {equity.currency}, but was {_money(baseline.equity)} {baseline.currency} before: "
+            "if the base currency was changed, qe limits rebase"
+        )
     deposits = net_deposits(books, baseline, now_ns)
     rise, fall = unexplained(books, baseline)
     if basis is Basis.PEAK:  # what may end in a kill is measured from the lower of two doubtful peaks

@@ -15,8 +15,8 @@ import msgspec
 from engine.core.books import Flow, Jump
 from engine.core.followed import Equity
 from engine.core.known import Fact, Known, Unknown
-from engine.core.restrictions import Scope
-from engine.journal.events import CashFlow, JumpSettled
+from engine.core.restrictions import Cause, Scope
+from engine.journal.events import CashFlow, JumpSettled, Rebased
 from engine.journal.loss_records import books_of, cash_flow, last_equity
 from engine.journal.trouble import Conflict, JournalError, Trouble
 from engine.trading.errors import CashFlowRefused, RulesUnreadable
@@ -101,7 +101,38 @@ def settle_falls(rules: Rules, scope: Scope, reason: str, *, now_ns: int) -> tup
     raise _unreadable(scope, "other programs append to the journal all the time")
 
 
-def _appended(rules: Rules, scope: Scope, events: Sequence[CashFlow | JumpSettled], now_ns: int, seq: int) -> bool:
+def rebase(rules: Rules, scope: Scope, reason: str, *, currency: str, now_ns: int) -> tuple[str, ...]:
+    """Losses were counted in another currency than the login's equity is in now: they count from its next equity on.
+    Returns the currencies of before. Only where that makes the login blind, for it forgets every loss. Raises
+    CashFlowRefused or RulesUnreadable; nothing was recorded then.
+    """
+    if not reason.strip():
+        raise CashFlowRefused("No reason was given", NOTHING_RECORDED, "Give the reason: it is kept")
+    money = currency.strip().upper()
+    if not _CURRENCY.fullmatch(money):
+        raise CashFlowRefused(f"{currency!r} is no currency", NOTHING_RECORDED, "Give its three letters, such as EUR")
+    for _ in range(TRIES_MAX):
+        state = rules.journal.state()
+        if isinstance(state, Unknown):
+            raise _unreadable(scope, state.why)
+        before = tuple(sorted({one.currency for one in books_of(state, scope).baselines}))
+        blind = any(one.cause is Cause.BLIND for one in rules.state(scope).standing)
+        if not blind or not any(one != money for one in before):
+            counted = f"are counted in {', '.join(before)}" if before else "are not counted from anything yet"
+            raise CashFlowRefused(
+                f"The losses of {scope.login} {counted}, and {'it is' if blind else 'it is not'} halted as blind",
+                NOTHING_RECORDED,
+                "This is for a login that is blind because its equity is in another currency now; see qe status",
+            )
+        event = Rebased(scope=scope, reason=f"now in {money}: {reason.strip()}")
+        if _appended(rules, scope, (event,), now_ns, state.seq):
+            return before
+    raise _unreadable(scope, "other programs append to the journal all the time")
+
+
+def _appended(
+    rules: Rules, scope: Scope, events: Sequence[CashFlow | JumpSettled | Rebased], now_ns: int, seq: int
+) -> bool:
     """False: somebody else has appended since `seq`, and what was decided by it is old. Raises RulesUnreadable."""
     try:
         rules.journal.append(*events, at_ns=now_ns, expected_seq=seq)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import msgspec
+
 from engine.broker.inquiry import Complete, Outcome, Then
 from engine.broker.reads import Reads
 from engine.core.contracts import Contract
@@ -55,6 +57,15 @@ class ContractTerms:
             return Unknown(self._why_not.get(contract, "TWS has not said in time which contract that is"))
         return Known(found, self._wall_ns())
 
+    def named(self, contract: Contract, con_id: int) -> Contract:
+        """The contract with the id that it was found to have. Its date is the broker's then: the month by which a
+        future was described (CL 202604, which ends in March) contradicts its own id (478).
+        """
+        found = self._contracts.get(con_id)
+        if contract.con_id > 0 or found is None:
+            return msgspec.structs.replace(contract, con_id=con_id)
+        return msgspec.structs.replace(contract, con_id=con_id, last_trade_date=found.last_trade_date)
+
     async def learn(self, reads: Reads, con_ids: tuple[int, ...]) -> None:
         """Have the terms of these contracts, if they can be had."""
         now_ns = self._wall_ns()
@@ -76,6 +87,10 @@ class ContractTerms:
         if have is None or not 0 <= self._wall_ns() - have.at_ns <= age_max_ns:
             key = ("price", con_id)
             await self._ask(key, QUOTE_RETRY_NS, reads.quote, contract, lambda quote: self._priced(con_id, quote))
+
+    def why_no_price(self, con_id: int) -> str:
+        """What TWS said when it was asked for a contract's price last, if it gave none; empty: it was not asked."""
+        return self._why_not.get(("price", con_id), "")
 
     async def price_all(self, reads: Reads, con_ids: tuple[int, ...]) -> None:
         """Have a fresh price of each of these contracts, as far as they can be had."""
@@ -123,6 +138,8 @@ class ContractTerms:
 
     def _priced(self, con_id: int, quote: Quote) -> None:
         price = _middle(quote)
+        if price is None:
+            _keep(self._why_not, ("price", con_id), _why_none(quote))
         self._desk.refer(con_id, None if price is None else Reference(price, self._wall_ns()))
 
 
@@ -133,6 +150,12 @@ def _middle(quote: Quote) -> Decimal | None:
     if quote.bid is not None and quote.ask is not None:
         return (quote.bid + quote.ask) / 2
     return quote.bid if quote.bid is not None else quote.ask
+
+
+def _why_none(quote: Quote) -> str:
+    if quote.kind is not QuoteKind.LIVE:
+        return f"TWS has {quote.kind.name.lower()} prices only"
+    return "trading in it is halted" if quote.halted else "there is neither bid nor offer"
 
 
 def _keep(kept: dict[Any, Any], key: object, value: object) -> None:

@@ -284,9 +284,13 @@ class IBKRAccountManager:
         background, and leaves the protective ones.
         """
         entry = self._entries.get(name)
-        halted = self.rules.halt(entry.scope, reason, cancel=cancel == "risk_adding")
-        if cancel == "risk_adding":
+        wanted: str = cancel
+        halted = self.rules.halt(entry.scope, reason, cancel=wanted == "risk_adding")
+        if wanted == "risk_adding":
             self._watches.look(entry)
+        elif wanted != "none":  # a stop never fails for a wrong word, and never keeps it to itself
+            note = f"nothing is cancelled: cancel={cancel!r} is not known; cancel='risk_adding' has orders cancelled"
+            return msgspec.structs.replace(halted, notes=(*halted.notes, note))
         return halted
 
     def halt_all(self, reason: str, *, cancel: Literal["none", "risk_adding"] = "none") -> dict[str, Halted]:

@@ -250,7 +250,7 @@ class OrderChecks:
         if not isinstance(found, Known):
             return contract, found.why
         await self._terms.learn(login.reads, (found.value,))
-        return msgspec.structs.replace(contract, con_id=found.value), ""
+        return self._terms.named(contract, found.value), ""
 
     async def _read(self, login: Login) -> None:
         """Have positions and working orders, if they can be had: a reading of all who wait for it at once."""
@@ -305,23 +305,27 @@ class OrderChecks:
 
     # --- verdicts -----------------------------------------------------------------------------------
     def judge(self, asked: Asked, state: State) -> Verdict:
-        return _with_reason(asked, self.desk.judge(asked.intent, state, self._wall_ns()))
+        verdict = self.desk.judge(asked.intent, state, self._wall_ns())
+        return verdict if verdict.passed else _with_reason(asked, verdict, self._terms.why_no_price)
 
     def explain(self, asked: Asked, state: State, margin: Fact[MarginPreview] | None) -> Verdict:
         """Every failed check, whatever the state."""
-        return _with_reason(asked, self.desk.explain(asked.intent, state, self._wall_ns(), margin))
+        verdict = self.desk.explain(asked.intent, state, self._wall_ns(), margin)
+        return _with_reason(asked, verdict, self._terms.why_no_price)
 
-    async def deny(self, intent: Intent, verdict: Verdict) -> None:
+    async def deny(self, intent: Intent, verdict: Verdict) -> str:
         """Note a refusal. Too much, too often: the login is halted until a person resumes it. That binds this program
-        at once, and every other when this returns, unless the disk hangs.
+        at once, and every other when this returns, unless the disk hangs. Says why it was halted, if it was.
         """
         self.records.refused(intent, verdict)
         cause = self.desk.refused(verdict, self._wall_ns())
-        if cause is not None:
-            codes = ", ".join(code.value for code in verdict.codes if code in PACE_CODES)
-            self._too_fast = f"too many orders too often ({codes})"
-            halting = asyncio.get_running_loop().run_in_executor(self._daemons, self._halt, self._too_fast, cause)
-            await asyncio.wait({halting}, timeout=INTENT_S_MAX)
+        if cause is None:
+            return ""
+        codes = ", ".join(map(_too_fast, (one for one in verdict.failures if one.code in PACE_CODES)))
+        self._too_fast = why = f"too many orders too often ({codes})"
+        halting = asyncio.get_running_loop().run_in_executor(self._daemons, self._halt, why, cause)
+        await asyncio.wait({halting}, timeout=INTENT_S_MAX)
+        return why
 
     def _halt(self, why: str, cause: Cause) -> None:
         """On a thread."""
@@ -436,12 +440,21 @@ class Passage:
         return "refused as it was about to leave"
 
 
-def _with_reason(asked: Asked, verdict: Verdict) -> Verdict:
-    """Of a contract that is not known, why it is not."""
-    if not asked.unresolved:
+def _too_fast(failure: Failure) -> str:
+    of = "" if failure.limit is None else f": {failure.observed}, at most {failure.limit}"
+    return f"{failure.code.value}{of}"
+
+
+def _with_reason(asked: Asked, verdict: Verdict, why_no_price: Callable[[int], str]) -> Verdict:
+    """Of a contract or a price that is not known, why it is not."""
+    reasons = {
+        Code.CONTRACT_UNKNOWN: asked.unresolved,
+        Code.REFERENCE_MISSING: why_no_price(asked.contract.con_id),
+    }
+    if reasons.keys().isdisjoint(verdict.codes):
         return verdict
     failures = (
-        msgspec.structs.replace(one, observed=asked.unresolved) if one.code is Code.CONTRACT_UNKNOWN else one
+        msgspec.structs.replace(one, observed=why) if (why := reasons.get(one.code)) else one
         for one in verdict.failures
     )
     return Verdict(tuple(failures))

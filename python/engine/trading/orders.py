@@ -65,7 +65,7 @@ class Orders:
         await checks.tended()
         state = checks.state()
         if not state.may_reduce:
-            raise _denied(entry, refusal_of(state), state)
+            raise _denied(entry, refusal_of(state), state, "")
         asked = await checks.ready(live_login(entry), contract, order)
         return await self._send(entry, checks, asked)
 
@@ -117,8 +117,8 @@ class Orders:
         state = checks.state()
         verdict = checks.judge(asked, state)
         if not verdict.passed:
-            await checks.deny(asked.intent, verdict)
-            raise _denied(entry, verdict, state)
+            halts = await checks.deny(asked.intent, verdict)
+            raise _denied(entry, verdict, state, halts)
         ticket = tickets.open(asked.order)
         key = (ticket.client_id, ticket.order_id)
         checks.passed(asked, key)
@@ -165,8 +165,8 @@ class Orders:
         if outcome is Outcome.REFUSED:
             return errors.OrderRefused(f"TWS refused the order: {text}", "It is not working", "Correct it")
         if not passage.verdict.passed:
-            await checks.deny(asked.intent, passage.verdict)
-            return _denied(entry, passage.verdict, checks.state())
+            halts = await checks.deny(asked.intent, passage.verdict)
+            return _denied(entry, passage.verdict, checks.state(), halts)
         return errors.OrderNotSent(f"The order was not sent: {text}", "TWS never saw it", "Connect again")
 
     def _checks_of(self, entry: Entry) -> OrderChecks:
@@ -202,8 +202,8 @@ def _outcome(ticket: OrderTicket, answer: Answer) -> Outcome:
     return Outcome.ACKNOWLEDGED if answer.shown else Outcome.REFUSED
 
 
-def _denied(entry: Entry, verdict: Verdict, state: State) -> errors.OrderDenied:
-    """The refusal in words, with its verdict."""
+def _denied(entry: Entry, verdict: Verdict, state: State, halts: str) -> errors.OrderDenied:
+    """The refusal in words, with its verdict. `halts`: why it has halted the login; empty: it has not."""
     name, codes, why = entry.config.name, frozenset(verdict.codes), described(state)
     error: errors.OrderDenied
     if Code.SHUT_DOWN in codes:
@@ -221,8 +221,9 @@ def _denied(entry: Entry, verdict: Verdict, state: State) -> errors.OrderDenied:
     else:
         error = errors.OrderDenied(
             f"The order was refused by the checks of {name!r}:\n{sentences(verdict)}",
-            "It was not sent",
-            "What to do about each stands beside it",
+            f"It was not sent, and {name!r} is halted now: {halts}" if halts else "It was not sent",
+            "What to do about each stands beside it"
+            + (f"; then resume_trading({name!r}), or qe resume {name}" if halts else ""),
         )
     error.verdict = verdict
     return error

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from engine.core.preflight.verdict import Code, Failure, Verdict
+from decimal import Decimal
+
+from engine.core.preflight.verdict import Code, Failure, Value, Verdict
 
 _WHAT: dict[Code, str] = {
     Code.SHUT_DOWN: "the login is shut down ({observed}): nothing but cancels",
     Code.HALTED: "trading is halted ({observed}), and this order could add risk",
     Code.WOULD_CROSS_ZERO: "trading is halted, and {observed} is more than what is left to close of {limit}",
     Code.POSITION_UNKNOWN: "positions or working orders are unknown: {observed}",
-    Code.POSITION_STALE: "positions or working orders were read {observed} ns ago, at most {limit} are allowed",
-    Code.ACCOUNT_NOT_IN_LOGIN: "account {observed!r} is not of this login, which has {limit}",
+    Code.POSITION_STALE: "positions or working orders were read {observed} ago, at most {limit} are allowed",
+    Code.ACCOUNT_NOT_IN_LOGIN: "{observed} is not of this login, which has {limit}",
     Code.ALLOCATION: "the order is for the group or model {observed!r}: which accounts it reaches is not known",
     Code.CONTRACT_UNKNOWN: "the contract has no id ({observed})",
     Code.CONTRACT_CONTRADICTS: "the order says {observed}, its contract id is of {limit}",
@@ -38,8 +40,8 @@ _WHAT: dict[Code, str] = {
     Code.ACCOUNT_NOTIONAL: "the account could come to {observed} in money, at most {limit} is allowed",
     Code.NOTIONAL_UNKNOWN: "what it is worth is not known ({observed})",
     Code.COLLAR: "the limit price {observed} is beyond {limit}, too far from the market",
-    Code.REFERENCE_MISSING: "there is no price to hold the order against",
-    Code.REFERENCE_STALE: "the price to hold the order against is {observed} ns old, at most {limit} are allowed",
+    Code.REFERENCE_MISSING: "there is no price to hold the order against ({observed})",
+    Code.REFERENCE_STALE: "the price to hold the order against is {observed} old, at most {limit} are allowed",
     Code.DUPLICATE: "the same order for the {observed}. time within moments, at most {limit} are allowed",
     Code.UNCONFIRMED: "one like it (order {observed}) was sent, and nobody has said what became of it: it may be live",
     Code.REPEATS: "the same size on the same side for the {observed}. time, at most {limit} are allowed",
@@ -49,10 +51,19 @@ _WHAT: dict[Code, str] = {
     Code.MARGIN_UNKNOWN: "what margin it would need is not known ({observed})",
 }
 
+_TIMES = frozenset({Code.POSITION_STALE, Code.REFERENCE_STALE})  # told in nanoseconds
+
 _RESOLVE = "resolve the contract first (reqContractDetails)"
 _FACTS = "wait until they are read; if they stay away, look at TWS"
-_LIMIT = "send less, or change the limit in [preflight] of quant-engine.toml"
-_SLOWER = "find out why it is sent again; if it is meant, raise the limit in [preflight] of quant-engine.toml"
+
+
+def _less(key: str) -> str:
+    return f"send less, or change {key} in [preflight] of quant-engine.toml"
+
+
+def _slower(key: str) -> str:
+    return f"find out why it is sent again; if it is meant, raise {key} in [preflight] of quant-engine.toml"
+
 
 _NEXT: dict[Code, str] = {
     Code.SHUT_DOWN: "verify the positions, close the incident, then reset and resume",
@@ -70,7 +81,7 @@ _NEXT: dict[Code, str] = {
     Code.EXPIRED: "choose a contract that still trades",
     Code.EXPIRES_SOON: "choose a later contract; what you hold can still be closed",
     Code.EXPIRY_UNKNOWN: _RESOLVE,
-    Code.MARKET_CLOSED: "wait until it opens, or give the order a limit price",
+    Code.MARKET_CLOSED: 'wait until it opens; a limit order may wait in TWS unless session = "required" in [preflight]',
     Code.SESSION_UNKNOWN: _RESOLVE,
     Code.QUANTITY_NOT_POSITIVE: "correct the quantity",
     Code.QUANTITY_OFF_GRID: "correct the quantity",
@@ -82,19 +93,19 @@ _NEXT: dict[Code, str] = {
     Code.GRID_UNKNOWN: _RESOLVE,
     Code.ORDER_UNKNOWN: "look whether it still works; if it does not, send a new order",
     Code.SIDE_CHANGED: "cancel it and send another",
-    Code.ORDER_QUANTITY: _LIMIT,
-    Code.MAX_CONTRACTS: _LIMIT,
-    Code.ORDER_NOTIONAL: _LIMIT,
-    Code.ACCOUNT_NOTIONAL: _LIMIT,
+    Code.ORDER_QUANTITY: _less("max_order_futures, _options, _shares or _other"),
+    Code.MAX_CONTRACTS: _less("max_futures, _options, _shares or _other"),
+    Code.ORDER_NOTIONAL: _less("max_order_notional"),
+    Code.ACCOUNT_NOTIONAL: _less("max_account_notional"),
     Code.NOTIONAL_UNKNOWN: "subscribe to its price, or take the money limits out of [preflight]",
-    Code.COLLAR: "correct the price; a market order has none to be wrong",
+    Code.COLLAR: "correct the price; if it is meant, widen the collar in [preflight] (collar_pct, option_collar_pct)",
     Code.REFERENCE_MISSING: 'subscribe to its price, or set collar = "when_known" in [preflight]',
     Code.REFERENCE_STALE: 'see why its price stands still, or set collar = "when_known" in [preflight]',
-    Code.DUPLICATE: _SLOWER,
+    Code.DUPLICATE: _slower("duplicates_max"),
     Code.UNCONFIRMED: "look for it in TWS; cancel it, or wait until its end is told, before sending another",
-    Code.REPEATS: "trading halts until a person resumes: " + _SLOWER,
-    Code.RATE_PER_SECOND: _SLOWER,
-    Code.RATE_PER_MINUTE: _SLOWER,
+    Code.REPEATS: "trading halts until a person resumes: " + _slower("repeats_max"),
+    Code.RATE_PER_SECOND: _slower("orders_per_second"),
+    Code.RATE_PER_MINUTE: _slower("orders_per_minute"),
     Code.MARGIN: "send less, or free margin first",
     Code.MARGIN_UNKNOWN: "ask for the preview again, or send without one",
 }
@@ -103,9 +114,32 @@ _NEXT: dict[Code, str] = {
 def sentence(failure: Failure) -> str:
     """One line: the code, what happened, what to do next."""
     where = f" ({failure.about})" if failure.about else ""
-    what = _WHAT[failure.code].format(observed=failure.observed, limit=failure.limit)
-    most = "" if failure.largest is None else f"; the largest quantity that would pass is {failure.largest:f}"
+    what = _WHAT[failure.code].format(observed=_observed(failure), limit=_shown(failure.code, failure.limit))
+    largest = failure.largest
+    most = "" if largest is None else f"; the largest quantity that would pass is {_shown(failure.code, largest)}"
     return f"{failure.code.value}{where}: {what}{most}; {_NEXT[failure.code]}"
+
+
+def _observed(failure: Failure) -> str:
+    """What was seen; of what was not to be seen, that it was not."""
+    match failure.code:
+        case Code.ACCOUNT_NOT_IN_LOGIN:
+            return f"account {failure.observed!r}" if failure.observed else "an order without an account"
+        case Code.REFERENCE_MISSING if failure.observed is None:
+            return "none was asked for"
+        case _:
+            return _shown(failure.code, failure.observed)
+
+
+def _shown(code: Code, value: Value) -> str:
+    """Times in seconds, numbers without the zeros that arithmetic leaves behind."""
+    if isinstance(value, int) and code in _TIMES:
+        value = Decimal(value).scaleb(-9)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return str(value)
+    plain = f"{value:f}"
+    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return f"{plain} s" if code in _TIMES else plain
 
 
 def sentences(verdict: Verdict) -> str:
