@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from core.kill.builders import ES, D, OrderType, Place, execution, order
 from engine.core.facts import ExecutionFact, WorkingOrder
-from engine.core.kill.closes.attempt import Attempt, Doubt, State
+from engine.core.kill.closes.attempt import ABSENT_READS_MIN, Attempt, Doubt, State
 from engine.core.kill.looks.survey import Survey
 from engine.core.kill.settings import SECOND
 
@@ -471,3 +471,24 @@ def test_one_that_is_listed_as_completed_has_arrived() -> None:
     attempt.surveyed(replace(survey(2), completed=(listed(status="Cancelled", perm_id=OWN_PERM_ID),)))
     assert attempt.state is State.ENDED and not attempt.stray
     assert attempt.perm_id == OWN_PERM_ID  # by which executions without our mark are known for its own
+
+
+@pytest.mark.parametrize(
+    ("state", "doubt", "reads", "missed"),
+    [
+        (State.SUSPECT, Doubt.DENIED, ABSENT_READS_MIN, True),
+        (State.SUSPECT, Doubt.DENIED, ABSENT_READS_MIN + 1, True),
+        (State.SUSPECT, Doubt.DENIED, ABSENT_READS_MIN - 1, False),
+        (State.SUSPECT, Doubt.SILENT, ABSENT_READS_MIN, False),
+        (State.SENT, Doubt.DENIED, ABSENT_READS_MIN, False),
+    ],
+)
+def test_missed_is_what_tws_denies_and_lists_nowhere(state: State, doubt: Doubt, reads: int, missed: bool) -> None:
+    attempt = Attempt(PLACE)
+    attempt.state, attempt.doubt, attempt.absent_reads = state, doubt, reads
+    assert attempt.missed is missed
+
+
+def test_of_an_order_that_was_not_sent_nothing_is_known() -> None:
+    new = Attempt(PLACE)
+    assert (new.perm_id, new.progress_ns, new.pending, new.answered) == (0, 0, False, False)

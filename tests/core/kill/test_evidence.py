@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from core.kill.builders import ES, MS, D, execution, future, order, stock
 from engine.core.kill.held.traces import name_of
@@ -215,3 +216,45 @@ def test_a_stop_in_another_contract_protects_nothing() -> None:
     evidence.orders_listed([order(stock(), "SELL", 3, order_type="STP")])
     evidence.orders_listed([])
     assert not evidence.cancelled({KEY: D(3)})[0].protective
+
+
+STOP = {"order_type": "STP"}
+
+
+@pytest.mark.parametrize(("earlier", "protective"), [((), False), (("old",), True), (("others", "old"), True)])
+def test_a_stop_protected_what_an_earlier_kill_that_is_told_of_has_closed(
+    earlier: tuple[str, ...], protective: bool
+) -> None:
+    evidence = Evidence(0)
+    evidence.earlier |= dict.fromkeys(earlier, 1)
+    evidence.orders_listed([order(ES, "SELL", 3, **STOP)])
+    evidence.executions((execution(ES, -3, "9.01", perm_id=900, order_ref="QEKILL-old.1", recent=False),))
+    evidence.orders_listed([])
+    (gone,) = evidence.cancelled({})
+    assert gone.protective is protective
+
+
+def test_a_kills_close_that_was_recent_once_stays_so() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 3, **STOP)])
+    close = execution(ES, -3, "9.01", perm_id=900, order_ref="QEKILL-old.1", recent=True)
+    evidence.executions((close,))
+    evidence.executions((replace(close, recent=False),))
+    evidence.orders_listed([])
+    (gone,) = evidence.cancelled({})
+    assert gone.protective is True
+
+
+def test_an_order_for_a_single_contract_that_was_executed_was_not_cancelled() -> None:
+    evidence = Evidence(0)
+    evidence.orders_listed([order(ES, "SELL", 1)])
+    evidence.orders_listed([])
+    evidence.executions((execution(ES, -1, "1.01"),))
+    assert evidence.cancelled({}) == ()
+
+
+def test_the_brokers_last_word_is_of_the_order_that_it_names() -> None:
+    evidence = Evidence(0)
+    evidence.first_look([order(ES, "SELL", 3, perm_id=501), order(ES, "SELL", 4, perm_id=502)])
+    evidence.last_word(502, "Cancelled")
+    assert {name: one.status for name, one in evidence.ended.items()} == {(502, 0, 0): "Cancelled"}

@@ -92,3 +92,10 @@ def test_while_a_program_keeps_sending_only_a_look_of_this_moment_sizes_an_order
     assert looking.sizes(3 + 20 * MS, alive=True)
     assert not looking.sizes(4 + 20 * MS, alive=True) and looking.sizes(4 + 20 * MS, alive=False)
     assert not looking.sizes(4 + 10 * SECOND, alive=False)
+
+
+def test_a_look_took_as_long_as_from_its_first_question_to_its_last_answer() -> None:
+    looking = Looking(KillSettings())
+    assert looking.took_ns == 0
+    looking.done(Survey(serial=1, begun_ns=3, positions=(), orders=(), executions=()), 5)
+    assert looking.took_ns == 2

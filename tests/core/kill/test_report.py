@@ -5,8 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.kill.builders import ES, D
-from engine.core.kill.report import CancelledOrder, KillReport, LoginOutcome, LoginReport, ResidueItem, ResidueReason
+from core.kill.builders import ES, D, ev
+from engine.core.kill.report import (
+    CancelledOrder,
+    ClosedPosition,
+    KillReport,
+    LoginOutcome,
+    LoginReport,
+    ResidueItem,
+    ResidueReason,
+)
 
 FLAT, RESIDUE, UNKNOWN, UNREACHABLE = LoginOutcome
 
@@ -81,3 +89,14 @@ def test_a_cancelled_order_protected_something_only_where_that_is_known() -> Non
         account="DU1", contract=ES, client_id=7, order_id=1, perm_id=5, action="SELL", quantity=D(1), order_type="STP"
     )
     assert not order.protective
+
+
+def test_what_is_left_out_of_a_report_is_what_it_was_before_it_was_told() -> None:
+    """Records of earlier versions do not have these."""
+    closed = ClosedPosition(account="DU1", contract=ES, quantity=D(3), orders_sent=1)
+    assert closed.by_other_kill is False
+    gone = CancelledOrder(
+        account="DU1", contract=ES, client_id=7, order_id=3, perm_id=0, action="BUY", quantity=D(1), order_type="LMT"
+    )
+    assert gone.confirmed is True
+    assert ev.BrokerLink(True).code == ev.CloseStatus(1, "Submitted", None).perm_id == 0

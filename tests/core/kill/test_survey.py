@@ -404,3 +404,15 @@ def test_a_number_was_asked_for_once_it_was_taken() -> None:
     assert not surveyor.has_asked(1)
     assert surveyor.take_read_id() == 1
     assert surveyor.has_asked(1) and not surveyor.has_asked(2)
+
+
+def test_positions_that_were_asked_for_by_an_earlier_look_are_none_of_the_next_one() -> None:
+    """They may be older than its orders: what has filled since would be in neither."""
+    surveyor = begun()
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.abandon()
+    assert surveyor.begin(20, new_connection=False) == [ReadOrders(3)]
+    assert surveyor.heard_positions(2, (), 21) == []
+    assert surveyor.heard_orders(3, ORDERS) == [ReadPositions(4)]
+    assert surveyor.heard_positions(2, (), 22) == []
+    assert surveyor.heard_positions(4, POSITIONS, 23)[0] == ReadExecutions(5)

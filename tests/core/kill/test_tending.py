@@ -68,6 +68,10 @@ def by_hours(contract: Contract, trading: str, liquid: str) -> ev.Resolved:
     return ev.Resolved(contract.con_id, details(contract, "SMART", **hours))
 
 
+def silent_lines(stage: Stage) -> list[str]:
+    return [step.text for step in stage.report.timeline if step.kind == "close_silent"]
+
+
 # silence --------------------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +81,8 @@ def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
     stage.run(2990)
     assert stage.withdrawn == []
     stage.run(100)
-    assert stage.withdrawn == [1] and "close_silent" in stage.said
+    assert stage.withdrawn == [1]
+    assert silent_lines(stage) == ["SPY C: no acknowledgement, withdrawing the order"]
     assert stage.reasons == [ResidueReason.CLOSE_UNACKNOWLEDGED]
     said = "TWS did not acknowledge the closing order; look for a dialog on its screen"
     assert stage.residue[0].detail == said
@@ -120,6 +125,7 @@ def test_an_order_that_waits_for_room_was_not_refused_an_acknowledgement() -> No
     stage = stage_with(acknowledge_ns=3 * SECOND)
     stage.run(3100)
     assert stage.withdrawn == [1]
+    assert silent_lines(stage) == ["SPY C: it has not left yet, withdrawing the order"]
     assert stage.reasons == [ResidueReason.CLOSE_NOT_SENT]
     assert stage.residue[0].detail == "it waited for room on a connection"
     stage.tell(ev.CloseNotSent(1, "withdrawn before it was sent"), ev.CloseSent(1))
@@ -408,6 +414,8 @@ def test_an_order_that_tws_does_not_pass_on_is_withdrawn_and_followed_by_another
     stage.tell(ev.NoQuote(11, "none"))
     stage.run(3000)
     assert stage.withdrawn == [1] and len(stage.placed) == 1, "never beside it"
+    said = "SPY C: TWS does not pass the order on (PendingSubmit); withdrawing it"
+    assert said in [step.text for step in stage.report.timeline if step.kind == "close_idle"]
     over(stage)
     assert stage.next_place().key == 2
 

@@ -291,3 +291,19 @@ def test_what_is_open_or_was_executed_whole_needs_no_last_word() -> None:
     assert made.untold(0) == set()
     made.listed((), 0)
     assert made.untold(0) == {KEY} and shown(made, execution(ES, -5)).untold(0) == set()
+
+
+def test_a_last_word_takes_back_nothing_and_the_same_word_is_no_news() -> None:
+    made = traces(sell(5, filled=D(3)))
+    made.last_word(501, D(1), 10 * SECOND)
+    assert made.filled(name_of(sell())) == 3
+    made.last_word(501, D(3), 10 * SECOND)
+    assert maybe(made, 11) == {}
+
+
+def test_a_last_word_is_awaited_from_when_the_order_was_missed() -> None:
+    made = traces(sell(), order(ES, "SELL", 1, perm_id=502))
+    made.listed([], 30 * SECOND)
+    made.completed([completed(order(ES, "SELL", 1, perm_id=502), 0)], 30 * SECOND)
+    assert made.untold(30 * SECOND + LATE_NS - 1) == {KEY}
+    assert made.untold(30 * SECOND + LATE_NS) == set()
