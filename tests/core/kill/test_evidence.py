@@ -221,7 +221,9 @@ def test_a_stop_in_another_contract_protects_nothing() -> None:
 STOP = {"order_type": "STP"}
 
 
-@pytest.mark.parametrize(("earlier", "protective"), [((), False), (("old",), True), (("others", "old"), True)])
+@pytest.mark.parametrize(
+    ("earlier", "protective"), [((), False), (("old",), True), (("others", "old"), True), (("ol",), False)]
+)
 def test_a_stop_protected_what_an_earlier_kill_that_is_told_of_has_closed(
     earlier: tuple[str, ...], protective: bool
 ) -> None:
