@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import shutil
 import sqlite3
@@ -180,6 +181,21 @@ def test_a_damaged_archive_is_named_and_everything_else_is_shown(
     assert b"NOT ALL: records 2 to 3 are not here" in err
     main(["incident", "list"])
     assert b"NOT ALL" in capfdbinary.readouterr().err
+
+
+def test_records_that_were_changed_in_an_archive_are_not_shown_as_what_was_written(
+    home: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = archived(home)
+    first, second, *rest = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    assert b'"actor":"' in second
+    path.write_bytes(gzip.compress(b"".join((first, second.replace(b'"actor":"', b'"actor":"not '), *rest))))
+    for words in ("export", "tail"):
+        capfdbinary.readouterr()
+        assert qe(words) == 1
+        out, err = capfdbinary.readouterr()
+        assert b"not " not in out
+        assert b"000000000002.jsonl.gz is damaged: record 2 is not what was written" in err
 
 
 def test_a_damaged_archive_is_no_reason_to_begin_anew(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,12 +92,12 @@ def records(
     folder: Path, store: SqliteStore, after_seq: int = 0, *, damaged: list[Trouble] | None = None
 ) -> Iterator[Sealed]:
     """All records that are here, in order, each once. With `damaged` an archive that is goes in there, and the rest is
-    read all the same; without it that is a JournalError.
+    read all the same; without it that is a JournalError. One whose records were changed is damaged too.
     """
     last = after_seq
     for path in archives(folder):
         try:
-            held = read_archive(path)[1]
+            held = _sound(path)
         except JournalError as error:
             if damaged is None:
                 raise
@@ -108,6 +108,15 @@ def records(
                 last = one.seq
                 yield one
     yield from store.read(last)
+
+
+def _sound(path: Path) -> tuple[Sealed, ...]:
+    """The records of an archive, if each is what was written and follows the one before. Raises JournalError."""
+    after, held = read_archive(path)
+    bad = chain.verify(held, after)[1]
+    if bad is not None:
+        raise JournalError(Trouble(Code.ARCHIVE, f"the archive {path} is damaged: {bad.what}"))
+    return held
 
 
 def walk(folder: Path, store: SqliteStore) -> Walk:
