@@ -1,7 +1,7 @@
 """Many TWSs that never stop talking: so many logins with so many positions each, and so many updates a second in all.
 
 A process of its own. It prints its ports as one JSON line. Then each line on standard input is a command: `go N` sends
-N updates a second from now on, `fall` lets the first login lose a fifth of what it is worth, and any other asks what
+N updates a second from now on, `fall N` lets a login lose a fifth of what it is worth, and any other asks what
 was seen. Answers are one JSON line each. What is sent was encoded before; it must never be the measured part.
 """
 
@@ -229,13 +229,13 @@ async def main(logins: int, positions: int) -> None:
         match line.split():
             case ["go", rate]:
                 talk.rate, talk.sent = int(rate), 0
-            case ["fall"]:
-                made[0].fall()
+            case ["fall", number]:
+                made[int(number)].fall()
         seen = {
             "sent": talk.sent,
             "untaken": talk.untaken,
-            "fell_ns": made[0].fell_ns,
-            "cancelled_ns": made[0].cancelled_ns,
+            "fell_ns": [login.fell_ns for login in made],
+            "cancelled_ns": [login.cancelled_ns for login in made],
         }
         print(json.dumps(seen), flush=True)
     talking.cancel()

@@ -4,7 +4,8 @@
 
 The TWSs run in one process and the guard in another, with every limit judged and every account value followed. Measured
 are the guard's own lag (how late its event loop is) in the first and in the last third of the time, what the TWSs
-could not get rid of, its processor time and its memory, and how soon a breach in the middle of it all is answered.
+could not get rid of, its processor time and its memory, and how soon a breach in the middle of it all is answered: each
+of the logins falls once, beside a guard of its own.
 Linux only: the kernel's accounts of a process are read from /proc.
 """
 
@@ -21,13 +22,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _processes import HERE, choose_cores, is_busy, move_to
+from _processes import HERE, choose_cores, go_first, is_busy, move_to
 from _table import Row, show
 from engine.guard.control import NoGuard, Request, ask
 
 LOGINS, POSITIONS, RATE = 20, 200, 2_000
 SECONDS = 45.0
 PATIENCE_S = 60.0
+AGAIN_S = 2.0
 CORE = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -39,11 +41,11 @@ class Tws:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ports: list[int] = json.loads(self._line())
 
-    def say(self, command: str) -> dict[str, int]:
+    def say(self, command: str) -> dict[str, Any]:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        seen: dict[str, int] = json.loads(self._line())
+        seen: dict[str, Any] = json.loads(self._line())
         return seen
 
     def end(self) -> None:
@@ -98,7 +100,8 @@ def peak_mb(pid: int) -> float:
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
 
 
-def measure(folder: Path, seconds: float) -> list[Row]:
+def measure(folder: Path, seconds: float, falls: int = 0) -> tuple[list[Row], float]:
+    """The guard's rows, and from the breach of a login to its first cancel, in milliseconds."""
     cores = choose_cores()
     move_to(cores.server)
     tws = Tws()
@@ -114,9 +117,9 @@ def measure(folder: Path, seconds: float) -> list[Row]:
             lags.append(told(folder)["lag_s"] * 1000)
         took, cpu = time.monotonic() - began, cpu_s(guard.pid) - cpu_began
         seen, memory = tws.say("seen"), peak_mb(guard.pid)
-        tws.say("fall")
+        tws.say(f"fall {falls}")
         end = time.monotonic() + PATIENCE_S
-        while not (after := tws.say("seen"))["cancelled_ns"] and time.monotonic() < end:
+        while not (after := tws.say("seen"))["cancelled_ns"][falls] and time.monotonic() < end:
             time.sleep(0.05)
         tws.say("go 0")
     finally:
@@ -132,8 +135,7 @@ def measure(folder: Path, seconds: float) -> list[Row]:
         Row("lag of its loop, worst, ms", max(lags), None),
         Row("processor time, % of a core", 100 * cpu / took, 50.0),
         Row("peak memory, MB", memory, 200.0),
-        Row("breach among all this → first cancel, ms", (after["cancelled_ns"] - after["fell_ns"]) / 1e6, None),
-    ]
+    ], (after["cancelled_ns"][falls] - after["fell_ns"][falls]) / 1e6
 
 
 def main() -> int:
@@ -142,9 +144,18 @@ def main() -> int:
         return 0
     if is_busy():
         print("This machine is busy: lag and the time of the cancel are slowed by that. Repeat it alone.")
+    go_first()
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with tempfile.TemporaryDirectory(prefix="qe-") as folder:
-        rows = measure(Path(folder), seconds)
+        rows, breach = measure(Path(folder), seconds)
+    breaches = [breach]
+    for falls in range(1, LOGINS):
+        with tempfile.TemporaryDirectory(prefix="qe-") as folder:
+            breaches.append(measure(Path(folder), AGAIN_S, falls)[1])
+    rows += [
+        Row("breach among all this → first cancel, median, ms", statistics.median(breaches), None),
+        Row(f"breach among all this → first cancel, worst of {LOGINS}, ms", max(breaches), 50.0),
+    ]
     title = f"The guard under load: {LOGINS} logins × {POSITIONS} positions, {RATE} updates a second, for {seconds:g} s"
     return show(f"{title}, Python {sys.version.split()[0]}", rows)
 
