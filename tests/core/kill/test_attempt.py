@@ -267,6 +267,7 @@ def test_but_what_that_one_has_filled_is_filled() -> None:
     attempt = sent()
     attempt.sent(5, 1, 3)
     attempt.status("Inactive", None, 0, 1)
+    attempt.suspect(Doubt.ERROR, 1)
     attempt.surveyed(replace(survey(2), completed=(completed_as(attempt, "Filled", 5),)))
     assert (attempt.live, attempt.filled, attempt.uncounted_fill()) == (False, 5, -5)
 

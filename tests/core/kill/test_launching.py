@@ -520,6 +520,32 @@ def test_without_a_live_quote_there_is_no_limit_and_it_is_left_to_a_person(answe
     assert stage.residue[0].detail == "163: price precaution"  # the broker's words, where there are any
 
 
+@pytest.mark.parametrize(
+    "answer", [ev.NoQuote(11, "354: not subscribed"), ev.Quoted(11, quote(kind=QuoteKind.DELAYED))]
+)
+def test_a_market_order_in_a_thin_market_is_sent_again_where_no_quote_is_live(answer: ev.Event) -> None:
+    """There is no other way to close it, and the market may come back."""
+    stage = Stage(held(option(), 3)).begin()
+    for count in (1, 2, 3):
+        assert [place.order_type for place in stage.placed] == [OrderType.MARKET] * count
+        stage.reject(stage.place, 202, "Order Canceled - reason:Price is too far through the market")
+        stage.run(8000)
+        stage.tell(answer)
+        stage.run(8000)
+        stage.tell(answer)
+        stage.run(100)
+    assert not stage.finished and len(stage.placed) == 4
+
+
+def test_a_live_quote_makes_it_a_limit() -> None:
+    stage = Stage(held(option(), 3)).begin()
+    stage.reject(stage.place, 202, "Order Canceled - reason:Price is too far through the market")
+    stage.run(1000)
+    stage.tell(ev.Quoted(11, quote()))
+    stage.run(600)
+    assert (len(stage.placed), stage.place.limit_price) == (2, D("99.5"))
+
+
 def test_without_words_of_the_broker_it_says_that_no_quote_gave_a_price() -> None:
     nowhere = future(2, symbol="XYZ")  # keeps the login from being done
     stage = Stage(held(option(), 3), held(nowhere, 1), settle_ns=0).begin()

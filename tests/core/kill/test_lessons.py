@@ -133,6 +133,21 @@ def test_a_refused_market_order_becomes_a_limit(remedy: Remedy) -> None:
     assert (lessons.market_refused, lessons.level, lessons.level_max) == (True, 0, LEVEL_MAX)
 
 
+def test_a_market_order_that_finds_a_thin_market_becomes_a_limit_where_it_can_be_priced_and_is_never_given_up() -> None:
+    lessons = taught(Remedy.THIN)
+    assert lessons.wants_limit and not lessons.market_refused
+    for _ in range(20):
+        learn(lessons, Remedy.THIN)
+    assert not lessons.given_up
+
+
+def test_a_limit_that_finds_a_thin_market_comes_nearer_and_is_given_up_as_any() -> None:
+    lessons = Lessons(SETTINGS, level=2)
+    for _ in range(8):
+        learn(lessons, Remedy.THIN, place=priced())
+    assert (lessons.level, lessons.given_up) == (LEVEL_MIN, True)
+
+
 def test_a_limit_too_far_through_the_market_comes_nearer_each_time_and_never_goes_so_far_again() -> None:
     """Going further, as for a limit that nobody takes, would be refused for ever."""
     lessons = Lessons(SETTINGS, level=2)

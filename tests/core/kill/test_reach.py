@@ -188,6 +188,15 @@ def test_a_tws_that_had_accepted_a_connection_and_is_gone_is_waited_for() -> Non
     assert not reach.given_up(10**15, 0, SETTINGS)
 
 
+def test_a_tws_that_answered_the_handshake_and_is_gone_is_waited_for() -> None:
+    """It restarts before it was ready: it was there, however short."""
+    reach = Reach()
+    reach.answered(0)
+    reach.went(Trouble.CLOSED, "TWS ended it", SECOND // 2)
+    reach.went(Trouble.REFUSED, "nothing listens", SECOND)
+    assert not reach.given_up(10**15, 0, SETTINGS)
+
+
 def test_a_tws_that_took_the_first_global_cancel_and_is_gone_is_waited_for() -> None:
     reach = Reach()
     reach.struck()

@@ -108,7 +108,7 @@ def test_201_for_its_size_asks_for_a_smaller_order() -> None:
 
 
 def test_a_cancel_for_its_price_asks_for_another_price() -> None:
-    assert react(202, "Order Canceled - too far through the market") == Reaction(Effect.ENDED, Remedy.NEARER)
+    assert react(202, "Order Canceled - too far through the market") == Reaction(Effect.ENDED, Remedy.THIN)
 
 
 @pytest.mark.parametrize("text", ["will not be placed at the exchange until 09:30", "Held UNTIL tomorrow"])

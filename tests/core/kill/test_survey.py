@@ -27,6 +27,19 @@ def rest(surveyor: Surveyor, orders_id: int, *, completed: bool = False) -> list
     return [*asked, *surveyor.heard_positions(orders_id + 1, POSITIONS, 10)]
 
 
+def test_positions_that_a_running_look_has_heard_are_newer_than_the_last_look() -> None:
+    surveyor = begun()
+    assert surveyor.newer is None
+    surveyor.heard_orders(1, ORDERS)
+    surveyor.heard_positions(2, POSITIONS, 10)
+    assert surveyor.newer == {("DU1", ES.con_id): 2}
+    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_completed(4, ENDED)
+    assert surveyor.result(20) is not None and surveyor.newer is None
+    surveyor.begin(30, new_connection=False)
+    assert surveyor.newer is None
+
+
 def answered(surveyor: Surveyor, first_id: int = 1) -> Surveyor:
     surveyor.heard_orders(first_id, ORDERS)
     surveyor.heard_positions(first_id + 1, POSITIONS, 10)

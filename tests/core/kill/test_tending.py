@@ -88,6 +88,19 @@ def test_silence_is_a_failure_and_the_order_is_withdrawn() -> None:
     assert stage.residue[0].detail == said
 
 
+def test_a_tws_that_acknowledges_late_is_given_longer_each_time() -> None:
+    """It acknowledges after five seconds: an order that is withdrawn after three would never fill."""
+    stage = stage_with(acknowledge_ns=3 * SECOND)
+    stage.tell(ev.CloseSent(stage.place.key))
+    stage.run(5000)
+    assert stage.withdrawn == [1]
+    stage.tell(ev.CloseStatus(1, "Submitted", D(0), 901), ev.CloseStatus(1, "Cancelled", D(0), 901))
+    stage.next_place()
+    stage.tell(ev.CloseSent(stage.place.key))
+    stage.run(5000)
+    assert stage.withdrawn == [1] and stage.place.key == 2
+
+
 @pytest.mark.parametrize(("look_s", "patience_s"), [(1, 3), (5, 5), (60, 10)])
 def test_where_looks_are_seen_to_take_long_silence_is_no_failure_so_soon(look_s: int, patience_s: int) -> None:
     stage = Stage(held(CALL, 3), acknowledge_ns=3 * SECOND)
@@ -746,11 +759,59 @@ def test_an_order_held_in_the_tws_window_is_withdrawn() -> None:
     assert stage.withdrawn == [1] and len(stage.placed) == 1
 
 
-def test_an_inactive_order_that_is_not_listed_was_refused_and_is_tried_again() -> None:
+def test_an_inactive_order_that_an_error_says_was_refused_is_tried_again() -> None:
     stage = stage_with()
     stage.tell(ev.CloseStatus(1, "Inactive", D(0), 901))
+    stage.run(300)
+    stage.reject(stage.place, 201, "Order rejected - reason: nobody knows")
     stage.run(1000)
+    assert [p.key for p in stage.placed] == [1, 2] and stage.withdrawn == []
+
+
+def inactive() -> Stage:
+    """TWS says that it holds the order, shows it in no list, and a hand can still transmit it there."""
+    stage = stage_with()
+    stage.tell(ev.CloseStatus(1, "Inactive", D(0), 901))
+    stage.run(5000)
+    return stage
+
+
+def test_an_inactive_order_without_an_error_is_withdrawn_and_followed_by_no_other() -> None:
+    stage = inactive()
+    assert stage.withdrawn == [1, 1] and len(stage.placed) == 1 and stage.said.count("close_held") == 1
+    stage.run(20_000)
+    assert len(stage.placed) == 1 and not stage.finished
+
+
+@pytest.mark.parametrize("code", [161, 10148, 399])
+def test_what_is_said_of_it_beside_that_does_not_bring_it_to_life(code: int) -> None:
+    stage = inactive()
+    stage.reject(stage.place, code, "the state of the order is Inactive")
+    stage.run(5000)
+    assert len(stage.placed) == 1
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ev.CloseStatus(1, "Cancelled", D(0), 901),
+        ev.CloseError(1, 202, "Order Canceled - reason:"),
+        ev.CloseError(1, 10147, "OrderId 1 that needs to be cancelled is not found."),
+    ],
+)
+def test_when_its_end_is_told_another_one_follows(end: ev.Event) -> None:
+    stage = inactive()
+    stage.tell(end)
+    stage.run(2500)
     assert [p.key for p in stage.placed] == [1, 2]
+
+
+def test_one_that_a_hand_transmits_goes_on() -> None:
+    stage = inactive()
+    stage.tell(ev.CloseStatus(1, "Submitted", D(0), 901))
+    stage.fill(stage.place)
+    stage.run(3000)
+    assert stage.report.flat and len(stage.placed) == 1
 
 
 # adrift ---------------------------------------------------------------------------------------------------------------

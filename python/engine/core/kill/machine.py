@@ -314,7 +314,7 @@ class KillMachine:
 
     def _on_answering(self, client_id: int, now_ns: int) -> list[Command]:
         """A global cancel in advance costs nothing where TWS drops it; not where closing orders would go with it."""
-        self._reach.stands(now_ns)
+        self._reach.answered(now_ns)
         answers = f"TWS answers and is not ready yet for client {client_id}: staying on this connection"
         if self._joining.spare or self._closing.any_live:
             return [Say("answering", answers)]
@@ -509,6 +509,7 @@ class KillMachine:
             besieged=self._senders.besieged(now_ns),
             shares_nothing=self._shares_nothing,
             looks_take_ns=self._looking.took_ns,
+            newer=self._looking.surveyor.newer,
         )
 
     # the end --------------------------------------------------------------------------------------------------------

@@ -56,6 +56,11 @@ class Reach:
         if self.standing_ns is None:
             self.standing_ns = now_ns
 
+    def answered(self, now_ns: int) -> None:
+        """The handshake is answered: TWS is there. Should nothing listen any more, it is being restarted."""
+        self.stands(now_ns)
+        self._stood = True
+
     def struck(self) -> None:
         """TWS has let a connection in and took a global cancel, before this kill had begun."""
         self._stood = True

@@ -13,7 +13,7 @@ from engine.core.kill.looks.survey import Survey
 ZERO = Decimal(0)
 
 DEAD_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
-HELD_STATUS = "Inactive"  # rejected, or held in the TWS window where a hand may still transmit it
+HELD_STATUS = "Inactive"  # rejected, which an error tells, or held where a hand may still transmit it
 PENDING_STATUS = "PendingSubmit"  # TWS has it, and IBKR has not said that it has
 
 
@@ -33,6 +33,7 @@ class Doubt(Enum):
     ORPHANED = auto()  # two, after `surface_ns`: what carried it is gone, it may still surface
     DENIED = auto()  # never by absence alone: TWS says it does not know it, and may hold it in front of a dialog
     SILENT = auto()  # the same: it is cancelled, or sent again under its own id
+    HELD = auto()  # never by absence: TWS may show it in a window, where a hand can still transmit it
 
 
 ABSENT_READS_MIN = 2  # complete reads without an order that is silent, or denied, before it counts as not there
@@ -68,6 +69,7 @@ class Attempt:
     fixed: bool = False  # the broker does not take a change of it
     pending: bool = False  # TWS has not passed it on, as far as it has said last
     held: bool = False  # listed, but held in the TWS window: it has to be cancelled
+    inactive_ns: int | None = None  # since when TWS says that it holds it, and nobody that it was refused
     adrift: bool = False  # its connection is gone: only a global cancel reaches it
     answered: bool = False  # the broker has said something since it was sent last
     stray_until_ns: int | None = None  # it may still arrive over a connection that TWS holds; so long none is missing
@@ -86,6 +88,11 @@ class Attempt:
         """TWS does not know it and lists it nowhere: nothing of it is under way, though a dialog may hold it."""
         denied = self.state is State.SUSPECT and self.doubt is Doubt.DENIED
         return denied and self.absent_reads >= ABSENT_READS_MIN
+
+    @property
+    def inactive(self) -> bool:
+        """TWS has said that it holds it, and no error that it was refused: it is there until its end is told."""
+        return self.state is State.SUSPECT and self.doubt is Doubt.HELD
 
     @property
     def filled(self) -> Decimal:
@@ -129,7 +136,7 @@ class Attempt:
         self.sent_serial = serial
         self.acknowledge_ns = acknowledge_ns
         self.absent_reads = 0
-        self.cancel_ns = None
+        self.cancel_ns = self.inactive_ns = None
         self.answered = False
         self.sends += 1
 
@@ -163,7 +170,7 @@ class Attempt:
             self.state = State.ENDED
         elif status == HELD_STATUS:
             if self.state is not State.SUSPECT:
-                self.suspect(Doubt.ERROR, serial)
+                self.suspect(Doubt.HELD, serial)
         else:
             self.heard()
             self._end_if_filled()

@@ -21,6 +21,7 @@ from engine.core.kill.closes.lookups import Lookups
 from engine.core.kill.closes.tending import cancel, tend
 from engine.core.kill.commands import CancelClose, Command, Place, Resolve, Say
 from engine.core.kill.held.ledger import Key, Ledger
+from engine.core.kill.held.sums import nearest_to_zero
 from engine.core.kill.looks.survey import Survey
 from engine.core.kill.settings import KillSettings
 
@@ -41,6 +42,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     besieged: frozenset[Key]  # contracts in which a program keeps sending orders
     shares_nothing: bool  # no lock could be had: another kill may close, too
     looks_take_ns: int  # so long TWS needed for the last survey
+    newer: dict[Key, Decimal] | None  # positions that the running one has heard, whose executions are still to come
 
 
 @dataclass(slots=True)
@@ -409,6 +411,8 @@ class Closing:
     def _closable(self, item: Item, blocking: dict[str, list[WorkingOrder]], scene: Scene) -> tuple[Decimal, bool]:
         """How much of an item may be closed (signed), and whether resting orders still stand in its way."""
         closable = self.ledger.closable(item.key)
+        if scene.newer is not None:  # others may have closed a part meanwhile
+            closable = nearest_to_zero([closable, scene.newer.get(item.key, ZERO)])
         account, con_id = item.key
         near = (*blocking.get(account, ()), *blocking.get("", ()))
         resting = [order for order in near if touches(order, con_id, item.contract.symbol)]

@@ -138,7 +138,8 @@ class Item:
             self.lessons.reason, self.lessons.detail = ResidueReason.CLOSE_NOT_SENT, why
 
     def _heard_notice(self, attempt: Attempt, remedy: Remedy) -> None:
-        attempt.heard()
+        if not attempt.inactive:  # a notice, or that it cannot be cancelled as it is, does not say that it works
+            attempt.heard()
         match remedy:
             case Remedy.NO_FURTHER:
                 self.lessons.no_further()

@@ -61,8 +61,10 @@ def launch(item: Item, moment: Moment) -> list[Command]:
         grid=price_grid(prices.details or moment.details, prices.steps, item.lessons.coarser),
         hours_over=item.lessons.hours_over,
     )
-    if item.lessons.market_refused and chosen.order_type is OrderType.MARKET:
-        return _no_price(item, moment.now_ns, buys=buys)
+    if (item.lessons.market_refused or item.lessons.too_far) and chosen.order_type is OrderType.MARKET:
+        without = _no_price(item, moment.now_ns, buys=buys)
+        if without is not None:
+            return without
     size = _size(item, abs(quantity), prices.details)
     if size == ZERO:
         return _leave(item, ResidueReason.REJECTED, f"less than the broker's size step. {item.lessons.detail}")
@@ -199,12 +201,15 @@ def want_prices(item: Item, moment: Moment, exchange: str) -> list[Command]:
     return moment.lookups.want_prices(item.contract, exchange)
 
 
-def _no_price(item: Item, now_ns: int, *, buys: bool) -> list[Command]:
-    """A limit price is needed and no live quote gives one: look again, then leave it to a person."""
+def _no_price(item: Item, now_ns: int, *, buys: bool) -> list[Command] | None:
+    """A limit price is needed and no live quote gives one: look again, then leave it to a person. None where a market
+    order, which was too far through the market before, is all that is left to try."""
     lessons = item.lessons
     if item.quotes.nobody(buys=buys):
         return _leave(item, ResidueReason.NO_BID, "no offer" if buys else "no bid")
     if item.quotes.no_price():
+        if not lessons.market_refused:
+            return None
         reason = lessons.reason if lessons.reason is ResidueReason.MARKET_CLOSED else ResidueReason.NO_QUOTE
         return _leave(item, reason, lessons.detail or "no live quote to price a limit order from")
     item.quotes.forget()

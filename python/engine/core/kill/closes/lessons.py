@@ -33,6 +33,7 @@ class Lessons:
     not_before_ns: int = 0
     tries: int = 0  # failures without any progress
     market_refused: bool = False
+    too_far: bool = False  # a market order was, through a thin market: a limit, or the same again where no quote is live
     market_idle: bool = False  # market orders come to nothing in an open market: a limit, where a live quote gives one
     hours_over: bool = False  # an order that stays inside regular hours would wait for the next ones
     level: int = 0  # how far through the market a limit has to go …
@@ -46,7 +47,7 @@ class Lessons:
 
     @property
     def wants_limit(self) -> bool:
-        return self.market_refused or self.market_idle
+        return self.market_refused or self.market_idle or self.too_far
 
     def further(self) -> int:
         """The next level of a limit that has not filled."""
@@ -70,7 +71,8 @@ class Lessons:
             self.given_up = True  # it would wait for the next session, and there is no other way to trade it now
         self.hours_over = self.hours_over or self.reason is ResidueReason.MARKET_CLOSED
         self._mend(reaction.remedy, place)
-        may_pass = self.reason in MAY_PASS or reaction.remedy is Remedy.OTHERWISE
+        thin = reaction.remedy is Remedy.THIN and place.limit_price is None
+        may_pass = self.reason in MAY_PASS or reaction.remedy is Remedy.OTHERWISE or thin
         worn_out = self.tries >= self.settings.tries_max and not may_pass
         self.given_up = self.given_up or worn_out
         self.wait(now_ns, self.settings.retry_first_ns * 2 ** min(self.tries - 1, RETRY_DOUBLINGS_MAX))
@@ -79,7 +81,9 @@ class Lessons:
         match remedy:
             case Remedy.LIMIT:
                 self.market_refused = True
-            case Remedy.NEARER:
+            case Remedy.THIN if place.limit_price is None:
+                self.too_far = True
+            case Remedy.NEARER | Remedy.THIN:
                 self._come_nearer(place)
             case Remedy.COARSER:
                 self.coarser += 1

@@ -34,6 +34,7 @@ class Remedy(Enum):
     OTHERWISE = "otherwise"  # the same again, and after that a limit order instead of a market order
     LIMIT = "limit"  # a limit order instead of a market order
     NEARER = "nearer"  # a limit price nearer to the market
+    THIN = "thin"  # the same where the market is thin: without a live quote a market order again, it may come back
     RESEND = "resend"  # the order lives as it was: the same change once more
     REPLACE = "replace"  # the order lives as it was and cannot be changed: cancel it, and send another
     NO_FURTHER = "no_further"  # the order lives, but a price further through the market will not be taken
@@ -126,7 +127,7 @@ def react(code: int, text: str) -> Reaction:
     if code == 10148 and lowered.partition("state")[2].strip(" :.") in ("cancelled", "canceled", "apicancelled"):
         return JUST_ENDED
     if code == CANCELLED and "too far" in lowered:
-        return Reaction(Effect.ENDED, Remedy.NEARER)
+        return Reaction(Effect.ENDED, Remedy.THIN)
     if code == CANCELLED and lowered.partition("reason:")[2].strip():
         return Reaction(Effect.ENDED)
     found = REACTIONS.get(code)

@@ -23,6 +23,8 @@ def tend(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
         return []
     if attempt.held:
         return cancel(item, attempt, moment.now_ns)
+    if attempt.inactive:
+        return _mind_inactive(item, attempt, moment.now_ns)
     match attempt.state:
         case State.SENT if attempt.cancel_ns is None and _outdated(item, attempt, moment):
             say = Say("close_outdated", f"{item.name}: less is there than the order that waits is for; withdrawing it")
@@ -91,10 +93,23 @@ def _mind_silence(item: Item, attempt: Attempt, moment: Moment) -> list[Command]
     item.lessons.reason, item.lessons.detail = reason, detail
     attempt.suspect(Doubt.SILENT, moment.serial_begun)
     attempt.cancel_ns = moment.now_ns
+    item.acknowledge_factor = min(item.acknowledge_factor * 2, ACKNOWLEDGE_FACTOR_MAX)  # it may only be slow
     return [
         Say("close_silent", f"{item.name}: {silent}, withdrawing the order"),
         CancelClose(attempt.place.key),
     ]
+
+
+def _mind_inactive(item: Item, attempt: Attempt, now_ns: int) -> list[Command]:
+    """The error that says of a refusal may come behind the status. Without one the order lies in TWS, listed or not,
+    and a hand can transmit it: it is withdrawn until TWS says that it has ended."""
+    if attempt.inactive_ns is None:
+        attempt.inactive_ns = now_ns
+    if now_ns - attempt.inactive_ns < item.settings.settle_ns:
+        return []
+    item.lessons.reason, item.lessons.detail = ResidueReason.CLOSE_WORKING, ""
+    say = Say("close_held", f"{item.name}: TWS holds the closing order (Inactive); withdrawing it")
+    return [*([say] if attempt.cancel_ns is None else []), *cancel(item, attempt, now_ns)]
 
 
 def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
@@ -113,7 +128,6 @@ def _mind_doubt(item: Item, attempt: Attempt, moment: Moment) -> list[Command]:
             return []  # the position says otherwise: it may have filled unseen
         # by now something else has closed a part, or it has filled in part: no more of it than is there
         attempt.place = msgspec.structs.replace(attempt.place, quantity=there)
-    item.acknowledge_factor = min(item.acknowledge_factor * 2, ACKNOWLEDGE_FACTOR_MAX)
     item.sent(attempt, moment)
     return [Say("close_repeated", f"{item.name}: the same order again, under its own id"), attempt.place]
 

@@ -13,6 +13,7 @@ the positions could not be read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import msgspec
 
@@ -55,6 +56,7 @@ class Surveyor:
     _orders: tuple[WorkingOrder, ...] | None = None
     _positions: tuple[PositionFact, ...] | None = None
     _unread: tuple[UnreadPosition, ...] = ()
+    _newer: dict[tuple[str, int], Decimal] | None = None
     _executions: tuple[ExecutionFact, ...] | None = None
     _executions_over: bool = False
     _completed_id: int = 0
@@ -68,6 +70,11 @@ class Surveyor:
     @property
     def active(self) -> bool:
         return self._active
+
+    @property
+    def newer(self) -> dict[tuple[str, int], Decimal] | None:
+        """Positions by account and conId that the running look has heard: newer than the last look. None: none yet."""
+        return self._newer if self._active else None
 
     @property
     def begun_ns(self) -> int:
@@ -94,7 +101,7 @@ class Surveyor:
         self._active = True
         self._begun_ns = now_ns
         self._orders = self._positions = self._executions = None
-        self._completed = None
+        self._completed = self._newer = None
         self._executions_over, self._completed_over = False, True
         self._orders_id = self.take_read_id()
         commands: list[Command] = [ReadOrders(self._orders_id)]
@@ -160,6 +167,7 @@ class Surveyor:
         if not self._active or read_id != self._positions_id or self._positions is not None:
             return []
         self._positions, self._unread = positions, unread
+        self._newer = {(fact.account, fact.contract.con_id): fact.quantity for fact in positions}
         self._positions_ns = now_ns
         self.failures.pop(POSITIONS, None)
         return self._ask_the_rest()
