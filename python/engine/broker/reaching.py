@@ -100,6 +100,7 @@ class Reaching:
 
     def answered(self, link: Link) -> None:
         """Its handshake is behind it."""
+        self._tell(ev.Greeted())
         self._later(self._patience.early_s, link, self._answers)
         self._later(self._patience.ask_again_s, link, self._ask_again)
         self._later(self._impatience.ready_s, link, self._still_waits)

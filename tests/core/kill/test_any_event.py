@@ -126,6 +126,7 @@ about_the_login = st.one_of(
     st.builds(ev.Connected, st.lists(accounts, max_size=2).map(tuple), ids, st.booleans(), st.booleans()),
     st.builds(ev.Disconnected, st.sampled_from(ev.Trouble), words),
     st.builds(ev.Answering, ids),
+    st.builds(ev.Greeted),
     st.builds(ev.StillWaiting, st.sampled_from(ev.Trouble), words),
     st.builds(ev.BrokerLink, st.booleans(), st.sampled_from([1100, 1101, 1102, 2110])),
     st.builds(ev.LockTaken, st.booleans(), words),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.kill.builders import ES, D, ReadOrders, Stage, ev, held, option, quote
+from core.kill.builders import ES, D, ReadOrders, ReadPositions, Stage, ev, held, option, quote
 from engine.core.kill.report import ResidueReason
 from engine.core.kill.settings import SECOND
 
@@ -152,4 +152,44 @@ def test_after_a_lost_connection_only_a_global_cancel_reaches_it() -> None:
 def test_a_position_in_another_contract_that_moves_outdates_nothing_here() -> None:
     stage = Stage(held(CALL, 3)).begin()
     stage.tell(ev.PositionChanged(held(ES, 1)))
+    assert len(stage.placed) == 1
+
+
+# lists that are late --------------------------------------------------------------------------------------------------
+
+
+def test_a_closing_order_that_tws_has_told_to_be_cancelled_is_not_cancelled_again_for_a_late_list() -> None:
+    """Another global cancel would take the order that follows it, whose end the next lists miss in their turn."""
+    stage = Stage(held(CALL, 3)).begin()
+    first = stage.acknowledge_first()
+    shown = stage.listed(first)
+    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
+    stage.orders = [shown]
+    cancels = stage.cancels
+    stage.run(15_000)
+    assert stage.cancels == cancels
+    stage.run(10_000)  # it is no late list
+    assert stage.cancels > cancels
+
+
+def test_what_a_running_look_has_heard_of_positions_makes_the_next_order_smaller() -> None:
+    """Others have closed a part of it, and only the executions of that look are still to come."""
+    stage = Stage(held(OTHER, 2), held(CALL, 7)).begin()
+    first = stage.place  # the other one waits until it is acknowledged
+    stage.answers = False
+    until_a_look(stage)
+    stage.tell(ev.OrdersRead(stage.all(ReadOrders)[-1].read_id, ()))
+    stage.tell(ev.PositionsRead(stage.all(ReadPositions)[-1].read_id, (held(OTHER, 2), held(CALL, 4))))
+    stage.acknowledge(first)
+    assert [place.quantity for place in stage.placed] == [2, 4]
+
+
+@pytest.mark.parametrize("side", [0, -2])
+def test_what_it_shows_no_more_waits_for_the_end_of_the_look(side: int) -> None:
+    stage = Stage(held(OTHER, 2), held(CALL, 7)).begin()
+    stage.answers = False
+    until_a_look(stage)
+    stage.tell(ev.OrdersRead(stage.all(ReadOrders)[-1].read_id, ()))
+    stage.tell(ev.PositionsRead(stage.all(ReadPositions)[-1].read_id, (held(OTHER, 2), held(CALL, side))))
+    stage.acknowledge(stage.place)
     assert len(stage.placed) == 1

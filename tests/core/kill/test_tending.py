@@ -101,6 +101,24 @@ def test_a_tws_that_acknowledges_late_is_given_longer_each_time() -> None:
     assert stage.withdrawn == [1] and stage.place.key == 2
 
 
+def test_what_one_contract_has_shown_of_that_is_known_of_the_next() -> None:
+    stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 2), acknowledge_ns=3 * SECOND).begin()
+    stage.tell(ev.CloseSent(1))
+    stage.run(3050)
+    stage.tell(*(ev.CloseSent(place.key) for place in stage.placed))
+    stage.run(1950)
+    stage.tell(ev.CloseStatus(1, "Submitted", D(0), 901))
+    assert stage.withdrawn[0] == 1
+    later = next(place for place in stage.placed if place.key != 1)
+    stage.tell(ev.CloseStatus(later.key, "Cancelled", D(0), 902))
+    stage.run(2000)
+    again = stage.place
+    stage.tell(ev.CloseSent(again.key))
+    before = stage.withdrawn.count(again.key)
+    stage.run(4500)
+    assert again.contract.con_id == 12 and stage.withdrawn.count(again.key) == before == 0
+
+
 @pytest.mark.parametrize(("look_s", "patience_s"), [(1, 3), (5, 5), (60, 10)])
 def test_where_looks_are_seen_to_take_long_silence_is_no_failure_so_soon(look_s: int, patience_s: int) -> None:
     stage = Stage(held(CALL, 3), acknowledge_ns=3 * SECOND)

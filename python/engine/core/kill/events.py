@@ -59,6 +59,10 @@ class Struck(Event, frozen=True):
     text: str
 
 
+class Greeted(Event, frozen=True):
+    """TWS has answered the handshake: it is there. Should nothing listen any more, it is being restarted."""
+
+
 class Answering(Event, frozen=True):
     """TWS has answered the handshake and does not let this connection in yet: it is logging in, or busy. It is stayed
     on. Told again when TWS goes on to name the accounts. What is sent now it may drop."""

@@ -175,10 +175,8 @@ class KillMachine:
                 return self._on_connected(event, now_ns)
             case ev.Disconnected(trouble, text):
                 return self._on_disconnected(trouble, text, now_ns)
-            case ev.Answering(client_id) if not self._reach.connected:
-                return self._on_answering(client_id, now_ns)
-            case ev.StillWaiting(_, text) if not self._reach.connected:
-                return [Say("waiting", text)] if self._reach.waits(text, now_ns) else []
+            case ev.Greeted() | ev.Answering() | ev.StillWaiting() if not self._reach.connected:
+                return self._on_the_way(event, now_ns)
             case ev.BrokerLink(up, code):
                 return self._on_link(up, code, now_ns)
             case ev.LockTaken():
@@ -312,9 +310,19 @@ class KillMachine:
         cancel = "looking before another global cancel" if self._cancelling.held_back else "global cancel sent"
         return [*commands, Say("connected", f"{again} as client {event.client_id}, accounts {accounts}; {cancel}")]
 
+    def _on_the_way(self, event: ev.Greeted | ev.Answering | ev.StillWaiting, now_ns: int) -> list[Command]:
+        match event:
+            case ev.Greeted():
+                self._reach.answered(now_ns)
+                return []
+            case ev.Answering(client_id):
+                return self._on_answering(client_id, now_ns)
+            case ev.StillWaiting(_, text):
+                return [Say("waiting", text)] if self._reach.waits(text, now_ns) else []
+
     def _on_answering(self, client_id: int, now_ns: int) -> list[Command]:
         """A global cancel in advance costs nothing where TWS drops it; not where closing orders would go with it."""
-        self._reach.answered(now_ns)
+        self._reach.stands(now_ns)
         answers = f"TWS answers and is not ready yet for client {client_id}: staying on this connection"
         if self._joining.spare or self._closing.any_live:
             return [Say("answering", answers)]
@@ -443,6 +451,7 @@ class KillMachine:
                 return []
             joined = self._joining.busy
             closes = joined or self._closing.any_working
+            others = self._closing.worth_a_cancel(others, now_ns)
             return self._cancelling.again(others, now_ns, joined=joined, spare=self._joining.spare, closes=closes)
         if self._evidence.has("orders_gone"):
             return []

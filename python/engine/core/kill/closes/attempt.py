@@ -62,6 +62,8 @@ class Attempt:
     acknowledged: bool = False
     sends: int = 0
     left: bool = False  # written to a connection; until then it waits for room there
+    end_told: bool = False  # by TWS: cancelled …
+    ended_ns: int | None = None  # … and when it ended, told or not
     untold: bool = False  # ended by absence alone, and nobody has said what became of it
     filled_seen: Decimal = ZERO  # as of the last look at it …
     progress_ns: int = 0  # … and when that had grown
@@ -168,6 +170,7 @@ class Attempt:
             self._end_if_filled()
         elif status in DEAD_STATUSES:
             self.state = State.ENDED
+            self.end_told = True
         elif status == HELD_STATUS:
             if self.state is not State.SUSPECT:
                 self.suspect(Doubt.HELD, serial)

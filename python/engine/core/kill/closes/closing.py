@@ -6,6 +6,7 @@ in a contract go before its close. The single contract is the business of `engin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -59,6 +60,7 @@ class Closing:
     _chatter: Chatter = field(default_factory=Chatter)
     _unfilled: dict[Key, int] = field(default_factory=dict)  # ended since the last executions: newest survey then
     _listed: dict[tuple[int, int, int], WorkingOrder] = field(default_factory=dict)  # by the last survey
+    _answer_took_ns: int = 0  # the longest that TWS has needed for a first word about a closing order
     _acknowledged: bool = False  # TWS has acknowledged a closing order of this kill
     _leaving: dict[int, Say] = field(default_factory=dict)  # what to say of an order when it leaves, by its key
 
@@ -103,7 +105,7 @@ class Closing:
             case _:
                 return False
         item, attempt = self.orders[key]
-        was_live, doubt_before = attempt.live, _doubt(attempt)
+        was_live, doubt_before, answered_before = attempt.live, _doubt(attempt), attempt.answered
         match event:
             case ev.CloseStatus(_, status, filled, perm_id):
                 attempt.status(status, filled, perm_id, serial)
@@ -118,6 +120,8 @@ class Closing:
                 attempt.carrier_ended(serial, self._surface_ns(now_ns, attempt))
             case _:
                 self._orphaned(attempt, now_ns, serial, may_arrive=event == ev.CloseOrphaned(key, may_arrive=True))
+        if attempt.answered and not answered_before:
+            self._answer_took_ns = max(self._answer_took_ns, now_ns - attempt.sent_ns)
         news = self._account_for(item, attempt, now_ns, serial, was_live=was_live)
         return news or _doubt(attempt) not in (None, doubt_before)
 
@@ -151,6 +155,7 @@ class Closing:
         """Tell the ledger of new fills at once: they shrink what may still be closed. Executions of surveys up to
         `serial` may not show them."""
         ended = was_live and not attempt.live
+        attempt.ended_ns = now_ns if ended else attempt.ended_ns
         if ended and attempt.remaining > ZERO:
             self._mind_unseen_fill(item, attempt, serial)
         fresh = attempt.uncounted_fill()
@@ -308,6 +313,18 @@ class Closing:
         known += [attempt for _, attempt in self.orders.values() if attempt.used_up]
         return _without(orders, known)
 
+    def worth_a_cancel(self, others: list[WorkingOrder], now_ns: int) -> list[WorkingOrder]:
+        """Without what TWS has told to be cancelled: lists may show it for a while, and another global cancel would
+        take the closing orders that follow it. Not where it was sent twice: the second may live when the first ended.
+        """
+        late_ns = self.settings.late_feed_ns
+        over = [
+            attempt
+            for _, attempt in self.orders.values()
+            if attempt.end_told and attempt.sends == 1 and now_ns - (attempt.ended_ns or 0) < late_ns
+        ]
+        return _without(others, over)
+
     # the next step --------------------------------------------------------------------------------------------------
 
     def step(self, scene: Scene) -> list[Command]:
@@ -367,7 +384,7 @@ class Closing:
             wall_s=scene.wall_s,
             place_key=len(self.orders) + 1,
             kill_id=self.kill_id,
-            looks_take_ns=scene.looks_take_ns,
+            slow_ns=max(scene.looks_take_ns, 3 * self._answer_took_ns // 2),
         )
 
     def _is_short_option(self, item: Item) -> bool:
@@ -435,7 +452,7 @@ def _doubt(attempt: Attempt) -> Doubt | None:
     return attempt.doubt if attempt.state is State.SUSPECT else None
 
 
-def _without(orders: tuple[WorkingOrder, ...], attempts: list[Attempt]) -> list[WorkingOrder]:
+def _without(orders: Iterable[WorkingOrder], attempts: list[Attempt]) -> list[WorkingOrder]:
     """The listed orders that are none of these, as `Attempt.is_listed_as` tells them."""
     refs = {attempt.place.order_ref for attempt in attempts}
     perm_ids = {attempt.perm_id for attempt in attempts} - {0}

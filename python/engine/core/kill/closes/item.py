@@ -53,7 +53,7 @@ class Moment:
     wall_s: float  # since the Unix epoch
     place_key: int  # the key a new order would get
     kill_id: str
-    looks_take_ns: int  # so long TWS needed for the last survey: what it says of an order may be as late
+    slow_ns: int  # so long TWS needed for the last survey, or half as long again as for the first word about an order
 
     @property
     def session(self) -> Session:
@@ -207,7 +207,7 @@ class Item:
         """The attempt's order goes out now, for the first time or again under its own id."""
         settings = self.settings
         patience_ns = settings.acknowledge_ns * self.acknowledge_factor
-        patience_ns = max(patience_ns, min(moment.looks_take_ns, settings.acknowledge_slow_ns))
+        patience_ns = max(patience_ns, min(moment.slow_ns, settings.acknowledge_slow_ns))
         attempt.sent(moment.now_ns, moment.serial_begun, patience_ns)
         self.attempt = attempt
         self.first_sent_ns = moment.now_ns if self.first_sent_ns is None else self.first_sent_ns

@@ -33,7 +33,9 @@ class Lessons:
     not_before_ns: int = 0
     tries: int = 0  # failures without any progress
     market_refused: bool = False
-    too_far: bool = False  # a market order was, through a thin market: a limit, or the same again where no quote is live
+    too_far: bool = (
+        False  # a market order was, through a thin market: a limit, or the same again where no quote is live
+    )
     market_idle: bool = False  # market orders come to nothing in an open market: a limit, where a live quote gives one
     hours_over: bool = False  # an order that stays inside regular hours would wait for the next ones
     level: int = 0  # how far through the market a limit has to go …
