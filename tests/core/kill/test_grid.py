@@ -73,6 +73,19 @@ def test_a_refused_price_makes_the_grid_coarser_and_keeps_it_a_multiple_of_the_t
     assert price_grid(odd, (), 1) == one_step("0.03")  # no coarser grid is a multiple of it
 
 
+def test_a_refused_price_on_a_rule_that_is_finer_than_the_tick_is_put_on_the_tick_first() -> None:
+    """They contradict each other, and it is the rule that was refused."""
+    cents = steps(("0", "0.01"), ("3", "0.5"))
+    quarter = details(ES, min_tick=D("0.25"))
+    grids = [price_grid(quarter, cents, times).bands for times in range(3)]
+    assert [[step for _, step in bands] for bands in grids] == [
+        [D("0.01"), D("0.5")],
+        [D("0.25"), D("0.5")],
+        [D(1), D(1)],
+    ]
+    assert price_grid(None, cents, 1).bands[0][1] == D("0.05")
+
+
 def test_every_band_of_a_refused_rule_gets_coarser() -> None:
     assert price_grid(None, NICKELS, 1) == Grid(((D(0), D("0.1")), (D(3), D("1"))))
 

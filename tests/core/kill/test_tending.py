@@ -101,6 +101,18 @@ def test_a_tws_that_acknowledges_late_is_given_longer_each_time() -> None:
     assert stage.withdrawn == [1] and stage.place.key == 2
 
 
+def test_an_order_that_is_acknowledged_late_has_its_whole_time_to_fill_from_then() -> None:
+    stage = stage_with(acknowledge_ns=10 * SECOND, market_patience_ns=5 * SECOND)
+    stage.tell(ev.CloseSent(1))
+    stage.run(6000)
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4900)
+    assert len(stage.all(AskQuote)) == 0
+    stage.run(300)
+    assert len(stage.all(AskQuote)) == 1
+
+
 def test_what_one_contract_has_shown_of_that_is_known_of_the_next() -> None:
     stage = Stage(held(CALL, 3), held(option(12, "QQQ"), 2), acknowledge_ns=3 * SECOND).begin()
     stage.tell(ev.CloseSent(1))

@@ -122,6 +122,7 @@ class Closing:
                 self._orphaned(attempt, now_ns, serial, may_arrive=event == ev.CloseOrphaned(key, may_arrive=True))
         if attempt.answered and not answered_before:
             self._answer_took_ns = max(self._answer_took_ns, now_ns - attempt.sent_ns)
+            attempt.progress_ns = now_ns  # what comes of it is waited for from here
         news = self._account_for(item, attempt, now_ns, serial, was_live=was_live)
         return news or _doubt(attempt) not in (None, doubt_before)
 

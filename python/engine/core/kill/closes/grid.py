@@ -49,11 +49,15 @@ class Grid(msgspec.Struct, frozen=True):
 
 def price_grid(details: Details | None, steps: tuple[PriceStep, ...], coarser: int) -> Grid:
     """The market rule's `steps` where they are known and make sense, else the broker's minTick, else a guess; coarser
-    for every time that a price on it was refused."""
+    for every time that a price on it was refused. The first time that is the minTick, where the rule's steps are finer:
+    the two contradict each other, and it was the rule that was tried."""
+    named = details.min_tick if details is not None else None
+    tick = named if named is not None and _is_step(named) else None
     bands = _bands(steps)
     if not bands:
-        named = details.min_tick if details is not None else None
-        bands = ((ZERO, named if named is not None and _is_step(named) else TICK_GUESSED),)
+        bands = ((ZERO, tick or TICK_GUESSED),)
+    elif coarser and tick is not None and bands[0][1] < tick:
+        bands, coarser = tuple((low_edge, max(step, tick)) for low_edge, step in bands), coarser - 1
     return Grid(tuple((low_edge, _coarser(step, coarser)) for low_edge, step in bands))
 
 
