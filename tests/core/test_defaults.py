@@ -46,6 +46,7 @@ DECIDED: list[tuple[type[msgspec.Struct], dict[str, object]]] = [
             "survey_gap_first_ns": 40 * MS,
             "survey_gap_max_ns": 500 * MS,
             "executions_patience_ns": 1500 * MS,
+            "unacknowledged_lost_ns": 4 * SECOND,
             "acknowledged_lost_ns": 45 * SECOND,
             "pending_patience_ns": 20 * SECOND,
             "proof_gap_ns": 400 * MS,

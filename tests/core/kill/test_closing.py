@@ -460,7 +460,7 @@ def test_an_order_that_was_never_written_is_over_and_another_follows() -> None:
 
 
 def test_a_lost_connection_puts_the_orders_it_carried_in_doubt_until_two_looks_do_not_show_them() -> None:
-    stage = Stage(held(CALL, 3), settle_ns=SECOND).begin()
+    stage = Stage(held(CALL, 3), unacknowledged_lost_ns=SECOND).begin()
     stage.tell(ev.Disconnected(ev.Trouble.CLOSED, "lost"))
     assert stage.machine._closing.items["DU1", 11].live
     stage.tell(ev.Connected(("DU1",), 9000))

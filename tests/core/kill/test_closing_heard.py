@@ -123,7 +123,7 @@ def test_what_a_quote_says_is_said_of_its_own_contract() -> None:
 
 
 def test_an_order_sent_toward_a_lost_link_that_no_list_shows_has_not_arrived_and_another_follows() -> None:
-    stage = Stage(held(CALL, 3), settle_ns=SECOND).begin()
+    stage = Stage(held(CALL, 3), unacknowledged_lost_ns=SECOND).begin()
     stage.tell(ev.BrokerLink(False, 1100), ev.BrokerLink(True, 1102))
     stage.run(900)
     assert len(stage.placed) == 1  # it may still surface

@@ -33,7 +33,7 @@ def test_it_is_not_sent_again_for_half_a_minute_and_then_it_is() -> None:
 def test_a_lost_connection_that_tws_has_ended_is_not_waited_for_so_long() -> None:
     stage = Stage(held(CALL, 3)).begin()
     stage.tell(ev.CloseOrphaned(1))
-    stage.run(3000)
+    stage.run(6000)
     assert len(stage.placed) == 2 and "stray" not in stage.said
 
 
@@ -78,12 +78,12 @@ def test_so_does_the_end_of_what_carried_it() -> None:
     stage = silent()
     stage.tell(ev.CarrierEnded(1))
     assert stage.said[-1] == "stray_over"
-    stage.run(3000)
+    stage.run(6000)
     assert len(stage.placed) == 2
 
 
 def test_what_had_arrived_before_that_end_gets_time_to_surface() -> None:
-    stage = silent(settle_ns=SECOND)
+    stage = silent(unacknowledged_lost_ns=SECOND)
     stage.run(10_000)
     stage.tell(ev.CarrierEnded(1))
     stage.run(950)

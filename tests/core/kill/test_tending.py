@@ -862,7 +862,7 @@ def test_an_order_adrift_is_not_repriced_but_taken_by_the_global_cancel() -> Non
 
 
 def test_an_orphan_gets_time_to_surface_before_another_order_is_sent() -> None:
-    stage = Stage(held(ES, 3), settle_ns=SECOND).begin(details_for=(ES,))
+    stage = Stage(held(ES, 3), unacknowledged_lost_ns=SECOND).begin(details_for=(ES,))
     stage.tell(ev.CloseOrphaned(1))
     stage.run(950)
     assert len(stage.placed) == 1

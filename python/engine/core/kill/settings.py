@@ -25,6 +25,7 @@ class KillSettings(msgspec.Struct, frozen=True, kw_only=True):
     proof_gap_ns: int = 400 * MS  # between the two agreeing reads that prove flat
     nothing_seen_ns: int = 2 * SECOND  # the same where no list has ever shown a position: TWS may still be loading them
     unwitnessed_ns: int = 20 * SECOND  # … nor are account values told; at most three quarters of the deadline
+    unacknowledged_lost_ns: int = 4 * SECOND  # how late TWS may list, or speak of, what had no answer when it broke
     acknowledged_lost_ns: int = 45 * SECOND  # how long a restarted TWS may take to list orders that it had acknowledged
     settle_ns: int = 1 * SECOND  # between two agreeing position reads where a recent fill may not show yet
     doubt_ns: int = 4 * SECOND  # how long an unexplained position must stand before it is believed

@@ -179,7 +179,7 @@ class Closing:
         """Until when an order whose carrier is gone may still surface. What TWS has acknowledged IBKR keeps, however
         long a TWS that has been restarted takes to load it."""
         if not attempt.acknowledged:
-            return now_ns + self.settings.settle_ns
+            return now_ns + self.settings.unacknowledged_lost_ns
         return now_ns + min(self.settings.acknowledged_lost_ns, self.settings.deadline_ns * 3 // 8)
 
     def answered(self, event: ev.Resolved | ev.Unresolved | ev.RuleHeard | ev.Quoted | ev.NoQuote, now_ns: int) -> None:
