@@ -197,6 +197,16 @@ def test_a_tws_that_answered_the_handshake_and_is_gone_is_waited_for() -> None:
     assert not reach.given_up(10**15, 0, SETTINGS)
 
 
+def test_a_machine_that_is_told_so_waits_for_it_as_well() -> None:
+    machine = KillMachine(name="paper", mode="paper", host="127.0.0.1", port=7497, kill_id="k")
+    machine.start(0)
+    machine.handle(ev.Greeted(), 100 * MS)
+    machine.handle(ev.Disconnected(Trouble.CLOSED, "TWS ended it"), 500 * MS)
+    for at_s in range(1, 60):
+        machine.handle(ev.Disconnected(Trouble.REFUSED, "nothing listens"), at_s * SECOND)
+    assert not machine.finished
+
+
 def test_a_tws_that_took_the_first_global_cancel_and_is_gone_is_waited_for() -> None:
     reach = Reach()
     reach.struck()

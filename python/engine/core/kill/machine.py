@@ -317,8 +317,8 @@ class KillMachine:
                 return []
             case ev.Answering(client_id):
                 return self._on_answering(client_id, now_ns)
-            case ev.StillWaiting(_, text):
-                return [Say("waiting", text)] if self._reach.waits(text, now_ns) else []
+            case _:
+                return [Say("waiting", event.text)] if self._reach.waits(event.text, now_ns) else []
 
     def _on_answering(self, client_id: int, now_ns: int) -> list[Command]:
         """A global cancel in advance costs nothing where TWS drops it; not where closing orders would go with it."""
