@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from broker.scripted import (
@@ -872,6 +873,46 @@ def test_many_numbered_reads_run_side_by_side_inside_the_pacing() -> None:
         )
         assert all(isinstance(outcome, Complete) for outcome in outcomes)
         assert asyncio.get_running_loop().time() == pytest.approx(2.1, abs=0.1)
+
+    scripted(test)
+
+
+def test_a_contract_whose_details_are_too_short_says_where_it_trades() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        eurex = msgspec.structs.replace(AAPL, exchange="EUREX")
+
+        def short(peer: Peer, request: Any) -> tuple[replies.Reply, ...]:
+            whole = peer.session.send(replies.ContractDetails(request.req_id, eurex))[4:].decode()
+            peer.send_raw(*whole.split("\0")[:-2])
+            return (replies.ContractDetailsEnd(request.req_id),)
+
+        tws.answers[requests.ReqContractDetails] = short
+        reads = await reading(tws)
+        outcome = await answer(lambda then: reads.contract_details(AAPL.con_id, then, TIMEOUT_S))
+        assert isinstance(outcome, Complete)
+        assert outcome.value.contract.exchange == "EUREX"
+        assert not outcome.value.trading_hours
+
+    scripted(test)
+
+
+def test_lists_whose_messages_are_longer_than_they_were_are_read() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        def longer(*told: replies.Reply) -> Any:
+            def say(peer: Peer, _request: Any) -> tuple[replies.Reply, ...]:
+                for reply in told:
+                    peer.send_raw(*peer.session.send(reply)[4:].decode().split("\0")[:-1], "new")
+                return ()
+
+            return say
+
+        tws.answers[requests.ReqPositions] = longer(position(AAPL, 7), replies.PositionEnd())
+        tws.answers[requests.ReqAllOpenOrders] = longer(open_order(perm_id=7), replies.OpenOrderEnd())
+        reads = await reading(tws)
+        held = await positions(reads)
+        assert isinstance(held, Complete)
+        assert [fact.quantity for fact in held.value] == [7]
+        assert listed(await orders(reads)) == [7]
 
     scripted(test)
 

@@ -187,9 +187,14 @@ def test_a_number_beyond_what_a_message_can_hold_is_none(text: bytes, number: in
     assert heard(b"9\x001\x00" + text + b"\x00").next_order_id == number
 
 
-@pytest.mark.parametrize("message", [b"49\x001\x001773239400\x00", b"15\x001\x00", b"15\x001\x00DU1\x00more\x00"])
+@pytest.mark.parametrize("message", [b"49\x001\x001773239400\x00", b"15\x001\x00"])
 def test_accounts_are_told_by_their_own_message_alone(message: bytes) -> None:
     assert heard(message).accounts == ()
+
+
+def test_what_is_longer_than_it_was_is_read_as_far_as_it_is_known() -> None:
+    assert heard(b"15\x001\x00DU1\x00more\x00").accounts == ("DU1",)
+    assert heard(b"9\x001\x005\x00more\x00").next_order_id == 5
 
 
 @pytest.mark.parametrize(

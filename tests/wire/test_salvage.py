@@ -10,8 +10,14 @@ from engine.core.contracts import Contract
 from engine.wire.codec import decode_reply, encode_reply
 from engine.wire.errors import MalformedMessage
 from engine.wire.order import Order, OrderState
-from engine.wire.replies import OpenOrder, Position
-from engine.wire.salvage import HEAD_FIELDS, DamagedPosition, salvage_open_order, salvage_position
+from engine.wire.replies import ContractDetails, OpenOrder, Position
+from engine.wire.salvage import (
+    HEAD_FIELDS,
+    DamagedPosition,
+    salvage_contract,
+    salvage_open_order,
+    salvage_position,
+)
 
 ORDER = OpenOrder(
     -7,
@@ -106,3 +112,50 @@ def test_a_position_with_a_field_too_many_or_too_few_tells_nothing_nor_does_anot
     whole = encode_reply(HELD, 178)
     for other in (whole + b"more\0", whole[:-1], whole.replace(b"DU1\0", b"", 1), whole.replace(b"61", b"62", 1)):
         assert salvage_position(other, "why") is None
+
+
+DAX = ContractDetails(
+    7,
+    Contract(
+        con_id=621358639,
+        symbol="DAX",
+        sec_type="FUT",
+        last_trade_date="20261218",
+        strike=Decimal(0),
+        multiplier="25",
+        exchange="EUREX",
+        currency="EUR",
+        local_symbol="FDAX 20261218 M",
+        trading_class="FDAX",
+    ),
+    min_tick=Decimal(1),
+    order_types="LMT,MKT",
+    valid_exchanges="EUREX,QBALGO",
+)
+
+
+@pytest.mark.parametrize("version", [100, 109, 110, 150, 163, 164, 178])
+def test_a_contract_whose_details_are_too_short_still_says_where_it_trades(version: int) -> None:
+    short = cut(encode_reply(DAX, version))
+    with pytest.raises(MalformedMessage):
+        decode_reply(short, version)
+    known = salvage_contract(short, version)
+    assert known is not None
+    assert (known.req_id, known.contract, known.min_tick) == (7, DAX.contract, Decimal(1))
+    assert known.valid_exchanges == "EUREX,QBALGO"
+
+
+def test_of_a_contract_that_is_cut_before_its_exchanges_or_has_no_number_nothing_is_known() -> None:
+    whole = encode_reply(DAX, 178)
+    fields = whole.split(b"\0")
+    for count in range(1, 17):
+        assert salvage_contract(b"\0".join(fields[:count]) + b"\0", 178) is None
+    assert salvage_contract(b"\0".join(fields[:17]) + b"\0", 178) is not None
+    for place, damage in ((1, b"x"), (12, b"x"), (12, b""), (13, b"x"), (5, b"x")):
+        assert salvage_contract(b"\0".join([*fields[:place], damage, *fields[place + 1 :]]), 178) is None
+    assert salvage_contract(encode_reply(ORDER, 178), 178) is None
+
+
+def cut(payload: bytes) -> bytes:
+    """Without its last field."""
+    return b"\0".join(payload.split(b"\0")[:-2]) + b"\0"

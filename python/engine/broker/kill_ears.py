@@ -12,7 +12,7 @@ from engine.broker.link import BROKER_BACK, BROKER_LOST, Link
 from engine.broker.reads import Reads
 from engine.core.kill import events as ev
 from engine.core.units import known
-from engine.wire.events import ClientEvent, Malformed
+from engine.wire.events import ClientEvent, Lenient, Malformed
 from engine.wire.replies import (
     CurrentTime,
     ErrorMessage,
@@ -69,10 +69,8 @@ class Ears:
                 self._tell(ev.ServerClock(time_s, round(link.clock.late_s * 1e9)))
             case MarketRule():
                 self._tell(ev.RuleHeard(event.rule_id, translate.price_steps(event)))
-            case Malformed():
-                self._tell(ev.Notice(0, f"a message from TWS could not be read: {event.error}"))
-            case UnknownReply():
-                self._tell(ev.Notice(0, f"TWS sent message {event.message_id}, which this program does not know"))
+            case Malformed() | Lenient() | UnknownReply():
+                self._tell(ev.Notice(0, _unread(event)))
 
     def _heard_last_word(self, status: OrderStatus) -> None:
         """An order that is none of ours is over, and so much of it has filled. Without a permId it may be any."""
@@ -123,3 +121,13 @@ class Ears:
         key = self._orders.of_execution(execution)
         if key is not None:
             self._tell(ev.CloseFill(key, self._orders.execution_with_ref(execution)))
+
+
+def _unread(event: Malformed | Lenient | UnknownReply) -> str:
+    match event:
+        case Malformed():
+            return f"a message from TWS could not be read: {event.error}"
+        case Lenient():
+            return f"a message from TWS is read as far as it is known: {event.error.where}"
+        case UnknownReply():
+            return f"TWS sent message {event.message_id}, which this program does not know"

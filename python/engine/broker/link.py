@@ -24,7 +24,7 @@ from engine.broker.outbox import Outbox, Parcel, Permit, Told
 from engine.broker.pacing import Pacer
 from engine.broker.server_clock import ServerClock
 from engine.wire.errors import ProtocolError
-from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
+from engine.wire.events import ClientEvent, Lenient, Malformed, Ready, ServerHello
 from engine.wire.replies import CurrentTime, ErrorMessage, Execution, NextValidId, OpenOrder, Reply
 from engine.wire.requests import ReqCurrentTime, ReqIds, ReqManagedAccounts, Request
 from engine.wire.sessions import ClientSession
@@ -356,7 +356,7 @@ class Link(asyncio.Protocol):
         return True
 
     def _take(self, event: object) -> None:
-        if self.failure is not None or not isinstance(event, ServerHello | Ready | Reply | Malformed):
+        if self.failure is not None or not isinstance(event, ServerHello | Ready | Reply | Malformed | Lenient):
             return
         match event:
             case ServerHello():

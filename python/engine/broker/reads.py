@@ -28,7 +28,7 @@ from engine.broker.link import Link, Listener
 from engine.broker.progress import Progress
 from engine.core.contracts import Contract
 from engine.core.facts import AccountWorth, Details, ExecutionFact, PositionFact, Quote, WorkingOrder
-from engine.wire.events import ClientEvent, Malformed, Ready, ServerHello
+from engine.wire.events import ClientEvent, Lenient, Malformed, Ready, ServerHello
 from engine.wire.replies import (
     CompletedOrdersEnd,
     ErrorMessage,
@@ -48,7 +48,7 @@ from engine.wire.requests import (
     ReqMktData,
     ReqPositions,
 )
-from engine.wire.salvage import salvage_open_order, salvage_position
+from engine.wire.salvage import salvage_contract, salvage_open_order, salvage_position
 
 T = TypeVar("T")
 
@@ -189,7 +189,7 @@ class Reads:
     def _heard(self, event: ClientEvent) -> None:
         if isinstance(event, Malformed):
             self._heard_damaged(event)
-        elif isinstance(event, ServerHello | Ready):
+        elif isinstance(event, ServerHello | Ready | Lenient):
             return
         elif isinstance(event, UnknownReply):
             if event.message_id is None:
@@ -202,16 +202,19 @@ class Reads:
             self._numbered.heard(event)
 
     def _heard_damaged(self, event: Malformed) -> None:
-        """A damaged open order is still an open order, and a damaged position may be one; any other damaged answer
-        spoils its read."""
+        """A damaged open order is still an open order, a damaged position may be one, and of a contract it may still be
+        told where it trades; any other damaged answer spoils its read."""
         head = salvage_open_order(event.payload, self._link.version) or salvage_position(
             event.payload, str(event.error)
         )
-        if head is None:
+        contract = salvage_contract(event.payload, self._link.version)
+        if contract is not None:
+            self._numbered.heard(contract)
+        elif head is not None:
+            for each in self._lists:
+                each.heard(head)
+        else:
             self._spoiled(event.error.message_id, str(event.error))
-            return
-        for each in self._lists:
-            each.heard(head)
 
     def _heard_error(self, error: ErrorMessage) -> None:
         if not self._link.broker_up:

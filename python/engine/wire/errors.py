@@ -82,7 +82,8 @@ class MalformedMessage(ProtocolError):
 
     def __init__(self, message_id: int | None, field: str, offset: int, why: str) -> None:
         name = "with no readable id" if message_id is None else str(message_id)
-        super().__init__(f"message {name}, field {offset} ({field}): {why}; what it says is not acted on")
+        self.where = f"message {name}, field {offset} ({field}): {why}"
+        super().__init__(f"{self.where}; what it says is not acted on")
         self.message_id = message_id
         self.field = field
         self.offset = offset

@@ -47,5 +47,12 @@ class Malformed(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-ClientEvent: TypeAlias = ServerHello | Ready | Reply | Malformed
+class Lenient(msgspec.Struct, frozen=True):
+    """The next message does not have the length of its layout, and was read all the same (engine.wire.leniency). Comes
+    once for each kind of message."""
+
+    error: MalformedMessage
+
+
+ClientEvent: TypeAlias = ServerHello | Ready | Reply | Malformed | Lenient
 ServerEvent: TypeAlias = ClientHello | Started | Request | Malformed

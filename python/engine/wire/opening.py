@@ -104,9 +104,9 @@ class Opening:
             self.server_time = fields[1].decode("latin-1")
 
     def _read_message(self, fields: list[bytes]) -> None:
-        if fields[0] == b"9" and len(fields) == 4 and fields[2].removeprefix(b"-").isdigit() and len(fields[2]) <= 19:
+        if fields[0] == b"9" and len(fields) > 3 and fields[2].removeprefix(b"-").isdigit() and len(fields[2]) <= 19:
             self.next_order_id = int(fields[2])
-        elif fields[0] == b"15" and len(fields) == 4:
+        elif fields[0] == b"15" and len(fields) > 3:
             names = fields[2].decode("latin-1").split(",")
             self.accounts = tuple(name for name in names if name)
         elif fields[0] == b"4" and len(fields) > 4 and fields[3] == b"326":

@@ -1,8 +1,8 @@
 """Sessions: one end of one connection, without a socket. Bytes in, events out; requests or replies in, bytes out.
 
 A ProtocolError raised by `receive` ends the session (its `events` hold what came whole before it); a message that
-does not fit its layout does not, it comes as a `Malformed` event. Must never follow a redirect, and never deliver a
-message twice or not at all.
+does not fit its layout does not, it comes as a `Malformed` event; a reply that is merely longer is delivered behind a
+`Lenient` event. Must never follow a redirect, and never deliver a message twice or not at all.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from engine.wire.errors import (
     Redirected,
     UnsupportedVersion,
 )
-from engine.wire.events import ClientEvent, ClientHello, Malformed, Ready, ServerEvent, ServerHello, Started
+from engine.wire.events import ClientEvent, ClientHello, Lenient, Malformed, Ready, ServerEvent, ServerHello, Started
 from engine.wire.frames import FrameReader, frame
+from engine.wire.leniency import read_leniently
 from engine.wire.opening import hello
 from engine.wire.replies import ManagedAccounts, NextValidId, Reply
 from engine.wire.requests import Request, StartApi
@@ -38,6 +39,7 @@ __all__ = [
     "ClientEvent",
     "ClientHello",
     "ClientSession",
+    "Lenient",
     "Malformed",
     "Ready",
     "ServerEvent",
@@ -148,6 +150,7 @@ class ClientSession(_Session[ClientEvent]):
         self.accounts: tuple[str, ...] = ()
         self.next_order_id: int | None = None
         self.ready = False
+        self._lenient: set[int | None] = set()  # kinds of messages of another length than their layout's
         self._decode: Callable[[bytes], Reply]  # from the server's hello on, at its version
         self._connect_options = connect_options
         self._optional_capabilities = optional_capabilities
@@ -242,8 +245,14 @@ class ClientSession(_Session[ClientEvent]):
         try:
             reply = self._decode(payload)
         except MalformedMessage as error:
-            events.append(Malformed(error, payload))
-            return
+            leniently = read_leniently(payload, error, self._decode)
+            if leniently is None:
+                events.append(Malformed(error, payload))
+                return
+            reply = leniently
+            if error.message_id not in self._lenient:
+                self._lenient.add(error.message_id)
+                events.append(Lenient(error))
         events.append(reply)
         if not self.ready and isinstance(reply, NextValidId | ManagedAccounts):
             self._note(reply, events)
