@@ -149,7 +149,9 @@ class LossWatches:
 
 
 def limits_on_record(rules: Rules, scope: Scope, source: LimitSource, now_ns: int) -> LimitsView:
-    """The limits of a login by the journal alone: the last that was written down, marked as stale."""
+    """The limits of a login by the journal alone: the last that was written down, marked as stale. Waits for nobody who
+    writes.
+    """
     state = rules.journal.state()
     if isinstance(state, Unknown):
         held = in_force(source, (), now_ns)
@@ -163,7 +165,7 @@ def limits_on_record(rules: Rules, scope: Scope, source: LimitSource, now_ns: in
     return LimitsView(
         login=scope.login,
         at_ns=now_ns,
-        limits=limit_views(gauges, books, held.clock, now_ns, rules.state(scope).standing, state.overridden(scope)),
+        limits=limit_views(gauges, books, held.clock, now_ns, rules.glance(scope).standing, state.overridden(scope)),
         equity=equity,
         stale=True,
         unknown=(held.unreadable,) if held.unreadable else (),

@@ -1,4 +1,4 @@
-"""The cockpit as a web application: its doors, its assets, and the one task that looks."""
+"""The cockpit as a web application: its doors, its assets, and the two tasks that look and tend."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ def application(
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(cockpit.live.run())
+        tasks = [asyncio.create_task(cockpit.live.run()), asyncio.create_task(cockpit.tend())]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             written = asyncio.get_running_loop().run_in_executor(Daemons(), cockpit.access_log.settle)
             await asyncio.wait({written}, timeout=LAST_LINES_S_MAX)
 

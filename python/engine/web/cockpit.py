@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from engine.web.throttle import Throttle
 from engine.web.users import Users
 
 T = TypeVar("T")
+TEND_EVERY_S = 1.0
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,18 @@ class Cockpit:
     async def at_once(self, work: Callable[[], T]) -> T:
         """A stop: on a thread of its own, which waits behind no other work, however much of that hangs."""
         return await asyncio.get_running_loop().run_in_executor(self._daemons, work)
+
+    async def tend(self) -> None:
+        """Take in what waits beside the journal, as every program does that has one open: until it is cancelled. Beside
+        the looking, which must not wait for whoever writes.
+        """
+        while True:
+            work = partial(self.reading.rules.journal.tend, self.place.wall_ns())
+            tending = asyncio.get_running_loop().run_in_executor(self._daemons, work)
+            await asyncio.wait({tending})
+            if tending.exception() is not None:
+                self.log(f"the cockpit could not look after the journal: {tending.exception()!r}")
+            await asyncio.sleep(TEND_EVERY_S)
 
     def pressed(self, what: str, who: Who, **more: str) -> None:
         self.access_log.note(what, who.name, who.address, way=who.way, **more)

@@ -1,6 +1,7 @@
 """Reads what the cockpit shows: the guard if it answers, and the journal in any case. Blocks; runs on a thread.
 
-Must never write, and never wait long: a guard that hangs is told as such.
+Must never write, and never wait long: a guard that hangs is told as such, and a process that is frozen with the
+journal in its hand holds up no page.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class Reading:
             mode=mode,
             day_ns=day_ns,
             last_pnl=None if day_ns is None else self.day_lines.last(name, day_ns // SECOND_NS),
-            state=self.rules.state(scope),
+            state=self.rules.glance(scope),
             limits={} if view is None else limits_data(view),
             notes=() if view is None else view.notes,
             incidents=() if isinstance(journal, Unknown) else journal.incidents(scope),
@@ -131,7 +132,7 @@ class Reading:
         journal = self.rules.journal.state()
         if isinstance(journal, Unknown) or self.rules.journal.trouble() is not None:
             return None
-        state = self.rules.state(scope)
+        state = self.rules.glance(scope)
         verified = journal.last_verified(scope)
         found = None
         if verified is not None and isinstance(verified.event, Verified):
