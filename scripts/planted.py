@@ -114,7 +114,16 @@ def with_tests(copy: Copy, bug: Bug) -> tuple[bool, str]:
         undefined = copy.run("-m", "ruff", "check", "-q", "--select=F821,E9", *programs, seconds_max=60)
         if undefined is None or undefined.returncode != 0:
             return False, "it is no program: " + (undefined.stdout if undefined else "ruff did not end")
-    code, said = copy.tests(bug.tests, SECONDS_MAX)
+    found, by = noticed(copy, bug.tests)
+    if found and bug.scenario:
+        found, also = noticed(copy, (bug.scenario,))
+        by = f"{by}, {also}" if found else f"{bug.scenario}: {also}"
+    return found, by
+
+
+def noticed(copy: Copy, tests: Sequence[str]) -> tuple[bool, str]:
+    """Does one of these tests fail? Which one, or why not."""
+    code, said = copy.tests(tests, SECONDS_MAX)
     if code is None:
         return False, f"its tests did not end in {SECONDS_MAX} s"
     if code == 0:
@@ -179,7 +188,7 @@ def main() -> int:
     if arguments.torture is not None and not arguments.names:
         wanted = [bug for bug in wanted if bug.torture]
     if arguments.tests is not None:
-        wanted = [msgspec.structs.replace(bug, tests=tuple(arguments.tests.split())) for bug in wanted]
+        wanted = [msgspec.structs.replace(bug, tests=tuple(arguments.tests.split()), scenario="") for bug in wanted]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         copies: SimpleQueue[Copy] = SimpleQueue()
@@ -200,7 +209,7 @@ def main() -> int:
 def _sound(copies: SimpleQueue[Copy], wanted: Sequence[Bug]) -> bool:
     """Without a bug every named test passes: only then does a failure say anything."""
     copy = copies.get()
-    tests = list(dict.fromkeys(test for bug in wanted for test in bug.tests))
+    tests = list(dict.fromkeys(test for bug in wanted for test in (*bug.tests, bug.scenario) if test))
     code, said = copy.tests(tests, SECONDS_MAX * 10)
     copies.put(copy)
     if code != 0:

@@ -42,8 +42,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`safeguard`: what is taken away, by `file`, `old` and `new`, and `also` where one change is not enough. `why`:
     what that would come to. `known`: where it has happened, or is demanded. `tests` must pass without the change, and
-    one must fail with it. `torture`: the invariant that `qe torture` sees broken, given enough seeds; empty where its
-    worlds cannot show it.
+    one must fail with it. `scenario`: what happened, played against the simulated exchange; it must fail as well.
+    `torture`: the invariant that `qe torture` sees broken, given enough seeds; empty where its worlds cannot show it.
     """
 
     safeguard: str
@@ -54,6 +54,7 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     new: str
     also: tuple[Change, ...] = ()
     known: tuple[str, ...] = ()
+    scenario: str = ""
     torture: str = ""
     name: str = ""
     subject: str = ""

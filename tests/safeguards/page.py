@@ -41,6 +41,8 @@ def _section(subject: str, bugs: Iterable[Bug]) -> str:
 
 
 def _row(bug: Bug) -> str:
-    tests = "<br>".join(f"`{test.partition('tests/')[2].replace('::', ' ')}`" for test in bug.tests)
+    tests = "<br>".join(
+        f"`{test.partition('tests/')[2].replace('::', ' ')}`" for test in (*bug.tests, bug.scenario) if test
+    )
     seen = f", torture ({bug.torture})" if bug.torture else ""
     return f"| {bug.safeguard} | {bug.why} | {', '.join(bug.known)} | {tests}{seen} |"

@@ -10,10 +10,8 @@ from safeguards.catalogue import ROOT, Bug, Change, bugs, missing
 from safeguards.page import PAGE, page
 
 BUGS = bugs()
-DEMANDED = (
-    *(f"field failure {n}" for n in range(1, 11)),
-    *("Knight 2012", "Goldman 2013", "HanMag 2013", "Citi 2022", "Everbright 2013", "Oil 2020"),
-)
+INCIDENTS = ("Knight 2012", "Goldman 2013", "HanMag 2013", "Citi 2022", "Everbright 2013", "Oil 2020")
+DEMANDED = (*(f"field failure {n}" for n in range(1, 11)), *INCIDENTS)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
@@ -21,7 +19,7 @@ def test_it_fits_exactly_once_and_its_tests_are_there(bug: Bug) -> None:
     assert bug.tests and bug.safeguard and bug.why
     for path, source in bug.planted(ROOT).items():
         assert source != (ROOT / path).read_text(encoding="utf-8")
-    assert [wrong for wrong in map(missing, bug.tests) if wrong] == []
+    assert [wrong for wrong in map(missing, (*bug.tests, bug.scenario or bug.tests[0])) if wrong] == []
 
 
 def test_no_two_share_a_name() -> None:
@@ -31,6 +29,13 @@ def test_no_two_share_a_name() -> None:
 
 def test_every_failure_of_the_field_and_every_incident_has_one() -> None:
     assert set(DEMANDED) - {each for bug in BUGS for each in bug.known} == set()
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_every_incident_happens_again_at_the_exchange_without_a_safeguard(incident: str) -> None:
+    scenarios = [bug.scenario for bug in BUGS if incident in bug.known and bug.scenario]
+    assert scenarios
+    assert all("test_incidents.py::test_" + incident.split()[0].lower() in one for one in scenarios)
 
 
 def test_the_page_is_made_of_them() -> None:

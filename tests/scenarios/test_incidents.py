@@ -89,7 +89,17 @@ def test_knight_whatever_sizes_and_pauses_it_draws_its_exposure_ends_at_the_limi
 BEFORE_THE_OPEN = dt.datetime(2026, 3, 11, 8, 30, tzinfo=dt.timezone(dt.timedelta(hours=-4)))
 
 
-def test_goldman_orders_at_a_made_up_price_before_the_open_are_all_refused(tmp_path: Path) -> None:
+NO_PRICE_COMES = DropReplies(replies=("TickPrice", "TickSize"))
+
+
+@pytest.mark.parametrize(
+    ("faults", "codes"),
+    [((), {Code.COLLAR}), ((NO_PRICE_COMES,), {Code.REFERENCE_MISSING})],
+    ids=["quoted", "no price"],
+)
+def test_goldman_orders_at_a_made_up_price_before_the_open_are_all_refused(
+    tmp_path: Path, faults: tuple[DropReplies, ...], codes: set[Code]
+) -> None:
     async def story(scene: Scene, program: IBKRAccountManager) -> None:
         puts = [scene.contract(f"OPT SPY 20260417 {strike} P") for strike in (560, 580, 600)]
         answers: Counter[str] = Counter()
@@ -97,10 +107,10 @@ def test_goldman_orders_at_a_made_up_price_before_the_open_are_all_refused(tmp_p
             order = limit("SELL" if n % 2 else "BUY", 1 + n // 6 % 20, "1.00" if n % 2 else "99.00")
             answers[await attempt(program, puts[n % 3], order)] += 1
         assert scene.arrived() == 0, answers
-        assert set(answers) <= {Code.REFERENCE_MISSING.value, Code.COLLAR.value}
+        assert set(answers) == {code.value for code in codes}
 
     required = Settings(collar=Need.REQUIRED, options=ProductLimits(account=D(10_000)))
-    accident(story, tmp_path, plan(start=BEFORE_THE_OPEN), required)
+    accident(story, tmp_path, plan(start=BEFORE_THE_OPEN, faults=faults), required)
 
 
 def test_goldman_with_the_defaults_what_leaves_before_the_open_stays_within_the_limit(tmp_path: Path) -> None:
