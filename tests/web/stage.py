@@ -35,10 +35,10 @@ print("FLAT")
 class Stage:
     """One cockpit, its browsers, and what it has started."""
 
-    def __init__(self, home: Path, table: WebTable) -> None:
+    def __init__(self, home: Path, table: WebTable, config: Path | None = None) -> None:
         self.home = home
         self.now_ns = 1_800_000_000_000_000_000
-        place = Place(home=home, page=home / "INCIDENTS.md", wall_ns=lambda: self.now_ns)
+        place = Place(home=home, page=home / "INCIDENTS.md", wall_ns=lambda: self.now_ns, config=config and str(config))
         self.users = Users(home / "web", CHEAP)
         self.app, self.cockpit = application(place, table, log=lambda _: None, users=self.users)
         self._started = home / "started"
@@ -79,12 +79,12 @@ class Stage:
 
 
 @contextmanager
-def stage(home: Path, table: WebTable | None = None) -> Iterator[Stage]:
+def stage(home: Path, table: WebTable | None = None, *, config: Path | None = None) -> Iterator[Stage]:
     (home / "quant-engine.toml").write_text('[logins.paper]\nmode = "paper"\n[logins.live]\nmode = "live"\n')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QE_HOME", str(home))
         patch.setenv("QE_CONFIG", str(home / "quant-engine.toml"))
-        made = Stage(home, table or WebTable())
+        made = Stage(home, table or WebTable(), config)
         yield made
         made.started()
 

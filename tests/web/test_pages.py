@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import signal
 import sys
@@ -10,6 +11,7 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,6 +203,42 @@ def test_a_kill_reaches_the_guard_and_starts_a_process_that_says_who(tmp_path: P
         assert "'kill', '--reason=panic --login=x [" in line and "(cockpit, from 127.0.0.1)]" in line
         assert heard == ["kill"]
         assert "AT WORK" in page or "FLAT" in page
+        (pressed,) = [line for line in here.access_log().splitlines() if '"kill"' in line]
+        assert "127.0.0.1" in pressed and '"logins":"all"' in pressed
+
+
+def test_a_reason_commands_no_terminal_that_shows_it(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        fill(here, "/logins/paper/halt", reason="news\x1b[2J\r\x07 of the day")
+        (one,) = rules(here).state(PAPER).standing
+        assert one.reason == "news [2J of the day"
+
+
+def test_what_is_started_goes_by_the_configuration_that_the_cockpit_was_given(tmp_path: Path) -> None:
+    config = tmp_path / "desk-2.toml"
+    config.write_text('[logins.second]\nmode = "paper"\n')
+    with stage(tmp_path, config=config) as here:
+        fill(here, "/kill", "/logins/second", logins="second")
+        fill(here, "/logins/second/verify", "/logins/second")
+        for line in here.started():
+            assert f"--config={config}" in line
+        assert len(here.started()) == 2
+
+
+def test_a_guard_that_hangs_keeps_no_kill_back(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        begun = threading.Event()
+        runs, told_in_time = here.cockpit.hands.kills, queue.SimpleQueue[bool]()
+        here.cockpit.hands._tell_guard = lambda _request: told_in_time.put(begun.wait(30))
+        start = runs.start
+
+        def starting(*words: Any) -> str:
+            begun.set()
+            return start(*words)
+
+        runs.start = starting
+        fill(here, "/kill")
+        assert told_in_time.get(timeout=60), "the process was started behind the guard's answer"
 
 
 def test_where_no_process_can_be_started_the_guard_is_told_and_the_page_says_what_to_do(tmp_path: Path) -> None:
@@ -220,10 +258,11 @@ def test_a_configuration_with_faults_stops_no_halt_and_no_kill(tmp_path: Path) -
         assert len(here.started()) == 1
 
 
-def test_a_kill_waits_behind_nothing_that_hangs_and_its_page_comes_up(tmp_path: Path) -> None:
+def test_a_stop_waits_behind_nothing_that_hangs_and_its_page_comes_up(tmp_path: Path) -> None:
     """A disk that hangs has every thread that reads; the switch has its own."""
     with stage(tmp_path) as here, here.browser() as browser:
         token, hangs, hung = form_token(browser), threading.Event(), threading.Semaphore(0)
+        hooks = [here.token("halt"), here.token("halt", "live"), here.token("kill")]
         look = here.cockpit.reading.picture
 
         def hang() -> object:
@@ -239,12 +278,17 @@ def test_a_kill_waits_behind_nothing_that_hangs_and_its_page_comes_up(tmp_path: 
                 for _ in range(40):  # as many as there are threads for reading
                     assert hung.acquire(timeout=20)
                 assert browser.post("/kill", data={"form_token": token}).status_code == 303
+                assert browser.post("/logins/paper/halt", data={"form_token": token}).status_code == 303
+                for path in ("/api/v1/kill", "/api/v1/logins/live/halt"):
+                    assert browser.post(path, headers={"x-form-token": token}).status_code in (200, 202)
+                for hook in hooks:
+                    assert browser.post("/hook", json={"token": hook}).status_code in (200, 202)
                 page = browser.get("/kill")
                 assert page.status_code == 200 and 'id="kill"' in page.text
                 assert not any(one.done() for one in waiting)
             finally:
                 hangs.set()
-        assert len(here.started()) == 1
+        assert len(here.started()) == 3
 
 
 def test_a_fault_of_ours_leaves_the_switch_on_the_page(tmp_path: Path) -> None:

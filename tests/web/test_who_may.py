@@ -27,6 +27,9 @@ from web.stage import ORIGIN, WORD, Stage, form_token, stage, told
 PAGES = ("/", "/kill", "/logins/paper", "/incidents", "/limits", "/drills", "/journal", "/runbook", "/login")
 
 
+STOPS = {"/kill", "/logins/{login}/halt", "/api/v1/kill", "/api/v1/logins/{login}/halt"}
+
+
 def all_doors(here: Stage) -> list[Door]:
     return doors(Pages(here.cockpit), Api(here.cockpit))
 
@@ -75,8 +78,11 @@ def test_a_viewer_may_stop_where_that_is_configured_and_nothing_else(tmp_path: P
         token = form_token(browser)
         assert browser.post("/logins/paper/halt", data={"form_token": token}).status_code == 303
         assert browser.post("/kill", data={"form_token": token}).status_code == 303
-        assert browser.post("/logins/paper/resume", data={"form_token": token, "reason": "x"}).status_code == 403
-        assert len(here.started()) == 1
+        pressed = [door for door in closed(here) if door.method != "GET" and door.path != "/logout"]
+        codes = {door.path: knock(browser, door, {"form_token": token, "reason": "x"}).status_code for door in pressed}
+        assert {path for path, code in codes.items() if code != 403} == STOPS
+        assert {codes[path] for path in STOPS} <= {200, 202, 303}
+        assert len(here.started()) == 3
 
 
 @pytest.mark.parametrize("forged", ["", "0" * 64, "of another session"])
@@ -481,3 +487,11 @@ def test_a_webhook_takes_no_token_of_a_role_and_no_session(tmp_path: Path) -> No
         for shown in (here.token("operator"), "nonsense", ""):
             assert here.logged_in("ann").post("/hook", json={"token": shown}).status_code == 401
         assert nothing_happened(here)
+
+
+def test_tokens_cannot_be_guessed_without_end_and_the_right_one_stops_all_the_same(tmp_path: Path) -> None:
+    with stage(tmp_path) as here:
+        browser, token = here.browser(), here.token("halt")
+        codes = [browser.post("/hook", json={"token": f"guess {n}"}).status_code for n in range(7)]
+        assert codes == [401] * 5 + [429] * 2
+        assert browser.post("/hook", json={"token": token}).status_code == 200

@@ -156,7 +156,7 @@ class Api:
         who = msgspec.structs.replace(asked.who, name=f"webhook {token.name}", way="webhook")
         if token.may == "kill":
             return await self._kill(who, form.get("reason", ""), token.logins)
-        logins = token.logins or tuple(await cockpit.away(cockpit.reading.scopes))
+        logins = token.logins or tuple(await cockpit.at_once(cockpit.reading.scopes))
         answers = [await self._halt(who, login, form.get("reason", ""), cancel=False) for login in logins]
         return max(answers, key=lambda one: one.status_code)
 
