@@ -937,6 +937,32 @@ def listed(outcome: Outcome[tuple[WorkingOrder, ...]]) -> list[int]:
     return [order.perm_id for order in outcome.value]
 
 
+def test_an_answer_that_takes_as_long_as_the_one_before_it_is_not_left_out() -> None:
+    """The first is given up as it comes, and the second is as long on its way."""
+
+    async def test(tws: ScriptedTws) -> None:
+        def late(peer: Peer, _request: object) -> list[replies.Reply]:
+            whole = (open_order(perm_id=7), replies.OpenOrderEnd())
+            asyncio.get_running_loop().call_later(4.0, lambda: peer.send(*whole))
+            return []
+
+        def time_late(peer: Peer, _request: object) -> list[replies.Reply]:
+            asyncio.get_running_loop().call_later(4.0, lambda: peer.send(replies.CurrentTime(1_773_239_400)))
+            return []
+
+        tws.answers[requests.ReqAllOpenOrders] = late
+        tws.answers[requests.ReqCurrentTime] = time_late
+        reads = await reading(tws)
+        began = asyncio.get_running_loop().time()
+        assert isinstance(await orders(reads), Failed)
+        outcome = await answer(lambda then: reads.open_orders(then, 2 * TIMEOUT_S))
+        assert listed(outcome) == [7]
+        assert asyncio.get_running_loop().time() - began == pytest.approx(TIMEOUT_S + 4.0, abs=0.1)
+        assert len(tws.requests(requests.ReqAllOpenOrders)) == 2
+
+    scripted(test)
+
+
 @pytest.mark.parametrize("tells_the_time", [True, False])
 @pytest.mark.parametrize("later_s", [0, 0.05, 0.2])
 def test_an_end_marker_that_comes_twice_does_not_empty_the_next_list(later_s: float, tells_the_time: bool) -> None:

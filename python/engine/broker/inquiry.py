@@ -27,6 +27,7 @@ T = TypeVar("T")
 WAITING_MAX = 16  # lists of one kind that may stand in line
 ASKS_MAX = 2_000  # numbered requests under way
 QUIET_SHARE = 1 / 3  # of a read's time limit: silence that long means that nothing more is coming
+LATE_FACTOR = 1.5
 HELD_S = 0.25  # how long an end marker that may not be ours waits for another one, or for rows …
 HELD_LONGER_S = 1.0  # … once TWS has shown that it came from before our question
 FENCE_S = 2.0  # an end marker may come twice, and the second one so much later …
@@ -75,7 +76,7 @@ class _Read(Generic[T]):
         self.timeout_s = timeout_s
         self._progress = progress
         self._number = 0
-        self._sent_at = 0.0
+        self.sent_at = 0.0
         self._rows = 0
         self._link = link
         self._name = name
@@ -121,7 +122,7 @@ class _Read(Generic[T]):
             self._give_up(why)
             return
         self.sent = True
-        self._number, self._sent_at = self._progress.sent(), self._loop.time()
+        self._number, self.sent_at = self._progress.sent(), self._loop.time()
         self._watch()
 
     def _watch(self) -> None:
@@ -130,13 +131,13 @@ class _Read(Generic[T]):
             self._timer.cancel()
         now = self._loop.time()
         until = min(
-            max(self._sent_at + self.timeout_s, self._progress.moved_at(self._number) + self.timeout_s, self.coming),
-            self._sent_at + max(SLOW_S_MAX, self.timeout_s),
+            max(self.sent_at + self.timeout_s, self._progress.moved_at(self._number) + self.timeout_s, self.coming),
+            self.sent_at + max(SLOW_S_MAX, self.timeout_s),
         )
         if until > now + 1e-6:
             self._timer = self._loop.call_at(until, self._watch)
-        elif now - self._sent_at > self.timeout_s + 1e-3:
-            self._give_up(f"no complete answer within {now - self._sent_at:.0f} s")
+        elif now - self.sent_at > self.timeout_s + 1e-3:
+            self._give_up(f"no complete answer within {now - self.sent_at:.0f} s")
         else:
             self._give_up(f"no complete answer within {self.timeout_s:g} s")
 
@@ -339,13 +340,15 @@ class Lists(Generic[T]):
             self.abandon(why)
 
     def _presume_lost(self, read: _ListRead[T]) -> None:
-        """TWS has answered an earlier question, and is quiet since: the answers still owed are not late, but lost.
+        """TWS has answered an earlier question, and is quiet since: the answers still owed are not late, but lost. None
+        comes sooner than answers take on this link, as those to the time show.
 
         Were one merely late after all, it would come whole, and be a little older than the question it then answers.
         """
         if not self._line or self._line[0] is not read or not read.sent:
             return
-        wait_s = max(read.touched_at, read.quiet_at) + read.timeout_s * QUIET_SHARE - self._loop.time()
+        quiet = max(read.touched_at, read.quiet_at) + read.timeout_s * QUIET_SHARE
+        wait_s = max(quiet, read.sent_at + LATE_FACTOR * self._link.clock.late_s) - self._loop.time()
         if wait_s > 1e-6:
             self._loop.call_later(wait_s, self._presume_lost, read)
             return

@@ -21,7 +21,7 @@ from core.kill.builders import (
 )
 from engine.core.contracts import Contract
 from engine.core.kill.commands import ReadWorth
-from engine.core.kill.looks.shown import NAMES_MAX, Shown
+from engine.core.kill.looks.shown import NAMES_MAX, NO_ORDERS, Shown
 from engine.core.kill.looks.survey import Surveyor
 from engine.core.kill.report import LoginOutcome, ResidueReason
 
@@ -140,6 +140,28 @@ def test_a_list_that_answers_an_older_question_is_not_what_is_held_now() -> None
     assert left(stage) == [("ES", 3, ResidueReason.ORDERS_UNREAD)]
 
 
+def test_what_tws_remembers_without_its_link_is_told_and_nothing_is_done_by_it() -> None:
+    """Whoever phones the broker needs to know what there is."""
+    stage = Stage(held(ES, 3), deadline_ns=10 * SECOND).press()
+    stage.orders = None
+    stage.tell(ev.LockTaken(), ev.Connected((ACCOUNT,), 9000))
+    stage.orders = []
+    stage.tell(ev.BrokerLink(False, 1100))
+    stage.run(10_000)
+    assert left(stage) == [("ES", 3, ResidueReason.LINK_DOWN)]
+    assert stage.report.outcome is LoginOutcome.UNKNOWN and not stage.placed
+    assert [command.text for command in stage.all(Say) if command.kind == "link_down"][1:] == [
+        "TWS shows +3 ESZ6, and has lost its link to IBKR: this is its memory, and nothing can be closed"
+    ]
+
+
+def test_what_was_shown_before_the_link_broke_is_not_asked_for_again() -> None:
+    stage = Stage(held(ES, 3), deadline_ns=10 * SECOND).begin()
+    asked = len(stage.all(ReadPositions))
+    stage.tell(ev.BrokerLink(False, 1100))
+    assert len(stage.all(ReadPositions)) == asked
+
+
 # the timeline ---------------------------------------------------------------------------------------------------------
 
 
@@ -168,7 +190,7 @@ def test_who_holds_nothing_is_told_nothing() -> None:
 def test_many_are_counted() -> None:
     shown = Shown()
     shown.heard(tuple(held(stock(number, f"S{number}"), number) for number in range(1, NAMES_MAX + 3)))
-    (said,) = shown.tell()
+    (said,) = shown.tell("orders_unread", NO_ORDERS)
     assert said == Say(
         "orders_unread",
         "TWS shows +1 S1, +2 S2, +3 S3, +4 S4, +5 S5, +6 S6, +7 S7, +8 S8 and 2 more, and does not tell its open "
@@ -179,7 +201,7 @@ def test_many_are_counted() -> None:
 def test_so_many_as_can_be_named_are_named() -> None:
     shown = Shown()
     shown.heard(tuple(held(stock(number, f"S{number}"), number) for number in range(1, NAMES_MAX + 1)))
-    (said,) = shown.tell()
+    (said,) = shown.tell("orders_unread", NO_ORDERS)
     assert isinstance(said, Say) and "+7 S7, +8 S8, and does not tell" in said.text
 
 

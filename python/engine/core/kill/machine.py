@@ -29,6 +29,7 @@ from engine.core.kill.commands import (
 )
 from engine.core.kill.held.ledger import Ledger
 from engine.core.kill.looks.looking import Looking
+from engine.core.kill.looks.shown import FROM_MEMORY, NO_ORDERS
 from engine.core.kill.looks.survey import Survey
 from engine.core.kill.looks.witness import Witness
 from engine.core.kill.other_kills.joining import NO_LOCK, Joining, taken_over
@@ -285,8 +286,10 @@ class KillMachine:
         return [*more, *self._tell_shown()]
 
     def _tell_shown(self) -> list[Command]:
-        """What is held, where the open orders beside it cannot be read."""
-        return self._looking.shown.tell() if self._looking.surveyor.orders_unread else []
+        """What is held, where nothing can be closed: by its memory, or with no open orders to be read beside it."""
+        if not self._reach.link_up:
+            return self._looking.shown.tell("link_down", FROM_MEMORY)
+        return self._looking.shown.tell("orders_unread", NO_ORDERS) if self._looking.surveyor.orders_unread else []
 
     def _on_connected(self, event: ev.Connected, now_ns: int) -> list[Command]:
         again = "connected again" if self._reach.ever_connected else "connected"
@@ -341,7 +344,8 @@ class KillMachine:
             return []
         self._forget_view()
         if not up:
-            return [Say("link_down", self._reach.trouble), *self._cancelling.cannot_look(now_ns)]
+            say = Say("link_down", self._reach.trouble)
+            return [say, *self._cancelling.cannot_look(now_ns), *self._looking.ask_shown()]
         self._closing.link_lost(now_ns, self._looking.surveyor.serial)
         self._view_is_new(now_ns)
         self._looking.soon(now_ns)

@@ -81,6 +81,10 @@ class Looking:
         """No position is listed; not where the orders alone have failed, and positions are asked for now."""
         return not self.shown.positions and (self.shown.known or not self.surveyor.orders_unread)
 
+    def ask_shown(self) -> list[Command]:
+        """Positions, where none were ever told: whoever phones the broker needs to know what there is."""
+        return self.surveyor.ask_shown() if self.last is None and not self.shown.known else []
+
     def forget(self) -> None:
         """The view is broken: a survey under way is void."""
         self.surveyor.abandon()

@@ -1,7 +1,7 @@
 """The newest list of positions, where the look it belongs to has come to nothing. Pure.
 
-Without the open orders nothing is sized, closed or proven by it: what rests may fill. But TWS has shown it, so it is
-told: as it comes, and among what is left.
+Without the open orders nothing is sized, closed or proven by it: what rests may fill. Nor by what TWS remembers while
+it has no link to IBKR. But TWS has shown it, so it is told: as it comes, and among what is left.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from engine.core.kill.commands import Command, Say
 from engine.core.kill.held.traces import Key
 
 NAMES_MAX = 8
+NO_ORDERS = "does not tell its open orders: not closed, as long as one of those may fill"
+FROM_MEMORY = "has lost its link to IBKR: this is its memory, and nothing can be closed"
 
 
 @dataclass(slots=True)
@@ -34,8 +36,8 @@ class Shown:
         """By a complete look: from here on the ledger knows better."""
         self.positions = ()
 
-    def tell(self) -> list[Command]:
-        """The open orders cannot be read: what is held all the same, whenever that is something new."""
+    def tell(self, kind: str, why: str) -> list[Command]:
+        """What is held all the same, whenever that is something new, and `why` nothing is done about it."""
         held = frozenset((fact.account, fact.contract.con_id) for fact in self.positions)
         if held <= self._said:
             return []
@@ -43,5 +45,4 @@ class Shown:
         named = [f"{fact.quantity:+f} {short_name(fact.contract)}" for fact in self.positions[:NAMES_MAX]]
         more = len(self.positions) - len(named)
         names = ", ".join(named) + (f" and {more} more" if more else "")
-        text = f"TWS shows {names}, and does not tell its open orders: not closed, as long as one of those may fill"
-        return [Say("orders_unread", text)]
+        return [Say(kind, f"TWS shows {names}, and {why}")]

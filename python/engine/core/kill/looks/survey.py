@@ -52,7 +52,7 @@ class Surveyor:
     _orders_id: int = 0
     _positions_id: int = 0
     _executions_id: int = 0
-    _shown_id: int = 0  # positions to be told only: older than the orders, should those come
+    _shown_id: int = 0  # positions to be told only: older than the orders, should those come, or from TWS's memory
     _orders: tuple[WorkingOrder, ...] | None = None
     _positions: tuple[PositionFact, ...] | None = None
     _unread: tuple[UnreadPosition, ...] = ()
@@ -112,13 +112,17 @@ class Surveyor:
         if new_connection:
             self._completed_tries = COMPLETED_TRIES
         if self.orders_unread:
-            self._shown_id = self.take_read_id()
-            commands += [ReadPositions(self._shown_id), ReadCompleted(self.take_read_id())]
+            commands += [*self.ask_shown(), ReadCompleted(self.take_read_id())]
         return commands
 
     def abandon(self) -> None:
         """Whatever was asked will not be used (the connection broke, or the link behind it)."""
         self._active = False
+
+    def ask_shown(self) -> list[Command]:
+        """What TWS shows while nothing may be believed, for the report and for nothing else."""
+        self._shown_id = self.take_read_id()
+        return [ReadPositions(self._shown_id)]
 
     def _ask_the_rest(self) -> list[Command]:
         self._executions_id = self.take_read_id()
