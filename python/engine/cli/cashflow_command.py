@@ -8,13 +8,13 @@ import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
+from engine.cli.exits import EXIT_USAGE
 from engine.cli.login_names import choose_or_tell
+from engine.cli.refusals import REFUSALS, tell
 from engine.cli.who import actor
 from engine.config.places import state_folder
 from engine.core.amounts import money_text
 from engine.trading.cash_flows import record_cash_flow
-from engine.trading.errors import CashFlowRefused, RulesUnreadable
 from engine.trading.rules import open_rules
 
 
@@ -42,12 +42,8 @@ def cash_flow(arguments: argparse.Namespace) -> int:
             watched=None,
             now_ns=time.time_ns(),
         )
-    except CashFlowRefused as refused:
-        print(refused, file=sys.stderr)
-        return EXIT_REFUSED
-    except RulesUnreadable as unreadable:
-        print(unreadable, file=sys.stderr)
-        return EXIT_CANNOT
+    except REFUSALS as refusal:
+        return tell(refusal)
     word = "came into" if flow.amount > 0 else "went out of"
     counts = "when it shows in equity" if flow.announced else "at once"
     money = money_text(abs(flow.amount), flow.currency)

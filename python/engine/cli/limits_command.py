@@ -15,8 +15,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from engine.cli.exits import EXIT_CANNOT, EXIT_REFUSED, EXIT_USAGE
+from engine.cli.exits import EXIT_CANNOT, EXIT_USAGE
 from engine.cli.login_names import Chosen, Named, choose_or_tell
+from engine.cli.refusals import REFUSALS, tell
 from engine.cli.who import actor
 from engine.config.places import config_file, state_folder
 from engine.config.problems import ConfigError
@@ -33,7 +34,6 @@ from engine.journal.events import LimitsTaken, Record
 from engine.journal.loss_records import changes_of
 from engine.journal.telling import moment
 from engine.trading.cash_flows import rebase, settle_falls
-from engine.trading.errors import CashFlowRefused, LimitRefused, RulesUnreadable
 from engine.trading.limit_setting import set_limit
 from engine.trading.limit_source import LimitSource
 from engine.trading.loss_watches import limits_on_record
@@ -57,17 +57,20 @@ def limits(arguments: argparse.Namespace) -> int:
     if chosen is None:
         return EXIT_USAGE
     rules = open_rules(Path(state_folder()), actor=actor("limits"))
-    match arguments.action:
-        case "show":
-            return _show(rules, source, chosen, as_json=arguments.json)
-        case "set":
-            return _set(rules, source, chosen.logins[0], arguments)
-        case "settle":
-            return _settle(rules, chosen.logins[0], arguments.reason)
-        case "rebase":
-            return _rebase(rules, chosen.logins[0], arguments.reason, arguments.currency)
-        case _:
-            return _history(rules, chosen)
+    try:
+        match arguments.action:
+            case "show":
+                return _show(rules, source, chosen, as_json=arguments.json)
+            case "set":
+                return _set(rules, source, chosen.logins[0], arguments)
+            case "settle":
+                return _settle(rules, chosen.logins[0], arguments.reason)
+            case "rebase":
+                return _rebase(rules, chosen.logins[0], arguments.reason, arguments.currency)
+            case _:
+                return _history(rules, chosen)
+    except REFUSALS as refusal:
+        return tell(refusal)
 
 
 # show -----------------------------------------------------------------------------------------------------------------
@@ -206,23 +209,16 @@ def _data(view: LimitsView) -> dict[str, object]:
 
 def _set(rules: Rules, source: LimitSource, login: Named, arguments: argparse.Namespace) -> int:
     now_ns = time.time_ns()
-    try:
-        change = set_limit(
-            rules,
-            login.scope,
-            source,
-            arguments.key,
-            arguments.value,
-            reason=arguments.reason,
-            now_ns=now_ns,
-            actor=actor("limits"),
-        )
-    except LimitRefused as refused:
-        print(refused, file=sys.stderr)
-        return EXIT_REFUSED
-    except RulesUnreadable as unreadable:
-        print(unreadable, file=sys.stderr)
-        return EXIT_CANNOT
+    change = set_limit(
+        rules,
+        login.scope,
+        source,
+        arguments.key,
+        arguments.value,
+        reason=arguments.reason,
+        now_ns=now_ns,
+        actor=actor("limits"),
+    )
     when = (
         "at once"
         if change.effective_ns <= now_ns
@@ -233,14 +229,7 @@ def _set(rules: Rules, source: LimitSource, login: Named, arguments: argparse.Na
 
 
 def _settle(rules: Rules, login: Named, reason: str) -> int:
-    try:
-        falls = settle_falls(rules, login.scope, reason, now_ns=time.time_ns())
-    except CashFlowRefused as refused:
-        print(refused, file=sys.stderr)
-        return EXIT_REFUSED
-    except RulesUnreadable as unreadable:
-        print(unreadable, file=sys.stderr)
-        return EXIT_CANNOT
+    falls = settle_falls(rules, login.scope, reason, now_ns=time.time_ns())
     for one in falls:
         money = money_text(-one.amount, one.currency)
         print(f"{login.name}: the {money} that equity fell by on {_minute(one.at_ns)} count as a loss from now on")
@@ -248,14 +237,7 @@ def _settle(rules: Rules, login: Named, reason: str) -> int:
 
 
 def _rebase(rules: Rules, login: Named, reason: str, currency: str) -> int:
-    try:
-        before = rebase(rules, login.scope, reason, currency=currency, now_ns=time.time_ns())
-    except CashFlowRefused as refused:
-        print(refused, file=sys.stderr)
-        return EXIT_REFUSED
-    except RulesUnreadable as unreadable:
-        print(unreadable, file=sys.stderr)
-        return EXIT_CANNOT
+    before = rebase(rules, login.scope, reason, currency=currency, now_ns=time.time_ns())
     print(f"{login.name}: what was lost in {', '.join(before)} counts no longer; losses count from its next equity on")
     print("  what was halted for a loss stays halted: qe status")
     return 0

@@ -42,87 +42,109 @@ def openapi() -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": dict(sorted(_COMPONENTS.items())),
         },
-        "paths": {
-            f"{BASE}/state": {"get": _read("Every login as of now", _PICTURE)},
-            f"{BASE}/pnl/{{login}}": {
-                "get": _read(
-                    "Today's P&L, and where each limit is crossed",
-                    _object(at_s=_WHOLE, samples=_PAIRS, levels=_LEVELS),
-                    _LOGIN,
-                )
-            },
-            f"{BASE}/kill": {
-                "get": _read("The last kill that the cockpit has started", _object(kill=_or_null(_RUN))),
-                "post": _intent(
-                    "Pull the kill switch",
-                    {"202": ("It is on its way", _object(kill=_TEXT))},
+        "paths": _paths(),
+    }
+
+
+def _paths() -> dict[str, Any]:
+    """Reads and intents of one path stand side by side."""
+    paths: dict[str, Any] = {}
+    for part in (_reads(), _intents(), _texts()):
+        for path, methods in part.items():
+            paths.setdefault(path, {}).update(methods)
+    return paths
+
+
+def _reads() -> dict[str, Any]:
+    return {
+        f"{BASE}/state": {"get": _read("Every login as of now", _PICTURE)},
+        f"{BASE}/pnl/{{login}}": {
+            "get": _read(
+                "Today's P&L, and where each limit is crossed",
+                _object(at_s=_WHOLE, samples=_PAIRS, levels=_LEVELS),
+                _LOGIN,
+            )
+        },
+        f"{BASE}/kill": {"get": _read("The last kill that the cockpit has started", _object(kill=_or_null(_RUN)))},
+        f"{BASE}/incidents": {
+            "get": _read(
+                "Every incident that can be read. `missing`: what cannot be, in words",
+                _object(incidents=_list(_INCIDENT), missing=_TEXTS),
+                unreadable=True,
+            )
+        },
+        f"{BASE}/journal": {
+            "get": _read("Search the journal, the newest first", _object(records=_list(_TOLD)), _QUERY, unreadable=True)
+        },
+        f"{BASE}/openapi.json": {"get": _read("This description", {"type": "object"})},
+    }
+
+
+def _intents() -> dict[str, Any]:
+    return {
+        f"{BASE}/kill": {
+            "post": _intent(
+                "Pull the kill switch",
+                {"202": ("It is on its way", _object(kill=_TEXT))},
+                {
+                    **_REASON,
+                    "logins": {**_TEXTS, "description": "[]: all of them; one text with commas is taken, too"},
+                },
+                refused="Nothing was done, or no process could be started and the guard was told",
+            ),
+        },
+        f"{BASE}/logins/{{login}}/halt": {
+            "post": _intent(
+                "Stop everything that adds risk",
+                {"200": ("It binds", _HALTED)},
+                {**_REASON, "cancel": {**_FLAG, "description": "Cancel working orders that add risk"}},
+                _LOGIN,
+            )
+        },
+        f"{BASE}/logins/{{login}}/resume": {
+            "post": _intent(
+                "Go on after a halt",
+                {"200": ("Lifted", _object(resumed=_TEXT, lifted=_TEXTS))},
+                {**_REASON, "override": {**_FLAG, "description": "Set a loss limit's halt aside"}},
+                _LOGIN,
+                refused="Refused, with everything in the way",
+            )
+        },
+    }
+
+
+def _texts() -> dict[str, Any]:
+    """For those that can only post a text: the token in it says what may be done."""
+    return {
+        "/hook": {
+            "post": {
+                **_intent(
+                    "Halt or kill, by a token that says which",
                     {
-                        **_REASON,
-                        "logins": {**_TEXTS, "description": "[]: all of them; one text with commas is taken, too"},
+                        "200": ("Halted", _HALTED),
+                        "202": ("The kill is on its way", _object(kill=_TEXT)),
+                        "429": ("Too many tokens that were not good", _ERROR),
                     },
-                    refused="Nothing was done, or no process could be started and the guard was told",
+                    {**_REASON, "token": _TEXT},
+                    others=True,
                 ),
-            },
-            f"{BASE}/logins/{{login}}/halt": {
-                "post": _intent(
-                    "Stop everything that adds risk",
-                    {"200": ("It binds", _HALTED)},
-                    {**_REASON, "cancel": {**_FLAG, "description": "Cancel working orders that add risk"}},
-                    _LOGIN,
-                )
-            },
-            f"{BASE}/logins/{{login}}/resume": {
-                "post": _intent(
-                    "Go on after a halt",
-                    {"200": ("Lifted", _object(resumed=_TEXT, lifted=_TEXTS))},
-                    {**_REASON, "override": {**_FLAG, "description": "Set a loss limit's halt aside"}},
-                    _LOGIN,
-                    refused="Refused, with everything in the way",
-                )
-            },
-            f"{BASE}/incidents": {
-                "get": _read(
-                    "Every incident that can be read. `missing`: what cannot be, in words",
-                    _object(incidents=_list(_INCIDENT), missing=_TEXTS),
-                    unreadable=True,
-                )
-            },
-            f"{BASE}/journal": {
-                "get": _read(
-                    "Search the journal, the newest first", _object(records=_list(_TOLD)), _QUERY, unreadable=True
-                )
-            },
-            f"{BASE}/openapi.json": {"get": _read("This description", {"type": "object"})},
-            "/hook": {
-                "post": {
-                    **_intent(
-                        "Halt or kill, by a token that says which",
-                        {
-                            "200": ("Halted", _HALTED),
-                            "202": ("The kill is on its way", _object(kill=_TEXT)),
-                            "429": ("Too many tokens that were not good", _ERROR),
-                        },
-                        {**_REASON, "token": _TEXT},
-                        others=True,
-                    ),
-                    "security": [],
-                }
-            },
-            "/beat": {
-                "post": {
-                    **_intent(
-                        "A sign of life of the program that the token is named after",
-                        {
-                            "200": ("It was heard", _object(heard=_TEXT, goodbye=_FLAG)),
-                            "429": ("Too many tokens that were not good", _ERROR),
-                        },
-                        {"token": _TEXT, "goodbye": {**_FLAG, "description": "It ends on purpose"}},
-                        refused="It could not be written down",
-                        others=True,
-                    ),
-                    "security": [],
-                }
-            },
+                "security": [],
+            }
+        },
+        "/beat": {
+            "post": {
+                **_intent(
+                    "A sign of life of the program that the token is named after",
+                    {
+                        "200": ("It was heard", _object(heard=_TEXT, goodbye=_FLAG)),
+                        "429": ("Too many tokens that were not good", _ERROR),
+                    },
+                    {"token": _TEXT, "goodbye": {**_FLAG, "description": "It ends on purpose"}},
+                    refused="It could not be written down",
+                    others=True,
+                ),
+                "security": [],
+            }
         },
     }
 
