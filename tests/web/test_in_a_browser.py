@@ -228,7 +228,14 @@ def test_the_word_typed_kills_and_not_in_a_field(chromium: Any) -> None:
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile("q=kill"))
         assert here.kills() == 0
+        clock_in_hand(page, f"{here.url}/drills")
+        page.get_by_label("Scenario").focus()  # here Enter sends nothing that would go in place of the kill
+        page.keyboard.type("kill")
+        page.keyboard.press("Enter")
+        nothing_sent(page, here)
+        assert page.url.endswith("/drills")
         page.goto(here.url)
+        page.clock.run_for(1000)
         page.keyboard.type("kill")
         page.keyboard.press("Enter")
         sent(page)
