@@ -7,7 +7,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from broker.scripted import (
@@ -18,18 +17,16 @@ from broker.scripted import (
     PORT,
     Peer,
     ScriptedTws,
-    execution,
     open_order,
     order_status,
     position,
     scripted,
 )
-from engine.broker.collect import Executions
 from engine.broker.inquiry import UNASKED_MAX, WAITING_MAX
 from engine.broker.link import Link
 from engine.broker.reads import Complete, Failed, Outcome, Reads, answer
 from engine.core.contracts import Contract
-from engine.core.facts import AccountWorth, Quote, QuoteKind, WorkingOrder
+from engine.core.facts import WorkingOrder
 from engine.core.units import BLANK, UNSET, Number
 from engine.simulator.virtual import settle
 from engine.wire import replies, requests
@@ -57,11 +54,7 @@ def tell(*messages: replies.Reply) -> Callable[[Peer, Any], tuple[replies.Reply,
     return lambda _peer, _request: messages
 
 
-def numbered(*makers: Callable[[int], replies.Reply]) -> Callable[[Peer, Any], list[replies.Reply]]:
-    return lambda _peer, request: [make(request.req_id) for make in makers]
-
-
-# --- what was asked for before the connection was ours -----------------------------------------------
+# --- what was asked for before the connection was ours --------------------------------------------
 
 
 async def expecting(tws: ScriptedTws, heard: list[Outcome[Any]]) -> Reads:
@@ -104,7 +97,7 @@ def test_an_answer_that_was_asked_for_before_and_comes_too_late_is_not_taken_for
     scripted(test)
 
 
-# --- positions -------------------------------------------------------------------------------------
+# --- positions ------------------------------------------------------------------------------------
 
 
 def test_positions_are_complete_at_their_end_marker() -> None:
@@ -271,115 +264,7 @@ def test_after_a_failed_read_the_subscription_is_ended_before_the_next() -> None
     scripted(test)
 
 
-# --- whose end marker is it? -----------------------------------------------------------------------
-
-
-def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question() -> None:
-    """The rows and the end of the first read come when the second is under way: only the second end counts."""
-
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        assert isinstance(await positions(reads), Failed)
-        read = asyncio.ensure_future(positions(reads))
-        await settle()
-        tws.peer.send(position(ES, 3), replies.PositionEnd())  # late
-        await asyncio.sleep(0.5)
-        assert not read.done()
-        tws.peer.send(position(ES, 1), replies.PositionEnd())
-        outcome = await read
-        assert isinstance(outcome, Complete)
-        assert [fact.quantity for fact in outcome.value] == [1]
-
-    scripted(test)
-
-
-def test_a_late_end_marker_between_two_reads_is_counted_too() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        await positions(reads)
-        tws.peer.send(position(ES, 3), replies.PositionEnd())
-        await settle()
-        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
-        assert await positions(reads) == Complete(())
-
-    scripted(test)
-
-
-def test_a_lost_answer_does_not_spoil_all_that_follow() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        assert isinstance(await positions(reads), Failed)  # this answer never comes
-        tws.answers[requests.ReqPositions] = tell(position(), replies.PositionEnd())
-        began = asyncio.get_running_loop().time()
-        outcome = await positions(reads)
-        assert isinstance(outcome, Failed)  # it could still be the first one's
-        assert "asking anew" in outcome.why
-        assert asyncio.get_running_loop().time() - began == pytest.approx(TIMEOUT_S / 3, abs=0.01)
-        assert isinstance(await positions(reads), Complete)
-
-    scripted(test)
-
-
-def test_reads_of_one_kind_stand_in_line_and_each_has_its_own_answer() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        first, second = asyncio.ensure_future(positions(reads)), asyncio.ensure_future(positions(reads))
-        await settle()
-        assert len(tws.requests(requests.ReqPositions)) == 1
-        tws.peer.send(position(ES, 3), replies.PositionEnd())
-        await settle()
-        assert len(tws.requests(requests.ReqPositions)) == 2
-        tws.peer.send(position(ES, 1), replies.PositionEnd())
-        outcomes = [await first, await second]
-        assert [outcome.value[0].quantity for outcome in outcomes if isinstance(outcome, Complete)] == [3, 1]
-
-    scripted(test)
-
-
-def test_the_line_is_bounded() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        line = [asyncio.ensure_future(positions(reads)) for _ in range(WAITING_MAX + 1)]
-        await settle()
-        assert isinstance(await line[-1], Failed)
-        reads.abandon_all("the test is over")
-        assert all(isinstance(outcome, Failed) for outcome in await asyncio.gather(*line))
-
-    scripted(test)
-
-
-def test_a_lost_connection_fails_every_read_at_once() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        waiting = [asyncio.ensure_future(positions(reads)) for _ in range(3)]
-        waiting.append(asyncio.ensure_future(answer(lambda then: reads.executions(then, TIMEOUT_S))))
-        await settle()
-        tws.peer.transport.abort()
-        outcomes = [await read for read in waiting]
-        assert all(isinstance(outcome, Failed) and "lost" in outcome.why for outcome in outcomes)
-        assert asyncio.get_running_loop().time() == 0
-        assert isinstance(await positions(reads), Failed)
-
-    scripted(test)
-
-
-def test_a_read_during_which_tws_lost_ibkr_says_so() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        read = asyncio.ensure_future(positions(reads))
-        await settle()
-        tws.peer.send(replies.ErrorMessage(-1, 1100, "lost"), replies.PositionEnd())
-        assert await read == Complete((), broker_down=True)
-        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
-        assert await positions(reads) == Complete((), broker_down=True)  # still down when it was asked
-        tws.peer.send(replies.ErrorMessage(-1, 1102, "back"))
-        await settle()
-        assert await positions(reads) == Complete((), broker_down=False)
-
-    scripted(test)
-
-
-# --- open orders -----------------------------------------------------------------------------------
+# --- open orders ----------------------------------------------------------------------------------
 
 
 def test_open_orders_join_order_and_status_by_perm_id() -> None:
@@ -608,142 +493,6 @@ def test_completed_orders_that_may_have_ended_lately_tell_how_much_of_them_has_f
     scripted(test)
 
 
-# --- numbered --------------------------------------------------------------------------------------
-
-
-def test_what_accounts_are_worth_is_told_by_account_and_the_subscription_is_ended() -> None:
-    """What is blank, no number, or TWS's word for unset is not there."""
-
-    async def test(tws: ScriptedTws) -> None:
-        def told(_peer: Peer, request: requests.ReqAccountSummary) -> list[replies.Reply]:
-            rows = [
-                (ACCOUNT, "NetLiquidation", "100.50"),
-                (ACCOUNT, "GrossPositionValue", "0.00"),
-                (ACCOUNT, "MaintMarginReq", ""),
-                ("DU2", "NetLiquidation", "1.7976931348623157E308"),
-                ("DU2", "MaintMarginReq", "-3"),
-                ("DU2", "FullMaintMarginReq", "NaN"),
-                ("DU3", "NetLiquidation", "n/a"),
-            ]
-            others = replies.AccountSummary(request.req_id + 1, ACCOUNT, "MaintMarginReq", "9", "USD")
-            own = [replies.AccountSummary(request.req_id, account, tag, value, "USD") for account, tag, value in rows]
-            return [*own, others, replies.AccountSummaryEnd(request.req_id)]
-
-        tws.answers[requests.ReqAccountSummary] = told
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.worth(then, TIMEOUT_S))
-        assert outcome == Complete(
-            (
-                AccountWorth(ACCOUNT, {"NetLiquidation": Decimal("100.50"), "GrossPositionValue": Decimal("0.00")}),
-                AccountWorth("DU2", {"MaintMarginReq": Decimal(-3)}),
-            )
-        )
-        await settle()
-        [asked] = tws.requests(requests.ReqAccountSummary)
-        [ended] = tws.requests(requests.CancelAccountSummary)
-        assert ended.req_id == asked.req_id and asked.group == "All"
-
-    scripted(test)
-
-
-def test_executions_are_signed_and_summaries_of_combinations_left_out() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        bag = Contract(con_id=77, sec_type="BAG")
-        tws.answers[requests.ReqExecutions] = numbered(
-            lambda n: execution(n),
-            lambda n: execution(n, exec_id="2.01", side="SLD", liquidation=1, time="20260311 10:29:50 US/Eastern"),
-            lambda n: execution(n, exec_id="3.01", contract=bag),
-            lambda n: execution(n + 1, exec_id="4.01"),
-            replies.ExecutionsEnd,
-        )
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.executions(then, TIMEOUT_S))
-        assert isinstance(outcome, Complete)
-        assert [(fact.quantity, fact.liquidation, fact.recent) for fact in outcome.value] == [
-            (2, False, False),
-            (-2, True, True),
-        ]
-        assert isinstance(tws.asked[0][2], requests.ReqCurrentTime)  # "recent" means something only beside its clock
-
-    scripted(test)
-
-
-@pytest.mark.parametrize(
-    ("time", "now_s", "age_s_min"),
-    [
-        ("20260311 14:30:00 UTC", 1773239409.0, 7),  # 9 s ago, or 8: a second for its fraction, one for the clock's
-        ("20260311 14:30:00 UTC", 1773239401.5, 0),
-        ("20260311 14:30:00 UTC", 1773239390.0, 0),  # in the future: one of the clocks is wrong
-        ("20260311 14:30:00", 1773239409.0, 0),  # in which zone?
-        ("20260311 14:30:00 UTC", None, 0),
-    ],
-)
-def test_an_execution_is_at_least_as_old_as_its_time_and_the_brokers_clock_allow(
-    time: str, now_s: float | None, age_s_min: int
-) -> None:
-    listed = Executions(1, lambda: now_s)
-    assert listed.take(execution(1, time=time))
-    assert [fact.age_ns_min for fact in listed.result()] == [age_s_min * 10**9]
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [{"side": "BUY"}, {"shares": UNSET}, {"price": UNSET}],
-)
-def test_an_execution_that_cannot_be_understood_fails_the_read(spoilt: dict[str, Any]) -> None:
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqExecutions] = numbered(lambda n: execution(n, **spoilt), replies.ExecutionsEnd)
-        reads = await reading(tws)
-        assert isinstance(await answer(lambda then: reads.executions(then, TIMEOUT_S)), Failed)
-
-    scripted(test)
-
-
-def test_contract_details_are_asked_by_id_alone_and_never_route_to_qbalgo() -> None:
-    def details(exchange: str) -> Callable[[int], replies.Reply]:
-        contract = Contract(con_id=11, symbol="ES", sec_type="FUT", exchange=exchange)
-        return lambda n: replies.ContractDetails(
-            req_id=n, contract=contract, min_tick=Decimal("0.25"), valid_exchanges="CME,QBALGO"
-        )
-
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqContractDetails] = numbered(
-            details("QBALGO"), details("CME"), replies.ContractDetailsEnd
-        )
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.contract_details(11, then, TIMEOUT_S))
-        assert isinstance(outcome, Complete)
-        assert outcome.value.contract.exchange == "CME"
-        assert outcome.value.valid_exchanges == ("CME", "QBALGO")
-        assert tws.requests(requests.ReqContractDetails)[0].contract == Contract(con_id=11)
-
-    scripted(test)
-
-
-def test_of_a_description_the_only_contract_that_fits_is_meant_and_of_several_none() -> None:
-    def row(con_id: int, name: str) -> Callable[[int], replies.Reply]:
-        contract = Contract(con_id=con_id, symbol="ES", sec_type="FUT", local_symbol=name, exchange="CME")
-        return lambda req_id: replies.ContractDetails(req_id=req_id, contract=contract)
-
-    async def test(tws: ScriptedTws) -> None:
-        reads, asked = await reading(tws), Contract(symbol="ES", sec_type="FUT", exchange="CME")
-
-        async def found(*rows: Callable[[int], replies.Reply]) -> Outcome[Any]:
-            tws.answers[requests.ReqContractDetails] = numbered(*rows, replies.ContractDetailsEnd)
-            return await answer(lambda then: reads.find_contract(asked, then, TIMEOUT_S))
-
-        one = await found(row(11, "ESH6"), row(11, "ESH6"))
-        assert isinstance(one, Complete) and one.value.contract.con_id == 11
-        two = await found(row(12, "ESM6"), row(11, "ESH6"))
-        assert isinstance(two, Failed) and two.why.endswith("2 contracts fit: ESH6, ESM6")
-        many = await found(*(row(n, f"E{n:03}") for n in range(100, 120)), row(7, ""))
-        assert isinstance(many, Failed) and "21 contracts fit: 7, E100" in many.why and many.why.endswith(", …")
-        assert isinstance(await found(), Failed)
-        assert {one.contract for one in tws.requests(requests.ReqContractDetails)} == {asked}
-
-    scripted(test)
-
-
 def test_a_preview_is_no_open_order() -> None:
     async def test(tws: ScriptedTws) -> None:
         tws.answers[requests.ReqAllOpenOrders] = tell(open_order(what_if=True), replies.OpenOrderEnd())
@@ -764,134 +513,6 @@ def test_a_status_of_a_living_order_of_others_that_is_not_listed_shows_that_the_
         assert isinstance(torn, Failed) and "TWS told the status of order 901" in torn.why
         assert await listed(order_status("Cancelled", client_id=7, perm_id=901, order_id=6)) == Complete(())
         assert await listed(order_status(client_id=1, perm_id=902, order_id=8)) == Complete(()), "our own may move"
-
-    scripted(test)
-
-
-def test_a_contract_nobody_knows_is_refused_not_awaited() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqContractDetails] = numbered(
-            lambda n: replies.ErrorMessage(n, 200, "No security definition has been found for the request")
-        )
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.contract_details(11, then, TIMEOUT_S))
-        assert isinstance(outcome, Failed)
-        assert outcome.refused
-        tws.answers[requests.ReqContractDetails] = numbered(replies.ContractDetailsEnd)
-        outcome = await answer(lambda then: reads.contract_details(11, then, TIMEOUT_S))
-        assert isinstance(outcome, Failed)
-        assert outcome.refused
-        assert asyncio.get_running_loop().time() == 0
-
-    scripted(test)
-
-
-# --- quotes ----------------------------------------------------------------------------------------
-
-
-def price(tick: int, value: str, size: int = 5) -> Callable[[int], replies.Reply]:
-    return lambda n: replies.TickPrice(n, tick, Decimal(value), Decimal(size))
-
-
-@pytest.mark.parametrize(
-    ("ticks", "quote"),
-    [
-        ([price(1, "99"), price(2, "101")], Quote(Decimal(99), Decimal(101), QuoteKind.LIVE)),
-        ([price(1, "-1", 0), price(2, "0.05")], Quote(None, Decimal("0.05"), QuoteKind.LIVE)),
-        ([price(1, "0", 0), price(2, "0.05")], Quote(None, Decimal("0.05"), QuoteKind.LIVE)),
-        ([price(1, "-1", 3), price(2, "-0.5")], Quote(Decimal(-1), Decimal("-0.5"), QuoteKind.LIVE)),
-        ([price(66, "99"), price(67, "101")], Quote(Decimal(99), Decimal(101), QuoteKind.DELAYED)),
-        (
-            [lambda n: replies.MarketDataType(n, 2), price(1, "99"), price(2, "101")],
-            Quote(Decimal(99), Decimal(101), QuoteKind.FROZEN),
-        ),
-        (
-            [lambda n: replies.TickGeneric(n, 49, Decimal(1)), price(1, "99"), price(2, "101")],
-            Quote(Decimal(99), Decimal(101), QuoteKind.LIVE, halted=True),
-        ),
-        ([price(2, "101"), replies.TickSnapshotEnd], Quote(None, Decimal(101), QuoteKind.LIVE)),
-    ],
-)
-def test_quotes_tell_none_from_zero_and_live_from_delayed(
-    ticks: list[Callable[[int], replies.Reply]], quote: Quote
-) -> None:
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqMktData] = numbered(*ticks)
-        reads = await reading(tws)
-        assert await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S)) == Complete(quote)
-        assert tws.requests(requests.ReqMktData)[0].snapshot
-
-    scripted(test)
-
-
-@pytest.mark.parametrize("code", [354, 10089, 10090, 10168, 10197, 200])
-def test_no_market_data_is_no_quote(code: int) -> None:
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqMktData] = numbered(lambda n: replies.ErrorMessage(n, code, "no market data"))
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S))
-        assert isinstance(outcome, Failed)
-        assert str(code) in outcome.why
-
-    scripted(test)
-
-
-def test_a_notice_that_data_is_delayed_does_not_end_the_quote() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqMktData] = numbered(
-            lambda n: replies.ErrorMessage(n, 10167, "Displaying delayed market data"),
-            price(66, "99"),
-            price(67, "101"),
-        )
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S))
-        assert isinstance(outcome, Complete)
-        assert outcome.value.kind is QuoteKind.DELAYED
-
-    scripted(test)
-
-
-def test_a_quote_that_never_comes_fails_and_one_side_is_used() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        reads = await reading(tws)
-        assert isinstance(await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S)), Failed)
-        tws.answers[requests.ReqMktData] = numbered(price(1, "99"))
-        outcome = await answer(lambda then: reads.quote(AAPL, then, TIMEOUT_S))
-        assert outcome == Complete(Quote(Decimal(99), None, QuoteKind.LIVE))
-
-    scripted(test)
-
-
-def test_many_numbered_reads_run_side_by_side_inside_the_pacing() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        tws.answers[requests.ReqContractDetails] = numbered(
-            lambda n: replies.ContractDetails(req_id=n, contract=ES), replies.ContractDetailsEnd
-        )
-        reads = await reading(tws)
-        outcomes = await asyncio.gather(
-            *(answer(lambda then: reads.contract_details(11, then, TIMEOUT_S)) for _ in range(100))
-        )
-        assert all(isinstance(outcome, Complete) for outcome in outcomes)
-        assert asyncio.get_running_loop().time() == pytest.approx(2.1, abs=0.1)
-
-    scripted(test)
-
-
-def test_a_contract_whose_details_are_too_short_says_where_it_trades() -> None:
-    async def test(tws: ScriptedTws) -> None:
-        eurex = msgspec.structs.replace(AAPL, exchange="EUREX")
-
-        def short(peer: Peer, request: Any) -> tuple[replies.Reply, ...]:
-            whole = peer.session.send(replies.ContractDetails(request.req_id, eurex))[4:].decode()
-            peer.send_raw(*whole.split("\0")[:-2])
-            return (replies.ContractDetailsEnd(request.req_id),)
-
-        tws.answers[requests.ReqContractDetails] = short
-        reads = await reading(tws)
-        outcome = await answer(lambda then: reads.contract_details(AAPL.con_id, then, TIMEOUT_S))
-        assert isinstance(outcome, Complete)
-        assert outcome.value.contract.exchange == "EUREX"
-        assert not outcome.value.trading_hours
 
     scripted(test)
 
@@ -928,6 +549,114 @@ def test_an_order_whose_message_is_damaged_behind_its_head_is_still_an_open_orde
         outcome = await orders(await reading(tws))
         assert isinstance(outcome, Complete)
         assert [order.contract.con_id for order in outcome.value] == [open_order().contract.con_id]
+
+    scripted(test)
+
+
+# --- whose end marker is it? ----------------------------------------------------------------------
+
+
+def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question() -> None:
+    """The rows and the end of the first read come when the second is under way: only the second end counts."""
+
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        assert isinstance(await positions(reads), Failed)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send(position(ES, 3), replies.PositionEnd())  # late
+        await asyncio.sleep(0.5)
+        assert not read.done()
+        tws.peer.send(position(ES, 1), replies.PositionEnd())
+        outcome = await read
+        assert isinstance(outcome, Complete)
+        assert [fact.quantity for fact in outcome.value] == [1]
+
+    scripted(test)
+
+
+def test_a_late_end_marker_between_two_reads_is_counted_too() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        await positions(reads)
+        tws.peer.send(position(ES, 3), replies.PositionEnd())
+        await settle()
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        assert await positions(reads) == Complete(())
+
+    scripted(test)
+
+
+def test_a_lost_answer_does_not_spoil_all_that_follow() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        assert isinstance(await positions(reads), Failed)  # this answer never comes
+        tws.answers[requests.ReqPositions] = tell(position(), replies.PositionEnd())
+        began = asyncio.get_running_loop().time()
+        outcome = await positions(reads)
+        assert isinstance(outcome, Failed)  # it could still be the first one's
+        assert "asking anew" in outcome.why
+        assert asyncio.get_running_loop().time() - began == pytest.approx(TIMEOUT_S / 3, abs=0.01)
+        assert isinstance(await positions(reads), Complete)
+
+    scripted(test)
+
+
+def test_reads_of_one_kind_stand_in_line_and_each_has_its_own_answer() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        first, second = asyncio.ensure_future(positions(reads)), asyncio.ensure_future(positions(reads))
+        await settle()
+        assert len(tws.requests(requests.ReqPositions)) == 1
+        tws.peer.send(position(ES, 3), replies.PositionEnd())
+        await settle()
+        assert len(tws.requests(requests.ReqPositions)) == 2
+        tws.peer.send(position(ES, 1), replies.PositionEnd())
+        outcomes = [await first, await second]
+        assert [outcome.value[0].quantity for outcome in outcomes if isinstance(outcome, Complete)] == [3, 1]
+
+    scripted(test)
+
+
+def test_the_line_is_bounded() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        line = [asyncio.ensure_future(positions(reads)) for _ in range(WAITING_MAX + 1)]
+        await settle()
+        assert isinstance(await line[-1], Failed)
+        reads.abandon_all("the test is over")
+        assert all(isinstance(outcome, Failed) for outcome in await asyncio.gather(*line))
+
+    scripted(test)
+
+
+def test_a_lost_connection_fails_every_read_at_once() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        waiting = [asyncio.ensure_future(positions(reads)) for _ in range(3)]
+        waiting.append(asyncio.ensure_future(answer(lambda then: reads.executions(then, TIMEOUT_S))))
+        await settle()
+        tws.peer.transport.abort()
+        outcomes = [await read for read in waiting]
+        assert all(isinstance(outcome, Failed) and "lost" in outcome.why for outcome in outcomes)
+        assert asyncio.get_running_loop().time() == 0
+        assert isinstance(await positions(reads), Failed)
+
+    scripted(test)
+
+
+def test_a_read_during_which_tws_lost_ibkr_says_so() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        reads = await reading(tws)
+        read = asyncio.ensure_future(positions(reads))
+        await settle()
+        tws.peer.send(replies.ErrorMessage(-1, 1100, "lost"), replies.PositionEnd())
+        assert await read == Complete((), broker_down=True)
+        tws.answers[requests.ReqPositions] = tell(replies.PositionEnd())
+        assert await positions(reads) == Complete((), broker_down=True)  # still down when it was asked
+        tws.peer.send(replies.ErrorMessage(-1, 1102, "back"))
+        await settle()
+        assert await positions(reads) == Complete((), broker_down=False)
 
     scripted(test)
 
