@@ -580,6 +580,34 @@ def test_giving_up_in_the_middle_of_connecting_leaves_nothing_open() -> None:
     scripted(test)
 
 
+def test_a_number_that_was_used_in_another_life_of_tws_is_leapt_over_ever_further() -> None:
+    """Refusals of numbers that were taken before the last leap lead to no other one: they were sent together."""
+
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected()
+        taken = [link.take_id() for _ in range(3)]
+        assert taken == [1, 2, 3]
+
+        async def refuse(*numbers: int) -> int:
+            tws.peer.send(*(replies.ErrorMessage(number, 103, "Duplicate order id") for number in numbers))
+            await settle()
+            return link.take_id()
+
+        assert await refuse(*taken) == 1_001
+        assert await refuse(1_001) == 101_001
+        assert await refuse(101_001) == 10_101_001
+        assert await refuse(10_101_001) == 2**29 + 10_101_001
+        assert len(tws.requests(requests.ReqIds)) == 4
+        tws.peer.send(replies.NextValidId(2**30 + 5))
+        await settle()
+        assert link.take_id() == 2**30 + 5
+        for _ in range(4):  # never beyond what an order number can be
+            last = await refuse(link.take_id())
+        assert last < 2**31 - 1
+
+    scripted(test)
+
+
 def test_a_connected_socket_is_taken_over_with_what_it_has_received() -> None:
     server = ServerSession()
     ours, theirs = socket.socketpair()

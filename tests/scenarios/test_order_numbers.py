@@ -9,8 +9,11 @@ import msgspec
 import pytest
 
 from engine.core.kill.outcome.notices import OWN_NUMBERS_NOTE
+from engine.simulator.exchange.orders import NewOrder
+from engine.simulator.exchange.refusals import DUPLICATE_ORDER_ID, Refusal
 from engine.simulator.scenario import OrderSetup, load_scenario
 from engine.simulator.server.orders import OrderDesk
+from engine.wire.requests import PlaceOrder
 from scenarios.rehearsal import rehearse
 
 
@@ -37,3 +40,21 @@ def test_a_kill_under_a_number_that_its_client_has_used_ends_flat(
     judged = rehearse(msgspec.structs.replace(calm, logins=(paper, *calm.logins[1:])), tmp_path)
     told = judged.report.logins["paper"].timeline
     assert judged.report.flat and not [entry for entry in told if "uplicate" in entry.text]
+
+
+@pytest.mark.parametrize("used", [50, 5_000, 2_000_000])
+def test_a_kill_whose_numbers_were_used_in_another_life_of_tws_ends_flat(
+    used: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TWS counts from 1 again, and its server still refuses what this client id had before: no list shows how much."""
+    understand = OrderDesk._understand
+
+    def refusing(desk: OrderDesk, client_id: int, request: PlaceOrder) -> NewOrder | Refusal:
+        return understand(desk, client_id, request) if request.order_id > used else DUPLICATE_ORDER_ID
+
+    monkeypatch.setattr(OrderDesk, "next_id", lambda _self, _client_id: 1)
+    monkeypatch.setattr(OrderDesk, "_understand", refusing)
+    judged = rehearse(load_scenario("calm"), tmp_path)
+    assert judged.report.flat and all(judged.flat.values())
+    assert not judged.crossings and not judged.grown
+    assert judged.seconds < 10

@@ -156,7 +156,7 @@ def test_a_finger_that_holds_kills_and_one_that_lets_go_does_not(chromium: Any) 
         page.locator(".rows a").first.click()
         rows = page.get_by_label("Positions before and after").locator("tbody tr").all_inner_texts()
         assert {row.split("\t")[2] for row in rows} == {"closed"}
-        assert len(set(rows)) == len(rows) == 16, "one press, one incident, both logins"
+        assert len(set(rows)) == len(rows) == 16, f"one press, one incident, both logins: {rows}"
 
 
 def test_a_finger_that_scrolls_or_pinches_presses_nothing_though_it_began_on_the_switch(chromium: Any) -> None:

@@ -33,6 +33,7 @@ BROKER_LOST = frozenset({1100, 2110})
 BROKER_BACK = frozenset({1101, 1102})
 _ID_IN_USE = 326
 _TOO_FAST = 100
+_DUPLICATE_NUMBER = 103
 _CLOSE_PATIENCE_S = 1.0
 TIME_LOST_S = 2.0
 _MESSAGE_S_MAX = 30.0  # a message that would take longer at the pace seen is as good as none
@@ -41,6 +42,7 @@ _IN_VAIN = 4  # so often TWS has answered the time, and not the question for an 
 _OWN_NUMBERS = 2**29  # above what TWS counts to, below what an order number can be
 _NUMBER_MAX = 2**31 - 1 - 2**20  # TWS reads 32 bits; what is left above is more than anybody sends on one connection
 _NUMBERS_A_SECOND = 4
+_LEAPS = (1_000, 100_000, 10_000_000, _OWN_NUMBERS)  # beyond a number that TWS has given before, and did not say so
 _FIRST_PULSE_S = 0.1  # the first messages belong to whoever connected in a hurry
 
 
@@ -84,6 +86,8 @@ class Link(asyncio.Protocol):
         self.own_numbers = False  # TWS hears and named no order number: they are taken from its clock
         self._next_id = 0
         self._unused_from = 0  # above the numbers that orders and executions of our own id have shown
+        self._leaps = 0  # over numbers that were refused as duplicates
+        self._leapt_to = 0
         self.asked_again = False  # for what it names when it is ready
         self._in_vain = 0
         self._useless: int | None = None  # what TWS named for an order number, and cannot be one …
@@ -402,6 +406,18 @@ class Link(asyncio.Protocol):
             if self._next_id:
                 self._count_from(self._unused_from)
 
+    def _leap(self, refused: int) -> None:
+        """TWS wants a greater number than any that this client id ever had, and counts from a smaller one itself, after
+        a restart. How far they went nobody can ask; each refusal of a number beyond the last leap makes a longer one.
+        """
+        if refused < self._leapt_to:
+            return
+        leap = _LEAPS[min(self._leaps, len(_LEAPS) - 1)]
+        self._leaps += 1
+        self._leapt_to = min(refused + leap, _NUMBER_MAX)
+        self._count_from(self._leapt_to)
+        self.post(ReqIds())  # it may know better by now
+
     def _count_from(self, first: int) -> None:
         """Never back: a number is used once."""
         self._next_id = max(self._next_id, self._unused_from, first)
@@ -445,6 +461,8 @@ class Link(asyncio.Protocol):
             self.broker_code = error.code
         elif error.code == _TOO_FAST:
             self._pacer.slow_down()
+        elif error.code == _DUPLICATE_NUMBER and self._settled.done():
+            self._leap(error.req_id)
         elif error.code == _ID_IN_USE and not self._settled.done():
             self._lose(failures.id_in_use(self.host, self.port, self.client_id))
 

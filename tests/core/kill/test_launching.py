@@ -333,7 +333,7 @@ def test_outside_regular_hours_without_a_live_quote_a_market_order_and_it_says_s
     assert stage.place.order_type is OrderType.MARKET
     stage.tell(ev.CloseSent(stage.place.key))
     said = next(e.text for e in stage.report.timeline if e.kind == "close_sent")
-    assert said == "SPY: SELL 3 MKT on SMART. no live quote: a market order needs none"
+    assert said == "SPY: SELL 3 MKT on SMART. no live quote to price a limit from: a market order needs none"
 
 
 @pytest.mark.parametrize(

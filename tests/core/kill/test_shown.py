@@ -155,6 +155,12 @@ def test_what_tws_remembers_without_its_link_is_told_and_nothing_is_done_by_it()
     ]
 
 
+def test_without_a_connection_nobody_is_asked() -> None:
+    stage = Stage(held(ES, 3)).press()
+    stage.tell(ev.BrokerLink(False, 1100))
+    assert stage.all(ReadPositions) == []
+
+
 def test_what_was_shown_before_the_link_broke_is_not_asked_for_again() -> None:
     stage = Stage(held(ES, 3), deadline_ns=10 * SECOND).begin()
     asked = len(stage.all(ReadPositions))

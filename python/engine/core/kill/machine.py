@@ -345,7 +345,8 @@ class KillMachine:
         self._forget_view()
         if not up:
             say = Say("link_down", self._reach.trouble)
-            return [say, *self._cancelling.cannot_look(now_ns), *self._looking.ask_shown()]
+            shown = self._looking.ask_shown() if self._reach.connected else []
+            return [say, *self._cancelling.cannot_look(now_ns), *shown]
         self._closing.link_lost(now_ns, self._looking.surveyor.serial)
         self._view_is_new(now_ns)
         self._looking.soon(now_ns)

@@ -15,6 +15,7 @@ from engine.core.hours import Session, session_at
 from engine.core.kill.closes.attempt import ZERO, Attempt, Doubt, State
 from engine.core.kill.closes.lessons import Lessons
 from engine.core.kill.closes.lookups import Lookups
+from engine.core.kill.closes.no_market import no_market
 from engine.core.kill.closes.quotes import Quotes
 from engine.core.kill.closes.reactions import UNKNOWN_ORDER, Effect, Reaction, Remedy, react
 from engine.core.kill.commands import Command, Place, Say
@@ -180,10 +181,11 @@ class Item:
         return reaction.bare and self.lessons.reason not in (None, ResidueReason.CLOSE_WORKING)
 
     def heard_quote(self, quote: Quote | None, now_ns: int, why: str = "") -> None:
-        """The answer to `AskQuote`; None: there is none, and `why`."""
-        self.quotes.heard(quote, now_ns)
-        if quote is None and self.lessons.market_refused:
-            self.lessons.detail = self.lessons.detail or why
+        """The answer to `AskQuote`; None: there is none, and `why`. What is no market is none either."""
+        stub = no_market(quote, self.contract) if quote is not None else ""
+        self.quotes.heard(None if stub else quote, now_ns)
+        if self.lessons.market_refused and (quote is None or stub):
+            self.lessons.no_price(stub or why, newest=bool(stub))
         if quote is not None and quote.halted:
             self.lessons.reason, self.lessons.detail = ResidueReason.HALTED, "the quote says halted"
 

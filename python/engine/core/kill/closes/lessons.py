@@ -63,6 +63,13 @@ class Lessons:
         self.reason = reaction.reason
         self.detail = "" if reaction.reason is ResidueReason.CLOSE_CANCELLED else f"{code}: {text}"
 
+    def no_price(self, why: str, *, newest: bool) -> None:
+        """No limit can be priced. `newest`: that is told behind what was known of it before, too."""
+        if not self.detail:
+            self.detail = why
+        elif newest and "the quote is" not in self.detail:
+            self.detail = f"{self.detail}; {why}"
+
     def learn(self, reaction: Reaction, place: Place, now_ns: int) -> None:
         """Change what the broker objected to in `place`, and wait a little longer each time."""
         if reaction.remedy is Remedy.NONE:

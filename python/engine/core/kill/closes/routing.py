@@ -40,6 +40,8 @@ NEARER_OFFSETS = (Decimal("0.0025"), Decimal("0.001"), Decimal(0))
 
 LEVEL_MIN, LEVEL_MAX = -len(NEARER_OFFSETS), len(LIMIT_OFFSETS) - 1
 
+NO_QUOTE = "no live quote to price a limit from: a market order needs none"
+
 PRICE_MAX = Decimal(10**9)
 """What is beyond it is no price, whatever was sent."""
 
@@ -124,7 +126,7 @@ def tactic(
         return Tactic(order_type=OrderType.MARKET, tif=tif)
     price = limit_price(quote, buys=buys, level=level, grid=grid)
     if price is None:
-        return Tactic(order_type=OrderType.MARKET, tif=tif, note="no live quote: a market order needs none")
+        return Tactic(order_type=OrderType.MARKET, tif=tif, note=NO_QUOTE)
     outside = contract.sec_type == "STK" and (hours_over or session is not Session.LIQUID)
     return Tactic(order_type=OrderType.LIMIT, limit_price=price, outside_rth=outside, tif=tif)
 
