@@ -24,7 +24,6 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     digest: bytes
     at_ns: int
-    at_ns_max: int
     restrictions: tuple[Restriction, ...]
     overrides: tuple[Override, ...]
     kills_open: Mapping[str, Record]
@@ -123,7 +122,6 @@ def view(books: Books, alarm: Alarm | None = None) -> JournalState:
         seq=books.seq,
         digest=books.digest,
         at_ns=books.at_ns,
-        at_ns_max=books.at_ns_max,
         restrictions=tuple(books.restrictions.values()),
         overrides=tuple(books.overrides.values()),
         kills_open=dict(books.kills_open),

@@ -144,9 +144,6 @@ class Network:
         """Connects to this address hang, as behind a firewall that drops packets."""
         self._mute.add(_address(host, port))
 
-    def answer_again(self, host: str, port: int) -> None:
-        self._mute.discard(_address(host, port))
-
     def links_to(self, port: int) -> list[Link]:
         """The links to a port that at least one end still believes in."""
         return [link for link in self.links if link.client.get_extra_info("peername")[1] == port and not link.closed]

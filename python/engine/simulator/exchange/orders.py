@@ -43,12 +43,7 @@ class Status(StrEnum):
     PENDING_CANCEL = "PendingCancel"  # may still fill
     CANCELLED = "Cancelled"
     FILLED = "Filled"
-    INACTIVE = "Inactive"  # refused by IBKR, or never transmitted
-
-    @property
-    def is_done(self) -> bool:
-        """No fill can follow. An untransmitted order is Inactive yet not done: see `OrderView.is_open`."""
-        return self in (Status.CANCELLED, Status.FILLED)
+    INACTIVE = "Inactive"  # refused by IBKR, or never transmitted: see `OrderView.is_open`
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
