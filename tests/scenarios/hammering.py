@@ -32,7 +32,7 @@ from engine.journal.gate import Gate
 from engine.simulator.build import build_world
 from engine.simulator.scenario import AccountSetup, PositionSetup, load_scenario
 from engine.simulator.server.log import Entry, Kind
-from engine.trading import IBKRAccountManager, TradingMode, errors, order_checks
+from engine.trading import IBKRAccountManager, TradingMode, errors, last_look
 from engine.trading.other_programs import OtherPrograms
 from engine.wire.order import Order
 from engine.wire.requests import PlaceOrder
@@ -202,15 +202,15 @@ def sell() -> Order:
 
 def slowly() -> None:
     """Stretch the moment between the last look and the write."""
-    look, wait = order_checks.Passage.enter, threading.Event()
+    look, wait = last_look.LastLook.enter, threading.Event()
 
-    def enter(self: order_checks.Passage) -> str | None:
+    def enter(self: last_look.LastLook) -> str | None:
         why = look(self)
         if why is None:
             wait.wait(SLOWLY_S)
         return why
 
-    order_checks.Passage.enter = enter
+    last_look.LastLook.enter = enter
 
 
 def take_away(what: str) -> None:
@@ -221,7 +221,7 @@ def take_away(what: str) -> None:
     elif what == "others":
         OtherPrograms.take_in = lambda self: None
     elif what == "last look":
-        order_checks.Passage.enter = lambda self: None
+        last_look.LastLook.enter = lambda self: None
 
 
 def made_manager(names: list[str], first_client: int, port: int) -> IBKRAccountManager:

@@ -15,7 +15,8 @@ from engine.core.preflight.verdict import Code, Failure, Verdict
 from engine.gateway.announcing import Announcing
 from engine.gateway.wishes import End, Ruling, Wish
 from engine.trading.entries import Entry
-from engine.trading.order_checks import Asked, OrderChecks, Passage
+from engine.trading.last_look import LastLook
+from engine.trading.order_checks import Asked, OrderChecks
 from engine.trading.order_records import INTENT_S_MAX
 from engine.trading.order_records import Outcome as Fate
 from engine.trading.rules import Rules
@@ -50,19 +51,19 @@ class Leaving:
         key = wish.key
         before = self._checks.desk.book.order(key)
         self._checks.passed(asked, key)
-        passage = Passage(self._rules, self._checks, self._entry, asked, key, before)
+        last_look = LastLook(self._rules, self._checks, self._entry, asked, key, before)
         left, why = False, "the client has gone"
         try:
-            passage.announced = self._announce(wish, asked)
-            if not passage.announced:
-                passage.recorded = await self._record(wish, asked, before)
+            last_look.announced = self._announce(wish, asked)
+            if not last_look.announced:
+                last_look.recorded = await self._record(wish, asked, before)
             withdrawn = wish.withdrawn()
-            why = withdrawn or self._enter(wish, asked, passage, before)
+            why = withdrawn or self._enter(wish, asked, last_look, before)
             if not why:
                 try:
                     left = wish.write()
                 finally:
-                    passage.leave()
+                    last_look.leave()
                 why = "" if left else GONE
         finally:
             if left:
@@ -75,7 +76,7 @@ class Leaving:
             return Ruling(End.WITHDRAWN, withdrawn, modifies)
         if why == GONE:
             return Ruling(End.LOST, why, modifies)
-        return passage.verdict if not passage.verdict.passed else Verdict((Failure(Code.HALTED, why, None),))
+        return last_look.verdict if not last_look.verdict.passed else Verdict((Failure(Code.HALTED, why, None),))
 
     def _announce(self, wish: Wish, asked: Asked) -> bool:
         """Tell every program of it; the journal follows."""
@@ -98,11 +99,11 @@ class Leaving:
             await asyncio.wait({work}, timeout=2 * INTENT_S_MAX)
         return work.result() if work.done() else None
 
-    def _enter(self, wish: Wish, asked: Asked, passage: Passage, before: tuple[Resting, ...]) -> str:
-        """The last look. Empty: it is ours to send, and `passage.leave` must follow."""
+    def _enter(self, wish: Wish, asked: Asked, last_look: LastLook, before: tuple[Resting, ...]) -> str:
+        """The last look. Empty: it is ours to send, and `last_look.leave` must follow."""
         if wish.backlog() and not self._checks.reduces(asked, wish.key, self._checks.state(), before):
             return NOT_TAKING
-        return passage.enter() or ""
+        return last_look.enter() or ""
 
     def _stays(self, wish: Wish, before: tuple[Resting, ...], why: str) -> None:
         """It was counted, and never left."""

@@ -21,7 +21,8 @@ from engine.core.restrictions import State
 from engine.trading import errors
 from engine.trading.arguments import wrong_kind
 from engine.trading.entries import Entry
-from engine.trading.order_checks import Asked, OrderChecks, Passage
+from engine.trading.last_look import LastLook
+from engine.trading.order_checks import Asked, OrderChecks
 from engine.trading.order_records import OrderRecords, Outcome
 from engine.trading.order_settings import OrderSettings, find_settings
 from engine.trading.rules import Rules, described
@@ -122,11 +123,11 @@ class Orders:
         ticket = tickets.open(asked.order)
         key = (ticket.client_id, ticket.order_id)
         checks.passed(asked, key)
-        passage = Passage(self._rules(), checks, entry, asked, key)
+        last_look = LastLook(self._rules(), checks, entry, asked, key)
         outcome, text = Outcome.NOT_SENT, "whoever placed it stopped waiting"
         try:
-            passage.recorded = await checks.records.intent(asked.intent, ticket.order_ref, key)
-            _, answer = await tickets.place(asked.contract, asked.order, self._patience_s, passage, ticket)
+            last_look.recorded = await checks.records.intent(asked.intent, ticket.order_ref, key)
+            _, answer = await tickets.place(asked.contract, asked.order, self._patience_s, last_look, ticket)
             outcome, text = _outcome(ticket, answer), answer.text
         except LocalError as error:
             text = str(error)
@@ -141,7 +142,7 @@ class Orders:
             checks.records.ended(ticket.order_ref, key, outcome, text)
         if outcome is Outcome.ACKNOWLEDGED:
             return ticket
-        raise await self._error(entry, checks, asked, ticket, passage, outcome, text)
+        raise await self._error(entry, checks, asked, ticket, last_look, outcome, text)
 
     async def _error(
         self,
@@ -149,7 +150,7 @@ class Orders:
         checks: OrderChecks,
         asked: Asked,
         ticket: OrderTicket,
-        passage: Passage,
+        last_look: LastLook,
         outcome: Outcome,
         text: str,
     ) -> errors.OrderError:
@@ -164,9 +165,9 @@ class Orders:
             return unconfirmed
         if outcome is Outcome.REFUSED:
             return errors.OrderRefused(f"TWS refused the order: {text}", "It is not working", "Correct it")
-        if not passage.verdict.passed:
-            halts = await checks.deny(asked.intent, passage.verdict)
-            return _denied(entry, passage.verdict, checks.state(), halts)
+        if not last_look.verdict.passed:
+            halts = await checks.deny(asked.intent, last_look.verdict)
+            return _denied(entry, last_look.verdict, checks.state(), halts)
         return errors.OrderNotSent(f"The order was not sent: {text}", "TWS never saw it", "Connect again")
 
     def _checks_of(self, entry: Entry) -> OrderChecks:
