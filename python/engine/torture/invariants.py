@@ -1,7 +1,7 @@
 """What must hold in every run, whatever goes wrong: one function for each invariant, listed in docs/invariants.md.
 
 Each looks at the evidence of a run, from the exchange's side and over the journal, and yields every violation in words.
-What nobody could have known at the time excuses; nothing else does. Pure.
+What nobody could have known at the time excuses (`excuses`); nothing else does. Pure.
 """
 
 from __future__ import annotations
@@ -12,28 +12,33 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.kill.commands import CLOSE_REF_PREFIX
-from engine.core.kill.held.close_marks import by_a_kill, read_close_mark
+from engine.core.kill.held.close_marks import by_a_kill
 from engine.core.kill.report import LoginOutcome, LoginReport, ResidueReason
 from engine.core.limit_rules import Limit
 from engine.core.restrictions import Kind
 from engine.journal import chain
 from engine.journal.events import BaselineSet, Filled, KillEnded, KillPressed, Lifted, LimitBreached, Restricted
-from engine.simulator import faults as f
 from engine.torture.evidence import Arrived, Evidence, Key, PressSeen, Truth
+from engine.torture.excuses import (
+    UNKNOWABLE_S,
+    all_passes,
+    latency_s,
+    left_in_doubt,
+    moved_lately,
+    old_picture,
+    shown_until_s,
+    slow_disk,
+    unheard,
+)
 from engine.torture.hearing import silence_is_heard
-from engine.torture.story import Assign, DiskFails, DiskSlow, Freeze
+from engine.torture.story import DiskFails
 
 ZERO = Decimal(0)
-UNKNOWABLE_S = 8.0  # before a report: what others did then may have come too late for its reads
 IN_FLIGHT_S = 10.0  # behind somebody else's trade: a close that was on its way may meet it
 DEADLINE_GRACE_S = 5.0  # behind the deadline: the driver's own grace, and the paper that a report waits for
 RECORDS_PER_ACT = 40
-STANDING_S = 180.0  # behind a kill's close: until then an old picture may be of before it
-PICTURE_S = 30.0  # before the deadline: a picture that is older leaves no time for what it shows at last
 WITHDRAWN_S = 6.0  # so long after a trade that made it too large a closing order is certainly taken back
 UNHEARD_MAX = 4  # swallowed orders: the waits are longer by then than the minute that a story gives a kill
-SHARES_OF_AN_OPTION = 100  # an assignment leaves so many to close
-SATURDAY, AFTERNOON = 5, 14  # from then on some market may be closed
 ROUNDING_PCT = Decimal("0.01")  # P&L comes in cents, and a moment after the price
 LIMITS_PCT = {
     Limit.DAILY.value: Decimal(2),
@@ -70,7 +75,7 @@ def flat_is_flat(found: Evidence) -> Iterator[str]:
 
 def _others_did_it(found: Evidence, login: str, at_s: float, truth: Truth) -> bool:
     """It was flat until somebody else traded, too late to be read; or orders of others are hidden by an old list."""
-    shown_s = _shown_until_s(found, login, at_s)
+    shown_s = shown_until_s(found, login, at_s)
     hidden = {
         order.key
         for order in found.arrived
@@ -103,7 +108,7 @@ def closes_only_reduce(found: Evidence) -> Iterator[str]:
             reduces = was * now >= ZERO and abs(now) < abs(was)
             if reduces:
                 continue
-            shown_s = _shown_until_s(found, login, at_s)
+            shown_s = shown_until_s(found, login, at_s)
             hidden = traded.get(key, -IN_FLIGHT_S - 1) >= shown_s - IN_FLIGHT_S or shown_s <= rested.get(key, -1) < at_s
             if not (hidden or _orphaned(found, moved.order_ref, traded.get(key))) or (
                 at_s - IN_FLIGHT_S > crossed.get(key, at_s)
@@ -135,7 +140,7 @@ def _others_orders(found: Evidence, login: str) -> set[str]:
 def halts_bind(found: Evidence) -> Iterator[str]:
     """I3: behind an acknowledged halt no order that adds risk reaches TWS from a guarded program."""
     for halt in found.halts:
-        from_s = halt.at_s + 2 * _latency_s(found)
+        from_s = halt.at_s + 2 * latency_s(found)
         until_s = float("inf") if halt.lifted_s is None else halt.lifted_s
         for order in found.arrived:
             if order.login != halt.login or not from_s < order.at_s < until_s or not order.adds_risk:
@@ -149,7 +154,7 @@ def halts_bind(found: Evidence) -> Iterator[str]:
 
 def _surprised(found: Evidence, order: Arrived) -> bool:
     """Something happened in the contract that whoever sent the order could not know yet."""
-    since = _shown_until_s(found, order.login, order.at_s) - IN_FLIGHT_S
+    since = shown_until_s(found, order.login, order.at_s) - IN_FLIGHT_S
     moved = any(
         (one.account, one.con_id) == order.key and since <= found.at(one) <= order.at_s
         for one in found.movements[order.login]
@@ -177,7 +182,7 @@ def nothing_acknowledged_is_lost(found: Evidence) -> Iterator[str]:
     if not any(isinstance(act, DiskFails) for act in found.story.acts):
         ended = {event.kill_id for event in _events(found) if isinstance(event, KillEnded)}
         for press in found.presses:
-            if press.report is not None and press.report.kill_id not in ended and not _slow_disk(found):
+            if press.report is not None and press.report.kill_id not in ended and not slow_disk(found):
                 yield f"the report of kill {press.report.kill_id} is not in the journal"
 
 
@@ -204,7 +209,7 @@ def residue_is_true(found: Evidence) -> Iterator[str]:
                 key = (item.account, item.contract.con_id)
                 said[key] = said.get(key, ZERO) + item.quantity
         for key in said.keys() | truth.positions.keys():
-            if said.get(key, ZERO) != truth.positions.get(key, ZERO) and not _moved_lately(found, login, key, press):
+            if said.get(key, ZERO) != truth.positions.get(key, ZERO) and not moved_lately(found, login, key, press):
                 yield (
                     f"{press.who} was told at {press.reported_s:.3f} s that {login} has {said.get(key, ZERO):+f} of "
                     f"{key} left; it has {truth.positions.get(key, ZERO):+f}"
@@ -213,21 +218,21 @@ def residue_is_true(found: Evidence) -> Iterator[str]:
 
 def passing_trouble_is_overcome(found: Evidence) -> Iterator[str]:
     """I5c: where all trouble passes and the markets are open, a login that can be reached ends flat."""
-    if not _all_passes(found):
+    if not all_passes(found):
         return
     for press, login, report, _ in _reports(found):
         ends_s = press.at_s + found.story.deadline_s
         outside = [one.at_s for one in found.outside if one.login == login]
-        if any(at_s > ends_s - 30 for at_s in outside) or _old_picture(found, login, press):
+        if any(at_s > ends_s - 30 for at_s in outside) or old_picture(found, login, press):
             continue
-        if _unheard(found) + bool(outside) >= UNHEARD_MAX:
+        if unheard(found) + bool(outside) >= UNHEARD_MAX:
             continue
         unsure = {item.reason for item in report.residue} == {ResidueReason.POSITION_UNCONFIRMED}
         if unsure and any(one.order_ref.startswith(OLDER_REF) for one in found.movements[login]):
             continue  # no kill would have sized it so: what it says of itself leads astray
         if unsure and any(abs(at_s - press.at_s) <= UNKNOWABLE_S for at_s in outside):
             continue  # it looks like a feed that is late, and may be one
-        if unsure and _left_in_doubt(found, login, report, ends_s):
+        if unsure and left_in_doubt(found, login, report, ends_s):
             continue  # it may be that rest, or an old picture of the part that was closed
         if report.outcome is LoginOutcome.UNKNOWN and report.timings.flat_ms is not None and not report.residue:
             continue  # it was flat, and its connection was lost while another login was worked on
@@ -311,7 +316,7 @@ def nobody_goes_on_by_itself(found: Evidence) -> Iterator[str]:
         for order in found.arrived:
             if order.login != login or by_a_kill(order.order_ref):
                 continue
-            since = max((at for at in bound if at < order.at_s - 2 * _latency_s(found)), default=None)
+            since = max((at for at in bound if at < order.at_s - 2 * latency_s(found)), default=None)
             if since is not None and not any(since <= at <= order.at_s for at in resets):
                 who = f"client {order.client_id} ordered at {order.at_s:.3f} s"
                 yield f"{login} is shut down since {since:.3f} s; {who}"
@@ -381,110 +386,3 @@ def _break(found: Evidence) -> str:
 def _words(truth: Truth) -> str:
     held = [f"{quantity:+f} of {key}" for key, quantity in truth.positions.items()]
     return ", ".join([*held, *([f"{len(truth.working)} working orders"] if truth.working else [])]) or "nothing"
-
-
-def _moved_lately(found: Evidence, login: str, key: Key, press: PressSeen) -> bool:
-    since = _shown_until_s(found, login, press.reported_s) - UNKNOWABLE_S
-    return any(
-        (moved.account, moved.con_id) == key and since <= found.at(moved) <= press.reported_s
-        for moved in found.movements[login]
-    )
-
-
-def _shown_until_s(found: Evidence, login: str, at_s: float) -> float:
-    """What is told of positions and orders at that moment may be no newer than this."""
-    shown_s = at_s
-    for fault in found.story.scenario.faults:
-        if fault.login in ("", login) and fault.after_s <= at_s:
-            if isinstance(fault, f.StalePositions):
-                shown_s = min(shown_s, at_s - fault.lag_s)
-            elif at_s <= _ends_s(fault) + UNKNOWABLE_S and (
-                isinstance(fault, f.StandingFeed) or (isinstance(fault, f.LinkLost) and _untold(found, login, fault))
-            ):
-                shown_s = min(shown_s, fault.after_s)
-    return shown_s
-
-
-def _untold(found: Evidence, login: str, lost: f.LinkLost) -> bool:
-    """TWS has lost IBKR and its word for that may have vanished: what it tells from memory looks like any answer."""
-    return any(
-        isinstance(fault, f.DropReplies)
-        and fault.login in ("", login)
-        and "ErrorMessage" in fault.replies
-        and fault.after_s <= lost.after_s <= _ends_s(fault)
-        for fault in found.story.scenario.faults
-    )
-
-
-def _ends_s(fault: f.Fault) -> float:
-    return fault.after_s + (float("inf") if fault.for_s is None else fault.for_s)
-
-
-def _left_in_doubt(found: Evidence, login: str, report: LoginReport, ends_s: float) -> bool:
-    """Has a kill whose program died closed only a part of each of these, too lately for three minutes to be over?"""
-    parts = {
-        one.key
-        for one in found.arrived
-        if one.login == login and one.at_s + STANDING_S > ends_s and _of_a_dead_kill_in_doubt(found, one)
-    }
-    return all((item.account, item.contract.con_id) in parts for item in report.residue)
-
-
-def _of_a_dead_kill_in_doubt(found: Evidence, order: Arrived) -> bool:
-    """The mark says what was safe to close, and more was there: what had traded just before was shown or not."""
-    mark = read_close_mark(order.order_ref)
-    if mark is None or mark.held is None or mark.held >= abs(order.held):
-        return False
-    return any(one.died_s is not None and mark.kill_id.startswith(f"{one.who}x") for one in found.presses)
-
-
-def _old_picture(found: Evidence, login: str, press: PressSeen) -> bool:
-    """The broker itself says something old for so long that the minute of a story is over."""
-    began_s = min(  # of the kill that the press joined: whoever presses again in the same program has its deadline
-        one.at_s
-        for one in found.presses
-        if one.who == press.who and login in one.logins and one.at_s <= press.at_s <= one.reported_s
-    )
-    latest_s = began_s + found.story.deadline_s - PICTURE_S
-    late_s = min(PICTURE_S, found.story.deadline_s - PICTURE_S - 0.1)  # and what it goes through is waited for as well
-    return any(
-        fault.login in ("", login)
-        and (
-            (isinstance(fault, f.StandingFeed) and _ends_s(fault) > latest_s)
-            or (isinstance(fault, f.StalePositions) and fault.lag_s > late_s)
-        )
-        for fault in found.story.scenario.faults
-    )
-
-
-def _latency_s(found: Evidence) -> float:
-    """How long a message may be on its way."""
-    late = (fault.seconds + fault.jitter_s for fault in found.story.scenario.faults if isinstance(fault, f.Latency))
-    return sum(late, 0.01)
-
-
-def _slow_disk(found: Evidence) -> bool:
-    return any(isinstance(act, DiskSlow) for act in found.story.acts)
-
-
-def _unheard(found: Evidence) -> int:
-    """How many messages in a row are lost without a word. Each costs twice the wait of the one before."""
-    faults = found.story.scenario.faults
-    lost = sum(fault.first or 0 for fault in faults if isinstance(fault, f.DropRequests))
-    if any(isinstance(fault, f.DropReplies) and "ErrorMessage" in fault.replies for fault in faults):
-        lost += sum(fault.first or 0 for fault in faults if isinstance(fault, f.Reject))
-    return lost
-
-
-def _all_passes(found: Evidence) -> bool:
-    """Markets are open and take what there is in time, and nobody holds the right to close without moving."""
-    scenario = found.story.scenario
-    if scenario.start.weekday() >= SATURDAY or scenario.start.hour >= AFTERNOON:
-        return False
-    held = [abs(one.quantity) for login in scenario.logins for account in login.accounts for one in account.positions]
-    held += [SHARES_OF_AN_OPTION * act.quantity for act in found.story.acts if isinstance(act, Assign)]
-    slowest_s = max(
-        (max(held, default=ZERO) / fault.quantity for fault in scenario.faults if isinstance(fault, f.PartialFills)),
-        default=ZERO,
-    )
-    return slowest_s < found.story.deadline_s / 3 and not any(isinstance(act, Freeze) for act in found.story.acts)
