@@ -201,6 +201,16 @@ def test_what_a_halt_that_cancels_came_to_is_shown_by_status(
     swept = state_of("paper", capsys)["swept"]
     assert isinstance(swept, dict)
     assert [one["client_id"] for one in swept[halt.id]] == [7, 8]
+    nine = msgspec.structs.replace(seven, client_id=90, cancelled=(), left=((0, "BUY 1 IBM"),), gone=((9, "BUY 5 GC"),))
+    journal().append(nine)
+    assert main(["status", "paper"]) == 1
+    told = capsys.readouterr().out
+    assert "STILL WORKING: BUY 1 IBM typed into TWS" in told
+    assert "gone since: BUY 5 GC of client 9" in told
+    assert told.count("GC") == 1, "an older answer of somebody else does not say that it works still"
+    journal().append(msgspec.structs.replace(nine, client_id=91, left=(), gone=(), why="no link"))
+    assert main(["status", "paper"]) == 1
+    assert "STILL WORKING: BUY 1 IBM" in capsys.readouterr().out, "who knows nothing takes nobody's word away"
     assert main(["resume", "paper"]) == 0
     assert main(["halt", "paper", "--cancel", "risk_adding"]) == 0
     (anew,) = standing()

@@ -250,6 +250,11 @@ def tell(event: AnyEvent) -> tuple[str, Tone]:
             Tone.PLAIN,
         ),
         (
+            OrdersSwept(scope=PAPER, restrictions=("a",), client_id=7, cancelled=(), gone=((0, "BUY 2 ES"),)),
+            "orders swept: paper: client 7 cancelled nothing; gone since: BUY 2 ES",
+            Tone.PLAIN,
+        ),
+        (
             LimitsTaken(scope=PAPER, values=(("a", "1"), ("b", "2"))),
             "limits taken: paper: first used with a 1, b 2",
             Tone.PLAIN,

@@ -24,23 +24,29 @@ NOBODY = (
 def swept_lines(answers: Iterable[OrdersSwept]) -> list[tuple[str, bool]]:
     """What programs say of the risk-adding orders that they were to cancel; True: somebody has to do something.
 
-    Each sees the orders of all, at moments of their own: of a program that has answered for itself its own word counts.
+    Each sees the orders of all, at moments of their own: of a program that has answered for itself its own word counts,
+    and of all others the last word that knew. A program gives its answer anew when something that it left is gone.
     """
-    told = {one.client_id: one for one in answers}
+    told: dict[int, OrdersSwept] = {}
+    for one in answers:
+        told.pop(one.client_id, None)
+        told[one.client_id] = one
     if not told:
         return [(NOBODY, True)]
+    last = next((one for one in reversed(told.values()) if not one.why), None)
+
+    def counts(one: OrdersSwept, owner: int) -> bool:
+        return owner == one.client_id or (one is last and owner not in told)
+
     lines = [
         (f"client {one.client_id} cancelled {', '.join(one.cancelled)}", False)
         for one in told.values()
         if one.cancelled
     ]
-    left = dict.fromkeys(
-        (owner, order)
-        for one in told.values()
-        for owner, order in one.left
-        if owner not in told or owner == one.client_id
-    )
+    left = dict.fromkeys(each for one in told.values() for each in one.left if counts(one, each[0]))
+    gone = dict.fromkeys(each for one in told.values() for each in one.gone if counts(one, each[0]))
     lines += [(f"STILL WORKING: {order} {_whose(owner)}: cancel it in TWS", True) for owner, order in left]
+    lines += [(f"gone since: {order} {_whose(owner)}", False) for owner, order in gone]
     lines += [
         (f"client {one.client_id} does not know what still works: {one.why}", True) for one in told.values() if one.why
     ]

@@ -217,7 +217,7 @@ class OrderRefused(Event, frozen=True, kw_only=True, tag="order_refused"):
 class OrdersSwept(Event, frozen=True, kw_only=True, tag="orders_swept"):
     """A program has cancelled its own working orders that add risk, as restrictions asked for: `cancelled`, and the
     risk-adding orders that it saw working behind that, with the client whose they are (0: typed into TWS). `why`: what
-    still works is not known.
+    still works is not known. It is written anew when something that was left is `gone`: cancelled by others, or filled.
     """
 
     scope: Scope
@@ -225,6 +225,7 @@ class OrdersSwept(Event, frozen=True, kw_only=True, tag="orders_swept"):
     client_id: int
     cancelled: tuple[str, ...]
     left: tuple[tuple[int, str], ...] = ()
+    gone: tuple[tuple[int, str], ...] = ()
     why: str = ""
 
 

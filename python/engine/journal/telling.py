@@ -135,6 +135,7 @@ def _of_orders(event: OrdersSwept | Filled) -> str:
         return f"{event.account}: {event.quantity:+} of contract {event.con_id} at {event.price}"
     parts = [f"{event.scope.login}: client {event.client_id} cancelled {', '.join(event.cancelled) or 'nothing'}"]
     parts += [f"left {', '.join(text for _, text in event.left)}"] if event.left else []
+    parts += [f"gone since: {', '.join(text for _, text in event.gone)}"] if event.gone else []
     parts += [f"not known what still works: {event.why}"] if event.why else []
     return "; ".join(parts)
 

@@ -24,6 +24,7 @@ from engine.core.watching import to_sweep
 from engine.journal.events import IncidentJoined, OrdersSwept
 from engine.trading.daemons import Daemons
 from engine.trading.incident_records import tell
+from engine.trading.left_working import LeftWorking
 from engine.trading.loss_consequences import Seen
 from engine.trading.loss_ledger import LossLedger, Outcome
 from engine.trading.risk_sweep import Swept, sweep, told_order
@@ -85,6 +86,7 @@ class LossWatch:
         self._tasks: set[asyncio.Future[object]] = set()
         self._answered: set[str] = set()  # restrictions for which the kill was pressed here
         self._swept: set[str] = set()
+        self._left = LeftWorking()
         self.tells_jumps_since_ns: int | None = None  # since when money that moves would be seen as a jump
         self._equity: Fact[Equity] = Unknown("nothing was read yet")
         self.last: Outcome | None = None
@@ -269,26 +271,30 @@ class LossWatch:
         if login is not None and due:
             self._swept.update(one.id for one in due)
             self._begin(self._sweep(login, tuple(one.id for one in due)), "cancel what adds risk")
+        for answer in self._left.look(standing, self._view.working_orders):
+            self._begin(self._on_thread(partial(self._keep, answer)), "what was left is gone")
 
     async def _sweep(self, login: Login, due: tuple[str, ...]) -> Swept:
         client_id, swept = login.link.client_id, await sweep(login)
-        await self._on_thread(lambda: self._write_down(swept, due, client_id))
+        answer = OrdersSwept(
+            scope=self._scope(),
+            restrictions=due,
+            client_id=client_id,
+            cancelled=tuple(map(told_order, swept.asked)),
+            left=tuple((one.client_id if one.order_id > 0 else 0, told_order(one)) for one in swept.left),
+            why=swept.why,
+        )
+        await self._on_thread(lambda: self._write_down(swept, answer))
+        self._left.begin(answer, swept.left)
         return swept
 
-    def _write_down(self, swept: Swept, due: tuple[str, ...], client_id: int) -> None:
+    def _keep(self, answer: OrdersSwept) -> None:
+        self._rules().journal.keep(answer, stops=False)
+
+    def _write_down(self, swept: Swept, answer: OrdersSwept) -> None:
         """For who looks what a halt has come to, and for the incident where there is one."""
-        rules, scope = self._rules(), self._scope()
-        rules.journal.keep(
-            OrdersSwept(
-                scope=scope,
-                restrictions=due,
-                client_id=client_id,
-                cancelled=tuple(map(told_order, swept.asked)),
-                left=tuple((one.client_id if one.order_id > 0 else 0, told_order(one)) for one in swept.left),
-                why=swept.why,
-            ),
-            stops=False,
-        )
+        self._keep(answer)
+        rules, scope = self._rules(), answer.scope
         state = rules.journal.state()
         if (swept.asked or swept.left or swept.why) and not isinstance(state, Unknown):
             for incident in state.incidents(scope)[:1]:
