@@ -117,7 +117,7 @@ def test_what_is_shown_reads_back_to_the_last_digit(tmp_path: Path) -> None:
         ('max_futures = "unlimited"', "max_futures"),
         ("max_order_notional = nan", "max_order_notional"),
         ('collar = "maybe"', 'expected "off" or "when_known" or "required"'),
-        ("collar_pct = 0", "collar_pct"),
+        ("collar_pct = -1", "collar_pct"),
         ('notional_currency = "usd"', "notional_currency"),
         ("allowed_symbols = [1]", "allowed_symbols"),
         ("orders_per_second = 0", "orders_per_second"),
@@ -151,3 +151,9 @@ def test_the_environment_reaches_it(tmp_path: Path) -> None:
     path = tmp_path / "quant-engine.toml"
     path.write_text("", encoding="utf-8")
     assert load(str(path), {"QE_PREFLIGHT__MAX_FUTURES": "3"}).preflight.max_futures == 3
+
+
+def test_a_collar_may_be_a_number_of_ticks_and_no_share_of_the_price(tmp_path: Path) -> None:
+    table = loaded(tmp_path, "collar_pct = 0\noption_collar_pct = 0\ncollar_ticks = 4\n")
+    settings = preflight_settings(table)
+    assert (settings.collar_pct, settings.option_collar_pct, settings.collar_ticks) == (0, 0, 4)

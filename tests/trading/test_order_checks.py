@@ -441,8 +441,17 @@ def test_a_faulty_configuration_stops_what_adds_risk_and_nothing_else(
     monkeypatch.setenv("QE_CONFIG", str(file))
 
     async def test(world: World, mgr: IBKRAccountManager, _memory: Memory) -> None:
-        with pytest.raises(errors.TradingHalted, match=r"quant-engine.toml:2: preflight.max_futures"):
+        (own,) = mgr.state("paper").standing
+        assert own.cause is Cause.CONFIGURATION, "it is what holds, also before the first order"
+        with pytest.raises(errors.TradingHalted, match=r"quant-engine.toml:2: preflight.max_futures") as caught:
             await mgr.place_order("paper", SPY, limit("BUY", "1"))
+        assert "Put the configuration right, and start the program anew" in str(caught.value)
+        mgr.halt_trading("paper", "news")
+        resumed = mgr.resume_trading("paper")
+        still = "NOT RESUMED, no resume lifts this: halt (configuration): the configuration has faults"
+        assert str(resumed).startswith(f"paper: lifted manual; {still}")
+        assert mgr.state("paper").standing == resumed.state.standing == (own,)
+        assert str(mgr.resume_trading("paper")).startswith(f"paper: {still}")
         cl = Contract(symbol="CL", sec_type="FUT", exchange="NYMEX", currency="USD", last_trade_date="202604")
         world.login("paper").trader(3).cancel_all()
         await asyncio.sleep(1)

@@ -80,11 +80,14 @@ class PreflightTable(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "when_known"
     collar_pct: Annotated[
-        Annotated[float, Meta(gt=0, le=1_000)],
-        Meta(description="How much, in percent of the market's price. A market order has no price to be wrong."),
+        Annotated[float, Meta(ge=0, le=1_000)],
+        Meta(
+            description="How much, in percent of the market's price. A market order has no price to be wrong. 0: "
+            "collar_ticks alone."
+        ),
     ] = 10.0
     option_collar_pct: Annotated[
-        Annotated[float, Meta(gt=0, le=1_000)], Meta(description="The same for options, which move more.")
+        Annotated[float, Meta(ge=0, le=1_000)], Meta(description="The same for options, which move more.")
     ] = 50.0
     collar_ticks: Annotated[
         Annotated[int, Meta(ge=0, le=10_000)],

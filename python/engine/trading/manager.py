@@ -301,7 +301,8 @@ class IBKRAccountManager:
         """Lift what halts a login. A limit's halt needs `override` and a reason; after a kill: verify, close the
         incident, reset, and then this. Raises ResumeRefused with everything that is in the way, and lifts nothing then.
         """
-        return self.rules.resume(self._entries.get(name).scope, override=override, reason=reason)
+        resumed = self.rules.resume(self._entries.get(name).scope, override=override, reason=reason)
+        return msgspec.structs.replace(resumed, state=self.state(name))
 
     def reset(self, name: str, reason: str) -> Halted:
         """End a login's shutdown, once it is verified and its incidents are closed. It stays halted until it is
@@ -328,8 +329,12 @@ class IBKRAccountManager:
         )
 
     def state(self, name: str) -> State:
-        """What a login may do now, and why: `kind`, `size_factor`, and `standing`, the restrictions, severest first."""
-        return self.rules.state(self._entries.get(name).scope)
+        """What a login may do now, and why: `kind`, `size_factor`, and `standing`, the restrictions, severest first.
+        With what holds the orders of this program alone, as faults of its configuration do.
+        """
+        entry = self._entries.get(name)
+        state = self.rules.state(entry.scope)
+        return self._orders.with_own(entry, state) if self._settings.trades else state
 
     @property
     def rules(self) -> Rules:

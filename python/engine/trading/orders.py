@@ -17,7 +17,7 @@ from engine.core.preflight.checks_state import refusal_of
 from engine.core.preflight.settings import Settings
 from engine.core.preflight.texts import sentences
 from engine.core.preflight.verdict import Code, Verdict
-from engine.core.restrictions import State
+from engine.core.restrictions import Cause, State
 from engine.trading import errors
 from engine.trading.arguments import wrong_kind
 from engine.trading.entries import Entry
@@ -58,6 +58,10 @@ class Orders:
         checks = self._checks_of(entry)
         checks.book.attach(login)
         checks.follow_others()
+
+    def with_own(self, entry: Entry, state: State) -> State:
+        """The login's state by the records, and what holds its orders in this program alone."""
+        return self._checks_of(entry).with_own(state)
 
     async def place(self, entry: Entry, contract: Contract, order: Order) -> OrderTicket:
         """See `IBKRAccountManager.place_order`."""
@@ -217,7 +221,9 @@ def _denied(entry: Entry, verdict: Verdict, state: State, halts: str) -> errors.
         error = errors.TradingHalted(
             f"{name!r} is halted{f': {why}' if why else ''}: {sentences(verdict)}",
             "The order was not sent; cancels and reducing orders go on",
-            f"When the reason is gone: resume_trading({name!r}), or qe resume {name}",
+            "Put the configuration right, and start the program anew: no resume mends it"
+            if any(one.cause is Cause.CONFIGURATION for one in state.standing)
+            else f"When the reason is gone: resume_trading({name!r}), or qe resume {name}",
         )
     else:
         error = errors.OrderDenied(

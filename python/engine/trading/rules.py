@@ -79,11 +79,13 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     state: State
 
     def __str__(self) -> str:
-        if not self.lifted:
-            return f"{self.login}: nothing was in the way"
+        kind = self.state.kind
         lifted = ", ".join(dict.fromkeys(one.cause.value for one in self.lifted))
-        now = f"; now {self.state.kind.value} ({self.state.size_factor})" if self.state.kind is not None else ""
-        return f"{self.login}: lifted {lifted}{now}"
+        if kind in (None, Kind.SIZE_FACTOR):
+            now = "" if kind is None else f"; now {kind.value} ({self.state.size_factor})"
+            return f"{self.login}: lifted {lifted}{now}" if lifted else f"{self.login}: nothing was in the way{now}"
+        still = f"NOT RESUMED, no resume lifts this: {described(self.state)}"
+        return f"{self.login}: {f'lifted {lifted}; ' if lifted else ''}{still}"
 
 
 class Rules:

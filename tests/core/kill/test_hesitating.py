@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from core.kill.builders import Say, Stage, ev, execution, held, option, order
-from engine.core.kill.closes.hesitating import MAY_HAVE_FILLED, NOT_AGREED
+from engine.core.kill.closes.hesitating import MAY_HAVE_FILLED, NOT_AGREED, Hesitating
+from engine.core.kill.closes.item import Item
+from engine.core.kill.held.ledger import Ledger
 from engine.core.kill.settings import SECOND
 
 CALL = option(11)
@@ -66,3 +71,34 @@ def test_what_is_held_and_agreed_upon_is_no_reason() -> None:
     stage = Stage(held(CALL, 3)).begin()  # its order is on its way
     stage.run(5000)
     assert waits(stage) == [] and stage.placed
+
+
+BEGAN_NS = 1_000 * SECOND
+
+
+def told(names: list[str], *, after_ns: int) -> list[str]:
+    """What is said of these behind two looks."""
+    items = [
+        cast(Item, SimpleNamespace(key=name, name=name, live=False, lessons=SimpleNamespace(given_up=False)))
+        for name in names
+    ]
+    ledger = cast(Ledger, SimpleNamespace(hesitates=lambda _: True, may_have_filled=lambda key: key == "A"))
+    hesitating = Hesitating()
+    assert hesitating.looked(items, ledger, BEGAN_NS) == []
+    return [said.text for said in hesitating.looked(items, ledger, BEGAN_NS + after_ns) if isinstance(said, Say)]
+
+
+def test_each_reason_is_told_in_a_line_of_its_own() -> None:
+    assert told(["A", "B", "C"], after_ns=2 * SECOND) == [
+        "A: not closed yet: an order that is gone may have filled, and TWS has not said what became of it",
+        "B, C: not closed yet: TWS's positions and executions do not agree yet",
+    ]
+
+
+def test_before_two_seconds_are_over_nothing_is_told() -> None:
+    assert told(["A"], after_ns=2 * SECOND - 1) == []
+
+
+@pytest.mark.parametrize(("names", "in_short"), [("BCD", "B, C, D"), ("BCDE", "B, C, D and 1 more")])
+def test_three_are_named_and_the_rest_counted(names: str, in_short: str) -> None:
+    assert told(list(names), after_ns=2 * SECOND) == [f"{in_short}: not closed yet: {NOT_AGREED}"]

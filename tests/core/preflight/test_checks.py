@@ -829,6 +829,17 @@ def test_a_collar_holds_a_limit_to_the_market_on_the_side_that_costs() -> None:
     assert off.judge(order(ES, limit=5000), FREE, NOW) == PASS
 
 
+def test_a_band_of_no_percentage_is_one_of_ticks_alone_and_none_where_the_tick_is_not_known() -> None:
+    made = desk(Settings(collar_pct=D(0), collar_ticks=D(4)))
+    price(made, ES, "5000")
+    assert made.judge(order(ES, limit=5001), FREE, NOW) == PASS
+    assert made.judge(order(ES, limit="5001.25"), FREE, NOW).failures == (Failure(Code.COLLAR, D("5001.25"), D(5001)),)
+    assert made.judge(sell(ES, limit="4998.75"), FREE, NOW).codes == (Code.COLLAR,)
+    made.list_contract(msgspec.structs.replace(BY_ID[ES], min_tick=None))
+    assert made.judge(order(ES, limit=5000), FREE, NOW) == PASS
+    assert made.judge(order(ES, limit="5000.25"), FREE, NOW).codes == (Code.COLLAR,)
+
+
 def test_an_exit_is_held_to_the_market_too() -> None:
     made = desk(positions={ES: 1})
     price(made, ES, "100")

@@ -67,7 +67,7 @@ def _slower(key: str) -> str:
 
 _NEXT: dict[Code, str] = {
     Code.SHUT_DOWN: "verify the positions, close the incident, then reset and resume",
-    Code.HALTED: "cancel and reduce freely; to go on, resume with a reason",
+    Code.HALTED: "cancel and reduce freely; to go on, clear what halts it and resume with a reason",
     Code.WOULD_CROSS_ZERO: "send no more than that, or cancel what works on this side first",
     Code.POSITION_UNKNOWN: _FACTS,
     Code.POSITION_STALE: _FACTS,
@@ -98,7 +98,7 @@ _NEXT: dict[Code, str] = {
     Code.ORDER_NOTIONAL: _less("max_order_notional"),
     Code.ACCOUNT_NOTIONAL: _less("max_account_notional"),
     Code.NOTIONAL_UNKNOWN: "subscribe to its price, or take the money limits out of [preflight]",
-    Code.COLLAR: "correct the price; if it is meant, widen the collar in [preflight] (collar_pct, option_collar_pct)",
+    Code.COLLAR: "correct the price; if it is meant, widen collar_pct, option_collar_pct or collar_ticks in [preflight]",
     Code.REFERENCE_MISSING: 'subscribe to its price, or set collar = "when_known" in [preflight]',
     Code.REFERENCE_STALE: 'see why its price stands still, or set collar = "when_known" in [preflight]',
     Code.DUPLICATE: _slower("duplicates_max"),
