@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := scripts/setup
 
+CRASHES := tests/journal/test_crashes.py tests/trading/test_rule_crashes.py tests/scenarios/test_crashes.py tests/scenarios/test_breach_crashes.py
+
 SEARCHES := tests/core/kill/test_machine_laws.py tests/core/kill/test_any_event.py tests/core/preflight/test_quick_way.py
 
 # What pytest makes of a test file is kept beside it: without, each of its workers spends a quarter of a minute on all of them.
 test coverage coverage-kill coverage-rest collected: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help drill setup test coverage coverage-kill coverage-rest collected coverage-parts mutants planted check bench performance envs picture page evidence load soak clean
+.PHONY: help drill setup test coverage coverage-kill coverage-rest collected coverage-parts mutants planted crashes check bench performance envs picture page evidence load soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -48,6 +50,9 @@ mutants: setup ## change engine.core in every small way: which changes does no t
 
 planted: setup ## take every safeguard away in a copy, one by one: is each missed by a test? ARGS="journal" for one subject
 	@$(BIN)/python scripts/planted.py $(ARGS)
+
+crashes: setup ## end a program by SIGKILL at every system call and await of journal, halt, breach and kill (12 minutes)
+	@QE_EVERY_CALL=1 $(BIN)/python -m pytest --durations=0 $(or $(ARGS),$(CRASHES))
 
 check: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/python -m ruff check .

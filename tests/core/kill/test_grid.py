@@ -150,3 +150,12 @@ def test_a_step_is_within_reason(tick: str, step: str) -> None:
 
 def test_a_rule_has_at_most_thirty_two_bands() -> None:
     assert BANDS_MAX == 32
+
+
+@pytest.mark.parametrize(("times", "step"), [(1, "0.01"), (2, "0.05"), (3, "0.1"), (4, "0.25"), (5, "1"), (9, "1")])
+def test_a_grid_of_tenths_of_a_cent_becomes_coarser_step_by_step(times: int, step: str) -> None:
+    assert price_grid(details(ES, min_tick=D("0.001")), (), times) == one_step(step)
+
+
+def test_a_rule_that_agrees_with_the_tick_becomes_coarser_at_the_first_refusal() -> None:
+    assert price_grid(details(ES), steps(("0", "0.25")), 1) == one_step("1")

@@ -341,6 +341,24 @@ def test_what_was_never_seen_cannot_be_unsettled() -> None:
 # all zero -------------------------------------------------------------------------------------------------------------
 
 
+def test_only_what_is_shown_and_not_safe_to_close_is_hesitated_about() -> None:
+    assert not Book().hesitates(KEY), "nothing was read"
+    assert not Book(first=0).hesitates(KEY)
+    assert not Book(first=3).hesitates(KEY), "it is closed"
+    unsure = Book(-3, first=3, recent=True)
+    assert unsure.closable(KEY) == 0 and unsure.hesitates(KEY), "sold just before, and perhaps not in the list yet"
+    read = Book(first=0)
+    read.traded(5).surveyed(0, 1)
+    assert read.hesitates(KEY) is False, "nothing is shown there"
+
+
+def test_contracts_without_an_id_are_several_and_none_takes_the_number_of_a_real_one() -> None:
+    book = Book()
+    keys = [book.key_of(held(future(0, symbol), 1)) for symbol in ("ES", "NQ", "CL", "ES")]
+    assert len(set(keys)) == 3 and keys[0] == keys[3]
+    assert all(con_id < 0 for _, con_id in keys)
+
+
 def test_before_the_first_read_nothing_is_flat() -> None:
     assert not Book().all_zero()
 

@@ -258,3 +258,7 @@ def test_after_progress_no_try_is_used_up() -> None:
     lessons = taught(Remedy.LATER)
     lessons.progress()
     assert lessons.tries == 0
+
+
+def test_before_anybody_has_said_so_no_hours_are_over() -> None:
+    assert Lessons(SETTINGS).hours_over is False

@@ -328,6 +328,17 @@ def test_an_order_that_tws_does_not_know_and_nobody_needs_is_over_after_a_while(
     assert stage.report.flat and len(stage.placed) == 1
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_silent_order_goes_again_for_what_is_left_when_that_is_certain_and_not_before(left: int) -> None:
+    stage = stage_with(late_feed_ns=20 * SECOND)
+    stage.run(3100)
+    stage.positions = [held(CALL, left)]
+    stage.run(18_000)
+    assert [place.quantity for place in stage.placed] == [3], "it may have filled unseen"
+    stage.run(5000)
+    assert [(place.key, place.quantity) for place in stage.placed] == [(1, 3), (1, left)]
+
+
 def test_without_the_right_to_send_nothing_is_tended() -> None:
     stage = stage_with()
     stage.acknowledge(stage.place)
@@ -461,6 +472,20 @@ def test_an_order_that_tws_does_not_pass_on_is_withdrawn_and_followed_by_another
     assert said in [step.text for step in stage.report.timeline if step.kind == "close_idle"]
     over(stage)
     assert stage.next_place().key == 2
+
+
+def test_its_patience_begins_when_it_last_filled() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(4000)
+    stage.fill(stage.place, 1)
+    stage.orders = [stage.listed(stage.place, status="PendingSubmit")]
+    stage.tell(ev.CloseStatus(1, "PendingSubmit", D(1), 901))
+    for _ in range(9):
+        stage.run(2000)
+        stage.tell(ev.NoQuote(11, "none"))
+    assert stage.withdrawn == []
 
 
 @pytest.mark.parametrize("passed_on_by", ["status", "list", "closed"])
@@ -796,6 +821,30 @@ def test_an_inactive_order_that_an_error_says_was_refused_is_tried_again() -> No
     stage.reject(stage.place, 201, "Order rejected - reason: nobody knows")
     stage.run(1000)
     assert [p.key for p in stage.placed] == [1, 2] and stage.withdrawn == []
+
+
+def test_an_order_that_becomes_inactive_late_waits_for_its_error_as_long() -> None:
+    stage = stage_with()
+    stage.acknowledge(stage.place)
+    stage.orders = [stage.listed(stage.place)]
+    stage.run(3000)
+    stage.orders = []
+    stage.tell(ev.CloseStatus(1, "Inactive", D(0), 901))
+    stage.run(200)
+    assert stage.withdrawn == []
+    stage.run(2000)
+    assert stage.withdrawn == [1]
+
+
+def test_what_tws_holds_to_the_end_is_told_as_working() -> None:
+    stage = stage_with(deadline_ns=20 * SECOND)
+    stage.reject(stage.place, 201, "Order rejected - reason: nobody knows")
+    stage.run(1000)
+    stage.tell(ev.CloseStatus(2, "Inactive", D(0), 902))
+    stage.run(25_000)
+    (left,) = stage.residue
+    assert left.reason is ResidueReason.CLOSE_WORKING
+    assert left.detail == "it is withdrawn, and TWS has not confirmed that"
 
 
 def inactive() -> Stage:

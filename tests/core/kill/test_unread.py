@@ -164,3 +164,12 @@ def test_reads_that_fail_are_repeated_ever_more_patiently() -> None:
     stage.begin()
     stage.run(10_000)
     assert len(stage.all(ReadPositions)) < 30
+
+
+def test_what_the_first_list_could_not_read_was_not_at_zero_then_and_later_lists_change_nothing_about_it() -> None:
+    ledger = Ledger(KillSettings())
+    ledger.executions((), SECOND)
+    ledger.positions((), SECOND, (ROW,))
+    ledger.positions((held(NQ, 2), held(ES, 1)), 2 * SECOND)
+    assert ledger.at_first((ACCOUNT, NQ.con_id)) is None
+    assert ledger.at_first((ACCOUNT, ES.con_id)) == 0

@@ -430,6 +430,18 @@ def test_a_question_for_cash_that_comes_to_nothing_leaves_what_was_told_and_is_n
     assert witness.ask() == [], "it counts as none of the three that fail"
 
 
+def test_the_cash_of_each_account_is_named() -> None:
+    witness = heard(worth("A", MaintMarginReq=250), worth("B", MaintMarginReq=5))
+    witness.ask()
+    told = [worth(name, MaintMarginReq=n, UnrealizedPnL=0, cash="1000") for name, n in (("A", 250), ("B", 5))]
+    (said,) = witness.heard(-2, tuple(told))
+    assert isinstance(said, Say)
+    assert (
+        "(A MaintMarginReq 250, and 1000 of cash in other currencies, B MaintMarginReq 5, and 1000 of cash in other "
+        "currencies)"
+    ) in said.text
+
+
 def test_that_a_margin_may_be_that_of_cash_is_said_once_with_both() -> None:
     witness = with_margin()
     cash = worth(MaintMarginReq=250, UnrealizedPnL=0, cash="1000.4")

@@ -98,7 +98,7 @@ _NEXT: dict[Code, str] = {
     Code.ORDER_NOTIONAL: _less("max_order_notional"),
     Code.ACCOUNT_NOTIONAL: _less("max_account_notional"),
     Code.NOTIONAL_UNKNOWN: "subscribe to its price, or take the money limits out of [preflight]",
-    Code.COLLAR: "correct the price; if it is meant, widen collar_pct, option_collar_pct or collar_ticks in [preflight]",
+    Code.COLLAR: "correct the price; if meant, widen collar_pct, option_collar_pct or collar_ticks in [preflight]",
     Code.REFERENCE_MISSING: 'subscribe to its price, or set collar = "when_known" in [preflight]',
     Code.REFERENCE_STALE: 'see why its price stands still, or set collar = "when_known" in [preflight]',
     Code.DUPLICATE: _slower("duplicates_max"),
