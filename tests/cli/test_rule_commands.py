@@ -255,11 +255,15 @@ def test_a_faulty_configuration_stops_no_halt(elsewhere: Path, capsys: pytest.Ca
     assert main(["halt", "whatever it is called"]) == 1
     program = IBKRAccountManager()
     program.add_account("whatever it is called", TradingMode.PAPER, port=1234)
-    assert not program.state("whatever it is called").may_add_risk
+    assert Cause.MANUAL in causes(program, "whatever it is called")
     assert main(["resume", "nobody"]) == 64
     assert "may name more" in capsys.readouterr().err
     assert main(["resume", "whatever it is called"]) == 0  # what was halted can be resumed
-    assert program.state("whatever it is called").may_add_risk
+    assert causes(program, "whatever it is called") == [Cause.CONFIGURATION], "which holds a program until it is mended"
+
+
+def causes(program: IBKRAccountManager, name: str) -> list[Cause]:
+    return [one.cause for one in program.state(name).standing]
 
 
 def test_all_with_a_faulty_configuration_is_every_login_of_the_machine(
@@ -272,9 +276,9 @@ def test_all_with_a_faulty_configuration_is_every_login_of_the_machine(
     program = IBKRAccountManager()
     for name, port in (("fund", 27497), ("another", 27498)):
         program.add_account(name, TradingMode.PAPER, port=port)
-        assert not program.state(name).may_add_risk
+        assert Cause.CONFIGURATION in causes(program, name) and len(causes(program, name)) == 2
         program.resume_trading(name)
-        assert program.state(name).may_add_risk
+        assert causes(program, name) == [Cause.CONFIGURATION]
 
 
 def test_a_kill_that_was_begun_and_never_ended_is_said(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
