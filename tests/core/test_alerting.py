@@ -267,6 +267,35 @@ def test_two_that_do_not_last_and_go_by_one_key_are_told_both() -> None:
     assert message.text.endswith("\n…")
 
 
+@pytest.mark.parametrize(("more", "end"), [(TEXT_MAX - 1001, "b"), (TEXT_MAX - 1000, "…")])
+def test_two_texts_are_told_in_one_while_they_have_room(more: int, end: str) -> None:
+    desk = Desk()
+    for text in ("a" * 1000, "b" * more):
+        desk.state = desk.state.told(alert(text=text, lasting=False), NOON)
+    (message,) = desk.due()
+    assert message.text.startswith("a" * 1000 + "\n") and message.text.endswith(end)
+
+
+@pytest.mark.parametrize(("length", "end"), [(1745, "z"), (1746, "y…")])
+def test_of_two_that_are_gathered_each_has_half_the_message(length: int, end: str) -> None:
+    desk = Desk(AlertSettings(messages_per_minute=1, reserved=0))
+    text = "y" * (length - 1) + "z"
+    desk.state = desk.state.told(alert("w", text=text), NOON).told(alert("i", Severity.INFO), NOON)
+    (message,) = desk.due()
+    first = message.text.splitlines()[0]
+    assert len(first) == GATHERED_TEXT_MAX // 2 and first.endswith(end)
+
+
+def test_what_waits_is_gathered_when_its_time_has_come_and_not_before() -> None:
+    desk = Desk()
+    desk.told(*(alert(f"w{number}") for number in range(3)))
+    assert desk.told(alert("w3")) == ()
+    desk.now_ns += SETTINGS.gather_ns - 1
+    assert desk.titles() == ()
+    desk.now_ns += 1
+    assert desk.titles() == ("W3",)
+
+
 def test_one_that_does_not_last_under_the_key_of_one_that_does_takes_its_place() -> None:
     desk = Desk()
     desk.state = desk.state.told(alert(text="stands"), NOON).told(alert(text="passes", lasting=False), NOON)
