@@ -399,3 +399,9 @@ def test_however_much_comes_nothing_new_waits_for_five_seconds_and_no_minute_has
             desk.now_ns += S // 4
         recent = [at_ns for at_ns in sent if desk.now_ns - at_ns <= MINUTE_NS]
         assert len(recent) <= SETTINGS.messages_per_minute
+
+
+def test_the_bounds_are_what_people_and_messengers_take() -> None:
+    assert (TEXT_MAX, STANDING_MAX, [one.value for one in Severity]) == (2_000, 1_000, [1, 2, 3])
+    assert AlertSettings(messages_per_minute=1, reserved=0).gather_ns == MINUTE_NS
+    assert Alerting().waiting == 0
