@@ -109,7 +109,7 @@ def test_what_it_does_not_understand_sends_nothing(tmp_path: Path, words: list[s
     assert len(lines) <= 10 and "qe kill --help" in done.stderr, "what was wrong is not to be looked for"
 
 
-def test_help_is_help(tmp_path: Path) -> None:
+def test_help_pulls_no_switch_and_fits_a_terminal(tmp_path: Path) -> None:
     done = qe("kill", "--help", home=tmp_path)
     assert done.returncode == 0 and "Exit: 0 every login verified flat" in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines())

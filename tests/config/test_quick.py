@@ -224,7 +224,7 @@ def test_what_it_knows_by_itself_is_what_the_model_says() -> None:
     } == PORTS
 
 
-def test_it_is_quick(tmp_path: Path) -> None:
+def test_a_file_of_a_thousand_comments_is_read_by_the_quick_reader(tmp_path: Path) -> None:
     """A file of a thousand comments is still read, not feared."""
     assert agree("# a\n" * 1000 + '[logins.paper]\nmode = "paper"\n', {})
 

@@ -102,5 +102,5 @@ def test_the_room_is_what_can_be_sent_without_crossing_zero() -> None:
         assert exposure.with_order(SELL, D(2)) == Exposure(D(position), D(buys), D(sells + 2))
 
 
-def test_the_other_side() -> None:
+def test_each_side_knows_the_other() -> None:
     assert (BUY.other, SELL.other) == (SELL, BUY)

@@ -38,7 +38,7 @@ def market(hours: str, text: str, zone_name: str = NEW_YORK) -> Market:
         ("20260914 1200", Market.OPEN),
     ],
 )
-def test_the_newer_spelling(text: str, expected: Market) -> None:
+def test_hours_in_the_newer_spelling_are_understood(text: str, expected: Market) -> None:
     assert market(NEW, text) is expected
 
 
@@ -52,7 +52,7 @@ def test_the_newer_spelling(text: str, expected: Market) -> None:
         ("20090508 1200", Market.CLOSED),
     ],
 )
-def test_the_older_spelling(text: str, expected: Market) -> None:
+def test_hours_in_the_older_spelling_are_understood(text: str, expected: Market) -> None:
     assert market(OLD, text) is expected
 
 
@@ -203,7 +203,7 @@ def test_tradable_outside_regular_hours_is_extended() -> None:
     assert session("20260911 0800") is Session.EXTENDED
 
 
-def test_neither_is_closed() -> None:
+def test_outside_trading_and_liquid_hours_a_session_is_closed() -> None:
     assert session("20260911 2200") is Session.CLOSED
 
 

@@ -103,7 +103,7 @@ def test_the_exits_of_a_bracket_reduce_what_their_parent_opens() -> None:
     assert not change(0, parent, resting(2, BUY, 2, parent=(1, 1))).reduces  # attached, and opens more
 
 
-def test_held_and_against() -> None:
+def test_a_change_says_what_is_held_on_its_side_and_whether_it_goes_against_it() -> None:
     long, short, flat = (Exposure(D(n)) for n in (3, -3, 0))
     assert (plain_change(SELL, D(1), long).held, plain_change(BUY, D(1), long).held) == (3, 0)
     assert (plain_change(SELL, D(1), short).held, plain_change(BUY, D(1), short).held) == (0, 3)

@@ -81,7 +81,7 @@ def test_not_crossed_by_one_cent(row: Row) -> None:
 
 
 @ROWS
-def test_crossed_across_a_restart(row: Row) -> None:
+def test_a_loss_across_a_restart_crosses_the_limit(row: Row) -> None:
     before = judged(alone(row), floor_of(row) + CENT)
     after = judged(restarted(before.books), floor_of(row), NOON + 60 * SECOND)
     assert after.baselines == ()
@@ -127,7 +127,7 @@ def test_acted_on_yesterday_does_not_spare_today(row: Row) -> None:
 
 
 @ROWS
-def test_with_a_deposit(row: Row) -> None:
+def test_a_deposit_hides_no_loss(row: Row) -> None:
     with_money = alone(row).with_flow(Flow(amount=D(10_000), currency="USD", at_ns=LATER))
     base = D(110_000) if row.limit.basis is Basis.PEAK else D(100_000)
     floor = 110_000 - base * row.dollars / 100_000
@@ -137,7 +137,7 @@ def test_with_a_deposit(row: Row) -> None:
 
 
 @ROWS
-def test_with_a_withdrawal(row: Row) -> None:
+def test_a_withdrawal_is_no_loss(row: Row) -> None:
     with_money = alone(row).with_flow(Flow(amount=D(-1_000), currency="USD", at_ns=LATER))
     base = D(99_000) if row.limit.basis is Basis.PEAK else D(100_000)
     floor = 99_000 - base * row.dollars / 100_000

@@ -27,5 +27,5 @@ def fill(signed: int, ref: str = "QEKILL-1") -> Movement:
         ([fill(-3, ""), fill(-3)], -3, 1),  # assigned or expired first: no execution told, and yet a crossing
     ],
 )
-def test_crossings(fills: list[Movement], held_now: int, found: int) -> None:
+def test_what_went_through_zero_is_found_in_the_fills(fills: list[Movement], held_now: int, found: int) -> None:
     assert len(crossings(fills, {("DU1", 7): Decimal(held_now)} if held_now else {})) == found

@@ -27,6 +27,6 @@ def test_every_client_that_the_gateway_is_tried_with_has_a_page() -> None:
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda one: one.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_of_a_clients_page_lead_to_a_file(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target

@@ -21,7 +21,7 @@ def test_every_code_has_its_line() -> None:
     }
 
 
-def test_the_program_runs(tmp_path: Path) -> None:
+def test_the_program_on_the_journals_page_runs(tmp_path: Path) -> None:
     program = PAGE[PAGE.index("```python\n") + 10 :]
     program = program[: program.index("```")]
     environment = {"QE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "python"), "PATH": ""}

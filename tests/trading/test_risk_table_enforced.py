@@ -124,7 +124,7 @@ def test_missed_by_a_cent_it_does_nothing(row: Row, tmp_path: Path) -> None:
 
 
 @ROWS
-def test_crossed_across_a_restart(row: Row, tmp_path: Path) -> None:
+def test_a_loss_across_a_restart_crosses_the_limit(row: Row, tmp_path: Path) -> None:
     async def test(world: World, loop: VirtualLoop, market: Market) -> None:
         memory = Memory()
         mgr = await connected(watching(loop, tmp_path, memory))

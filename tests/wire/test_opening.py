@@ -31,7 +31,7 @@ def test_its_bytes_are_the_codecs_bytes(version: int) -> None:
     assert opening.req_current_time(version) == frame(encode_request(ReqCurrentTime(), version))
 
 
-def test_it_imports_nothing() -> None:
+def test_the_opening_imports_nothing() -> None:
     tree = ast.parse(Path(opening.__file__).read_text(encoding="utf-8"))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
 

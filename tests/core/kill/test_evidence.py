@@ -32,7 +32,7 @@ def test_an_order_is_named_by_its_permid_or_by_its_clients_numbers_while_it_has_
         ({"client_id": 4, "order_id": 0}, "client 4: BUY 3 LMT (Submitted)"),
     ],
 )
-def test_an_order_in_words(more: dict[str, object], words: str) -> None:
+def test_an_order_is_described_in_the_words_of_a_trader(more: dict[str, object], words: str) -> None:
     assert describe(order(ES, "BUY", 3, **more)) == words
 
 

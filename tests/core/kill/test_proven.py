@@ -84,13 +84,13 @@ def test_a_later_look_at_the_same_trades_that_shows_nothing_is_covered() -> None
         {"executions": ()},
     ],
 )
-def test_nothing_else_is(more: dict[str, object]) -> None:
+def test_a_look_that_shows_anything_else_is_not_covered(more: dict[str, object]) -> None:
     proven = heard()
     assert proven.look(survey())
     assert not proven.look(survey(**more)) and not proven.covers_last
 
 
-def test_without_the_word_of_another_kill_nothing_is() -> None:
+def test_without_the_word_of_another_kill_nothing_is_covered() -> None:
     assert not ProvenFlat().look(survey())
     assert not heard(b"").look(survey()) and not heard(b"").look(survey(executions=()))
 

@@ -51,7 +51,7 @@ def test_an_end_at_the_deadline_is_not_one_that_only_a_person_can_better() -> No
     assert stage.all(Finish) == [Finish(by_hand=False)]
 
 
-def test_nor_is_flat() -> None:
+def test_a_flat_end_is_not_one_that_only_a_person_can_better() -> None:
     stage = Stage(quarantine_ns=60 * SECOND).begin()
     stage.run(3000)
     assert stage.all(Finish) == [Finish(by_hand=False)]

@@ -193,7 +193,7 @@ def test_who_holds_nothing_is_told_nothing() -> None:
     assert told(stage) == []
 
 
-def test_many_are_counted() -> None:
+def test_of_many_positions_some_are_named_and_the_rest_is_counted() -> None:
     shown = Shown()
     shown.heard(tuple(held(stock(number, f"S{number}"), number) for number in range(1, NAMES_MAX + 3)))
     (said,) = shown.tell("orders_unread", NO_ORDERS)
