@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from engine.config.web_table import WebTable
 from engine.core.restrictions import Cause, Kind, Scope
 from engine.guard.day_line import FOLDER, Line, keep
 from engine.journal.events import IncidentOpened, KillPressed, LimitChanged, LimitsTaken
+from engine.journal.telling import moment
 from engine.trading.rules import Rules
 from engine.web.access_log import WAITING_MAX, AccessLog
 from engine.web.cockpit import Place
+from engine.web.drawing import pressed_ns_of
 from engine.web.private_files import Unreadable
 from engine.web.runs import AT_WORK_MAX, CannotStart, Runs
 from engine.web.server import CALLERS_MAX, CannotServe, serve
@@ -223,6 +226,19 @@ def test_what_is_started_goes_by_the_configuration_that_the_cockpit_was_given(tm
         for line in here.started():
             assert f"--config={config}" in line
         assert len(here.started()) == 2
+
+
+def test_flat_is_said_of_the_moment_at_which_it_was_so(tmp_path: Path) -> None:
+    """Whoever opens the page the next day must not take yesterday's word for today's."""
+    with stage(tmp_path) as here:
+        fill(here, "/kill")
+        here.started()
+        run = here.cockpit.hands.kills.last()
+        assert run is not None
+        pressed_ns = pressed_ns_of(run)
+        assert pressed_ns is not None and abs(pressed_ns / 1e9 - time.time()) < 3600
+        assert f"FLAT Pressed {moment(pressed_ns, None)[:19]}" in (page := told(here.browser().get("/kill")))
+        assert "The word is of its end; what is there now: paper" in page
 
 
 def test_a_guard_that_hangs_keeps_no_kill_back(tmp_path: Path) -> None:

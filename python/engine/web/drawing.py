@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from functools import cache
 from hashlib import sha256
@@ -34,6 +35,7 @@ class Drawing:
         self._templates.filters["moment"] = lambda ns: moment(ns, None)[:19]
         self._templates.filters["words"] = lambda text: str(text).replace("_", " ")
         self._templates.globals["word_of"] = word_of
+        self._templates.globals["pressed_ns_of"] = pressed_ns_of
         self._templates.globals["asset"] = address_of_asset
         self._templates.globals["last_lines"] = lambda text: "\n".join(text.splitlines()[-SAID_LINES_MAX:])
 
@@ -66,6 +68,14 @@ def word_of(run: Run) -> str:
         return "ENDED WITHOUT A REPORT"
     flat = run.result.lstrip().startswith("FLAT") and run.code in (0, None)  # None: an earlier cockpit saw it end
     return "FLAT" if flat else "NOT FLAT, OR NOT PROVEN"
+
+
+def pressed_ns_of(run: Run) -> int | None:
+    """When it was started, as its id tells: the word FLAT of another day must not look like today's."""
+    try:
+        return calendar.timegm(time.strptime(run.id[:15], "%Y%m%d-%H%M%S")) * 1_000_000_000
+    except ValueError:
+        return None
 
 
 def clock(at_ns: int) -> str:
