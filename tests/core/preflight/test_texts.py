@@ -58,3 +58,27 @@ def test_why_there_is_no_price_is_told() -> None:
 )
 def test_a_limit_is_told_with_the_key_that_changes_it(code: Code, key: str) -> None:
     assert f"{key} " in sentence(Failure(code, 2, 1)) or f"{key}," in sentence(Failure(code, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("1.50", "1.5"),
+        ("2.1", "2.1"),
+        ("2.10", "2.1"),
+        ("21.0", "21"),
+        ("101.00", "101"),
+        ("110", "110"),
+        ("0.01", "0.01"),
+    ],
+)
+def test_what_is_no_zero_behind_the_point_stays(value: str, shown: str) -> None:
+    told = sentence(Failure(Code.COLLAR, Decimal(value), Decimal(1)))
+    assert told.startswith(f"collar: the limit price {shown} is beyond 1, too far from the market;")
+
+
+def test_counts_are_counts_and_times_are_seconds() -> None:
+    rate = sentence(Failure(Code.RATE_PER_SECOND, 41, 40))
+    assert rate.startswith("rate_per_second: 41 orders in a second, at most 40 are allowed;")
+    stale = sentence(Failure(Code.REFERENCE_STALE, 31_500_000_000, 30_000_000_000))
+    assert "is 31.5 s old, at most 30 s are allowed;" in stale
