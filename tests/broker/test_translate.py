@@ -34,6 +34,19 @@ def place(**fields: object) -> Place:
     return Place(**(defaults | fields))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("written", "plain"), [("4.0000000000000000", "4"), ("1E+2", "100"), ("0.50", "0.50"), ("-3.0", "-3"), ("7", "7")]
+)
+def test_whole_units_are_told_as_such_however_tws_writes_them(written: str, plain: str) -> None:
+    told = translate.position(position(ES, Decimal(written))).quantity
+    assert f"{told}" == plain
+
+
+def test_what_is_no_number_stays_what_it_is() -> None:
+    assert translate.plain(Decimal("NaN")).is_nan() and translate.plain(Decimal("-Infinity")).is_infinite()
+    assert translate.plain(Decimal("1E+999999")) == Decimal("1E+999999")
+
+
 def test_a_closing_order_names_account_and_ref_and_nothing_that_could_contradict_the_contract_id() -> None:
     request = translate.place_order(place(), 7)
     assert request.order_id == 7

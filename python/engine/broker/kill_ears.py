@@ -86,7 +86,9 @@ class Ears:
     def _heard_status(self, status: OrderStatus) -> None:
         key = self._key_of(status)
         if key is not None:
-            self._tell(ev.CloseStatus(key, status.status, known(status.filled), status.perm_id))
+            filled = known(status.filled)
+            told = None if filled is None else translate.plain(filled)
+            self._tell(ev.CloseStatus(key, status.status, told, status.perm_id))
 
     def _heard_open_order(self, reply: OpenOrder) -> None:
         key = self._key_of(reply)

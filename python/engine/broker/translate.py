@@ -34,11 +34,21 @@ class Unclear(ValueError):
     """A message without a number that the fact needs. What it was to tell stays unknown."""
 
 
+COUNTED = 10**15
+"""Whatever is larger is no quantity of anything."""
+
+
 def _number(value: Number, what: str) -> Decimal:
     number = known(value)
     if number is None:
         raise Unclear(f"TWS sent no number for {what}")
-    return number
+    return plain(number)
+
+
+def plain(number: Decimal) -> Decimal:
+    """Whole units without the zeros that a TWS may write behind the point: 4.0 is 4, in marks and to people."""
+    counted = number.is_finite() and abs(number) < COUNTED
+    return Decimal(int(number)) if counted and number == int(number) else number
 
 
 def amount(text: str) -> Decimal | None:

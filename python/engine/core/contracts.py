@@ -67,5 +67,7 @@ class Contract(msgspec.Struct, frozen=True, gc=False):
 
 def short_name(contract: Contract) -> str:
     """A contract as lines of a kill's timeline call it."""
-    terms = " ".join(filter(None, (contract.symbol, contract.last_trade_date, contract.right)))
+    strike = contract.strike
+    struck = f"{strike.normalize():f}" if isinstance(strike, Decimal) and strike.is_finite() and strike else ""
+    terms = " ".join(filter(None, (contract.symbol, contract.last_trade_date, struck, contract.right)))
     return contract.local_symbol or terms or str(contract.con_id)

@@ -33,7 +33,7 @@ def test_positions_that_a_running_look_has_heard_are_newer_than_the_last_look() 
     surveyor.heard_orders(1, ORDERS)
     surveyor.heard_positions(2, POSITIONS, 10)
     assert surveyor.newer == {("DU1", ES.con_id): 2}
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     surveyor.heard_completed(4, ENDED)
     assert surveyor.result(20) is not None and surveyor.newer is None
     surveyor.begin(30, new_connection=False)
@@ -43,7 +43,7 @@ def test_positions_that_a_running_look_has_heard_are_newer_than_the_last_look() 
 def answered(surveyor: Surveyor, first_id: int = 1) -> Surveyor:
     surveyor.heard_orders(first_id, ORDERS)
     surveyor.heard_positions(first_id + 1, POSITIONS, 10)
-    surveyor.heard_executions(first_id + 2, EXECUTIONS)
+    surveyor.heard_executions(first_id + 2, EXECUTIONS, 0)
     surveyor.heard_completed(first_id + 3, ENDED)
     return surveyor
 
@@ -64,7 +64,7 @@ def test_executions_are_asked_for_only_when_the_positions_are_known(new_connecti
     asked = surveyor.heard_positions(2, POSITIONS, 10)
     assert asked == [ReadExecutions(3), *([ReadCompleted(4)] if new_connection else [])]
     assert surveyor.heard_positions(2, (), 11) == []
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     surveyor.heard_completed(4, ENDED)
     survey = surveyor.result(20)
     assert survey is not None and survey.positions == POSITIONS
@@ -87,7 +87,7 @@ def test_a_survey_is_whole_or_not_at_all_and_given_once() -> None:
     assert surveyor.result(0) is None
     surveyor.heard_positions(2, POSITIONS, 10)
     assert surveyor.result(10) is None
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     assert surveyor.result(10) is None
     surveyor.heard_completed(4, ENDED)
     survey = surveyor.result(10)
@@ -102,7 +102,7 @@ def test_a_survey_is_whole_or_not_at_all_and_given_once() -> None:
 def test_orders_alone_are_not_enough_however_long() -> None:
     surveyor = begun()
     surveyor.heard_orders(1, ORDERS)
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     assert surveyor.result(10 * PATIENCE_NS) is None
 
 
@@ -159,7 +159,7 @@ def test_executions_that_only_come_late_get_their_time_again() -> None:
     surveyor.heard_orders(1, ORDERS)
     surveyor.heard_positions(2, POSITIONS, 0)
     assert surveyor.result(PATIENCE_NS) is not None
-    surveyor.heard_executions(3, EXECUTIONS)  # too late for this survey
+    surveyor.heard_executions(3, EXECUTIONS, 0)  # too late for this survey
     surveyor.begin(0, new_connection=True)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 0)
@@ -236,14 +236,14 @@ def test_completed_orders_that_stay_away_or_fail_are_unknown_and_waited_for_less
     surveyor = begun()
     surveyor.heard_orders(1, ORDERS)
     surveyor.heard_positions(2, POSITIONS, 0)
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     assert surveyor.result(PATIENCE_NS - 1) is None
     survey = surveyor.result(PATIENCE_NS)
     assert survey is not None and survey.completed is None
     surveyor.begin(0, new_connection=True)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 0)
-    surveyor.heard_executions(7, EXECUTIONS)
+    surveyor.heard_executions(7, EXECUTIONS, 0)
     assert surveyor.result(PATIENCE_NS // 5 - 1) is None
     assert not surveyor.failed(8, "no such request")
     assert surveyor.result(0) is not None
@@ -279,11 +279,11 @@ def test_a_tws_whose_answers_come_late_is_waited_for_longer_the_next_time(late: 
         if late == "executions":
             surveyor.heard_completed(first + 3, ENDED)
         else:
-            surveyor.heard_executions(first + 2, EXECUTIONS)
+            surveyor.heard_executions(first + 2, EXECUTIONS, 0)
         assert surveyor.result(factor * PATIENCE_NS - 1) is None
         assert surveyor.result(factor * PATIENCE_NS) is not None
         if late == "executions":
-            surveyor.heard_executions(first + 2, EXECUTIONS)
+            surveyor.heard_executions(first + 2, EXECUTIONS, 0)
         else:
             surveyor.heard_completed(first + 3, ENDED)
         surveyor.begin(0, new_connection=True)
@@ -296,7 +296,7 @@ def test_no_answer_to_another_question_counts() -> None:
     surveyor.heard_orders(1, ORDERS)
     assert surveyor.result(10) is None  # those were positions of before the orders
     surveyor.heard_positions(2, POSITIONS, 10)
-    surveyor.heard_executions(99, EXECUTIONS)
+    surveyor.heard_executions(99, EXECUTIONS, 0)
     surveyor.heard_completed(99, ENDED)
     assert surveyor.result(10) is None  # they may still come
     survey = surveyor.result(10 + PATIENCE_NS)
@@ -306,7 +306,7 @@ def test_no_answer_to_another_question_counts() -> None:
     other = begun()
     other.heard_orders(1, ORDERS)
     other.heard_positions(99, POSITIONS, 10)
-    other.heard_executions(3, EXECUTIONS)
+    other.heard_executions(3, EXECUTIONS, 0)
     other.heard_completed(4, ENDED)
     assert other.result(10 + PATIENCE_NS) is None
 
@@ -315,7 +315,7 @@ def test_a_list_of_orders_that_was_not_asked_for_is_not_taken_for_the_one_that_w
     surveyor = begun()
     surveyor.heard_orders(99, ORDERS)
     surveyor.heard_positions(2, POSITIONS, 10)
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     surveyor.heard_completed(4, ENDED)
     assert surveyor.result(10) is None
 
@@ -333,7 +333,7 @@ def test_what_stayed_away_is_a_failure_by_its_name_until_it_comes_after_all() ->
     assert surveyor.result(PATIENCE_NS) is not None
     assert surveyor.failures == {"executions": "no answer in time", "completed orders": "no answer in time"}
     surveyor.heard_completed(4, ENDED)
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     assert surveyor.failures == {}
 
 
@@ -354,7 +354,7 @@ def test_a_later_survey_does_not_repeat_what_an_earlier_one_was_told() -> None:
     surveyor.begin(20, new_connection=False)
     surveyor.heard_orders(5, ORDERS)
     surveyor.heard_positions(6, POSITIONS, 30)
-    surveyor.heard_executions(7, EXECUTIONS)
+    surveyor.heard_executions(7, EXECUTIONS, 0)
     second = surveyor.result(30)
     assert second is not None and second.completed is None
 
@@ -368,7 +368,7 @@ def test_a_failure_is_kept_until_the_same_read_is_answered() -> None:
     assert surveyor.failures == {"executions": "no executions", "completed orders": "no completed orders"}
     surveyor.heard_completed(4, ENDED)
     assert surveyor.failures == {"executions": "no executions"}
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     assert surveyor.failures == {}
 
 
@@ -376,7 +376,7 @@ def test_what_has_ended_is_asked_for_again_until_it_was_told_once() -> None:
     surveyor = begun()
     surveyor.heard_orders(1, ORDERS)
     surveyor.heard_positions(2, POSITIONS, 10)
-    surveyor.heard_executions(3, EXECUTIONS)
+    surveyor.heard_executions(3, EXECUTIONS, 0)
     surveyor.failed(4, "no answer")
     assert surveyor.result(10) is not None
     surveyor.begin(20, new_connection=False)
@@ -392,7 +392,7 @@ def test_where_the_orders_cannot_be_read_the_rest_is_asked_for_beside_them_to_be
     assert surveyor.heard_orders(2, ORDERS) == [ReadPositions(5)]
     assert surveyor.asked_positions(5), "and of those that came before the orders nothing is proven"
     assert surveyor.heard_positions(3, POSITIONS, 10) == []
-    surveyor.heard_executions(6, EXECUTIONS)
+    surveyor.heard_executions(6, EXECUTIONS, 0)
     surveyor.heard_completed(7, ENDED)
     assert surveyor.result(20) is None
 

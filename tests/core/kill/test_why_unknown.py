@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import msgspec
+
 from core.kill.builders import ES, SECOND, D, Stage, execution, future, held, order
 from engine.core.contracts import Contract, short_name
 from engine.core.kill.held.ledger import Ledger
 from engine.core.kill.outcome.reporting import why_unknown
 from engine.core.kill.report import LoginOutcome
 from engine.core.kill.settings import KillSettings
+from engine.core.units import BLANK
 
 DOUBT = (
     " is not confirmed yet: the position and what has traded do not agree, or an order is gone and nobody has told "
@@ -56,6 +61,10 @@ def test_a_contract_has_a_name_whatever_is_told_of_it() -> None:
     assert short_name(ES) == "ESZ6"
     assert short_name(Contract(con_id=7, symbol="SPY", last_trade_date="20260417", right="P")) == "SPY 20260417 P"
     assert short_name(Contract(con_id=7)) == "7"
+    put = Contract(con_id=7, symbol="SPY", last_trade_date="20260417", strike=Decimal("580.50"), right="P")
+    assert short_name(put) == "SPY 20260417 580.5 P"
+    assert short_name(msgspec.structs.replace(put, strike=Decimal("NaN"))) == "SPY 20260417 P"
+    assert short_name(msgspec.structs.replace(put, strike=BLANK)) == "SPY 20260417 P"
 
 
 def test_an_order_of_which_nobody_tells_whether_it_filled_is_named_as_the_reason() -> None:

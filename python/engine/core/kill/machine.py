@@ -257,7 +257,7 @@ class KillMachine:
                 return self._on_positions(read_id, positions, unread, now_ns)
             case ev.ExecutionsRead(read_id, executions):
                 self._evidence.executions(executions)
-                self._looking.surveyor.heard_executions(read_id, executions)
+                self._looking.surveyor.heard_executions(read_id, executions, now_ns)
             case ev.CompletedRead(read_id, orders, ended):
                 self._looking.surveyor.heard_completed(read_id, ended)
                 if self._looking.surveyor.has_asked(read_id):

@@ -8,7 +8,12 @@ from engine.core.facts import UnreadPosition, WorkingOrder
 from engine.core.kill.commands import Command
 from engine.core.kill.looks.shown import Shown
 from engine.core.kill.looks.survey import Survey, Surveyor
-from engine.core.kill.settings import KillSettings
+from engine.core.kill.settings import MS, KillSettings
+
+WAITED_NS_MAX, COMPLETED_NS_MAX = 350 * MS, 100 * MS
+"""A look that waited longer than this behind its positions, for executions that did not come or for the completed
+orders, shows what somebody else may have closed since. The first is longer than executions are waited for that have
+stayed away before; without the second a look can do."""
 
 NOTHING_READ = UnreadPosition("", 0, "", "no position has been read")
 
@@ -25,6 +30,7 @@ class Looking:
     _done_ns: int = 0
     _next_ns: int = 0
     _gap_ns: int = field(init=False)
+    _outdated: bool = False  # the last complete one waited so long that its positions size nothing
     _failures: set[str] = field(default_factory=set)  # why looks have failed since the last complete one
     _size_after_ns: int = 0  # surveys begun earlier may not size a close …
     _proof_after_ns: int = 0  # … nor prove anything
@@ -64,6 +70,8 @@ class Looking:
     def done(self, survey: Survey, now_ns: int) -> None:
         """A complete look, at this moment."""
         self.last, self._done_ns = survey, now_ns
+        waited_ns_max = WAITED_NS_MAX if survey.executions is None else COMPLETED_NS_MAX
+        self._outdated = survey.waited_ns > waited_ns_max and not self._outdated  # not twice in a row: TWS may be so
         self.took_ns = now_ns - survey.begun_ns
         self._failures.clear()
         self.shown.taken()
@@ -74,7 +82,7 @@ class Looking:
         gap_max_ns = self.settings.survey_gap_alive_ns if alive else self.settings.survey_gap_max_ns
         gap_ns = self.settings.proof_gap_ns if proving else min(self._gap_ns, gap_max_ns)
         self._gap_ns = min(self._gap_ns * 2, gap_max_ns)
-        self._next_ns = now_ns + gap_ns
+        self._next_ns = now_ns if self._outdated else now_ns + gap_ns
 
     @property
     def lists_nothing(self) -> bool:
@@ -109,7 +117,7 @@ class Looking:
         at_ns = self.next_ns()
         if at_ns is None or now_ns < at_ns:
             return []
-        return self.surveyor.begin(now_ns, new_connection=False)
+        return self.surveyor.begin(now_ns, new_connection=False, spare_completed=self._outdated)
 
     def fresh(self, now_ns: int) -> bool:
         return self.last is not None and now_ns - self._done_ns <= self.settings.read_age_max_ns
@@ -122,4 +130,5 @@ class Looking:
         """May closing orders be sized from the last survey? `alive`: a program keeps sending orders, and may have
         closed since what that shows."""
         old = not self.fresh(now_ns) or (alive and now_ns - self._done_ns > self.settings.survey_age_alive_ns)
+        old = old or self._outdated
         return self.last is not None and not old and self.last.begun_ns >= self._size_after_ns

@@ -36,6 +36,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[UnreadPosition, ...] = ()  # rows of that list which could not be read
     executions: tuple[ExecutionFact, ...] | None
     completed: tuple[WorkingOrder, ...] | None = None
+    waited_ns: int = 0  # for what did not come, or for the completed orders, with the positions told already
 
 
 @dataclass(slots=True)
@@ -64,7 +65,9 @@ class Surveyor:
     _completed_over: bool = True
     _completed_tries: int = 0  # left on this connection, until they have been told once
     _completed_from_ns: int | None = None  # a look begun from then on asks for them again
+    _completed_spared: bool = False  # the look under way does without them
     _positions_ns: int = 0
+    _told_ns: int = 0  # when positions, and executions if they came, were told
     _patience_factor: int = 1  # grows with every answer that comes when its look is over
 
     @property
@@ -95,8 +98,9 @@ class Surveyor:
         """Looks begun from then on ask for completed orders until they have been told once."""
         self._completed_from_ns = at_ns
 
-    def begin(self, now_ns: int, *, new_connection: bool) -> list[Command]:
-        """Start a survey."""
+    def begin(self, now_ns: int, *, new_connection: bool, spare_completed: bool = False) -> list[Command]:
+        """Start a survey. `spare_completed`: nothing is to wait for the completed orders this time."""
+        self._completed_spared = spare_completed
         self.serial += 1
         self._active = True
         self._begun_ns = now_ns
@@ -127,7 +131,7 @@ class Surveyor:
     def _ask_the_rest(self) -> list[Command]:
         self._executions_id = self.take_read_id()
         commands: list[Command] = [ReadExecutions(self._executions_id)]
-        if self._completed_tries > 0:
+        if self._completed_tries > 0 and not self._completed_spared:
             self._completed_tries -= 1
             self._completed_id = self.take_read_id()
             self._completed_over = False
@@ -172,15 +176,16 @@ class Surveyor:
             return []
         self._positions, self._unread = positions, unread
         self._newer = {(fact.account, fact.contract.con_id): fact.quantity for fact in positions}
-        self._positions_ns = now_ns
+        self._positions_ns = self._told_ns = now_ns
         self.failures.pop(POSITIONS, None)
         return self._ask_the_rest()
 
-    def heard_executions(self, read_id: int, executions: tuple[ExecutionFact, ...]) -> None:
+    def heard_executions(self, read_id: int, executions: tuple[ExecutionFact, ...], now_ns: int) -> None:
         self.failures.pop("executions", None)  # a late answer too: this TWS does tell them
         if self._active and read_id == self._executions_id:
             self._executions = executions
             self._executions_over = True
+            self._told_ns = now_ns
         else:
             self._came_late(read_id)
 
@@ -240,4 +245,5 @@ class Surveyor:
             unread=self._unread,
             executions=self._executions,
             completed=self._completed,
+            waited_ns=now_ns - self._told_ns,
         )
