@@ -328,11 +328,13 @@ def test_an_order_that_tws_does_not_know_and_nobody_needs_is_over_after_a_while(
     assert stage.report.flat and len(stage.placed) == 1
 
 
+@pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("left", [1, 2])
-def test_a_silent_order_goes_again_for_what_is_left_when_that_is_certain_and_not_before(left: int) -> None:
+def test_a_silent_order_goes_again_for_what_is_left_when_that_is_certain_and_not_before(left: int, told: bool) -> None:
     stage = stage_with(late_feed_ns=20 * SECOND)
     stage.run(3100)
     stage.positions = [held(CALL, left)]
+    stage.executions = [execution(CALL, left - 3)] if told else []  # by somebody else
     stage.run(18_000)
     assert [place.quantity for place in stage.placed] == [3], "it may have filled unseen"
     stage.run(5000)
@@ -845,6 +847,15 @@ def test_what_tws_holds_to_the_end_is_told_as_working() -> None:
     (left,) = stage.residue
     assert left.reason is ResidueReason.CLOSE_WORKING
     assert left.detail == "it is withdrawn, and TWS has not confirmed that"
+
+
+def test_what_tws_held_and_gave_up_too_late_for_another_is_told_as_withdrawn() -> None:
+    stage = stage_with(deadline_ns=20 * SECOND)
+    stage.tell(ev.CloseStatus(1, "Inactive", D(0), 901))
+    stage.run(17_500)
+    stage.tell(ev.CloseStatus(1, "Cancelled", D(0), 901))
+    stage.run(7500)
+    assert [(left.reason, left.detail) for left in stage.residue] == [(ResidueReason.CLOSE_WITHDRAWN, "")]
 
 
 def inactive() -> Stage:
