@@ -108,7 +108,7 @@ def test_an_engine_that_never_stops_is_held_down_and_named(
 def test_soon_after_the_engine_has_ended_it_is_flat(tmp_path: Path) -> None:
     judged, report = killed(tmp_path, Engine(seconds=8), 60)
     assert report.flat and judged.flat["paper"]
-    assert judged.seconds < 8 + 3  # six seconds behind our last fill that is as much as one of the engine's trades
+    assert 8 + 4.5 < judged.seconds < 8 + 6  # until then its next order may be on the way
     [sender] = report.senders
     assert 7000 < sender.last_ms < 9000
     assert "make sure that program is stopped" in " ".join(str(judged.report).split()) or sender.still

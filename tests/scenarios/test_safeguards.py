@@ -74,7 +74,7 @@ def cancel_once(patch: Patch) -> None:
 def orders_do_not_count(patch: Patch) -> None:
     """Flat is said of positions alone, with resting orders live."""
 
-    def judge(self: Any, survey: Any, now_ns: int) -> None:
+    def judge(self: Any, survey: Any, now_ns: int, *, quiet_ns: int) -> None:
         self.proof.proven = self.ledger.all_zero()
 
     patch.setattr(ending.Ending, "judge", judge)

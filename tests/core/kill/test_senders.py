@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.kill.builders import ACCOUNT, ES, MS, SECOND, Say, combination, execution, order
+from core.kill.builders import ACCOUNT, ES, MS, SECOND, Say, Stage, combination, ev, execution, held, option, order
 from engine.core.facts import ExecutionFact, WorkingOrder
 from engine.core.kill.cancels.senders import Senders, stop
 from engine.core.kill.report import Sender
@@ -39,6 +39,32 @@ def test_who_sends_an_order_again_and_again_is_named_with_what_to_do() -> None:
     assert made.told(4 * SECOND, SECOND) == (Sender(client_id=42, orders=2, last_ms=2000.0, still=True),)
     assert made.any_still(4 * SECOND) and made.still_in(KEY, 4 * SECOND) == (42,)
     assert KEY in made.besieged(4 * SECOND)
+
+
+def test_until_five_seconds_after_its_last_order_the_next_one_may_be_on_its_way() -> None:
+    made = senders()
+    assert made.quiet_ns(SECOND) == 0
+    made.looked([sent(1)], (), 2 * SECOND)
+    assert made.quiet_ns(2 * SECOND) == 0
+    made.looked([sent(2)], (), 3 * SECOND)
+    assert made.quiet_ns(3 * SECOND) == made.quiet_ns(8 * SECOND - 1) == 5 * SECOND
+    assert made.quiet_ns(8 * SECOND) == 0
+
+
+def test_nothing_is_called_flat_in_a_gap_between_the_orders_of_a_program() -> None:
+    stage = Stage(held(option(11), 3)).begin()
+    place = stage.acknowledge_first()
+    stage.run(1500)
+    for number in (1, 2):
+        stage.orders = [stage.listed(place), sent(number, perm_id=10 + number)]
+        stage.tell(ev.OrderSeen(10 + number, "Submitted"))
+        stage.run(500)
+    stage.orders = []
+    stage.fill(place)
+    stage.run(3500)
+    assert not stage.finished
+    stage.run(2500)
+    assert stage.report.flat
 
 
 def test_one_order_or_one_burst_is_not_yet_going_on() -> None:

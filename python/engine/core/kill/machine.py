@@ -427,7 +427,7 @@ class KillMachine:
         commands += self._mind_orders(others, now_ns)
         if self._joining.may_close and not self.finished:
             commands += self._hesitating.looked(self._closing.items.values(), self._ledger, now_ns)
-        self._ending.judge(survey, now_ns)
+        self._ending.judge(survey, now_ns, quiet_ns=self._senders.quiet_ns(now_ns))
         proving = self._ending.proof.clean_since_ns is not None
         self._looking.again(now_ns, proving=proving, alive=self._senders.any_still(now_ns))
         if self._cancelling.held_back:

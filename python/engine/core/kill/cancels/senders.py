@@ -106,6 +106,11 @@ class Senders:
     def any_still(self, now_ns: int) -> bool:
         return any(sender.still(now_ns) for sender in self._by_client.values())
 
+    def quiet_ns(self, now_ns: int) -> int:
+        """How long everything has to stay flat before it is called so: while a program goes on sending, its next order
+        is on the way."""
+        return STILL_NS if self.any_still(now_ns) else 0
+
     def besieged(self, now_ns: int) -> frozenset[Key]:
         """Contracts in which somebody keeps sending orders; an order may name no account."""
         return frozenset(

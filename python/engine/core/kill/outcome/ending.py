@@ -58,14 +58,14 @@ class Ending:
 
     # proof of flat --------------------------------------------------------------------------------------------------
 
-    def judge(self, survey: Survey, now_ns: int) -> None:
-        """Is this survey clean, and was everything clean since one begun long enough before it?"""
+    def judge(self, survey: Survey, now_ns: int, *, quiet_ns: int = 0) -> None:
+        """Is this survey clean, and was everything clean since one begun long enough before it, `quiet_ns` at least?"""
         clean = not survey.orders and self.ledger.all_zero() and not self.closing.any_live and not self.closing.strays
         clean = clean and not survey.unread and not self._contradicted
         if clean and not self.looking.counts(survey):
             self.proof.break_half()  # what a dead kill sent last may still surface
             return
-        gap_ns = self._proof_gap_ns(survey)
+        gap_ns = max(self._proof_gap_ns(survey), quiet_ns)
         if not self.proof.looked(clean=clean, begun_ns=survey.begun_ns, now_ns=now_ns, gap_ns=gap_ns):
             return
         if self.proof.proven:
