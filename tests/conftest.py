@@ -69,8 +69,8 @@ def run_virtual() -> Callable[..., Any]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: many tests wait for programs that they have started."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors: many tests wait for programs that they have started."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
