@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from engine.journal.telling import moment
+from engine.web.hanging import hanging
 from engine.web.picture import Picture
 from engine.web.runs import Run
 
@@ -34,6 +35,7 @@ class Drawing:
         )
         self._templates.filters["moment"] = lambda ns: moment(ns, None)[:19]
         self._templates.filters["words"] = lambda text: str(text).replace("_", " ")
+        self._templates.filters["hanging"] = hanging
         self._templates.globals["word_of"] = word_of
         self._templates.globals["pressed_ns_of"] = pressed_ns_of
         self._templates.globals["asset"] = address_of_asset
