@@ -111,6 +111,15 @@ def test_a_page_that_brings_itself_up_to_date_takes_the_focus_from_nobody(chromi
         assert page.evaluate(KEEPS_FOCUS)
 
 
+def test_the_page_of_the_limits_draws_them_as_bars(chromium: Any, watched: Here) -> None:
+    with opened(chromium, viewport=PHONE) as page:
+        page.goto(f"{watched.url}/limits")
+        bars = page.locator(".bars svg.bar[role=img]")
+        assert bars.count() == 8, "four of each login"
+        labels = [bars.nth(place).get_attribute("aria-label") for place in range(8)]
+        assert all(re.fullmatch(r"\d+(\.\d+)? percent used", label) for label in labels), labels
+
+
 def test_without_javascript_everything_can_be_done_on_a_phone(chromium: Any) -> None:
     """From a halt to going on after a kill: every form is a plain form."""
     with cockpit(guard=False) as here, opened(chromium, viewport=PHONE, java_script_enabled=False) as page:
