@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from web.axe import complaints
-from web.browser import PATIENCE_MS, PHONE, WALL, Here, cockpit, needs_chromium, opened
+from web.browser import PATIENCE_MS, PHONE, WALL, Here, cockpit, needs_chromium, opened, until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make setup)")
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -113,11 +113,15 @@ def test_a_page_that_brings_itself_up_to_date_takes_the_focus_from_nobody(chromi
 
 def test_the_page_of_the_limits_draws_them_as_bars(chromium: Any, watched: Here) -> None:
     with opened(chromium, viewport=PHONE) as page:
-        page.goto(f"{watched.url}/limits")
-        bars = page.locator(".bars svg.bar[role=img]")
-        assert bars.count() == 8, "four of each login"
-        labels = [bars.nth(place).get_attribute("aria-label") for place in range(8)]
-        assert all(re.fullmatch(r"\d+(\.\d+)? percent used", label) for label in labels), labels
+
+        def drawn() -> bool:
+            page.goto(f"{watched.url}/limits")
+            bars = page.locator(".bars svg.bar[role=img]")
+            assert bars.count() == 8, "four of each login"
+            labels = [bars.nth(place).get_attribute("aria-label") for place in range(8)]
+            return all(re.fullmatch(r"\d+(\.\d+)? percent used", label) for label in labels)
+
+        until(drawn, "the bars say how much is used as soon as the guard knows")
 
 
 def test_without_javascript_everything_can_be_done_on_a_phone(chromium: Any) -> None:
