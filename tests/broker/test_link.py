@@ -608,6 +608,19 @@ def test_a_number_that_was_used_in_another_life_of_tws_is_leapt_over_ever_furthe
     scripted(test)
 
 
+def test_an_order_that_is_sent_again_and_known_already_spends_no_numbers() -> None:
+    async def test(tws: ScriptedTws) -> None:
+        link, _, _ = await connected()
+        number = link.take_id()
+        tws.peer.send(open_order(perm_id=7, client_id=1, order_id=number))
+        tws.peer.send(replies.ErrorMessage(number, 103, "Duplicate order id"))
+        await settle()
+        assert link.take_id() == number + 1
+        assert tws.requests(requests.ReqIds) == []
+
+    scripted(test)
+
+
 def test_a_connected_socket_is_taken_over_with_what_it_has_received() -> None:
     server = ServerSession()
     ours, theirs = socket.socketpair()

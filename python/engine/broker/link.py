@@ -409,8 +409,9 @@ class Link(asyncio.Protocol):
     def _leap(self, refused: int) -> None:
         """TWS wants a greater number than any that this client id ever had, and counts from a smaller one itself, after
         a restart. How far they went nobody can ask; each refusal of a number beyond the last leap makes a longer one.
+        That of an order which TWS has shown tells only that it was sent again: numbers are not spent on it.
         """
-        if refused < self._leapt_to:
+        if refused < max(self._leapt_to, self._unused_from):
             return
         leap = _LEAPS[min(self._leaps, len(_LEAPS) - 1)]
         self._leaps += 1
