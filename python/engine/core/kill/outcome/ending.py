@@ -58,7 +58,7 @@ class Ending:
 
     # proof of flat --------------------------------------------------------------------------------------------------
 
-    def judge(self, survey: Survey, now_ns: int, *, quiet_ns: int = 0) -> None:
+    def judge(self, survey: Survey, now_ns: int, *, quiet_ns: int) -> None:
         """Is this survey clean, and was everything clean since one begun long enough before it, `quiet_ns` at least?"""
         clean = not survey.orders and self.ledger.all_zero() and not self.closing.any_live and not self.closing.strays
         clean = clean and not survey.unread and not self._contradicted
